@@ -1,0 +1,3 @@
+"""A terminal browser for the Nirvana Labs audit log."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,107 @@
+"""Where the user is: the view on the screen, the ones before and after it, and the filter that made each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from auditlog_tui.feed import Anchor
+from auditlog_tui.log import Log
+from auditlog_tui.query import Chip, Query, explain, format_query, freeze, parse, plan
+from auditlog_tui.view import View
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A view as the user left it: the entry under the cursor (its number) and the lines shown above it."""
+
+    view: View
+    text: str
+    cursor: int | None = None
+    above: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a filter becomes: its terms, each with who evaluates it, and the request."""
+
+    chips: tuple[Chip, ...] = ()
+    line: str = ""
+
+
+@dataclass(slots=True)
+class Browser:
+    """The history of places, one of which is shown. `zone` reads times that were typed without an offset."""
+
+    log: Log
+    zone: tzinfo
+    places: list[Place] = field(default_factory=list)
+    at: int = -1
+    parked: str = ""
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        return self.places[self.at]
+
+    @property
+    def view(self) -> View:
+        return self.place.view
+
+    # -- the filter --------------------------------------------------------------------------------------------
+
+    def explain(self, text: str) -> Explanation:
+        """What `text` would become. Raises `QueryError`."""
+        planned = plan(self._query(text), frozenset(self.log.obedience.ignored))
+        return Explanation(planned.chips, explain(planned))
+
+    def submit(self, text: str) -> Place:
+        """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
+        query = self._query(text)
+        frozen = format_query(query)
+        if text.strip() and frozen not in self.texts[-1:]:
+            self.texts.append(frozen)
+        if self.places and frozen == self.place.text and self.view.anchor is Anchor.NEWEST:
+            return self.place
+        return self._show(Place(View(self.log, query, like=self.places[self.at].view if self.places else None), frozen))
+
+    def _query(self, text: str) -> Query:
+        return freeze(parse(text), self.log.now_us(), self.zone)
+
+    def park(self) -> Place:
+        """Show the log without its filter, or with the one that was parked before."""
+        text, self.parked = self.parked, self.place.text
+        return self.submit(text)
+
+    # -- places ------------------------------------------------------------------------------------------------
+
+    def _show(self, place: Place) -> Place:
+        self.places[self.at + 1 :] = [place]
+        self.at = len(self.places) - 1
+        return place
+
+    def back(self) -> Place | None:
+        """The place before, as it was left; `None` at the first."""
+        return self._go(self.at - 1)
+
+    def forward(self) -> Place | None:
+        """The place that `back` came from; `None` at the last."""
+        return self._go(self.at + 1)
+
+    def _go(self, to: int) -> Place | None:
+        if not 0 <= to < len(self.places):
+            return None
+        self.at = to
+        return self.place
+
+    def anchored(self, anchor: Anchor) -> Place:
+        """The same filter from its other end; the nearest place that shows it already, else a new one."""
+        for place in reversed(self.places):
+            if place.text == self.place.text and place.view.anchor is anchor:
+                return self._show(Place(place.view, place.text))
+        return self._show(Place(View(self.log, self.view.query, anchor=anchor), self.place.text))
+
+    def refresh(self) -> Place:
+        """The same filter, asked anew; the old rows stay in the place before."""
+        self.log.forget_details()
+        return self._show(Place(View(self.log, self.view.query, anchor=self.view.anchor), self.place.text))

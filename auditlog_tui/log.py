@@ -1,0 +1,80 @@
+"""One server's log as this program knows it: the client, the working set, and what the server proved."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from auditlog_tui.api import AuditLogApi
+from auditlog_tui.models import Entry, Json
+from auditlog_tui.obedience import Obedience
+from auditlog_tui.store import EntryStore
+
+DETAILS_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the get endpoint returned for an entry, and the fields in which it differs from the row."""
+
+    entry: Entry
+    differs: tuple[str, ...] = ()
+
+
+class Log:
+    """What every view of one log shares."""
+
+    def __init__(self, api: AuditLogApi, store: EntryStore) -> None:
+        self.api = api
+        self.store = store
+        self.obedience = Obedience()
+        self._details: OrderedDict[int, Detail] = OrderedDict()
+
+    def now_us(self) -> int:
+        """The server's clock, as its latest answer tells; this machine's before the first. Microseconds since 1970."""
+        return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
+
+    def known_detail(self, n: int) -> Detail | None:
+        """The full record of entry `n`, if it was fetched before."""
+        return self._details.get(n)
+
+    async def detail(self, n: int) -> Detail | None:
+        """The full record of entry `n`; `None` for an entry without an id, which can't be asked for.
+
+        Raises `ApiError`.
+        """
+        known = self._details.get(n)
+        if known is not None:
+            self._details.move_to_end(n)
+            return known
+        row = self.store.entry(n)
+        if row.log.id is None:
+            return None
+        entry = await self.api.get(row.log.id)
+        detail = Detail(entry, differences(row, entry))
+        if detail.differs and entry.key == row.key:
+            self.store.add([entry])
+        self._details[n] = detail
+        if len(self._details) > DETAILS_KEPT:
+            self._details.popitem(last=False)
+        return detail
+
+    def forget_details(self) -> None:
+        self._details.clear()
+
+
+def differences(one: Entry, other: Entry) -> tuple[str, ...]:
+    """The top-level fields whose parsed JSON differs; an absent target equals a null one."""
+    first, second = _object(one.raw), _object(other.raw)
+    names = sorted(first.keys() | second.keys())
+    return tuple(name for name in names if first.get(name) != second.get(name))
+
+
+def _object(raw: str) -> dict[str, Json]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {"": raw}
+    return value if isinstance(value, dict) else {"": raw}

@@ -1,0 +1,48 @@
+"""Everything that turns data into what a person sees, under one name."""
+
+from __future__ import annotations
+
+from auditlog_tui.output.cells import cell_width, fit, shorten_end, shorten_middle
+from auditlog_tui.output.defang import defang
+from auditlog_tui.output.glyphs import (
+    ASCII,
+    UNICODE,
+    Glyphs,
+    Severity,
+    StatusKind,
+    StatusMark,
+    action_severity,
+    actor_glyph,
+    glyphs_for,
+    status_mark,
+)
+from auditlog_tui.output.safe import LIMIT, safe, safe_lines
+from auditlog_tui.output.times import Mode, age, count, format_time, format_time_exact, local_zone, zone_label
+
+__all__ = [
+    "ASCII",
+    "LIMIT",
+    "UNICODE",
+    "Glyphs",
+    "Mode",
+    "Severity",
+    "StatusKind",
+    "StatusMark",
+    "action_severity",
+    "actor_glyph",
+    "age",
+    "cell_width",
+    "count",
+    "defang",
+    "fit",
+    "format_time",
+    "format_time_exact",
+    "glyphs_for",
+    "local_zone",
+    "safe",
+    "safe_lines",
+    "shorten_end",
+    "shorten_middle",
+    "status_mark",
+    "zone_label",
+]

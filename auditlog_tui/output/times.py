@@ -1,0 +1,138 @@
+"""Instants and durations in words. Both are integers of microseconds; instants count from 1970 UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal
+
+from auditlog_tui.output.safe import safe
+
+Mode = Literal["utc", "local", "relative"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US = -62_135_596_800_000_000
+_LAST_US = 253_402_300_799_999_999
+_SECOND, _MINUTE, _HOUR, _DAY, _YEAR = 1, 60, 3600, 86_400, 365 * 86_400
+_UNITS = ((_YEAR, "y", _DAY, "d"), (_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", _SECOND, "s"))
+_LONGEST_ZONE_NAME = 6
+
+
+def format_time(us: int | None, mode: Mode, now_us: int, zone: tzinfo, with_date: bool = True) -> str:
+    """The instant for a table's cell: `2026-11-22 10:41:57`, or `3 m 12 s ago` (19 cells at most).
+
+    `zone` is used in the mode `local`. `?` is an instant that could not be read; one beyond the years 1 to 9999 is
+    named as that. An instant whose local year would be beyond them is given in UTC.
+    """
+    if us is None:
+        return "?"
+    if not _FIRST_US <= us <= _LAST_US:
+        return _beyond(us)
+    if mode == "relative":
+        return _relative(now_us - us)
+    text = _at(us, UTC if mode == "utc" else zone).isoformat(" ", "seconds")
+    return text[:19] if with_date else text[11:19]
+
+
+def format_time_exact(us: int | None, zone: tzinfo) -> str:
+    """The instant with its milliseconds, or microseconds where it has any, and the zone: `… 10:41:57.204 UTC`."""
+    if us is None:
+        return "?"
+    if not _FIRST_US <= us <= _LAST_US:
+        return _beyond(us)
+    moment = _at(us, zone)
+    text = moment.replace(tzinfo=None).isoformat(" ", "microseconds" if us % 1000 else "milliseconds")
+    return f"{text} {_zone_name(moment)}"
+
+
+def age(us: int) -> str:
+    """A duration in its largest unit: `12 s`, `3 min`, `2 h`, `5 d`. A negative one (two clocks) is `0 s`."""
+    seconds = max(0, us) // 1_000_000
+    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= unit:
+            return f"{count(seconds // unit)} {name}"
+    return f"{seconds} s"
+
+
+def zone_label(zone: tzinfo, now_us: int) -> str:
+    """What a time zone is called at an instant, with its offset: `UTC`, `CET +01:00`, `+05:45`."""
+    return _zone_name(_at(max(_FIRST_US, min(now_us, _LAST_US)), zone))
+
+
+def count(n: int) -> str:
+    """A number for people: `18,331`."""
+    return f"{n:,}"
+
+
+def local_zone() -> tzinfo:
+    """The machine's own time zone (`TZ` is honoured), with the offset that was in force at each instant."""
+    return _LocalZone()
+
+
+class _LocalZone(tzinfo):
+    def fromutc(self, moment: datetime) -> datetime:
+        local = moment.replace(tzinfo=UTC).astimezone()
+        first = local.replace(tzinfo=self, fold=0)
+        # An hour that the end of summer time repeats: the later one is told by `fold`.
+        return first if self.utcoffset(first) == local.utcoffset() else first.replace(fold=1)
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        return self._fixed(moment).utcoffset() or timedelta()
+
+    def dst(self, moment: datetime | None) -> timedelta | None:
+        return None
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        return self._fixed(moment).tzname()
+
+    @staticmethod
+    def _fixed(moment: datetime | None) -> datetime:
+        naive = moment.replace(tzinfo=None) if moment else datetime.now()  # noqa: DTZ005 (local on purpose)
+        try:
+            return naive.astimezone()
+        except (OverflowError, ValueError, OSError):
+            # At the ends of the calendar: as it is now.
+            return datetime.fromtimestamp(time.time()).astimezone()
+
+    def __repr__(self) -> str:
+        return "local_zone()"
+
+
+def _at(us: int, zone: tzinfo) -> datetime:
+    moment = _EPOCH + timedelta(microseconds=us)
+    if zone is UTC:
+        return moment
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        return moment
+
+
+def _beyond(us: int) -> str:
+    return "before year 1" if us < _FIRST_US else "after year 9999"
+
+
+def _relative(us: int) -> str:
+    seconds = abs(us) // 1_000_000
+    if not seconds:
+        return "now"
+    return f"{_in_units(seconds)} ago" if us > 0 else f"in {_in_units(seconds)}"
+
+
+def _in_units(seconds: int) -> str:
+    for size, name, smaller, smaller_name in _UNITS:
+        if seconds >= size:
+            rest = seconds % size // smaller
+            return f"{seconds // size} {name} {rest} {smaller_name}" if rest else f"{seconds // size} {name}"
+    return f"{seconds} s"
+
+
+def _zone_name(moment: datetime) -> str:
+    offset = moment.utcoffset() or timedelta()
+    name = safe(moment.tzname() or "")
+    if not offset and name in ("UTC", "Z", "Etc/UTC"):
+        return "UTC"
+    minutes = abs(offset) // timedelta(minutes=1)
+    hours = f"{'-' if offset < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"
+    # Some zones are named by their offset, and Windows has names of whole sentences.
+    return f"{name} {hours}" if name.isalpha() and len(name) <= _LONGEST_ZONE_NAME else hours

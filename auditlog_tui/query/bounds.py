@@ -1,0 +1,78 @@
+"""The bounds that a query's status and time terms put on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auditlog_tui.errors import QueryError
+from auditlog_tui.query.format import format_term, shown
+from auditlog_tui.query.syntax import Instant, Numbers, Query, Term, Times, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a term asks for lies between `low` and `high`, both included; `None` is no bound."""
+
+    low: int | None = None
+    high: int | None = None
+
+
+def enclosing(term: Term, *, inclusive: bool = True) -> Bounds:
+    """The narrowest bounds around all of a term's values.
+
+    The bounds of `>` and `<` themselves are inside, as the API's are inclusive, unless `inclusive` is False.
+    """
+    values = [_bounds(value, inclusive) for value in term.values]
+    lows = [bounds.low for bounds in values if bounds.low is not None]
+    highs = [bounds.high for bounds in values if bounds.high is not None]
+    return Bounds(
+        min(lows) if len(lows) == len(values) else None,
+        max(highs) if len(highs) == len(values) else None,
+    )
+
+
+def _bounds(value: Value, inclusive: bool) -> Bounds:
+    if isinstance(value, Numbers):
+        return Bounds(value.low, value.high)
+    if not isinstance(value, Times):
+        return Bounds()
+    beside = 0 if inclusive or not value.strict else 1
+    low = value.low.us + beside if isinstance(value.low, Instant) else None
+    high = value.high.us - beside if isinstance(value.high, Instant) else None
+    return Bounds(low, high)
+
+
+def bounding(query: Query, keys: Iterable[str]) -> list[Term]:
+    """The terms of these keys that bound what is asked for."""
+    return [term for term in query.terms if term.key in keys and not term.negated]
+
+
+def check(query: Query) -> None:
+    """Raise `QueryError` where a range is backwards, or where two terms leave nothing between them."""
+    for term in query.terms:
+        for value in term.values:
+            bounds = _bounds(value, False)
+            if bounds.low is not None and bounds.high is not None and bounds.low > bounds.high:
+                raise QueryError(
+                    f"The range of {term.key} ends before it begins.",
+                    term.start, term.end, "Write the smaller value first.",
+                )  # fmt: skip
+    for keys in (("status",), ("created", "last")):
+        _check_overlap(bounding(query, keys))
+
+
+def _check_overlap(terms: list[Term]) -> None:
+    bounds = [(enclosing(term, inclusive=False), term) for term in terms]
+    lows = [(bound.low, term) for bound, term in bounds if bound.low is not None]
+    highs = [(bound.high, term) for bound, term in bounds if bound.high is not None]
+    if not lows or not highs:
+        return
+    low, first = max(lows, key=lambda pair: pair[0])
+    high, second = min(highs, key=lambda pair: pair[0])
+    if low > high:
+        first, second = sorted((first, second), key=lambda term: term.start)
+        raise QueryError(
+            f"No entry can match both {shown(format_term(first))} and {shown(format_term(second))}.",
+            second.start, second.end, "Terms are joined by and; write values to choose from with a comma: status:403,500.",
+        )  # fmt: skip

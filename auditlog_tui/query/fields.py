@@ -1,0 +1,145 @@
+"""One registry of what can be filtered by: the parser, the help, the completion and README's table come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from auditlog_tui.query.syntax import WORD
+
+
+class Kind(Enum):
+    """How a field's values are written and compared."""
+
+    EXACT = "the whole value"
+    FOLDED = "the whole value, whatever the case of its letters A to Z"
+    PART = "a part of the value, case-insensitive"
+    ADDRESS = "an IP address or a network"
+    NUMBER = "a number or a range"
+    TIME = "a date, a time or a range"
+    LAST = "a length of time before now"
+    ORDER = "fields to sort by, - for descending"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of the language.
+
+    `params` are the API's parameters that it becomes, `here` what of it is evaluated locally. `columns` are those of
+    the store. `server_order` is the API's name of the field where it can sort by it. `values` are the ones to offer
+    before any was seen.
+    """
+
+    name: str
+    kind: Kind
+    params: tuple[str, ...]
+    columns: tuple[str, ...]
+    help: str
+    example: str
+    here: str = ""
+    patterns: bool = False
+    none: bool = False
+    server_order: str = ""
+    values: tuple[str, ...] = ()
+
+    @property
+    def globs(self) -> bool:
+        return self.kind in (Kind.EXACT, Kind.FOLDED) and self.name != "id"
+
+    @property
+    def sortable(self) -> bool:
+        return bool(self.columns) and self.kind is not Kind.LAST
+
+
+_LIST = (
+    Field(
+        "action", Kind.FOLDED, ("action",), ("action",),
+        "what was done", "action:vm.created", here="`*` is anything: `action:vm.*`",
+    ),
+    Field("actor", Kind.EXACT, ("actor_id",), ("actor_id",), "who did it, by id", "actor:123e4567", here="`*`"),
+    Field(
+        "actor.name", Kind.PART, (), ("actor_name",),
+        "part of the name of who did it", "actor.name:alice", here="all of it",
+    ),
+    Field(
+        "actor.type", Kind.EXACT, ("actor_type",), ("actor_type",),
+        "kind of who did it", "actor.type:api_key", here="`*`", values=("user", "api_key"),
+    ),
+    Field(
+        "ip", Kind.ADDRESS, ("client_ip",), ("client_ip",),
+        "the client's address", "ip:203.0.113.7",
+        here="networks: `ip:203.0.113.0/24`; an IPv6 address that is not in its shortest spelling",
+    ),
+    Field(
+        "method", Kind.FOLDED, ("method",), ("method",),
+        "HTTP method", "method:DELETE", here="`*`", values=("GET", "POST", "PUT", "PATCH", "DELETE"),
+    ),
+    Field(
+        "path", Kind.PART, ("path",), ("path",),
+        "part of the request's path; a word that begins with / is one too", "path:/volumes",
+        here="regular expressions: `path:~^/v1/.*/keys$`", patterns=True,
+    ),
+    Field(
+        "status", Kind.NUMBER, ("status_code_min", "status_code_max"), ("status_code",),
+        "HTTP status", "status:>=400", here="lists: `status:403,409` (the API gets 403 to 409)",
+        server_order="status_code", values=(">=400", "2xx", "4xx", "5xx", "403", "400..499"),
+    ),
+    Field(
+        "target", Kind.EXACT, ("target_id",), ("target_id",),
+        "what it was done to, by id", "target:123e4567",
+        here="`*`; `target:none` is no target, `target:\"none\"` the id", none=True,
+    ),
+    Field(
+        "target.type", Kind.EXACT, ("target_type",), ("target_type",),
+        "kind of what it was done to", "target.type:vm", here="`*`",
+    ),
+    Field(
+        "created", Kind.TIME, ("created_at_min", "created_at_max"), ("created_us",),
+        "when: a day, a time, a..b, >=, >, <=, <, today, yesterday", "created:2026-11-22..2026-11-23T06:00Z",
+        here="what `>` and `<` exclude; lists",
+        server_order="created_at", values=("today", "yesterday", ">=", "<="),
+    ),
+    Field(
+        "last", Kind.LAST, ("created_at_min",), ("created_us",),
+        "since so long ago: s, m, h, d, w", "last:24h", values=("15m", "1h", "24h", "7d", "2w"),
+    ),
+    Field(
+        "sort", Kind.ORDER, ("sort",), (),
+        "order; - is descending", "sort:status,-created",
+        here="fields other than created and status sort what is loaded", values=("-created", "created", "-status"),
+    ),
+    Field("id", Kind.EXACT, (), ("key",), "one entry, by its id", "id:123e4567", here="lists"),
+    Field("ua", Kind.PART, (), ("user_agent",), "part of the user agent", "ua:terraform", here="all of it"),
+)  # fmt: skip
+
+FIELDS: Mapping[str, Field] = {field.name: field for field in _LIST}
+"""Every key, by its name as typed, in the order in which help lists them."""
+
+ANY = Field(
+    WORD, Kind.PART, (),
+    (
+        "key", "created_at", "action", "actor_id", "actor_name", "actor_type", "client_ip", "method", "path",
+        "status_code", "user_agent", "target_id", "target_type",
+    ),
+    "part of any field", 'terraform "two words"', here="all of it",
+)  # fmt: skip
+"""What a term without a key searches."""
+
+
+def field_of(key: str) -> Field:
+    """The field of a term's key, `WORD` included."""
+    return ANY if key == WORD else FIELDS[key]
+
+
+def fields_table() -> str:
+    """The language as a Markdown table, for the README."""
+    lines = ["| typed | meaning | the API gets | evaluated here |", "|---|---|---|---|"]
+    for field in (*FIELDS.values(), ANY):
+        params = ", ".join(f"`{name}`" for name in field.params) or "–"
+        if field.name == "id":
+            params = "its own endpoint"
+        lines.append(f"| `{field.example}` | {field.help} | {params} | {field.here or '–'} |")
+    lines.append("| `-key:value` | not: every entry that `key:value` leaves out | – | all of it |")
+    lines.append("| `key:a,b` | either | what encloses them, of numbers and times | the rest |")
+    return "\n".join(lines) + "\n"

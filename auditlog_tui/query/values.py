@@ -1,0 +1,149 @@
+"""Reading one value by the kind of its field."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from auditlog_tui.query import patterns, times
+from auditlog_tui.query.fields import FIELDS, Field, Kind
+from auditlog_tui.query.format import shown
+from auditlog_tui.query.scan import RawValue, ip_address, refanged
+from auditlog_tui.query.syntax import WORD, Address, Ago, By, Glob, Network, Nothing, Numbers, Regex, Text, Times, Value
+
+_INTEGER = re.compile(r"-?[0-9]{1,100}")
+_HUNDRED = re.compile(r"([1-9])[xX]{2}")
+_SIGNED = re.compile(r"(>=|<=|>|<)(-?[0-9]{1,100})")
+
+
+class BadValueError(Exception):
+    """A value that its field can't have."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def read_value(field: Field, raw: RawValue) -> Value:
+    """The value as the field means it. Raises `BadValueError`."""
+    if raw.pattern:
+        return _pattern(field, raw)
+    match field.kind:
+        case Kind.EXACT | Kind.FOLDED:
+            return _whole(field, raw)
+        case Kind.PART:
+            return _part(field, raw)
+        case Kind.ADDRESS:
+            return _address(raw)
+        case Kind.NUMBER:
+            return _numbers(raw.text)
+        case Kind.TIME:
+            return _times(raw.text)
+        case Kind.LAST:
+            return _ago(raw.text)
+        case Kind.ORDER:
+            return _by(raw.text)
+
+
+def _pattern(field: Field, raw: RawValue) -> Regex:
+    if not field.patterns:
+        able = ", ".join(f"{other.name}:" for other in FIELDS.values() if other.patterns)
+        hint = f'Patterns are for {able}; put a text that begins with ~ in quotes: {field.name}:"~a".'
+        raise BadValueError(f"{field.name}: takes no pattern.", hint)
+    if not raw.text:
+        raise BadValueError("The pattern is empty.", r"Write a regular expression: path:~^/v1/.*/keys$")
+    try:
+        patterns.compiled(raw.text)
+    except ValueError as error:
+        hint = r"Put a backslash before . ( ) [ ] { } * + ? that are meant as they stand."
+        raise BadValueError(f"The pattern can't be used: {shown(str(error), 80)}.", hint) from error
+    return Regex(raw.text)
+
+
+def _whole(field: Field, raw: RawValue) -> Value:
+    if len(raw.pieces) > 1 and not field.globs:
+        raise BadValueError(f"{field.name}: takes no wildcard.", f'Put a star that is meant in quotes: {field.name}:"*".')
+    if len(raw.pieces) > 1:
+        first, *inner, last = raw.pieces
+        return Glob((first, *filter(None, inner), last))
+    if field.none and raw.text == "none" and not raw.quoted:
+        return Nothing()
+    text = raw.text.upper() if field.name == "method" and raw.text.isascii() else raw.text
+    return Text(text)
+
+
+def _part(field: Field, raw: RawValue) -> Text:
+    name = "A word" if field.name == WORD else f"{field.name}:"
+    if len(raw.pieces) > 1:
+        pattern = " Patterns: path:~^/v1/.*/keys$" if field.patterns else ""
+        raise BadValueError(
+            f"{name} finds a part of the text and takes no wildcard.", f"Put a star that is meant in quotes.{pattern}"
+        )
+    if not raw.text:
+        raise BadValueError("The text to find is empty.", "Write what it must contain.")
+    if field.name == WORD and not raw.quoted and ip_address(refanged(raw.text)) is not None:
+        return Text(refanged(raw.text))
+    return Text(raw.text)
+
+
+def _address(raw: RawValue) -> Value:
+    text = refanged(raw.text)
+    if ip_address(text) is not None:
+        return Address(text)
+    if raw.quoted:
+        return Text(raw.text)
+    if "/" in text and len(text) < 80:
+        try:
+            return Network(str(ipaddress.ip_network(text, strict=False)))
+        except ValueError as error:
+            message = f"{shown(text)} is no network."
+            raise BadValueError(message, "Write an address and the length of the prefix: ip:203.0.113.0/24") from error
+    raise BadValueError(
+        f"{shown(raw.text)} is no IP address.",
+        'Write a whole address, or a network: ip:203.0.113.0/24. Any other text in quotes: ip:"unknown"',
+    )
+
+
+def _numbers(text: str) -> Numbers:
+    if _INTEGER.fullmatch(text):
+        return Numbers(int(text), int(text))
+    if match := _HUNDRED.fullmatch(text):
+        return Numbers(int(match[1]) * 100, int(match[1]) * 100 + 99)
+    if match := _SIGNED.fullmatch(text):
+        sign, number = match[1], int(match[2])
+        if sign[0] == ">":
+            return Numbers(number + (sign == ">"), None)
+        return Numbers(None, number - (sign == "<"))
+    low, dots, high = text.partition("..")
+    ends = [end for end in (low, high) if end]
+    if dots and ends and all(map(_INTEGER.fullmatch, ends)):
+        return Numbers(int(low) if low else None, int(high) if high else None)
+    raise BadValueError(f"{shown(text)} is no status.", "Write 403, >=400, 5xx, 400..499 or 403,409.")
+
+
+def _times(text: str) -> Times:
+    try:
+        return times.read_times(text)
+    except ValueError as error:
+        raise BadValueError(
+            f"{shown(text)} is no time.",
+            "Write 2026-11-22, 2026-11-22T06:00Z, a range with .. between two, >= and <= before one, or today.",
+        ) from error
+
+
+def _ago(text: str) -> Ago:
+    try:
+        return times.read_ago(text)
+    except ValueError as error:
+        raise BadValueError(
+            f"{shown(text)} is no length of time.", "Write a number and s, m, h, d or w: last:15m, last:7d."
+        ) from error
+
+
+def _by(text: str) -> By:
+    name = text.removeprefix("-").lower()
+    if name not in FIELDS or not FIELDS[name].sortable:
+        able = ", ".join(field.name for field in FIELDS.values() if field.sortable)
+        raise BadValueError(f"{shown(text)} is nothing to sort by.", f"Fields are {able}; - before one is descending.")
+    return By(name, text.startswith("-"))

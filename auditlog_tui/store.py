@@ -1,0 +1,230 @@
+"""The working set: every entry that was fetched, in SQLite.
+
+The database is private and temporary by default (an unlinked file, which SQLite keeps in memory while it is small),
+so a million entries cost disk and not memory. Entries are kept once, by key. A *run* is an ordered list of them: its
+positions are consecutive integers that grow towards the older end and may be negative, so that rows can be added at
+either end without renumbering, and row `y` is one index lookup away at any size.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from auditlog_tui import query
+from auditlog_tui.errors import StoreError
+from auditlog_tui.models import Entry, read_entry
+
+_SCHEMA = """
+CREATE TABLE entry (
+    n INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    created_us INTEGER, created_at TEXT, action TEXT,
+    actor_id TEXT, actor_name TEXT, actor_type TEXT,
+    client_ip TEXT, method TEXT, path TEXT, status_code INTEGER, user_agent TEXT,
+    target_id TEXT, target_type TEXT,
+    raw TEXT NOT NULL,
+    unreadable TEXT NOT NULL
+);
+CREATE TABLE place (
+    run INTEGER, position INTEGER, entry INTEGER,
+    PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX place_of_entry ON place (run, entry);
+CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
+"""
+
+_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 17)})"
+
+
+class Row(NamedTuple):
+    """What the table shows of an entry; `None` is absent or unreadable (`unreadable` has the text, as JSON)."""
+
+    n: int
+    key: str
+    created_us: int | None
+    created_at: str | None
+    action: str | None
+    actor_id: str | None
+    actor_name: str | None
+    actor_type: str | None
+    client_ip: str | None
+    method: str | None
+    path: str | None
+    status_code: int | None
+    user_agent: str | None
+    target_id: str | None
+    target_type: str | None
+    unreadable: str
+
+
+_ROW = ", ".join(f"e.{name}" for name in Row._fields)
+
+
+class Run:
+    """An ordered list of entries in the store; row 0 is the one at the newest end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.first = 0
+        self.after = 0
+
+    def __len__(self) -> int:
+        return self.after - self.first
+
+
+class EntryStore:
+    """Entries and runs. Every method raises `StoreError` where SQLite can't do its work (a full disk, say)."""
+
+    def __init__(self, path: str = "") -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        # No sync: it would protect a file that nobody can reopen. The journal undoes a write that fails half-way.
+        self.connection.executescript(
+            "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
+        )
+        self.connection.executescript(_SCHEMA)
+        query.install(self.connection)
+        self._entries = 0
+        self._runs = 0
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # -- entries -----------------------------------------------------------------------------------------------
+
+    def add(self, entries: Sequence[Entry]) -> list[int]:
+        """Store the entries, each key once, and return their numbers in the same order.
+
+        An entry that is there already with other bytes keeps its first version; the other is kept beside it.
+        """
+        with self._writing():
+            known = self._numbers([entry.key for entry in entries])
+            fresh: dict[str, tuple[object, ...]] = {}
+            for entry in entries:
+                if entry.key not in known:
+                    self._entries += 1
+                    known[entry.key] = self._entries
+                    fresh[entry.key] = _columns(self._entries, entry)
+            self.connection.executemany(_INSERT, fresh.values())
+            if len(fresh) < len(entries):
+                self._keep_versions([(known[entry.key], entry.raw) for entry in entries])
+        return [known[entry.key] for entry in entries]
+
+    def _numbers(self, keys: Sequence[str]) -> dict[str, int]:
+        marks = ", ".join("?" * len(keys))
+        return dict(self.connection.execute(f"SELECT key, n FROM entry WHERE key IN ({marks})", keys))  # noqa: S608 (marks only)
+
+    def _keep_versions(self, versions: Sequence[tuple[int, str]]) -> None:
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO version SELECT n, ?2 FROM entry WHERE n = ?1 AND raw <> ?2", versions
+        )
+
+    def entry(self, n: int) -> Entry:
+        """The entry numbered `n`, in full."""
+        (raw,) = self._read("SELECT raw FROM entry WHERE n = ?", [n])[0]
+        return read_entry(raw)
+
+    def number(self, key: str) -> int | None:
+        """The number of the entry with this key, if it was fetched."""
+        return self._numbers([key]).get(key)
+
+    def versions(self, n: int) -> list[str]:
+        """Other texts that the server sent under the same id."""
+        return [raw for (raw,) in self._read("SELECT raw FROM version WHERE entry = ?", [n])]
+
+    # -- runs --------------------------------------------------------------------------------------------------
+
+    def new_run(self) -> Run:
+        self._runs += 1
+        return Run(self._runs)
+
+    def drop(self, run: Run) -> None:
+        with self._writing():
+            self.connection.execute("DELETE FROM place WHERE run = ?", [run.number])
+        run.first = run.after = 0
+
+    def append(self, run: Run, numbers: Sequence[int]) -> int:
+        """Put entries at the older end, those that the run lacks; returns how many that were."""
+        fresh = self._missing(run, numbers)
+        self._place(run, zip(range(run.after, run.after + len(fresh)), fresh, strict=True))
+        run.after += len(fresh)
+        return len(fresh)
+
+    def prepend(self, run: Run, numbers: Sequence[int]) -> int:
+        """Put entries at the newer end, the last of `numbers` outermost; returns how many the run lacked."""
+        fresh = self._missing(run, numbers)
+        self._place(run, zip(range(run.first - 1, run.first - 1 - len(fresh), -1), fresh, strict=True))
+        run.first -= len(fresh)
+        return len(fresh)
+
+    def _missing(self, run: Run, numbers: Sequence[int]) -> list[int]:
+        marks = ", ".join("?" * len(numbers))
+        sql = f"SELECT entry FROM place WHERE run = ? AND entry IN ({marks})"  # noqa: S608 (marks only)
+        present = {n for (n,) in self._read(sql, [run.number, *numbers])}
+        return [n for n in dict.fromkeys(numbers) if n not in present]
+
+    def _place(self, run: Run, places: Iterator[tuple[int, int]]) -> None:
+        with self._writing():
+            self.connection.executemany(
+                "INSERT INTO place VALUES (?, ?, ?)", ((run.number, position, n) for position, n in places)
+            )
+
+    def window(self, run: Run, first: int, count: int) -> list[Row]:
+        """Rows `first` to `first + count - 1` of a run: one statement, whatever the run's length."""
+        start = run.first + first
+        sql = (
+            f"SELECT {_ROW} FROM place p JOIN entry e ON e.n = p.entry"  # noqa: S608 (our own column names)
+            " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
+        )
+        return [Row._make(row) for row in self._read(sql, [run.number, start, start + count])]
+
+    def matching(self, run: Run, first: int, count: int, where: tuple[str, list[object]]) -> list[int]:
+        """The numbers, in order, of the entries in a slice of rows for which the condition over `entry e` holds."""
+        condition, values = where
+        start = run.first + first
+        sql = (
+            "SELECT p.entry FROM place p JOIN entry e ON e.n = p.entry"  # noqa: S608 (made by the query plan)
+            f" WHERE p.run = ? AND p.position >= ? AND p.position < ? AND ({condition}) ORDER BY p.position"
+        )
+        return [n for (n,) in self._read(sql, [run.number, start, start + count, *values])]
+
+    def row_of(self, run: Run, n: int) -> int | None:
+        """Which row of the run shows entry `n`."""
+        found = self._read("SELECT position FROM place WHERE run = ? AND entry = ?", [run.number, n])
+        return int(found[0][0]) - run.first if found else None
+
+    # -- SQLite ------------------------------------------------------------------------------------------------
+
+    def _read(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        try:
+            return self.connection.execute(sql, values).fetchall()  # type: ignore[arg-type]  # typeshed wants its own union
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self.connection:
+                self.connection.execute("BEGIN")
+                yield
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+
+
+def _columns(n: int, entry: Entry) -> tuple[object, ...]:
+    log, actor, target = entry.log, entry.actor, entry.target
+    return (
+        n, entry.key, entry.created_us, log.created_at, log.action, actor.id, actor.name, actor.type, log.client_ip,
+        log.method, log.path, log.status_code, log.user_agent, target.id, target.type, entry.raw,
+        json.dumps(dict(entry.unreadable)) if entry.unreadable else "",
+    )  # fmt: skip
+
+
+def _failed(error: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"The working set can't be read or written ({error}). Is the disk that holds temporary files full?"
+        " SQLITE_TMPDIR names another."
+    )

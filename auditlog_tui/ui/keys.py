@@ -1,0 +1,89 @@
+"""Every key, once: the bindings, the footer, the help, the palette and the README all come from this list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from textual.binding import Binding
+
+EVERYWHERE, TABLE, DETAIL, FILTER = "everywhere", "table", "detail", "filter bar"
+PLACES = (EVERYWHERE, TABLE, DETAIL, FILTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`keys` are Textual's names, `shown` what a person reads, `label` the footer's word (none: not in the footer)."""
+
+    place: str
+    keys: str
+    shown: str
+    action: str
+    help: str
+    label: str = ""
+
+
+KEYS: tuple[Key, ...] = (
+    Key(EVERYWHERE, "/", "/", "edit_filter", "Open the filter bar", "filter"),
+    Key(EVERYWHERE, "left_square_bracket,backspace", "[ ⌫", "back", "Go back to the filter or place before"),
+    Key(EVERYWHERE, "right_square_bracket", "]", "forward", "Go forward again"),
+    Key(EVERYWHERE, "z", "z", "park", "Park the filter, or bring the parked one back"),
+    Key(EVERYWHERE, "r", "r", "retry", "Retry what failed, else ask the server again"),
+    Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops)"),
+    Key(EVERYWHERE, "t", "t", "zone", "Times in UTC, in local time, or as ages"),
+    Key(EVERYWHERE, "colon", ": ^p", "app.command_palette", "Open the command palette"),
+    Key(EVERYWHERE, "question_mark", "?", "help", "Show every key and the filter language", "help"),
+    Key(EVERYWHERE, "q", "q", "close", "Close what is open, else quit"),
+    Key(EVERYWHERE, "ctrl+q", "^q", "app.quit", "Quit"),
+    Key(EVERYWHERE, "ctrl+z", "^z", "app.suspend_process", "Suspend to the shell"),
+    Key(EVERYWHERE, "escape", "Esc", "escape", "Leave what is open, or stop what is running; never quits"),
+    Key(TABLE, "down,j", "↓ j", "down", "Next entry"),
+    Key(TABLE, "up,k", "↑ k", "up", "Previous entry"),
+    Key(TABLE, "left,h", "← h", "left", "Column to the left"),
+    Key(TABLE, "right,l", "→ l", "right", "Column to the right"),
+    Key(TABLE, "pagedown", "PgDn", "page_down", "A screen down"),
+    Key(TABLE, "pageup", "PgUp", "page_up", "A screen up"),
+    Key(TABLE, "ctrl+d", "^d", "half_down", "Half a screen down"),
+    Key(TABLE, "ctrl+u", "^u", "half_up", "Half a screen up"),
+    Key(TABLE, "space", "Space", "space", "A screen down; goes on scanning at the end"),
+    Key(TABLE, "home,g", "Home g", "newest", "Go to the newest entry"),
+    Key(TABLE, "end,G", "End G", "oldest", "Go to the oldest entry", "oldest"),
+    Key(TABLE, "enter", "⏎", "open", "Open the entry's full record", "detail"),
+    Key(TABLE, "c", "c", "copy", "Copy the entry's ID", "copy ID"),
+    Key(TABLE, "=", "=", "include", "Show only entries with the cell's value", "include"),
+    Key(TABLE, "-", "-", "exclude", "Hide entries with the cell's value", "exclude"),
+    Key(DETAIL, "down,j", "↓ j", "cursor_down", "Next field"),
+    Key(DETAIL, "up,k", "↑ k", "cursor_up", "Previous field"),
+    Key(DETAIL, "J", "J", "next_entry", "Next entry", "next entry"),
+    Key(DETAIL, "K", "K", "previous_entry", "Previous entry", "previous"),
+    Key(DETAIL, "c", "c", "copy", "Copy the field", "copy field"),
+    Key(DETAIL, "=", "=", "include", "Show only entries with the field's value", "include"),
+    Key(DETAIL, "-", "-", "exclude", "Hide entries with the field's value", "exclude"),
+    Key(DETAIL, "v", "v", "raw", "The record's JSON as it came, or its fields", "raw"),
+    Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
+    Key(FILTER, "up", "↑", "older_text", "The filter submitted before", "history"),
+    Key(FILTER, "down", "↓", "newer_text", "The filter submitted after"),
+    Key(FILTER, "tab", "Tab", "complete", "Complete the word", "complete"),
+    Key(FILTER, "escape", "Esc", "cancel", "Give the old text back and leave", "cancel"),
+)
+
+
+def bindings(place: str) -> list[Binding]:
+    """Textual's bindings for one place. Footer and help are our own, so Textual shows none."""
+    return [
+        Binding(key.keys, key.action, key.help, show=False, id=f"{place}.{key.action}", tooltip=key.help)
+        for key in KEYS
+        if key.place == place
+    ]
+
+
+def footer(place: str) -> list[Key]:
+    """The keys worth a place in the footer where `place` has the focus: its own, then everywhere's."""
+    own = [key for key in KEYS if key.place == place and key.label]
+    shared = [key for key in KEYS if key.place == EVERYWHERE and key.label] if place != FILTER else []
+    return (own + shared)[:8]
+
+
+def by_place() -> list[tuple[str, list[Key]]]:
+    """All keys, grouped, in the list's order."""
+    return [(place, list(keys)) for place, keys in groupby(KEYS, key=lambda key: key.place)]

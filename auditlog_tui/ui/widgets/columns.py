@@ -1,0 +1,160 @@
+"""The table's columns: what each shows of a row, in which style, and how wide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Literal
+
+from auditlog_tui.output.present import (
+    Glyphs,
+    Mode,
+    action_severity,
+    actor_glyph,
+    fit,
+    format_time,
+    safe,
+    shorten_middle,
+    status_mark,
+)
+
+if TYPE_CHECKING:
+    from auditlog_tui.store import Row
+
+CELL_LIMIT = 400
+"""Characters of a field that a cell looks at: no terminal shows more, and a field may be a megabyte."""
+
+Cell = tuple[str, str]
+"""The text of a cell (made safe, not yet fitted) and the name of its style."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How rows are shown just now."""
+
+    glyphs: Glyphs
+    mode: Mode
+    zone: tzinfo
+    now_us: int
+    dates: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`field` is the filter's name for what the cell shows; `cut` is where a text that is too long loses letters."""
+
+    field: str
+    title: str
+    width: int
+    cell: Callable[[Row, Look], Cell]
+    cut: Literal["end", "middle"] = "end"
+
+    def draw(self, row: Row, look: Look, width: int) -> Cell:
+        text, style = self.cell(row, look)
+        if self.cut == "middle":
+            text = shorten_middle(text, width, look.glyphs.ellipsis)
+        return fit(text, width, ellipsis=look.glyphs.ellipsis), style
+
+
+def _text(value: str | None, row: Row, field: str, look: Look) -> str:
+    if value is not None:
+        return safe(value, CELL_LIMIT)
+    return look.glyphs.unknown if f'"{field}"' in row.unreadable else ""
+
+
+def _time(row: Row, look: Look) -> Cell:
+    if row.created_us is None:
+        return _text(row.created_at, row, "created_at", look), "error"
+    return format_time(row.created_us, look.mode, look.now_us, look.zone, look.dates), "time"
+
+
+def _action(row: Row, look: Look) -> Cell:
+    severity = action_severity(row.action)
+    return _text(row.action, row, "action", look), severity
+
+
+def _actor(row: Row, look: Look) -> Cell:
+    name = row.actor_name if row.actor_name else row.actor_id
+    field = "actor.name" if '"actor.name"' in row.unreadable else "actor"
+    text = _text(name, row, field, look)
+    if row.actor_type is None and not text:
+        return "", "text"
+    return f"{actor_glyph(row.actor_type, look.glyphs)} {text}", "text"
+
+
+def _status(row: Row, look: Look) -> Cell:
+    if row.status_code is None:
+        return _text(None, row, "status_code", look), "dim"
+    mark = status_mark(row.status_code, look.glyphs)
+    return f"{mark.glyph}{row.status_code}", f"status-{mark.kind}"
+
+
+def _path(row: Row, look: Look) -> Cell:
+    return _text(row.path, row, "path", look), "text"
+
+
+def _target(row: Row, look: Look) -> Cell:
+    identity = _text(row.target_id, row, "target", look)
+    kind = _text(row.target_type, row, "target.type", look)
+    if identity and kind:
+        return f"{kind} {shorten_middle(identity, 13, look.glyphs.ellipsis)}", "text"
+    return identity or kind, "text"
+
+
+def _plain(name: str, style: str) -> Callable[[Row, Look], Cell]:
+    def cell(row: Row, look: Look) -> Cell:
+        return _text(getattr(row, name), row, name.replace("actor_type", "actor.type"), look), style
+
+    return cell
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("created", "TIME", 19, _time),
+    Column("action", "ACTION", 22, _action),
+    Column("actor", "ACTOR", 20, _actor, "middle"),
+    Column("ip", "IP", 15, _plain("client_ip", "text"), "middle"),
+    Column("status", "ST", 4, _status),
+    Column("method", "METHOD", 6, _plain("method", "dim")),
+    Column("path", "PATH", 26, _path, "middle"),
+    Column("target", "TARGET", 26, _target, "middle"),
+    Column("actor.type", "TYPE", 8, _plain("actor_type", "dim")),
+    Column("ua", "AGENT", 32, _plain("user_agent", "dim")),
+)
+
+IPV6_WIDTH = 39
+STICKY = 2
+"""Time and action stay where they are when the rest scrolls sideways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each column stands in a table `width` cells wide: offsets and widths, the gutter not counted."""
+
+    columns: tuple[Column, ...]
+    offsets: tuple[int, ...]
+    widths: tuple[int, ...]
+
+    @property
+    def fixed(self) -> int:
+        """Cells taken by the columns that never scroll."""
+        return self.offsets[STICKY]
+
+    @property
+    def total(self) -> int:
+        return self.offsets[-1] + self.widths[-1]
+
+
+def lay_out(width: int, look: Look, *, ipv6: bool) -> Layout:
+    """Columns sized once for the width: the path takes what the others leave, or what those before it do."""
+    widths = [column.width for column in COLUMNS]
+    widths[0] = 19 if look.dates or look.mode == "relative" else 8
+    widths[3] = IPV6_WIDTH if ipv6 else widths[3]
+    path = next(n for n, column in enumerate(COLUMNS) if column.field == "path")
+    for last in (len(widths), path + 2, path + 1):
+        spare = width - sum(widths[:last]) - last + 1
+        if spare >= 0:
+            widths[path] += spare
+            break
+    offsets = [sum(widths[:n]) + n for n in range(len(widths))]
+    return Layout(COLUMNS, tuple(offsets), tuple(widths))

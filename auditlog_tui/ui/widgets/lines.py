@@ -1,0 +1,89 @@
+"""Turns rows into strips of styled cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from auditlog_tui.output.present import fit
+from auditlog_tui.ui.widgets.columns import Layout, Look
+
+if TYPE_CHECKING:
+    from auditlog_tui.store import Row
+
+GUTTER = 2
+"""Cells at the left: the cursor's bar, and a space for marks."""
+
+
+class LinePainter:
+    """Draws lines in the theme's styles, which it takes once, by name."""
+
+    STYLES: ClassVar[tuple[str, ...]] = (
+        "text", "dim", "time", "read", "change", "destroy", "error",
+        "status-ok", "status-moved", "status-refused", "status-failed", "status-unknown",
+        "header", "header-column", "cursor", "cursor-blurred", "cell", "bar", "track", "thumb", "accent",
+    )  # fmt: skip
+
+    def __init__(self, style_of: Callable[[str], Style], look: Look) -> None:
+        self.look = look
+        self._styles = {name: style_of(name) for name in self.STYLES}
+        self._over: dict[tuple[str, str], Style] = {}
+
+    def style(self, name: str, under: str = "") -> Style:
+        """A style, on the background of another."""
+        if not under:
+            return self._styles[name]
+        key = name, under
+        if key not in self._over:
+            ground = self._styles[under]
+            base = self._styles[name]
+            self._over[key] = base + (ground if under == "cell" else Style(bgcolor=ground.bgcolor, bold=base.bold))
+        return self._over[key]
+
+    def row(self, row: Row, layout: Layout, under: str, column: int | None) -> Strip:
+        """A row over its whole width, the gutter included. `under` is the cursor's style, if it is on this row."""
+        look = self.look
+        gap = Segment(" ", self.style("text", under))
+        bar = look.glyphs.cursor if under else " "
+        segments = [Segment(bar, self.style("accent", under)), gap]
+        for number, (place, width) in enumerate(zip(layout.columns, layout.widths, strict=True)):
+            text, name = place.draw(row, look, width)
+            segments.append(Segment(text, self.style(name, "cell" if number == column else under)))
+            segments.append(gap)
+        return Strip(segments, GUTTER + layout.total + 1)
+
+    def header(self, layout: Layout, column: int) -> Strip:
+        plain = self.style("header")
+        segments = [Segment(" " * GUTTER, plain)]
+        for number, (place, width) in enumerate(zip(layout.columns, layout.widths, strict=True)):
+            style = self.style("header-column") if number == column else plain
+            segments.append(Segment(fit(place.title, width), style))
+            segments.append(Segment(" ", plain))
+        return Strip(segments, GUTTER + layout.total + 1)
+
+    def message(self, text: str, style: str, width: int) -> Strip:
+        """A line of the table that is no entry."""
+        return Strip([Segment(fit(" " * GUTTER + text, width), self.style(style))], width)
+
+    def window(self, strip: Strip, layout: Layout, left: int, width: int) -> Strip:
+        """The part of a full line that fits: the sticky columns, then the others from `left` on."""
+        fixed = GUTTER + layout.fixed
+        if left:
+            strip = Strip.join([strip.crop(0, fixed), strip.crop(fixed + left)])
+        return strip.crop_extend(0, width, self.style("text"))
+
+    def corner(self) -> Segment:
+        """The cell of the header above the scroll bar."""
+        return Segment(" ", self.style("header"))
+
+    def scrollbar(self, y: int, height: int, total: int, top: int) -> Segment:
+        """One cell of the scroll bar at line `y` of `height`, over `total` lines of which `top` is the first shown."""
+        if total <= height:
+            return Segment(" ", self.style("text"))
+        size = max(1, height * height // total)
+        start = round((height - size) * max(0, top) / (total - height))
+        return Segment(" ", self.style("thumb" if start <= y < start + size else "track"))

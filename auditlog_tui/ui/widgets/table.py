@@ -1,0 +1,298 @@
+"""The table: one line an entry, drawn straight from the view.
+
+It scrolls by whole lines and keeps its own position, so that a key costs the same however many rows there are: at
+most two blocks read and the lines drawn that changed. Lines are numbered by row; -1 is the line above row 0 that
+tells of newer entries not yet fetched, and the one after the last row tells what lies below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.message import Message
+
+from auditlog_tui.ui.keys import TABLE, bindings
+from auditlog_tui.ui.widgets.canvas import RowCanvas
+from auditlog_tui.ui.widgets.columns import Look
+from auditlog_tui.ui.widgets.lines import GUTTER
+
+if TYPE_CHECKING:
+    from auditlog_tui.store import Row
+    from auditlog_tui.view import View
+
+WHEEL = 3
+"""Lines that one notch of the mouse wheel scrolls."""
+
+
+class EntryTable(RowCanvas, can_focus=True):
+    """The rows of a view, with a cursor that is an entry and a column."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE)]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another entry (`None`: there is none)."""
+
+        row: Row | None
+
+    @dataclass
+    class Reached(Message):
+        """An end of what is loaded came near."""
+
+        older: bool
+
+    @dataclass
+    class Asked(Message):
+        """A key that means the entry or cell under the cursor: `action` is the key's, `field` the column's."""
+
+        action: str
+        row: Row
+        field: str
+
+    @dataclass
+    class Jumped(Message):
+        """Go to the newest or the oldest entry there is."""
+
+        oldest: bool
+
+    class ScanOn(Message):
+        """Go on scanning for entries that match."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look)
+        self._entry: int | None = None
+        self._first = 0
+        self._dragging = False
+
+    # -- what is shown -----------------------------------------------------------------------------------------
+
+    def show(self, view: View, cursor: int | None = None, above: int = 0) -> None:
+        """Show another view, the cursor on entry number `cursor` with `above` lines over it, where it has that."""
+        self.view = view
+        row = None if cursor is None else view.row_of(cursor)
+        self.cursor = row or 0
+        self.top = self.cursor - above if row is not None else self._lowest_top()
+        self._entry = cursor if row is not None else None
+        self._first = view.run.first
+        self.rows.reset(view)
+        self.forget_lines()
+        self._settle(moved=True)
+        self.refresh()
+
+    def sync(self) -> None:
+        """Take in what the view fetched; what the user looks at stays where it is."""
+        view = self.view
+        if view is None:
+            return
+        if self.rows.run is not view.run:
+            self.show(view, self._entry, self.cursor - self.top)
+            return
+        grown = self._first - view.run.first
+        self._first = view.run.first
+        if self._entry is not None:
+            self.cursor += grown
+            self.top += grown
+        self._widen()
+        self._settle(moved=self._entry is None and len(view) > 0)
+        self.refresh()
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.rows.row(self.cursor)
+
+    @property
+    def field(self) -> str:
+        """The filter's name for the column that the keys mean."""
+        return self.layout_of_columns.columns[self.column].field
+
+    def _lowest_top(self) -> int:
+        return 0 if self.view is None or self.view.newer_done else -1
+
+    def _settle(self, *, moved: bool = False) -> None:
+        """Bring cursor and scroll position within bounds, and say what came near."""
+        view = self.view
+        if view is None:
+            return
+        before = self._entry
+        lowest = self._lowest_top()
+        self.cursor = max(0, min(self.cursor, len(view) - 1))
+        self.top = max(lowest, min(self.top, len(view) + 1 - self.body))
+        row = self.row
+        self._entry = row.n if row is not None else None
+        if moved or self._entry != before:
+            self.post_message(self.Moved(row))
+        self.ask_for_more()
+
+    def ask_for_more(self) -> None:
+        """Say which end of what is loaded is less than a screen away."""
+        view = self.view
+        if view is None:
+            return
+        if not view.older_done and self.top + 2 * self.body > len(view):
+            self.post_message(self.Reached(older=True))
+        if not view.newer_done and self.top < self.body:
+            self.post_message(self.Reached(older=False))
+
+    def _widen(self) -> None:
+        if not self.ipv6 and any(":" in (row.client_ip or "") for row in self.rows.visible(self.top, self.body)):
+            self.ipv6 = True
+            self.restyle()
+
+    def on_resize(self) -> None:
+        self.restyle()
+        self.move_to(self.cursor)
+
+    def on_focus(self) -> None:
+        self.refresh_row(self.cursor)
+
+    def on_blur(self) -> None:
+        self.refresh_row(self.cursor)
+
+    # -- moving ------------------------------------------------------------------------------------------------
+
+    def move_to(self, row: int, *, top: int | None = None) -> None:
+        """Put the cursor on a row; scrolls as little as that takes, from `top` if it is given."""
+        view = self.view
+        if view is None or not len(view):
+            self._settle()
+            return
+        old_row, old_top = self.cursor, self.top
+        self.cursor = max(0, min(row, len(view) - 1))
+        first = self._lowest_top() if self.cursor == 0 else self.cursor
+        last = self.cursor + (self.cursor == len(view) - 1)
+        self.top = min(max(self.top if top is None else top, last - self.body + 1), first)
+        self._settle()
+        if self.top != old_top:
+            self.refresh()
+        else:
+            self.refresh_row(old_row)
+            self.refresh_row(self.cursor)
+
+    def action_down(self) -> None:
+        self.move_to(self.cursor + 1)
+
+    def action_up(self) -> None:
+        self.move_to(self.cursor - 1)
+
+    def _page(self, lines: int) -> None:
+        self.move_to(self.cursor + lines, top=self.top + lines)
+
+    def action_page_down(self) -> None:
+        self._page(self.body - 1)
+
+    def action_page_up(self) -> None:
+        self._page(1 - self.body)
+
+    def action_half_down(self) -> None:
+        self._page(self.body // 2)
+
+    def action_half_up(self) -> None:
+        self._page(-(self.body // 2))
+
+    def action_space(self) -> None:
+        if self.view is not None and self.view.paused and self.top + self.body > len(self.view):
+            self.post_message(self.ScanOn())
+        else:
+            self.action_page_down()
+
+    def action_newest(self) -> None:
+        if self.view is None or self.view.newer_done:
+            self.move_to(0)
+        else:
+            self.post_message(self.Jumped(oldest=False))
+
+    def action_oldest(self) -> None:
+        if self.view is None or self.view.older_done:
+            self.move_to(len(self.view or ()) - 1)
+        else:
+            self.post_message(self.Jumped(oldest=True))
+
+    def action_left(self) -> None:
+        self.choose(self.column - 1)
+
+    def action_right(self) -> None:
+        self.choose(self.column + 1)
+
+    def choose(self, column: int) -> None:
+        """Make a column the one that the keys mean, and scroll sideways until it is seen."""
+        layout = self.layout_of_columns
+        self.column = max(0, min(column, len(layout.columns) - 1))
+        start = max(0, layout.offsets[self.column] - layout.fixed)
+        end = layout.offsets[self.column] + layout.widths[self.column] - layout.fixed
+        room = self.inner_width - layout.fixed
+        self.left = max(0, min(max(self.left, end - room), start))
+        self.refresh()
+
+    # -- keys that mean the entry ------------------------------------------------------------------------------
+
+    def _ask(self, action: str) -> None:
+        if (row := self.row) is not None:
+            self.post_message(self.Asked(action, row, self.field))
+
+    def action_open(self) -> None:
+        self._ask("open")
+
+    def action_copy(self) -> None:
+        self._ask("copy")
+
+    def action_include(self) -> None:
+        self._ask("include")
+
+    def action_exclude(self) -> None:
+        self._ask("exclude")
+
+    # -- mouse -------------------------------------------------------------------------------------------------
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(-WHEEL)
+
+    def _scroll(self, lines: int) -> None:
+        """Scroll; the cursor stays on its entry while that is in sight."""
+        top = max(self._lowest_top(), min(self.top + lines, len(self.view or ()) + 1 - self.body))
+        self.move_to(max(top, min(self.cursor, top + self.body - 1)), top=top)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if event.x == self.size.width - 1 and event.y > 0:
+            self._dragging = True
+            self.capture_mouse()
+            self._drag(event.y)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragging:
+            self._drag(event.y)
+
+    def on_mouse_up(self) -> None:
+        self._dragging = False
+        self.release_mouse()
+
+    def _drag(self, y: int) -> None:
+        share = max(0, min(y - 1, self.body - 1)) / max(1, self.body - 1)
+        top = round(share * max(0, len(self.view or ()) + 1 - self.body))
+        self.move_to(max(top, min(self.cursor, top + self.body - 1)), top=top)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.x >= self.size.width - 1:
+            return
+        self._choose_at(event.x)
+        row = self.top + event.y - 1
+        if event.y > 0 and 0 <= row < len(self.view or ()):
+            self.move_to(row)
+            if event.chain == 2:
+                self.action_open()
+
+    def _choose_at(self, x: int) -> None:
+        layout = self.layout_of_columns
+        cell = x - GUTTER
+        cell += self.left if cell >= layout.fixed else 0
+        for number, (offset, width) in enumerate(zip(layout.offsets, layout.widths, strict=True)):
+            if offset <= cell <= offset + width:
+                self.choose(number)

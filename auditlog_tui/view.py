@@ -1,0 +1,214 @@
+"""What a query shows: the feed of what the server was asked for, and the rows of it that match the rest.
+
+A view is one contiguous run of entries around its anchor. Where nothing is left to evaluate here, its rows are the
+feed's; otherwise they are a run of its own, filled in slices so short that no key waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from auditlog_tui.errors import AuditLogError
+from auditlog_tui.feed import Anchor, Feed
+from auditlog_tui.log import Log
+from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.store import Row, Run
+
+SLICE = 2_000
+"""Rows evaluated between two frames (0.75 ms measured)."""
+
+SCAN_REQUESTS = 20
+"""Requests that one step may cost where most of what arrives doesn't match."""
+
+UNBOUNDED = 1 << 62
+
+
+class State(Enum):
+    """How much of what matches a view holds."""
+
+    MORE = "more"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the header says of a view.
+
+    `rows` are shown, out of `loaded` that were fetched, out of `total` that the server counts (`None` where it
+    proved no count). `reason` says why a view is INCOMPLETE; `newest_us` is its newest entry's instant.
+    """
+
+    rows: int
+    loaded: int
+    total: int | None
+    state: State
+    reason: str
+    as_of: datetime | None
+    newest_us: int | None
+    scanned_to_us: int | None
+
+
+class View:
+    """The rows of one frozen query, numbered from 0 at the top."""
+
+    def __init__(self, log: Log, query: Query, *, anchor: Anchor = Anchor.NEWEST, like: View | None = None) -> None:
+        """`like` lends its feed where this query asks the server for the same, so that nothing is fetched again."""
+        self.log = log
+        self.query = query
+        self.error: AuditLogError | None = None
+        self.notice = ""
+        self.paused = False
+        self.fetching = False
+        self._begin(anchor, like)
+
+    def _begin(self, anchor: Anchor, like: View | None = None) -> None:
+        self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
+        if anchor is Anchor.OLDEST and "sort" in self.log.obedience.ignored:
+            anchor = Anchor.NEWEST
+            self.notice = "This server ignores sort, so the oldest entry can only be walked to: A loads all"
+        lent = like.feed if like is not None and like._serves(self.plan, anchor) else None
+        self.feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)
+        self.anchor = anchor
+        self.run: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
+        self._low = self._high = self.feed.run.first
+
+    def _serves(self, other: Plan, anchor: Anchor) -> bool:
+        return (
+            self.anchor is anchor
+            and self.feed.plan.params == other.params
+            and self.feed.plan.entry_id == other.entry_id
+            and self.feed.plan.ignored == other.ignored
+        )
+
+    # -- rows --------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    def window(self, first: int, count: int) -> list[Row]:
+        return self.log.store.window(self.run, first, count)
+
+    def row_of(self, n: int) -> int | None:
+        return self.log.store.row_of(self.run, n)
+
+    # -- what it knows -----------------------------------------------------------------------------------------
+
+    @property
+    def older_done(self) -> bool:
+        return self.feed.older_end.done or self._below_bound()
+
+    @property
+    def newer_done(self) -> bool:
+        return self.feed.newer_end.done
+
+    @property
+    def complete(self) -> bool:
+        return self.older_done and self.newer_done and not self._unread()
+
+    def summary(self) -> Summary:
+        loaded = len(self.feed.run)
+        broken = self.feed.broken or self.feed.short
+        state = State.MORE
+        if broken:
+            state = State.INCOMPLETE
+        elif self.complete:
+            state = State.COMPLETE
+        ends = self.log.store.window(self.feed.run, 0, 1) if loaded else []
+        last = self.log.store.window(self.feed.run, loaded - 1, 1) if loaded and self.plan.residual else []
+        return Summary(
+            rows=len(self),
+            loaded=loaded,
+            total=self._total(),
+            state=state,
+            reason=broken,
+            as_of=self.feed.as_of,
+            newest_us=ends[0].created_us if ends else None,
+            scanned_to_us=last[0].created_us if last else None,
+        )
+
+    def _total(self) -> int | None:
+        if self.feed.complete and not self.feed.short:
+            return len(self.feed.run)
+        return self.feed.total if self.log.obedience.proven(self.feed.plan.params) else None
+
+    def _below_bound(self) -> bool:
+        """True once a walk back in time has passed a lower bound that the server does not know."""
+        low = self.plan.created_min_us
+        loaded = len(self.feed.run)
+        if low is None or "created_at_min" not in self.plan.ignored or not self.feed.by_time or not loaded:
+            return False
+        oldest = self.log.store.window(self.feed.run, loaded - 1, 1)[0].created_us
+        return oldest is not None and oldest < low
+
+    def _unread(self) -> bool:
+        run = self.feed.run
+        return self.plan.residual is not None and (self._high < run.after or self._low > run.first)
+
+    # -- fetching ----------------------------------------------------------------------------------------------
+
+    async def more(self, want: int, on_page: Callable[[], None], *, older: bool = True, everything: bool = False) -> None:
+        """Fetch at one end until `want` more rows are shown or there are no more.
+
+        A failure is kept in `error`, and calling again tries again. Unless `everything` is asked for, at most
+        `SCAN_REQUESTS` requests are made, and `paused` then says that there may be more. `on_page` is called after
+        each page. May be cancelled anywhere; nothing that arrived is lost.
+        """
+        self.error, self.paused, self.fetching = None, False, True
+        goal = len(self) + want
+        budget = UNBOUNDED if everything else SCAN_REQUESTS
+        try:
+            await self._evaluate(on_page)
+            while len(self) < goal and not (self.older_done if older else self.newer_done):
+                if budget == 0:
+                    self.paused = True
+                    break
+                budget -= 1
+                await self._step(older)
+                await self._evaluate(on_page)
+                on_page()
+            if self.feed.complete:
+                await self.feed.verify(self.log.obedience)
+        except AuditLogError as error:
+            self.error = error
+        finally:
+            self.fetching = False
+
+    async def _step(self, older: bool) -> None:
+        step = await (self.feed.older() if older else self.feed.newer())
+        if step.ignored:
+            self.log.obedience.ignored |= step.ignored
+            self._begin(self.anchor)
+
+    async def prove(self) -> bool:
+        """Find out whether the server obeys what it was asked for; True where it doesn't and the view began anew."""
+        if not len(self.feed.run):
+            return False
+        ignored = await self.log.obedience.prove(self.log.api, self.feed.plan.params)
+        if not ignored & self.feed.plan.params.keys():
+            return False
+        self._begin(self.anchor)
+        return True
+
+    async def _evaluate(self, on_slice: Callable[[], None]) -> None:
+        """Let the residual decide about the rows that arrived since, a slice at a time."""
+        if self.plan.residual is None:
+            return
+        store, run, where = self.log.store, self.feed.run, self.plan.where()
+        while self._high < run.after:
+            count = min(SLICE, run.after - self._high)
+            store.append(self.run, store.matching(run, self._high - run.first, count, where))
+            self._high += count
+            on_slice()
+            await asyncio.sleep(0)
+        while self._low > run.first:
+            count = min(SLICE, self._low - run.first)
+            found = store.matching(run, self._low - run.first - count, count, where)
+            store.prepend(self.run, found[::-1])
+            self._low -= count
+            on_slice()
+            await asyncio.sleep(0)

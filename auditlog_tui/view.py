@@ -40,11 +40,12 @@ class Summary:
     """What the header says of a view.
 
     `rows` are shown, out of `loaded` that were fetched, out of `total` that the server counts (`None` where it
-    proved no count). `reason` says why a view is INCOMPLETE; `newest_us` is its newest entry's instant.
+    proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is INCOMPLETE; `newest_us` is its newest entry's instant.
     """
 
     rows: int
     loaded: int
+    filtered: bool
     total: int | None
     state: State
     reason: str
@@ -123,6 +124,7 @@ class View:
         return Summary(
             rows=len(self),
             loaded=loaded,
+            filtered=self.plan.residual is not None,
             total=self._total(),
             state=state,
             reason=broken,

@@ -1,0 +1,39 @@
+"""The filter language: one line of text to a query, and a query to what the API and the store are asked.
+
+text -> parse -> Query -> freeze -> plan -> Plan: parameters for the API, a condition for the store
+"""
+
+from auditlog_tui.query.complete import Candidate, Completion, complete
+from auditlog_tui.query.edit import term_for, with_term, without_term
+from auditlog_tui.query.explain import explain, overruns
+from auditlog_tui.query.fields import FIELDS, Field, fields_table
+from auditlog_tui.query.format import format_query, format_term
+from auditlog_tui.query.freeze import freeze
+from auditlog_tui.query.parse import parse
+from auditlog_tui.query.plan import Chip, Plan, plan
+from auditlog_tui.query.sql import install
+from auditlog_tui.query.syntax import Query, Term
+
+__all__ = [
+    "FIELDS",
+    "Candidate",
+    "Chip",
+    "Completion",
+    "Field",
+    "Plan",
+    "Query",
+    "Term",
+    "complete",
+    "explain",
+    "fields_table",
+    "format_query",
+    "format_term",
+    "freeze",
+    "install",
+    "overruns",
+    "parse",
+    "plan",
+    "term_for",
+    "with_term",
+    "without_term",
+]

@@ -74,5 +74,5 @@ def _check_overlap(terms: list[Term]) -> None:
         first, second = sorted((first, second), key=lambda term: term.start)
         raise QueryError(
             f"No entry can match both {shown(format_term(first))} and {shown(format_term(second))}.",
-            second.start, second.end, "Terms are joined by and; write values to choose from with a comma: status:403,500.",
+            second.start, second.end, "Every term must hold; for either of two values write a comma: 403,500.",
         )  # fmt: skip

@@ -87,7 +87,10 @@ def _field(raw: RawTerm) -> Field:
         near = next(iter(difflib.get_close_matches(raw.key[:40], FIELDS, 1, 0.6)), None)
     meant = f"Did you mean {near}:?" if near else f"Keys are {', '.join(FIELDS)}."
     raise QueryError(
-        f"There is no key {shown(raw.key)}:.", raw.start, raw.end, f"{meant} To find the text itself, put it in quotes."
+        f"There is no key {shown(raw.key)}:.",
+        raw.start,
+        raw.end,
+        f"{meant} To find the text itself, put it in quotes.",
     )
 
 

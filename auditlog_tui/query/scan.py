@@ -105,7 +105,10 @@ class _Scanner:
         chunk = _CHUNK.match(self.text, self.at)
         bare = chunk[0] if chunk else ""
         if bare.startswith('"'):
-            return "", (self._quoted(),)
+            value = self._quoted()
+            if not self._ends():
+                raise self._error("There is more after the closing quote.", "Leave a space after it.")
+            return "", (value,)
         if _stands_alone(bare):
             self.at += len(bare)
             return "", (RawValue((bare,)),)

@@ -9,7 +9,20 @@ from auditlog_tui.query import patterns, times
 from auditlog_tui.query.fields import FIELDS, Field, Kind
 from auditlog_tui.query.format import shown
 from auditlog_tui.query.scan import RawValue, ip_address, refanged
-from auditlog_tui.query.syntax import WORD, Address, Ago, By, Glob, Network, Nothing, Numbers, Regex, Text, Times, Value
+from auditlog_tui.query.syntax import (
+    WORD,
+    Address,
+    Ago,
+    By,
+    Glob,
+    Network,
+    Nothing,
+    Numbers,
+    Regex,
+    Text,
+    Times,
+    Value,
+)
 
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
 _HUNDRED = re.compile(r"([1-9])[xX]{2}")
@@ -63,7 +76,9 @@ def _pattern(field: Field, raw: RawValue) -> Regex:
 
 def _whole(field: Field, raw: RawValue) -> Value:
     if len(raw.pieces) > 1 and not field.globs:
-        raise BadValueError(f"{field.name}: takes no wildcard.", f'Put a star that is meant in quotes: {field.name}:"*".')
+        raise BadValueError(
+            f"{field.name}: takes no wildcard.", f'Put a star that is meant in quotes: {field.name}:"*".'
+        )
     if len(raw.pieces) > 1:
         first, *inner, last = raw.pieces
         return Glob((first, *filter(None, inner), last))
@@ -98,7 +113,9 @@ def _address(raw: RawValue) -> Value:
             return Network(str(ipaddress.ip_network(text, strict=False)))
         except ValueError as error:
             message = f"{shown(text)} is no network."
-            raise BadValueError(message, "Write an address and the length of the prefix: ip:203.0.113.0/24") from error
+            raise BadValueError(
+                message, "Write an address and the length of the prefix: ip:203.0.113.0/24"
+            ) from error
     raise BadValueError(
         f"{shown(raw.text)} is no IP address.",
         'Write a whole address, or a network: ip:203.0.113.0/24. Any other text in quotes: ip:"unknown"',
@@ -145,5 +162,7 @@ def _by(text: str) -> By:
     name = text.removeprefix("-").lower()
     if name not in FIELDS or not FIELDS[name].sortable:
         able = ", ".join(field.name for field in FIELDS.values() if field.sortable)
-        raise BadValueError(f"{shown(text)} is nothing to sort by.", f"Fields are {able}; - before one is descending.")
+        raise BadValueError(
+            f"{shown(text)} is nothing to sort by.", f"Fields are {able}; - before one is descending."
+        )
     return By(name, text.startswith("-"))

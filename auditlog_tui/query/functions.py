@@ -1,0 +1,87 @@
+"""The functions that SQL conditions call. None of them raises, whatever stands in the log."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
+
+from auditlog_tui.query.patterns import compiled
+from auditlog_tui.query.scan import ip_address
+
+_FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+_address = lru_cache(maxsize=4096)(ip_address)
+_pieces: Callable[[str], list[str]] = lru_cache(maxsize=64)(json.loads)
+_network = lru_cache(maxsize=512)(ipaddress.ip_network)
+
+
+def part(needle: str, value: str | None) -> bool:
+    """Whether the value contains the case-folded needle."""
+    return value is not None and needle in value.casefold()
+
+
+def any_part(needle: str, *values: str | int | None) -> bool:
+    """Whether one of the values contains the case-folded needle."""
+    return any(value is not None and needle in str(value).casefold() for value in values)
+
+
+def glob(pieces_json: str, fold: int, value: str | None) -> bool:
+    """Whether the value is these pieces with anything between them; `fold` ignores the case of A to Z."""
+    if value is None:
+        return False
+    first, *rest = _pieces(pieces_json)
+    if fold:
+        value, first, rest = value.translate(_FOLD), first.translate(_FOLD), [p.translate(_FOLD) for p in rest]
+    if not rest:
+        return value == first
+    *inner, last = rest
+    if not value.startswith(first) or len(value) < len(first) + len(last) or not value.endswith(last):
+        return False
+    at, end = len(first), len(value) - len(last)
+    for piece in inner:
+        at = value.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def regex(pattern: str, value: str | None) -> bool:
+    """Whether the pattern is found in the value in time."""
+    return value is not None and compiled(pattern).found(value)
+
+
+def address(text: str, value: str | None) -> bool:
+    """Whether the value is this address, in whatever spelling."""
+    if value is None:
+        return False
+    return value == text or _address(value) == _address(text)
+
+
+def network(text: str, value: str | None) -> bool:
+    """Whether the value is an address of this network."""
+    found = None if value is None else _address(value)
+    net = _network(text)
+    return found is not None and found.version == net.version and found in net
+
+
+def target_unread(unreadable: str) -> bool:
+    """Whether the fields that could not be read, as JSON, are among those that tell the target."""
+    if not unreadable:
+        return False
+    return not {"", "target", "target.id", "target.type"}.isdisjoint(json.loads(unreadable))
+
+
+ALL: tuple[tuple[str, int, Callable[..., bool]], ...] = (
+    ("q_part", 2, part),
+    ("q_any", -1, any_part),
+    ("q_glob", 3, glob),
+    ("q_regex", 2, regex),
+    ("q_address", 2, address),
+    ("q_network", 2, network),
+    ("q_target_unread", 1, target_unread),
+)
+"""Name in SQL, number of arguments (-1: any), function."""

@@ -1,0 +1,217 @@
+"""Splitting a query into what the API evaluates and what is left to evaluate here.
+
+What the API gets and what stays here, taken together, are the query: over any entry, one that lacks fields included.
+
+A field that is absent or can't be read matches no value; a negated term is the complement, so it lets such an entry
+through. What the server was asked for is never checked against a field that can't be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from auditlog_tui.models import Entry, rfc3339
+from auditlog_tui.query.bounds import Bounds, bounding, check, enclosing
+from auditlog_tui.query.check import contradicts
+from auditlog_tui.query.fields import FIELDS, Kind, field_of
+from auditlog_tui.query.format import format_term
+from auditlog_tui.query.freeze import is_frozen
+from auditlog_tui.query.scan import ip_address
+from auditlog_tui.query.sql import condition
+from auditlog_tui.query.syntax import Address, By, Query, Term, Text, Times
+
+Where = Literal["server", "local", "both"]
+
+DEFAULT_SORT = "created_at:desc"
+"""The API's order when it is not told any."""
+
+_BOUNDED = (("status",), ("created", "last"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One term and who evaluates it; `start` and `end` are its columns in the typed text."""
+
+    text: str
+    where: Where
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a query becomes.
+
+    `params` are the API's parameters, `sort` among them unless it is the default. With an `entry_id` the entry is
+    got by its id instead. `residual` is what remains to be evaluated here. `order` is the order asked for, by the
+    names of `FIELDS`; `local_order` says that it takes sorting here. `created_min_us` and `created_max_us` bound
+    what can match, whoever evaluates it (inclusive, microseconds since 1970 UTC).
+    """
+
+    query: Query
+    ignored: frozenset[str]
+    params: Mapping[str, str]
+    entry_id: str | None
+    residual: Query | None
+    order: tuple[tuple[str, Literal["asc", "desc"]], ...]
+    local_order: bool
+    chips: tuple[Chip, ...]
+    created_min_us: int | None
+    created_max_us: int | None
+
+    def violations(self, entry: Entry) -> frozenset[str]:
+        """The parameters that the entry contradicts beyond doubt.
+
+        What the API leaves open is no contradiction (case, spellings of an address, digits below the microsecond),
+        nor is a field that is absent or can't be read.
+        """
+        return frozenset(name for name, value in self.params.items() if contradicts(entry, name, value))
+
+    def where(self) -> tuple[str, list[object]]:
+        """The residual as an SQL condition over `entry e`, and the values it binds; see `install`."""
+        return condition(self.residual) if self.residual else ("1", [])
+
+
+def plan(query: Query, ignored: frozenset[str] = frozenset()) -> Plan:
+    """Split a frozen query. Terms that need one of the `ignored` parameters are evaluated here as a whole.
+
+    Raises `QueryError` where two terms leave nothing between them, `ValueError` for a query that is not frozen.
+    """
+    if not is_frozen(query):
+        raise ValueError("the query's times depend on now: freeze it first")
+    check(query)
+    entry_id = next((term.values[0].text for term in query.terms if _is_entry(term)), None)
+    split = _Split(query, ignored, by_id=entry_id is not None)
+    created = _overlap(bounding(query, ("created",)))
+    return Plan(
+        query=query,
+        ignored=ignored,
+        params=MappingProxyType(split.params),
+        entry_id=entry_id,
+        residual=Query(tuple(split.residual)) if split.residual else None,
+        order=tuple((by.field, "desc" if by.descending else "asc") for by in _order(query)),
+        local_order=split.local_order,
+        chips=tuple(Chip(format_term(term), where, term.start, term.end) for term, where in split.places),
+        created_min_us=created.low,
+        created_max_us=created.high,
+    )
+
+
+class _Split:
+    """Who evaluates which term; `params` and `residual` are filled term by term."""
+
+    def __init__(self, query: Query, ignored: frozenset[str], *, by_id: bool) -> None:
+        self.params: dict[str, str] = {}
+        self.residual: list[Term] = []
+        self.local_order = False
+        self.places: list[tuple[Term, Where]] = []
+        self._ignored = ignored
+        self._by_id = by_id
+        if not by_id:
+            for keys in _BOUNDED:
+                self._push_bounds(bounding(query, keys))
+        for term in query.terms:
+            self.places.append((term, self._place(term)))
+
+    def _push_bounds(self, terms: list[Term]) -> None:
+        if not terms:
+            return
+        low, high = FIELDS[terms[0].key].params
+        bounds = _overlap(terms)
+        text = str if terms[0].key == "status" else rfc3339
+        if bounds.low is not None and low not in self._ignored:
+            self.params[low] = text(bounds.low)
+        if bounds.high is not None and high not in self._ignored:
+            self.params[high] = text(bounds.high)
+
+    def _place(self, term: Term) -> Where:
+        if term.key == "sort":
+            return self._place_order(term)
+        if _is_entry(term):
+            return "server"
+        pushed, whole = (False, False) if self._by_id or term.negated else self._push(term)
+        if pushed and whole:
+            return "server"
+        self.residual.append(term)
+        return "both" if pushed else "local"
+
+    def _push(self, term: Term) -> tuple[bool, bool]:
+        """Whether the server evaluates any of the term, and whether it evaluates all of it."""
+        if field_of(term.key).kind in (Kind.NUMBER, Kind.TIME):
+            return self._pushed_bounds(term)
+        value = _parameter(term)
+        if value is None:
+            return False, False
+        (name,) = FIELDS[term.key].params
+        if name in self._ignored:
+            return False, False
+        pushed = self.params.setdefault(name, value) == value
+        return pushed, pushed
+
+    def _pushed_bounds(self, term: Term) -> tuple[bool, bool]:
+        low, high = FIELDS[term.key].params
+        bounds = enclosing(term)
+        needed = {name for name, bound in ((low, bounds.low), (high, bounds.high)) if bound is not None}
+        simple = len(term.values) == 1 and not (isinstance(term.values[0], Times) and term.values[0].strict)
+        return bool(needed - self._ignored), simple and not needed & self._ignored
+
+    def _place_order(self, term: Term) -> Where:
+        """The API sorts by the leading fields that it can sort by; the rest is sorted here."""
+        leading: list[str] = []
+        order = [value for value in term.values if isinstance(value, By)]
+        for by in order:
+            name = FIELDS[by.field].server_order
+            if not name:
+                break
+            leading.append(f"{name}:{'desc' if by.descending else 'asc'}")
+        sort = ",".join(leading)
+        if sort == DEFAULT_SORT or self._by_id:
+            sort = ""
+        elif "sort" in self._ignored:
+            leading, sort = [], ""
+        if sort:
+            self.params["sort"] = sort
+        self.local_order = len(leading) < len(order)
+        if not leading:
+            return "local"
+        return "both" if self.local_order else "server"
+
+
+def _is_entry(term: Term) -> bool:
+    """True for `id:` with one id, which the API's other endpoint answers."""
+    return term.key == "id" and not term.negated and len(term.values) == 1 and term.values[0] != Text("")
+
+
+def _parameter(term: Term) -> str | None:
+    """The text that the API can compare with, of a term that means no more than that."""
+    if len(term.values) > 1 or len(FIELDS.get(term.key, field_of("")).params) != 1:
+        return None
+    match term.values[0]:
+        case Text(text) if text:
+            return text
+        case Address(text) if _one_spelling(text):
+            return text
+    return None
+
+
+def _one_spelling(text: str) -> bool:
+    """False for an IPv6 address that servers spell otherwise: they write the shortest form, in lower case."""
+    address = ip_address(text)
+    mapped = address is not None and address.version == 6 and address.ipv4_mapped is not None
+    return str(address) == text and not mapped
+
+
+def _order(query: Query) -> list[By]:
+    terms = (term for term in query.terms if term.key == "sort")
+    return [value for term in terms for value in term.values if isinstance(value, By)]
+
+
+def _overlap(terms: list[Term]) -> Bounds:
+    """The bounds that all of the terms leave."""
+    bounds = [enclosing(term) for term in terms]
+    lows = [bound.low for bound in bounds if bound.low is not None]
+    highs = [bound.high for bound in bounds if bound.high is not None]
+    return Bounds(max(lows, default=None), min(highs, default=None))

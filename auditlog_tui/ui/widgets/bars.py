@@ -1,0 +1,107 @@
+"""The one line above the log and the one below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from auditlog_tui.output.present import age, cell_width, count, format_time, zone_label
+from auditlog_tui.ui.keys import TABLE, footer
+
+if TYPE_CHECKING:
+    from auditlog_tui.ui.widgets.columns import Look
+    from auditlog_tui.view import Summary
+
+
+class HeaderBar(Widget):
+    """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, and the zone."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, endpoint: str, look: Look) -> None:
+        super().__init__()
+        self.endpoint = endpoint
+        self.look = look
+        self.summary: Summary | None = None
+        self.busy = False
+        self._frame = 0
+
+    def show(self, summary: Summary | None, look: Look, *, busy: bool) -> None:
+        self.summary, self.look, self.busy = summary, look, busy
+        self._frame += 1
+        self.refresh()
+
+    def render(self) -> Content:
+        left = Content.assemble((f" {self.endpoint} ", "bold"), *self._times())
+        right = Content.assemble(*self._amount(), (f"  {self._zone()} ", "$text-muted"))
+        space = self.size.width - left.cell_length - right.cell_length
+        if space < 1:
+            left = Content.assemble((f" {self.endpoint}", "bold"))
+            space = self.size.width - left.cell_length - right.cell_length
+        return Content.assemble(left if space > 0 else "", " " * max(0, space), right)
+
+    def _times(self) -> list[tuple[str, str]]:
+        summary, look = self.summary, self.look
+        if summary is None or summary.as_of is None:
+            return []
+        as_of_us = int(summary.as_of.timestamp() * 1_000_000)
+        mode = "utc" if look.mode == "relative" else look.mode
+        parts = [(f" as of {format_time(as_of_us, mode, look.now_us, look.zone, with_date=False)}", "$text-muted")]
+        if summary.newest_us is not None:
+            parts.append((f"  newest {age(look.now_us - summary.newest_us)} ago", "$text-muted"))
+        return parts
+
+    def _amount(self) -> list[tuple[str, str]]:
+        summary, glyphs = self.summary, self.look.glyphs
+        if summary is None:
+            return []
+        loaded = count(summary.loaded)
+        of_total = f" of {count(summary.total)}" if summary.total is not None else ""
+        rows = f"{count(summary.rows)} match in " if summary.rows != summary.loaded or summary.filtered else ""
+        spinner = f"  {glyphs.spinner[self._frame % len(glyphs.spinner)]}" if self.busy else "   "
+        if summary.state.value == "complete":
+            return [(f"{rows}{loaded}", "bold"), ("  COMPLETE", "$text-success"), (spinner, "$text-accent")]
+        if summary.state.value == "incomplete":
+            return [
+                (f"{rows}{loaded}{of_total}", "bold"),
+                ("  INCOMPLETE", "bold $text-error"),
+                (f" {summary.reason}" if self.size.width >= 120 else "", "$text-error"),
+                (spinner, "$text-accent"),
+            ]
+        return [(f"{rows}{loaded}{of_total} loaded", ""), ("  more below", "$text-muted"), (spinner, "$text-accent")]
+
+    def _zone(self) -> str:
+        look = self.look
+        if look.mode == "utc":
+            return "UTC"
+        return zone_label(look.zone, look.now_us) if look.mode == "local" else "ages, UTC"
+
+
+class FooterBar(Widget):
+    """The keys of what has the focus, or, until the next key, what there is to say."""
+
+    ALLOW_SELECT = False
+    place: reactive[str] = reactive(TABLE)
+    message: reactive[str] = reactive("")
+    severity: reactive[str] = reactive("")
+
+    def say(self, text: str, severity: str = "") -> None:
+        """Show a text (made safe by the caller). `severity` is empty, `warning` or `error`."""
+        self.message, self.severity = text, severity
+
+    def render(self) -> Content:
+        if self.message:
+            style = {"error": "bold $text-error", "warning": "$text-warning"}.get(self.severity, "$text-accent")
+            return Content.assemble((f" {self.message}", style))
+        parts: list[tuple[str, str]] = []
+        width = 0
+        for key in footer(self.place):
+            cells = cell_width(f" {key.shown} {key.label} ")
+            if width + cells > self.size.width:
+                break
+            width += cells
+            parts += [(f" {key.shown}", "bold $text-accent"), (f" {key.label} ", "$text-muted")]
+        return Content.assemble(*parts)

@@ -1,0 +1,300 @@
+"""The API's two endpoints over httpx: authentication, limits, a deadline, retries that can be seen and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+
+from auditlog_tui import __version__
+from auditlog_tui.errors import (
+    ApiError,
+    BadRequestError,
+    KeyRefusedError,
+    NotFoundError,
+    NotPermittedError,
+    NotTheApiError,
+    RateLimitedError,
+    ServerError,
+    SettingsError,
+    TimedOutError,
+    UnreachableError,
+)
+from auditlog_tui.models import Entry, Page, read_entry, read_page
+from auditlog_tui.output.safe import safe
+from auditlog_tui.retry import LONGEST_WAIT, RETRIES, Wait, asked_delay, backoff, worth_retrying
+from auditlog_tui.wire import decode, read_body, served_at, server_words
+
+DEADLINE = 60.0
+"""Seconds for one attempt, its answer read to the end; waits between attempts don't count."""
+
+CONNECT = 15.0
+"""Seconds to make a connection."""
+
+ENDPOINT = "/v1/audit_logs"
+_CLOCK_NOISE_US = 1_500_000
+"""A `Date` header has whole seconds: differences up to this are no difference."""
+
+
+class AuditLogApi(Protocol):
+    """What feed, view and screen know of the outside."""
+
+    @property
+    def clock_offset_us(self) -> int | None:
+        """The server's clock less this machine's, in microseconds; `None` before the first answer."""
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        """One page of entries. Raises `ApiError`."""
+
+    async def get(self, entry_id: str) -> Entry:
+        """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class AuditLogClient:
+    """The API over HTTP. `requests` counts attempts, those that failed included.
+
+    `on_wait` is told of each pause before another attempt, and then of its end (`None`). Cancelling the call ends
+    the pause. `sleep` and `chance` are replaced by tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: str | None,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        trust_env: bool = False,
+        on_wait: Callable[[Wait | None], None] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.requests = 0
+        self.on_wait = on_wait
+        self._base = base_url.rstrip("/")
+        self._host = safe(urlsplit(self._base).netloc, 100)
+        self._offset_us: int | None = None
+        self._sleep = sleep
+        self._chance = chance
+        self._client = _http_client(self._base, _headers(key, headers or {}), transport, trust_env)
+
+    @property
+    def clock_offset_us(self) -> int | None:
+        """The server's clock less this machine's, in microseconds; `None` before the first answer."""
+        return self._offset_us
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
+        query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
+        return await self._ask(
+            f"{ENDPOINT}?{urlencode(query)}",
+            lambda answer: read_page(decode(answer.body), served_at(answer.headers)),
+        )
+
+    async def get(self, entry_id: str) -> Entry:
+        """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
+        if entry_id in ("", ".", ".."):
+            raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
+        return await self._ask(f"{ENDPOINT}/{_quoted(entry_id)}", _entry)
+
+    async def _ask(self, target: str, read: Callable[[_Answer], _Read]) -> _Read:
+        """Ask until there is an answer that can be read, or no attempt is left."""
+        attempt = 1
+        while True:
+            try:
+                return await self._attempt(target, read)
+            except _AgainError as again:
+                if attempt > RETRIES:
+                    raise again.error from again.__cause__
+                delay = backoff(attempt, self._chance()) if again.delay is None else again.delay
+                reason = str(again.error)
+            attempt += 1
+            await self._pause(delay, reason, attempt)
+
+    async def _pause(self, delay: float, reason: str, attempt: int) -> None:
+        tell = self.on_wait or (lambda _: None)
+        tell(Wait(reason, attempt, RETRIES + 1, time.monotonic() + delay))
+        try:
+            await self._sleep(delay)
+        finally:
+            tell(None)
+
+    async def _attempt(self, target: str, read: Callable[[_Answer], _Read]) -> _Read:
+        answer = await self._fetch(target)
+        if answer.status != 200:
+            raise _refusal(answer, self._host)
+        try:
+            return read(answer)
+        except NotTheApiError as error:
+            if answer.body.lstrip().startswith(b"{"):
+                raise _AgainError(error) from error  # cut short on its way, most likely
+            raise
+
+    async def _fetch(self, target: str) -> _Answer:
+        self.requests += 1
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._send(target)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            timed_out = TimedOutError(f"{self._host} did not answer within {DEADLINE:.0f} s.")
+            raise _AgainError(timed_out) from error
+        except httpx.LocalProtocolError:
+            # Its text holds the header that is wrong, which may be the key.
+            raise SettingsError("The key or a custom header holds characters that HTTP does not allow.") from None
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+            lost = UnreachableError(f"The connection to {self._host} broke before the answer was complete.")
+            raise _AgainError(lost, 0 if isinstance(error, httpx.RemoteProtocolError) else None) from error
+        except httpx.HTTPError as error:
+            raise _AgainError(UnreachableError(_unreachable(self._host, str(error)))) from error
+
+    async def _send(self, target: str) -> _Answer:
+        async with self._client.stream("GET", self._base + target) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            body = await read_body(response.aiter_raw(), headers.get("content-encoding", ""))
+            self._note_clock(served_at(headers))
+            return _Answer(response.status_code, headers, body)
+
+    def _note_clock(self, served: datetime | None) -> None:
+        if served is None:
+            return
+        offset_us = (served - datetime.now(UTC)) // timedelta(microseconds=1)
+        if abs(offset_us - (self._offset_us or 0)) > _CLOCK_NOISE_US:
+            self._offset_us = offset_us
+        elif self._offset_us is None:
+            self._offset_us = 0
+
+
+_Read = TypeVar("_Read")
+
+
+class _AgainError(Exception):
+    """An attempt that failed and may be made again, after `delay` seconds or the policy's own (`None`)."""
+
+    def __init__(self, error: ApiError, delay: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.delay = delay
+
+
+def _http_client(
+    base: str, headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, trust_env: bool
+) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            headers=headers,
+            transport=transport,
+            verify=_tls() if transport is None and base.startswith("https:") else True,
+            trust_env=trust_env,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            timeout=httpx.Timeout(DEADLINE, connect=CONNECT),
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise SettingsError(f"The proxy that the environment names can't be used: {safe(str(error), 200)}") from error
+
+
+def _tls() -> ssl.SSLContext:
+    """The system's own certificates, so that a company's CA is trusted where its machines trust it."""
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
+    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits."""
+    ours = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"auditlog-tui/{__version__}",
+        **({} if key is None else {"Authorization": f"Bearer {key}"}),
+    }
+    named = {name.lower() for name in extra}
+    return {name: value for name, value in ours.items() if name.lower() not in named} | dict(extra)
+
+
+def _entry(answer: _Answer) -> Entry:
+    entry = read_entry(decode(answer.body))
+    if entry.log.id is None and entry.log.action is None:
+        raise NotTheApiError("The server's answer is no audit log entry. Is the base URL this API's?")
+    return entry
+
+
+def _quoted(entry_id: str) -> str:
+    return quote(entry_id.encode("utf-8", "replace"), safe="")
+
+
+# -- errors --------------------------------------------------------------------------------------------------------
+
+
+def _refusal(answer: _Answer, host: str) -> ApiError | _AgainError:
+    """The error of an answer that is not 200, to be tried again or not."""
+    if not worth_retrying(answer.status, answer.headers):
+        return _error(answer, host)
+    asked = asked_delay(answer.headers, datetime.now(UTC))
+    if asked is not None and asked > LONGEST_WAIT:
+        return _too_long(answer.status, host, asked)
+    return _AgainError(_error(answer, host), asked)
+
+
+def _error(answer: _Answer, host: str) -> ApiError:
+    status = answer.status
+    said = server_words(answer.body)
+    words = f' It says: "{said}"' if said else ""
+    if status == 401:
+        return KeyRefusedError(
+            f"{host} refused the API key (401): is it right, not expired, not revoked?{words}", status=401
+        )
+    if status == 403:
+        return NotPermittedError(
+            f"{host} accepts the key, but it may not read the audit log (403): it needs read permission on audit_log.{words}",
+            status=403,
+        )
+    if status == 404:
+        return NotFoundError(f"{host} has no such entry, or no such endpoint (404).{words}", status=404)
+    if status == 429:
+        return RateLimitedError(f"{host} is asked too often (429); r tries again.{words}", status=429)
+    if 400 <= status < 500:
+        return BadRequestError(f"{host} does not accept what was asked ({status}).{words}", status=status)
+    if status >= 500:
+        return ServerError(f"{host} failed ({status}), after {RETRIES} retries; r tries again.{words}", status=status)
+    where = safe(answer.headers.get("location", ""), 200)
+    pointing = f", pointing to {where}" if where else ""
+    return NotTheApiError(f"{host} answered {status}{pointing}, not the API. Is the base URL right?", status=status)
+
+
+def _too_long(status: int, host: str, seconds: float) -> RateLimitedError:
+    try:
+        retry_at = datetime.now(UTC) + timedelta(seconds=seconds)
+        when = f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        retry_at, when = None, "in more years than there are"
+    return RateLimitedError(
+        f"{host} asks not to be asked again ({status}); try {when}.", status=status, retry_at=retry_at
+    )
+
+
+def _unreachable(host: str, reason: str) -> str:
+    reason = safe(reason, 200)
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return f"{host} shows a certificate that this system does not trust. Is its CA installed here? ({reason})"
+    return f"Can't reach {host} ({reason or 'no connection'}). Is the network up, and the base URL right?"

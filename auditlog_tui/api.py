@@ -18,13 +18,8 @@ import httpx
 from auditlog_tui import __version__
 from auditlog_tui.errors import (
     ApiError,
-    BadRequestError,
-    KeyRefusedError,
     NotFoundError,
-    NotPermittedError,
     NotTheApiError,
-    RateLimitedError,
-    ServerError,
     SettingsError,
     TimedOutError,
     UnreachableError,
@@ -32,7 +27,7 @@ from auditlog_tui.errors import (
 from auditlog_tui.models import Entry, Page, read_entry, read_page
 from auditlog_tui.output.safe import safe
 from auditlog_tui.retry import LONGEST_WAIT, RETRIES, Wait, asked_delay, backoff, worth_retrying
-from auditlog_tui.wire import decode, read_body, served_at, server_words
+from auditlog_tui.wire import decode, error_of, read_body, served_at, too_long, unreachable
 
 DEADLINE = 60.0
 """Seconds for one attempt, its answer read to the end; waits between attempts don't count."""
@@ -165,7 +160,7 @@ class AuditLogClient:
             lost = UnreachableError(f"The connection to {self._host} broke before the answer was complete.")
             raise _AgainError(lost, 0 if isinstance(error, httpx.RemoteProtocolError) else None) from error
         except httpx.HTTPError as error:
-            raise _AgainError(UnreachableError(_unreachable(self._host, str(error)))) from error
+            raise _AgainError(UnreachableError(unreachable(self._host, str(error)))) from error
 
     async def _send(self, target: str) -> _Answer:
         async with self._client.stream("GET", self._base + target) as response:
@@ -247,54 +242,10 @@ def _quoted(entry_id: str) -> str:
 
 
 def _refusal(answer: _Answer, host: str) -> ApiError | _AgainError:
-    """The error of an answer that is not 200, to be tried again or not."""
+    """What to raise for an answer that is not 200: an error, or one that is tried again."""
     if not worth_retrying(answer.status, answer.headers):
-        return _error(answer, host)
+        return error_of(answer.status, answer.headers, answer.body, host)
     asked = asked_delay(answer.headers, datetime.now(UTC))
     if asked is not None and asked > LONGEST_WAIT:
-        return _too_long(answer.status, host, asked)
-    return _AgainError(_error(answer, host), asked)
-
-
-def _error(answer: _Answer, host: str) -> ApiError:
-    status = answer.status
-    said = server_words(answer.body)
-    words = f' It says: "{said}"' if said else ""
-    if status == 401:
-        return KeyRefusedError(
-            f"{host} refused the API key (401): is it right, not expired, not revoked?{words}", status=401
-        )
-    if status == 403:
-        return NotPermittedError(
-            f"{host} accepts the key, but it may not read the audit log (403): it needs read permission on audit_log.{words}",
-            status=403,
-        )
-    if status == 404:
-        return NotFoundError(f"{host} has no such entry, or no such endpoint (404).{words}", status=404)
-    if status == 429:
-        return RateLimitedError(f"{host} is asked too often (429); r tries again.{words}", status=429)
-    if 400 <= status < 500:
-        return BadRequestError(f"{host} does not accept what was asked ({status}).{words}", status=status)
-    if status >= 500:
-        return ServerError(f"{host} failed ({status}), after {RETRIES} retries; r tries again.{words}", status=status)
-    where = safe(answer.headers.get("location", ""), 200)
-    pointing = f", pointing to {where}" if where else ""
-    return NotTheApiError(f"{host} answered {status}{pointing}, not the API. Is the base URL right?", status=status)
-
-
-def _too_long(status: int, host: str, seconds: float) -> RateLimitedError:
-    try:
-        retry_at = datetime.now(UTC) + timedelta(seconds=seconds)
-        when = f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
-    except OverflowError:
-        retry_at, when = None, "in more years than there are"
-    return RateLimitedError(
-        f"{host} asks not to be asked again ({status}); try {when}.", status=status, retry_at=retry_at
-    )
-
-
-def _unreachable(host: str, reason: str) -> str:
-    reason = safe(reason, 200)
-    if "CERTIFICATE_VERIFY_FAILED" in reason:
-        return f"{host} shows a certificate that this system does not trust. Is its CA installed here? ({reason})"
-    return f"Can't reach {host} ({reason or 'no connection'}). Is the network up, and the base URL right?"
+        return too_long(answer.status, host, asked)
+    return _AgainError(error_of(answer.status, answer.headers, answer.body, host), asked)

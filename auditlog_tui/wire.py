@@ -6,15 +6,24 @@ import json
 import re
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from auditlog_tui.errors import NotTheApiError
+from auditlog_tui.errors import (
+    ApiError,
+    BadRequestError,
+    KeyRefusedError,
+    NotFoundError,
+    NotPermittedError,
+    NotTheApiError,
+    RateLimitedError,
+    ServerError,
+)
 from auditlog_tui.output.safe import safe
 
 BODY_LIMIT = 32 * 1024 * 1024
-"""Bytes of one answer, unpacked. A page of 100 entries has some 50 KB; a few hundred bytes can unpack to gigabytes."""
+"""Bytes of one answer, unpacked. A page of 100 entries has some 50 KB; a packed one can be a bomb."""
 
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
@@ -101,3 +110,50 @@ def served_at(headers: Mapping[str, str]) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def error_of(status: int, headers: Mapping[str, str], body: bytes, host: str) -> ApiError:
+    """The error of an answer that is not 200, in words that say what to do."""
+    said = server_words(body)
+    words = f' It says: "{said}"' if said else ""
+    if status == 401:
+        return KeyRefusedError(
+            f"{host} refused the API key (401): is it right, not expired, not revoked?{words}", status=401
+        )
+    if status == 403:
+        return NotPermittedError(
+            f"{host} accepts the key, but it may not read the audit log (403):"
+            f" it needs read permission on audit_log.{words}",
+            status=403,
+        )
+    if status == 404:
+        return NotFoundError(f"{host} has no such entry, or no such endpoint (404).{words}", status=404)
+    if status == 429:
+        return RateLimitedError(f"{host} is asked too often (429); r tries again.{words}", status=429)
+    if 400 <= status < 500:
+        return BadRequestError(f"{host} does not accept what was asked ({status}).{words}", status=status)
+    if status >= 500:
+        return ServerError(f"{host} failed ({status}); r tries again.{words}", status=status)
+    where = safe(headers.get("location", ""), 200)
+    pointing = f", pointing to {where}" if where else ""
+    return NotTheApiError(f"{host} answered {status}{pointing}, not the API. Is the base URL right?", status=status)
+
+
+def too_long(status: int, host: str, seconds: float) -> RateLimitedError:
+    """The error of an answer that asks for a wait of so many `seconds`, which nobody wants to sit out."""
+    try:
+        retry_at = datetime.now(UTC) + timedelta(seconds=seconds)
+        when = f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:
+        retry_at, when = None, "in more years than there are"
+    return RateLimitedError(
+        f"{host} asks not to be asked again ({status}); try {when}.", status=status, retry_at=retry_at
+    )
+
+
+def unreachable(host: str, reason: str) -> str:
+    """What to say of a host that can't be reached."""
+    reason = safe(reason, 200)
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return f"{host} shows a certificate that this system does not trust. Is its CA installed here? ({reason})"
+    return f"Can't reach {host} ({reason or 'no connection'}). Is the network up, and the base URL right?"

@@ -1,0 +1,63 @@
+"""The settings file: where it is, what is in it, and how it begins."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auditlog_tui.errors import SettingsError
+from auditlog_tui.output.safe import safe
+from auditlog_tui.settings import OPTIONS, check_file
+
+_BEGINNING = """\
+# Settings of auditlog-tui. A flag goes before the environment, that before this file.
+# Every line is a comment until you take the # away.
+"""
+_VIEWS = """\
+# Saved filters: type @name in the filter bar, or after auditlog-tui.
+[views]
+# night-deletions = "action:*.deleted last:12h"
+"""
+
+
+def config_path() -> Path:
+    """`config.toml` in the platform's folder for settings."""
+    import platformdirs
+
+    return platformdirs.user_config_path("auditlog-tui", appauthor=False) / "config.toml"
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """The file's content; nothing where there is no file. Raises `SettingsError`."""
+    shown = safe(str(path))
+    try:
+        file = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{shown} can't be read: {safe(str(error), 200)}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{shown} is not TOML: {safe(str(error), 200)}.") from error
+    check_file(file, shown)
+    return file
+
+
+def write_beginning(path: Path) -> None:
+    """Make a settings file in which everything is explained and nothing set. Never overwrites one."""
+    parts = [_BEGINNING]
+    for option in OPTIONS:
+        able = f" ({', '.join(option.choices)})" if option.choices else ""
+        parts.append(
+            f'# {option.help}{able}; {option.flag}, {option.variable}\n# {option.name} = "{option.default}"\n'
+        )
+    parts.append(_VIEWS)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("x", encoding="utf-8") as file:
+            file.write("\n".join(parts))
+    except FileExistsError as error:
+        raise SettingsError(f"{safe(str(path))} is there already; it was left as it is.") from error
+    except OSError as error:
+        raise SettingsError(f"{safe(str(path))} can't be written: {error.strerror}.") from error

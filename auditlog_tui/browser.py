@@ -7,7 +7,19 @@ from datetime import tzinfo
 
 from auditlog_tui.feed import Anchor
 from auditlog_tui.log import Log
-from auditlog_tui.query import Chip, Query, explain, format_query, freeze, parse, plan
+from auditlog_tui.query import (
+    FIELDS,
+    Chip,
+    Query,
+    explain,
+    format_query,
+    freeze,
+    parse,
+    plan,
+    term_for,
+    with_term,
+)
+from auditlog_tui.store import Row
 from auditlog_tui.view import View
 
 
@@ -63,7 +75,9 @@ class Browser:
             self.texts.append(frozen)
         if self.places and frozen == self.place.text and self.view.anchor is Anchor.NEWEST:
             return self.place
-        return self._show(Place(View(self.log, query, like=self.places[self.at].view if self.places else None), frozen))
+        return self._show(
+            Place(View(self.log, query, like=self.places[self.at].view if self.places else None), frozen)
+        )
 
     def _query(self, text: str) -> Query:
         return freeze(parse(text), self.log.now_us(), self.zone)
@@ -72,6 +86,18 @@ class Browser:
         """Show the log without its filter, or with the one that was parked before."""
         text, self.parked = self.parked, self.place.text
         return self.submit(text)
+
+    def value_of(self, row: Row, field: str) -> object:
+        """What a row has in a field of the filter language."""
+        return getattr(row, FIELDS[field].columns[0])
+
+    def narrowed(self, field: str, value: object, *, negated: bool) -> str | None:
+        """The filter with a term for this value more; `None` where the language has no term for it."""
+        column = FIELDS[field].columns[0]
+        if column == "status_code" and isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value)
+        term = term_for(column, value, negated)
+        return with_term(self.place.text, term) if term else None
 
     # -- places ------------------------------------------------------------------------------------------------
 
@@ -100,6 +126,10 @@ class Browser:
             if place.text == self.place.text and place.view.anchor is anchor:
                 return self._show(Place(place.view, place.text))
         return self._show(Place(View(self.log, self.view.query, anchor=anchor), self.place.text))
+
+    def jump(self, *, oldest: bool) -> Place:
+        """The same filter from its oldest or its newest entry."""
+        return self.anchored(Anchor.OLDEST if oldest else Anchor.NEWEST)
 
     def refresh(self) -> Place:
         """The same filter, asked anew; the old rows stay in the place before."""

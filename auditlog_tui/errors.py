@@ -1,21 +1,21 @@
 """Everything that can go wrong, as one tree; each message says what happened and what to do next.
 
-    AuditLogError
-    ├── SettingsError          a flag, variable or file can't be used; nothing was sent
-    │   └── NoKeyError         there is no API key
-    ├── QueryError             the filter can't be read; points at its columns
-    ├── StoreError             the working set can't be written (a full disk, say)
-    ├── ClipboardError         no route to a clipboard worked
-    └── ApiError               the server, or the way to it
-        ├── KeyRefusedError    401
-        ├── NotPermittedError  403
-        ├── NotFoundError      404
-        ├── BadRequestError    400 and every other 4xx
-        ├── RateLimitedError   429, or a wait longer than we are willing to sit out
-        ├── ServerError        5xx
-        ├── UnreachableError   no connection, or it broke
-        ├── TimedOutError      no complete answer within the deadline
-        └── NotTheApiError     an answer that is not this API's (HTML, a redirect, other JSON)
+AuditLogError
+├── SettingsError          a flag, variable or file can't be used; nothing was sent
+│   └── NoKeyError         there is no API key
+├── QueryError             the filter can't be read; points at its columns
+├── StoreError             the working set can't be written (a full disk, say)
+├── ClipboardError         no route to a clipboard worked
+└── ApiError               the server, or the way to it
+    ├── KeyRefusedError    401
+    ├── NotPermittedError  403
+    ├── NotFoundError      404
+    ├── BadRequestError    400 and every other 4xx
+    ├── RateLimitedError   429, or a wait longer than we are willing to sit out
+    ├── ServerError        5xx
+    ├── UnreachableError   no connection, or it broke
+    ├── TimedOutError      no complete answer within the deadline
+    └── NotTheApiError     an answer that is not this API's (HTML, a redirect, other JSON)
 """
 
 from __future__ import annotations

@@ -101,7 +101,9 @@ class Feed:
         self.by_time = plan.params.get("sort", NEWEST_FIRST).split(",")[0] == NEWEST_FIRST
         oldest = anchor is Anchor.OLDEST
         self.older_end = End(plan.params, done=oldest)
-        self.newer_end = End({**plan.params, "sort": _reversed(plan.params.get("sort", NEWEST_FIRST))}, done=not oldest)
+        self.newer_end = End(
+            {**plan.params, "sort": _reversed(plan.params.get("sort", NEWEST_FIRST))}, done=not oldest
+        )
 
     @property
     def complete(self) -> bool:

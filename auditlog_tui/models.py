@@ -14,13 +14,29 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from auditlog_tui.errors import NotTheApiError
+from auditlog_tui.rawjson import UNREAD, Json, Reader, texts
 
-Json = Any  # what json.loads returns
+__all__ = [
+    "SQLITE_INT",
+    "Actor",
+    "AuditLog",
+    "Entry",
+    "Json",
+    "Page",
+    "Target",
+    "instant_us",
+    "read_entry",
+    "read_page",
+    "rfc3339",
+]
+
+Text = Annotated[str, StringConstraints(min_length=0)]
+"""A string; the constraint makes pydantic refuse lone surrogates, which SQLite can't store."""
 
 SQLITE_INT = 2**63 - 1
 """The largest integer that SQLite binds; a status beyond it counts as unreadable."""
@@ -33,30 +49,30 @@ class _Schema(BaseModel):
 class Actor(_Schema):
     """Who acted. `type` is `user` or `api_key`; newer servers may send others."""
 
-    id: str | None = None
-    name: str | None = None
-    type: str | None = None
+    id: Text | None = None
+    name: Text | None = None
+    type: Text | None = None
 
 
 class Target(_Schema):
     """The resource that was acted on. `type` is its kind, `vm` for instance."""
 
-    id: str | None = None
-    type: str | None = None
+    id: Text | None = None
+    type: Text | None = None
 
 
 class AuditLog(_Schema):
     """One entry, as the API's schema has it; `None` is a field that is absent, null or unreadable."""
 
-    id: str | None = None
-    action: str | None = None
+    id: Text | None = None
+    action: Text | None = None
     actor: Actor | None = None
-    client_ip: str | None = None
-    created_at: str | None = None
-    method: str | None = None
-    path: str | None = None
+    client_ip: Text | None = None
+    created_at: Text | None = None
+    method: Text | None = None
+    path: Text | None = None
     status_code: Annotated[int, Field(ge=-SQLITE_INT, le=SQLITE_INT)] | None = None
-    user_agent: str | None = None
+    user_agent: Text | None = None
     target: Target | None = None
 
 
@@ -152,41 +168,55 @@ def read_entry(text: str) -> Entry:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        data = None
+        data = UNREAD
     return _entry(data, text)
 
 
 def _entry(data: Json, raw: str) -> Entry:
-    if not isinstance(data, dict):
-        return Entry(_fingerprint(raw), AuditLog(), raw, None, {"": raw})
     unreadable: dict[str, str] = {}
     try:
         log = AuditLog.model_validate(data)
     except ValidationError:
-        log, unreadable = _salvage(data)
+        log, unreadable = _salvage(raw)
     created_us = None if log.created_at is None else instant_us(log.created_at)
     if log.created_at is not None and created_us is None:
         unreadable["created_at"] = json.dumps(log.created_at)
     return Entry(log.id or _fingerprint(raw), log, raw, created_us, unreadable)
 
 
-def _salvage(data: dict[str, Json]) -> tuple[AuditLog, dict[str, str]]:
+def _salvage(raw: str) -> tuple[AuditLog, dict[str, str]]:
     """The entry without what can't be read, and the text of that by field."""
-    nameless = {name: value for name, value in data.items() if not _encodes(name)}
-    readable = {name: value for name, value in data.items() if name not in nameless}
-    unreadable = {"": _dump(nameless)} if nameless else {}
+    members = texts(raw)
+    if not members:
+        return AuditLog(), {"": raw}
+    unreadable: dict[str, str] = {}
+    data = _held(members, "", unreadable)
+    for name in ("actor", "target"):
+        inside = texts(members[name][1]) if name in members else {}
+        if inside:
+            unreadable.pop(name, None)
+            data[name] = _held(inside, f"{name}.", unreadable)
     try:
-        return AuditLog.model_validate(readable), unreadable
+        return AuditLog.model_validate(data), unreadable
     except ValidationError as error:
-        places = [list(map(str, problem["loc"])) for problem in error.errors(include_url=False, include_context=False)]
+        places = [[str(part) for part in problem["loc"]] for problem in error.errors(include_url=False)]
     for name, *inner in places:
-        holder = readable.get(name)
-        if inner and isinstance(holder, dict) and inner[0] in holder:
-            readable[name] = {key: value for key, value in holder.items() if key != inner[0]}
-            unreadable[f"{name}.{inner[0]}"] = _dump(holder[inner[0]])
-        elif name in readable:
-            unreadable[name] = _dump(readable.pop(name))
-    return AuditLog.model_validate(readable), unreadable
+        text = members[name][1]
+        if inner:
+            data[name].pop(inner[0])
+            unreadable[f"{name}.{inner[0]}"] = texts(text)[inner[0]][1]
+        else:
+            data.pop(name)
+            unreadable[name] = text
+    return AuditLog.model_validate(data), unreadable
+
+
+def _held(members: Mapping[str, tuple[Json, str]], within: str, unreadable: dict[str, str]) -> dict[str, Json]:
+    """The members whose names and values Python and SQLite can hold; the texts of the others go to `unreadable`."""
+    for name, (value, text) in members.items():
+        if value is UNREAD or not _encodes(name):
+            unreadable[within + name] = text
+    return {name: value for name, (value, _) in members.items() if within + name not in unreadable}
 
 
 def _encodes(text: str) -> bool:
@@ -198,23 +228,11 @@ def _encodes(text: str) -> bool:
     return True
 
 
-def _dump(value: Json) -> str:
-    try:
-        return json.dumps(value)
-    except (ValueError, RecursionError):
-        return "(nested too deeply)"
-
-
 def _fingerprint(raw: str) -> str:
     return "sha256:" + hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # -- pages -------------------------------------------------------------------------------------------------------
-
-_SPACE = re.compile(r"[ \t\r\n]*")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET = re.compile(r'["\[\]{}]')
-_scan = json.JSONDecoder().raw_decode
 
 
 def read_page(text: str, served_at: datetime | None = None) -> Page:
@@ -224,25 +242,17 @@ def read_page(text: str, served_at: datetime | None = None) -> Page:
     """
     items: list[Entry] | None = None
     pagination: Json = None
+    reader = Reader(text)
     try:
-        position = _expect(text, 0, "{")
-        while text[position] != "}":
-            name, position = _scan(text, position)
-            position = _expect(text, position, ":")
-            if name == "items" and text[position] == "[":
-                items, position = _items(text, position)
+        for name in reader.members():
+            if name == "items" and reader.peek() == "[":
+                items = [_entry(*reader.value()) for _ in reader.elements()]
+            elif name == "pagination":
+                pagination, _ = reader.value()
             else:
-                start = position
-                value, position = _value(text, start)
-                pagination = value if name == "pagination" else pagination
-            position = _skip(text, position)
-            if text[position] == ",":
-                position = _skip(text, position + 1)
-            elif text[position] != "}":
-                raise ValueError(position)
-        if _skip(text, position + 1) != len(text):
-            raise ValueError(position)
-    except (ValueError, IndexError) as error:
+                reader.value()
+        reader.end()
+    except ValueError as error:
         raise NotTheApiError("The server's answer is not complete JSON of this API.") from error
     if items is None:
         raise NotTheApiError("The server's answer holds no list of entries: is the base URL this API's?")
@@ -257,57 +267,3 @@ def _page(items: list[Entry], pagination: dict[str, Json], served_at: datetime |
     total = pagination.get("total_count")
     counted = isinstance(total, int) and not isinstance(total, bool) and 0 <= total <= SQLITE_INT
     return Page(tuple(items), cursor("next_cursor"), cursor("previous_cursor"), total if counted else None, served_at)
-
-
-def _items(text: str, position: int) -> tuple[list[Entry], int]:
-    items: list[Entry] = []
-    position = _skip(text, position + 1)
-    while text[position] != "]":
-        start = position
-        value, position = _value(text, start)
-        items.append(_entry(value, text[start:position]))
-        position = _skip(text, position)
-        if text[position] == ",":
-            position = _skip(text, position + 1)
-        elif text[position] != "]":
-            raise ValueError(position)
-    return items, position + 1
-
-
-def _value(text: str, start: int) -> tuple[Json, int]:
-    """The JSON value at `start` and where it ends; `None` for one that Python can't hold but that is bracketed."""
-    try:
-        return _scan(text, start)
-    except (ValueError, RecursionError):
-        return None, _end_of_brackets(text, start)
-
-
-def _end_of_brackets(text: str, start: int) -> int:
-    """Where the object or array at `start` ends, found without building it (nesting and digits have no limit)."""
-    if text[start] not in "[{":
-        raise ValueError(start)
-    depth, position = 0, start
-    while match := _BRACKET.search(text, position):
-        if match[0] == '"':
-            string = _STRING.match(text, match.start())
-            if string is None:
-                break
-            position = string.end()
-            continue
-        depth += 1 if match[0] in "[{" else -1
-        position = match.end()
-        if depth == 0:
-            return position
-    raise ValueError(start)
-
-
-def _expect(text: str, position: int, character: str) -> int:
-    position = _skip(text, position)
-    if text[position] != character:
-        raise ValueError(position)
-    return _skip(text, position + 1)
-
-
-def _skip(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position

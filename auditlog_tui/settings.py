@@ -48,17 +48,23 @@ class Option:
 
 OPTIONS: tuple[Option, ...] = (
     Option(
-        "base_url", "NIRVANA_LABS_BASE_URL", DEFAULT_BASE_URL, "the API's address; https, or http to this machine only",
+        "base_url",
+        "NIRVANA_LABS_BASE_URL",
+        DEFAULT_BASE_URL,
+        "the API's address: https, or http on this machine",
         metavar="URL",
     ),
-    Option("key_file", "AUDITLOG_TUI_KEY_FILE", "", "a file that holds the API key, readable by you alone", metavar="FILE"),
+    Option("key_file", "AUDITLOG_TUI_KEY_FILE", "", "a file with the API key that only you can read", metavar="FILE"),
     Option("zone", "AUDITLOG_TUI_ZONE", "utc", "how times are shown", ("utc", "local", "relative")),
     Option("theme", "AUDITLOG_TUI_THEME", "textual-dark", "colours: one of Textual's themes", metavar="NAME"),
     Option(
-        "trust_env", "AUDITLOG_TUI_TRUST_ENV", "no", "go through the proxy that HTTPS_PROXY names; it is then shown what you"
-        " ask for", ("yes", "no"),
+        "trust_env",
+        "AUDITLOG_TUI_TRUST_ENV",
+        "no",
+        "use the proxy of the environment (HTTPS_PROXY), which then sees to whom you talk",
+        ("yes", "no"),
     ),
-)  # fmt: skip
+)
 
 
 class Secret:
@@ -100,7 +106,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that must never be shown."""
-        return (*((self.key.reveal(),) if self.key else ()), *self.headers.values())
+        values = [value for value in self.headers.values() if len(value) >= 8]
+        return (*((self.key.reveal(),) if self.key else ()), *values)
 
 
 def load(
@@ -238,7 +245,7 @@ _VIEW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def check_file(file: Mapping[str, Any], path: str) -> None:
-    """Raise `SettingsError` for a key that there is not, with the one that was meant, and for values of a wrong kind."""
+    """Raise `SettingsError` for a name that there is not (saying which was meant) and for values of a wrong kind."""
     names = [*(option.name for option in OPTIONS), "views"]
     for name in file:
         if name not in names:

@@ -108,6 +108,11 @@ class View:
         return self.feed.newer_end.done
 
     @property
+    def upwards(self) -> bool:
+        """True for a view that begins at the oldest entry."""
+        return self.anchor is Anchor.OLDEST
+
+    @property
     def complete(self) -> bool:
         return self.older_done and self.newer_done and not self._unread()
 
@@ -153,7 +158,9 @@ class View:
 
     # -- fetching ----------------------------------------------------------------------------------------------
 
-    async def more(self, want: int, on_page: Callable[[], None], *, older: bool = True, everything: bool = False) -> None:
+    async def more(
+        self, want: int, on_page: Callable[[], None], *, older: bool = True, everything: bool = False
+    ) -> None:
         """Fetch at one end until `want` more rows are shown or there are no more.
 
         A failure is kept in `error`, and calling again tries again. Unless `everything` is asked for, at most

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
-_URL = re.compile(r"\bhttp(s?)://([^\s/?#]*)", re.IGNORECASE)
+_HTTP = re.compile(r"http(?=s?://)", re.IGNORECASE)
+_HOST = re.compile(r"(?<=://)[^\s/?#]+")
+_DOT = re.compile(r"(?<!\[)\.|\.(?!\])")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)", re.ASCII)
-_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9a-f]*:[0-9a-f]*:)[0-9a-f:]+(?![\w:])", re.ASCII | re.IGNORECASE)
+_IPV6 = re.compile(
+    r"(?<![\w:.])((?:[a-z_]\w{0,30}:)??)"  # a field's name, as in `ip:2001:db8::1`
+    r"((?=[0-9a-f]*:[0-9a-f]*:)[0-9a-f:]+)(?![\w:])",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def defang(text: str) -> str:
@@ -14,20 +21,15 @@ def defang(text: str) -> str:
 
     Dots elsewhere (`vm.deleted`, `Terraform/1.9.2`) stay. Doing it twice changes nothing.
     """
-    text = _URL.sub(lambda url: f"hxxp{url[1]}://{_brackets(url[2])}", text)
-    text = _IPV6.sub(lambda match: match[0].replace(":", "[:]") if _is_ipv6(match[0]) else match[0], text)
-    return _IPV4.sub(lambda address: _brackets(address[0]), text)
+    text = _HTTP.sub("hxxp", text)
+    text = _HOST.sub(lambda host: _DOT.sub("[.]", host[0]), text)
+    text = _IPV6.sub(lambda match: match[1] + _break_ipv6(match[2]), text)
+    return _IPV4.sub(lambda address: address[0].replace(".", "[.]"), text)
 
 
-def _brackets(host: str) -> str:
-    return re.sub(r"(?<!\[)\.(?!\])", "[.]", host)
-
-
-def _is_ipv6(text: str) -> bool:
-    import ipaddress
-
+def _break_ipv6(text: str) -> str:
     try:
         ipaddress.IPv6Address(text)
     except ValueError:
-        return False
-    return True
+        return text
+    return text.replace(":", "[:]")

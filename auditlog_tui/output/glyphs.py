@@ -99,16 +99,19 @@ def actor_glyph(actor_type: str | None, glyphs: Glyphs = UNICODE) -> str:
     return {"user": glyphs.user, "api_key": glyphs.api_key}.get(actor_type or "", glyphs.other_actor)
 
 
-_READ = frozenset(
-    "read reads list lists listed view views viewed get gets got fetch fetched show shown search searched"
-    " describe described download downloaded access accessed query queried".split()
-)
-_DESTROY = frozenset(
-    "delete deletes deleted revoke revokes revoked detach detaches detached remove removes removed"
-    " destroy destroys destroyed terminate terminates terminated disable disables disabled purge purges purged"
-    " erase erased wipe wiped drop dropped deactivate deactivated unassign unassigned uninstall uninstalled"
-    " suspend suspended deprovision deprovisioned evict evicted expire expired kill killed".split()
-)
+_READ = frozenset({
+    "read", "reads", "list", "lists", "listed", "view", "views", "viewed", "get", "gets", "got", "fetch",
+    "fetched", "show", "shown", "search", "searched", "describe", "described", "download", "downloaded",
+    "access", "accessed", "query", "queried",
+})  # fmt: skip
+_DESTROY = frozenset({
+    "delete", "deletes", "deleted", "revoke", "revokes", "revoked", "detach", "detaches", "detached",
+    "remove", "removes", "removed", "destroy", "destroys", "destroyed", "terminate", "terminates",
+    "terminated", "disable", "disables", "disabled", "purge", "purges", "purged", "erase", "erased", "wipe",
+    "wiped", "drop", "dropped", "deactivate", "deactivated", "unassign", "unassigned", "uninstall",
+    "uninstalled", "suspend", "suspended", "deprovision", "deprovisioned", "evict", "evicted", "expire",
+    "expired", "kill", "killed",
+})  # fmt: skip
 
 
 @lru_cache(1024)

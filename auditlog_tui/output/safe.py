@@ -38,14 +38,13 @@ _WIDTH_DISPUTED = (  # Terminals, the C library and Rich give these different wi
     (0x3248, 0x324F),  # circled numbers on black squares
     (0x4DC0, 0x4DFF),  # hexagrams
     (0xD7B0, 0xD7FF),  # Hangul vowels and finals by themselves
+    (0x1171E, 0x1171E),  # an Ahom consonant sign: a mark that moves to a cell of its own by later versions of Unicode
     (0x1D300, 0x1D356),  # Tai Xuan Jing symbols
     (0x1D360, 0x1D376),  # counting rods
     (0x1F1E6, 0x1F1FF),  # halves of flags
     (0x1F3FB, 0x1F3FF),  # skin tones
 )
-_AS_NUMBER = frozenset(
-    code for first, last in (*_INVISIBLE, *_WIDTH_DISPUTED) for code in range(first, last + 1)
-)
+_AS_NUMBER = frozenset(code for first, last in (*_INVISIBLE, *_WIDTH_DISPUTED) for code in range(first, last + 1))
 
 _PLAIN = set(map(chr, range(0x20, 0x7F)))
 """Characters known to be shown as they are. It grows with what is seen."""

@@ -87,7 +87,7 @@ class _LocalZone(tzinfo):
 
     @staticmethod
     def _fixed(moment: datetime | None) -> datetime:
-        naive = moment.replace(tzinfo=None) if moment else datetime.now()  # noqa: DTZ005 (local on purpose)
+        naive = moment.replace(tzinfo=None) if moment else datetime.now()
         try:
             return naive.astimezone()
         except (OverflowError, ValueError, OSError):

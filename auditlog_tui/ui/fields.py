@@ -55,7 +55,9 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int) -> 
     def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> Field:
         text = "" if value is None else str(value)
         unread = shown.unreadable.get(name)
-        words = f"{safe(unread, VALUE_LIMIT)} (can't be read)" if unread is not None else safe(text, VALUE_LIMIT) + more
+        words = (
+            f"{safe(unread, VALUE_LIMIT)} (can't be read)" if unread is not None else safe(text, VALUE_LIMIT) + more
+        )
         flagged = unread is not None or name.partition(".")[0] in differs
         return Field(name, text or unread or "", words or "–", term, tone, flagged)
 
@@ -86,7 +88,9 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int) -> 
     if others:
         items += [Heading("Other fields"), *others]
     if differs:
-        items += [Heading(f"The full record differs from the row in: {', '.join(sorted(map(safe, differs)))}", "warning")]
+        items += [
+            Heading(f"The full record differs from the row in: {', '.join(sorted(map(safe, differs)))}", "warning")
+        ]
     return items
 
 
@@ -111,5 +115,3 @@ def raw_lines(entry: Entry) -> list[Item]:
         text = entry.raw
     lines = text[: 20 * VALUE_LIMIT].split("\n")
     return [Field(f"{number:3}", line, safe(line, VALUE_LIMIT)) for number, line in enumerate(lines, 1)]
-
-

@@ -13,7 +13,7 @@ PLACES = (EVERYWHERE, TABLE, DETAIL, FILTER)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` are Textual's names, `shown` what a person reads, `label` the footer's word (none: not in the footer)."""
+    """`keys` are Textual's names, `shown` what a person reads, `label` the footer's word, if it is to be there."""
 
     place: str
     keys: str

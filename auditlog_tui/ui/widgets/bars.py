@@ -34,6 +34,13 @@ class HeaderBar(Widget):
         self._frame += 1
         self.refresh()
 
+    def tick(self, look: Look) -> None:
+        """Let the age of the newest entry grow, where it shows."""
+        before = self._times()
+        self.look = look
+        if self._times() != before:
+            self.refresh()
+
     def render(self) -> Content:
         left = Content.assemble((f" {self.endpoint} ", "bold"), *self._times())
         right = Content.assemble(*self._amount(), (f"  {self._zone()} ", "$text-muted"))

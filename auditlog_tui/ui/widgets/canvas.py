@@ -83,6 +83,15 @@ class RowCanvas(Widget):
         if 1 <= y <= self.body:
             self.refresh(Region(0, y, self.size.width, 1))
 
+    def refresh_said(self) -> None:
+        """Draw the lines that are no entries anew, those that are on the screen."""
+        count = len(self.view) if self.view is not None else 0
+        if not count:
+            self.refresh()
+        else:
+            self.refresh_row(-1)
+            self.refresh_row(count)
+
     def render_lines(self, crop: Region) -> list[Strip]:
         strips = [self._line(y).crop(crop.x, crop.right) for y in range(crop.y, crop.bottom)]
         for line_filter in self.get_line_filters():
@@ -92,7 +101,9 @@ class RowCanvas(Widget):
     def _line(self, y: int) -> Strip:
         painter = self._painter
         if painter is None:
-            painter = self._painter = LinePainter(lambda name: self.get_component_rich_style(f"table--{name}"), self.look)
+            painter = self._painter = LinePainter(
+                lambda name: self.get_component_rich_style(f"table--{name}"), self.look
+            )
         width = self.size.width - 1
         layout = self.layout_of_columns
         if y == 0:

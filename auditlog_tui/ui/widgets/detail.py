@@ -68,8 +68,7 @@ class DetailPane(OptionList):
         label = fit(item.name.rpartition(".")[2].replace("_", " "), LABEL)
         flag = ("! ", "bold $text-warning") if item.flagged else ("  ", "")
         parts = [flag, (label, "$text-muted"), (lines[0], f"$text-{item.tone}" if item.tone else "")]
-        for line in lines[1:]:
-            parts.append((f"\n{' ' * (LABEL + 2)}{line}", ""))
+        parts += [(f"\n{' ' * (LABEL + 2)}{line}", "") for line in lines[1:]]
         return Content.assemble(*parts)
 
     @property

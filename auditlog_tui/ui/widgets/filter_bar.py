@@ -52,8 +52,7 @@ class FilterInput(Input):
 
     @property
     def bar(self) -> FilterBar:
-        bar = self.query_ancestor(FilterBar)
-        return bar
+        return self.query_ancestor(FilterBar)
 
 
 class FilterBar(Vertical):
@@ -92,8 +91,11 @@ class FilterBar(Vertical):
     def line(self) -> Static:
         return self.query_one("#filter-line", Static)
 
-    def open(self) -> None:
+    def open(self, text: str | None = None) -> None:
+        """Take the focus, with another text than the applied one if one is given."""
         self._walked = None
+        if text is not None:
+            self.input.value = text
         self.input.focus()
         self.input.cursor_position = len(self.input.value)
         self._tell(self.input.value)
@@ -150,7 +152,8 @@ class FilterBar(Vertical):
         hint = f"  {safe(error.hint)}" if error.hint else ""
         width = max(1, min(error.end - error.start, 12))
         caret = " " * 2 + " " * min(error.start, 40) + "^" * width if error.start <= 40 else f"  {term}"
-        return Content.assemble((caret, "bold $text-error"), (f" {safe(error.message)}", "$text-error"), (hint, "$text-muted"))
+        message = f" {safe(error.message)}"
+        return Content.assemble((caret, "bold $text-error"), (message, "$text-error"), (hint, "$text-muted"))
 
     def _chips(self, told: Explanation) -> Content:
         parts: list[tuple[str, str]] = [("  ", "")]
@@ -158,7 +161,8 @@ class FilterBar(Vertical):
             here = chip.where != "server"
             glyph = self.glyphs.local if here else self.glyphs.server
             word = {"server": "", "local": " (here)", "both": " (both)"}[chip.where]
-            parts += [(f"{glyph} ", "bold $text-accent"), (f"{safe(chip.text)}{word}", "$text-warning" if here else ""), ("  ", "")]
+            style = "$text-warning" if here else ""
+            parts += [(f"{glyph} ", "bold $text-accent"), (f"{safe(chip.text)}{word}", style), ("  ", "")]
         parts.append((safe(told.line), "$text-muted"))
         return Content.assemble(*parts)
 

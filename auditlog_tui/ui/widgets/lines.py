@@ -81,7 +81,7 @@ class LinePainter:
         return Segment(" ", self.style("header"))
 
     def scrollbar(self, y: int, height: int, total: int, top: int) -> Segment:
-        """One cell of the scroll bar at line `y` of `height`, over `total` lines of which `top` is the first shown."""
+        """One cell of the scroll bar: line `y` of `height`, over `total` lines of which `top` is the first shown."""
         if total <= height:
             return Segment(" ", self.style("text"))
         size = max(1, height * height // total)

@@ -96,7 +96,10 @@ class EntryTable(RowCanvas, can_focus=True):
             self.cursor += grown
             self.top += grown
         self._widen()
-        self._settle(moved=self._entry is None and len(view) > 0)
+        if self._entry is None and view.upwards:
+            self.cursor = len(view) - 1
+            self.top = len(view) + 1 - self.body
+        self._settle(moved=self._entry is None and len(view) > 0, ask=False)
         self.refresh()
 
     @property
@@ -112,7 +115,7 @@ class EntryTable(RowCanvas, can_focus=True):
     def _lowest_top(self) -> int:
         return 0 if self.view is None or self.view.newer_done else -1
 
-    def _settle(self, *, moved: bool = False) -> None:
+    def _settle(self, *, moved: bool = False, ask: bool = True) -> None:
         """Bring cursor and scroll position within bounds, and say what came near."""
         view = self.view
         if view is None:
@@ -125,7 +128,8 @@ class EntryTable(RowCanvas, can_focus=True):
         self._entry = row.n if row is not None else None
         if moved or self._entry != before:
             self.post_message(self.Moved(row))
-        self.ask_for_more()
+        if ask:
+            self.ask_for_more()
 
     def ask_for_more(self) -> None:
         """Say which end of what is loaded is less than a screen away."""
@@ -160,6 +164,8 @@ class EntryTable(RowCanvas, can_focus=True):
         if view is None or not len(view):
             self._settle()
             return
+        if view.paused and row >= len(view):
+            self.post_message(self.ScanOn())
         old_row, old_top = self.cursor, self.top
         self.cursor = max(0, min(row, len(view) - 1))
         first = self._lowest_top() if self.cursor == 0 else self.cursor

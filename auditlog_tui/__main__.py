@@ -1,0 +1,5 @@
+"""`python -m auditlog_tui`."""
+
+from auditlog_tui.cli import run
+
+run()

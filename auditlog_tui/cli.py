@@ -1,0 +1,73 @@
+"""The command line: reads it, joins the parts, runs the screen."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from auditlog_tui import __version__
+from auditlog_tui.config import config_path, read_config, write_beginning
+from auditlog_tui.errors import AuditLogError
+from auditlog_tui.settings import OPTIONS, Settings, load
+
+USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit status: 0, 1 after a crash, 2 for what was typed or set wrongly."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments[:2] == ["config", "init"]:
+            return _init_config()
+        options = _parser().parse_args(arguments)
+        return _browse(_settings(options), " ".join(options.query))
+    except AuditLogError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (this is where a command line speaks)
+        return USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="auditlog-tui",
+        description="Browse the Nirvana Labs audit log.",
+        epilog="? in the browser lists its keys.",
+    )
+    parser.add_argument("query", nargs="*", help="a filter to begin with, for instance: status:>=400 last:24h")
+    parser.add_argument("--demo", action="store_true", help="browse a made-up log: no key, no network")
+    for option in OPTIONS:
+        parser.add_argument(
+            option.flag, choices=option.choices or None, metavar=option.metavar or None,
+            help=f"{option.help} ({option.variable})",
+        )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"auditlog-tui {__version__}")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    flags = {option.name: getattr(options, option.name) for option in OPTIONS}
+    return load(flags, os.environ, read_config(config_path()), demo=options.demo)
+
+
+def _init_config() -> int:
+    path = config_path()
+    write_beginning(path)
+    print(f"Wrote {path}")  # noqa: T201
+    return 0
+
+
+def _browse(settings: Settings, text: str) -> int:
+    from auditlog_tui.session import Session
+    from auditlog_tui.ui.app import AuditLogApp
+
+    app = AuditLogApp(settings, Session(settings), text)
+    app.run()
+    if app.report:
+        sys.stderr.write(app.report)
+    return app.return_code or 0
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Text to a clipboard, by whichever route works here, and the truth about whether it arrived.
+
+No route is sure. tmux drops OSC 52 as it is set up by default, clipboard programs fail with nobody told and can hang
+for ever, and a terminal never says whether it took what it was sent. So the routes are tried from the one that can be
+checked best to the one that always works, and what is said afterwards is what is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditlog_tui.errors import ClipboardError
+from auditlog_tui.output.safe import safe, safe_lines
+
+LIMIT_S = 2.0
+"""Seconds that the programs tried may take together; a person waits for this."""
+
+OSC52_LIMIT = 74_994
+"""Bytes of UTF-8 that OSC 52 is used for. Terminals agree on no limit and drop what is too long without a word. By a
+convention, from hterm's `osc52.sh`, a sequence has at most 100,000 bytes: 8, and 99,992 of base64 for these."""
+
+# In a process of its own, for pyperclip ignores exit codes, can hang, and lets its programs write on the screen.
+_PYPERCLIP = """
+import sys, pyperclip
+text = sys.stdin.buffer.read().decode()
+pyperclip.copy(text)
+sys.exit(pyperclip.paste().replace("\\r\\n", "\\n") != text)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Where a text went.
+
+    `message` completes "Copied the ID …"; `confirmed` says whether the text is known to be there. `path` is the file
+    that was written where no clipboard took the text.
+    """
+
+    route: str  # "tmux", "local", "osc52" or "file"
+    confirmed: bool
+    message: str
+    path: str = ""
+
+
+async def copy(
+    text: str,
+    *,
+    environ: Mapping[str, str],
+    write_escape: Callable[[str], None],
+    directory: Path | None = None,
+) -> Copied:
+    """Copy `text`, with every control character but LF made visible: what is pasted into a shell gets executed.
+
+    `write_escape` sends a sequence to the terminal. `directory` is where a file is written if no clipboard takes the
+    text (otherwise the system's temporary directory). Raises `ClipboardError` if nothing took it.
+    """
+    if not text:
+        raise ClipboardError("There is nothing here to copy.")
+    text = safe_lines(text, sys.maxsize)
+    deadline = asyncio.get_running_loop().time() + LIMIT_S
+    if environ.get("TMUX") and await _run(("tmux", "load-buffer", "-w", "-"), text, environ, deadline):
+        return Copied("tmux", True, "to the tmux buffer, and to the terminal's clipboard if it accepts that")
+    if _has_local_display(environ) and await _copy_locally(text, environ, deadline):
+        return Copied("local", True, "to the clipboard (read back)")
+    fits = len(text.encode()) <= OSC52_LIMIT
+    if fits and _send(text, write_escape):
+        return Copied("osc52", False, "sent to the terminal by OSC 52 (unconfirmed)")
+    path = _write_file(text, directory)
+    reason = "no clipboard took it" if fits else "too long for the terminal's clipboard"
+    return Copied("file", True, f"to the file {safe(path)}, {reason}", path)
+
+
+def osc52_sequence(text: str) -> str:
+    """The sequence that asks a terminal to put `text` on its clipboard."""
+    return f"\x1b]52;c;{base64.b64encode(text.encode(errors='backslashreplace')).decode()}\a"
+
+
+def _has_local_display(environ: Mapping[str, str]) -> bool:
+    """Whether a clipboard of this machine is the one that the person in front of the screen pastes from."""
+    if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
+        return False
+    return sys.platform in ("darwin", "win32") or bool(environ.get("WAYLAND_DISPLAY") or environ.get("DISPLAY"))
+
+
+async def _copy_locally(text: str, environ: Mapping[str, str], deadline: float) -> bool:
+    # Frozen into one file, the executable is this program and no Python.
+    if not sys.executable or getattr(sys, "frozen", False):
+        return False
+    return await _run((sys.executable, "-P", "-c", _PYPERCLIP), text, environ, deadline)
+
+
+async def _run(command: Sequence[str], text: str, environ: Mapping[str, str], deadline: float) -> bool:
+    """Whether a program took the text and ended well before the deadline; it is killed if not."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=dict(environ),
+            start_new_session=True,
+        )
+    except OSError:
+        return False
+    try:
+        async with asyncio.timeout_at(deadline):
+            await process.communicate(text.encode())
+        return process.returncode == 0
+    except TimeoutError:
+        return False
+    finally:
+        if process.returncode is None:
+            await _kill(process)
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a program and those that it started."""
+    with suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    # One that left the group may hold the pipe open, which `wait()` would wait for.
+    if process.stdin is not None:
+        process.stdin.transport.abort()
+    await process.wait()
+
+
+def _send(text: str, write_escape: Callable[[str], None]) -> bool:
+    try:
+        write_escape(osc52_sequence(text))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _write_file(text: str, directory: Path | None) -> str:
+    """Write the text into a new file that only its owner reads, and return the file's path."""
+    try:
+        path = (directory or Path(tempfile.gettempdir())) / f"auditlog-copy-{secrets.token_hex(6)}.txt"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError as error:
+        raise _no_route(error) from error
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(text.encode())
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        raise _no_route(error) from error
+    return str(path)
+
+
+def _no_route(error: OSError) -> ClipboardError:
+    return ClipboardError(
+        f"No clipboard took the text, and no file could be written ({safe(str(error))})."
+        " Free some space or set TMPDIR to a directory you can write in, then copy again."
+    )

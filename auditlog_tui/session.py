@@ -1,0 +1,69 @@
+"""Joins the parts into a browser of one log, as the settings say. The heavy imports are made here, late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from auditlog_tui.output.times import local_zone
+from auditlog_tui.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from auditlog_tui.api import AuditLogClient
+    from auditlog_tui.browser import Browser
+    from auditlog_tui.retry import Wait
+    from auditlog_tui.store import EntryStore
+
+
+class Session:
+    """One run of the program: `prepare` in any thread, then `open` where the store is to be used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.client: AuditLogClient | None = None
+        self._store: EntryStore | None = None
+
+    def prepare(self) -> None:
+        """Import what is slow to import, and make the client. Raises `SettingsError`."""
+        from auditlog_tui import browser  # noqa: F401  (imported here so that `open` does not wait for it)
+        from auditlog_tui.api import AuditLogClient
+
+        settings = self.settings
+        self.client = AuditLogClient(
+            base_url=settings.base_url,
+            key=settings.key.reveal() if settings.key is not None else None,
+            headers=settings.headers,
+            transport=_demo() if settings.demo else None,
+            trust_env=settings.trust_env,
+        )
+
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
+        """The browser. Raises `StoreError`."""
+        from auditlog_tui.browser import Browser
+        from auditlog_tui.log import Log
+        from auditlog_tui.store import EntryStore
+
+        client = self.client
+        if client is None:
+            raise RuntimeError("open() before prepare()")
+        client.on_wait = on_wait
+        self._store = EntryStore()
+        zone = local_zone() if self.settings.zone == "local" else UTC
+        return Browser(Log(client, self._store), zone)
+
+    async def close(self) -> None:
+        """Close the connections and drop the working set."""
+        if self.client is not None:
+            await self.client.aclose()
+        if self._store is not None:
+            self._store.close()
+
+
+def _demo() -> httpx.AsyncBaseTransport:
+    from auditlog_tui.demo import demo_log
+    from auditlog_tui.local import LocalTransport
+
+    return LocalTransport(demo_log())

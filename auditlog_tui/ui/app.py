@@ -1,0 +1,127 @@
+"""The Textual app: one screen, the theme, the clipboard, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from textual import events, on
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.screen import Screen
+
+from auditlog_tui.errors import AuditLogError, SettingsError
+from auditlog_tui.output.clipboard import copy
+from auditlog_tui.output.crash import crash_report
+from auditlog_tui.output.present import glyphs_for
+from auditlog_tui.settings import Settings
+from auditlog_tui.ui.commands import KeyCommands
+from auditlog_tui.ui.messages import CopyRequested
+from auditlog_tui.ui.screens.browse import BrowseScreen
+
+if TYPE_CHECKING:
+    from auditlog_tui.browser import Browser
+    from auditlog_tui.retry import Wait
+
+
+class Opener(Protocol):
+    """What opens the log, once the first frame is on the screen."""
+
+    def prepare(self) -> None:
+        """The slow part; runs in a thread. Raises `SettingsError`."""
+
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
+        """The browser of the log."""
+
+    async def close(self) -> None:
+        """Give everything back."""
+
+
+class AuditLogApp(App[None]):
+    """The browser. `query_text` is the filter to begin with."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "auditlog-tui"
+    BINDINGS: ClassVar[list[BindingType]] = []
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {KeyCommands}
+    COMMAND_PALETTE_DISPLAY = "ctrl+p"
+    AUTO_FOCUS = "EntryTable"
+
+    def __init__(self, settings: Settings, opener: Opener, query_text: str = "") -> None:
+        super().__init__()
+        self.settings = settings
+        self.opener = opener
+        self.query_text = query_text
+        self.report = ""
+        self.animation_level = "none"
+        if settings.theme not in self.available_themes:
+            names = ", ".join(sorted(self.available_themes))
+            raise SettingsError(f"There is no theme {settings.theme!r}. There are {names}.")
+        self.theme = settings.theme
+
+    def get_default_screen(self) -> Screen[None]:
+        encoding = getattr(sys.__stdout__, "encoding", None)
+        return BrowseScreen(self.settings, self.opener, self.query_text, glyphs_for(encoding))
+
+    def on_mount(self) -> None:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and not self.is_headless:
+                asyncio.get_running_loop().add_signal_handler(number, self._end, number)
+
+    def _end(self, number: int) -> None:
+        """Leave as the terminal's owner asks, with everything put back."""
+        self.exit(return_code=128 + number)
+
+    async def on_unmount(self) -> None:
+        await self.opener.close()
+
+    async def on_event(self, event: events.Event) -> None:
+        screen = self.screen_stack[0] if self.screen_stack else None
+        if isinstance(event, events.Key) and not event.is_forwarded and isinstance(screen, BrowseScreen):
+            screen.forget_message()
+        await super().on_event(event)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Textual's, less those that keys of ours do, and its screenshot, which others could read."""
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+
+    # -- the clipboard -----------------------------------------------------------------------------------------
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Textual's own copying (ctrl+c on a selection) takes our routes too."""
+        self.post_message(CopyRequested(text, "the selection"))
+
+    @on(CopyRequested)
+    def _copy_requested(self, message: CopyRequested) -> None:
+        self._clipboard = message.text
+        self.run_worker(self._copy(message.text, message.what), group="copy", exclusive=True)
+
+    async def _copy(self, text: str, what: str) -> None:
+        try:
+            copied = await copy(text, environ=os.environ, write_escape=self._write_escape)
+            said, severity = f"Copied {what} {copied.message}", "" if copied.confirmed else "warning"
+        except AuditLogError as error:
+            said, severity = str(error), "error"
+        for screen in self.screen_stack:
+            if isinstance(screen, BrowseScreen):
+                screen.say(said, severity)
+
+    def _write_escape(self, sequence: str) -> None:
+        if self._driver is None:
+            raise OSError("no terminal")
+        self._driver.write(sequence)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def _fatal_error(self) -> None:
+        """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
+        error = self._exception or sys.exc_info()[1]
+        if error is not None:
+            self.report = crash_report(error, self.settings.secrets)
+        self._close_messages_no_wait()

@@ -1,0 +1,83 @@
+"""Keeps the detail pane on the entry under the cursor: the row at once, the full record when the cursor rests."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from auditlog_tui.errors import AuditLogError
+from auditlog_tui.output.present import safe
+from auditlog_tui.ui.fields import Heading, describe, raw_lines
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from auditlog_tui.log import Log
+    from auditlog_tui.store import Row
+    from auditlog_tui.ui.widgets.columns import Look
+    from auditlog_tui.ui.widgets.detail import DetailPane
+
+REST_S = 0.15
+"""Seconds that the cursor rests before the full record is asked for."""
+
+
+class Follower:
+    """`n` is the number of the entry that the pane shows."""
+
+    def __init__(self, screen: Screen[None], pane: DetailPane) -> None:
+        self.n: int | None = None
+        self.raw = False
+        self._screen = screen
+        self._pane = pane
+        self._errors: dict[int, str] = {}
+
+    def follow(self, row: Row | None, log: Log, look: Look, *, now: bool = False) -> None:
+        """Show an entry; `now` asks for the full record without waiting for the cursor to rest."""
+        if not self._pane.display:
+            return
+        self.n = row.n if row is not None else None
+        if row is None:
+            self._pane.show([], "no entry")
+            return
+        self._show(log, look, fetching=log.known_detail(row.n) is None)
+        self._screen.run_worker(self._fetch(row.n, log, look, 0 if now else REST_S), group="detail", exclusive=True)
+
+    def toggle_raw(self, log: Log, look: Look) -> None:
+        self.raw = not self.raw
+        self._show(log, look)
+
+    def retry(self, log: Log, look: Look) -> bool:
+        """Ask again for a record that could not be had; False where none is missing."""
+        if self.n is None or self._errors.pop(self.n, None) is None:
+            return False
+        self._show(log, look, fetching=True)
+        self._screen.run_worker(self._fetch(self.n, log, look, 0), group="detail", exclusive=True)
+        return True
+
+    async def _fetch(self, n: int, log: Log, look: Look, wait: float) -> None:
+        if log.known_detail(n) is None:
+            await asyncio.sleep(wait)
+        try:
+            await log.detail(n)
+            self._errors.pop(n, None)
+        except AuditLogError as error:
+            self._errors = {n: str(error)}
+        if n == self.n:
+            self._show(log, look)
+
+    def _show(self, log: Log, look: Look, *, fetching: bool = False) -> None:
+        n = self.n
+        if n is None:
+            return
+        entry, detail, error = log.store.entry(n), log.known_detail(n), self._errors.get(n)
+        zone = UTC if look.mode == "utc" else look.zone
+        record = detail.entry if detail is not None else entry
+        items = raw_lines(record) if self.raw else describe(entry, detail, zone, log.now_us())
+        subtitle = "full record" if detail is not None else "the list's data, no ID to ask for"
+        if fetching:
+            subtitle = f"the list's data {look.glyphs.ellipsis} asking for the full record"
+        elif error is not None:
+            subtitle = "the list's data"
+            items = [Heading(f"{error} r tries again.", "error"), *items]
+        self._pane.show(items, safe(entry.log.action or "entry", 60), subtitle)

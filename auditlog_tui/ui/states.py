@@ -1,0 +1,99 @@
+"""What the table says besides entries: what is being fetched, what failed, where the end is, why nothing is here."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditlog_tui.output.present import count, format_time, safe
+
+if TYPE_CHECKING:
+    from auditlog_tui.ui.widgets.columns import Look
+    from auditlog_tui.view import Summary, View
+
+Said = tuple[str, str]
+"""A line, and its style's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sayings:
+    """The line above the first entry, the one below the last, and the lines where there is no entry at all."""
+
+    head: Said = ("", "dim")
+    tail: Said = ("", "dim")
+    blank: tuple[Said, ...] = ()
+
+
+def sayings(view: View, text: str, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
+    """`text` is the filter, `busy` whether something is being fetched, `frame` counts the spinner's turns."""
+    summary = view.summary()
+    spinner = look.glyphs.spinner[frame % len(look.glyphs.spinner)]
+    if summary.rows == 0:
+        return Sayings(blank=_wrapped(_blank(view, summary, text, look, spinner if busy else ""), width))
+    head = ("", "dim") if view.newer_done else (f"{spinner} newer entries" if busy else "newer entries above", "dim")
+    return Sayings(head=head, tail=_tail(view, summary, look, spinner if busy else ""))
+
+
+def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
+    glyphs = look.glyphs
+    if view.error is not None:
+        return f"{glyphs.refused} {view.error}  r tries again", "error"
+    if summary.reason:
+        return f"{glyphs.failed} INCOMPLETE: {summary.reason}. r goes on", "error"
+    if view.older_done:
+        ending = "all that matches" if text_of(view) else "the whole log"
+        seen = f"{count(summary.rows)} entries" if summary.rows != 1 else "1 entry"
+        return f"{glyphs.line * 2} end: {ending}, {seen} {glyphs.line * 2}", "dim"
+    if spinner:
+        return f"{spinner} {_progress(summary, look)}", "dim"
+    if view.paused:
+        return f"{_progress(summary, look)}  Space goes on", "accent"
+    return "older entries below", "dim"
+
+
+def text_of(view: View) -> bool:
+    """True where the view is of a part of the log."""
+    return any(term.key != "sort" for term in view.query.terms)
+
+
+def _progress(summary: Summary, look: Look) -> str:
+    if not summary.filtered:
+        return f"loading older entries, {count(summary.loaded)} so far"
+    back = _back_to(summary, look)
+    return f"{count(summary.rows)} of {count(summary.loaded)} scanned{back}"
+
+
+def _back_to(summary: Summary, look: Look) -> str:
+    if summary.scanned_to_us is None:
+        return ""
+    mode = "utc" if look.mode == "relative" else look.mode
+    return f", back to {format_time(summary.scanned_to_us, mode, look.now_us, look.zone)}"
+
+
+def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) -> list[Said]:
+    if view.error is not None:
+        return [(str(view.error), "error"), ("", "dim"), ("r tries again · / changes the filter · q quits", "dim")]
+    if view.paused:
+        progress = f"None of {count(summary.loaded)} entries scanned matches{_back_to(summary, look)}."
+        return [(progress, "text"), ("", "dim"), ("Space scans on · / changes the filter · z parks it", "dim")]
+    if spinner or not view.older_done or not view.newer_done:
+        scanned = f"  {_progress(summary, look)}" if summary.loaded else ""
+        return [(f"{spinner or look.glyphs.spinner[0]} asking for entries …{scanned}", "dim")]
+    if not text:
+        return [("The log is empty.", "text"), ("", "dim"), ("r asks again", "dim")]
+    scanned = f" Scanned {count(summary.loaded)}{_back_to(summary, look)}." if summary.loaded else ""
+    return [
+        ("No entry matches", "text"),
+        (safe(text), "accent"),
+        (f"as of the server's clock when it was asked.{scanned}", "dim"),
+        ("", "dim"),
+        ("/ changes the filter · z parks it · [ goes back · r asks again", "dim"),
+    ]
+
+
+def _wrapped(lines: list[Said], width: int) -> tuple[Said, ...]:
+    found: list[Said] = []
+    for text, style in lines:
+        found += [(part, style) for part in textwrap.wrap(text, max(20, width - 4)) or [""]]
+    return tuple(found)

@@ -1,0 +1,210 @@
+"""An audit log API in memory that keeps the contract of generation 2, or breaks it as told.
+
+`trouble` maps the number of a list call (from 1) to what goes wrong in that call:
+
+    error     ServerError
+    refuse    BadRequestError, where a cursor was sent
+    repeat    the page's next cursor is the one that was sent with the call
+    cycle     the page's next cursor is the first of its walk
+    empty     no entries, but a cursor to go on with
+    overlap   the page begins with the last three entries of the one before
+    arrive    an entry is written at the newest end, before the answer
+    no total  total_count is absent
+    lie       total_count is wrong
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from auditlog_tui.errors import ApiError, BadRequestError, NotFoundError, ServerError
+from auditlog_tui.models import Entry, Page, instant_us, read_entry, rfc3339
+
+TROUBLES = ("error", "refuse", "repeat", "cycle", "empty", "overlap", "arrive", "no total", "lie")
+
+EVERY_FILTER = frozenset(
+    "action actor_id actor_type client_ip created_at_min created_at_max method path"
+    " status_code_min status_code_max target_id target_type sort".split()
+)
+"""What a server of generation 1 ignores."""
+
+START_US = 1_800_000_000_000_000
+"""An instant to write logs from, in microseconds since 1970."""
+
+SERVED_AT = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
+
+Json = dict[str, Any]
+
+
+def entry(number: int, *, at: int | None = None, **fields: Any) -> Json:
+    """Entry `number` of a log, `at` seconds after its start (one second per entry unless told)."""
+    return {
+        "id": f"id-{number}",
+        "action": "vm.created",
+        "actor": {"id": "actor-1", "name": "Alice", "type": "user"},
+        "client_ip": "203.0.113.7",
+        "created_at": rfc3339(START_US + 1_000_000 * (number if at is None else at)),
+        "method": "POST",
+        "path": "/v1/vms",
+        "status_code": 200,
+        "user_agent": "curl",
+        "target": {"id": "vm-1", "type": "vm"},
+        **fields,
+    }
+
+
+def log_of(count: int, **fields: Any) -> list[Json]:
+    """`count` entries, one a second."""
+    return [entry(number, **fields) for number in range(count)]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a cursor stands for: the entries after `after`, in the order that the walk's `seed` shuffled ties into."""
+
+    params: Mapping[str, str]
+    seed: int
+    after: tuple[Any, ...] | None
+    first: str
+
+
+class FakeApi:
+    """An `AuditLogApi`. `calls` has every list call, `got` every id asked for."""
+
+    def __init__(
+        self,
+        entries: Iterable[Json],
+        *,
+        ignores: Iterable[str] = (),
+        trouble: Mapping[int, str] | None = None,
+        shuffle_ties: bool = False,
+        page_size: int = 100,
+    ) -> None:
+        self.entries = list(entries)
+        self.ignores = frozenset(ignores)
+        self.trouble = dict(trouble or {})
+        self.page_size = page_size
+        self.calls: list[tuple[dict[str, str], int, str | None]] = []
+        self.got: list[str] = []
+        self.arrived: list[Json] = []
+        self.fails: ApiError | None = None
+        self.clock_offset_us: int | None = 0
+        self._shuffle = shuffle_ties
+        self._walks: dict[str, Walk] = {}
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        assert 10 <= limit <= 100
+        self.calls.append((dict(params), limit, cursor))
+        trouble = self.trouble.get(len(self.calls), "")
+        if self.fails is not None:
+            raise self.fails
+        if trouble == "error":
+            raise ServerError("The server failed.", status=500)
+        if trouble == "refuse" and cursor is not None:
+            raise BadRequestError("cursor expired", status=400)
+        if trouble == "arrive":
+            self.arrive()
+        return self._page(self._walk(params, cursor), min(limit, self.page_size), cursor, trouble)
+
+    async def get(self, entry_id: str) -> Entry:
+        self.got.append(entry_id)
+        if self.fails is not None:
+            raise self.fails
+        for data in self.entries:
+            if data.get("id") == entry_id:
+                return read(data)
+        raise NotFoundError("There is no such entry.", status=404)
+
+    def arrive(self, **fields: Any) -> None:
+        """Something happens now."""
+        newest = max((instant_us(data.get("created_at") or "") or 0 for data in self.entries), default=START_US)
+        number = len(self.entries)
+        self.arrived.append(entry(number, created_at=rfc3339(newest + 1_000_000), **fields))
+        self.entries.append(self.arrived[-1])
+
+    def matching(self, params: Mapping[str, str]) -> list[Json]:
+        """The entries that the contract's filters let through, in the order of `sort`, ties as they were written."""
+        heeded = {name: value for name, value in params.items() if name not in self.ignores}
+        found = [data for data in self.entries if all(_holds(data, *item) for item in heeded.items())]
+        return sorted(found, key=lambda data: _rank(data, heeded.get("sort", "")))
+
+    # -- one answer --------------------------------------------------------------------------------------------
+
+    def _walk(self, params: Mapping[str, str], cursor: str | None) -> Walk:
+        if cursor is None:
+            return Walk(dict(params), len(self.calls), None, "")
+        walk = self._walks.get(cursor)
+        if walk is None or walk.params != dict(params):
+            raise BadRequestError("no such cursor", status=400)
+        return walk
+
+    def _page(self, walk: Walk, limit: int, cursor: str | None, trouble: str) -> Page:
+        matching = sorted(self.matching(walk.params), key=lambda data: self._place(data, walk))
+        begin = len([data for data in matching if walk.after is not None and self._place(data, walk) <= walk.after])
+        if trouble == "overlap":
+            begin = max(0, begin - 3)
+        end = begin if trouble == "empty" else begin + limit
+        following = None
+        if end < len(matching):
+            after = self._place(matching[end - 1], walk) if end else None
+            following = self._cursor(walk, after)
+            if trouble == "repeat":
+                following = cursor or self._cursor(walk, walk.after)
+            elif trouble == "cycle":
+                following = self._walks[following].first
+        total = {"no total": None, "lie": 7}.get(trouble, len(matching))
+        served = SERVED_AT + timedelta(seconds=len(self.calls))
+        return Page(tuple(read(data) for data in matching[begin:end]), following, None, total, served)
+
+    def _cursor(self, walk: Walk, after: tuple[Any, ...] | None) -> str:
+        cursor = f"cursor-{len(self._walks)}"
+        self._walks[cursor] = Walk(walk.params, walk.seed, after, walk.first or cursor)
+        return cursor
+
+    def _place(self, data: Json, walk: Walk) -> tuple[Any, ...]:
+        """A total order, so that a walk can go on after an entry whatever was written meanwhile."""
+        sort = "" if "sort" in self.ignores else walk.params.get("sort", "")
+        tie = random.Random(f"{walk.seed} {data.get('id')}").random() if self._shuffle else 0.0  # noqa: S311
+        return (*_rank(data, sort), tie, str(data.get("id")))
+
+
+def read(data: Json) -> Entry:
+    """The entry as the client reads it."""
+    return read_entry(json.dumps(data))
+
+
+def _rank(data: Json, sort: str) -> tuple[int, ...]:
+    values = {"created_at": instant_us(str(data.get("created_at"))) or 0, "status_code": data.get("status_code")}
+    terms = [term.split(":") for term in (sort or "created_at:desc").split(",")]
+    ranks = [values[name] if isinstance(values[name], int) else 0 for name, _ in terms]
+    return tuple((rank or 0) * (1 if way == "asc" else -1) for rank, (_, way) in zip(ranks, terms, strict=True))
+
+
+def _holds(data: Json, name: str, value: str) -> bool:
+    actor, target = data.get("actor") or {}, data.get("target") or {}
+    match name:
+        case "sort":
+            return True
+        case "actor_id" | "actor_type":
+            return bool(actor.get(name.removeprefix("actor_")) == value)
+        case "target_id" | "target_type":
+            return bool(target.get(name.removeprefix("target_")) == value)
+        case "path":
+            return value.casefold() in str(data.get("path", "")).casefold()
+        case "created_at_min" | "created_at_max":
+            return _within(instant_us(str(data.get("created_at"))), name, instant_us(value))
+        case "status_code_min" | "status_code_max":
+            return _within(data.get("status_code"), name, int(value))
+        case _:
+            return bool(data.get(name) == value)
+
+
+def _within(value: object, name: str, bound: int | None) -> bool:
+    if not isinstance(value, int) or bound is None:
+        return False
+    return value >= bound if name.endswith("_min") else value <= bound

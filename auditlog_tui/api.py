@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from auditlog_tui import __version__
 from auditlog_tui.errors import (
     ApiError,
+    BadRequestError,
     NotFoundError,
     NotTheApiError,
     SettingsError,
@@ -27,7 +29,18 @@ from auditlog_tui.errors import (
 from auditlog_tui.models import Entry, Page, read_entry, read_page
 from auditlog_tui.output.safe import safe
 from auditlog_tui.retry import LONGEST_WAIT, RETRIES, Wait, asked_delay, backoff, worth_retrying
-from auditlog_tui.wire import decode, error_of, read_body, served_at, too_long, unreachable
+from auditlog_tui.wire import (
+    broken,
+    cut_short,
+    decode,
+    error_of,
+    moment_in,
+    read_body,
+    read_error_body,
+    served_at,
+    too_long,
+    unreachable,
+)
 
 DEADLINE = 60.0
 """Seconds for one attempt, its answer read to the end; waits between attempts don't count."""
@@ -64,6 +77,7 @@ class _Answer:
 class AuditLogClient:
     """The API over HTTP. `requests` counts attempts, those that failed included.
 
+    A base URL, key or header that can't be sent raises `SettingsError` at once, in words that hold no secret.
     `on_wait` is told of each pause before another attempt, and then of its end (`None`). Cancelling the call ends
     the pause. `sleep` and `chance` are replaced by tests.
     """
@@ -82,12 +96,14 @@ class AuditLogClient:
     ) -> None:
         self.requests = 0
         self.on_wait = on_wait
+        base = _base(base_url)
         self._base = base_url.rstrip("/")
-        self._host = safe(urlsplit(self._base).netloc, 100)
+        self._host = safe(base.netloc.decode("ascii"), 100)
+        self._secrets = _secrets(key, headers or {})
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
-        self._client = _http_client(self._base, _headers(key, headers or {}), transport, trust_env)
+        self._client = _http_client(base, _headers(key, headers or {}), transport, trust_env)
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -102,7 +118,7 @@ class AuditLogClient:
         """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
         query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
         return await self._ask(
-            f"{ENDPOINT}?{urlencode(query)}",
+            f"{ENDPOINT}?{urlencode(query, errors='replace')}",
             lambda answer: read_page(decode(answer.body), served_at(answer.headers)),
         )
 
@@ -114,21 +130,24 @@ class AuditLogClient:
 
     async def _ask(self, target: str, read: Callable[[_Answer], _Read]) -> _Read:
         """Ask until there is an answer that can be read, or no attempt is left."""
-        attempt = 1
-        while True:
+        for attempt in range(1, RETRIES + 2):
             try:
                 return await self._attempt(target, read)
             except _AgainError as again:
-                if attempt > RETRIES:
-                    raise again.error from again.__cause__
-                delay = backoff(attempt, self._chance()) if again.delay is None else again.delay
-                reason = str(again.error)
-            attempt += 1
-            await self._pause(delay, reason, attempt)
+                failed = again
+            if attempt <= RETRIES:
+                await self._pause(failed, attempt)
+        raise failed.error from failed.__cause__
 
-    async def _pause(self, delay: float, reason: str, attempt: int) -> None:
+    async def _pause(self, failed: _AgainError, attempt: int) -> None:
+        """Wait after attempt number `attempt`, unless the next may follow at once, which nobody need be told."""
+        delay = failed.delay
+        if delay is None:
+            delay = 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
+        if delay <= 0:
+            return
         tell = self.on_wait or (lambda _: None)
-        tell(Wait(reason, attempt, RETRIES + 1, time.monotonic() + delay))
+        tell(Wait(str(failed.error), attempt + 1, RETRIES + 1, time.monotonic() + delay))
         try:
             await self._sleep(delay)
         finally:
@@ -141,8 +160,8 @@ class AuditLogClient:
         try:
             return read(answer)
         except NotTheApiError as error:
-            if answer.body.lstrip().startswith(b"{"):
-                raise _AgainError(error) from error  # cut short on its way, most likely
+            if cut_short(answer.body):
+                raise _AgainError(error) from error.__cause__
             raise
 
     async def _fetch(self, target: str) -> _Answer:
@@ -150,24 +169,41 @@ class AuditLogClient:
         try:
             async with asyncio.timeout(DEADLINE):
                 return await self._send(target)
+        except httpx.ConnectTimeout as error:
+            reason = f"no connection within {CONNECT:.0f} s"
+            raise _AgainError(UnreachableError(unreachable(self._host, reason))) from error
         except (TimeoutError, httpx.TimeoutException) as error:
             timed_out = TimedOutError(f"{self._host} did not answer within {DEADLINE:.0f} s.")
             raise _AgainError(timed_out) from error
-        except httpx.LocalProtocolError:
-            # Its text holds the header that is wrong, which may be the key.
-            raise SettingsError("The key or a custom header holds characters that HTTP does not allow.") from None
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
-            lost = UnreachableError(f"The connection to {self._host} broke before the answer was complete.")
-            raise _AgainError(lost, 0 if isinstance(error, httpx.RemoteProtocolError) else None) from error
+            lost = UnreachableError(broken(self._host, str(error)))
+            raise _AgainError(lost, broke=True) from error
+        except httpx.InvalidURL as error:
+            raise BadRequestError("What was asked is too long for a request.") from error
+        except httpx.LocalProtocolError:
+            pass  # its text can hold a header's value: what is raised below does not even refer to it
         except httpx.HTTPError as error:
             raise _AgainError(UnreachableError(unreachable(self._host, str(error)))) from error
+        raise BadRequestError("HTTP does not allow what was to be sent. Is one of the custom headers wrong?")
 
     async def _send(self, target: str) -> _Answer:
         async with self._client.stream("GET", self._base + target) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            body = await read_body(response.aiter_raw(), headers.get("content-encoding", ""))
             self._note_clock(served_at(headers))
+            if response.is_stream_consumed:  # answered within this process, and unpacked
+                body = response.content
+            else:
+                read = read_body if response.status_code == 200 else read_error_body
+                body = await read(response.aiter_raw(), headers.get("content-encoding", ""))
+            if response.status_code != 200:
+                body = self._without_secrets(body)
             return _Answer(response.status_code, headers, body)
+
+    def _without_secrets(self, body: bytes) -> bytes:
+        """An error's body, of which a part is shown, without the key that some servers put there."""
+        for secret in self._secrets:
+            body = body.replace(secret, b"[secret]")
+        return body
 
     def _note_clock(self, served: datetime | None) -> None:
         if served is None:
@@ -183,22 +219,37 @@ _Read = TypeVar("_Read")
 
 
 class _AgainError(Exception):
-    """An attempt that failed and may be made again, after `delay` seconds or the policy's own (`None`)."""
+    """An attempt that failed and may be made again, after `delay` seconds or the policy's own (`None`).
 
-    def __init__(self, error: ApiError, delay: float | None = None) -> None:
+    `broke` tells of a connection that was there and was lost, often one that had been idle: the first of these is
+    tried again at once.
+    """
+
+    def __init__(self, error: ApiError, delay: float | None = None, *, broke: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.delay = delay
+        self.broke = broke
+
+
+def _base(base_url: str) -> httpx.URL:
+    try:
+        base = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        base = httpx.URL()
+    if not base.host or base.userinfo or "?" in base_url or "#" in base_url:
+        raise SettingsError("The base URL must look like https://host, without a user name, ? or #.")
+    return base
 
 
 def _http_client(
-    base: str, headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, trust_env: bool
+    base: httpx.URL, headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, trust_env: bool
 ) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
             headers=headers,
             transport=transport,
-            verify=_tls() if transport is None and base.startswith("https:") else True,
+            verify=_tls() if transport is None and base.scheme == "https" else True,
             trust_env=trust_env,
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -215,8 +266,23 @@ def _tls() -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+_KEY = re.compile(r"[!-~]+")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SHORTEST_SECRET = 8
+
+
 def _headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
-    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits."""
+    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits.
+
+    What HTTP forbids is found here, as its libraries repeat it, key and all, in their errors.
+    """
+    if key is not None and not _KEY.fullmatch(key):
+        raise SettingsError("The API key must be visible ASCII characters, without spaces or line breaks.")
+    for name, value in extra.items():
+        if not _NAME.fullmatch(name):
+            raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
+        if not (value.isascii() and value.isprintable()) or value != value.strip():
+            raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
     ours = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -227,6 +293,13 @@ def _headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in ours.items() if name.lower() not in named} | dict(extra)
 
 
+def _secrets(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:
+    """What must not be shown; the value of a header may be a secret too, unless it is too short for one."""
+    values = [*extra.values()] + ([] if key is None else [key])
+    long = [value.encode("utf-8", "replace") for value in values if len(value) >= _SHORTEST_SECRET]
+    return tuple(sorted(long, key=len, reverse=True))
+
+
 def _entry(answer: _Answer) -> Entry:
     entry = read_entry(decode(answer.body))
     if entry.log.id is None and entry.log.action is None:
@@ -235,7 +308,10 @@ def _entry(answer: _Answer) -> Entry:
 
 
 def _quoted(entry_id: str) -> str:
-    return quote(entry_id.encode("utf-8", "replace"), safe="")
+    try:
+        return quote(entry_id, safe="")
+    except UnicodeEncodeError:
+        raise NotFoundError(f"{safe(entry_id, 100)} is no entry's ID: no URL can hold it.") from None
 
 
 # -- errors --------------------------------------------------------------------------------------------------------
@@ -245,7 +321,8 @@ def _refusal(answer: _Answer, host: str) -> ApiError | _AgainError:
     """What to raise for an answer that is not 200: an error, or one that is tried again."""
     if not worth_retrying(answer.status, answer.headers):
         return error_of(answer.status, answer.headers, answer.body, host)
-    asked = asked_delay(answer.headers, datetime.now(UTC))
+    asked = asked_delay(answer.headers, served_at(answer.headers) or datetime.now(UTC))
     if asked is not None and asked > LONGEST_WAIT:
         return too_long(answer.status, host, asked)
-    return _AgainError(error_of(answer.status, answer.headers, answer.body, host), asked)
+    retry_at = None if asked is None else moment_in(asked)
+    return _AgainError(error_of(answer.status, answer.headers, answer.body, host, retry_at), asked)

@@ -1,33 +1,31 @@
 """One contiguous run of the log, fetched page by page from an anchor towards its two ends.
 
-`older()` walks down, `newer()` walks up; both append what the run lacks and never lose the rest of an instant at a
+`older()` walks down, `newer()` walks up; both add what the run lacks and never lose the rest of an instant at a
 seam, because cursors do the walking and ids the deduplication. A page is checked against what was asked *before* it
 is kept: a server of generation 1 answers any filter with everything.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from itertools import pairwise
 
 from auditlog_tui.api import AuditLogApi
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
+from auditlog_tui.order import NEWEST_FIRST, Rank, Stand, in_order, leading, rank, reversed_order
 from auditlog_tui.query import Plan
-from auditlog_tui.store import EntryStore
+from auditlog_tui.store import EntryStore, Row
 
 PAGE = 100
 """Entries per request: the most that the API allows."""
 
-EMPTY_PAGES = 5
-"""So many empty pages in a row with a cursor to go on are a server that goes in circles."""
-
-NEWEST_FIRST = "created_at:desc"
-"""The API's order when `sort` is not given."""
+IDLE_PAGES = 5
+"""So many pages in a row that bring nothing new, with a cursor to go on, and we stop and say so."""
 
 
 class Anchor(Enum):
@@ -48,33 +46,45 @@ class Step:
 
 @dataclass(slots=True)
 class End:
-    """One end of a feed. `broken` says why it can't go on by its cursor; `resume` starts it again."""
+    """One end of a feed, which is walked in the order `sort`.
+
+    `broken` says why the walk stopped short. It goes on by its `cursor` where that is alive, or else begins again:
+    at the last instant that was fetched (`bound`), or, on a server that knows no bounds, at the top. `seam` is then
+    where it broke off; the ids tell what was there already.
+    """
 
     params: Mapping[str, str]
+    sort: str
     done: bool = False
     broken: str = ""
     cursor: str | None = None
-    resumed: bool = False
-    empty_pages: int = 0
+    restarted: bool = False
+    bound: Mapping[str, str] = field(default_factory=dict)
+    seam: Rank | None = None
+    pages: int = 0
+    idle: int = 0
+    patience: int = IDLE_PAGES
     seen: set[str] = field(default_factory=set)
 
-    def advance(self, page: Page) -> None:
-        self.empty_pages = 0 if page.entries else self.empty_pages + 1
-        following = page.next_cursor
-        if following is None:
+    def advance(self, page: Page, added: int) -> None:
+        self.broken = ""
+        self.pages += 1
+        self.idle = 0 if added else self.idle + 1
+        self.cursor = page.next_cursor
+        if self.cursor is None:
             self.done = True
-        elif following in self.seen:
-            self.broken = "the server repeated a cursor"
-        elif self.empty_pages >= EMPTY_PAGES:
-            self.broken = f"the server sent {EMPTY_PAGES} empty pages in a row"
+        elif self.cursor in self.seen:
+            self.broken, self.cursor = "the server repeated a cursor", None
+        elif self.idle >= self.patience:
+            self.broken, self.idle = f"the server sent nothing new in {self.idle} pages", 0
+            self.seen.add(self.cursor)
         else:
-            self.seen.add(following)
-            self.cursor = following
+            self.seen.add(self.cursor)
 
-    def resume(self, params: Mapping[str, str]) -> None:
-        """Go on without a cursor: it died, but the ids tell what was there already."""
-        self.params, self.cursor, self.broken, self.empty_pages = params, None, "", 0
-        self.resumed = True
+    def restart(self, bound: Mapping[str, str], seam: Rank | None) -> None:
+        self.bound, self.seam, self.cursor, self.restarted = bound, seam, None, True
+        # Up to the seam nothing is new.
+        self.idle, self.patience = 0, IDLE_PAGES + self.pages
         self.seen.clear()
 
 
@@ -83,7 +93,7 @@ class Feed:
 
     `as_of` is the server's clock when the newest end was reached, `total` its count of them at that time,
     `duplicates` how many entries it sent more than once. `short` says why a feed that reached its ends may still
-    lack entries. `by_time` is true when the newest entry is the first.
+    lack entries. `newest_first` says that the order asked for puts the newest entry first.
     """
 
     def __init__(self, api: AuditLogApi, store: EntryStore, plan: Plan, anchor: Anchor = Anchor.NEWEST) -> None:
@@ -95,15 +105,18 @@ class Feed:
         self.requests = 0
         self.duplicates = 0
         self.short = ""
-        self._verified = False
         self._api = api
         self._store = store
-        self.by_time = plan.params.get("sort", NEWEST_FIRST).split(",")[0] == NEWEST_FIRST
+        self._turn = asyncio.Lock()
+        self._verified = False
+        self._disordered = False
+        self._unbounded = False
+        sort = plan.params.get("sort", NEWEST_FIRST)
+        backwards = reversed_order(sort)
         oldest = anchor is Anchor.OLDEST
-        self.older_end = End(plan.params, done=oldest)
-        self.newer_end = End(
-            {**plan.params, "sort": _reversed(plan.params.get("sort", NEWEST_FIRST))}, done=not oldest
-        )
+        self.newest_first = leading(sort) == NEWEST_FIRST
+        self.older_end = End(plan.params, sort, done=oldest)
+        self.newer_end = End({**plan.params, "sort": backwards}, backwards, done=not oldest)
 
     @property
     def complete(self) -> bool:
@@ -114,6 +127,11 @@ class Feed:
     def broken(self) -> str:
         return self.older_end.broken or self.newer_end.broken
 
+    @property
+    def by_time(self) -> bool:
+        """True when the newest entry is the first, and every one that came so far is older than those before it."""
+        return self.newest_first and not self._disordered
+
     async def older(self) -> Step:
         """Fetch one page at the older end. Raises `ApiError`, after which the same call may be made again."""
         return await self._step(self.older_end)
@@ -122,31 +140,30 @@ class Feed:
         """Fetch one page at the newer end, as `older` does."""
         return await self._step(self.newer_end)
 
+    # -- one step ----------------------------------------------------------------------------------------------
+
     async def _step(self, end: End) -> Step:
-        if end.done:
-            return Step()
-        if end.broken:
-            end.resume(self._resumed(end))
-        page = await self._ask(end)
-        if any(_outside(entry, end.params) for entry in page.entries):
-            end.resume({name: value for name, value in end.params.items() if name not in _BOUNDS})
-            return Step(len(page.entries))
-        ignored = self._ignored(page, end)
-        if ignored:
-            return Step(len(page.entries), ignored=ignored)
-        added = self._keep(page, end)
-        end.advance(page)
-        return Step(len(page.entries), added)
+        async with self._turn:
+            if end.done:
+                return Step()
+            if end.broken and end.cursor is None:
+                self._restart(end)
+            page = await self._ask(end)
+            # No await from here on: what is kept and what is known of it can't be torn apart by a cancellation.
+            return self._take(page, end)
 
     async def _ask(self, end: End) -> Page:
         self.requests += 1
         if self.plan.entry_id is not None:
             return await self._get(self.plan.entry_id)
         try:
-            return await self._api.list(end.params, limit=PAGE, cursor=end.cursor)
-        except BadRequestError as error:
+            return await self._api.list({**end.params, **end.bound}, limit=PAGE, cursor=end.cursor)
+        except (BadRequestError, NotFoundError) as error:
             if end.cursor is not None:
-                end.broken = f"the server refused the cursor: {error}"
+                end.broken, end.cursor = f"the server refused the cursor: {error}", None
+            elif end.bound:
+                self._unbounded = True
+                self._restart(end)
             raise
 
     async def _get(self, entry_id: str) -> Page:
@@ -155,67 +172,131 @@ class Feed:
         except NotFoundError:
             return Page(())
 
-    async def verify(self, obedience: Obedience) -> None:
-        """Compare the server's count with what arrived, once, when both ends were reached.
+    def _take(self, page: Page, end: End) -> Step:
+        received = len(page.entries)
+        fresh = self._fresh(page.entries, end)
+        ignored = self._ignored(page, fresh, end)
+        if ignored:
+            return Step(received, ignored=ignored)
+        if any(_outside(entry, end.bound) for entry in page.entries):
+            self._unbounded = True
+            self._restart(end)
+            return Step(received)
+        added = self._keep(page, fresh, end)
+        end.advance(page, added)
+        return Step(received, added)
 
-        Where they differ the entries up to the newest one are counted again, as the log goes on growing; a
-        difference that remains is told by `short`. Raises `ApiError`.
-        """
-        loaded = len(self.run)
-        if self._verified or self.plan.entry_id is not None or not obedience.proven(self.plan.params):
-            return
-        total = self.total
-        if total not in (None, loaded) and self.by_time and "created_at_max" not in obedience.ignored and loaded:
-            newest = self._store.window(self.run, 0, 1)[0].created_us
-            bound = {} if newest is None else {"created_at_max": rfc3339(newest)}
-            total = (await self._api.list({**self.plan.params, **bound}, limit=SMALLEST_PAGE)).total_count
-        self._verified = True
-        if total not in (None, loaded):
-            self.short = f"the server counts {total:,}, {loaded:,} arrived"
+    def _fresh(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
+        """Those that the run lacks; not what was written since, which a walk that began again meets on its way."""
+        lacking = self._store.lacking(self.run, [entry.key for entry in entries])
+        fresh = {entry.key: entry for entry in reversed(entries) if entry.key in lacking}
+        return [entry for entry in reversed(fresh.values()) if self._disordered or not _before(entry, end)]
 
-    def _keep(self, page: Page, end: End) -> int:
-        entries = page.entries
-        if end is self.older_end:
-            if self.total is None and not end.resumed:
-                self.total = page.total_count
-            self.as_of = self.as_of or page.served_at
-            entries = self._not_newer(entries)
-            added = self._store.append(self.run, self._store.add(entries))
-        else:
-            self.total = self.total if end.resumed else page.total_count
-            self.as_of = page.served_at
-            added = self._store.prepend(self.run, self._store.add(entries))
-        self.duplicates += len(entries) - added
-        return added
-
-    def _not_newer(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        """Without what was written after the run began: a walk that starts again meets it at the top."""
-        if not (self.older_end.resumed and self.by_time and len(self.run)):
-            return entries
-        newest = self._store.window(self.run, 0, 1)[0].created_us
-        return tuple(e for e in entries if newest is None or e.created_us is None or e.created_us <= newest)
-
-    def _ignored(self, page: Page, end: End) -> frozenset[str]:
+    def _ignored(self, page: Page, fresh: list[Entry], end: End) -> frozenset[str]:
         found: set[str] = set()
         for entry in page.entries:
             found |= self.plan.violations(entry)
-        if not _sorted(page.entries, end.params.get("sort", "")):
-            found.add("sort")
+        last = self._last(end)
+        stands = [Stand(last.created_us, last.status_code)] if last else []
+        if not in_order(stands + [_stand(entry) for entry in fresh], end.sort):
+            if "sort" in end.params:
+                found.add("sort")
+            else:
+                self._disordered = True  # nothing was asked for, so nothing was ignored
         return frozenset(found)
 
-    def _resumed(self, end: End) -> Mapping[str, str]:
-        """The parameters that go on at the last instant that was fetched."""
-        row = len(self.run) - 1 if end is self.older_end else 0
-        last = self._store.window(self.run, row, 1)
-        if not last or last[0].created_us is None or not self.by_time or "created_at_max" in self.plan.ignored:
-            return end.params
+    def _keep(self, page: Page, fresh: list[Entry], end: End) -> int:
+        self._store.add(page.entries)
+        if not end.restarted:
+            self.duplicates += len(page.entries) - len(fresh)
+        numbers = self._store.add(fresh)
         if end is self.older_end:
-            # One microsecond more, as the log's timestamps may have more digits than ours.
-            return {**end.params, "created_at_max": rfc3339(last[0].created_us + 1)}
-        return {**end.params, "created_at_min": rfc3339(last[0].created_us)}
+            self._store.append(self.run, numbers)
+            self.as_of = self.as_of or page.served_at
+            if self.total is None and not end.bound:
+                self.total = page.total_count
+        else:
+            self._store.prepend(self.run, numbers)
+            self.as_of = page.served_at
+            if not end.bound:
+                self.total = page.total_count
+        return len(fresh)
+
+    # -- beginning again ---------------------------------------------------------------------------------------
+
+    def _last(self, end: End) -> Row | None:
+        """The entry that was fetched last at this end."""
+        rows = self._store.window(self.run, len(self.run) - 1 if end is self.older_end else 0, 1)
+        return rows[0] if rows else None
+
+    def _restart(self, end: End) -> None:
+        last = self._last(end)
+        seam = rank(Stand(last.created_us, last.status_code), end.sort) if last else None
+        end.restart(self._bound(end, last), seam)
+
+    def _bound(self, end: End, last: Row | None) -> Mapping[str, str]:
+        """The parameter that goes on at the last instant that was fetched."""
+        name, _, way = leading(end.sort).partition(":")
+        if last is None or last.created_us is None or name != "created_at" or self._disordered or self._unbounded:
+            return {}
+        if way == "asc":
+            return self._bounded("created_at_min", last.created_us)
+        # One microsecond more, as the log's timestamps may have more digits than ours.
+        return self._bounded("created_at_max", last.created_us + 1)
+
+    def _bounded(self, name: str, us: int) -> Mapping[str, str]:
+        """The bound, or the plan's own where that is narrower."""
+        if name in self.plan.ignored:
+            return {}
+        own = instant_us(self.plan.params.get(name, ""))
+        narrower = min if name == "created_at_max" else max
+        return {name: rfc3339(us if own is None else narrower(us, own))}
+
+    # -- the server's count ------------------------------------------------------------------------------------
+
+    async def verify(self, obedience: Obedience) -> None:
+        """Compare the server's count with what arrived, once, when both ends were reached.
+
+        Where they differ it is counted once more, up to the newest entry, as the log goes on growing; a difference
+        that remains is told by `short`. Raises `ApiError`.
+        """
+        async with self._turn:
+            if self._verified or self.plan.entry_id is not None or not obedience.proven(self.plan.params):
+                return
+            loaded = len(self.run)
+            if self.total is not None and self.total != loaded:
+                await self._count_again(loaded)
+            self._verified = True
+
+    async def _count_again(self, loaded: int) -> None:
+        bound = self._up_to_newest()
+        self.requests += 1
+        page = await self._api.list({**self.plan.params, **bound}, limit=SMALLEST_PAGE)
+        bounded = bool(bound) and not any(_outside(entry, bound) for entry in page.entries)
+        before, now = self.total, page.total_count
+        if before is None or now is None:
+            return
+        # Without the bound, what was written during the walk may have arrived or not.
+        fits = loaded == now if bounded else min(before, now) <= loaded <= max(before, now)
+        self.total = now if bounded else loaded if fits else now
+        if not fits:
+            self.short = f"the server counts {now:,}, {loaded:,} arrived"
+
+    def _up_to_newest(self) -> Mapping[str, str]:
+        first = self._store.window(self.run, 0, 1)
+        if not first or first[0].created_us is None or not self.by_time or self._unbounded:
+            return {}
+        return self._bounded("created_at_max", first[0].created_us + 1)
 
 
-_BOUNDS = {"created_at_min", "created_at_max"}
+def _stand(entry: Entry) -> Stand:
+    return Stand(entry.created_us, entry.log.status_code)
+
+
+def _before(entry: Entry, end: End) -> bool:
+    """True for an entry that certainly comes before the place where this end broke off."""
+    place = rank(_stand(entry), end.sort)
+    return end.seam is not None and place is not None and place < end.seam
 
 
 def _outside(entry: Entry, params: Mapping[str, str]) -> bool:
@@ -224,19 +305,3 @@ def _outside(entry: Entry, params: Mapping[str, str]) -> bool:
         return False
     low, high = instant_us(params.get("created_at_min", "")), instant_us(params.get("created_at_max", ""))
     return (low is not None and entry.created_us < low - 1) or (high is not None and entry.created_us > high + 1)
-
-
-def _reversed(sort: str) -> str:
-    turned = {"asc": "desc", "desc": "asc"}
-    return ",".join(f"{name}:{turned[way]}" for name, way in (term.split(":") for term in sort.split(",")))
-
-
-def _sorted(entries: tuple[Entry, ...], sort: str) -> bool:
-    """False when the known values contradict the order that was asked for."""
-    name, _, way = sort.partition(",")[0].partition(":")
-    if not name:
-        return True
-    values = [e.created_us if name == "created_at" else e.log.status_code for e in entries]
-    known = [value for value in values if value is not None]
-    pairs = pairwise(known) if way == "asc" else ((b, a) for a, b in pairwise(known))
-    return all(a <= b for a, b in pairs)

@@ -40,7 +40,10 @@ def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def asked_delay(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds that the server asks to wait; `None` where it does not say, or says nonsense."""
+    """The seconds that the server asks to wait; `None` where it does not say, or says nonsense.
+
+    `now` is what a date is compared with: the server's own clock, where it is known.
+    """
     millis = _number(headers.get("retry-after-ms", ""))
     if millis is not None:
         return millis / 1000
@@ -48,13 +51,17 @@ def asked_delay(headers: Mapping[str, str], now: datetime) -> float | None:
     seconds = _number(text)
     if seconds is not None:
         return seconds
+    moment = http_date(text)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """The instant of a `Date` or `Retry-After` header, UTC, whole seconds; `None` for what is no date."""
     try:
         moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def _number(text: str) -> float | None:

@@ -7,8 +7,9 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
+
+import httpx
 
 from auditlog_tui.errors import (
     ApiError,
@@ -21,28 +22,61 @@ from auditlog_tui.errors import (
     ServerError,
 )
 from auditlog_tui.output.safe import safe
+from auditlog_tui.retry import http_date
 
 BODY_LIMIT = 32 * 1024 * 1024
 """Bytes of one answer, unpacked. A page of 100 entries has some 50 KB; a packed one can be a bomb."""
+
+_ERROR_LIMIT = 64 * 1024
+"""Bytes of an error's body; what follows is not read."""
 
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
 
 async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
-    """All of the raw chunks, unpacked. Raises `NotTheApiError` for what is too large or not packed as it says."""
-    unpack = _unpacker(encoding)
-    parts: list[bytes] = []
-    size = 0
+    """All of the raw chunks, unpacked. Raises `NotTheApiError` for what is too large or not packed as it says.
+
+    A packed body that is cut short is unpacked as far as it goes: its text tells (`cut_short`).
+    """
+    body = _Body(encoding, BODY_LIMIT)
     async for chunk in chunks:
-        part = chunk if unpack is None else _unpacked(unpack, chunk, BODY_LIMIT - size + 1)
-        size += len(part)
-        if size > BODY_LIMIT:
+        body.add(chunk)
+    return bytes(body.unpacked)
+
+
+async def read_error_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
+    """The start of an error's body, as far as it can be read: what is wrong with it must not hide the error."""
+    try:
+        body = _Body(encoding, _ERROR_LIMIT)
+    except NotTheApiError:
+        return b""
+    try:
+        async for chunk in chunks:
+            body.add(chunk)
+    except (NotTheApiError, httpx.HTTPError):
+        pass
+    return bytes(body.unpacked)
+
+
+class _Body:
+    """The bytes of an answer as they come; `add` raises `NotTheApiError` beyond the limit."""
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        self.unpacked = bytearray()
+        self._unpack = _unpacker(encoding)
+        self._received = 0
+        self._limit = limit
+
+    def add(self, chunk: bytes) -> None:
+        self._received += len(chunk)
+        room = self._limit + 1 - len(self.unpacked)
+        self.unpacked += chunk if self._unpack is None else _unpacked(self._unpack, chunk, room)
+        # Both are counted: there are packed bytes without end that unpack to nothing.
+        if max(self._received, len(self.unpacked)) > self._limit:
             raise NotTheApiError(
-                f"The server's answer is larger than {BODY_LIMIT // 1024**2} MB; it was not read on."
+                f"The server's answer is larger than {self._limit // 1024**2} MB; it was not read on."
             )
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _unpacker(encoding: str) -> Any:
@@ -57,18 +91,20 @@ def _unpacker(encoding: str) -> Any:
 
 def _unpacked(unpack: Any, chunk: bytes, room: int) -> bytes:
     try:
-        return bytes(unpack.decompress(chunk, room))
+        part = bytes(unpack.decompress(chunk, room))
     except zlib.error as error:
         raise NotTheApiError("The server's answer is not packed as it says.") from error
+    if unpack.unused_data:  # more than was packed; zlib would gather it without end
+        raise NotTheApiError("The server's answer is not packed as it says.")
+    return part
 
 
 def decode(body: bytes) -> str:
     """The JSON text of a body: UTF-8, UTF-16 or UTF-32, by its first bytes. Raises `NotTheApiError`."""
     try:
-        text = body.decode(json.detect_encoding(body))
+        text = _text(body, "strict")
     except UnicodeDecodeError as error:
         raise NotTheApiError("The server's answer is not UTF-8 text.") from error
-    text = text.removeprefix("\ufeff")
     if not text.lstrip(" \t\r\n").startswith("{"):
         raise NotTheApiError(
             f"{_what(text)} answered instead of the API. Is the base URL right, or a proxy in between?"
@@ -76,19 +112,41 @@ def decode(body: bytes) -> str:
     return text
 
 
+def _text(body: bytes, errors: str) -> str:
+    return body.decode(json.detect_encoding(body), errors).removeprefix("\ufeff")
+
+
 def _what(text: str) -> str:
-    return "An HTML page" if _HTML.match(text) else "Nothing" if not text.strip() else "Something that is not JSON"
+    if _HTML.match(text):
+        return "An HTML page"
+    return "Something other than a JSON object" if text.strip() else "An empty page"
+
+
+def cut_short(body: bytes) -> bool:
+    """Whether a body ends before its JSON does, which a lost connection can leave behind without any other sign."""
+    text = _text(body, "replace").strip()
+    if not text.startswith("{"):
+        return not text
+    try:
+        json.loads(text)
+    except RecursionError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def server_words(body: bytes) -> str:
     """What an error's body says, made safe and short; empty for HTML and for what says nothing."""
-    text = body[: 64 * 1024].decode("utf-8", "replace").strip()
-    if _HTML.match(text):
+    text = _text(body[:_ERROR_LIMIT], "replace").strip()
+    if text.startswith("<"):
         return ""
     try:
-        found = _message(json.loads(text))
+        data = json.loads(text)
     except (ValueError, RecursionError):
         found = text
+    else:
+        found = _message(data) or (text if data else "")
     return safe(" ".join(found.split()), _WORDS)
 
 
@@ -105,14 +163,12 @@ def _message(data: Any) -> str:
 
 def served_at(headers: Mapping[str, str]) -> datetime | None:
     """The server's clock (its `Date` header), whole seconds, UTC."""
-    try:
-        moment = parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return http_date(headers.get("date", ""))
 
 
-def error_of(status: int, headers: Mapping[str, str], body: bytes, host: str) -> ApiError:
+def error_of(
+    status: int, headers: Mapping[str, str], body: bytes, host: str, retry_at: datetime | None = None
+) -> ApiError:
     """The error of an answer that is not 200, in words that say what to do."""
     said = server_words(body)
     words = f' It says: "{said}"' if said else ""
@@ -129,7 +185,9 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, host: str) ->
     if status == 404:
         return NotFoundError(f"{host} has no such entry, or no such endpoint (404).{words}", status=404)
     if status == 429:
-        return RateLimitedError(f"{host} is asked too often (429); r tries again.{words}", status=429)
+        return RateLimitedError(
+            f"{host} is asked too often (429); r tries again.{words}", status=429, retry_at=retry_at
+        )
     if 400 <= status < 500:
         return BadRequestError(f"{host} does not accept what was asked ({status}).{words}", status=status)
     if status >= 500:
@@ -141,19 +199,31 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes, host: str) ->
 
 def too_long(status: int, host: str, seconds: float) -> RateLimitedError:
     """The error of an answer that asks for a wait of so many `seconds`, which nobody wants to sit out."""
-    try:
-        retry_at = datetime.now(UTC) + timedelta(seconds=seconds)
-        when = f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
-    except OverflowError:
-        retry_at, when = None, "in more years than there are"
+    retry_at = moment_in(seconds)
+    when = "in more years than there are" if retry_at is None else f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
     return RateLimitedError(
         f"{host} asks not to be asked again ({status}); try {when}.", status=status, retry_at=retry_at
     )
 
 
+def moment_in(seconds: float) -> datetime | None:
+    """The instant so many seconds from now, UTC; `None` beyond the year 9999."""
+    try:
+        return datetime.now(UTC) + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+
+
 def unreachable(host: str, reason: str) -> str:
     """What to say of a host that can't be reached."""
     reason = safe(reason, 200)
-    if "CERTIFICATE_VERIFY_FAILED" in reason:
+    # Each system words it in its own way; an alert is the server's word on a certificate of ours.
+    if "certificate" in reason.lower() and "alert" not in reason.lower():
         return f"{host} shows a certificate that this system does not trust. Is its CA installed here? ({reason})"
     return f"Can't reach {host} ({reason or 'no connection'}). Is the network up, and the base URL right?"
+
+
+def broken(host: str, reason: str) -> str:
+    """What to say of a connection that was made and then lost."""
+    why = f" ({safe(reason, 200)})" if reason else ""
+    return f"The connection to {host} broke before the answer was complete{why}; r tries again."

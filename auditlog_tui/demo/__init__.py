@@ -1,0 +1,76 @@
+"""A deterministic audit log with an incident to find; `python -m auditlog_tui.demo` serves it over HTTP.
+
+The same `until` and `seed` make the same log, byte for byte.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from random import Random
+
+from auditlog_tui.demo import cast
+from auditlog_tui.demo.incident import Truth, incident, story
+from auditlog_tui.demo.noise import Noise, noise
+from auditlog_tui.local import LocalEntry, LocalLog, LocalTransport
+
+__all__ = ["ENTRIES", "SEED", "Truth", "demo_entries", "demo_log", "demo_transport", "demo_truth", "live_entries"]
+
+ENTRIES = 20_000
+SEED = 1
+
+
+def demo_log(
+    *,
+    entries: int = ENTRIES,
+    until: datetime | None = None,
+    seed: int = SEED,
+    generation: int = 2,
+    api_key: str | None = None,
+) -> LocalLog:
+    """A log of `entries` entries (the incident's, if that is more) before `until`, which is now if not given.
+
+    20,000 entries reach two weeks back, and others in proportion.
+    """
+    log = LocalLog(generation=generation, api_key=api_key)
+    log.add(demo_entries(entries=entries, until=until, seed=seed))
+    return log
+
+
+def demo_transport(
+    *, entries: int = ENTRIES, until: datetime | None = None, seed: int = SEED, latency_ms: float = 0
+) -> LocalTransport:
+    """An httpx transport that answers from `demo_log`."""
+    return LocalTransport(demo_log(entries=entries, until=until, seed=seed), latency_ms)
+
+
+def demo_entries(*, entries: int = ENTRIES, until: datetime | None = None, seed: int = SEED) -> Iterator[LocalEntry]:
+    """The log's entries, oldest first, made as they are asked for."""
+    until = _whole_second(until)
+    found, _ = incident(until, _dice(seed, "incident"))
+    others = noise(
+        _dice(seed, "noise"), story(until), count=max(0, entries - len(found)), until_us=cast.microseconds(until)
+    )
+    return heapq.merge(others, found, key=lambda entry: entry.created_us)
+
+
+def demo_truth(*, until: datetime, seed: int = SEED) -> Truth:
+    """What is to be found in the log of the same `until` and `seed`, whatever its size."""
+    return incident(_whole_second(until), _dice(seed, "incident"))[1]
+
+
+def live_entries(*, until: datetime, seed: int = SEED) -> Iterator[LocalEntry]:
+    """Everyday entries without end, for a log that ended at `until`; whoever adds one sets its `created_us`."""
+    until = _whole_second(until)
+    source = Noise(_dice(seed, f"live from {until.isoformat()}"), story(until))
+    while True:
+        yield from source.script(cast.microseconds(until))
+
+
+def _whole_second(until: datetime | None) -> datetime:
+    return (until or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+
+
+def _dice(seed: int, name: str) -> Random:
+    return Random(f"{name} {seed}")  # noqa: S311  # dice, not secrets

@@ -14,6 +14,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.output.clipboard import copy
@@ -122,6 +123,8 @@ class AuditLogApp(App[None]):
     def _fatal_error(self) -> None:
         """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
         error = self._exception or sys.exc_info()[1]
-        if error is not None:
+        if isinstance(error, WorkerFailed):  # it tells nothing but that there is another
+            error = error.error
+        if error is not None and not self.report:
             self.report = crash_report(error, self.settings.secrets)
         self._close_messages_no_wait()

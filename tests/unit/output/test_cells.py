@@ -3,7 +3,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from rich.cells import cell_len, get_character_cell_size
 
 from auditlog_tui.output.cells import cell_width, fit, shorten_end, shorten_middle
 from auditlog_tui.output.safe import safe
@@ -13,8 +13,9 @@ widths = st.integers(0, 30)
 
 
 def test_every_character_that_is_shown_is_as_wide_as_rich_draws_it() -> None:
-    shown = (safe(context + chr(code)) for code in range(sys.maxunicode + 1) for context in ("", "a"))
-    assert [text for text in shown if cell_width(text) != cell_len(text)] == []
+    shown = [text for text in (f"a{chr(code)}" for code in range(sys.maxunicode + 1)) if safe(text) == text]
+    assert len(shown) > 100_000
+    assert [text for text in shown if cell_width(text) != 1 + get_character_cell_size(text[1])] == []
 
 
 @given(texts)
@@ -39,7 +40,6 @@ def test_a_shortened_text_is_never_wider_than_asked(text: str, width: int) -> No
         assert cell_width(shortened) <= width
         # A wide character may leave one cell empty on either side of the cut.
         assert shortened == text or cell_width(shortened) >= width - 2
-        assert shortened == text or width == 0 or shortened.count("…") > text.count("…") - len(text)
 
 
 @given(texts, widths)

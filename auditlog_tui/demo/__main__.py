@@ -1,0 +1,60 @@
+"""`python -m auditlog_tui.demo`: the demo's log over HTTP, for this program or any other client of the API."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from auditlog_tui.demo import ENTRIES, cast, demo_log, live_entries
+from auditlog_tui.demo.server import serving
+from auditlog_tui.local import LocalLog
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m auditlog_tui.demo", description="Serve a made-up audit log with an incident to find in it."
+    )
+    parser.add_argument("--port", type=int, default=8787, help="port on 127.0.0.1, 0 for any (default: 8787)")
+    parser.add_argument("--entries", type=int, default=ENTRIES, help="size of the log (default: 20000)")
+    parser.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds before each answer")
+    parser.add_argument("--generation", type=int, choices=(1, 2), default=2, help="of the API; 1 knows no filters")
+    parser.add_argument("--live", type=float, default=0, metavar="PER_SECOND", help="new entries a second")
+    parser.add_argument("--api-key", metavar="KEY", help="the key to ask for (default: any will do)")
+    options = parser.parse_args(argv)
+
+    until = datetime.now(UTC)
+    log = demo_log(entries=options.entries, until=until, generation=options.generation, api_key=options.api_key)
+    stop = threading.Event()
+    try:
+        with serving(log, port=options.port, latency_ms=options.latency) as server:
+            _say(f"Serving {options.entries:,} entries at {server.url} (Ctrl+C ends it). In another terminal:")
+            _say(f"  NIRVANA_LABS_BASE_URL={server.url} NIRVANA_LABS_API_KEY={options.api_key or 'any'} auditlog-tui")
+            if options.live > 0:
+                threading.Thread(target=_live, args=(log, until, 1 / options.live, stop), daemon=True).start()
+            stop.wait()
+    except OSError as error:
+        parser.error(f"can't listen on port {options.port}: {error.strerror}")
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop.set()
+    return 0
+
+
+def _live(log: LocalLog, until: datetime, every_s: float, stop: threading.Event) -> None:
+    for entry in live_entries(until=until):
+        if stop.wait(every_s):
+            return
+        log.add([entry._replace(created_us=cast.microseconds(datetime.now(UTC)))])
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""The everyday part of the demo's log: what an organization's people, pipelines and monitors do.
+
+Everything comes in *scripts*, short runs of requests by one actor, from one address. People and pipelines keep
+office hours (UTC) on weekdays; monitoring never sleeps; backups run at two in the morning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+from auditlog_tui.demo import cast
+from auditlog_tui.demo.cast import Actor, Resource, Step
+from auditlog_tui.local import LocalEntry
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_PER_DAY = 20_000 / 14
+_SHORTEST_SPAN = 2 * DAY
+_LONGEST_SCRIPT = 15 * MINUTE
+
+_CLIENT_ERRORS = (400, 403, 404, 404, 409, 409, 422, 429)
+_SERVER_ERRORS = (500, 502, 503, 504)
+_CLIENT_ERROR_SHARE = 0.024
+_SERVER_ERROR_SHARE = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the incident changes for everyone: what it destroyed is gone from `struck_us` on, and the pipeline has
+    another key from `revoked_us` on. Microseconds since 1970 UTC.
+    """
+
+    struck_us: int
+    revoked_us: int
+
+
+class Noise:
+    """A source of scripts, the same ones for the same `rng`."""
+
+    def __init__(self, rng: Random, story: Story) -> None:
+        self._rng = rng
+        self._story = story
+        self._fleet: tuple[Resource, ...] = cast.FLEET
+        self._pipeline = cast.CI_DEPLOY
+
+    def script(self, start_us: int) -> list[LocalEntry]:
+        """One script's entries, in the order of time."""
+        last_us = start_us + _LONGEST_SCRIPT
+        self._fleet = cast.FLEET if last_us < self._story.struck_us else cast.SURVIVORS
+        self._pipeline = cast.CI_DEPLOY if last_us < self._story.revoked_us else cast.CI_DEPLOY_2
+        return self._rng.choices(_SCRIPTS, cum_weights=_WEIGHTS[start_us // HOUR % (7 * 24)])[0](self, start_us)
+
+    def _play(self, us: int, actor: Actor, steps: Iterable[Step], shortest: int, longest: int) -> list[LocalEntry]:
+        """The steps, each `shortest` to `longest` milliseconds after the one before."""
+        rng = self._rng
+        address, agent = rng.choice(actor.addresses), rng.choice(actor.agents)
+        entries = []
+        for step in steps:
+            entries.append(cast.entry(rng, us, actor, address, agent, self._mishap(step)))
+            us += int(shortest + rng.random() * (longest - shortest)) * 1000
+        return entries
+
+    def _mishap(self, step: Step) -> Step:
+        luck = self._rng.random()
+        if luck < _SERVER_ERROR_SHARE:
+            return step._replace(status=self._rng.choice(_SERVER_ERRORS))
+        if luck < _SERVER_ERROR_SHARE + _CLIENT_ERROR_SHARE:
+            return step._replace(status=self._rng.choice(_CLIENT_ERRORS))
+        return step
+
+    def _new(self, kind: str) -> Resource:
+        return cast.resource(kind, cast.random_id(self._rng))
+
+    # -- people --------------------------------------------------------------------------------------------------
+
+    def browse(self, us: int) -> list[LocalEntry]:
+        rng = self._rng
+        steps = [cast.listing(rng.choice(("project", "vm", "volume", "nks_cluster", "vpc")))]
+        steps += [cast.read(target) for target in rng.choices(self._fleet, k=rng.randint(1, 7))]
+        if rng.random() < 0.3:
+            steps.append(cast.listing("audit_log"))
+        return self._play(us, rng.choice(cast.USERS), steps, 800, 40_000)
+
+    def tinker(self, us: int) -> list[LocalEntry]:
+        rng = self._rng
+        vm, volume, rule = rng.choice(cast.VMS), rng.choice(cast.VOLUMES), rng.choice(cast.FIREWALL_RULES)
+        new_volume, new_vm = self._new("volume"), self._new("vm")
+        steps = rng.choice((
+            [cast.read(vm), cast.post(vm, "restart", "restarted"), cast.read(vm), cast.read(vm)],
+            [cast.read(vm), cast.create(new_volume), cast.post(new_volume, "attach", "attached"), cast.read(vm)],
+            [cast.listing("volume"), cast.read(volume), cast.update(volume), cast.read(volume)],
+            [cast.listing("firewall_rule"), cast.read(rule), cast.update(rule)],
+            [cast.listing("vm"), cast.create(new_vm), cast.read(new_vm), cast.read(new_vm), cast.delete(new_vm)],
+            [cast.listing("api_key"), cast.read(rng.choice(cast.KEYS))],
+        ))  # fmt: skip
+        return self._play(us, rng.choice(cast.USERS), steps, 2_000, 60_000)
+
+    # -- machines ------------------------------------------------------------------------------------------------
+
+    def pipeline(self, us: int) -> list[LocalEntry]:
+        """A push: a runner is made, waited for, used and taken away."""
+        rng = self._rng
+        runner, disk = self._new("vm"), self._new("volume")
+        steps = [cast.read(cast.PROJECTS[0]), cast.create(runner), cast.create(disk)]
+        steps += [cast.read(runner)] * rng.randint(2, 5)
+        steps += [cast.post(disk, "attach", "attached"), cast.update(rng.choice(cast.CLUSTERS))]
+        steps += [cast.post(disk, "detach", "detached"), cast.delete(disk), cast.delete(runner)]
+        return self._play(us, self._pipeline, steps, 300, 9_000)
+
+    def plan(self, us: int) -> list[LocalEntry]:
+        """A Terraform run: the whole state is refreshed within a second or two, then a little changes."""
+        rng = self._rng
+        actor = rng.choice((cast.TERRAFORM_PROD, cast.TERRAFORM_PROD, cast.TERRAFORM_STAGING))
+        us -= us % SECOND
+        state = rng.sample(self._fleet, k=rng.randint(20, 110))
+        entries = self._play(us, actor, map(cast.read, state), 0, 0)
+        if rng.random() < 0.2:
+            entries += self._play(us + SECOND, actor, map(cast.read, rng.sample(state, k=12)), 0, 0)
+        changes = [cast.update(target) for target in rng.sample(state, k=rng.randint(0, 3))]
+        if rng.random() < 0.25:
+            changes += [cast.create(self._new("firewall_rule")), cast.delete(self._new("firewall_rule"))]
+        return entries + self._play(us + 4 * SECOND, actor, changes, 1_000, 5_000)
+
+    def monitor(self, us: int) -> list[LocalEntry]:
+        steps = [cast.listing("vm"), cast.listing("volume"), cast.listing("nks_cluster")]
+        return self._play(us, cast.GRAFANA, steps, 20, 120)
+
+    def scale(self, us: int) -> list[LocalEntry]:
+        pool = self._rng.choice(cast.POOLS)
+        steps = [cast.read(pool), *([cast.update(pool)] if self._rng.random() < 0.15 else [])]
+        return self._play(us, cast.AUTOSCALER, steps, 200, 900)
+
+    def inventory(self, us: int) -> list[LocalEntry]:
+        kinds = ("project", "vm", "volume", "vpc", "subnet", "nks_cluster", "api_key")
+        return self._play(us, cast.INVENTORY, map(cast.listing, kinds), 150, 700)
+
+    def backup(self, us: int) -> list[LocalEntry]:
+        volumes = self._rng.sample(cast.VOLUMES, k=8)
+        steps = [cast.listing("volume"), *(cast.post(volume, "snapshots", "snapshotted") for volume in volumes)]
+        return self._play(us, cast.BACKUP, steps, 1_000, 20_000)
+
+
+_Script = Callable[[Noise, int], list[LocalEntry]]
+_SCRIPTS: tuple[_Script, ...] = (
+    Noise.browse, Noise.tinker, Noise.pipeline, Noise.plan, Noise.monitor, Noise.scale, Noise.inventory, Noise.backup,
+)  # fmt: skip
+_BUSY = (30, 12, 22, 6, 14, 8, 4, 0)
+_QUIET = (3, 1, 3, 1, 40, 16, 6, 0)
+_BACKUP_TIME = (1, 0, 1, 1, 20, 8, 4, 40)
+
+
+def _hour_of_week(hour: int) -> tuple[int, int]:
+    """The weekday (0 is Monday) and hour of a count of hours; 1970 began on a Thursday."""
+    return (hour // 24 + 3) % 7, hour % 24
+
+
+def _mix(hour: int) -> tuple[int, ...]:
+    day, clock = _hour_of_week(hour)
+    shares = _BUSY if day < 5 and 7 <= clock < 19 else _BACKUP_TIME if clock == 2 else _QUIET
+    return tuple(sum(shares[: upto + 1]) for upto in range(len(shares)))
+
+
+def _pace(hour: int) -> float:
+    """How much happens in an hour, beside the busiest."""
+    day, clock = _hour_of_week(hour)
+    if day >= 5:
+        return 0.1
+    return 1.0 if 8 <= clock < 17 else 0.45 if clock in (7, 17, 18) else 0.13
+
+
+_WEIGHTS = tuple(map(_mix, range(7 * 24)))
+_PACE = tuple(map(_pace, range(7 * 24)))
+
+
+def noise(rng: Random, story: Story, *, count: int, until_us: int) -> Iterator[LocalEntry]:
+    """Exactly `count` entries up to `until_us` (exclusive), oldest first: about 1,400 a day, at least two days."""
+    source = Noise(rng, story)
+    from_us = until_us - max(_SHORTEST_SPAN, int(count / _PER_DAY * DAY))
+    hours = [
+        (max(from_us, hour * HOUR), min(until_us, (hour + 1) * HOUR))
+        for hour in range(from_us // HOUR, (until_us - 1) // HOUR + 1)
+    ]
+    paces = [_PACE[start // HOUR % (7 * 24)] * (end - start) for start, end in hours]
+    whole, passed, made = sum(paces), 0.0, 0
+    waiting: list[LocalEntry] = []
+    for (start, end), pace in zip(hours, paces, strict=True):
+        passed += pace
+        owed = min(count, round(count * passed / whole)) - made
+        made += owed
+        while owed > 0:
+            script = source.script(rng.randrange(start, end))[:owed]
+            waiting += [entry if entry.created_us < until_us else _mirrored(entry, until_us) for entry in script]
+            owed -= len(script)
+        waiting.sort(key=_when)
+        ready = sum(entry.created_us < end for entry in waiting)
+        yield from waiting[:ready]
+        del waiting[:ready]
+
+
+def _when(entry: LocalEntry) -> tuple[int, str]:
+    return entry.created_us, entry.id
+
+
+def _mirrored(entry: LocalEntry, until_us: int) -> LocalEntry:
+    """What a script would do after the log's end, done as long before it: no count is lost there."""
+    return entry._replace(created_us=2 * until_us - entry.created_us - 1)

@@ -1,0 +1,144 @@
+"""A log behind a small HTTP server on loopback, for end-to-end tests and for other clients of this API."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import Any
+
+from auditlog_tui.local import Answer, LocalLog
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it came; `target` is the path and query string."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Answers one request instead of the log.
+
+    `drop` closes the connection without an answer. `truncate` closes it after half of the body: of `body`, or of
+    the log's own answer where that is empty.
+    """
+
+    status: int = 503
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    drop: bool = False
+    truncate: bool = False
+
+
+@dataclass(slots=True)
+class Serving:
+    """A running server: where it is, what it was asked, and the faults that are still to come."""
+
+    url: str
+    requests: list[Request] = field(default_factory=list)
+    faults: deque[Fault] = field(default_factory=deque)
+
+
+@contextmanager
+def serving(log: LocalLog, *, port: int = 0, latency_ms: float = 0) -> Iterator[Serving]:
+    """Serve `log` on 127.0.0.1 while the block runs; port 0 is any free one. `OSError` when the port is taken.
+
+    Every answer comes `latency_ms` milliseconds late.
+    """
+    server = _Server(log, port, latency_ms / 1000)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo server")
+    thread.start()
+    try:
+        yield server.serving
+    finally:
+        server.shutdown()
+        server.hang_up()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that server_close waits for them: no thread outlives its server
+    request_queue_size = 128
+
+    def __init__(self, log: LocalLog, port: int, latency_s: float) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.log = log
+        self.latency_s = latency_s
+        self.closing = threading.Event()
+        self.serving = Serving(f"http://127.0.0.1:{self.server_address[1]}")
+        self._connections: set[socket.socket] = set()
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's would ask the name service who 127.0.0.1 is
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that are still open: their threads wait for the next request on them."""
+        self.closing.set()
+        for connection in tuple(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client may leave whenever it likes
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body leave as one packet
+
+    def _serve(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if length.isdigit():
+            self.rfile.read(int(length))
+        self.close_connection |= "Transfer-Encoding" in self.headers
+        serving = self.server.serving
+        request = Request(self.command, self.path, dict(self.headers.items()))
+        serving.requests.append(request)
+        fault = serving.faults.popleft() if serving.faults else None
+        if self.server.latency_s:
+            self.server.closing.wait(self.server.latency_s)
+        if fault is None:
+            self._send(self.server.log.answer(request.method, request.target, request.headers))
+        elif fault.drop:
+            self.close_connection = True
+        elif fault.truncate and not fault.body:
+            self._send(self.server.log.answer(request.method, request.target, request.headers), truncate=True)
+        else:
+            self._send(Answer(fault.status, fault.headers, fault.body), truncate=fault.truncate)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _serve  # noqa: N815
+
+    def _send(self, answer: Answer, *, truncate: bool = False) -> None:
+        self.send_response_only(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: len(answer.body) // 2] if truncate else answer.body)
+        self.close_connection |= truncate
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name for it
+        """Say nothing: the terminal may be showing the app."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +15,6 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from auditlog_tui import __version__
 from auditlog_tui.errors import (
     ApiError,
     BadRequestError,
@@ -31,12 +29,15 @@ from auditlog_tui.output.safe import safe
 from auditlog_tui.retry import LONGEST_WAIT, RETRIES, Wait, asked_delay, backoff, worth_retrying
 from auditlog_tui.wire import (
     broken,
+    checked_base,
     cut_short,
     decode,
     error_of,
     moment_in,
     read_body,
     read_error_body,
+    request_headers,
+    secrets_of,
     served_at,
     too_long,
     unreachable,
@@ -96,14 +97,14 @@ class AuditLogClient:
     ) -> None:
         self.requests = 0
         self.on_wait = on_wait
-        base = _base(base_url)
+        base = checked_base(base_url)
         self._base = base_url.rstrip("/")
         self._host = safe(base.netloc.decode("ascii"), 100)
-        self._secrets = _secrets(key, headers or {})
+        self._secrets = secrets_of(key, headers or {})
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
-        self._client = _http_client(base, _headers(key, headers or {}), transport, trust_env)
+        self._client = _http_client(base, request_headers(key, headers or {}), transport, trust_env)
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -232,16 +233,6 @@ class _AgainError(Exception):
         self.broke = broke
 
 
-def _base(base_url: str) -> httpx.URL:
-    try:
-        base = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        base = httpx.URL()
-    if not base.host or base.userinfo or "?" in base_url or "#" in base_url:
-        raise SettingsError("The base URL must look like https://host, without a user name, ? or #.")
-    return base
-
-
 def _http_client(
     base: httpx.URL, headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, trust_env: bool
 ) -> httpx.AsyncClient:
@@ -264,40 +255,6 @@ def _tls() -> ssl.SSLContext:
     import truststore
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-_KEY = re.compile(r"[!-~]+")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_SHORTEST_SECRET = 8
-
-
-def _headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
-    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits.
-
-    What HTTP forbids is found here, as its libraries repeat it, key and all, in their errors.
-    """
-    if key is not None and not _KEY.fullmatch(key):
-        raise SettingsError("The API key must be visible ASCII characters, without spaces or line breaks.")
-    for name, value in extra.items():
-        if not _NAME.fullmatch(name):
-            raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
-        if not (value.isascii() and value.isprintable()) or value != value.strip():
-            raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
-    ours = {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"auditlog-tui/{__version__}",
-        **({} if key is None else {"Authorization": f"Bearer {key}"}),
-    }
-    named = {name.lower() for name in extra}
-    return {name: value for name, value in ours.items() if name.lower() not in named} | dict(extra)
-
-
-def _secrets(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:
-    """What must not be shown; the value of a header may be a secret too, unless it is too short for one."""
-    values = [*extra.values()] + ([] if key is None else [key])
-    long = [value.encode("utf-8", "replace") for value in values if len(value) >= _SHORTEST_SECRET]
-    return tuple(sorted(long, key=len, reverse=True))
 
 
 def _entry(answer: _Answer) -> Entry:

@@ -71,21 +71,29 @@ class Browser:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
         query = self._query(text)
         frozen = format_query(query)
+        same = bool(self.places) and frozen == self.place.text and self.view.anchor is Anchor.NEWEST
+        place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
         if text.strip() and frozen not in self.texts[-1:]:
             self.texts.append(frozen)
-        if self.places and frozen == self.place.text and self.view.anchor is Anchor.NEWEST:
-            return self.place
-        return self._show(
-            Place(View(self.log, query, like=self.places[self.at].view if self.places else None), frozen)
-        )
+        return place if same else self._show(place)
+
+    @property
+    def _like(self) -> View | None:
+        return self.view if self.places else None
 
     def _query(self, text: str) -> Query:
         return freeze(parse(text), self.log.now_us(), self.zone)
 
     def park(self) -> Place:
         """Show the log without its filter, or with the one that was parked before."""
-        text, self.parked = self.parked, self.place.text
-        return self.submit(text)
+        text, parked = ("", self.place.text) if self.place.text else (self.parked, self.parked)
+        found = self._nearest(text, Anchor.NEWEST)
+        if found is None:
+            place = self.submit(text)
+        else:
+            place = found if found is self.place else self._show(Place(found.view, text, found.cursor, found.above))
+        self.parked = parked
+        return place
 
     def value_of(self, row: Row, field: str) -> object:
         """What a row has in a field of the filter language."""
@@ -122,10 +130,13 @@ class Browser:
 
     def anchored(self, anchor: Anchor) -> Place:
         """The same filter from its other end; the nearest place that shows it already, else a new one."""
-        for place in reversed(self.places):
-            if place.text == self.place.text and place.view.anchor is anchor:
-                return self._show(Place(place.view, place.text))
-        return self._show(Place(View(self.log, self.view.query, anchor=anchor), self.place.text))
+        found = self._nearest(self.place.text, anchor)
+        view = found.view if found is not None else View(self.log, self.view.query, anchor=anchor, like=self._like)
+        return self._show(Place(view, self.place.text))
+
+    def _nearest(self, text: str, anchor: Anchor) -> Place | None:
+        places = (place for place in reversed(self.places) if place.text == text and place.view.anchor is anchor)
+        return next(places, None)
 
     def jump(self, *, oldest: bool) -> Place:
         """The same filter from its oldest or its newest entry."""

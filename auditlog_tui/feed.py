@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -17,15 +17,13 @@ from auditlog_tui.api import AuditLogApi
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
-from auditlog_tui.order import NEWEST_FIRST, Rank, Stand, in_order, leading, rank, reversed_order
+from auditlog_tui.order import NEWEST_FIRST, Stand, in_order, leading, rank, reversed_order
 from auditlog_tui.query import Plan
 from auditlog_tui.store import EntryStore, Row
+from auditlog_tui.walk import End
 
 PAGE = 100
 """Entries per request: the most that the API allows."""
-
-IDLE_PAGES = 5
-"""So many pages in a row that bring nothing new, with a cursor to go on, and we stop and say so."""
 
 
 class Anchor(Enum):
@@ -42,50 +40,6 @@ class Step:
     received: int = 0
     added: int = 0
     ignored: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class End:
-    """One end of a feed, which is walked in the order `sort`.
-
-    `broken` says why the walk stopped short. It goes on by its `cursor` where that is alive, or else begins again:
-    at the last instant that was fetched (`bound`), or, on a server that knows no bounds, at the top. `seam` is then
-    where it broke off; the ids tell what was there already.
-    """
-
-    params: Mapping[str, str]
-    sort: str
-    done: bool = False
-    broken: str = ""
-    cursor: str | None = None
-    restarted: bool = False
-    bound: Mapping[str, str] = field(default_factory=dict)
-    seam: Rank | None = None
-    pages: int = 0
-    idle: int = 0
-    patience: int = IDLE_PAGES
-    seen: set[str] = field(default_factory=set)
-
-    def advance(self, page: Page, added: int) -> None:
-        self.broken = ""
-        self.pages += 1
-        self.idle = 0 if added else self.idle + 1
-        self.cursor = page.next_cursor
-        if self.cursor is None:
-            self.done = True
-        elif self.cursor in self.seen:
-            self.broken, self.cursor = "the server repeated a cursor", None
-        elif self.idle >= self.patience:
-            self.broken, self.idle = f"the server sent nothing new in {self.idle} pages", 0
-            self.seen.add(self.cursor)
-        else:
-            self.seen.add(self.cursor)
-
-    def restart(self, bound: Mapping[str, str], seam: Rank | None) -> None:
-        self.bound, self.seam, self.cursor, self.restarted = bound, seam, None, True
-        # Up to the seam nothing is new.
-        self.idle, self.patience = 0, IDLE_PAGES + self.pages
-        self.seen.clear()
 
 
 class Feed:
@@ -189,8 +143,11 @@ class Feed:
     def _fresh(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
         """Those that the run lacks; not what was written since, which a walk that began again meets on its way."""
         lacking = self._store.lacking(self.run, [entry.key for entry in entries])
-        fresh = {entry.key: entry for entry in reversed(entries) if entry.key in lacking}
-        return [entry for entry in reversed(fresh.values()) if self._disordered or not _before(entry, end)]
+        fresh: dict[str, Entry] = {}
+        for entry in entries:
+            if entry.key in lacking and (self._disordered or not end.precedes(_stand(entry))):
+                fresh.setdefault(entry.key, entry)
+        return list(fresh.values())
 
     def _ignored(self, page: Page, fresh: list[Entry], end: End) -> frozenset[str]:
         found: set[str] = set()
@@ -206,10 +163,11 @@ class Feed:
         return frozenset(found)
 
     def _keep(self, page: Page, fresh: list[Entry], end: End) -> int:
-        self._store.add(page.entries)
+        keys = [entry.key for entry in page.entries]
+        known = dict(zip(keys, self._store.add(page.entries), strict=True))
+        numbers = [known[entry.key] for entry in fresh]
         if not end.restarted:
-            self.duplicates += len(page.entries) - len(fresh)
-        numbers = self._store.add(fresh)
+            self.duplicates += len(keys) - len(fresh)
         if end is self.older_end:
             self._store.append(self.run, numbers)
             self.as_of = self.as_of or page.served_at
@@ -273,12 +231,14 @@ class Feed:
         self.requests += 1
         page = await self._api.list({**self.plan.params, **bound}, limit=SMALLEST_PAGE)
         bounded = bool(bound) and not any(_outside(entry, bound) for entry in page.entries)
-        before, now = self.total, page.total_count
-        if before is None or now is None:
+        now = page.total_count
+        if now is None:
+            self.total = None
             return
         # Without the bound, what was written during the walk may have arrived or not.
-        fits = loaded == now if bounded else min(before, now) <= loaded <= max(before, now)
-        self.total = now if bounded else loaded if fits else now
+        before = now if bounded else self.total or 0
+        fits = min(before, now) <= loaded <= max(before, now)
+        self.total = loaded if fits else now
         if not fits:
             self.short = f"the server counts {now:,}, {loaded:,} arrived"
 
@@ -291,12 +251,6 @@ class Feed:
 
 def _stand(entry: Entry) -> Stand:
     return Stand(entry.created_us, entry.log.status_code)
-
-
-def _before(entry: Entry, end: End) -> bool:
-    """True for an entry that certainly comes before the place where this end broke off."""
-    place = rank(_stand(entry), end.sort)
-    return end.seam is not None and place is not None and place < end.seam
 
 
 def _outside(entry: Entry, params: Mapping[str, str]) -> bool:

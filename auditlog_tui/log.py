@@ -8,8 +8,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from auditlog_tui.api import AuditLogApi
-from auditlog_tui.models import Entry, Json
+from auditlog_tui.models import Entry
 from auditlog_tui.obedience import Obedience
+from auditlog_tui.rawjson import UNREAD, Json, texts
 from auditlog_tui.store import EntryStore
 
 DETAILS_KEPT = 200
@@ -33,7 +34,7 @@ class Log:
         self._details: OrderedDict[int, Detail] = OrderedDict()
 
     def now_us(self) -> int:
-        """The server's clock, as its latest answer tells; this machine's before the first. Microseconds since 1970."""
+        """The server's clock, in microseconds since 1970; this machine's before the first answer."""
         return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
 
     def known_detail(self, n: int) -> Detail | None:
@@ -50,7 +51,7 @@ class Log:
             self._details.move_to_end(n)
             return known
         row = self.store.entry(n)
-        if row.log.id is None:
+        if not row.log.id:
             return None
         entry = await self.api.get(row.log.id)
         detail = Detail(entry, differences(row, entry))
@@ -66,15 +67,20 @@ class Log:
 
 
 def differences(one: Entry, other: Entry) -> tuple[str, ...]:
-    """The top-level fields whose parsed JSON differs; an absent target equals a null one."""
-    first, second = _object(one.raw), _object(other.raw)
+    """The top-level fields whose parsed JSON differs; an absent field equals a null one."""
+    first, second = _members(one.raw), _members(other.raw)
     names = sorted(first.keys() | second.keys())
-    return tuple(name for name in names if first.get(name) != second.get(name))
+    return tuple(name for name in names if first.get(name, "null") != second.get(name, "null"))
 
 
-def _object(raw: str) -> dict[str, Json]:
+def _members(raw: str) -> dict[str, str]:
+    """The fields, each as a text that is the same for the same JSON; as it came where Python can't hold it."""
+    members = texts(raw) or {"": (UNREAD, raw)}
+    return {name: _canonical(value, text) for name, (value, text) in members.items()}
+
+
+def _canonical(value: Json, text: str) -> str:
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {"": raw}
-    return value if isinstance(value, dict) else {"": raw}
+        return text if value is UNREAD else json.dumps(value, sort_keys=True)
+    except RecursionError:
+        return text

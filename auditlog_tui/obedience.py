@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from auditlog_tui.api import AuditLogApi
 from auditlog_tui.errors import ApiError, BadRequestError
+from auditlog_tui.query.check import contradicts
 
 SMALLEST_PAGE = 10
 """The fewest entries that the API returns."""
@@ -54,25 +55,28 @@ class Obedience:
         return all(name in self.obeyed or name == "sort" for name in params)
 
     async def prove(self, api: AuditLogApi, params: Iterable[str]) -> frozenset[str]:
-        """Send a canary for each parameter that was never tried; returns those found to be ignored.
+        """Send a canary for each parameter that was never tried; returns those that the server ignores.
 
         The log must hold an entry: in an empty one every count is 0. An error ends it and leaves the rest unproven.
         """
-        found: set[str] = set()
-        for name in params:
-            if name not in _CANARIES or name in self.obeyed | self.ignored | self._asked:
-                continue
+        names = frozenset(params)
+        for name in sorted(names & _CANARIES.keys() - self.obeyed - self.ignored - self._asked):
             try:
-                page = await api.list({name: _CANARIES[name]()}, limit=SMALLEST_PAGE)
-            except BadRequestError:
-                self.obeyed.add(name)  # it read the value, and refused it
-                continue
+                await self._try(api, name, _CANARIES[name]())
             except ApiError:
                 break
-            self._asked.add(name)
-            if page.entries:
-                found.add(name)
-            elif page.total_count == 0:
-                self.obeyed.add(name)
-        self.ignored |= found
-        return frozenset(found)
+        return names & self.ignored
+
+    async def _try(self, api: AuditLogApi, name: str, canary: str) -> None:
+        try:
+            page = await api.list({name: canary}, limit=SMALLEST_PAGE)
+        except BadRequestError as error:
+            if error.status not in (400, 422):
+                raise
+            self.obeyed.add(name)  # it read the value, and refused it
+            return
+        self._asked.add(name)
+        if any(contradicts(entry, name, canary) for entry in page.entries):
+            self.ignored.add(name)
+        elif not page.entries and page.total_count == 0:
+            self.obeyed.add(name)

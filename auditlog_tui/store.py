@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from auditlog_tui import query
 from auditlog_tui.errors import StoreError
@@ -37,7 +37,7 @@ CREATE UNIQUE INDEX place_of_entry ON place (run, entry);
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
 """
 
-_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 17)})"
+_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 17)})"  # noqa: S608 (marks only)
 
 
 class Row(NamedTuple):
@@ -80,12 +80,15 @@ class EntryStore:
     """Entries and runs. Every method raises `StoreError` where SQLite can't do its work (a full disk, say)."""
 
     def __init__(self, path: str = "") -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        # No sync: it would protect a file that nobody can reopen. The journal undoes a write that fails half-way.
-        self.connection.executescript(
-            "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
-        )
-        self.connection.executescript(_SCHEMA)
+        try:
+            self.connection = sqlite3.connect(path, isolation_level=None)
+            # No sync: it would protect a file that nobody can reopen. The journal undoes a write that fails half-way.
+            self.connection.executescript(
+                "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
+            )
+            self.connection.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise _failed(error) from error
         query.install(self.connection)
         self._entries = 0
         self._runs = 0
@@ -114,8 +117,10 @@ class EntryStore:
         return [known[entry.key] for entry in entries]
 
     def _numbers(self, keys: Sequence[str]) -> dict[str, int]:
-        marks = ", ".join("?" * len(keys))
-        return dict(self.connection.execute(f"SELECT key, n FROM entry WHERE key IN ({marks})", keys))  # noqa: S608 (marks only)
+        found: dict[str, int] = {}
+        for some in _portions(keys):
+            found.update(self._read(f"SELECT key, n FROM entry WHERE key IN ({_marks(some)})", some))  # noqa: S608 (marks only)
+        return found
 
     def _keep_versions(self, versions: Sequence[tuple[int, str]]) -> None:
         self.connection.executemany(
@@ -160,10 +165,17 @@ class EntryStore:
         run.first -= len(fresh)
         return len(fresh)
 
+    def lacking(self, run: Run, keys: Sequence[str]) -> set[str]:
+        """Those of the keys whose entries are not in the run."""
+        numbers = self._numbers(keys)
+        missing = set(self._missing(run, list(numbers.values())))
+        return {key for key in keys if key not in numbers or numbers[key] in missing}
+
     def _missing(self, run: Run, numbers: Sequence[int]) -> list[int]:
-        marks = ", ".join("?" * len(numbers))
-        sql = f"SELECT entry FROM place WHERE run = ? AND entry IN ({marks})"  # noqa: S608 (marks only)
-        present = {n for (n,) in self._read(sql, [run.number, *numbers])}
+        present: set[int] = set()
+        for some in _portions(numbers):
+            sql = f"SELECT entry FROM place WHERE run = ? AND entry IN ({_marks(some)})"  # noqa: S608 (marks only)
+            present.update(n for (n,) in self._read(sql, [run.number, *some]))
         return [n for n in dict.fromkeys(numbers) if n not in present]
 
     def _place(self, run: Run, places: Iterator[tuple[int, int]]) -> None:
@@ -194,13 +206,13 @@ class EntryStore:
     def row_of(self, run: Run, n: int) -> int | None:
         """Which row of the run shows entry `n`."""
         found = self._read("SELECT position FROM place WHERE run = ? AND entry = ?", [run.number, n])
-        return int(found[0][0]) - run.first if found else None
+        return found[0][0] - run.first if found else None
 
     # -- SQLite ------------------------------------------------------------------------------------------------
 
-    def _read(self, sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+    def _read(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
-            return self.connection.execute(sql, values).fetchall()  # type: ignore[arg-type]  # typeshed wants its own union
+            return self.connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise _failed(error) from error
 
@@ -212,6 +224,18 @@ class EntryStore:
                 yield
         except sqlite3.Error as error:
             raise _failed(error) from error
+
+
+_T = TypeVar("_T")
+
+
+def _portions(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """The values, so many at a time as any SQLite binds."""
+    return (values[start : start + 500] for start in range(0, len(values), 500))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _columns(n: int, entry: Entry) -> tuple[object, ...]:

@@ -40,7 +40,9 @@ class Summary:
     """What the header says of a view.
 
     `rows` are shown, out of `loaded` that were fetched, out of `total` that the server counts (`None` where it
-    proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is INCOMPLETE; `newest_us` is its newest entry's instant.
+    proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is
+    INCOMPLETE. `newest_us` is the instant of the newest entry, `None` where that was not reached or is not the
+    first; `more_above` and `more_below` tell of ends not reached; `scanned_to_us` is how far the evaluation here has come.
     """
 
     rows: int
@@ -52,6 +54,8 @@ class Summary:
     as_of: datetime | None
     newest_us: int | None
     scanned_to_us: int | None
+    more_above: bool
+    more_below: bool
 
 
 class View:
@@ -64,16 +68,17 @@ class View:
         self.error: AuditLogError | None = None
         self.notice = ""
         self.paused = False
-        self.fetching = False
+        self._turned = False
+        self._fetching = 0
         self._begin(anchor, like)
 
     def _begin(self, anchor: Anchor, like: View | None = None) -> None:
         self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
         if anchor is Anchor.OLDEST and "sort" in self.log.obedience.ignored:
-            anchor = Anchor.NEWEST
+            anchor, self._turned = Anchor.NEWEST, True
             self.notice = "This server ignores sort, so the oldest entry can only be walked to: A loads all"
         lent = like.feed if like is not None and like._serves(self.plan, anchor) else None
-        self.feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)
+        self.feed: Feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)
         self.anchor = anchor
         self.run: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
         self._low = self._high = self.feed.run.first
@@ -116,40 +121,39 @@ class View:
     def complete(self) -> bool:
         return self.older_done and self.newer_done and not self._unread()
 
+    @property
+    def fetching(self) -> bool:
+        return self._fetching > 0
+
     def summary(self) -> Summary:
-        loaded = len(self.feed.run)
-        broken = self.feed.broken or self.feed.short
-        state = State.MORE
-        if broken:
-            state = State.INCOMPLETE
-        elif self.complete:
-            state = State.COMPLETE
-        ends = self.log.store.window(self.feed.run, 0, 1) if loaded else []
-        last = self.log.store.window(self.feed.run, loaded - 1, 1) if loaded and self.plan.residual else []
+        feed = self.feed
+        reason = feed.short or ("" if self.complete else feed.broken)
+        newest, oldest = self._instant(0), self._instant(len(feed.run) - 1)
         return Summary(
             rows=len(self),
-            loaded=loaded,
+            loaded=len(feed.run),
             filtered=self.plan.residual is not None,
-            total=self._total(),
-            state=state,
-            reason=broken,
-            as_of=self.feed.as_of,
-            newest_us=ends[0].created_us if ends else None,
-            scanned_to_us=last[0].created_us if last else None,
+            total=feed.total if self.log.obedience.proven(feed.plan.params) else None,
+            state=State.INCOMPLETE if reason else State.COMPLETE if self.complete else State.MORE,
+            reason=reason,
+            as_of=feed.as_of,
+            newest_us=newest if feed.newest_first and self.newer_done else None,
+            scanned_to_us=None if self.plan.residual is None else newest if self.upwards else oldest,
+            more_above=not self.newer_done,
+            more_below=not self.older_done,
         )
 
-    def _total(self) -> int | None:
-        if self.feed.complete and not self.feed.short:
-            return len(self.feed.run)
-        return self.feed.total if self.log.obedience.proven(self.feed.plan.params) else None
+    def _instant(self, row: int) -> int | None:
+        """When row `row` of the feed happened."""
+        found = self.log.store.window(self.feed.run, row, 1)
+        return found[0].created_us if found else None
 
     def _below_bound(self) -> bool:
         """True once a walk back in time has passed a lower bound that the server does not know."""
         low = self.plan.created_min_us
-        loaded = len(self.feed.run)
-        if low is None or "created_at_min" not in self.plan.ignored or not self.feed.by_time or not loaded:
+        if low is None or "created_at_min" not in self.plan.ignored or not self.feed.by_time:
             return False
-        oldest = self.log.store.window(self.feed.run, loaded - 1, 1)[0].created_us
+        oldest = self._instant(len(self.feed.run) - 1)
         return oldest is not None and oldest < low
 
     def _unread(self) -> bool:
@@ -164,60 +168,73 @@ class View:
         """Fetch at one end until `want` more rows are shown or there are no more.
 
         A failure is kept in `error`, and calling again tries again. Unless `everything` is asked for, at most
-        `SCAN_REQUESTS` requests are made, and `paused` then says that there may be more. `on_page` is called after
-        each page. May be cancelled anywhere; nothing that arrived is lost.
+        `SCAN_REQUESTS` requests are made. `paused` says that there may be more, after so many requests or where the
+        server broke off; calling again goes on. `on_page` is called after each page. May be cancelled anywhere;
+        nothing that arrived is lost.
         """
-        self.error, self.paused, self.fetching = None, False, True
-        goal = len(self) + want
-        budget = UNBOUNDED if everything else SCAN_REQUESTS
+        self.error, self.paused = None, False
+        self._fetching += 1
         try:
-            await self._evaluate(on_page)
-            while len(self) < goal and not (self.older_done if older else self.newer_done):
-                if budget == 0:
-                    self.paused = True
-                    break
-                budget -= 1
-                await self._step(older)
-                await self._evaluate(on_page)
-                on_page()
+            await self._fetch(len(self) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
             if self.feed.complete:
                 await self.feed.verify(self.log.obedience)
         except AuditLogError as error:
             self.error = error
         finally:
-            self.fetching = False
+            self._fetching -= 1
+
+    async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
+        await self._evaluate(on_page)
+        while len(self) < goal and not (self.older_done if older or self._turned else self.newer_done):
+            if budget == 0:
+                self.paused = True
+                return
+            budget -= 1
+            await self._step(older or self._turned)
+            await self._evaluate(on_page)
+            on_page()
+            if self.feed.broken and not self.complete:
+                self.paused = True
+                return
 
     async def _step(self, older: bool) -> None:
-        step = await (self.feed.older() if older else self.feed.newer())
-        if step.ignored:
-            self.log.obedience.ignored |= step.ignored
+        feed = self.feed
+        step = await (feed.older() if older else feed.newer())
+        self.log.obedience.ignored |= step.ignored
+        if step.ignored and feed is self.feed:
             self._begin(self.anchor)
 
     async def prove(self) -> bool:
         """Find out whether the server obeys what it was asked for; True where it doesn't and the view began anew."""
-        if not len(self.feed.run):
+        feed = self.feed
+        if not len(feed.run):
             return False
-        ignored = await self.log.obedience.prove(self.log.api, self.feed.plan.params)
-        if not ignored & self.feed.plan.params.keys():
-            return False
-        self._begin(self.anchor)
-        return True
+        try:
+            ignored = await self.log.obedience.prove(self.log.api, feed.plan.params)
+            if ignored and feed is self.feed:
+                self._begin(self.anchor)
+                return True
+            if feed.complete:
+                await feed.verify(self.log.obedience)
+        except AuditLogError as error:
+            self.error = error
+        return False
 
     async def _evaluate(self, on_slice: Callable[[], None]) -> None:
         """Let the residual decide about the rows that arrived since, a slice at a time."""
-        if self.plan.residual is None:
-            return
+        while self._unread():
+            self._evaluate_slice()
+            on_slice()
+            await asyncio.sleep(0)  # where the view may begin anew, so that nothing is kept across it
+
+    def _evaluate_slice(self) -> None:
         store, run, where = self.log.store, self.feed.run, self.plan.where()
-        while self._high < run.after:
+        if self._high < run.after:
             count = min(SLICE, run.after - self._high)
             store.append(self.run, store.matching(run, self._high - run.first, count, where))
             self._high += count
-            on_slice()
-            await asyncio.sleep(0)
-        while self._low > run.first:
+        else:
             count = min(SLICE, self._low - run.first)
             found = store.matching(run, self._low - run.first - count, count, where)
             store.prepend(self.run, found[::-1])
             self._low -= count
-            on_slice()
-            await asyncio.sleep(0)

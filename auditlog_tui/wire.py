@@ -1,4 +1,4 @@
-"""The body of an HTTP answer, within limits, as text; and what an answer that is an error says."""
+"""What is sent, checked; the body of an answer, within limits, as text; and what one that is an error says."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from auditlog_tui import __version__
 from auditlog_tui.errors import (
     ApiError,
     BadRequestError,
@@ -20,6 +21,7 @@ from auditlog_tui.errors import (
     NotTheApiError,
     RateLimitedError,
     ServerError,
+    SettingsError,
 )
 from auditlog_tui.output.safe import safe
 from auditlog_tui.retry import http_date
@@ -30,8 +32,58 @@ BODY_LIMIT = 32 * 1024 * 1024
 _ERROR_LIMIT = 64 * 1024
 """Bytes of an error's body; what follows is not read."""
 
+_KEY = re.compile(r"[!-~]+")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[ -~\t]*")
+_SHORTEST_SECRET = 8
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
+
+
+# -- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def checked_base(base_url: str) -> httpx.URL:
+    """The base URL, if requests can be made from it. Raises `SettingsError`, which does not repeat it."""
+    try:
+        base = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        base = httpx.URL()
+    if not base.host or base.userinfo or "?" in base_url or "#" in base_url:
+        raise SettingsError("The base URL must look like https://host, without a user name, ? or #.")
+    return base
+
+
+def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
+    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits.
+
+    Raises `SettingsError` for what HTTP forbids, before a library does that repeats the key in its error.
+    """
+    if key is not None and not _KEY.fullmatch(key):
+        raise SettingsError("The API key must be visible ASCII characters, without spaces or line breaks.")
+    for name, value in extra.items():
+        if not _NAME.fullmatch(name):
+            raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
+        if not _VALUE.fullmatch(value) or value != value.strip():
+            raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
+    ours = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"auditlog-tui/{__version__}",
+        **({} if key is None else {"Authorization": f"Bearer {key}"}),
+    }
+    named = {name.lower() for name in extra}
+    return {name: value for name, value in ours.items() if name.lower() not in named} | dict(extra)
+
+
+def secrets_of(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:
+    """What must not be shown; the value of a header may be a secret too, unless it is too short for one."""
+    values = [*extra.values()] + ([] if key is None else [key])
+    long = [value.encode("utf-8", "replace") for value in values if len(value) >= _SHORTEST_SECRET]
+    return tuple(sorted(long, key=len, reverse=True))
+
+
+# -- bodies ----------------------------------------------------------------------------------------------------------
 
 
 async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
@@ -134,6 +186,9 @@ def cut_short(body: bytes) -> bool:
     except ValueError:
         return True
     return False
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
 
 
 def server_words(body: bytes) -> str:

@@ -42,9 +42,7 @@ def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
     if summary.reason:
         return f"{glyphs.failed} INCOMPLETE: {summary.reason}. r goes on", "error"
     if view.older_done:
-        ending = "all that matches" if text_of(view) else "the whole log"
-        seen = f"{count(summary.rows)} entries" if summary.rows != 1 else "1 entry"
-        return f"{glyphs.line * 2} end: {ending}, {seen} {glyphs.line * 2}", "dim"
+        return f"{glyphs.line * 2} {_ending(view, summary)} {glyphs.line * 2}", "dim"
     if spinner:
         return f"{spinner} {_progress(summary, look)}", "dim"
     if view.paused:
@@ -52,9 +50,12 @@ def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
     return "older entries below", "dim"
 
 
-def text_of(view: View) -> bool:
-    """True where the view is of a part of the log."""
-    return any(term.key != "sort" for term in view.query.terms)
+def _ending(view: View, summary: Summary) -> str:
+    part = any(term.key != "sort" for term in view.query.terms)
+    if not view.complete:
+        return "the oldest entry that matches" if part else "the log's oldest entry"
+    seen = f"{count(summary.rows)} entries" if summary.rows != 1 else "the 1 entry"
+    return f"end: {seen} that match" if part else f"end: the whole log, {seen}"
 
 
 def _progress(summary: Summary, look: Look) -> str:
@@ -82,11 +83,12 @@ def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) ->
         return [(f"{spinner or look.glyphs.spinner[0]} asking for entries …{scanned}", "dim")]
     if not text:
         return [("The log is empty.", "text"), ("", "dim"), ("r asks again", "dim")]
-    scanned = f" Scanned {count(summary.loaded)}{_back_to(summary, look)}." if summary.loaded else ""
+    as_of = "" if summary.as_of is None else f"as of {summary.as_of:%Y-%m-%d %H:%M:%S} UTC. "
+    scanned = f"Scanned {count(summary.loaded)}{_back_to(summary, look)}." if summary.loaded else ""
     return [
         ("No entry matches", "text"),
         (safe(text), "accent"),
-        (f"as of the server's clock when it was asked.{scanned}", "dim"),
+        (f"{as_of}{scanned}", "dim"),
         ("", "dim"),
         ("/ changes the filter · z parks it · [ goes back · r asks again", "dim"),
     ]

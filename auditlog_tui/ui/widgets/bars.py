@@ -78,7 +78,8 @@ class HeaderBar(Widget):
                 (f" {summary.reason}" if self.size.width >= 120 else "", "$text-error"),
                 (spinner, "$text-accent"),
             ]
-        return [(f"{rows}{loaded}{of_total} loaded", ""), ("  more below", "$text-muted"), (spinner, "$text-accent")]
+        where = "below" if summary.more_below else "above"
+        return [(f"{rows}{loaded}{of_total} loaded", ""), (f"  more {where}", "$text-muted"), (spinner, "$text-accent")]
 
     def _zone(self) -> str:
         look = self.look

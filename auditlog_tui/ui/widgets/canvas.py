@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from auditlog_tui.ui.widgets.columns import Layout, Look, lay_out
+from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Layout, Look, lay_out
 from auditlog_tui.ui.widgets.lines import GUTTER, LinePainter
 from auditlog_tui.ui.widgets.rows import RowReader
 
@@ -45,9 +45,9 @@ class RowCanvas(Widget):
         self.head: Said = ("", "dim")
         self.tail: Said = ("", "dim")
         self.blank: list[Said] = []
-        self.ipv6 = False
+        self.ip_width = IP_WIDTHS[0]
         self.formatted = 0
-        self.layout_of_columns: Layout = lay_out(80, look, ipv6=False)
+        self.layout_of_columns: Layout = lay_out(80, look)
         self._strips: LRUCache[tuple[int, str, int | None], Strip] = LRUCache(STRIPS)
         self._painter: LinePainter | None = None
 
@@ -66,7 +66,7 @@ class RowCanvas(Widget):
         self.look = look or self.look
         self._painter = None
         self.forget_lines()
-        self.layout_of_columns = lay_out(self.inner_width, self.look, ipv6=self.ipv6)
+        self.layout_of_columns = lay_out(self.inner_width, self.look, self.ip_width)
         self.refresh()
 
     def notify_style_update(self) -> None:

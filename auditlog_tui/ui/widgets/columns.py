@@ -109,11 +109,14 @@ def _plain(name: str, style: str) -> Callable[[Row, Look], Cell]:
     return cell
 
 
+IP_WIDTHS = 15, 39
+"""Cells of an address: any IPv4 address, and any IPv6 address."""
+
 COLUMNS: tuple[Column, ...] = (
     Column("created", "TIME", 19, _time),
     Column("action", "ACTION", 22, _action),
     Column("actor", "ACTOR", 20, _actor, "middle"),
-    Column("ip", "IP", 15, _plain("client_ip", "text"), "middle"),
+    Column("ip", "IP", IP_WIDTHS[0], _plain("client_ip", "text"), "middle"),
     Column("status", "ST", 4, _status),
     Column("method", "METHOD", 6, _plain("method", "dim")),
     Column("path", "PATH", 26, _path, "middle"),
@@ -122,7 +125,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("ua", "AGENT", 32, _plain("user_agent", "dim")),
 )
 
-IPV6_WIDTH = 39
+NARROW = 96
+"""Cells below which action and actor get less room, so that 80 columns show the method too."""
+
 STICKY = 2
 """Time and action stay where they are when the rest scrolls sideways."""
 
@@ -145,11 +150,14 @@ class Layout:
         return self.offsets[-1] + self.widths[-1]
 
 
-def lay_out(width: int, look: Look, *, ipv6: bool) -> Layout:
-    """Columns sized once for the width: the path takes what the others leave, or what those before it do."""
+def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0]) -> Layout:
+    """Columns sized for the width: the path takes what the others leave, or what those before it do."""
     widths = [column.width for column in COLUMNS]
-    widths[0] = 19 if look.dates or look.mode == "relative" else 8
-    widths[3] = IPV6_WIDTH if ipv6 else widths[3]
+    if width < NARROW:
+        widths[0:3] = 8, 20, 16
+    if look.dates or look.mode == "relative":
+        widths[0] = 19
+    widths[3] = ip_width
     path = next(n for n, column in enumerate(COLUMNS) if column.field == "path")
     for last in (len(widths), path + 2, path + 1):
         spare = width - sum(widths[:last]) - last + 1

@@ -17,7 +17,7 @@ from auditlog_tui.ui.keys import DETAIL, bindings
 if TYPE_CHECKING:
     from auditlog_tui.ui.fields import Field, Heading
 
-LABEL = 11
+LABEL = 13
 """Cells of the column of labels."""
 
 

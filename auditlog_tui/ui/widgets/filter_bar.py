@@ -42,7 +42,9 @@ class FilterInput(Input):
         self.bar.cancel()
 
     def on_blur(self) -> None:
-        self.bar.restore()
+        if self.app.app_focus:  # else the whole terminal lost the focus, and what is typed stays
+            self.bar.restore()
+            self.bar.tell(self.value)
 
     def on_paste(self, event: events.Paste) -> None:
         """Paste as one line: a line break in what was copied is a space here."""
@@ -98,7 +100,7 @@ class FilterBar(Vertical):
             self.input.value = text
         self.input.focus()
         self.input.cursor_position = len(self.input.value)
-        self._tell(self.input.value)
+        self.tell(self.input.value)
 
     def show(self, text: str) -> None:
         """Show the filter that is applied now."""
@@ -106,7 +108,7 @@ class FilterBar(Vertical):
         with self.prevent(Input.Changed):
             self.input.value = text
         self.input.cursor_position = len(text)
-        self._tell(text)
+        self.tell(text)
 
     def restore(self) -> None:
         """Give the applied text back; what was typed stays reachable with Up."""
@@ -121,14 +123,14 @@ class FilterBar(Vertical):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._tell(event.value)
+        self.tell(event.value)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.post_message(self.Submitted(event.value))
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         """Say below the bar what the text becomes, or what is wrong with it and where."""
         if self.explain is None:
             return
@@ -145,7 +147,7 @@ class FilterBar(Vertical):
     def fail(self, error: QueryError) -> None:
         """Point at the term that can't be read, and put the cursor there."""
         self.input.cursor_position = error.end
-        self._tell(self.input.value)
+        self.tell(self.input.value)
 
     def _pointing(self, text: str, error: QueryError) -> Content:
         term = safe(text[error.start : error.end]) or "end"
@@ -163,7 +165,9 @@ class FilterBar(Vertical):
             word = {"server": "", "local": " (here)", "both": " (both)"}[chip.where]
             style = "$text-warning" if here else ""
             parts += [(f"{glyph} ", "bold $text-accent"), (f"{safe(chip.text)}{word}", style), ("  ", "")]
-        parts.append((safe(told.line), "$text-muted"))
+        if self.input.has_focus:
+            parts.append(("\n  " if told.chips else "", ""))
+            parts.append((safe(told.line), "$text-muted"))
         return Content.assemble(*parts)
 
     # -- history and completion --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from textual.message import Message
 
 from auditlog_tui.ui.keys import TABLE, bindings
 from auditlog_tui.ui.widgets.canvas import RowCanvas
-from auditlog_tui.ui.widgets.columns import Look
+from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Look
 from auditlog_tui.ui.widgets.lines import GUTTER
 
 if TYPE_CHECKING:
@@ -142,8 +142,11 @@ class EntryTable(RowCanvas, can_focus=True):
             self.post_message(self.Reached(older=False))
 
     def _widen(self) -> None:
-        if not self.ipv6 and any(":" in (row.client_ip or "") for row in self.rows.visible(self.top, self.body)):
-            self.ipv6 = True
+        """Make room for the longest address seen."""
+        seen = (len(row.client_ip or "") for row in self.rows.visible(self.top, self.body))
+        width = max(self.ip_width, min(max(seen, default=0), IP_WIDTHS[1]))
+        if width != self.ip_width:
+            self.ip_width = width
             self.restyle()
 
     def on_resize(self) -> None:

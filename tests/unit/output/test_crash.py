@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import h11
@@ -15,6 +16,8 @@ KEY = "nirvana-0123456789abcdefghijklmnopqrstuvwxyz-END"
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
     try:
+        if cause is None:
+            raise error
         raise error from cause
     except BaseException as caught:
         return caught
@@ -45,8 +48,10 @@ def test_local_variables_are_left_out() -> None:
         raise ValueError(len(argument))
 
     with pytest.raises(ValueError, match="6") as caught:
-        fail("hidden"[:3] + "den"[::1])
-    assert "argument = " not in crash_report(caught.value, [])
+        fail("hidden")
+    text = crash_report(caught.value, [])
+    assert "in fail" in text
+    assert "argument = " not in text
 
 
 def test_the_key_is_absent_from_a_chain_of_exceptions() -> None:
@@ -68,18 +73,20 @@ def test_the_key_is_absent_from_a_group_of_exceptions() -> None:
     assert not any(part in text for part in parts(KEY))
 
 
-@pytest.mark.parametrize("secret", [KEY + "\n", KEY + "\x1b[0m", f"'{KEY}'", f'"{KEY}\'', f"{KEY}\u00e9\\", " " + KEY])
+@pytest.mark.parametrize(
+    "secret", [KEY + "\n", KEY + "\x1b[0m", f"'{KEY}'", f"\"{KEY}'", f"{KEY}\u00e9\\", " " + KEY]
+)
 @pytest.mark.parametrize(
     "quotation",
     [str, repr, ascii, json.dumps, quote, lambda text: text.strip(), lambda text: repr(repr(text)),
      lambda text: repr(f"Bearer {text}".encode()), lambda text: repr((text, "it's")), lambda text: [text.encode()],
      lambda text: text[:12] + "..." + text[-12:]],
 )  # fmt: skip
-def test_the_key_is_absent_however_it_was_quoted(secret: str, quotation: type[str]) -> None:
+def test_the_key_is_absent_however_it_was_quoted(secret: str, quotation: Callable[[str], object]) -> None:
     text = report(f"before {quotation(secret)} after", secret)
     assert "[redacted]" in text
     assert not any(part in text for part in parts(KEY))
-    assert "before " in text
+    assert "before" in text
 
 
 def test_the_key_is_absent_where_h11_refuses_it() -> None:
@@ -115,7 +122,7 @@ def test_every_secret_is_redacted() -> None:
 
 
 @given(st.text(st.characters(), min_size=8, max_size=40), st.text(max_size=20), st.sampled_from((str, repr, ascii)))
-def test_no_part_of_any_secret_is_left(secret: str, around: str, quotation: type[str]) -> None:
+def test_no_part_of_any_secret_is_left(secret: str, around: str, quotation: Callable[[str], object]) -> None:
     without = report(around, secret)
     # What the report says anyway, and what redacting puts there, may happen to be a part of the secret.
     assume(not any(part in without for part in parts(secret)) and "redacted" not in secret)

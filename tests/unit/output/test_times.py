@@ -33,7 +33,9 @@ def us(text: str) -> int:
 
 NOW = us("2026-11-22T12:00:00+00:00")
 
-zones = st.sampled_from([UTC, BERLIN, KATHMANDU, ZoneInfo("Pacific/Apia"), timezone(timedelta(hours=-23)), local_zone()])
+zones = st.sampled_from(
+    [UTC, BERLIN, KATHMANDU, ZoneInfo("Pacific/Apia"), timezone(timedelta(hours=-23)), local_zone()]
+)
 instants = st.integers(FIRST_US, LAST_US) | st.integers()
 
 
@@ -88,7 +90,9 @@ def test_an_instant_beyond_the_calendar_is_named_as_that(mode: Mode) -> None:
 
 def test_the_ends_of_the_calendar_are_shown_in_utc_where_the_zone_would_leave_it() -> None:
     east, west = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
-    assert format_time(FIRST_US, "local", NOW, west) == format_time(FIRST_US, "utc", NOW, west) == "0001-01-01 00:00:00"
+    assert (
+        format_time(FIRST_US, "local", NOW, west) == format_time(FIRST_US, "utc", NOW, west) == "0001-01-01 00:00:00"
+    )
     assert format_time(LAST_US, "local", NOW, east) == format_time(LAST_US, "utc", NOW, east) == "9999-12-31 23:59:59"
     assert format_time_exact(LAST_US, east) == "9999-12-31 23:59:59.999999 UTC"
     assert format_time(FIRST_US, "local", NOW, east) == "0001-01-01 14:00:00"

@@ -1,0 +1,112 @@
+"""Copying with a real tmux: what it does by default is what makes copying hard."""
+
+import asyncio
+import base64
+import os
+import pty
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui.output import clipboard
+from auditlog_tui.output.clipboard import Copied, copy, osc52_sequence
+
+PANE = "while read -r line; do printf '%s' \"$line\"; done"
+UNCONFIRMED = "to the tmux buffer, and to the terminal's clipboard if it accepts that"
+
+
+class Tmux:
+    """A tmux server of its own, with one session."""
+
+    def __init__(self, directory: Path) -> None:
+        program = shutil.which("tmux")
+        if program is None:
+            pytest.skip("tmux is not installed, so copying into it was not tested")
+        self.command = [program, "-L", "auditlog", "-f", os.devnull]
+        kept = {name: value for name, value in os.environ.items() if name not in ("TMUX", "TMUX_PANE")}
+        self.environ = {**kept, "TMUX_TMPDIR": str(directory), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        self.run("new-session", "-d", "-s", "test", "-x", "80", "-y", "24", "sh", "-c", PANE)
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self.command, *arguments], env=self.environ, capture_output=True, check=True, timeout=30
+        )
+        return done.stdout.decode()
+
+    async def copy(self, text: str) -> Copied:
+        inside = self.run("display-message", "-p", "-t", "test", "#{socket_path},#{pid},0 #{pane_id}").split()
+        environ = {**self.environ, "TMUX": inside[0], "TMUX_PANE": inside[1]}
+        return await copy(text, environ=environ, write_escape=refuse)
+
+
+def refuse(sequence: str) -> None:
+    raise AssertionError("the terminal was sent the text")
+
+
+@pytest.fixture
+def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
+    monkeypatch.setattr(clipboard, "LIMIT_S", 60.0)
+    server = Tmux(tmp_path)
+    yield server
+    server.run("kill-server")
+
+
+@pytest.mark.parametrize("setting", ["external", "on", "off"])
+async def test_the_text_is_in_the_buffer_whatever_the_setting(tmux: Tmux, setting: str) -> None:
+    tmux.run("set-option", "-s", "set-clipboard", setting)
+    assert await tmux.copy("vm_123\n漢字\n") == Copied("tmux", True, UNCONFIRMED)
+    assert tmux.run("show-buffer") == "vm_123\n漢字\n"
+
+
+async def test_a_megabyte_is_in_the_buffer(tmux: Tmux) -> None:
+    text = "".join(f"line {number}\n" for number in range(80_000))
+    assert len(text) > 1_000_000
+    assert (await tmux.copy(text)).route == "tmux"
+    assert tmux.run("show-buffer") == text
+
+
+async def test_what_is_in_the_buffer_is_nothing_that_a_terminal_obeys(tmux: Tmux) -> None:
+    await tmux.copy("\x1b]0;title\x07rm -rf x\r\ud800")
+    assert tmux.run("show-buffer") == "␛]0;title␇rm -rf x␍⟨U+D800⟩"
+
+
+async def test_a_server_that_is_gone_is_passed_over(tmux: Tmux, tmp_path: Path) -> None:
+    sent: list[str] = []
+    environ = {**tmux.environ, "TMUX": f"{tmp_path}/no-such-socket,1,0"}
+    assert (await copy("text", environ=environ, write_escape=sent.append)).route != "tmux"
+
+
+async def test_the_terminal_around_tmux_gets_the_text_as_well(tmux: Tmux) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(tmux.command[0], [*tmux.command, "attach-session", "-t", "test"], tmux.environ)
+    seen = b""
+
+    async def read_until(wanted: bytes) -> None:
+        nonlocal seen
+        while wanted not in seen:
+            seen += await asyncio.to_thread(os.read, terminal, 65_536)
+
+    try:
+        async with asyncio.timeout(60):
+            await read_until(b"test")
+            assert b"]52;" not in seen
+            await tmux.copy("for the terminal")
+            await read_until(base64.b64encode(b"for the terminal"))
+        assert b"\x1b]52;" in seen
+    finally:
+        tmux.run("detach-client", "-s", "test")
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+async def test_by_default_tmux_drops_what_is_sent_by_osc_52(tmux: Tmux) -> None:
+    """The reason for asking tmux itself: this would have been lost with nobody told."""
+    tmux.run("send-keys", "-t", "test", "-l", osc52_sequence("lost"))
+    tmux.run("send-keys", "-t", "test", "Enter")
+    await tmux.copy("kept")
+    assert tmux.run("show-buffer") == "kept"
+    assert len(tmux.run("list-buffers").splitlines()) == 1

@@ -1,0 +1,396 @@
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from auditlog_tui import __version__, wire
+from auditlog_tui.errors import (
+    ApiError,
+    BadRequestError,
+    KeyRefusedError,
+    NotFoundError,
+    NotPermittedError,
+    NotTheApiError,
+    RateLimitedError,
+    ServerError,
+    SettingsError,
+)
+
+HOST = "api.test"
+TEXT = b'{"items": []}'
+
+
+class Chunks:
+    """An answer's raw chunks; an exception among them is raised. `given` counts how many were asked for."""
+
+    def __init__(self, *chunks: bytes | Exception) -> None:
+        self._chunks = iter(chunks)
+        self.given = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            raise StopAsyncIteration
+        self.given += 1
+        if isinstance(chunk, Exception):
+            raise chunk
+        return chunk
+
+
+# -- what is sent --------------------------------------------------------------------------------------------------
+
+
+def test_our_headers() -> None:
+    assert wire.request_headers("sk-1", {}) == {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"auditlog-tui/{__version__}",
+        "Authorization": "Bearer sk-1",
+    }
+
+
+def test_without_a_key_there_is_no_authorization() -> None:
+    assert "Authorization" not in wire.request_headers(None, {})
+
+
+def test_a_custom_header_replaces_ours_whatever_its_case() -> None:
+    headers = wire.request_headers("sk-1", {"user-AGENT": "mine", "authorization": "Basic x", "X-Team": "a\tb"})
+    assert headers["user-AGENT"] == "mine"
+    assert headers["authorization"] == "Basic x"
+    assert headers["X-Team"] == "a\tb"
+    assert not {"User-Agent", "Authorization"} & set(headers)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "sk-1234\n", "\nsk-1234", "sk 1234", "sk-1234\r\nX: y", "sk-\x00", "sk-é", "sk-\x1b[2J", "sk-\ud800"]
+)
+def test_a_key_that_http_forbids_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(SettingsError, match="API key") as caught:
+        wire.request_headers(key, {})
+    assert "sk" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("value", ["hidden\n", "hidden\r\nY: z", " hidden", "hidden\t", "hidden\x00", "hiddené"])
+def test_a_header_that_http_forbids_is_refused_by_name(value: str) -> None:
+    with pytest.raises(SettingsError, match="X-Team") as caught:
+        wire.request_headers("sk-1", {"X-Team": value})
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "hidden name", "hidden:", "hidden\n", "hiddené"])
+def test_a_header_without_a_proper_name_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="name of a custom header") as caught:
+        wire.request_headers("sk-1", {name: "x"})
+    assert "hidden" not in str(caught.value)
+
+
+def test_secrets_are_the_key_and_long_headers_longest_first() -> None:
+    assert wire.secrets_of("sk-123456", {"X-A": "short", "X-B": "long-enough"}) == (b"long-enough", b"sk-123456")
+    assert wire.secrets_of(None, {}) == ()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.test", "http://127.0.0.1:8787/base/", "http://[::1]:80", "HTTPS://A.test"]
+)
+def test_a_base_url(url: str) -> None:
+    assert wire.checked_base(url).scheme in ("http", "https")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "api.test", "/v1", "http://", "http://[::1", "http://h:port", "http://me:hidden@h", "http://h/#a",
+            "http://h/?hidden", "http://h/#", "http://h/?", "http://h\n/"]
+)  # fmt: skip
+def test_what_is_no_base_url_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="base URL") as caught:
+        wire.checked_base(url)
+    assert "hidden" not in str(caught.value)
+
+
+# -- bodies --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
+async def test_a_plain_body(encoding: str) -> None:
+    assert await wire.read_body(Chunks(TEXT[:3], b"", TEXT[3:]), encoding) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [("gzip", gzip.compress(TEXT)), ("X-GZIP", gzip.compress(TEXT)), ("deflate", zlib.compress(TEXT))],
+)
+async def test_a_packed_body_byte_by_byte(encoding: str, packed: bytes) -> None:
+    assert await wire.read_body(Chunks(*(packed[n : n + 1] for n in range(len(packed)))), encoding) == TEXT
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "\x1b[31m"])
+async def test_another_packing_is_refused_in_safe_words(encoding: str) -> None:
+    with pytest.raises(NotTheApiError, match="packed as") as caught:
+        await wire.read_body(Chunks(TEXT), encoding)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("packed", [TEXT, b"\x1f\x8b" + TEXT, gzip.compress(TEXT)[:-8] + b"\0" * 8])
+async def test_a_body_that_is_not_packed_as_it_says(packed: bytes) -> None:
+    with pytest.raises(NotTheApiError, match="not packed as it says"):
+        await wire.read_body(Chunks(packed), "gzip")
+
+
+async def test_bytes_after_the_packed_ones_are_refused_at_once() -> None:
+    chunks = Chunks(gzip.compress(TEXT), b"more", b"and more")
+    with pytest.raises(NotTheApiError, match="not packed as it says"):
+        await wire.read_body(chunks, "gzip")
+    assert chunks.given == 2
+
+
+async def test_a_body_of_the_limit_is_read_and_one_byte_more_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "BODY_LIMIT", 1024**2)
+    whole = b"x" * 1024**2
+    for encoding, pack in (("", bytes), ("gzip", gzip.compress)):
+        assert await wire.read_body(Chunks(pack(whole)), encoding) == whole
+        with pytest.raises(NotTheApiError, match="larger than 1 MB"):
+            await wire.read_body(Chunks(pack(whole + b"x")), encoding)
+
+
+async def test_a_large_body_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "BODY_LIMIT", 1000)
+    chunks = Chunks(*[b"x" * 600] * 5)
+    with pytest.raises(NotTheApiError, match="larger"):
+        await wire.read_body(chunks, "")
+    assert chunks.given == 2
+
+
+async def test_a_bomb_is_unpacked_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "BODY_LIMIT", 1024**2)
+    bomb = wire._Body("gzip", wire.BODY_LIMIT)
+    with pytest.raises(NotTheApiError, match="larger"):
+        bomb.add(gzip.compress(b"\0" * 50 * 1024**2))
+    assert len(bomb.unpacked) == wire.BODY_LIMIT + 1
+
+
+async def test_packed_bytes_that_unpack_to_nothing_are_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "BODY_LIMIT", 1000)
+    nothing = b"\x00\x00\x00\xff\xff" * 100  # empty blocks
+    chunks = Chunks(b"\x78\x9c", *[nothing] * 9)
+    with pytest.raises(NotTheApiError, match="larger"):
+        await wire.read_body(chunks, "deflate")
+    assert chunks.given == 3
+
+
+@pytest.mark.parametrize("kept", [0, 5, 12, 20])
+async def test_a_packed_body_that_is_cut_tells_by_its_text(kept: int) -> None:
+    assert wire.cut_short(await wire.read_body(Chunks(gzip.compress(TEXT)[:kept]), "gzip"))
+
+
+async def test_an_errors_body_is_read_as_far_as_it_goes() -> None:
+    chunks = Chunks(b"what I know", httpx.ReadError("lost"))
+    assert await wire.read_error_body(chunks, "") == b"what I know"
+
+
+async def test_an_errors_body_that_can_not_be_unpacked_is_empty() -> None:
+    assert await wire.read_error_body(Chunks(b"junk"), "gzip") == b""
+    assert await wire.read_error_body(Chunks(b"junk"), "br") == b""
+
+
+async def test_a_large_error_is_not_read_on() -> None:
+    chunks = Chunks(*[b"x" * 60_000] * 9)
+    assert len(await wire.read_error_body(chunks, "")) == 120_000
+    assert chunks.given == 2
+
+
+# -- text ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
+def test_every_json_encoding_is_read(encoding: str) -> None:
+    assert wire.decode('{"name": "é"}'.encode(encoding)) == '{"name": "é"}'
+
+
+def test_leading_space_is_kept_for_the_reader() -> None:
+    assert wire.decode(b"\r\n\t {}") == "\r\n\t {}"
+
+
+def test_latin_1_is_named() -> None:
+    with pytest.raises(NotTheApiError, match="not UTF-8"):
+        wire.decode('{"name": "é"}'.encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (b"<!DOCTYPE html><p>Sign in", "An HTML page"),
+        (b"\xef\xbb\xbf\r\n <HTML>", "An HTML page"),
+        (b"<?xml version='1.0'?>", "An HTML page"),
+        (b"", "An empty page"),
+        (b" \r\n", "An empty page"),
+        (b"OK", "Something other than a JSON object"),
+        (b"[1]", "Something other than a JSON object"),
+        (b"\xc2\xa0{}", "Something other than a JSON object"),
+    ],
+)
+def test_what_is_no_object_is_named(body: bytes, what: str) -> None:
+    with pytest.raises(NotTheApiError, match=f"^{what} answered instead of the API"):
+        wire.decode(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b" ", b"{", b'{"items": [{"id": "x"}', '{"a": "é'.encode()[:-1], '{"a": 1'.encode("utf-16")[:-1]]
+)
+def test_a_text_that_stops_before_its_end_is_cut_short(body: bytes) -> None:
+    assert wire.cut_short(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b'{"error": 1}\n', b"<html>", b"OK", b"[1", '{"a": "é"}'.encode("latin-1"), b'{"a":' + b"[" * 100_000],
+)
+def test_a_text_that_is_whole_or_something_else_is_not_cut_short(body: bytes) -> None:
+    assert not wire.cut_short(body)
+
+
+# -- errors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"message": "no such cursor"}', "no such cursor"),
+        (b'{"error": {"code": 5, "message": "bad limit"}}', "bad limit"),
+        (b'{"errors": [{"detail": "bad sort"}, {"detail": "more"}]}', "bad sort"),
+        (b'{"error": "nope", "title": "t"}', "nope"),
+        (b'{"message": "", "title": "t"}', "t"),
+        (b'["first", "second"]', "first"),
+        (b'"just words"', "just words"),
+        (b'{"code": "E17"}', '{"code": "E17"}'),
+        (b'{"errors": [[[[[["deep"]]]]]]}', '{"errors": [[[[[["deep"]]]]]]}'),
+        (b"plain words", "plain words"),
+        (b'{"message": "cut', '{"message": "cut'),
+        (b"several\r\n\r\n  lines", "several lines"),
+        (b'\xef\xbb\xbf{"message": "marked"}', "marked"),
+        ('{"message": "wide"}'.encode("utf-16"), "wide"),
+        (b"", ""),
+        (b"{}", ""),
+        (b"[]", ""),
+        (b"null", ""),
+        (b"<html><body>502", ""),
+        (b"\xef\xbb\xbf<center>nginx</center>", ""),
+    ],
+)
+def test_what_the_server_says(body: bytes, words: str) -> None:
+    assert wire.server_words(body) == words
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\x1b]52;c;cm0=\x1b\\", b'{"message": "\\u001b[2J\\u009b31m"}', "\u202egpj".encode(), b'{"message": "\\ud800"}',
+     b"caf\xe9", b"x" * 100_000, b"[" * 60_000],
+)  # fmt: skip
+def test_what_the_server_says_is_safe_and_short(body: bytes) -> None:
+    words = wire.server_words(body)
+    assert words.isprintable()
+    assert "\u202e" not in words
+    assert 0 < len(words.encode()) <= 900
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "hint"),
+    [
+        (400, BadRequestError, "does not accept"),
+        (401, KeyRefusedError, "refused the API key"),
+        (403, NotPermittedError, "read permission on audit_log"),
+        (404, NotFoundError, "no such entry"),
+        (408, BadRequestError, "408"),
+        (409, BadRequestError, "409"),
+        (418, BadRequestError, "418"),
+        (422, BadRequestError, "422"),
+        (429, RateLimitedError, "too often"),
+        (500, ServerError, "failed"),
+        (503, ServerError, "503"),
+        (999, ServerError, "999"),
+    ],
+)
+def test_each_status_has_its_error(status: int, kind: type[ApiError], hint: str) -> None:
+    error = wire.error_of(status, {}, b'{"message": "so \\u001b[2Jit is"}', HOST)
+    assert type(error) is kind
+    assert error.status == status
+    assert hint in str(error)
+    assert str(error).startswith(HOST)
+    assert str(error).endswith('It says: "so ␛[2Jit is"')
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 301, 302, 304, 307])
+def test_every_other_status_is_not_the_api(status: int) -> None:
+    error = wire.error_of(status, {}, b"", HOST)
+    assert type(error) is NotTheApiError
+    assert error.status == status
+    assert str(error) == f"{HOST} answered {status}, not the API. Is the base URL right?"
+
+
+def test_a_redirect_says_where_to_in_safe_words() -> None:
+    error = wire.error_of(302, {"location": "https://login.test/\x1b[2J"}, b"", HOST)
+    assert "pointing to https://login.test/␛[2J," in str(error)
+
+
+def test_without_words_an_error_quotes_none() -> None:
+    assert "says" not in str(wire.error_of(500, {}, b"<html>", HOST))
+
+
+def test_a_long_wait_tells_when_to_try_again() -> None:
+    before = datetime.now(UTC)
+    error = wire.too_long(503, HOST, 86_400)
+    assert error.status == 503
+    assert error.retry_at is not None
+    assert 86_400 <= (error.retry_at - before).total_seconds() < 86_460
+    assert f"try at {error.retry_at:%Y-%m-%d %H:%M:%S} UTC" in str(error)
+
+
+@pytest.mark.parametrize("seconds", [1e12, 1e308])
+def test_a_wait_beyond_the_calendar_has_no_date(seconds: float) -> None:
+    error = wire.too_long(429, HOST, seconds)
+    assert error.retry_at is None
+    assert "more years than there are" in str(error)
+
+
+def test_the_servers_clock() -> None:
+    assert wire.served_at({"date": "Wed, 01 Jan 2025 00:00:00 GMT"}) == datetime(2025, 1, 1, tzinfo=UTC)
+    assert wire.served_at({}) is None
+    assert wire.served_at({"date": "yesterday"}) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:992)",
+        "“api.test” certificate is not trusted",
+        "A certificate chain processed, but terminated in a root certificate which is not trusted",
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_named(reason: str) -> None:
+    words = wire.unreachable(HOST, reason)
+    assert words.startswith(f"{HOST} shows a certificate that this system does not trust. Is its CA installed here?")
+    assert reason in words
+
+
+@pytest.mark.parametrize("reason", ["", "[Errno -2] Name or service not known", "tlsv13 alert certificate required"])
+def test_another_reason_asks_for_the_network(reason: str) -> None:
+    words = wire.unreachable(HOST, reason)
+    assert words.startswith(f"Can't reach {HOST} ({reason or 'no connection'}).")
+    assert "Is the network up" in words
+
+
+def test_reasons_are_safe() -> None:
+    assert wire.unreachable(HOST, "\x1b[2J").isprintable()
+    assert wire.broken(HOST, "\x1b[2J").isprintable()
+
+
+def test_a_broken_connection_gives_its_reason_where_there_is_one() -> None:
+    assert wire.broken(HOST, "") == "The connection to api.test broke before the answer was complete; r tries again."
+    assert "complete (reset); r" in wire.broken(HOST, "reset")

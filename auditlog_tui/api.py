@@ -97,14 +97,13 @@ class AuditLogClient:
     ) -> None:
         self.requests = 0
         self.on_wait = on_wait
-        base = checked_base(base_url)
         self._base = base_url.rstrip("/")
-        self._host = safe(base.netloc.decode("ascii"), 100)
+        self._host = safe(checked_base(base_url).netloc.decode("ascii"), 100)
         self._secrets = secrets_of(key, headers or {})
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
-        self._client = _http_client(base, request_headers(key, headers or {}), transport, trust_env)
+        self._client = _http_client(request_headers(key, headers or {}), transport, trust_env)
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -234,13 +233,13 @@ class _AgainError(Exception):
 
 
 def _http_client(
-    base: httpx.URL, headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, trust_env: bool
+    headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, trust_env: bool
 ) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
             headers=headers,
             transport=transport,
-            verify=_tls() if transport is None and base.scheme == "https" else True,
+            verify=_tls() if transport is None else True,
             trust_env=trust_env,
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

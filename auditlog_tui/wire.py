@@ -35,6 +35,7 @@ _ERROR_LIMIT = 64 * 1024
 _KEY = re.compile(r"[!-~]+")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[ -~\t]*")
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _SHORTEST_SECRET = 8
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
@@ -64,6 +65,8 @@ def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]
     for name, value in extra.items():
         if not _NAME.fullmatch(name):
             raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
+        if name.lower() in _FRAMING:
+            raise SettingsError(f"The custom header {name} is not allowed: it belongs to a body, and none is sent.")
         if not _VALUE.fullmatch(value) or value != value.strip():
             raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
     ours = {

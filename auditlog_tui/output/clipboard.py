@@ -102,14 +102,7 @@ async def _copy_locally(text: str, environ: Mapping[str, str], deadline: float) 
 async def _run(command: Sequence[str], text: str, environ: Mapping[str, str], deadline: float) -> bool:
     """Whether a program took the text and ended well before the deadline; it is killed if not."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=dict(environ),
-            start_new_session=True,
-        )
+        process = await _start(command, environ)
     except OSError:
         return False
     try:
@@ -123,6 +116,26 @@ async def _run(command: Sequence[str], text: str, environ: Mapping[str, str], de
             await _kill(process)
 
 
+async def _start(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.subprocess.Process:
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=dict(environ),
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # asyncio would end the program, but none that it has started by now.
+        with suppress(OSError):
+            await _kill(await starting)
+        raise
+
+
 async def _kill(process: asyncio.subprocess.Process) -> None:
     """End a program and those that it started."""
     with suppress(ProcessLookupError):
@@ -130,9 +143,10 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-    # One that left the group may hold the pipe open, which `wait()` would wait for.
-    if process.stdin is not None:
-        process.stdin.transport.abort()
+    # One that left the group may hold the pipe open, with text still to be written that `wait()` would wait for.
+    stdin = process.stdin
+    if stdin is not None and (not stdin.is_closing() or stdin.transport.get_write_buffer_size()):
+        pass
     await process.wait()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from auditlog_tui.models import Entry, instant_us
-from auditlog_tui.query.scan import ip_address
+from auditlog_tui.query.addresses import ip_address
 
 _MARGIN_US = 1
 """A log's timestamps may have more digits than the microseconds that we keep."""
@@ -42,7 +42,7 @@ def _beyond(name: str, value: int | None, bound: int | None, margin: int) -> boo
 
 def _may_equal(name: str, text: str, value: str) -> bool:
     if name == "path":
-        return value.casefold() in text.casefold()
+        return any(fold(value) in fold(text) for fold in (str.casefold, str.lower, str.upper))
     if text.casefold() == value.casefold():
         return True
     address = ip_address(value) if name == "client_ip" else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.fields import FIELDS, Field, Kind
 from auditlog_tui.query.format import format_value
-from auditlog_tui.query.scan import ip_address
 from auditlog_tui.query.syntax import Address, Text
 
 Seen = Callable[[str], Sequence[tuple[str, int]]]
@@ -108,7 +108,7 @@ def _values(field: Field, begun: str, values: Seen) -> tuple[Candidate, ...]:
 def _written(field: Field, text: str) -> str:
     if field.kind is Kind.NUMBER:
         return text
-    if field.kind is Kind.ADDRESS and ip_address(text) is not None:
+    if field.kind is Kind.ADDRESS and one_spelling(text):
         return format_value(field, Address(text))
     return format_value(field, Text(text), last=False)
 

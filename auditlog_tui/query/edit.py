@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.models import instant_us
+from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.fields import FIELDS, Kind
 from auditlog_tui.query.format import format_term
 from auditlog_tui.query.parse import parse
-from auditlog_tui.query.scan import ip_address
 from auditlog_tui.query.syntax import Address, Instant, Nothing, Numbers, Term, Text, Times, Value
+from auditlog_tui.query.times import FIRST, LAST
 
 _BY_COLUMN = {column: field.name for field in FIELDS.values() for column in field.columns if field.name != "last"}
 _BY_COLUMN["created_at"] = "created"
@@ -20,21 +21,28 @@ def with_term(text: str, term_text: str) -> str:
     """The text with a term more.
 
     A term that is there already is not repeated, its opposite makes room for it, and so does the other `sort:` or
-    `id:`, of which there is only one.
+    `id:`, of which there is only one. A text that can't be read only grows.
     """
     try:
-        present, added = parse(text).terms, parse(term_text).terms
+        terms = parse(term_text).terms
     except QueryError:
-        return f"{text.strip()} {term_text.strip()}".strip()
-    for new in added:
-        if new in present:
-            continue
-        for old in reversed(present):
-            if old == replace(new, negated=not new.negated) or _only_one(old, new):
-                text = without_term(text, old.start, old.end)
-        text = f"{text.strip()} {term_text[new.start : new.end]}".strip()
-        present = parse(text).terms if len(added) > 1 else present
-    return text.strip()
+        return _joined(text, term_text)
+    for term in terms:
+        text = _with_one(text, term, term_text[term.start : term.end])
+    return _joined(text, "")
+
+
+def _with_one(text: str, new: Term, new_text: str) -> str:
+    try:
+        present = parse(text).terms
+    except QueryError:
+        return _joined(text, new_text)
+    if new in present:
+        return text
+    for old in reversed(present):
+        if old == replace(new, negated=not new.negated) or _only_one(old, new):
+            text = text[: old.start] + text[old.end :].lstrip()
+    return _joined(text, new_text)
 
 
 def _only_one(old: Term, new: Term) -> bool:
@@ -43,7 +51,14 @@ def _only_one(old: Term, new: Term) -> bool:
 
 def without_term(text: str, start: int, end: int) -> str:
     """The text without what stands from column `start` up to `end`, and one space between its neighbours."""
-    return f"{text[:start].rstrip()} {text[end:].lstrip()}".strip()
+    return _joined(text[:start], text[end:])
+
+
+def _joined(before: str, after: str) -> str:
+    """Both, with one space between. A space after a backslash is no space between terms, so it stays."""
+    bare = before.rstrip()
+    before = before[: len(bare) + 1] if bare.endswith("\\") else bare
+    return f"{before} {after.strip()}".strip() if after.strip() else before.lstrip()
 
 
 def term_for(column: str, value: object, negated: bool = False) -> str:
@@ -62,13 +77,13 @@ def _value(name: str, value: object) -> Value | None:
     kind = FIELDS[name].kind
     if kind is Kind.TIME:
         us = instant_us(value) if isinstance(value, str) else value
-        return Times(Instant(us), Instant(us)) if isinstance(us, int) else None
+        return Times(Instant(us), Instant(us)) if isinstance(us, int) and FIRST <= us <= LAST else None
     if kind is Kind.NUMBER:
         return Numbers(value, value) if isinstance(value, int) else None
     if value is None and FIELDS[name].none:
         return Nothing()
     if not isinstance(value, str) or (kind is Kind.PART and not value):
         return None
-    if kind is Kind.ADDRESS and ip_address(value) is not None:
+    if kind is Kind.ADDRESS and one_spelling(value):
         return Address(value)
-    return Text(value.upper() if name == "method" and value.isascii() else value)
+    return Text(value)

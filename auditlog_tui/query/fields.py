@@ -13,7 +13,6 @@ class Kind(Enum):
     """How a field's values are written and compared."""
 
     EXACT = "the whole value"
-    FOLDED = "the whole value, whatever the case of its letters A to Z"
     PART = "a part of the value, case-insensitive"
     ADDRESS = "an IP address or a network"
     NUMBER = "a number or a range"
@@ -45,7 +44,7 @@ class Field:
 
     @property
     def globs(self) -> bool:
-        return self.kind in (Kind.EXACT, Kind.FOLDED) and self.name != "id"
+        return self.kind is Kind.EXACT and self.name != "id"
 
     @property
     def sortable(self) -> bool:
@@ -54,7 +53,7 @@ class Field:
 
 _LIST = (
     Field(
-        "action", Kind.FOLDED, ("action",), ("action",),
+        "action", Kind.EXACT, ("action",), ("action",),
         "what was done", "action:vm.created", here="`*` is anything: `action:vm.*`",
     ),
     Field("actor", Kind.EXACT, ("actor_id",), ("actor_id",), "who did it, by id", "actor:123e4567", here="`*`"),
@@ -69,10 +68,10 @@ _LIST = (
     Field(
         "ip", Kind.ADDRESS, ("client_ip",), ("client_ip",),
         "the client's address", "ip:203.0.113.7",
-        here="networks: `ip:203.0.113.0/24`; an IPv6 address that is not in its shortest spelling",
+        here="networks: `ip:203.0.113.0/24`; an IPv6 address not in its shortest spelling (finds every spelling)",
     ),
     Field(
-        "method", Kind.FOLDED, ("method",), ("method",),
+        "method", Kind.EXACT, ("method",), ("method",),
         "HTTP method", "method:DELETE", here="`*`", values=("GET", "POST", "PUT", "PATCH", "DELETE"),
     ),
     Field(
@@ -88,7 +87,7 @@ _LIST = (
     Field(
         "target", Kind.EXACT, ("target_id",), ("target_id",),
         "what it was done to, by id", "target:123e4567",
-        here="`*`; `target:none` is no target, `target:\"none\"` the id", none=True,
+        here="`*`; `target:none` is no target, `target:\"none\"` the id", none=True, values=("none",),
     ),
     Field(
         "target.type", Kind.EXACT, ("target_type",), ("target_type",),

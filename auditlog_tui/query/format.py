@@ -74,7 +74,11 @@ def format_value(field: Field, value: Value, *, last: bool = True) -> str:
 
 
 def _text(field: Field, text: str) -> str:
-    reserved = field.kind is Kind.ADDRESS or (field.none and text == "none")
+    reserved = (
+        field.kind is Kind.ADDRESS
+        or (field.none and text == "none")
+        or (field.name == "method" and text != text.upper())
+    )
     return text if _PLAIN.fullmatch(text) and not reserved else quoted(text)
 
 

@@ -8,11 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.bounds import check
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Query, Term, Times, Value
-from auditlog_tui.query.times import EPOCH, MICROSECOND, SECOND, UNITS
-
-FIRST = (datetime.min - EPOCH) // MICROSECOND
-LAST = (datetime.max - EPOCH) // MICROSECOND
-"""The years 1 to 9999, UTC, in microseconds since 1970."""
+from auditlog_tui.query.times import EPOCH, FIRST, LAST, MICROSECOND, SECOND, UNITS
 
 _MINUTE = timedelta(minutes=1)
 
@@ -65,7 +61,7 @@ def _frozen(value: Value, now_us: int, zone: tzinfo) -> Value:
 def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: int = 0) -> Instant:
     """Where a day, or the `following` one, begins, less `back` microseconds. An instant has no edges."""
     if isinstance(moment, Instant):
-        return moment
+        return _checked(moment)
     if isinstance(moment, Clock):
         us = _us(moment.wall, zone)
     else:
@@ -75,9 +71,14 @@ def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: i
         else:
             midnight = datetime(day.year, day.month, day.day) + timedelta(days=1 if following else 0)
             us = _us(midnight, zone) - back
-    offset = _offset(us, zone)
-    _ = EPOCH + us * MICROSECOND + offset * _MINUTE  # raises OverflowError where it can't be written
-    return Instant(us, offset)
+    return _checked(Instant(us, _offset(us, zone)))
+
+
+def _checked(moment: Instant) -> Instant:
+    """The instant. Raises `OverflowError` for one that can't be written, in UTC (as the API takes it) or as it is."""
+    for minutes in (0, moment.offset):
+        _ = EPOCH + moment.us * MICROSECOND + minutes * _MINUTE
+    return moment
 
 
 def _day(moment: Day | Named, now_us: int, zone: tzinfo) -> date:

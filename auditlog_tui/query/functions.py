@@ -6,12 +6,9 @@ import ipaddress
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from string import ascii_lowercase, ascii_uppercase
 
+from auditlog_tui.query.addresses import ip_address
 from auditlog_tui.query.patterns import compiled
-from auditlog_tui.query.scan import ip_address
-
-_FOLD = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 _address = lru_cache(maxsize=4096)(ip_address)
 _pieces: Callable[[str], list[str]] = lru_cache(maxsize=64)(json.loads)
@@ -28,16 +25,11 @@ def any_part(needle: str, *values: str | int | None) -> bool:
     return any(value is not None and needle in str(value).casefold() for value in values)
 
 
-def glob(pieces_json: str, fold: int, value: str | None) -> bool:
-    """Whether the value is these pieces with anything between them; `fold` ignores the case of A to Z."""
+def glob(pieces_json: str, value: str | None) -> bool:
+    """Whether the value is these pieces with anything between them."""
     if value is None:
         return False
-    first, *rest = _pieces(pieces_json)
-    if fold:
-        value, first, rest = value.translate(_FOLD), first.translate(_FOLD), [p.translate(_FOLD) for p in rest]
-    if not rest:
-        return value == first
-    *inner, last = rest
+    first, *inner, last = _pieces(pieces_json)
     if not value.startswith(first) or len(value) < len(first) + len(last) or not value.endswith(last):
         return False
     at, end = len(first), len(value) - len(last)
@@ -56,9 +48,7 @@ def regex(pattern: str, value: str | None) -> bool:
 
 def address(text: str, value: str | None) -> bool:
     """Whether the value is this address, in whatever spelling."""
-    if value is None:
-        return False
-    return value == text or _address(value) == _address(text)
+    return value is not None and _address(value) == _address(text)
 
 
 def network(text: str, value: str | None) -> bool:
@@ -78,7 +68,7 @@ def target_unread(unreadable: str) -> bool:
 ALL: tuple[tuple[str, int, Callable[..., bool]], ...] = (
     ("q_part", 2, part),
     ("q_any", -1, any_part),
-    ("q_glob", 3, glob),
+    ("q_glob", 2, glob),
     ("q_regex", 2, regex),
     ("q_address", 2, address),
     ("q_network", 2, network),

@@ -19,9 +19,8 @@ from auditlog_tui.query.check import contradicts
 from auditlog_tui.query.fields import FIELDS, Kind, field_of
 from auditlog_tui.query.format import format_term
 from auditlog_tui.query.freeze import is_frozen
-from auditlog_tui.query.scan import ip_address
-from auditlog_tui.query.sql import condition
-from auditlog_tui.query.syntax import Address, By, Query, Term, Text, Times
+from auditlog_tui.query.sql import as_it_stands, condition
+from auditlog_tui.query.syntax import By, Query, Term, Text, Times
 
 Where = Literal["server", "local", "both"]
 
@@ -83,7 +82,7 @@ def plan(query: Query, ignored: frozenset[str] = frozenset()) -> Plan:
     if not is_frozen(query):
         raise ValueError("the query's times depend on now: freeze it first")
     check(query)
-    entry_id = next((term.values[0].text for term in query.terms if _is_entry(term)), None)
+    entry_id = next(filter(None, map(_entry_id, query.terms)), None)
     split = _Split(query, ignored, by_id=entry_id is not None)
     created = _overlap(bounding(query, ("created",)))
     return Plan(
@@ -130,7 +129,7 @@ class _Split:
     def _place(self, term: Term) -> Where:
         if term.key == "sort":
             return self._place_order(term)
-        if _is_entry(term):
+        if _entry_id(term) is not None:
             return "server"
         pushed, whole = (False, False) if self._by_id or term.negated else self._push(term)
         if pushed and whole:
@@ -180,28 +179,23 @@ class _Split:
         return "both" if self.local_order else "server"
 
 
-def _is_entry(term: Term) -> bool:
-    """True for `id:` with one id, which the API's other endpoint answers."""
-    return term.key == "id" and not term.negated and len(term.values) == 1 and term.values[0] != Text("")
-
-
-def _parameter(term: Term) -> str | None:
-    """The text that the API can compare with, of a term that means no more than that."""
-    if len(term.values) > 1 or len(FIELDS.get(term.key, field_of("")).params) != 1:
-        return None
-    match term.values[0]:
-        case Text(text) if text:
-            return text
-        case Address(text) if _one_spelling(text):
+def _entry_id(term: Term) -> str | None:
+    """The id in `id:` with one id, which the API's other endpoint answers."""
+    match term:
+        case Term(key="id", values=(Text(text),), negated=False) if text:
             return text
     return None
 
 
-def _one_spelling(text: str) -> bool:
-    """False for an IPv6 address that servers spell otherwise: they write the shortest form, in lower case."""
-    address = ip_address(text)
-    mapped = address is not None and address.version == 6 and address.ipv4_mapped is not None
-    return str(address) == text and not mapped
+def _parameter(term: Term) -> str | None:
+    """The text that the API can compare with, of a term that means no more than that."""
+    field = field_of(term.key)
+    if len(term.values) > 1 or len(field.params) != 1:
+        return None
+    (value,) = term.values
+    if field.kind is not Kind.PART:
+        return as_it_stands(field, value) or None
+    return value.text if isinstance(value, Text) else None
 
 
 def _order(query: Query) -> list[By]:

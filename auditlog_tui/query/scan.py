@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 
 from auditlog_tui.errors import QueryError
+from auditlog_tui.query.addresses import ip_address, refanged
 from auditlog_tui.query.fields import FIELDS
 
 _SPECIAL = '*,"\\~<>'
@@ -15,8 +15,6 @@ _SPECIAL = '*,"\\~<>'
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_.\-]*):")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _CHUNK = re.compile(r"\S+")
-_DOTS = re.compile(r"\[(\.|:)\]|\((\.)\)")
-_LONGEST_ADDRESS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +44,6 @@ class RawTerm:
 def scan(text: str) -> list[RawTerm]:
     """The terms of a line. Raises `QueryError` where quotes or commas don't fit."""
     return _Scanner(text).terms()
-
-
-def refanged(text: str) -> str:
-    """An address that was written so that nobody clicks on it (`203[.]0[.]113[.]7`), as it was."""
-    return _DOTS.sub(lambda match: match[1] or match[2], text)
-
-
-def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address in a text, or `None`."""
-    if len(text) > _LONGEST_ADDRESS:
-        return None
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
 
 
 class _Scanner:

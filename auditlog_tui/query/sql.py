@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from auditlog_tui.models import SQLITE_INT
 from auditlog_tui.query import functions
+from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.fields import Field, Kind, field_of
-from auditlog_tui.query.scan import ip_address
 from auditlog_tui.query.syntax import (
     WORD,
     Address,
@@ -60,19 +60,23 @@ def _joined(operator: str, conditions: list[Condition], nothing: str) -> Conditi
 
 def _either(field: Field, term: Term) -> Iterable[Condition]:
     """One condition for the values that SQLite can look up together, and one for each other."""
-    together = [value.text for value in term.values if isinstance(value, Text) and _native(field, value.text)]
+    whole = {value: as_it_stands(field, value) for value in term.values}
+    together: list[object] = [text for text in whole.values() if text is not None]
     if together:
-        marks = ", ".join("?" * len(together))
-        collated = " COLLATE NOCASE" if field.kind is Kind.FOLDED else ""
-        yield f"e.{field.columns[0]}{collated} IN ({marks})", list(together)
-    for value in term.values:
-        if not (isinstance(value, Text) and _native(field, value.text)):
+        yield f"e.{field.columns[0]} IN ({', '.join('?' * len(together))})", together
+    for value, text in whole.items():
+        if text is None:
             yield _value(field, value)
 
 
-def _native(field: Field, text: str) -> bool:
-    # NOCASE stops comparing at a NUL.
-    return field.kind in (Kind.EXACT, Kind.ADDRESS) or (field.kind is Kind.FOLDED and "\0" not in text)
+def as_it_stands(field: Field, value: Value) -> str | None:
+    """The text that the field must be, of a value that means no more than that."""
+    match value:
+        case Text(text) if field.kind in (Kind.EXACT, Kind.ADDRESS):
+            return text
+        case Address(text) if one_spelling(text):
+            return text
+    return None
 
 
 def _value(field: Field, value: Value) -> Condition:
@@ -81,18 +85,13 @@ def _value(field: Field, value: Value) -> Condition:
         case Text(text) if field.name == WORD:
             columns = ", ".join(f"e.{name}" for name in field.columns)
             return f"q_any(?, {columns})", [text.casefold()]
-        case Text(text) if field.kind is Kind.PART:
-            return f"q_part(?, {column})", [text.casefold()]
         case Text(text):
-            return f"q_glob(?, 1, {column})", [json.dumps([text])]
+            return f"q_part(?, {column})", [text.casefold()]
         case Glob(pieces):
-            return f"q_glob(?, ?, {column})", [json.dumps(pieces), int(field.kind is Kind.FOLDED)]
+            return f"q_glob(?, {column})", [json.dumps(pieces)]
         case Regex(pattern):
             return f"q_regex(?, {column})", [pattern]
         case Address(text):
-            address = ip_address(text)
-            if address is not None and address.version == 4:
-                return f"{column} = ?", [text]
             return f"q_address(?, {column})", [text]
         case Network(text):
             return f"q_network(?, {column})", [text]

@@ -11,6 +11,10 @@ from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, T
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000
+FIRST = (datetime.min - EPOCH) // MICROSECOND
+LAST = (datetime.max - EPOCH) // MICROSECOND
+"""The years 1 to 9999, UTC, in microseconds since 1970."""
+
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 """Seconds in each unit of `last:`."""
 

@@ -6,9 +6,10 @@ import ipaddress
 import re
 
 from auditlog_tui.query import patterns, times
+from auditlog_tui.query.addresses import ip_address, one_spelling, refanged
 from auditlog_tui.query.fields import FIELDS, Field, Kind
 from auditlog_tui.query.format import shown
-from auditlog_tui.query.scan import RawValue, ip_address, refanged
+from auditlog_tui.query.scan import RawValue
 from auditlog_tui.query.syntax import (
     WORD,
     Address,
@@ -43,7 +44,7 @@ def read_value(field: Field, raw: RawValue) -> Value:
     if raw.pattern:
         return _pattern(field, raw)
     match field.kind:
-        case Kind.EXACT | Kind.FOLDED:
+        case Kind.EXACT:
             return _whole(field, raw)
         case Kind.PART:
             return _part(field, raw)
@@ -79,13 +80,15 @@ def _whole(field: Field, raw: RawValue) -> Value:
         raise BadValueError(
             f"{field.name}: takes no wildcard.", f'Put a star that is meant in quotes: {field.name}:"*".'
         )
-    if len(raw.pieces) > 1:
-        first, *inner, last = raw.pieces
+    pieces = raw.pieces
+    if field.name == "method" and not raw.quoted:
+        pieces = tuple(piece.upper() for piece in pieces)
+    if len(pieces) > 1:
+        first, *inner, last = pieces
         return Glob((first, *filter(None, inner), last))
     if field.none and raw.text == "none" and not raw.quoted:
         return Nothing()
-    text = raw.text.upper() if field.name == "method" and raw.text.isascii() else raw.text
-    return Text(text)
+    return Text(pieces[0])
 
 
 def _part(field: Field, raw: RawValue) -> Text:
@@ -103,11 +106,11 @@ def _part(field: Field, raw: RawValue) -> Text:
 
 
 def _address(raw: RawValue) -> Value:
+    if raw.quoted:
+        return Address(raw.text) if one_spelling(raw.text) else Text(raw.text)
     text = refanged(raw.text)
     if ip_address(text) is not None:
         return Address(text)
-    if raw.quoted:
-        return Text(raw.text)
     if "/" in text and len(text) < 80:
         try:
             return Network(str(ipaddress.ip_network(text, strict=False)))

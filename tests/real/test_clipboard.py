@@ -14,7 +14,7 @@ import pytest
 from auditlog_tui.output import clipboard
 from auditlog_tui.output.clipboard import Copied, copy, osc52_sequence
 
-PANE = "while read -r line; do printf '%s' \"$line\"; done"
+PANE = "while read -r line; do printf '%s:printed' \"$line\"; done"
 UNCONFIRMED = "to the tmux buffer, and to the terminal's clipboard if it accepts that"
 
 
@@ -62,7 +62,7 @@ async def test_the_text_is_in_the_buffer_whatever_the_setting(tmux: Tmux, settin
 
 
 async def test_a_megabyte_is_in_the_buffer(tmux: Tmux) -> None:
-    text = "".join(f"line {number}\n" for number in range(80_000))
+    text = "".join(f"line {number}\n" for number in range(100_000))
     assert len(text) > 1_000_000
     assert (await tmux.copy(text)).route == "tmux"
     assert tmux.run("show-buffer") == text
@@ -99,14 +99,20 @@ async def test_the_terminal_around_tmux_gets_the_text_as_well(tmux: Tmux) -> Non
         assert b"\x1b]52;" in seen
     finally:
         tmux.run("detach-client", "-s", "test")
-        os.waitpid(pid, 0)
+        await asyncio.to_thread(os.waitpid, pid, 0)
         os.close(terminal)
 
 
-async def test_by_default_tmux_drops_what_is_sent_by_osc_52(tmux: Tmux) -> None:
-    """The reason for asking tmux itself: this would have been lost with nobody told."""
-    tmux.run("send-keys", "-t", "test", "-l", osc52_sequence("lost"))
+@pytest.mark.parametrize(("setting", "buffers"), [("external", ["kept"]), ("on", ["kept", "sent"])])
+async def test_what_is_sent_by_osc_52_is_lost_in_tmux_as_it_is_by_default(
+    tmux: Tmux, setting: str, buffers: list[str]
+) -> None:
+    """The reason for asking tmux itself."""
+    tmux.run("set-option", "-s", "set-clipboard", setting)
+    tmux.run("send-keys", "-t", "test", "-l", osc52_sequence("sent"))
     tmux.run("send-keys", "-t", "test", "Enter")
+    async with asyncio.timeout(60):
+        while ":printed" not in await asyncio.to_thread(tmux.run, "capture-pane", "-p", "-t", "test"):
+            pass
     await tmux.copy("kept")
-    assert tmux.run("show-buffer") == "kept"
-    assert len(tmux.run("list-buffers").splitlines()) == 1
+    assert tmux.run("list-buffers", "-F", "#{buffer_sample}").splitlines() == buffers

@@ -52,7 +52,8 @@ class Server:
         reply = self._replies[min(len(self.requests), len(self._replies)) - 1]
         if isinstance(reply, Exception):
             raise reply
-        return httpx.Response(reply.status, headers=reply.headers, content=_streamed(reply.body))
+        headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        return httpx.Response(reply.status, headers=headers, content=_streamed(reply.body))
 
 
 async def _streamed(body: bytes) -> AsyncIterator[bytes]:
@@ -212,7 +213,7 @@ async def test_what_is_too_long_for_a_url_is_an_error_of_the_tree() -> None:
 def test_a_key_that_http_forbids_shows_in_no_error(key: str) -> None:
     with pytest.raises(SettingsError) as caught:
         AuditLogClient(base_url="https://api.test", key=key)
-    assert KEY not in everything_in(caught.value).replace(f'key=f"{KEY}', "")
+    assert KEY not in everything_in(caught.value)
 
 
 def test_a_header_that_http_forbids_shows_in_no_error() -> None:
@@ -298,8 +299,8 @@ async def test_a_page_in_another_unicode_encoding(encoding: str) -> None:
         (b'{"error": "no such tenant"}', "no list of entries"),
         (b'{"items": 5}', "no list of entries"),
         (b'{"a": ' + b"[" * 100_000, "not complete JSON"),
-        (b"{" + b"[" * 100_000, "not complete JSON"),
     ],
+    ids=["html", "text", "latin-1", "other", "no-list", "nested"],
 )
 async def test_an_answer_that_is_not_the_apis_is_asked_for_once(body: bytes, words: str) -> None:
     server = Server(Reply(body=body))
@@ -307,6 +308,11 @@ async def test_an_answer_that_is_not_the_apis_is_asked_for_once(body: bytes, wor
     assert isinstance(error, NotTheApiError)
     assert words in str(error)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"{" + b"[" * 100_000, b'{"items": ' + b"[" * 100_000], ids=["name", "items"])
+async def test_brackets_without_end_are_an_error_of_the_tree(body: bytes) -> None:
+    assert isinstance(await failure(client_of(Server(Reply(body=body)))), NotTheApiError)
 
 
 @pytest.mark.parametrize(
@@ -411,10 +417,18 @@ async def test_a_large_error_page_is_still_tried_again() -> None:
 
 
 async def test_a_redirect_is_not_followed_and_says_where_to() -> None:
+    server = Server(Reply(307, b"", {"Location": "https://elsewhere.test/\u202ex"}))
+    error = await failure(client_of(server))
+    assert isinstance(error, NotTheApiError)
+    assert "pointing to https://elsewhere.test/⟨U+202E⟩x," in str(error)
+    assert [request.url.host for request in server.requests] == ["api.test"]
+
+
+async def test_a_redirect_to_what_is_no_url_is_not_followed_either() -> None:
     server = Server(Reply(307, b"", {"Location": "https://elsewhere.test/\x1b[2J"}))
     error = await failure(client_of(server))
-    assert "pointing to https://elsewhere.test/␛[2J" in str(error)
-    assert [request.url.host for request in server.requests] == ["api.test"]
+    assert str(error).isprintable()
+    assert {request.url.host for request in server.requests} == {"api.test"}
 
 
 @pytest.mark.parametrize(
@@ -471,7 +485,7 @@ async def test_an_error_after_retries_refers_to_its_cause_and_to_nothing_round_a
         chain.append(following)
         following = following.__cause__
     assert [type(one).__name__ for one in chain] == ["NotTheApiError", "ValueError"]
-    assert error.__context__ is None
+    assert "_AgainError" not in everything_in(error)
 
 
 @pytest.mark.parametrize(
@@ -610,11 +624,11 @@ async def test_cancelling_ends_a_wait_and_tells_so() -> None:
     )
     asking = asyncio.create_task(client.list({}, limit=10))
     await held.reached.wait()
-    assert told[-1] is not None
+    assert [one is None for one in told] == [False]
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert told[-1] is None
+    assert [one is None for one in told] == [False, True]
     assert len(server.requests) == 1
 
 
@@ -668,7 +682,7 @@ async def test_no_clock_is_known_before_an_answer_or_without_a_date() -> None:
 
 
 async def test_a_clock_that_agrees_has_no_offset() -> None:
-    client = client_of(Server(at(timedelta(0))))
+    client = client_of(Server(at(timedelta(seconds=1))))  # which is cut to whole seconds
     await client.list({}, limit=10)
     assert client.clock_offset_us == 0
 
@@ -688,7 +702,9 @@ async def test_an_errors_date_tells_the_clock_too() -> None:
 
 
 async def test_a_clock_that_is_set_is_noticed_and_its_seconds_do_not_flicker() -> None:
-    replies = [at(timedelta(seconds=seconds)) for seconds in (100, 101, 200)]
+    now = datetime.now(UTC)
+    dates = [format_datetime(now + timedelta(seconds=seconds), usegmt=True) for seconds in (100, 101, 200)]
+    replies = [Reply(headers={"Date": date}) for date in dates]
     client = client_of(Server(*replies))
     seen = []
     for _ in replies:

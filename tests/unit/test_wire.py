@@ -91,6 +91,12 @@ def test_a_header_without_a_proper_name_is_refused(name: str) -> None:
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+def test_a_header_of_a_body_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        wire.request_headers("sk-1", {name: "5"})
+
+
 def test_secrets_are_the_key_and_long_headers_longest_first() -> None:
     assert wire.secrets_of("sk-123456", {"X-A": "short", "X-B": "long-enough"}) == (b"long-enough", b"sk-123456")
     assert wire.secrets_of(None, {}) == ()
@@ -271,6 +277,7 @@ def test_a_text_that_is_whole_or_something_else_is_not_cut_short(body: bytes) ->
         (b'"just words"', "just words"),
         (b'{"code": "E17"}', '{"code": "E17"}'),
         (b'{"errors": [[[[[["deep"]]]]]]}', '{"errors": [[[[[["deep"]]]]]]}'),
+        (b'{"error": ' * 5 + b'"deep"' + b"}" * 5, '{"error": ' * 5 + '"deep"' + "}" * 5),
         (b"plain words", "plain words"),
         (b'{"message": "cut', '{"message": "cut'),
         (b"several\r\n\r\n  lines", "several lines"),

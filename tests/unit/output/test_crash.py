@@ -160,7 +160,7 @@ def test_a_secret_is_absent_from_a_report_that_was_cut() -> None:
 def test_an_exception_that_cannot_be_described_is_named() -> None:
     class BadNotesError(Exception):
         @property
-        def __notes__(self) -> list[str]:
+        def __notes__(self) -> list[str]:  # type: ignore[override]  # on purpose: one that can't be read
             raise RuntimeError(KEY)
 
     class BadTextError(Exception):

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from auditlog_tui.output.defang import defang
 
-ADDRESS_LIKE = st.sampled_from(["http://", "https://", "HTTP://", "ftp://", "::", ":", ".", "[.]", "[", "]", "/", "?", "-",
-                                "1", "203.0.113.7", "2001:db8", "a", "ip:", "host.example", " ", ","])  # fmt: skip
+ADDRESS_LIKE = st.sampled_from([
+    "http://", "https://", "HTTP://", "ftp://", "::", ":", ".", "[.]", "[", "]", "/", "?", "-", "1", "203.0.113.7",
+    "2001:db8", "a", "ip:", "host.example", " ", ",",
+])  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,8 @@ def test_an_exact_time_says_its_zone(instant: str, zone: tzinfo, shown: str) -> 
     [
         (UTC, "UTC"), (ZoneInfo("Etc/UTC"), "UTC"), (BERLIN, "CET +01:00"), (KATHMANDU, "+05:45"),
         (ZoneInfo("America/St_Johns"), "NST -03:30"), (ZoneInfo("Europe/London"), "GMT +00:00"),
-        (timezone(timedelta(hours=-5)), "-05:00"), (timezone(timedelta(hours=1), "W. Europe Standard Time"), "+01:00"),
+        (timezone(timedelta(hours=-5)), "-05:00"),
+        (timezone(timedelta(hours=1), "W. Europe Standard Time"), "+01:00"),
         (timezone(timedelta(hours=1), "\x1b[31m"), "+01:00"),
     ],
 )  # fmt: skip

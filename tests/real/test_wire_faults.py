@@ -1,0 +1,403 @@
+"""The client against a server of our own on loopback that does to TCP and HTTP what networks do."""
+
+import asyncio
+import gzip
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from auditlog_tui import wire
+from auditlog_tui.api import AuditLogClient
+from auditlog_tui.errors import (
+    ApiError,
+    KeyRefusedError,
+    NotTheApiError,
+    TimedOutError,
+    UnreachableError,
+)
+from auditlog_tui.retry import Wait
+
+KEY = "sk-0123456789"
+PAGE = json.dumps({"items": [{"id": "e1"}], "pagination": {"next_cursor": None, "total_count": 7}}).encode()
+
+
+class Connection:
+    """One connection of a client, as the server sees it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def request(self) -> bytes:
+        """The next request's head; `IncompleteReadError` where the client has gone."""
+        return await self._reader.readuntil(b"\r\n\r\n")
+
+    async def send(self, *parts: bytes) -> None:
+        for part in parts:
+            self._writer.write(part)
+            await self._writer.drain()
+
+    async def close(self) -> None:
+        self._writer.close()
+
+    async def reset(self) -> None:
+        """Close with RST instead of FIN."""
+        sock = self._writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+
+Step = Callable[[Connection], Awaitable[None]]
+
+
+class Server:
+    """Does to each request what its step says, the last one for ever. A step that closes nothing keeps alive."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.port = 0
+        self._tasks: set[asyncio.Task[None] | None] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._tasks.add(asyncio.current_task())
+        connection = Connection(reader, writer)
+        try:
+            while not writer.is_closing():
+                request = await connection.request()
+                self.requests.append(request)
+                await self._steps[min(len(self.requests), len(self._steps)) - 1](connection)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client has gone, or the test is over
+        finally:
+            writer.close()
+
+    async def stop(self) -> None:
+        tasks = [task for task in self._tasks if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+
+
+@asynccontextmanager
+async def serving(*steps: Step) -> AsyncIterator[Server]:
+    server = Server(steps)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        try:
+            yield server
+        finally:
+            await server.stop()
+
+
+class Sleeper:
+    """Remembers the pauses instead of making them."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+class Client(AuditLogClient):
+    """Ours, with what it did: its pauses and what it told of them."""
+
+    def __init__(self, url: str, *, trust_env: bool = False, headers: dict[str, str] | None = None) -> None:
+        self.sleeper = Sleeper()
+        self.told: list[Wait | None] = []
+        super().__init__(
+            base_url=url,
+            key=KEY,
+            headers=headers,
+            trust_env=trust_env,
+            on_wait=self.told.append,
+            sleep=self.sleeper,
+            chance=lambda: 0.0,
+        )
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def total(self) -> int | None:
+        return (await self.list({}, limit=10)).total_count
+
+    async def failure(self) -> ApiError:
+        with pytest.raises(ApiError) as caught:
+            await self.list({}, limit=10)
+        return caught.value
+
+
+def answer(body: bytes = PAGE, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def sends(*parts: bytes, then: Callable[[Connection], Awaitable[None]] | None = None) -> Step:
+    async def step(connection: Connection) -> None:
+        await connection.send(*parts)
+        if then is not None:
+            await then(connection)
+
+    return step
+
+
+FINE = sends(answer())
+DROPS = sends(then=Connection.close)
+RESETS = sends(then=Connection.reset)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+CUT: dict[str, Step] = {
+    "dropped": DROPS,
+    "reset": RESETS,
+    "cut within the head": sends(b"HTTP/1.1 200 OK\r\nContent-Le", then=Connection.close),
+    "cut within the body": sends(answer(PAGE[:40], length=len(PAGE)), then=Connection.close),
+    "reset within the body": sends(answer(PAGE[:40], length=len(PAGE)), then=Connection.reset),
+    "cut within a chunk": sends(CHUNKED + b"64\r\n" + PAGE[:40], then=Connection.close),
+    "cut after a chunk": sends(CHUNKED + b"28\r\n" + PAGE[:40] + b"\r\n", then=Connection.close),
+    "cut before the last chunk": sends(
+        CHUNKED + f"{len(PAGE):x}\r\n".encode() + PAGE + b"\r\n", then=Connection.close
+    ),
+}
+CUT_UNNOTICED: dict[str, Step] = {
+    "until closed": sends(UNTIL_CLOSED + b"\r\n" + PAGE[:40], then=Connection.close),
+    "until closed, nothing": sends(UNTIL_CLOSED + b"\r\n", then=Connection.close),
+    "gzip": sends(UNTIL_CLOSED + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PAGE)[:40], then=Connection.close),
+    "gzip, its head": sends(
+        UNTIL_CLOSED + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PAGE)[:10], then=Connection.close
+    ),
+    "gzip of a whole length": sends(answer(gzip.compress(PAGE)[:40], "Content-Encoding: gzip")),
+}
+
+
+async def test_one_connection_serves_many_requests() -> None:
+    async with serving(FINE) as server, Client(server.url) as client:
+        assert [await client.total() for _ in range(3)] == [7, 7, 7]
+        assert server.connections == 1
+
+
+async def test_what_goes_over_the_wire() -> None:
+    async with serving(FINE) as server, Client(server.url) as client:
+        await client.list({"action": "a b"}, limit=10, cursor="c+1")
+    head, *lines = server.requests[0].decode().rstrip().split("\r\n")
+    assert head == "GET /v1/audit_logs?action=a+b&limit=10&cursor=c%2B1 HTTP/1.1"
+    assert f"Authorization: Bearer {KEY}" in lines
+    assert "Accept-Encoding: identity" in lines
+
+
+@pytest.mark.parametrize("fault", CUT.values(), ids=CUT)
+async def test_a_lost_answer_is_asked_for_again_without_a_word(fault: Step) -> None:
+    async with serving(fault, FINE) as server, Client(server.url) as client:
+        assert await client.total() == 7
+    assert len(server.requests) == 2
+    assert client.told == []
+
+
+@pytest.mark.parametrize("fault", CUT.values(), ids=CUT)
+async def test_what_keeps_being_lost_is_unreachable_after_three_attempts(fault: Step) -> None:
+    async with serving(fault) as server, Client(server.url) as client:
+        error = await client.failure()
+    assert isinstance(error, UnreachableError)
+    assert f"127.0.0.1:{server.port} broke before the answer was complete" in str(error)
+    assert len(server.requests) == 3
+    assert client.sleeper.pauses == [1.0]
+
+
+@pytest.mark.parametrize("fault", CUT_UNNOTICED.values(), ids=CUT_UNNOTICED)
+async def test_a_cut_that_http_does_not_notice_shows_in_the_json(fault: Step) -> None:
+    async with serving(fault, FINE) as server, Client(server.url) as client:
+        assert await client.total() == 7
+    assert len(server.requests) == 2
+
+    async with serving(fault) as server, Client(server.url) as client:
+        assert isinstance(await client.failure(), NotTheApiError)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("fault", [DROPS, RESETS], ids=["dropped", "reset"])
+async def test_a_stale_connection_is_replaced_without_a_word(fault: Step) -> None:
+    async with serving(FINE, fault, FINE) as server, Client(server.url) as client:
+        assert [await client.total(), await client.total()] == [7, 7]
+    assert len(server.requests) == 3
+    assert server.connections == 2
+    assert client.told == []
+
+
+async def test_a_whole_gzip_body_is_read_though_none_was_asked_for() -> None:
+    packed = sends(answer(gzip.compress(PAGE), "Content-Encoding: gzip"))
+    async with serving(packed) as server, Client(server.url) as client:
+        assert [await client.total(), await client.total()] == [7, 7]
+        assert server.connections == 1
+
+
+async def test_a_bomb_is_refused_after_one_request() -> None:
+    bomb = sends(answer(gzip.compress(b" " * (wire.BODY_LIMIT + 1), 9), "Content-Encoding: gzip"))
+    async with serving(bomb, FINE) as server, Client(server.url) as client:
+        error = await client.failure()
+        assert isinstance(error, NotTheApiError)
+        assert "larger than 32 MB" in str(error)
+        assert len(server.requests) == 1
+        assert await client.total() == 7
+
+
+async def test_a_body_without_end_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "BODY_LIMIT", 1024**2)
+    gone = asyncio.Event()
+
+    async def floods(connection: Connection) -> None:
+        await connection.send(UNTIL_CLOSED + b"\r\n{")
+        try:
+            while True:
+                await connection.send(b" " * 65_536)
+        finally:
+            gone.set()
+
+    async with serving(floods) as server, Client(server.url) as client:
+        error = await client.failure()
+        await gone.wait()
+    assert isinstance(error, NotTheApiError)
+    assert "larger than 1 MB" in str(error)
+    assert len(server.requests) == 1
+
+
+async def test_a_drip_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drips(connection: Connection) -> None:
+        await connection.send(answer(b"", length=1_000_000))
+        while True:
+            await connection.send(b" ")
+            await asyncio.sleep(0.01)
+
+    async with serving(drips) as server, Client(server.url) as client:
+        # Set after the client was made, whose limit for a single read is still a long one.
+        monkeypatch.setattr("auditlog_tui.api.DEADLINE", 0.1)
+        assert isinstance(await client.failure(), TimedOutError)
+        assert client.requests == 3
+        assert client.sleeper.pauses == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
+async def test_a_redirect_sends_nothing_to_where_it_points(status: str) -> None:
+    async with serving(FINE) as elsewhere:
+        moved = sends(answer(b"", f"Location: {elsewhere.url}/v1/audit_logs", status=status))
+        async with serving(moved) as server, Client(server.url) as client:
+            error = await client.failure()
+        assert isinstance(error, NotTheApiError)
+        assert f"pointing to {elsewhere.url}/" in str(error)
+        assert elsewhere.connections == 0
+        assert len(server.requests) == 1
+
+
+async def test_cookies_are_not_returned() -> None:
+    sets = sends(answer(PAGE, "Set-Cookie: session=abc; Path=/"))
+    async with serving(sets) as server, Client(server.url) as client:
+        await client.total()
+        await client.total()
+    assert len(server.requests) == 2
+    assert not [request for request in server.requests if b"cookie" in request.lower()]
+
+
+async def test_a_proxy_of_the_environment_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(FINE) as proxy, serving(FINE) as server, Client(server.url) as client:
+        _name_proxy(proxy.url, monkeypatch)
+        await client.total()
+        assert (proxy.connections, server.connections) == (0, 1)
+
+
+async def test_a_proxy_is_used_where_the_user_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(FINE) as proxy, serving(FINE) as server:
+        _name_proxy(proxy.url, monkeypatch)
+        async with Client(server.url, trust_env=True) as client:
+            await client.total()
+        assert (proxy.connections, server.connections) == (1, 0)
+
+
+def _name_proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, url)
+
+
+async def test_a_port_that_nobody_listens_on_is_unreachable() -> None:
+    async with serving(FINE) as server:
+        pass
+    async with Client(server.url) as client:
+        error = await client.failure()
+    assert isinstance(error, UnreachableError)
+    assert str(error).startswith(f"Can't reach 127.0.0.1:{server.port} (")
+    assert "Is the network up" in str(error)
+    assert client.sleeper.pauses == [0.5, 1.0]
+    assert len(client.told) == 4
+
+
+async def test_a_server_that_does_not_speak_http_is_explained() -> None:
+    async with (
+        serving(sends(b"SSH-2.0-\x1b[2J\r\n\r\n", then=Connection.close)) as server,
+        Client(server.url) as client,
+    ):
+        error = await client.failure()
+    assert isinstance(error, UnreachableError)
+    assert "SSH-2.0" in str(error)
+    assert str(error).isprintable()
+
+
+async def test_a_server_without_tls_is_unreachable_over_https() -> None:
+    async def answers_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(b"", status="400 Bad Request"))
+        writer.close()
+
+    async with await asyncio.start_server(answers_at_once, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        async with Client(f"https://127.0.0.1:{port}") as client:
+            error = await client.failure()
+    assert isinstance(error, UnreachableError)
+    assert "WRONG_VERSION_NUMBER" in str(error)
+
+
+async def test_an_error_whose_body_is_lost_is_the_error_all_the_same() -> None:
+    refused = sends(answer(b"no such", status="401 Unauthorized", length=100), then=Connection.close)
+    async with serving(refused) as server, Client(server.url) as client:
+        error = await client.failure()
+    assert isinstance(error, KeyRefusedError)
+    assert 'It says: "no such"' in str(error)
+    assert len(server.requests) == 1
+
+
+async def test_escapes_in_the_status_line_are_not_shown() -> None:
+    async with serving(sends(answer(b"", status="400 \x1b[2J"))) as server, Client(server.url) as client:
+        error = await client.failure()
+    assert isinstance(error, ApiError)
+    assert str(error).isprintable()
+
+
+async def test_cancelling_requests_leaves_the_client_usable() -> None:
+    reached = asyncio.Semaphore(0)
+
+    async def holds(_: Connection) -> None:
+        reached.release()
+        await asyncio.Event().wait()
+
+    async with serving(holds, holds, holds, FINE) as server, Client(server.url) as client:
+        asking = [asyncio.create_task(client.total()) for _ in range(3)]
+        for _ in asking:
+            await reached.acquire()
+        for task in asking:
+            task.cancel()
+        done = await asyncio.gather(*asking, return_exceptions=True)
+        assert [type(one) for one in done] == [asyncio.CancelledError] * 3
+        assert await client.total() == 7
+        assert len(server.requests) == 4

@@ -1,0 +1,134 @@
+from typing import Any
+
+import pytest
+
+from auditlog_tui.errors import BadRequestError, RateLimitedError
+from auditlog_tui.models import Page
+from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
+from tests.unit.fake import EVERY_FILTER, FakeApi, entry, log_of
+
+FILTERS = sorted(EVERY_FILTER - {"sort"})
+
+
+async def proved(api: FakeApi, *params: str) -> Obedience:
+    obedience = Obedience()
+    await obedience.prove(api, params)
+    return obedience
+
+
+def test_at_first_nothing_is_proven() -> None:
+    obedience = Obedience()
+    assert not any(obedience.proven([name]) for name in FILTERS)
+
+
+def test_no_filter_and_sort_need_no_proof() -> None:
+    assert Obedience().proven([])
+    assert Obedience().proven(["sort"])
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_a_server_that_obeys(name: str) -> None:
+    api = FakeApi(log_of(30))
+    obedience = await proved(api, name)
+    assert obedience.proven([name])
+    assert not obedience.ignored
+    assert len(api.calls) == 1
+    assert api.calls[0][1] == SMALLEST_PAGE
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_a_server_that_ignores(name: str) -> None:
+    obedience = Obedience()
+    assert await obedience.prove(FakeApi(log_of(30), ignores=[name]), FILTERS) == {name}
+    assert obedience.ignored == {name}
+    assert not obedience.proven([name])
+    assert obedience.proven(set(FILTERS) - {name})
+
+
+async def test_generation_1_ignores_everything() -> None:
+    obedience = await proved(FakeApi(log_of(1), ignores=EVERY_FILTER), *FILTERS)
+    assert obedience.ignored == set(FILTERS)
+
+
+async def test_canaries_differ_every_time() -> None:
+    api = FakeApi(log_of(1))
+    for _ in range(2):
+        await Obedience().prove(api, ["action", "actor_id", "client_ip", "path", "target_id"])
+    values = [value for params, _, _ in api.calls for value in params.values()]
+    assert len(set(values)) == len(values) == 10
+
+
+async def test_each_parameter_is_tried_once() -> None:
+    api = FakeApi(log_of(3), ignores=["method"])
+    obedience = await proved(api, "method", "action")
+    assert await obedience.prove(api, ["method", "action", "path"]) == {"method"}
+    assert [list(params) for params, _, _ in api.calls] == [["action"], ["method"], ["path"]]
+
+
+async def test_sort_and_unknown_parameters_are_not_tried() -> None:
+    api = FakeApi(log_of(3))
+    await proved(api, "sort", "new")
+    assert not api.calls
+
+
+async def test_an_error_leaves_the_rest_unproven_and_is_tried_again() -> None:
+    api = FakeApi(log_of(3), trouble={2: "error"})
+    obedience = await proved(api, "action", "method", "path")
+    assert obedience.obeyed == {"action"}
+    assert not obedience.ignored
+    await obedience.prove(api, ["action", "method", "path"])
+    assert obedience.obeyed == {"action", "method", "path"}
+
+
+@pytest.mark.parametrize(("status", "obeyed"), [(400, True), (422, True), (405, False), (418, False)])
+async def test_a_refused_value_was_read(status: int, obeyed: bool) -> None:
+    api = FakeApi(log_of(3))
+    api.fails = BadRequestError("no", status=status)
+    assert (await proved(api, "actor_type")).proven(["actor_type"]) is obeyed
+
+
+async def test_being_sent_away_proves_nothing() -> None:
+    api = FakeApi(log_of(3))
+    api.fails = RateLimitedError("slow down", status=429)
+    obedience = await proved(api, "method")
+    assert not obedience.obeyed | obedience.ignored
+
+
+@pytest.mark.parametrize("trouble", ["no total", "lie"])
+async def test_a_count_that_is_not_zero_proves_nothing(trouble: str) -> None:
+    api = FakeApi(log_of(3), trouble={1: trouble})
+    obedience = await proved(api, "method")
+    assert not obedience.proven(["method"])
+    assert not obedience.ignored
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("status_code_min", {"status_code": 999}), ("created_at_max", {"created_at": "1970-01-01T00:00:00Z"})],
+)
+async def test_an_entry_that_is_like_the_canary_is_no_disobedience(name: str, fields: dict[str, Any]) -> None:
+    obedience = await proved(FakeApi([entry(1, **fields), *log_of(1)]), name)
+    assert not obedience.ignored
+
+
+async def test_an_entry_that_cannot_be_read_is_no_disobedience() -> None:
+    obedience = await proved(FakeApi([entry(1, status_code="x")], ignores=EVERY_FILTER), "status_code_min")
+    assert not obedience.ignored
+    assert not obedience.proven(["status_code_min"])
+
+
+class Interrupted(FakeApi):
+    """Cancels the second call."""
+
+    async def list(self, *args: object, **more: object) -> Page:
+        if len(self.calls) == 1:
+            raise KeyboardInterrupt
+        return await super().list(*args, **more)  # type: ignore[arg-type]  # passed through
+
+
+async def test_what_was_found_before_an_interruption_is_not_forgotten() -> None:
+    api = Interrupted(log_of(3), ignores=EVERY_FILTER)
+    obedience = Obedience()
+    with pytest.raises(KeyboardInterrupt):
+        await obedience.prove(api, ["action", "method"])
+    assert obedience.ignored == {"action"}

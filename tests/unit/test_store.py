@@ -1,0 +1,317 @@
+import json
+import random
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditlog_tui.errors import StoreError
+from auditlog_tui.models import read_entry
+from auditlog_tui.store import EntryStore, Run
+from tests.unit.fake import START_US, entry, log_of, read
+
+
+@pytest.fixture
+def store() -> EntryStore:
+    return EntryStore()
+
+
+def added(store: EntryStore, count: int) -> tuple[Run, list[int]]:
+    """A run of `count` entries, and their numbers."""
+    run = store.new_run()
+    numbers = store.add([read(data) for data in log_of(count)])
+    store.append(run, numbers)
+    return run, numbers
+
+
+def keys(store: EntryStore, run: Run) -> list[str]:
+    return [row.key for row in store.window(run, 0, len(run))]
+
+
+# -- entries -------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_comes_back_as_it_was(store: EntryStore) -> None:
+    original = read_entry('{"id": "a", "status_code": 1.10, "x": "\\u0000", "id": "b"}')
+    (n,) = store.add([original])
+    assert store.entry(n) == original
+
+
+def test_every_column_of_a_row(store: EntryStore) -> None:
+    run, (n,) = added(store, 1)
+    (row,) = store.window(run, 0, 1)
+    assert row == (
+        n, "id-0", START_US, "2027-01-15T08:00:00Z", "vm.created", "actor-1", "Alice", "user", "203.0.113.7", "POST",
+        "/v1/vms", 200, "curl", "vm-1", "vm", "",
+    )  # fmt: skip
+
+
+def test_what_could_not_be_read_stands_in_the_row_as_json(store: EntryStore) -> None:
+    run = store.new_run()
+    store.append(run, store.add([read(entry(1, status_code="\ud800", created_at="never"))]))
+    (row,) = store.window(run, 0, 1)
+    assert (row.status_code, row.created_us, row.created_at) == (None, None, "never")
+    assert json.loads(row.unreadable) == {"status_code": '"\\ud800"', "created_at": '"never"'}
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "'; DROP TABLE entry; --", "é", "\U0001f9ff"])
+def test_any_text_is_stored_and_found(store: EntryStore, text: str) -> None:
+    (n,) = store.add([read(entry(1, id=text, path=text))])
+    assert store.number(text) == n
+    assert store.entry(n).log.path == text
+
+
+def test_no_entries_are_no_trouble(store: EntryStore) -> None:
+    run = store.new_run()
+    assert store.add([]) == []
+    assert store.append(run, []) == store.prepend(run, []) == len(run) == 0
+    assert store.window(run, 0, 10) == []
+    assert store.lacking(run, []) == set()
+
+
+def test_each_key_is_stored_once(store: EntryStore) -> None:
+    entries = [read(data) for data in log_of(3)]
+    assert store.add(entries[:2]) == [1, 2]
+    assert store.add([*entries[::-1], entries[2]]) == [3, 2, 1, 3]
+
+
+def test_the_same_id_with_other_bytes_keeps_both(store: EntryStore) -> None:
+    first, second, third = (read(entry(1, path=path)) for path in ("/a", "/b", "/c"))
+    (n,) = store.add([first])
+    assert store.add([second, third, second]) == [n, n, n]
+    assert store.entry(n) == first
+    assert set(store.versions(n)) == {second.raw, third.raw}
+
+
+def test_other_bytes_within_one_page_are_kept_too(store: EntryStore) -> None:
+    first, second = (read(entry(1, path=path)) for path in ("/a", "/b"))
+    assert store.add([first, second]) == [1, 1]
+    assert store.versions(1) == [second.raw]
+
+
+def test_the_same_bytes_are_no_version(store: EntryStore) -> None:
+    same = read(entry(1))
+    store.add([same])
+    store.add([same])
+    assert store.versions(1) == []
+
+
+def test_a_key_that_was_not_fetched_has_no_number(store: EntryStore) -> None:
+    assert store.number("id-1") is None
+
+
+# -- runs ----------------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_added_at_either_end(store: EntryStore) -> None:
+    run = store.new_run()
+    numbers = store.add([read(data) for data in log_of(6)])
+    assert store.append(run, numbers[2:4]) == 2
+    assert store.prepend(run, numbers[:2]) == 2
+    assert store.append(run, numbers[4:]) == 2
+    assert keys(store, run) == ["id-1", "id-0", "id-2", "id-3", "id-4", "id-5"]
+
+
+def test_a_run_holds_an_entry_once(store: EntryStore) -> None:
+    run, numbers = added(store, 4)
+    fresh = store.add([read(entry(9))])
+    assert store.append(run, [*numbers, *fresh, *fresh]) == 1
+    assert store.prepend(run, [*fresh, *numbers]) == 0
+    assert keys(store, run) == ["id-0", "id-1", "id-2", "id-3", "id-9"]
+
+
+def test_runs_share_entries_and_nothing_else(store: EntryStore) -> None:
+    one, numbers = added(store, 3)
+    other = store.new_run()
+    store.append(other, numbers[::-1])
+    assert keys(store, other) == ["id-2", "id-1", "id-0"]
+    store.drop(one)
+    assert (len(one), store.window(one, 0, 3)) == (0, [])
+    assert len(keys(store, other)) == 3
+
+
+def test_what_a_run_lacks(store: EntryStore) -> None:
+    run, _ = added(store, 2)
+    store.add([read(entry(5))])
+    assert store.lacking(run, ["id-0", "id-5", "id-7", "id-1"]) == {"id-5", "id-7"}
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "expected"),
+    [(0, 2, [0, 1]), (3, 9, [3, 4]), (5, 1, []), (2, 0, []), (-2, 3, [0]), (-5, 2, [])],
+)
+def test_windows(store: EntryStore, first: int, count: int, expected: list[int]) -> None:
+    run, _ = added(store, 5)
+    assert [row.key for row in store.window(run, first, count)] == [f"id-{n}" for n in expected]
+
+
+def test_which_row_shows_an_entry(store: EntryStore) -> None:
+    run, numbers = added(store, 3)
+    (extra,) = store.add([read(entry(9))])
+    assert [store.row_of(run, n) for n in numbers] == [0, 1, 2]
+    assert store.row_of(run, extra) is None
+    store.prepend(run, [extra])
+    assert [store.row_of(run, n) for n in (extra, *numbers)] == [0, 1, 2, 3]
+
+
+def test_matching_keeps_the_order_and_the_slice(store: EntryStore) -> None:
+    run, numbers = added(store, 10)
+    where: tuple[str, list[object]] = ("e.created_us % 2000000 = ?", [0])
+    assert store.matching(run, 1, 6, where) == numbers[2:7:2]
+
+
+def test_more_keys_than_sqlite_binds(store: EntryStore) -> None:
+    run = store.new_run()
+    entries = [read_entry(f'{{"id": "{n}"}}') for n in range(40_000)]
+    assert store.append(run, store.add(entries)) == 40_000
+    assert store.append(run, store.add(entries)) == 0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 30), max_size=6)), max_size=8))
+def test_a_run_is_a_list_without_duplicates(steps: list[tuple[bool, list[int]]]) -> None:
+    store = EntryStore()
+    numbers = store.add([read(data) for data in log_of(31)])
+    run, model = store.new_run(), list[int]()
+    for older, some in steps:
+        fresh = [n for n in dict.fromkeys(numbers[i] for i in some) if n not in model]
+        model = model + fresh if older else fresh[::-1] + model
+        put = store.append if older else store.prepend
+        assert put(run, [numbers[i] for i in some]) == len(fresh)
+        assert [row.n for row in store.window(run, 0, len(run))] == model
+    assert [store.row_of(run, n) for n in model] == list(range(len(model)))
+    store.close()
+
+
+def test_a_window_costs_one_statement_at_any_size(store: EntryStore) -> None:
+    def cost(run: Run) -> int:
+        statements: list[str] = []
+        store.connection.set_trace_callback(statements.append)
+        rows = store.window(run, len(run) // 2, 48)
+        store.connection.set_trace_callback(None)
+        assert len(rows) == 48
+        return len(statements)
+
+    run = store.new_run()
+    costs = []
+    for size in (1_000, 200_000):
+        grow(store, run, size)
+        costs.append(cost(run))
+    assert costs == [1, 1]
+
+
+def test_a_window_is_looked_up_and_not_counted_out(store: EntryStore) -> None:
+    def work(run: Run) -> int:
+        """How much SQLite does for a window, in hundreds of its instructions."""
+        ticks: list[None] = []
+        store.connection.set_progress_handler(lambda: ticks.append(None), 100)
+        store.window(run, len(run) // 2, 48)
+        store.connection.set_progress_handler(None, 100)
+        return len(ticks)
+
+    run = store.new_run()
+    grow(store, run, 1_000)
+    small = work(run)
+    grow(store, run, 200_000)
+    assert work(run) <= small + 1
+
+
+def grow(store: EntryStore, run: Run, size: int) -> None:
+    """Make the run `size` entries long, with SQL, as reading so many takes seconds."""
+    counting = "WITH RECURSIVE c(n) AS (VALUES (?1) UNION ALL SELECT n + 1 FROM c WHERE n < ?2 - 1)"
+    for sql in (
+        f"{counting} INSERT INTO entry (n, key, raw, unreadable) SELECT n, 'id-' || n, '{{}}', '' FROM c",
+        f"{counting} INSERT INTO place SELECT 1, n, n FROM c",
+    ):
+        store.connection.execute(sql, [run.after, size])
+    run.after = size
+
+
+# -- SQLite fails --------------------------------------------------------------------------------------------------
+
+
+def fill(store: EntryStore, run: Run) -> int:
+    """Add large entries until the database is full; returns how many were kept."""
+    store.connection.execute("PRAGMA max_page_count = 60")
+    for number in range(1_000):
+        noise = random.Random(number).randbytes(5_000).hex()
+        try:
+            store.append(run, store.add([read(entry(number, user_agent=noise))]))
+        except StoreError:
+            return number
+    raise AssertionError("it was never full")
+
+
+def test_a_full_disk_is_an_error_that_says_what_to_do(store: EntryStore) -> None:
+    fill(store, store.new_run())
+    with pytest.raises(StoreError, match="full.*SQLITE_TMPDIR"):
+        store.add([read(entry(1_000, user_agent="x" * 50_000))])
+
+
+def test_a_full_disk_costs_nothing_that_was_there(store: EntryStore) -> None:
+    run = store.new_run()
+    kept = fill(store, run)
+    assert kept > 2
+    assert keys(store, run) == [f"id-{n}" for n in range(kept)]
+
+
+def test_it_goes_on_where_the_disk_has_room_again(store: EntryStore) -> None:
+    run = store.new_run()
+    kept = fill(store, run)
+    store.connection.execute("PRAGMA max_page_count = 100000")
+    assert store.append(run, store.add([read(entry(kept)), read(entry(kept + 1))])) == 2
+    assert keys(store, run) == [f"id-{n}" for n in range(kept + 2)]
+
+
+class Refusing:
+    """A connection whose inserts into `place` fail."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def __enter__(self) -> Any:
+        return self._connection.__enter__()
+
+    def __exit__(self, *exc: Any) -> Any:
+        return self._connection.__exit__(*exc)
+
+    def executemany(self, sql: str, values: Sequence[Any]) -> Any:
+        if "place" in sql:
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.executemany(sql, values)
+
+
+def test_a_write_that_fails_leaves_the_run_as_it_was(store: EntryStore) -> None:
+    run, _ = added(store, 3)
+    (extra,) = store.add([read(entry(9))])
+    real = store.connection
+    store.connection = Refusing(real)  # type: ignore[assignment]  # sqlite3's own can't be patched
+    for put in (store.append, store.prepend):
+        with pytest.raises(StoreError):
+            put(run, [extra])
+    store.connection = real
+    assert len(run) == 3
+    assert store.append(run, [extra]) == 1
+
+
+def test_a_closed_store_says_so(store: EntryStore) -> None:
+    run, (n,) = added(store, 1)
+    store.close()
+    for call in (
+        lambda: store.window(run, 0, 1), lambda: store.entry(n), lambda: store.number("id-0"),
+        lambda: store.versions(n), lambda: store.row_of(run, n), lambda: store.add([]), lambda: store.drop(run),
+        lambda: store.matching(run, 0, 1, ("1", [])), lambda: store.append(run, [n]),
+    ):  # fmt: skip
+        with pytest.raises(StoreError):
+            call()
+
+
+def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        EntryStore(str(tmp_path / "missing" / "file"))

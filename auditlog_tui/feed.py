@@ -171,7 +171,7 @@ class Feed:
         if end is self.older_end:
             self._store.append(self.run, numbers)
             self.as_of = self.as_of or page.served_at
-            if self.total is None and not end.bound:
+            if not end.pages:
                 self.total = page.total_count
         else:
             self._store.prepend(self.run, numbers)

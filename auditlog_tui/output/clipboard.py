@@ -146,7 +146,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     # One that left the group may hold the pipe open, with text still to be written that `wait()` would wait for.
     stdin = process.stdin
     if stdin is not None and (not stdin.is_closing() or stdin.transport.get_write_buffer_size()):
-        pass
+        stdin.transport.abort()
     await process.wait()
 
 

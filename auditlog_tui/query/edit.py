@@ -29,7 +29,7 @@ def with_term(text: str, term_text: str) -> str:
         return _joined(text, term_text)
     for term in terms:
         text = _with_one(text, term, term_text[term.start : term.end])
-    return _joined(text, "")
+    return _joined(text)
 
 
 def _with_one(text: str, new: Term, new_text: str) -> str:
@@ -54,11 +54,16 @@ def without_term(text: str, start: int, end: int) -> str:
     return _joined(text[:start], text[end:])
 
 
-def _joined(before: str, after: str) -> str:
-    """Both, with one space between. A space after a backslash is no space between terms, so it stays."""
-    bare = before.rstrip()
-    before = before[: len(bare) + 1] if bare.endswith("\\") else bare
-    return f"{before} {after.strip()}".strip() if after.strip() else before.lstrip()
+def _joined(*texts: str) -> str:
+    """The texts with one space between them."""
+    return " ".join(filter(None, map(_trimmed, texts)))
+
+
+def _trimmed(text: str) -> str:
+    """The text without the spaces around it, save one after a backslash, which may belong to a term."""
+    text = text.lstrip()
+    bare = text.rstrip()
+    return text[: len(bare) + 1] if bare.endswith("\\") else bare
 
 
 def term_for(column: str, value: object, negated: bool = False) -> str:

@@ -247,7 +247,7 @@ def fill(store: EntryStore, run: Run) -> int:
 
 def test_a_full_disk_is_an_error_that_says_what_to_do(store: EntryStore) -> None:
     fill(store, store.new_run())
-    with pytest.raises(StoreError, match="full.*SQLITE_TMPDIR"):
+    with pytest.raises(StoreError, match=r"full.*SQLITE_TMPDIR"):
         store.add([read(entry(1_000, user_agent="x" * 50_000))])
 
 

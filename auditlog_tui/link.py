@@ -1,0 +1,35 @@
+"""A view as the command line that shows it again, and such a line, pasted, as the filter in it."""
+
+from __future__ import annotations
+
+import shlex
+
+PROGRAM = "auditlog-tui"
+
+
+def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
+    """The command that shows what `query` (with absolute times) shows now; `base_url` unless it is the default."""
+    parts = [PROGRAM]
+    if demo:
+        parts.append("--demo")
+    elif base_url:
+        parts += ["--base-url", base_url]
+    return shlex.join([*parts, *([query] if query else [])])
+
+
+def filter_in(text: str) -> str:
+    """The filter in a pasted command line; any other text as it is."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return text
+    if not words or words[0].rpartition("/")[2] != PROGRAM:
+        return text
+    rest = iter(words[1:])
+    found = []
+    for word in rest:
+        if word in ("--base-url", "--key-file", "--zone", "--theme", "--trust-env"):
+            next(rest, "")
+        elif not word.startswith("--"):
+            found.append(word)
+    return " ".join(found)

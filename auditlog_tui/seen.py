@@ -1,0 +1,59 @@
+"""The values seen so far of each field, and how often: for completion, without reading the log again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from auditlog_tui.models import Entry
+
+MOST = 1_000
+"""Values kept of each field; where there are more, those seen least make room."""
+
+
+class SeenValue(NamedTuple):
+    """`label` is what a person knows an id by: an actor's name, a target's kind."""
+
+    text: str
+    count: int
+    label: str = ""
+
+
+class Seen:
+    """Counts the values of entries as they arrive; what it costs does not depend on how many there are."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = {}
+        self._labels: dict[tuple[str, str], str] = {}
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Count the values of entries that were not seen before."""
+        for entry in entries:
+            for field, value, label in _values(entry):
+                if value:
+                    self._counts.setdefault(field, Counter())[value] += 1
+                    if label:
+                        self._labels[field, value] = label
+        for field, counts in self._counts.items():
+            if len(counts) > 2 * MOST:
+                self._counts[field] = Counter(dict(counts.most_common(MOST)))
+                self._labels = {key: label for key, label in self._labels.items() if key[1] in self._counts[key[0]]}
+
+    def values(self, field: str) -> list[SeenValue]:
+        """The values of a field, most frequent first."""
+        counts = self._counts.get(field, Counter())
+        return [
+            SeenValue(text, count, self._labels.get((field, text), "")) for text, count in counts.most_common(MOST)
+        ]
+
+
+def _values(entry: Entry) -> tuple[tuple[str, str | None, str | None], ...]:
+    log, actor, target = entry.log, entry.actor, entry.target
+    status = None if log.status_code is None else str(log.status_code)
+    return (
+        ("action", log.action, None), ("actor", actor.id, actor.name), ("actor.name", actor.name, None),
+        ("actor.type", actor.type, None), ("ip", log.client_ip, None), ("method", log.method, None),
+        ("path", log.path, None), ("status", status, None), ("target", target.id, target.type),
+        ("target.type", target.type, None), ("ua", log.user_agent, None),
+    )  # fmt: skip

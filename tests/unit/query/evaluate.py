@@ -1,0 +1,115 @@
+"""What a frozen query means over one entry, in plain Python: nothing of the package's plan or SQL takes part."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from auditlog_tui.models import Entry
+from auditlog_tui.query.syntax import (
+    Address,
+    Glob,
+    Instant,
+    Network,
+    Nothing,
+    Numbers,
+    Query,
+    Regex,
+    Term,
+    Text,
+    Times,
+    Value,
+)
+
+IN_PART = ("", "actor.name", "path", "ua")
+
+
+def matches(query: Query, entry: Entry) -> bool:
+    """Whether every term lets the entry through. The order asked for plays no part."""
+    return all(_holds(term, entry) is not term.negated for term in query.terms if term.key != "sort")
+
+
+def _holds(term: Term, entry: Entry) -> bool:
+    return any(_is(term.key, value, entry) for value in term.values)
+
+
+def _is(key: str, value: Value, entry: Entry) -> bool:
+    if isinstance(value, Nothing):
+        return _has_no_target(entry)
+    if isinstance(value, Numbers):
+        return entry.log.status_code is not None and _within(value.low, entry.log.status_code, value.high)
+    if isinstance(value, Times):
+        return entry.created_us is not None and _in_time(value, entry.created_us)
+    return any(_text_is(key, value, text) for text in texts(key, entry) if text is not None)
+
+
+def texts(key: str, entry: Entry) -> list[str | None]:
+    """What the entry has in a field; all of its texts for a word."""
+    log, actor, target = entry.log, entry.actor, entry.target
+    fields = {
+        "id": entry.key,
+        "action": log.action,
+        "actor": actor.id,
+        "actor.name": actor.name,
+        "actor.type": actor.type,
+        "ip": log.client_ip,
+        "method": log.method,
+        "path": log.path,
+        "target": target.id,
+        "target.type": target.type,
+        "ua": log.user_agent,
+    }
+    if key:
+        return [fields[key]]
+    status = None if log.status_code is None else str(log.status_code)
+    return [*fields.values(), log.created_at, status]
+
+
+def _text_is(key: str, value: Value, text: str) -> bool:
+    match value:
+        case Text(wanted) if key in IN_PART:
+            return wanted.casefold() in text.casefold()
+        case Text(wanted):
+            return wanted == text
+        case Glob(pieces):
+            return re.fullmatch(".*".join(map(re.escape, pieces)), text, re.DOTALL) is not None
+        case Regex(pattern):
+            return re.search(pattern, text) is not None
+        case Address(wanted) if as_servers_spell(wanted):
+            return wanted == text
+        case Address(wanted):
+            return address(text) == ipaddress.ip_address(wanted)
+        case Network(wanted):
+            found = address(text)
+            return found is not None and found in ipaddress.ip_network(wanted)
+    raise TypeError(value)
+
+
+def as_servers_spell(text: str) -> bool:
+    """Whether an address stands as servers write it; only other spellings of IPv6 find every spelling."""
+    found = address(text)
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        return False
+    return found is not None and found.compressed == text
+
+
+def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _has_no_target(entry: Entry) -> bool:
+    """An unreadable target is unknown, so nobody can say that there is none."""
+    unknown = {"", "target", "target.id", "target.type"} & set(entry.unreadable)
+    return entry.target.id is None and entry.target.type is None and not unknown
+
+
+def _in_time(value: Times, us: int) -> bool:
+    low, high = (moment.us if isinstance(moment, Instant) else None for moment in (value.low, value.high))
+    return _within(low, us, high) and not (value.strict and us in (low, high))
+
+
+def _within(low: int | None, value: int, high: int | None) -> bool:
+    return (low is None or low <= value) and (high is None or value <= high)

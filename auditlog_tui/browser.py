@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from auditlog_tui.feed import Anchor
+from auditlog_tui.history import History
+from auditlog_tui.link import filter_in
 from auditlog_tui.log import Log
 from auditlog_tui.query import (
     FIELDS,
     Chip,
+    Completion,
     Query,
     explain,
     format_query,
@@ -20,7 +24,9 @@ from auditlog_tui.query import (
     with_term,
 )
 from auditlog_tui.store import Row
+from auditlog_tui.suggest import suggest
 from auditlog_tui.view import View
+from auditlog_tui.views import BUILT_IN, expand
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +56,8 @@ class Browser:
     places: list[Place] = field(default_factory=list)
     at: int = -1
     parked: str = ""
-    texts: list[str] = field(default_factory=list)
+    history: History = field(default_factory=History)
+    views: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -67,14 +74,17 @@ class Browser:
         planned = plan(self._query(text), frozenset(self.log.obedience.ignored))
         return Explanation(planned.chips, explain(planned))
 
+    def suggest(self, text: str, cursor: int) -> Completion:
+        """What may come next in `text`."""
+        return suggest(text, cursor, self.log.store.seen, {**BUILT_IN, **self.views})
+
     def submit(self, text: str) -> Place:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
         query = self._query(text)
         frozen = format_query(query)
         same = bool(self.places) and frozen == self.place.text and self.view.anchor is Anchor.NEWEST
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
-        if text.strip() and frozen not in self.texts[-1:]:
-            self.texts.append(frozen)
+        self.history.add(frozen)
         return place if same else self._show(place)
 
     @property
@@ -82,6 +92,7 @@ class Browser:
         return self.view if self.places else None
 
     def _query(self, text: str) -> Query:
+        text = expand(filter_in(text), self.views)
         return freeze(parse(text), self.log.now_us(), self.zone)
 
     def park(self) -> Place:

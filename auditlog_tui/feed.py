@@ -19,7 +19,7 @@ from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
 from auditlog_tui.order import NEWEST_FIRST, Stand, in_order, leading, rank, reversed_order
 from auditlog_tui.query import Plan
-from auditlog_tui.store import EntryStore, Row
+from auditlog_tui.store import EntryStore
 from auditlog_tui.walk import End
 
 PAGE = 100
@@ -154,8 +154,7 @@ class Feed:
         for entry in page.entries:
             found |= self.plan.violations(entry)
         last = self._last(end)
-        stands = [Stand(last.created_us, last.status_code)] if last else []
-        if not in_order(stands + [_stand(entry) for entry in fresh], end.sort):
+        if not in_order([*([last] if last else []), *map(_stand, fresh)], end.sort):
             if "sort" in end.params:
                 found.add("sort")
             else:
@@ -170,9 +169,8 @@ class Feed:
             self.duplicates += len(keys) - len(fresh)
         if end is self.older_end:
             self._store.append(self.run, numbers)
-            self.as_of = self.as_of or page.served_at
             if not end.pages:
-                self.total = page.total_count
+                self.total, self.as_of = page.total_count, page.served_at
         else:
             self._store.prepend(self.run, numbers)
             self.as_of = page.served_at
@@ -182,17 +180,20 @@ class Feed:
 
     # -- beginning again ---------------------------------------------------------------------------------------
 
-    def _last(self, end: End) -> Row | None:
-        """The entry that was fetched last at this end."""
-        rows = self._store.window(self.run, len(self.run) - 1 if end is self.older_end else 0, 1)
-        return rows[0] if rows else None
+    def _last(self, end: End) -> Stand | None:
+        """Where the entry stands that was fetched last at this end, among those where that can be told."""
+        if end is self.older_end:
+            rows = self._store.window(self.run, max(0, len(self.run) - PAGE), PAGE)[::-1]
+        else:
+            rows = self._store.window(self.run, 0, PAGE)
+        stands = (Stand(row.created_us, row.status_code) for row in rows)
+        return next((stand for stand in stands if rank(stand, end.sort) is not None), None)
 
     def _restart(self, end: End) -> None:
         last = self._last(end)
-        seam = rank(Stand(last.created_us, last.status_code), end.sort) if last else None
-        end.restart(self._bound(end, last), seam)
+        end.restart(self._bound(end, last), rank(last, end.sort) if last else None)
 
-    def _bound(self, end: End, last: Row | None) -> Mapping[str, str]:
+    def _bound(self, end: End, last: Stand | None) -> Mapping[str, str]:
         """The parameter that goes on at the last instant that was fetched."""
         name, _, way = leading(end.sort).partition(":")
         if last is None or last.created_us is None or name != "created_at" or self._disordered or self._unbounded:
@@ -229,7 +230,11 @@ class Feed:
     async def _count_again(self, loaded: int) -> None:
         bound = self._up_to_newest()
         self.requests += 1
-        page = await self._api.list({**self.plan.params, **bound}, limit=SMALLEST_PAGE)
+        try:
+            page = await self._api.list({**self.plan.params, **bound}, limit=SMALLEST_PAGE)
+        except BadRequestError:
+            self._unbounded = True  # the next attempt goes without
+            raise
         bounded = bool(bound) and not any(_outside(entry, bound) for entry in page.entries)
         now = page.total_count
         if now is None:

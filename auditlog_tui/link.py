@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+from auditlog_tui.settings import OPTIONS
+
 PROGRAM = "auditlog-tui"
+_FLAGS = frozenset(option.flag for option in OPTIONS)
 
 
 def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
@@ -28,7 +31,7 @@ def filter_in(text: str) -> str:
     rest = iter(words[1:])
     found = []
     for word in rest:
-        if word in ("--base-url", "--key-file", "--zone", "--theme", "--trust-env"):
+        if word in _FLAGS:
             next(rest, "")
         elif not word.startswith("--"):
             found.append(word)

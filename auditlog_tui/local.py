@@ -157,7 +157,8 @@ class LocalLog:
 
     def _page(self, query: Query) -> dict[str, Any]:
         back = query.cursor is not None and query.cursor.back
-        rows = self._rows(query, back)
+        total = self._count(query.filter)
+        rows = self._rows(query, back) if total else []
         more = len(rows) > query.limit
         rows = rows[: query.limit]
         if back:
@@ -169,7 +170,7 @@ class LocalLog:
             "pagination": {
                 "next_cursor": query.encode(Cursor(_place(rows[-1], query))) if has_next else None,
                 "previous_cursor": query.encode(Cursor(_place(rows[0], query), back=True)) if has_previous else None,
-                "total_count": self._count(query.filter),
+                "total_count": total,
             },
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from auditlog_tui.models import Entry
 
@@ -12,7 +12,8 @@ MOST = 1_000
 """Values kept of each field; where there are more, those seen least make room."""
 
 
-class SeenValue(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SeenValue:
     """`label` is what a person knows an id by: an actor's name, a target's kind."""
 
     text: str

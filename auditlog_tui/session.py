@@ -43,6 +43,7 @@ class Session:
     def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
         """The browser. Raises `StoreError`."""
         from auditlog_tui.browser import Browser
+        from auditlog_tui.history import History, history_path
         from auditlog_tui.log import Log
         from auditlog_tui.store import EntryStore
 
@@ -52,7 +53,7 @@ class Session:
         client.on_wait = on_wait
         self._store = EntryStore()
         zone = local_zone() if self.settings.zone == "local" else UTC
-        return Browser(Log(client, self._store), zone)
+        return Browser(Log(client, self._store), zone, history=History(history_path()), views=self.settings.views)
 
     async def close(self) -> None:
         """Close the connections and drop the working set."""

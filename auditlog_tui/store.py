@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from auditlog_tui import query
 from auditlog_tui.errors import StoreError
 from auditlog_tui.models import Entry, read_entry
+from auditlog_tui.seen import Seen
 
 _SCHEMA = """
 CREATE TABLE entry (
@@ -90,6 +91,7 @@ class EntryStore:
         except sqlite3.Error as error:
             raise _failed(error) from error
         query.install(self.connection)
+        self.seen = Seen()
         self._entries = 0
         self._runs = 0
 
@@ -114,6 +116,7 @@ class EntryStore:
             self.connection.executemany(_INSERT, fresh.values())
             if len(fresh) < len(entries):
                 self._keep_versions([(known[entry.key], entry.raw) for entry in entries])
+        self.seen.take(entry for entry in entries if entry.key in fresh)
         return [known[entry.key] for entry in entries]
 
     def _numbers(self, keys: Sequence[str]) -> dict[str, int]:

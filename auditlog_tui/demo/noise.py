@@ -149,7 +149,7 @@ _Script = Callable[[Noise, int], list[LocalEntry]]
 _SCRIPTS: tuple[_Script, ...] = (
     Noise.browse, Noise.tinker, Noise.pipeline, Noise.plan, Noise.monitor, Noise.scale, Noise.inventory, Noise.backup,
 )  # fmt: skip
-_BUSY = (30, 12, 22, 6, 14, 8, 4, 0)
+_BUSY = (40, 16, 16, 6, 14, 8, 4, 0)
 _QUIET = (3, 1, 3, 1, 40, 16, 6, 0)
 _BACKUP_TIME = (1, 0, 1, 1, 20, 8, 4, 40)
 
@@ -185,7 +185,7 @@ def noise(rng: Random, story: Story, *, count: int, until_us: int) -> Iterator[L
         (max(from_us, hour * HOUR), min(until_us, (hour + 1) * HOUR))
         for hour in range(from_us // HOUR, (until_us - 1) // HOUR + 1)
     ]
-    paces = [_PACE[start // HOUR % (7 * 24)] * (end - start) for start, end in hours]
+    paces = [_PACE[start // HOUR % (7 * 24)] * rng.uniform(0.6, 1.4) * (end - start) for start, end in hours]
     whole, passed, made = sum(paces), 0.0, 0
     waiting: list[LocalEntry] = []
     for (start, end), pace in zip(hours, paces, strict=True):

@@ -66,7 +66,6 @@ def _moment(text: str) -> tuple[Moment, Moment]:
     if us is None:
         raise ValueError(text)
     digits = (match["fraction"] or ".")[1:7]
-    us += int(digits.ljust(6, "0"))
     width = int(10 ** (6 - len(digits))) if match["second"] else 60 * SECOND
     first, last = _wall(us), _wall(us + width - 1)
     if match["zone"] is None:

@@ -7,8 +7,7 @@ from itertools import groupby
 
 from textual.binding import Binding
 
-EVERYWHERE, TABLE, DETAIL, FILTER = "everywhere", "table", "detail", "filter bar"
-PLACES = (EVERYWHERE, TABLE, DETAIL, FILTER)
+EVERYWHERE, TABLE, DETAIL, FILTER, CHIPS = "everywhere", "table", "detail", "filter bar", "chips"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,14 @@ KEYS: tuple[Key, ...] = (
     Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
     Key(FILTER, "up", "↑", "older_text", "The filter submitted before", "history"),
     Key(FILTER, "down", "↓", "newer_text", "The filter submitted after"),
-    Key(FILTER, "tab", "Tab", "complete", "Complete the word", "complete"),
+    Key(FILTER, "tab", "Tab", "complete", "Complete the word; again: the next candidate", "complete"),
+    Key(FILTER, "shift+tab", "⇧Tab", "complete_back", "The candidate before"),
     Key(FILTER, "escape", "Esc", "cancel", "Give the old text back and leave", "cancel"),
+    Key(CHIPS, "left,h", "← h", "previous", "The term to the left"),
+    Key(CHIPS, "right,l", "→ l", "next", "The term to the right"),
+    Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Take the term away", "remove"),
+    Key(CHIPS, "enter", "⏎", "screen.edit_filter", "Change the filter", "change"),
+    Key(CHIPS, "escape", "Esc", "leave", "Back to the table", "table"),
 )
 
 

@@ -124,7 +124,7 @@ class FakeApi:
 
     def arrive(self, **fields: Any) -> None:
         """Something happens now."""
-        newest = max((instant_us(data.get("created_at") or "") or 0 for data in self.entries), default=START_US)
+        newest = max(map(_instant, self.entries), default=START_US)
         number = len(self.entries)
         self.arrived.append(entry(number, created_at=rfc3339(newest + 1_000_000), **fields))
         self.entries.append(self.arrived[-1])
@@ -177,11 +177,16 @@ class FakeApi:
 
 def read(data: Json) -> Entry:
     """The entry as the client reads it."""
-    return read_entry(json.dumps(data))
+    return read_entry(json.dumps({name: value for name, value in data.items() if name != "_us"}))
+
+
+def _instant(data: Json) -> int:
+    """When the server says that it happened; `_us` is that of an entry whose timestamp the client can't read."""
+    return int(data.get("_us") or instant_us(str(data.get("created_at"))) or 0)
 
 
 def _rank(data: Json, sort: str) -> tuple[int, ...]:
-    values = {"created_at": instant_us(str(data.get("created_at"))) or 0, "status_code": data.get("status_code")}
+    values = {"created_at": _instant(data), "status_code": data.get("status_code")}
     terms = [term.split(":") for term in (sort or "created_at:desc").split(",")]
     ranks = [values[name] if isinstance(values[name], int) else 0 for name, _ in terms]
     return tuple((rank or 0) * (1 if way == "asc" else -1) for rank, (_, way) in zip(ranks, terms, strict=True))
@@ -199,7 +204,7 @@ def _holds(data: Json, name: str, value: str) -> bool:
         case "path":
             return value.casefold() in str(data.get("path", "")).casefold()
         case "created_at_min" | "created_at_max":
-            return _within(instant_us(str(data.get("created_at"))), name, instant_us(value))
+            return _within(_instant(data), name, instant_us(value))
         case "status_code_min" | "status_code_max":
             return _within(data.get("status_code"), name, int(value))
         case _:

@@ -14,17 +14,19 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.getters import query_one
 from textual.screen import Screen
+from textual.widget import Widget
 
 from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
-from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, FILTER, TABLE, bindings
+from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FILTER, TABLE, bindings
 from auditlog_tui.ui.loader import Loader
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.help import HelpScreen
 from auditlog_tui.ui.states import sayings
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
+from auditlog_tui.ui.widgets.chips import ChipLine
 from auditlog_tui.ui.widgets.columns import Look
 from auditlog_tui.ui.widgets.detail import DetailPane
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
@@ -73,6 +75,7 @@ class BrowseScreen(Screen[None]):
         self._wait: Wait | None = None
         self._frame = 0
         self._skew_said = False
+        self._ignored: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.settings.endpoint, self.look)
@@ -103,7 +106,8 @@ class BrowseScreen(Screen[None]):
         if self.look.mode != "local":
             self.browser.zone = UTC
         self.filter_bar.explain = self.browser.explain
-        self.filter_bar.history = self.browser.texts
+        self.filter_bar.suggest = self.browser.suggest
+        self.filter_bar.history = self.browser.history.texts
         try:
             self._go(self.browser.submit(self._text))
         except QueryError as error:
@@ -136,6 +140,7 @@ class BrowseScreen(Screen[None]):
         if view is None or browser is None:
             return
         self._note_clock(browser)
+        self._note_obedience(browser)
         self._say_state(view, browser)
         self.table.sync()
         self.header.show(view.summary(), self.look, busy=self.loader.busy)
@@ -165,6 +170,16 @@ class BrowseScreen(Screen[None]):
             self.say(
                 f"This machine's clock is {age(abs(offset_us))} {way} the server's; ages go by the server's",
                 "warning",
+            )
+
+    def _note_obedience(self, browser: Browser) -> None:
+        """Say once of each parameter that the server ignores it; the chips then tell of it."""
+        fresh = browser.log.obedience.ignored - self._ignored
+        if fresh:
+            self._ignored |= fresh
+            self.filter_bar.tell(self.filter_bar.input.value)
+            self.say(
+                f"This server ignores {', '.join(sorted(fresh))}: what is asked by it is evaluated here", "warning"
             )
 
     def _spin(self) -> None:
@@ -217,12 +232,10 @@ class BrowseScreen(Screen[None]):
         self.say(f"{wait.reason} {self.look.glyphs.bullet} {again}", "warning")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if isinstance(event.widget, DetailPane):
-            self.footer.place = DETAIL
-        else:
-            self.footer.place = TABLE if isinstance(event.widget, EntryTable) else FILTER
+        places: dict[type[Widget], str] = {EntryTable: TABLE, DetailPane: DETAIL, ChipLine: CHIPS}
+        self.footer.place = places.get(type(event.widget), FILTER)
         if self.footer.place == FILTER:
-            self.filter_bar.open()
+            self.filter_bar.tell(self.filter_bar.input.value)
 
     # -- the table ---------------------------------------------------------------------------------------------
 

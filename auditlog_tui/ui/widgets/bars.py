@@ -79,7 +79,11 @@ class HeaderBar(Widget):
                 (spinner, "$text-accent"),
             ]
         where = "below" if summary.more_below else "above"
-        return [(f"{rows}{loaded}{of_total} loaded", ""), (f"  more {where}", "$text-muted"), (spinner, "$text-accent")]
+        return [
+            (f"{rows}{loaded}{of_total} loaded", ""),
+            (f"  more {where}", "$text-muted"),
+            (spinner, "$text-accent"),
+        ]
 
     def _zone(self) -> str:
         look = self.look

@@ -1,4 +1,4 @@
-"""The filter bar: one line to type in, and one that tells what it becomes."""
+"""The filter bar: a line to type in, the terms as chips, and what it all becomes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.getters import query_one
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.output.present import Glyphs, safe
 from auditlog_tui.ui.keys import FILTER, bindings
+from auditlog_tui.ui.widgets.chips import ChipLine
+from auditlog_tui.ui.widgets.suggestions import Suggestions
 
 if TYPE_CHECKING:
     from auditlog_tui.browser import Explanation
+    from auditlog_tui.query import Completion
 
 PLACEHOLDER = "everything, newest first"
 
@@ -36,7 +40,10 @@ class FilterInput(Input):
         self.bar.walk_history(1)
 
     def action_complete(self) -> None:
-        self.bar.complete()
+        self.bar.complete(1)
+
+    def action_complete_back(self) -> None:
+        self.bar.complete(-1)
 
     def action_cancel(self) -> None:
         self.bar.cancel()
@@ -44,7 +51,6 @@ class FilterInput(Input):
     def on_blur(self) -> None:
         if self.app.app_focus:  # else the whole terminal lost the focus, and what is typed stays
             self.bar.restore()
-            self.bar.tell(self.value)
 
     def on_paste(self, event: events.Paste) -> None:
         """Paste as one line: a line break in what was copied is a space here."""
@@ -60,6 +66,11 @@ class FilterInput(Input):
 class FilterBar(Vertical):
     """Shows the filter that made the rows; while it has the focus, what is typed and what that would become."""
 
+    input = query_one(FilterInput)
+    chips = query_one(ChipLine)
+    suggestions = query_one(Suggestions)
+    line = query_one("#filter-line", Static)
+
     @dataclass
     class Submitted(Message):
         """The text is to be applied."""
@@ -74,8 +85,8 @@ class FilterBar(Vertical):
         self.glyphs = glyphs
         self.applied = ""
         self.explain: Callable[[str], Explanation] | None = None
+        self.suggest: Callable[[str, int], Completion] | None = None
         self.history: Sequence[str] = ()
-        self.suggest: Callable[[str, int], tuple[str, int] | None] | None = None
         self._walked: int | None = None
         self._draft = ""
 
@@ -83,15 +94,9 @@ class FilterBar(Vertical):
         with Horizontal():
             yield Static("/", markup=False, id="filter-sign")
             yield FilterInput(placeholder=PLACEHOLDER, compact=True, select_on_focus=False)
+        yield ChipLine(self.glyphs)
         yield Static("", markup=False, id="filter-line")
-
-    @property
-    def input(self) -> FilterInput:
-        return self.query_one(FilterInput)
-
-    @property
-    def line(self) -> Static:
-        return self.query_one("#filter-line", Static)
+        yield Suggestions()
 
     def open(self, text: str | None = None) -> None:
         """Take the focus, with another text than the applied one if one is given."""
@@ -105,70 +110,91 @@ class FilterBar(Vertical):
     def show(self, text: str) -> None:
         """Show the filter that is applied now."""
         self.applied = text
-        with self.prevent(Input.Changed):
-            self.input.value = text
-        self.input.cursor_position = len(text)
+        self._put(text, len(text))
+        self.suggestions.show(None)
         self.tell(text)
 
     def restore(self) -> None:
-        """Give the applied text back; what was typed stays reachable with Up."""
+        """Give the applied text back; what was typed stays reachable with Down."""
         if self.input.value != self.applied:
             self._draft = self.input.value
-            self.show(self.applied)
+        self.show(self.applied)
 
     def cancel(self) -> None:
         self.restore()
         self.post_message(self.Left())
 
+    def _put(self, text: str, cursor: int) -> None:
+        with self.prevent(Input.Changed):
+            self.input.value = text
+        self.input.cursor_position = cursor
+
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.tell(event.value)
+        if event.value != self.input.value:
+            return  # more was typed since
+        text = self.input.value  # more may have been typed since the event was sent
+        self.tell(text)
+        if self.suggest is not None and self.input.has_focus:
+            self.suggestions.show(self.suggest(text, self.input.cursor_position))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        self.suggestions.show(None)
         self.post_message(self.Submitted(event.value))
 
-    def tell(self, text: str) -> None:
-        """Say below the bar what the text becomes, or what is wrong with it and where."""
+    @on(ChipLine.Removed)
+    def _chip_removed(self, event: ChipLine.Removed) -> None:
+        event.stop()
+        text = self.input.value
+        self.post_message(self.Submitted(f"{text[: event.start].rstrip()} {text[event.end :].lstrip()}".strip()))
+
+    @on(ChipLine.Left)
+    def _chips_left(self, event: ChipLine.Left) -> None:
+        event.stop()
+        self.post_message(self.Left())
+
+    # -- what the text becomes ---------------------------------------------------------------------------------
+
+    def tell(self, text: str, *, failed: bool = False) -> None:
+        """Say below the bar what the text becomes, or what is wrong with it and where.
+
+        A term that is still being typed is wrong for the time being; unless it `failed`, that is no alarm.
+        """
         if self.explain is None:
             return
         try:
             told = self.explain(text)
         except QueryError as error:
-            self.line.update(self._pointing(text, error))
-            self.set_class(True, "-told", "-wrong")
+            typing = self.input.has_focus and not failed and self.input.cursor_position == error.end
+            self.chips.show((), keep=True)
+            self.line.update(_gentle(error) if typing else self._pointing(text, error))
+            self.line.display = True
             return
-        self.remove_class("-wrong")
-        self.set_class(bool(told.chips) or self.input.has_focus, "-told")
-        self.line.update(self._chips(told))
+        self.chips.show(told.chips, keep=self.input.has_focus)
+        self.line.display = self.input.has_focus
+        self.line.update(Content.assemble((f"  {safe(told.line)}", "$text-muted")))
 
     def fail(self, error: QueryError) -> None:
         """Point at the term that can't be read, and put the cursor there."""
         self.input.cursor_position = error.end
-        self.tell(self.input.value)
+        self.suggestions.show(None)
+        self.tell(self.input.value, failed=True)
 
     def _pointing(self, text: str, error: QueryError) -> Content:
-        term = safe(text[error.start : error.end]) or "end"
-        hint = f"  {safe(error.hint)}" if error.hint else ""
-        width = max(1, min(error.end - error.start, 12))
-        caret = " " * 2 + " " * min(error.start, 40) + "^" * width if error.start <= 40 else f"  {term}"
-        message = f" {safe(error.message)}"
-        return Content.assemble((caret, "bold $text-error"), (message, "$text-error"), (hint, "$text-muted"))
-
-    def _chips(self, told: Explanation) -> Content:
-        parts: list[tuple[str, str]] = [("  ", "")]
-        for chip in told.chips:
-            here = chip.where != "server"
-            glyph = self.glyphs.local if here else self.glyphs.server
-            word = {"server": "", "local": " (here)", "both": " (both)"}[chip.where]
-            style = "$text-warning" if here else ""
-            parts += [(f"{glyph} ", "bold $text-accent"), (f"{safe(chip.text)}{word}", style), ("  ", "")]
-        if self.input.has_focus:
-            parts.append(("\n  " if told.chips else "", ""))
-            parts.append((safe(told.line), "$text-muted"))
-        return Content.assemble(*parts)
+        """A caret under the term where that can be seen, the term itself where the line has scrolled."""
+        start = 3 + len(safe(text[: error.start]))
+        width = max(1, min(error.end - error.start, 40))
+        term = safe(text[error.start : error.end], 60)
+        seen = start + width < self.size.width and self.input.scroll_offset.x == 0
+        place = f"{' ' * start}{'^' * width}\n" if seen else f"   {term}: "
+        return Content.assemble(
+            (place, "bold $text-error"),
+            (f"   {safe(error.message)}", "$text-error"),
+            (f"  {safe(error.hint)}", "$text-muted"),
+        )
 
     # -- history and completion --------------------------------------------------------------------------------
 
@@ -179,12 +205,27 @@ class FilterBar(Vertical):
             self._draft = self.input.value if self.input.value != self.applied else self._draft
             self._walked = len(texts)
         self._walked = max(0, min(self._walked + way, len(texts)))
-        self.input.value = texts[self._walked] if self._walked < len(texts) else self._draft
-        self.input.cursor_position = len(self.input.value)
+        text = texts[self._walked] if self._walked < len(texts) else self._draft
+        self._put(text, len(text))
+        self.suggestions.show(None)
+        self.tell(text)
 
-    def complete(self) -> None:
+    def complete(self, way: int) -> None:
+        """Put the first candidate in, or the one after or before that which was put in last."""
         if self.suggest is None:
             return
-        found = self.suggest(self.input.value, self.input.cursor_position)
-        if found is not None:
-            self.input.value, self.input.cursor_position = found
+        found, chosen = self.suggestions.completion, self.suggestions.chosen
+        if found is None or chosen is None:
+            found, chosen = self.suggest(self.input.value, self.input.cursor_position), None
+        if not found.candidates:
+            return
+        following = 0 if chosen is None else (chosen + way) % len(found.candidates)
+        end = found.end if chosen is None else self.input.cursor_position
+        text = found.candidates[following].text
+        self._put(self.input.value[: found.start] + text + self.input.value[end:], found.start + len(text))
+        self.suggestions.show(found, following)
+        self.tell(self.input.value)
+
+
+def _gentle(error: QueryError) -> Content:
+    return Content.assemble((f"  {safe(error.message)}  {safe(error.hint)}", "$text-muted"))

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ async def test_a_program_that_left_its_group_does_not_keep_us_waiting(
     # It holds the pipe open, with some of the text not yet read.
     fifo = desk.files / "fifo"
     os.mkfifo(fifo)
-    desk.program("tmux", f"exec 8<&0; setsid sh -c 'echo $$ >{fifo}; exec sleep 60' <&8 & exec sleep 60")
+    desk.program("tmux", f"exec 8<&0; setsid sh -c 'head -c 1; echo $$ >{fifo}; exec sleep 60' <&8 & exec sleep 60")
     copying = asyncio.create_task(desk.copy("x" * size, TMUX="x,1,0"))
     escaped = int(await asyncio.to_thread(fifo.read_text))
     try:
@@ -133,6 +134,33 @@ async def test_a_cancelled_copy_leaves_no_program_behind(desk: Desk) -> None:
         assert os.read(reader, 100) == b""
     finally:
         os.close(reader)
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize("starts", [True, False])
+async def test_a_copy_cancelled_while_its_program_starts_leaves_none_behind(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, starts: bool
+) -> None:
+    processes: list[asyncio.subprocess.Process] = []
+    begun, release = asyncio.Event(), asyncio.Event()
+    start = asyncio.create_subprocess_exec
+
+    async def start_slowly(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        begun.set()
+        await release.wait()
+        processes.append(await start(*command, **options))
+        return processes[0]
+
+    if starts:
+        desk.program("tmux", "exec sleep 60")
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
+    copying = asyncio.create_task(desk.copy("text", TMUX="x,1,0", PATH=str(desk.programs)))
+    await begun.wait()
+    copying.cancel()
+    asyncio.get_running_loop().call_soon(release.set)
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+    assert [process.returncode for process in processes] == ([-signal.SIGKILL] if starts else [])
     assert desk.sent == []
 
 

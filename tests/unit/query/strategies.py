@@ -47,14 +47,14 @@ TEXTS = {
     "id": ("e-1", "e-2", "e-3", "E-1"),
 }
 ADDRESSES = (
-    "203.0.113.7", "203.0.113.8", "10.0.0.1", "2001:db8::1", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::1", "fe80::1%eth0",
-    "::ffff:203.0.113.7", "::ffff:cb00:7107",
+    "203.0.113.7", "203.0.113.8", "10.0.0.1", "2001:db8::1", "2001:DB8::1", "2001:db8:0:0:0:0:0:1", "::1",
+    "fe80::1%eth0", "::ffff:203.0.113.7", "::ffff:cb00:7107",
 )  # fmt: skip
 NETWORKS = ("203.0.113.0/24", "203.0.113.7/32", "0.0.0.0/0", "2001:db8::/32", "::/0", "::ffff:0:0/96")
 PATTERNS = ("^/v1/.*s$", "volumes|keys", r"/v\d", "a,b", '^"', "V1", "[0-9]$", r"\s", "(?i)HEALTH")
 HOSTILE = (
-    "", " ", "*", "a*b", "none", '"', "\\", "~x", "-x", ",", "a,b", "a b", "x:y", "\x00", "a\x00b", "\x1b[2J", "\u202e",
-    "203[.]0[.]113[.]7", "İ", "ß", "\U0001f4a5", "%", "_", "'", "unknown", "sort:", "<b>", "::", "1.2.3.004",
+    "", " ", "*", "a*b", "none", '"', "\\", "~x", "-x", ",", "a,b", "a b", "x:y", "\x00", "a\x00b", "\x1b[2J",
+    "\u202e", "203[.]0[.]113[.]7", "İ", "ß", "\U0001f4a5", "%", "_", "'", "unknown", "sort:", "::", "1.2.3.004",
 )  # fmt: skip
 STATUSES = (200, 201, 399, 400, 403, 404, 499, 500, 503, 0, -1, 2**63 - 1)
 HUGE = (2**63, -(2**63), 10**30)
@@ -65,7 +65,7 @@ TIMES = (
     "2026-13-01T00:00:00Z", "yesterday", "",
 )  # fmt: skip
 ODD: st.SearchStrategy[object] = st.sampled_from(
-    (None, True, 7, 1.5, [], {}, {"id": 1}, "\ud800", "a\udfff", 10**5_000)
+    (None, True, 7, 1.5, [], {}, {"id": 1}, "\ud800", "a\udfff", "5,000 digits")
 )
 """Values that a text's place should not hold."""
 
@@ -108,19 +108,11 @@ _objects = st.fixed_dictionaries(
 
 
 def _json(value: object) -> str:
-    """JSON with integers of any length, which `json.dumps` refuses."""
-    return json.dumps(value, default=str).replace('"BIG"', "1" + "0" * 5_000)
-
-
-def _small(value: object) -> object:
-    """The value with a mark in place of an integer that Python won't print."""
-    if isinstance(value, dict):
-        return {name: _small(inner) for name, inner in value.items()}
-    return "BIG" if isinstance(value, int) and value > 10**40 else value
+    return json.dumps(value).replace('"5,000 digits"', "1" * 5_000)
 
 
 entries: st.SearchStrategy[Entry] = st.one_of(
-    *[_objects.map(lambda value: read_entry(_json(_small(value))))] * 12,
+    *[_objects.map(_json).map(read_entry)] * 12,
     st.sampled_from(("[]", "null", '"x"', "{", "", '{"id": 1}', '{"id": "e-1", "id": "e-2"}')).map(read_entry),
 )
 """Entries as they are read from a page, whole and broken."""
@@ -136,12 +128,8 @@ def _whole(key: str) -> st.SearchStrategy[Value]:
 
 
 def _part(key: str) -> st.SearchStrategy[Value]:
-    some = st.sampled_from(TEXTS[key]).flatmap(
-        lambda text: st.tuples(st.integers(0, len(text) - 1), st.integers(1, 8)).map(
-            lambda at: text[at[0] :][: at[1]]
-        )
-    )
-    return (some | hostile.filter(bool)).map(Text)
+    pieces = [text[start:end] for text in TEXTS[key] for start, end in ((0, None), (0, 3), (1, 4), (-1, None))]
+    return (st.sampled_from(pieces) | hostile.filter(bool)).map(Text)
 
 
 @st.composite
@@ -252,10 +240,10 @@ queries = _queries(
 ignored_sets = st.frozensets(st.sampled_from((*PARAMETERS, "sort")))
 
 _snippets = st.sampled_from((
-    " ", "  ", "\t", "\u3000", "-", ":", ",", '"', "\\", "~", "*", "<", ">", "=", "..", "/", "/v1", "action:", "ip:", "path:",
-    "path:~", "status:", "created:", "last:", "sort:", "id:", "target:", "none", "method:", "foo:", "Action:", "403", "5xx",
-    "2026-11-22", "T06:00", "+01:00", "Z", "24h", "203.0.113.7", "[.]", "::1", "/24", "http://x", "today", "created", "(a",
-    "[", "{1000}", "\\N{x}", "\ud800", "0" * 101, "é", "\x00", "\n",
+    " ", "  ", "\t", "\u3000", "-", ":", ",", '"', "\\", "~", "*", "<", ">", "=", "..", "/", "/v1", "action:", "ip:",
+    "path:", "path:~", "status:", "created:", "last:", "sort:", "id:", "target:", "none", "method:", "foo:", "403",
+    "5xx", "2026-11-22", "T06:00", "+01:00", "Z", "24h", "203.0.113.7", "[.]", "::1", "/24", "http://x", "today",
+    "created", "(a", "[", "{1000}", "\\N{x}", "\ud800", "0" * 101, "é", "\x00", "\n",
 ))  # fmt: skip
 typed = st.lists(_snippets | st.text(max_size=3), max_size=10).map("".join)
 """Lines made of the language's own pieces in any order: mostly malformed."""

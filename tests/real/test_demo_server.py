@@ -1,0 +1,162 @@
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from auditlog_tui.demo import demo_log, demo_truth
+from auditlog_tui.demo.server import Fault, Request, Serving, serving
+from auditlog_tui.local import LocalLog
+
+UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
+LIST = "/v1/audit_logs"
+
+
+@pytest.fixture(scope="module")
+def log() -> LocalLog:
+    return demo_log(entries=1_000, until=UNTIL)
+
+
+@pytest.fixture
+def server(log: LocalLog) -> Iterator[Serving]:
+    with serving(log) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: Serving) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, trust_env=False) as connected:
+        yield connected
+
+
+def test_a_client_walks_the_whole_log(client: httpx.Client) -> None:
+    found = client.get(LIST, params={"limit": 100}).json()
+    seen = [item["id"] for item in found["items"]]
+    while cursor := found["pagination"]["next_cursor"]:
+        found = client.get(LIST, params={"limit": 100, "cursor": cursor}).json()
+        seen += [item["id"] for item in found["items"]]
+    assert len(seen) == len(set(seen)) == 1_000
+    assert set(demo_truth(until=UNTIL).entries) <= set(seen)
+
+
+def test_an_answer_is_the_logs_own(client: httpx.Client, log: LocalLog) -> None:
+    target = f"{LIST}?path=%2Fvolumes&limit=10"
+    response, answer = client.get(target), log.answer("GET", target, {})
+    assert (response.status_code, response.content) == (answer.status, answer.body)
+    assert response.headers["content-type"] == "application/json"
+    assert len(response.headers.get_list("date")) == 1
+
+
+def test_requests_are_written_down(client: httpx.Client, server: Serving) -> None:
+    client.get(LIST, params={"action": "vm.read"}, headers={"X-Trace": "7"})
+    (request,) = server.requests
+    assert (request.method, request.target) == ("GET", f"{LIST}?action=vm.read")
+    assert {name.lower(): value for name, value in request.headers.items()}["x-trace"] == "7"
+
+
+def test_one_connection_serves_many_requests(server: Serving) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
+        for _ in range(3):
+            connection.sendall(f"GET {LIST}/none HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 404")
+            assert b"Content-Length: %d" % len(body) in head
+
+
+def test_a_body_with_a_request_does_not_spoil_the_next(client: httpx.Client, server: Serving) -> None:
+    statuses = [client.post(LIST, content=b"x" * 100_000).status_code, client.get(LIST).status_code]
+    assert statuses == [405, 200]
+    assert client.post(LIST, content=iter([b"chunk"])).status_code == 405
+    assert client.get(LIST).status_code == 200
+    assert len(server.requests) == 4
+
+
+def test_the_answer_to_head_has_no_body(client: httpx.Client) -> None:
+    assert (client.head(LIST).status_code, client.get(LIST).status_code) == (405, 200)
+
+
+def test_a_fault_answers_one_request(client: httpx.Client, server: Serving) -> None:
+    server.faults += [Fault(429, {"Retry-After": "3"}, b"slow down"), Fault()]
+    first, second, third = (client.get(LIST) for _ in range(3))
+    assert (first.status_code, first.headers["retry-after"], first.content) == (429, "3", b"slow down")
+    assert (second.status_code, second.content) == (503, b"")
+    assert third.status_code == 200
+
+
+def test_a_dropped_connection_is_no_answer(client: httpx.Client, server: Serving) -> None:
+    server.faults.append(Fault(drop=True))
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.get(LIST)
+    assert client.get(LIST).status_code == 200
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"twelve bytes"])
+def test_a_truncated_answer_promises_more_than_it_sends(client: httpx.Client, server: Serving, body: bytes) -> None:
+    server.faults.append(Fault(200, body=body, truncate=True))
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+        client.get(LIST)
+    assert client.get(LIST).status_code == 200
+
+
+def test_latency_comes_before_the_answer_and_after_the_request() -> None:
+    with serving(LocalLog(), latency_ms=3_600_000) as server:
+        port = int(server.url.rpartition(":")[2])
+        arrived = threading.Event()
+        server.requests = _Watched(arrived)
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f"GET {LIST} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert arrived.wait(30)
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
+
+
+class _Watched(list[Request]):
+    """Tells when the first request arrived."""
+
+    def __init__(self, arrived: threading.Event) -> None:
+        super().__init__()
+        self._arrived = arrived
+
+    def append(self, request: Request) -> None:
+        super().append(request)
+        self._arrived.set()
+
+
+def test_nothing_is_left_behind(capfd: pytest.CaptureFixture[str]) -> None:
+    before = threading.active_count()
+    with serving(LocalLog()) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+        client.get(LIST)
+        client.get("/nowhere")
+    with serving(LocalLog()) as server:
+        idle = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
+        idle.sendall(b"GET / HTTP/1.1\r\n")
+    idle.close()
+    assert threading.active_count() == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_program_serves_until_it_is_interrupted() -> None:
+    command = [sys.executable, "-m", "auditlog_tui.demo", "--port", "0", "--entries", "300", "--api-key", "k", "--live", "200"]  # fmt: skip # noqa: E501
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        url = re.search(r"http://127\.0\.0\.1:\d+", program.stdout.readline())
+        hint = program.stdout.readline()
+        assert url is not None
+        assert f"NIRVANA_LABS_BASE_URL={url[0]} NIRVANA_LABS_API_KEY=k auditlog-tui" in hint
+        with httpx.Client(base_url=url[0], headers={"Authorization": "Bearer k"}, trust_env=False) as client:
+            while client.get(LIST).json()["pagination"]["total_count"] <= 305:
+                pass
+            assert httpx.get(url[0] + LIST, trust_env=False).status_code == 401
+        os.kill(program.pid, signal.SIGINT)
+        rest = program.stderr.read()
+    assert (program.returncode, rest) == (0, "")

@@ -1,0 +1,275 @@
+import ipaddress
+import json
+import threading
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import islice
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from auditlog_tui.demo import __main__ as program
+from auditlog_tui.demo import cast, demo_entries, demo_log, demo_transport, demo_truth, live_entries
+from auditlog_tui.demo.server import serving
+from auditlog_tui.local import LocalEntry, LocalLog
+from auditlog_tui.models import instant_us
+
+UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
+TRUTH = demo_truth(until=UNTIL)
+BEGAN_US, ENDED_US = cast.microseconds(TRUTH.began), cast.microseconds(TRUTH.ended)
+
+
+@cache
+def entries() -> tuple[LocalEntry, ...]:
+    return tuple(demo_entries(until=UNTIL))
+
+
+@cache
+def by_id() -> dict[str, LocalEntry]:
+    return {entry.id: entry for entry in entries()}
+
+
+def attacks() -> list[LocalEntry]:
+    return [by_id()[entry_id] for entry_id in TRUTH.entries]
+
+
+def count(log: LocalLog, **params: str | int) -> int:
+    answer = log.answer("GET", f"/v1/audit_logs?{urlencode(params)}", {})
+    number: int = json.loads(answer.body)["pagination"]["total_count"]
+    return number
+
+
+# -- the log -----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_until_and_seed_make_the_same_log() -> None:
+    assert tuple(demo_entries(until=UNTIL)) == entries()
+    assert demo_truth(until=UNTIL) == TRUTH
+
+
+def test_fractions_of_a_second_and_zones_make_no_difference() -> None:
+    same = UNTIL.astimezone(datetime.now().astimezone().tzinfo) + timedelta(microseconds=5)
+    assert list(islice(demo_entries(until=same), 50)) == list(entries()[:50])
+    assert demo_truth(until=same) == TRUTH
+
+
+def test_another_seed_makes_another_log() -> None:
+    assert not {entry.id for entry in demo_entries(until=UNTIL, seed=2)} & set(by_id())
+
+
+@pytest.mark.parametrize("size", [100, 1_000, 20_000, 30_001])
+def test_a_log_has_the_size_that_was_asked_for(size: int) -> None:
+    assert count(demo_log(entries=size, until=UNTIL)) == size
+
+
+def test_a_log_holds_the_incident_however_small_it_is() -> None:
+    assert set(TRUTH.entries) <= {entry.id for entry in demo_entries(entries=0, until=UNTIL)}
+
+
+def test_ids_are_uuids_and_unique() -> None:
+    assert len(by_id()) == len(entries()) == 20_000
+    assert all(str(uuid.UUID(entry_id)) == entry_id and entry_id[14] == "4" for entry_id in by_id())
+
+
+def test_entries_come_oldest_first_over_two_weeks_up_to_now() -> None:
+    instants = [entry.created_us for entry in entries()]
+    assert instants == sorted(instants)
+    assert timedelta(days=13) < timedelta(microseconds=instants[-1] - instants[0]) <= timedelta(days=14)
+    now_us = cast.microseconds(UNTIL)
+    assert now_us - timedelta(minutes=20) / timedelta(microseconds=1) < instants[-1] < now_us
+
+
+def test_more_entries_reach_further_back() -> None:
+    first = next(demo_entries(entries=40_000, until=UNTIL))
+    assert cast.microseconds(UNTIL - timedelta(days=28)) <= first.created_us < entries()[0].created_us
+
+
+def test_weekdays_and_office_hours_are_busier() -> None:
+    moments = [datetime.fromtimestamp(entry.created_us // 1_000_000, UTC) for entry in entries()]
+    weekdays = Counter(moment.weekday() for moment in moments)
+    assert weekdays[2] > 3 * weekdays[6] > 0
+    hours = Counter(moment.hour for moment in moments)
+    assert hours[10] > 3 * hours[3] > 0
+
+
+def test_every_address_is_reserved_for_documentation() -> None:
+    reserved = [
+        ipaddress.ip_network(network)
+        for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+    ]
+    used = {ipaddress.ip_address(entry.client_ip) for entry in entries()}
+    assert all(any(address in network for network in reserved) for address in used)
+    assert {address.version for address in used} == {4, 6}
+
+
+def test_some_requests_fail() -> None:
+    classes = Counter(entry.status_code // 100 for entry in entries())
+    assert set(classes) == {2, 4, 5}
+    assert 0.02 < classes[4] / len(entries()) < 0.035
+    assert 0.0005 < classes[5] / len(entries()) < 0.005
+
+
+def test_a_terraform_run_puts_many_entries_on_one_instant() -> None:
+    (instant, crowd), *_ = Counter(entry.created_us for entry in entries()).most_common(1)
+    assert crowd > 90
+    assert {entry.actor_name for entry in entries() if entry.created_us == instant} <= {
+        "terraform-prod", "terraform-staging",
+    }  # fmt: skip
+
+
+def test_a_target_is_an_id_and_a_kind_or_neither() -> None:
+    assert all((entry.target_id is None) == (entry.target_type is None) for entry in entries())
+    assert any(entry.target_id is None for entry in entries())
+
+
+def test_a_failed_creation_has_no_target() -> None:
+    failed = [entry for entry in entries() if entry.action.endswith(".created") and entry.status_code >= 400]
+    assert failed
+    assert all(entry.target_id is None for entry in failed)
+
+
+def test_actors_are_many_and_each_has_one_name() -> None:
+    names = {(entry.actor_id, entry.actor_name, entry.actor_type) for entry in entries()}
+    assert len(names) == len({actor_id for actor_id, _, _ in names})
+    kinds = Counter(kind for _, _, kind in names)
+    assert kinds["user"] >= 8
+    assert kinds["api_key"] >= 6
+
+
+def test_log_and_transport_answer_with_the_settings_asked_for() -> None:
+    first = demo_log(entries=100, until=UNTIL, generation=1, api_key="k")
+    assert first.answer("GET", "/v1/audit_logs", {}).status == 401
+    answer = first.answer("GET", "/v1/audit_logs?sort=ignored", {"Authorization": "Bearer k"})
+    assert answer.status == 200
+
+
+async def test_the_transport_answers_up_to_now() -> None:
+    async with httpx.AsyncClient(transport=demo_transport(entries=500), base_url="https://demo.invalid") as client:
+        found = (await client.get("/v1/audit_logs")).json()
+    assert found["pagination"]["total_count"] == 500
+    newest_us = instant_us(found["items"][0]["created_at"])
+    now_us = cast.microseconds(datetime.now(UTC))
+    assert newest_us is not None
+    assert now_us - 24 * 3600 * 1_000_000 < newest_us <= now_us
+
+
+# -- the incident ------------------------------------------------------------------------------------------------
+
+
+def test_every_entry_of_the_truth_is_found_by_its_id() -> None:
+    log = demo_log(entries=1_000, until=UNTIL)
+    answers = [log.answer("GET", f"/v1/audit_logs/{entry_id}", {}) for entry_id in TRUTH.entries]
+    assert {answer.status for answer in answers} == {200}
+    assert [json.loads(answer.body)["id"] for answer in answers] == list(TRUTH.entries)
+
+
+def test_the_attackers_addresses_tell_exactly_the_attackers_entries() -> None:
+    assert [entry.id for entry in entries() if entry.client_ip in TRUTH.addresses] == list(TRUTH.entries)
+    log = demo_log(until=UNTIL)
+    assert sum(count(log, client_ip=address) for address in TRUTH.addresses) == len(TRUTH.entries)
+
+
+def test_the_truth_knows_when_it_began_and_ended() -> None:
+    instants = [entry.created_us for entry in attacks()]
+    assert instants == sorted(instants)
+    assert (instants[0], instants[-1]) == (BEGAN_US, ENDED_US)
+    assert UNTIL - timedelta(hours=12) < TRUTH.began < TRUTH.ended < UNTIL - timedelta(hours=6)
+
+
+def test_the_stolen_key_is_used_from_two_addresses_with_two_agents() -> None:
+    uses = Counter((e.client_ip, e.user_agent) for e in entries() if e.actor_id == TRUTH.key_id)
+    assert len(uses) == len({address for address, _ in uses}) == len({agent for _, agent in uses}) == 2
+    assert {entry.actor_name for entry in entries() if entry.actor_id == TRUTH.key_id} == {TRUTH.key_name}
+
+
+def test_neither_agent_nor_failures_alone_give_the_attacker_away() -> None:
+    assert any(e.user_agent.startswith("python-requests") for e in entries() if e.id not in TRUTH.entries)
+    assert any(e.status_code == 403 for e in entries() if e.id not in TRUTH.entries)
+
+
+def test_the_attack_begins_with_refusals_and_then_reads() -> None:
+    codes = [entry.status_code for entry in attacks()]
+    assert set(codes[:10]) == {401, 403}
+    first_success = next(entry for entry in attacks() if entry.status_code == 200)
+    assert first_success.method == "GET"
+
+
+def test_the_attacker_makes_two_keys_and_uses_one_from_a_third_address() -> None:
+    made = [e.target_id for e in attacks() if e.action == "api_key.created" and e.status_code == 201]
+    assert made == list(TRUTH.new_keys)
+    using = {(e.actor_id, e.client_ip) for e in attacks()}
+    assert using == {(TRUTH.key_id, TRUTH.addresses[0]), (TRUTH.new_keys[0], TRUTH.addresses[1])}
+
+
+def test_what_was_destroyed_had_a_history_and_has_no_more() -> None:
+    assert len(set(TRUTH.destroyed)) == len(TRUTH.destroyed) == 12
+    for target_id in TRUTH.destroyed:
+        history = [entry for entry in entries() if entry.target_id == target_id]
+        assert history[0].created_us < BEGAN_US
+        assert (history[-1].action, history[-1].id in TRUTH.entries) == (f"{history[-1].target_type}.deleted", True)
+
+
+def test_volumes_are_detached_before_they_are_deleted() -> None:
+    order = [e.action for e in attacks() if e.target_type == "volume" and e.target_id in TRUTH.destroyed[:1]]
+    assert order[-2:] == ["volume.detached", "volume.deleted"]
+
+
+def test_the_attacker_fails_to_delete_a_project() -> None:
+    assert [e.status_code for e in attacks() if e.action == "project.deleted"] == [403]
+
+
+def test_the_pipeline_goes_on_during_the_attack() -> None:
+    own = [e for e in entries() if e.actor_id == TRUTH.key_id and e.client_ip not in TRUTH.addresses]
+    assert sum(BEGAN_US < entry.created_us < ENDED_US for entry in own) >= 18
+
+
+def test_alice_revokes_all_three_keys_and_nothing_works_with_them_after() -> None:
+    revoked = {
+        e.target_id: e.created_us for e in entries() if e.action == "api_key.deleted" and e.actor_id == cast.ALICE.id
+    }
+    assert set(revoked) == {TRUTH.key_id, *TRUTH.new_keys}
+    after = [e for e in entries() if e.created_us > revoked.get(e.actor_id, ENDED_US)]
+    assert {entry.status_code for entry in after if entry.actor_id in revoked} == {401}
+
+
+def test_the_pipeline_has_another_key_afterwards() -> None:
+    later = {e.actor_name for e in entries() if e.created_us > ENDED_US}
+    assert "ci-deploy" not in later
+    assert "ci-deploy-2" in later
+
+
+# -- the program -------------------------------------------------------------------------------------------------
+
+
+def test_live_entries_are_new_and_go_on() -> None:
+    fresh = list(islice(live_entries(until=UNTIL), 500))
+    assert len({entry.id for entry in fresh} - set(by_id())) == 500
+    assert len({entry.actor_name for entry in fresh}) > 5
+
+
+def test_live_entries_are_added_at_the_present_until_it_stops() -> None:
+    class Stop(threading.Event):
+        waits: list[float | None] = []
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waits.append(timeout)
+            return len(self.waits) > 7
+
+    log, stop, before_us = LocalLog(), Stop(), cast.microseconds(datetime.now(UTC))
+    program._live(log, UNTIL, 0.5, stop)
+    assert stop.waits == [0.5] * 8
+    assert count(log) == 7
+    newest = json.loads(log.answer("GET", "/v1/audit_logs", {}).body)["items"][0]
+    newest_us = instant_us(newest["created_at"])
+    assert newest_us is not None
+    assert before_us <= newest_us <= cast.microseconds(datetime.now(UTC))
+
+
+def test_a_taken_port_is_an_error_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(LocalLog()) as other, pytest.raises(SystemExit) as stopped:
+        program.main(["--port", other.url.rpartition(":")[2], "--entries", "0"])
+    assert stopped.value.code == 2
+    assert "can't listen on port" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from auditlog_tui.feed import Anchor
 from auditlog_tui.history import History
-from auditlog_tui.link import filter_in
+from auditlog_tui.link import command_line, filter_in
 from auditlog_tui.log import Log
 from auditlog_tui.query import (
     FIELDS,
@@ -58,6 +58,8 @@ class Browser:
     parked: str = ""
     history: History = field(default_factory=History)
     views: Mapping[str, str] = field(default_factory=dict)
+    base_url: str = ""
+    demo: bool = False
 
     @property
     def place(self) -> Place:
@@ -94,6 +96,10 @@ class Browser:
     def _query(self, text: str) -> Query:
         text = expand(filter_in(text), self.views)
         return freeze(parse(text), self.log.now_us(), self.zone)
+
+    def link(self) -> str:
+        """The command line that shows this filter again; its times are absolute."""
+        return command_line(self.place.text, base_url=self.base_url, demo=self.demo)
 
     def park(self) -> Place:
         """Show the log without its filter, or with the one that was parked before."""

@@ -167,15 +167,11 @@ class Feed:
         numbers = [known[entry.key] for entry in fresh]
         if not end.restarted:
             self.duplicates += len(keys) - len(fresh)
-        if end is self.older_end:
-            self._store.append(self.run, numbers)
-            if not end.pages:
-                self.total, self.as_of = page.total_count, page.served_at
-        else:
-            self._store.prepend(self.run, numbers)
+        put = self._store.append if end is self.older_end else self._store.prepend
+        put(self.run, numbers)
+        if end.upwards or not end.pages:
             self.as_of = page.served_at
-            if not end.bound:
-                self.total = page.total_count
+            self.total = self.total if end.bound else page.total_count
         return len(fresh)
 
     # -- beginning again ---------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from auditlog_tui.output.times import local_zone
-from auditlog_tui.settings import Settings
+from auditlog_tui.settings import DEFAULT_BASE_URL, Settings
 
 if TYPE_CHECKING:
     import httpx
@@ -53,7 +53,15 @@ class Session:
         client.on_wait = on_wait
         self._store = EntryStore()
         zone = local_zone() if self.settings.zone == "local" else UTC
-        return Browser(Log(client, self._store), zone, history=History(history_path()), views=self.settings.views)
+        settings = self.settings
+        return Browser(
+            Log(client, self._store),
+            zone,
+            history=History(history_path()),
+            views=settings.views,
+            base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
+            demo=settings.demo,
+        )
 
     async def close(self) -> None:
         """Close the connections and drop the working set."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from auditlog_tui.models import Page
-from auditlog_tui.order import Rank, Stand, rank
+from auditlog_tui.order import Rank, Stand, leading, rank
 
 IDLE_PAGES = 5
 """So many pages in a row that bring nothing new, with a cursor to go on, and we stop and say so."""
@@ -34,6 +34,11 @@ class End:
     patience: int = IDLE_PAGES
     seen: set[str] = field(default_factory=set)
 
+    @property
+    def upwards(self) -> bool:
+        """True for a walk towards the newest entry."""
+        return leading(self.sort) == "created_at:asc"
+
     def precedes(self, stand: Stand) -> bool:
         """True for an entry that certainly comes before the seam."""
         place = rank(stand, self.sort)
@@ -55,7 +60,7 @@ class End:
             self.seen.add(self.cursor)
 
     def restart(self, bound: Mapping[str, str], seam: Rank | None) -> None:
-        self.bound, self.seam, self.cursor, self.restarted = bound, seam, None, True
+        self.bound, self.seam, self.cursor, self.broken, self.restarted = bound, seam, None, "", True
         # Up to the seam nothing is new.
         self.idle, self.patience = 0, IDLE_PAGES + self.pages
         self.seen.clear()

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -108,6 +108,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # head and body leave as one packet
 
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        if name.startswith("do_"):  # every method, an unheard-of one too, gets the log's answer
+            return self._serve
+        raise AttributeError(name)
+
     def _serve(self) -> None:
         length = self.headers.get("Content-Length", "")
         if length.isdigit():
@@ -127,8 +132,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self.server.log.answer(request.method, request.target, request.headers), truncate=True)
         else:
             self._send(Answer(fault.status, fault.headers, fault.body), truncate=fault.truncate)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _serve  # noqa: N815
 
     def _send(self, answer: Answer, *, truncate: bool = False) -> None:
         self.send_response_only(answer.status)

@@ -311,9 +311,10 @@ async def test_cookies_are_not_returned() -> None:
 
 
 async def test_a_proxy_of_the_environment_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(FINE) as proxy, serving(FINE) as server, Client(server.url) as client:
+    async with serving(FINE) as proxy, serving(FINE) as server:
         _name_proxy(proxy.url, monkeypatch)
-        await client.total()
+        async with Client(server.url) as client:
+            await client.total()
         assert (proxy.connections, server.connections) == (0, 1)
 
 

@@ -251,16 +251,16 @@ def test_live_entries_are_new_and_go_on() -> None:
 
 
 def test_live_entries_are_added_at_the_present_until_it_stops() -> None:
-    class Stop(threading.Event):
-        waits: list[float | None] = []
+    waits: list[float | None] = []
 
+    class Stop(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
-            self.waits.append(timeout)
-            return len(self.waits) > 7
+            waits.append(timeout)
+            return len(waits) > 7
 
     log, stop, before_us = LocalLog(), Stop(), cast.microseconds(datetime.now(UTC))
     program._live(log, UNTIL, 0.5, stop)
-    assert stop.waits == [0.5] * 8
+    assert waits == [0.5] * 8
     assert count(log) == 7
     newest = json.loads(log.answer("GET", "/v1/audit_logs", {}).body)["items"][0]
     newest_us = instant_us(newest["created_at"])

@@ -50,7 +50,7 @@ class FilterInput(Input):
 
     def on_blur(self) -> None:
         if self.app.app_focus:  # else the whole terminal lost the focus, and what is typed stays
-            self.bar.restore()
+            self.call_later(self.bar.restore)  # this handler runs before `has_focus` is gone
 
     def on_paste(self, event: events.Paste) -> None:
         """Paste as one line: a line break in what was copied is a space here."""
@@ -134,10 +134,9 @@ class FilterBar(Vertical):
         event.stop()
         if event.value != self.input.value:
             return  # more was typed since
-        text = self.input.value  # more may have been typed since the event was sent
-        self.tell(text)
+        self.tell(event.value)
         if self.suggest is not None and self.input.has_focus:
-            self.suggestions.show(self.suggest(text, self.input.cursor_position))
+            self.suggestions.show(self.suggest(event.value, self.input.cursor_position))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -248,6 +248,9 @@ class EntryTable(RowCanvas, can_focus=True):
     def action_copy(self) -> None:
         self._ask("copy")
 
+    def action_yank(self) -> None:
+        self._ask("yank")
+
     def action_include(self) -> None:
         self._ask("include")
 

@@ -1,0 +1,58 @@
+"""What can be copied of entries, as text: a line each."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC
+from urllib.parse import quote
+
+from auditlog_tui.models import Entry
+from auditlog_tui.output.defang import defang
+from auditlog_tui.output.times import format_time_exact
+
+
+def copied(kind: str, entries: Sequence[Entry], base_url: str = "") -> str:
+    """The entries as one of `KINDS`: a line each, repeated values once; empty where no entry has the value."""
+    if kind == "curl":
+        return _lines(curl(entry, base_url) for entry in entries)
+    return _lines(_READERS[kind](entry) for entry in entries)
+
+
+def _lines(texts: Iterable[str | None]) -> str:
+    return "\n".join(dict.fromkeys(text for text in texts if text))
+
+
+def summary(entry: Entry) -> str:
+    """The entry in a line for a ticket or a chat: its addresses and links are broken, so that nobody clicks them."""
+    log, actor, target = entry.log, entry.actor, entry.target
+    parts = [
+        format_time_exact(entry.created_us, UTC),
+        log.action,
+        f"by {actor.name or '?'} ({actor.type or '?'} {actor.id or '?'})",
+        f"from {log.client_ip or '?'}",
+        f"{log.method or '?'} {log.path or '?'} -> {'?' if log.status_code is None else log.status_code}",
+        f"on {target.type or '?'} {target.id or '?'}" if target.id or target.type else None,
+        f"agent {log.user_agent}" if log.user_agent else None,
+        f"id {log.id}" if log.id else None,
+    ]
+    return defang(" | ".join(part for part in parts if part))
+
+
+def curl(entry: Entry, base_url: str) -> str | None:
+    """The request for the entry's full record; the key stays in the environment of whoever runs it."""
+    if entry.log.id is None:
+        return None
+    url = f"{base_url}/v1/audit_logs/{quote(entry.log.id.encode('utf-8', 'replace'), safe='')}"
+    return f'curl -sS -H "Authorization: Bearer $NIRVANA_LABS_API_KEY" {shlex.quote(url)}'
+
+
+_READERS: Mapping[str, Callable[[Entry], str | None]] = {
+    "id": lambda entry: entry.log.id,
+    "actor": lambda entry: entry.actor.id,
+    "ip": lambda entry: entry.log.client_ip,
+    "target": lambda entry: entry.target.id,
+    "json": lambda entry: entry.raw,
+    "summary": summary,
+}
+KINDS = (*_READERS, "curl")

@@ -1,0 +1,254 @@
+"""What every part of the browse screen stands on: its widgets, the place it shows, and what it says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.getters import query_one
+from textual.screen import Screen
+from textual.widget import Widget
+
+from auditlog_tui.errors import AuditLogError, QueryError
+from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
+from auditlog_tui.settings import Settings
+from auditlog_tui.ui.follower import Follower
+from auditlog_tui.ui.keys import CHIPS, DETAIL, FILTER, TABLE
+from auditlog_tui.ui.loader import Loader
+from auditlog_tui.ui.states import sayings
+from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
+from auditlog_tui.ui.widgets.chips import ChipLine
+from auditlog_tui.ui.widgets.columns import Look
+from auditlog_tui.ui.widgets.detail import DetailPane
+from auditlog_tui.ui.widgets.filter_bar import FilterBar
+from auditlog_tui.ui.widgets.table import EntryTable
+
+if TYPE_CHECKING:
+    from auditlog_tui.browser import Browser, Place
+    from auditlog_tui.retry import Wait
+    from auditlog_tui.ui.app import Opener
+    from auditlog_tui.view import View
+
+WIDE = 150
+"""Cells from which the detail pane stands beside the table."""
+
+DATES = 100
+"""Cells from which times have their date."""
+
+MODES: dict[str, Mode] = {"utc": "utc", "local": "local", "relative": "relative"}
+"""How times are shown, in the order in which `t` goes through them."""
+
+SPINNER_S = 0.12
+CLOCK_S = 1.0
+SKEW_US = 5_000_000
+"""A difference between two clocks that is worth a word, in microseconds."""
+
+
+class BrowseBase(Screen[None]):
+    """Holds the browser, and hands what it shows down to the widgets."""
+
+    header = query_one(HeaderBar)
+    filter_bar = query_one(FilterBar)
+    table = query_one(EntryTable)
+    pane = query_one(DetailPane)
+    footer = query_one(FooterBar)
+
+    def __init__(self, settings: Settings, opener: Opener, text: str, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.settings = settings
+        self.browser: Browser  # from `opened` on
+        self.opened = False
+        self.look = Look(glyphs, MODES[settings.zone], local_zone(), time.time_ns() // 1000)
+        self._opener = opener
+        self._text = text
+        self._wait: Wait | None = None
+        self._frame = 0
+        self._skew_said = False
+        self._ignored: frozenset[str] = frozenset()
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar(self.settings.endpoint, self.look)
+        yield FilterBar(self.look.glyphs)
+        with Container(id="body"):
+            yield EntryTable(self.look)
+            yield DetailPane()
+        yield FooterBar()
+
+    def on_mount(self) -> None:
+        self.loader = Loader(self, self.changed, self._idle)
+        self.follower = Follower(self, self.pane)
+        self.table.blank = [(f"{self.look.glyphs.spinner[0]} opening {self.settings.endpoint} …", "dim")]
+        self.set_interval(SPINNER_S, self._spin)
+        self.set_interval(CLOCK_S, self._tick)
+        self.call_after_refresh(self.run_worker, self._open(), group="open")
+
+    # -- opening -----------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        try:
+            await asyncio.to_thread(self._opener.prepare)
+            self.browser = self._opener.open(self._waiting)
+        except AuditLogError as error:
+            self.table.blank = [(str(error), "error"), ("", "dim"), ("q quits", "dim")]
+            self.table.refresh()
+            return
+        self.opened = True
+        if self.look.mode != "local":
+            self.browser.zone = UTC
+        self.filter_bar.explain = self.browser.explain
+        self.filter_bar.suggest = self.browser.suggest
+        self.filter_bar.history = self.browser.history.texts
+        try:
+            self.go(self.browser.submit(self._text))
+        except QueryError as error:
+            self.go(self.browser.submit(""))
+            self.filter_bar.open(self._text)
+            self.filter_bar.fail(error)
+
+    # -- what is shown -----------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        """The view on the screen, once there is one."""
+        return self.browser.view
+
+    def leave(self) -> None:
+        """Note where the user is, for the way back."""
+        if self.browser.places and self.table.view is self.view:
+            row = self.table.row
+            self.browser.place.cursor = row.n if row is not None else None
+            self.browser.place.above = self.table.cursor - self.table.top
+
+    def go(self, place: Place) -> None:
+        """Show a place; what it lacks is fetched as the table asks for it."""
+        self.filter_bar.show(place.text)
+        self.table.show(place.view, place.cursor, place.above)
+        self.changed()
+
+    def submit(self, text: str) -> None:
+        """Show what a filter asks for; one that can't be read is pointed at, and nothing else changes."""
+        if not self.opened:
+            self._text = text
+            return
+        self.leave()
+        try:
+            place = self.browser.submit(text)
+        except QueryError as error:
+            self.filter_bar.open(text)
+            self.filter_bar.fail(error)
+            return
+        self.go(place)
+        self.table.focus()
+
+    def narrow(self, field: str, value: object, action: str) -> None:
+        """Add a term for a value: `action` is `include` or `exclude`."""
+        text = self.browser.narrowed(field, value, negated=action == "exclude")
+        if text is None:
+            self.say("There is nothing to filter by here", "warning")
+        else:
+            self.submit(text)
+
+    def changed(self) -> None:
+        """Rows arrived, or what there is to say of them changed."""
+        view = self.view
+        self._note_clock()
+        self._note_obedience()
+        self._say_state()
+        self.table.sync()
+        self.header.show(view.summary(), self.look, busy=self.loader.busy)
+        if view.error is not None:
+            self.say(str(view.error), "error")
+        elif view.notice:
+            self.say(view.notice, "warning")
+            view.notice = ""
+
+    def _say_state(self) -> None:
+        busy, width = self.loader.busy, self.table.inner_width
+        said = sayings(self.view, self.browser.place.text, self.look, busy=busy, frame=self._frame, width=width)
+        self.table.head, self.table.tail, self.table.blank = said.head, said.tail, list(said.blank)
+
+    def _idle(self, view: View) -> None:
+        self.changed()
+        if view is self.view and view.error is None and not view.paused:
+            self.table.ask_for_more()
+
+    def _note_clock(self) -> None:
+        now_us = self.browser.log.now_us()
+        offset_us = self.browser.log.api.clock_offset_us or 0
+        self.look = replace(self.look, now_us=now_us)
+        if abs(offset_us) > SKEW_US and not self._skew_said:
+            self._skew_said = True
+            way = "behind" if offset_us > 0 else "ahead of"
+            self.say(
+                f"This machine's clock is {age(abs(offset_us))} {way} the server's; ages go by the server's",
+                "warning",
+            )
+
+    def _note_obedience(self) -> None:
+        """Say once of each parameter that the server ignores it; the chips then tell of it."""
+        fresh = self.browser.log.obedience.ignored - self._ignored
+        if fresh:
+            self._ignored |= fresh
+            self.filter_bar.tell(self.filter_bar.input.value)
+            self.say(
+                f"This server ignores {', '.join(sorted(fresh))}: what is asked by it is evaluated here", "warning"
+            )
+
+    def _spin(self) -> None:
+        self._frame += 1
+        if self.loader.busy:
+            self._say_state()
+            self.table.refresh_said()
+            self.header.show(self.view.summary(), self.look, busy=True)
+        if self._wait is not None:
+            self._say_wait(self._wait)
+
+    def _tick(self) -> None:
+        if not self.opened:
+            return
+        self.look = replace(self.look, now_us=self.browser.log.now_us())
+        if self.look.mode == "relative":
+            self.table.restyle(self.look)
+        self.header.tick(self.look)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
+        dates = event.size.width >= DATES
+        if dates != self.look.dates:
+            self.look = replace(self.look, dates=dates)
+            self.table.restyle(self.look)
+
+    # -- saying ------------------------------------------------------------------------------------------------
+
+    def say(self, text: str, severity: str = "") -> None:
+        """Say something in the status line, until the next key."""
+        self.footer.say(safe(text, 1_000), severity)
+
+    def forget_message(self) -> None:
+        """A key was pressed: what was said is read."""
+        if self.footer.message:
+            self.footer.say("")
+
+    def _waiting(self, wait: Wait | None) -> None:
+        self._wait = wait
+        if wait is None:
+            self.forget_message()
+        else:
+            self._say_wait(wait)
+
+    def _say_wait(self, wait: Wait) -> None:
+        left = max(0, round(wait.until - time.monotonic()))
+        again = f"trying again in {left} s ({wait.attempt} of {wait.attempts}), Esc stops"
+        self.say(f"{wait.reason} {self.look.glyphs.bullet} {again}", "warning")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        places: dict[type[Widget], str] = {EntryTable: TABLE, DetailPane: DETAIL, ChipLine: CHIPS}
+        self.footer.place = places.get(type(event.widget), FILTER)
+        if self.footer.place == FILTER:
+            self.filter_bar.tell(self.filter_bar.input.value)

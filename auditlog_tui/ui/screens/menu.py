@@ -1,0 +1,84 @@
+"""A short list to choose from, each line by its own key too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from auditlog_tui.output.present import fit, safe, shorten_middle
+
+LABEL, DETAIL = 34, 44
+"""Cells of what a line offers, and of what it says of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`key` is one character; `label` and `detail` may come from the wire."""
+
+    key: str
+    label: str
+    detail: str = ""
+    enabled: bool = True
+
+
+class MenuScreen(ModalScreen[str | None]):
+    """Returns the chosen line's key, or `None`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss(None)", "Close", show=False),
+        Binding("down,j", "list('cursor_down')", show=False),
+        Binding("up,k", "list('cursor_up')", show=False),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice], hint: str = "Esc closes") -> None:
+        super().__init__()
+        self._title = title
+        self._hint = hint
+        self._choices = list(choices)
+
+    def compose(self) -> ComposeResult:
+        box = OptionList(*map(_option, self._choices), markup=False, id="menu")
+        box.border_title = Content(safe(self._title, 80))
+        box.border_subtitle = Content(self._hint)
+        yield box
+
+    def update(self, choice: Choice) -> None:
+        """Show another text for the line of the same key."""
+        for number, old in enumerate(self._choices):
+            if old.key == choice.key:
+                self._choices[number] = choice
+                self.query_one(OptionList).replace_option_prompt_at_index(number, _prompt(choice))
+
+    def action_list(self, action: str) -> None:
+        getattr(self.query_one(OptionList), f"action_{action}")()
+
+    def on_key(self, event: events.Key) -> None:
+        for choice in self._choices:
+            if choice.enabled and event.character == choice.key:
+                event.stop()
+                self.dismiss(choice.key)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(self._choices[event.option_index].key)
+
+
+def _option(choice: Choice) -> Option:
+    return Option(_prompt(choice), disabled=not choice.enabled)
+
+
+def _prompt(choice: Choice) -> Content:
+    label = fit(shorten_middle(safe(choice.label), LABEL), LABEL)
+    detail = fit(shorten_middle(safe(choice.detail), DETAIL), DETAIL)
+    style = "" if choice.enabled else "$text-disabled"
+    return Content.assemble((f" {choice.key}  ", "bold $text-accent"), (label, style), (f"  {detail}", "$text-muted"))

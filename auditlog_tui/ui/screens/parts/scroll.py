@@ -1,0 +1,41 @@
+"""Scrolling: what comes near is fetched, and jumps go to the ends."""
+
+from __future__ import annotations
+
+from textual import on
+
+from auditlog_tui.ui.screens.base import BrowseBase
+from auditlog_tui.ui.widgets.table import EntryTable
+
+
+class ScrollPart(BrowseBase):
+    """The table's ends, loading, and trying again."""
+
+    @on(EntryTable.Reached)
+    def _reached(self, message: EntryTable.Reached) -> None:
+        if self.view.error is None and not self.view.paused:
+            self.loader.want(self.view, older=message.older, rows=self.table.body)
+
+    @on(EntryTable.ScanOn)
+    def _scan_on(self) -> None:
+        self.loader.want(self.view, older=not self.view.older_done, rows=self.table.body)
+
+    @on(EntryTable.Jumped)
+    def _jumped(self, message: EntryTable.Jumped) -> None:
+        self.leave()
+        self.go(self.browser.jump(oldest=message.oldest))
+
+    def action_load_all(self) -> None:
+        if self.view.complete:
+            self.say("Everything that matches is loaded")
+        else:
+            self.loader.want(self.view, older=not self.view.older_done, everything=True)
+
+    def action_retry(self) -> None:
+        if self.follower.retry(self.browser.log, self.look):
+            return
+        if self.view.error is not None or self.view.feed.broken:
+            self.loader.want(self.view, older=not self.view.older_done, rows=self.table.body)
+        else:
+            self.leave()
+            self.go(self.browser.refresh())

@@ -1,0 +1,50 @@
+"""A question with one line for the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from auditlog_tui.errors import AuditLogError
+from auditlog_tui.output.present import safe
+
+
+class PromptScreen(ModalScreen[str | None]):
+    """Returns the text, or `None`. `check` raises `AuditLogError` for one that will not do; it is then said here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
+
+    def __init__(
+        self, title: str, value: str = "", *, hint: str = "", check: Callable[[str], object] | None = None
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._value = value
+        self._hint = hint
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="prompt") as box:
+            box.border_title = Content(safe(self._title, 100))
+            box.border_subtitle = Content("⏎ does it, Esc closes")
+            yield Input(self._value, compact=True, select_on_focus=False)
+            yield Static(self._hint, markup=False)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        try:
+            if self._check is not None:
+                self._check(event.value)
+        except AuditLogError as error:
+            self.query_one(Static).update(Content.assemble((safe(str(error)), "$text-error")))
+            return
+        self.dismiss(event.value)

@@ -1,0 +1,147 @@
+"""A program in a real pseudo-terminal, with pyte as the screen in front of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyte
+
+APP = (sys.executable, "-m", "auditlog_tui")
+PATIENCE_S = 30.0
+
+# Makes the pty the program's controlling terminal, which subprocess can't do, and becomes the program.
+_LAUNCHER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """A user's environment with nothing in it but what is asked for; settings and files are under `home`."""
+    (home / "tmp").mkdir(exist_ok=True)
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ}
+    return {
+        **kept, "HOME": str(home), "TMPDIR": str(home / "tmp"), "TERM": "xterm-256color", "LANG": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).parents[2]), **more,
+    }  # fmt: skip
+
+
+class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no types
+    """pyte takes private sequences it does not know (`CSI ? … $ p`) for others; those are left out here."""
+
+    def set_margins(self, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.get("private"):
+            super().set_margins(*args, **kwargs)
+
+    def select_graphic_rendition(self, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.get("private"):
+            super().select_graphic_rendition(*args)
+
+    def report_device_status(self, *args: Any, **kwargs: Any) -> None:
+        """A terminal that answers no questions."""
+
+    def report_device_attributes(self, *args: Any, **kwargs: Any) -> None:
+        """A terminal that answers no questions."""
+
+
+class PtyTerminal:
+    """Use as a context manager: whatever still runs at its end is killed. `raw` is all that the program wrote."""
+
+    def __init__(
+        self, command: Sequence[str], *, env: Mapping[str, str], size: tuple[int, int] = (120, 36), cwd: Path | None = None
+    ) -> None:
+        width, height = size
+        self.raw = bytearray()
+        self._screen = _Screen(width, height)
+        self._stream = pyte.ByteStream(self._screen)
+        self._master, slave = os.openpty()
+        self._set_size(width, height)
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command],
+            stdin=slave, stdout=slave, stderr=slave, env=dict(env), start_new_session=True, cwd=cwd,
+        )  # fmt: skip
+        os.close(slave)
+
+    def __enter__(self) -> PtyTerminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(PATIENCE_S)
+        self.hang_up()
+
+    def screen(self) -> str:
+        """What is on the screen now, its lines without the spaces at their ends."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
+        """Read until the regular expression is on the screen (`^` and `$` are a line's)."""
+        deadline = time.monotonic() + timeout_s
+        while (found := re.search(pattern, self.screen(), re.MULTILINE)) is None:
+            left = deadline - time.monotonic()
+            if left < 0 or not self._read(left):
+                raise AssertionError(f"{pattern!r} did not come up on this screen:\n{self.screen()}\n{self._ended()}")
+        return found
+
+    def wait_raw(self, wanted: bytes, timeout_s: float = PATIENCE_S) -> None:
+        """Read until the program has written these bytes."""
+        deadline = time.monotonic() + timeout_s
+        while wanted not in self.raw:
+            left = deadline - time.monotonic()
+            if left < 0 or not self._read(left):
+                raise AssertionError(f"{wanted!r} was not written; the screen:\n{self.screen()}\n{self._ended()}")
+
+    def send(self, keys: str) -> None:
+        """Type; escape sequences are keys."""
+        os.write(self._master, keys.encode())
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def resize(self, width: int, height: int) -> None:
+        self._screen.resize(height, width)
+        self._set_size(width, height)
+        self.process.send_signal(signal.SIGWINCH)
+
+    def status(self, timeout_s: float = PATIENCE_S) -> int:
+        """Read until the program has ended; its exit status, as a shell counts it."""
+        deadline = time.monotonic() + timeout_s
+        while self._read(max(0.0, deadline - time.monotonic())):
+            pass
+        code = self.process.wait(max(1.0, deadline - time.monotonic()))
+        return code if code >= 0 else 128 - code
+
+    def hang_up(self) -> None:
+        """Close the terminal's window."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+    def _read(self, timeout_s: float) -> bool:
+        """Take in what the program wrote; `False` at its end or when the time is over."""
+        if not select.select([self._master], [], [], timeout_s)[0]:
+            return False
+        try:
+            read = os.read(self._master, 65_536)
+        except OSError:  # Linux's way of saying that nobody has the other end open
+            return False
+        self.raw += read
+        self._stream.feed(read)
+        return bool(read)
+
+    def _ended(self) -> str:
+        code = self.process.poll()
+        return "The program still runs." if code is None else f"The program ended: {code}."
+
+    def _set_size(self, width: int, height: int) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))

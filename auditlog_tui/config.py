@@ -44,6 +44,22 @@ def read_config(path: Path) -> Mapping[str, Any]:
     return file
 
 
+def save_view(path: Path, name: str, text: str) -> None:
+    """Keep a filter under a name, and everything else in the file as it stands. Raises `SettingsError`."""
+    import tomlkit
+
+    check_file({"views": {name: text}}, safe(str(path)))
+    read_config(path)
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        views = document.setdefault("views", tomlkit.table())
+        views[name] = text
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{safe(str(path))} can't be written: {error.strerror}.") from error
+
+
 def write_beginning(path: Path) -> None:
     """Make a settings file in which everything is explained and nothing set. Never overwrites one."""
     parts = [_BEGINNING]

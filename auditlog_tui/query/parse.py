@@ -30,16 +30,18 @@ from auditlog_tui.query.scan import RawTerm, scan
 from auditlog_tui.query.syntax import WORD, Query, Term
 from auditlog_tui.query.values import BadValueError, read_value
 
+_PUNCTUATION = {ord(mark): None for mark in "_-."}
+
 MOST_VALUES = 500
 """Values in one query: a condition of more is more than SQLite nests."""
 
-_SAME = {name: field.name for field in FIELDS.values() for name in (*field.params, *field.columns)}
-_OTHERS = {
+_ELSEWHERE = {
     "user": "actor.name", "name": "actor.name", "who": "actor.name", "agent": "ua", "useragent": "ua", "url": "path",
     "since": "last", "time": "created", "date": "created", "before": "created", "after": "created", "order": "sort",
     "code": "status", "address": "ip", "host": "ip", "verb": "method", "event": "action", "resource": "target",
     "type": "target.type",
 }  # fmt: skip
+"""What other tools call the keys, without the punctuation in it."""
 
 
 def parse(text: str) -> Query:
@@ -82,7 +84,7 @@ def _field(raw: RawTerm) -> Field:
         return ANY
     if raw.key in FIELDS:
         return FIELDS[raw.key]
-    near = _SAME.get(raw.key) or _OTHERS.get(raw.key.replace("_", "").replace("-", ""))
+    near = _same(raw.key)
     if near is None:
         near = next(iter(difflib.get_close_matches(raw.key[:40], FIELDS, 1, 0.6)), None)
     meant = f"Did you mean {near}:?" if near else f"Keys are {', '.join(FIELDS)}."
@@ -92,6 +94,19 @@ def _field(raw: RawTerm) -> Field:
         raw.end,
         f"{meant} To find the text itself, put it in quotes.",
     )
+
+
+def _same(key: str) -> str | None:
+    """The key of the API's or the store's field of this name, or of what other tools call so."""
+    bare = _bare(key)
+    named = (
+        field.name for field in FIELDS.values() if bare in map(_bare, (field.name, *field.params, *field.columns))
+    )
+    return next(named, _ELSEWHERE.get(bare))
+
+
+def _bare(key: str) -> str:
+    return key.translate(_PUNCTUATION)
 
 
 def _check_order(term: Term) -> None:

@@ -12,7 +12,7 @@ from auditlog_tui.query.fields import FIELDS
 _SPECIAL = '*,"\\~<>'
 """What a backslash takes the meaning from, spaces aside; before anything else it stands for itself."""
 
-_KEY = re.compile(r"([A-Za-z][A-Za-z0-9_.\-]*):")
+_KEY = re.compile(r"([^\W\d_][\w.\-]*):")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _CHUNK = re.compile(r"\S+")
 

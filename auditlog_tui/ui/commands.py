@@ -14,6 +14,9 @@ from auditlog_tui.ui.widgets.table import EntryTable
 _WIDGETS: dict[str, type[Widget]] = {TABLE: EntryTable, DETAIL: DetailPane}
 _MOVES = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"})
 
+SAVE_VIEW = Key(EVERYWHERE, "", "", "save_view", "Save this filter under a name")
+"""It has no key: it is done once and used often."""
+
 
 class KeyCommands(Provider):
     """Actions of the keys; those of the detail pane only while it is open."""
@@ -25,12 +28,12 @@ class KeyCommands(Provider):
         return [key for key in KEYS if key.place in open_places - {FILTER} and key.action not in _MOVES]
 
     async def discover(self) -> Hits:
-        for key in self._keys():
+        for key in [*self._keys(), SAVE_VIEW]:
             yield DiscoveryHit(_title(key), partial(self._run, key), help=key.shown)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for key in self._keys():
+        for key in [*self._keys(), SAVE_VIEW]:
             score = matcher.match(_title(key))
             if score > 0:
                 yield Hit(score, matcher.highlight(_title(key)), partial(self._run, key), help=key.shown)

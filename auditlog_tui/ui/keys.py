@@ -54,7 +54,7 @@ KEYS: tuple[Key, ...] = (
         "y",
         "y",
         "yank",
-        "Copy more: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link",
+        "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link",
         "copy…",
     ),
     Key(TABLE, "=", "=", "include", "Show only entries with the cell's value", "include"),

@@ -1,11 +1,12 @@
 """Every message, with the place it points at: `errors.txt` is what they are.
 
-After a change, `WRITE_ERRORS=1 pytest tests/unit/query/test_errors.py` writes the file anew; read it before committing.
+After a change, `WRITE_ERRORS=1 pytest tests/unit/query/test_errors.py` writes the file anew; read what it says.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC
 from pathlib import Path
 
@@ -33,7 +34,8 @@ LINES = [
     "fe80:",
     "method:GET nope:1 status:403",
     "x" * 80 + ":1",
-    "a\x1b:b",
+    "stätus:403",
+    "action:vm.created status.code:403",
     # values that are not there
     "status:",
     "status: 403",
@@ -100,7 +102,6 @@ LINES = [
     "created:tomorrow",
     "created:",
     "created:..",
-    "created:2026-11-22 06:00",
     "created:2026-11-22T06",
     "created:>2026-11-22..2026-11-23",
     "created:2026-11-23..2026-11-22",
@@ -170,7 +171,7 @@ def test_an_error_points_at_its_term_among_others() -> None:
 
 def test_every_key_that_a_message_offers_exists() -> None:
     for line in ("statsu:403", "actor_id:u-1", "user:alice", "since:2h", "type:vm", "action:~^vm"):
-        offered = [word.strip("?,:;.") for word in refusal(line).hint.split() if word.rstrip("?,;.").endswith(":")]
+        offered = re.findall(r"([\w.]+):(?=[?,;.])", refusal(line).hint)
         assert offered
         assert set(offered) <= set(FIELDS)
 
@@ -179,6 +180,8 @@ def test_a_sensible_suggestion_for_what_other_tools_call_it() -> None:
     for line, key in {
         "actor_id:u-1": "actor",
         "client-ip:::1": "ip",
+        "clientIP:::1": "ip",
+        "created_at_min:today": "created",
         "user_agent:x": "ua",
         "userAgent:x": "ua",
         "status_code_min:400": "status",

@@ -37,7 +37,7 @@ class CopyPart(BrowseBase):
         numbers = self.meant()
         title = "copy of this entry" if len(numbers) == 1 else f"copy of {count(len(numbers))} marked entries"
         choices = [Choice(key, name) for key, (_, name) in COPIES.items()]
-        choices.append(Choice("l", "link: the command that shows this view"))
+        choices.append(Choice("l", "link", "the command that shows this view again"))
         self.app.push_screen(MenuScreen(title, choices), lambda key: self._copy(key, numbers))
 
     def meant(self) -> list[int]:

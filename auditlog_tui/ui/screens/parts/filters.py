@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
+from auditlog_tui.config import config_path, save_view
+from auditlog_tui.output.present import safe
 from auditlog_tui.ui.screens.base import BrowseBase
+from auditlog_tui.ui.screens.prompt import PromptScreen
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
 
 if TYPE_CHECKING:
@@ -40,6 +43,20 @@ class FilterPart(BrowseBase):
             self.say(nothing)
         else:
             self.go(place)
+
+    def action_save_view(self) -> None:
+        """Ask for a name, and keep the filter under it in the settings file."""
+        text = self.browser.place.text
+        if not text:
+            self.say("There is no filter to save", "warning")
+            return
+        hint = f"@name will stand for: {safe(text, 200)}"
+        prompt = PromptScreen("name for this filter", hint=hint, check=lambda name: self._save(name, text))
+        self.app.push_screen(prompt, lambda name: self.say(f"Saved: @{name}") if name else None)
+
+    def _save(self, name: str, text: str) -> None:
+        save_view(config_path(), name, text)
+        self.browser.views = {**self.browser.views, name: text}
 
     def action_park(self) -> None:
         self.leave()

@@ -31,11 +31,17 @@ class Log:
         self.api = api
         self.store = store
         self.obedience = Obedience()
+        self.foreground = 0
         self._details: OrderedDict[int, Detail] = OrderedDict()
 
     def now_us(self) -> int:
         """The server's clock, in microseconds since 1970; this machine's before the first answer."""
         return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
+
+    @property
+    def busy(self) -> bool:
+        """True while something is fetched that the user looks at; counting waits for it."""
+        return self.foreground > 0
 
     def known_detail(self, n: int) -> Detail | None:
         """The full record of entry `n`, if it was fetched before."""
@@ -53,7 +59,11 @@ class Log:
         row = self.store.entry(n)
         if not row.log.id:
             return None
-        entry = await self.api.get(row.log.id)
+        self.foreground += 1
+        try:
+            entry = await self.api.get(row.log.id)
+        finally:
+            self.foreground -= 1
         detail = Detail(entry, differences(row, entry))
         if detail.differs and entry.key == row.key:
             self.store.add([entry])

@@ -143,6 +143,17 @@ class EntryStore:
         """Other texts that the server sent under the same id."""
         return [raw for (raw,) in self._read("SELECT raw FROM version WHERE entry = ?", [n])]
 
+    @property
+    def size(self) -> int:
+        """The entries fetched so far; they are numbered from 1."""
+        return self._entries
+
+    def count_slice(self, first: int, after: int, where: tuple[str, list[object]]) -> int:
+        """How many of the entries numbered `first` to `after - 1` the condition over `entry e` holds for."""
+        condition, values = where
+        sql = f"SELECT count(*) FROM entry e WHERE e.n >= ? AND e.n < ? AND ({condition})"  # noqa: S608 (made by the query plan)
+        return int(str(self._read(sql, [first, after, *values])[0][0]))
+
     # -- runs --------------------------------------------------------------------------------------------------
 
     def new_run(self) -> Run:

@@ -42,7 +42,8 @@ class Summary:
     `rows` are shown, out of `loaded` that were fetched, out of `total` that the server counts (`None` where it
     proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is
     INCOMPLETE. `newest_us` is the instant of the newest entry, `None` where that was not reached or is not the
-    first; `more_above` and `more_below` tell of ends not reached; `scanned_to_us` is how far the evaluation here has come.
+    first; `more_above` and `more_below` tell of ends not reached; `scanned_to_us` is how far the evaluation here has
+    come.
     """
 
     rows: int
@@ -174,6 +175,7 @@ class View:
         """
         self.error, self.paused = None, False
         self._fetching += 1
+        self.log.foreground += 1
         try:
             await self._fetch(len(self) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
             if self.feed.complete:
@@ -182,6 +184,7 @@ class View:
             self.error = error
         finally:
             self._fetching -= 1
+            self.log.foreground -= 1
 
     async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)

@@ -40,9 +40,9 @@ class Tmux:
             "new-session", "-d", "-s", "test", "-x", str(width), "-y", str(height), *variables, "--", *command,
         )  # fmt: skip
 
-    def keys(self, *names: str) -> None:
+    def keys(self, *names: str, times: int = 1) -> None:
         """Press keys, by tmux's names for them."""
-        self.run("send-keys", "-t", "test", "--", *names)
+        self.run("send-keys", "-t", "test", "-N", str(times), "--", *names)
 
     def text(self, text: str) -> None:
         """Type a text."""

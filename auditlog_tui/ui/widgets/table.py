@@ -133,13 +133,18 @@ class EntryTable(RowCanvas, can_focus=True):
 
     def ask_for_more(self) -> None:
         """Say which end of what is loaded is less than a screen away."""
+        for older in (True, False):
+            if self.lacks(older=older):
+                self.post_message(self.Reached(older))
+
+    def lacks(self, *, older: bool) -> bool:
+        """True when this end of what is loaded is less than a screen away, and there is more beyond."""
         view = self.view
         if view is None:
-            return
-        if not view.older_done and self.top + 2 * self.body > len(view):
-            self.post_message(self.Reached(older=True))
-        if not view.newer_done and self.top < self.body:
-            self.post_message(self.Reached(older=False))
+            return False
+        if older:
+            return not view.older_done and self.top + 2 * self.body > len(view)
+        return not view.newer_done and self.top < self.body
 
     def _widen(self) -> None:
         """Make room for the longest address seen."""

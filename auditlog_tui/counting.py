@@ -1,0 +1,108 @@
+"""How many entries match: asked of the server with its smallest page, where it proves to count what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum
+
+from auditlog_tui.log import Log
+from auditlog_tui.obedience import SMALLEST_PAGE
+from auditlog_tui.query import Plan, Query, plan
+
+AT_ONCE = 3
+"""Counting requests under way together: pages and details go first."""
+
+KEPT = 2_000
+SLICE = 2_000
+PATIENCE_S = 0.05
+
+
+class How(Enum):
+    """What a count is worth."""
+
+    EXACT = "exact"
+    AT_MOST = "at most"
+    LOADED = "loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """`n` entries: exactly, at most (a part of the query is not the server's), or of what is loaded here."""
+
+    n: int
+    how: How
+
+    def __str__(self) -> str:
+        sign = {How.EXACT: "", How.AT_MOST: "≤ ", How.LOADED: ""}[self.how]
+        return f"{sign}{self.n:,}{' loaded' if self.how is How.LOADED else ''}"
+
+
+class Counting:
+    """Counts of one log. The server's are kept until `forget`; `requests` is how many were asked for."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.requests = 0
+        self._known: OrderedDict[tuple[tuple[str, str], ...], int | None] = OrderedDict()
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+
+    def forget(self) -> None:
+        self._known.clear()
+
+    async def count(self, query: Query) -> Count:
+        """The entries that match a frozen query. Raises `ApiError`, `StoreError`. May be cancelled."""
+        planned = await self.proven(query)
+        pushed = {name: value for name, value in planned.params.items() if name != "sort"}
+        if planned.entry_id is None and (pushed or planned.residual is None):
+            total = await self.total(pushed)
+            if total is not None:
+                return Count(total, How.EXACT if planned.residual is None else How.AT_MOST)
+        return await self.loaded(query)
+
+    async def proven(self, query: Query) -> Plan:
+        """The query's plan, once every parameter in it was tried on the server; the unproven count as ignored."""
+        obedience = self.log.obedience
+        planned = plan(query, frozenset(obedience.ignored))
+        if not obedience.proven(planned.params):
+            await self._quiet()
+            await obedience.prove(self.log.api, planned.params)
+        unproven = {name for name in planned.params if not obedience.proven([name])}
+        return plan(query, frozenset(obedience.ignored) | unproven)
+
+    async def total(self, params: dict[str, str]) -> int | None:
+        """The server's count under parameters that it obeys; `None` where it tells none."""
+        key = tuple(sorted(params.items()))
+        if key in self._known:
+            return self._known[key]
+        async with self._at_once:
+            await self._quiet()
+            if key not in self._known:
+                self.requests += 1
+                self._known[key] = (await self.log.api.list(params, limit=SMALLEST_PAGE)).total_count
+        if len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return self._known.get(key)
+
+    async def loaded(self, query: Query) -> Count:
+        """The entries fetched so far that match, counted in slices."""
+        where = plan(Query(query.terms), _EVERYTHING).where()
+        n, first, last = 0, 1, self.log.store.size
+        while first <= last:
+            n += self.log.store.count_slice(first, first + SLICE, where)
+            first += SLICE
+            await asyncio.sleep(0)
+        return Count(n, How.LOADED)
+
+    async def _quiet(self) -> None:
+        """Wait while something is fetched that the user looks at."""
+        while self.log.busy:
+            await asyncio.sleep(PATIENCE_S)
+
+
+_EVERYTHING = frozenset(
+    "action actor_id actor_type client_ip created_at_min created_at_max method path"
+    " status_code_min status_code_max target_id target_type sort".split()
+)
+"""Every parameter taken for ignored: then all of a query is evaluated here."""

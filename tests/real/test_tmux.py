@@ -1,0 +1,216 @@
+"""The main job in a real tmux, as an engineer does it there."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui.demo.server import Fault, serving
+from auditlog_tui.local import LocalEntry, LocalLog
+from tests.real.pty_terminal import APP, environment
+from tests.real.tmux import Tmux
+
+KEY = "nirvana-key-0123456789"
+ROW = r"^[▌ ] (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d +\w+\.\w+"
+ID = r"id +([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+FILTER = "status:>=400 actor.type:api_key"
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    with Tmux(tmp_path) as server:
+        yield server
+
+
+@contextmanager
+def demo_server(*arguments: str, home: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "auditlog_tui.demo", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(home)) as server:
+        assert server.stdout is not None
+        found = re.search(r"http://[\d.:]+", server.stdout.readline())
+        assert found is not None
+        try:
+            yield found[0]
+        finally:
+            server.terminate()
+
+
+def do_the_main_job(tmux: Tmux) -> None:
+    tmux.wait_for(ROW)
+    tmux.wait_for(r"of 20,000 loaded")
+    for pages in range(2, 5):
+        tmux.keys("Down", times=100)
+        tmux.wait_for(rf"[{pages}-9]\d\d of 20,000 loaded")
+    tmux.keys("/")
+    tmux.text(FILTER)
+    tmux.keys("Enter")
+    tmux.wait_for(rf"^ / {re.escape(FILTER)}")
+    tmux.wait_for(r"^(?!.*20,000 loaded).*(?:\d loaded|COMPLETE)")
+    rows = [line for line in tmux.screen().splitlines() if re.search(ROW, line)]
+    assert len(rows) > 10
+    assert all("⊸" in row and re.search(r"[✗!][45]\d\d", row) for row in rows)
+
+    tmux.keys("Down", times=3)
+    tmux.keys("Enter")
+    tmux.wait_for("full record")
+    found = tmux.wait_for(ID)
+    tmux.keys("Escape", "c")
+    tmux.wait_for(f"Copied ID {found[1]} to the tmux buffer")
+    assert tmux.buffer() == found[1]
+    assert found[1] in tmux.screen()
+
+    tmux.keys("q", "q")
+    assert tmux.status() == 0
+
+
+def test_the_main_job_on_the_demo(tmux: Tmux, tmp_path: Path) -> None:
+    tmux.start([*APP, "--demo"], env=environment(tmp_path))
+    do_the_main_job(tmux)
+
+
+def test_the_main_job_over_http(tmux: Tmux, tmp_path: Path) -> None:
+    with demo_server("--latency", "200", "--api-key", KEY, home=tmp_path) as url:
+        env = environment(tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL=url)
+        tmux.start(APP, env=env)
+        tmux.wait_for(re.escape(url.removeprefix("http://")))
+        do_the_main_job(tmux)
+
+
+def test_another_key_is_refused_with_words_that_help(tmux: Tmux, tmp_path: Path) -> None:
+    with serving(LocalLog(api_key=KEY)) as server:
+        wrong = KEY[::-1]
+        tmux.start(APP, env=environment(tmp_path, NIRVANA_LABS_API_KEY=wrong, NIRVANA_LABS_BASE_URL=server.url))
+        tmux.wait_for("(?i)key")
+        assert wrong not in tmux.wait_for("401|refused|not accept").string
+
+
+def test_a_field_is_copied_from_the_detail_pane(tmux: Tmux, tmp_path: Path) -> None:
+    tmux.start([*APP, "--demo"], env=environment(tmp_path))
+    tmux.wait_for(ROW)
+    tmux.keys("Enter")
+    tmux.wait_for("full record")
+    action = tmux.wait_for(r"action +([\w.]+)")[1]
+    tmux.keys("c")
+    tmux.wait_for(rf"Copied action {re.escape(action)} to the tmux buffer")
+    assert tmux.buffer() == action
+
+
+# -- sizes ---------------------------------------------------------------------------------------------------------
+
+
+def check_layout(tmux: Tmux, width: int, height: int) -> None:
+    tmux.wait_for(rf"\A demo .{{{width - 30},}}UTC$")
+    lines = tmux.screen().split("\n")[:height]
+    assert all(len(line) <= width for line in lines)
+    assert "loaded" in lines[0]
+    assert lines[-1].startswith(" End G oldest")
+    assert sum(1 for line in lines if re.search(ROW, line)) >= height - 8
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 50)])
+def test_header_rows_and_footer_fit_the_terminal(tmux: Tmux, tmp_path: Path, width: int, height: int) -> None:
+    tmux.start([*APP, "--demo"], env=environment(tmp_path), size=(width, height))
+    tmux.wait_for(ROW)
+    check_layout(tmux, width, height)
+
+
+def test_the_terminal_may_change_its_size(tmux: Tmux, tmp_path: Path) -> None:
+    tmux.start([*APP, "--demo"], env=environment(tmp_path))
+    tmux.wait_for(ROW)
+    for width, height in ((80, 24), (200, 50), (120, 36)):
+        tmux.resize(width, height)
+        check_layout(tmux, width, height)
+    tmux.resize(20, 5)
+    tmux.resize(120, 36)
+    check_layout(tmux, 120, 36)
+
+
+def test_the_cursor_stays_on_its_entry_when_the_size_changes(tmux: Tmux, tmp_path: Path) -> None:
+    tmux.start([*APP, "--demo"], env=environment(tmp_path))
+    tmux.wait_for(ROW)
+    tmux.keys("Down", times=25)
+    tmux.wait_for(r"^▌(?!.*\n(?:.*\n){29})")
+    entry = tmux.wait_for(r"^▌.*?(\d\d:\d\d:\d\d +\S+)")[1]
+    tmux.resize(120, 16)
+    tmux.wait_for(r"\A(?:.*\n){16}\Z")
+    tmux.wait_for(rf"^▌.*{re.escape(entry)}")
+
+
+# -- a hostile log -------------------------------------------------------------------------------------------------
+
+HOSTILE = (
+    "\x1b]0;OWNED\a", "\x1b]2;OWNED\x1b\\", "\x1bkOWNED\x1b\\", "\x9d0;OWNED\x9c",
+    "\x1b]52;c;T1dORUQ=\a", "\x1b]52;c;T1dORUQ=\x1b\\", "\x1b]8;;http://owned.example\x1b\\link\x1b]8;;\x1b\\", "\x1bc",
+)  # fmt: skip
+
+
+def hostile_log() -> LocalLog:
+    log = LocalLog()
+    log.add(
+        LocalEntry(
+            id=f"{n}{text}", created_us=1_790_000_000_000_000 + n, action=f"vm.{text}", actor_id=text, actor_name=text,
+            actor_type=text, client_ip=text, method=text, path=f"/{text}", status_code=403, user_agent=f"{text}curl",
+            target_id=f"{n}{text}", target_type=text,
+        )
+        for n, text in enumerate(HOSTILE)
+    )  # fmt: skip
+    return log
+
+
+def test_the_sequences_do_what_they_should_not_when_a_program_prints_them(tmux: Tmux, tmp_path: Path) -> None:
+    printed = "".join(HOSTILE[:5])
+    tmux.start(["sh", "-c", "read -r go; printf '%s' \"$0\"; sleep 100", printed], env=environment(tmp_path))
+    tmux.run("set-option", "-s", "set-clipboard", "on")
+    tmux.keys("Enter")
+    tmux.wait_for(r"\A")
+    for _ in range(200):
+        if tmux.buffer():
+            break
+    assert tmux.buffer() == "OWNED"
+    assert tmux.ask("#{pane_title}") == "OWNED"
+
+
+def test_a_hostile_log_changes_neither_the_title_nor_the_buffer(tmux: Tmux, tmp_path: Path) -> None:
+    refusal = Fault(400, {"Content-Type": "application/json"}, b'{"error": {"message": "\\u001b]0;OWNED\\u0007 no"}}')
+    with serving(hostile_log()) as server:
+        env = environment(tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL=server.url)
+        tmux.start(APP, env=env)
+        tmux.run("set-option", "-s", "set-clipboard", "on", ";", "set-option", "-g", "allow-rename", "on")
+        tmux.wait_for(r"vm\.␛")
+        title, name = tmux.ask("#{pane_title}"), tmux.ask("#{window_name}")
+
+        tmux.keys("Enter")
+        tmux.wait_for("full record")
+        tmux.keys("J", times=len(HOSTILE))  # each entry's record
+        tmux.wait_for(rf"id +{len(HOSTILE) - 1}␛c")
+        tmux.keys("v")
+        tmux.wait_for(r'"id"')
+        tmux.keys("v", "Escape", "Home", "Right", "=")  # its text as a filter: an input, chips, completion
+        tmux.wait_for(r"COMPLETE")
+        tmux.keys("/", "Space")
+        tmux.text("action:")
+        tmux.keys("Tab", "Escape", "[")
+        tmux.wait_for(rf"{len(HOSTILE)}  COMPLETE")
+        tmux.keys("?")
+        tmux.keys("Escape")
+        server.faults.append(refusal)
+        tmux.keys("r")
+        tmux.wait_for("␛]0;OWNED␇ no")
+
+        assert tmux.ask("#{pane_title}") == title
+        assert tmux.ask("#{window_name}") == name
+        assert tmux.buffer() == ""
+
+
+def test_a_hostile_id_is_copied_as_harmless_text(tmux: Tmux, tmp_path: Path) -> None:
+    with serving(hostile_log()) as server:
+        env = environment(tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL=server.url)
+        tmux.start(APP, env=env)
+        tmux.wait_for(r"vm\.␛")
+        tmux.keys("c")
+        tmux.wait_for("Copied ID")
+        assert tmux.buffer() == f"{len(HOSTILE) - 1}␛c"

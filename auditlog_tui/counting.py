@@ -9,14 +9,13 @@ from enum import Enum
 
 from auditlog_tui.log import Log
 from auditlog_tui.obedience import SMALLEST_PAGE
-from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.query import FIELDS, Plan, Query, plan
 
 AT_ONCE = 3
 """Counting requests under way together: pages and details go first."""
 
 KEPT = 2_000
 SLICE = 2_000
-PATIENCE_S = 0.05
 
 
 class How(Enum):
@@ -66,7 +65,7 @@ class Counting:
         obedience = self.log.obedience
         planned = plan(query, frozenset(obedience.ignored))
         if not obedience.proven(planned.params):
-            await self._quiet()
+            await self.log.quiet.wait()
             await obedience.prove(self.log.api, planned.params)
         unproven = {name for name in planned.params if not obedience.proven([name])}
         return plan(query, frozenset(obedience.ignored) | unproven)
@@ -77,7 +76,7 @@ class Counting:
         if key in self._known:
             return self._known[key]
         async with self._at_once:
-            await self._quiet()
+            await self.log.quiet.wait()
             if key not in self._known:
                 self.requests += 1
                 self._known[key] = (await self.log.api.list(params, limit=SMALLEST_PAGE)).total_count
@@ -95,14 +94,6 @@ class Counting:
             await asyncio.sleep(0)
         return Count(n, How.LOADED)
 
-    async def _quiet(self) -> None:
-        """Wait while something is fetched that the user looks at."""
-        while self.log.busy:
-            await asyncio.sleep(PATIENCE_S)
 
-
-_EVERYTHING = frozenset(
-    "action actor_id actor_type client_ip created_at_min created_at_max method path"
-    " status_code_min status_code_max target_id target_type sort".split()
-)
+_EVERYTHING = frozenset(name for field in FIELDS.values() for name in field.params)
 """Every parameter taken for ignored: then all of a query is evaluated here."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from auditlog_tui.api import AuditLogApi
@@ -31,17 +34,26 @@ class Log:
         self.api = api
         self.store = store
         self.obedience = Obedience()
-        self.foreground = 0
+        self.quiet = asyncio.Event()
+        self.quiet.set()
+        self._urgent = 0
         self._details: OrderedDict[int, Detail] = OrderedDict()
 
     def now_us(self) -> int:
         """The server's clock, in microseconds since 1970; this machine's before the first answer."""
         return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
 
-    @property
-    def busy(self) -> bool:
-        """True while something is fetched that the user looks at; counting waits for it."""
-        return self.foreground > 0
+    @contextmanager
+    def urgent(self) -> Iterator[None]:
+        """While something is fetched that the user looks at: whoever counts waits for `quiet`."""
+        self._urgent += 1
+        self.quiet.clear()
+        try:
+            yield
+        finally:
+            self._urgent -= 1
+            if not self._urgent:
+                self.quiet.set()
 
     def known_detail(self, n: int) -> Detail | None:
         """The full record of entry `n`, if it was fetched before."""
@@ -59,11 +71,8 @@ class Log:
         row = self.store.entry(n)
         if not row.log.id:
             return None
-        self.foreground += 1
-        try:
+        with self.urgent():
             entry = await self.api.get(row.log.id)
-        finally:
-            self.foreground -= 1
         detail = Detail(entry, differences(row, entry))
         if detail.differs and entry.key == row.key:
             self.store.add([entry])

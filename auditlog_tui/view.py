@@ -175,16 +175,15 @@ class View:
         """
         self.error, self.paused = None, False
         self._fetching += 1
-        self.log.foreground += 1
         try:
-            await self._fetch(len(self) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
+            with self.log.urgent():
+                await self._fetch(len(self) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
             if self.feed.complete:
                 await self.feed.verify(self.log.obedience)
         except AuditLogError as error:
             self.error = error
         finally:
             self._fetching -= 1
-            self.log.foreground -= 1
 
     async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from auditlog_tui.counting import Count, Counting
 from auditlog_tui.feed import Anchor
 from auditlog_tui.history import History
 from auditlog_tui.link import command_line, filter_in
 from auditlog_tui.log import Log
+from auditlog_tui.pivots import Pivot, pivots
 from auditlog_tui.query import (
     FIELDS,
     Chip,
@@ -60,6 +62,10 @@ class Browser:
     views: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
     demo: bool = False
+    counting: Counting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counting = Counting(self.log)
 
     @property
     def place(self) -> Place:
@@ -124,6 +130,20 @@ class Browser:
         term = term_for(column, value, negated)
         return with_term(self.place.text, term) if term else None
 
+    # -- counting ----------------------------------------------------------------------------------------------
+
+    def pivots(self, row: Row) -> list[Pivot]:
+        """Where one can go from a row of this view."""
+        return pivots(row, self.place.text)
+
+    async def count(self, text: str) -> Count:
+        """How many entries a filter matches. Raises `QueryError`, `ApiError`, `StoreError`."""
+        return await self.counting.count(self._query(text))
+
+    async def span(self, text: str) -> tuple[int, int] | None:
+        """When the first and the last entry that a filter matches happened, where the server can tell."""
+        return await self.counting.span(self._query(text))
+
     # -- places ------------------------------------------------------------------------------------------------
 
     def _show(self, place: Place) -> Place:
@@ -162,4 +182,5 @@ class Browser:
     def refresh(self) -> Place:
         """The same filter, asked anew; the old rows stay in the place before."""
         self.log.forget_details()
+        self.counting.forget()
         return self._show(Place(View(self.log, self.view.query, anchor=self.view.anchor), self.place.text))

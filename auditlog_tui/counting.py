@@ -84,6 +84,23 @@ class Counting:
             self._known.popitem(last=False)
         return self._known.get(key)
 
+    async def span(self, query: Query) -> tuple[int, int] | None:
+        """When the first and the last entry that match happened, as the server knows; `None` where it can't tell."""
+        planned = await self.proven(query)
+        pushed = {name: value for name, value in planned.params.items() if name != "sort"}
+        if planned.residual is not None or "sort" in self.log.obedience.ignored:
+            return None
+        ends = [await self._end(pushed, f"created_at:{way}") for way in ("asc", "desc")]
+        first, last = ends
+        return None if first is None or last is None or first > last else (first, last)
+
+    async def _end(self, params: dict[str, str], sort: str) -> int | None:
+        async with self._at_once:
+            await self.log.quiet.wait()
+            self.requests += 1
+            page = await self.log.api.list({**params, "sort": sort}, limit=SMALLEST_PAGE)
+        return page.entries[0].created_us if page.entries else None
+
     async def loaded(self, query: Query) -> Count:
         """The entries fetched so far that match, counted in slices."""
         where = plan(Query(query.terms), _EVERYTHING).where()

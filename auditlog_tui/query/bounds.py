@@ -9,6 +9,11 @@ from auditlog_tui.errors import QueryError
 from auditlog_tui.query.format import format_term, shown
 from auditlog_tui.query.syntax import Instant, Numbers, Query, Term, Times, Value
 
+_HINTS = {
+    "status": "Every term must hold. For either of two values write a comma between them: status:403,500",
+    "created": "Every term must hold: move one of the bounds, or leave it out.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -54,10 +59,9 @@ def check(query: Query) -> None:
         for value in term.values:
             bounds = _bounds(value, False)
             if bounds.low is not None and bounds.high is not None and bounds.low > bounds.high:
-                raise QueryError(
-                    f"The range of {term.key} ends before it begins.",
-                    term.start, term.end, "Write the smaller value first.",
-                )  # fmt: skip
+                first = "smaller number" if term.key == "status" else "earlier time"
+                message = f"The range of {term.key} ends before it begins."
+                raise QueryError(message, term.start, term.end, f"Write the {first} first.")
     for keys in (("status",), ("created", "last")):
         _check_overlap(bounding(query, keys))
 
@@ -74,5 +78,5 @@ def _check_overlap(terms: list[Term]) -> None:
         first, second = sorted((first, second), key=lambda term: term.start)
         raise QueryError(
             f"No entry can match both {shown(format_term(first))} and {shown(format_term(second))}.",
-            second.start, second.end, "Every term must hold; for either of two values write a comma: 403,500.",
+            second.start, second.end, _HINTS[second.key],
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -124,6 +125,32 @@ ANY = Field(
     "part of any field", 'terraform "two words"', here="all of it",
 )  # fmt: skip
 """What a term without a key searches."""
+
+
+_ELSEWHERE = {
+    "user": "actor.name", "name": "actor.name", "who": "actor.name", "agent": "ua", "useragent": "ua", "url": "path",
+    "since": "last", "time": "created", "date": "created", "before": "created", "after": "created", "order": "sort",
+    "code": "status", "address": "ip", "host": "ip", "verb": "method", "event": "action", "resource": "target",
+    "type": "target.type",
+}  # fmt: skip
+"""What other tools call the keys, without the punctuation in it."""
+
+_PUNCTUATION = {ord(mark): None for mark in "_-."}
+
+
+def nearest(key: str) -> str | None:
+    """The key that was meant by another name: the API's, the store's, another tool's, or one mistyped."""
+    bare = _bare(key)
+    for field in FIELDS.values():
+        if bare in map(_bare, (field.name, *field.params, *field.columns)):
+            return field.name
+    if bare in _ELSEWHERE:
+        return _ELSEWHERE[bare]
+    return next(iter(difflib.get_close_matches(key[:40], FIELDS, 1, 0.7)), None)
+
+
+def _bare(key: str) -> str:
+    return key.translate(_PUNCTUATION)
 
 
 def field_of(key: str) -> Field:

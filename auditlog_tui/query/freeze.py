@@ -42,7 +42,7 @@ def _frozen_term(term: Term, now_us: int, zone: tzinfo) -> Term:
         values = tuple(_frozen(value, now_us, zone) for value in term.values)
     except (OverflowError, ValueError) as error:
         message = "This time reaches outside the years 1 to 9999."
-        raise QueryError(message, term.start, term.end, "Write a time that a calendar has.") from error
+        raise QueryError(message, term.start, term.end, "Write a time within them, in UTC.") from error
     return replace(term, key="created", values=values)
 
 

@@ -19,29 +19,18 @@ character stands for itself.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.bounds import check
-from auditlog_tui.query.fields import ANY, FIELDS, Field
+from auditlog_tui.query.fields import ANY, FIELDS, Field, nearest
 from auditlog_tui.query.format import shown
 from auditlog_tui.query.scan import RawTerm, scan
 from auditlog_tui.query.syntax import WORD, Query, Term
 from auditlog_tui.query.values import BadValueError, read_value
 
-_PUNCTUATION = {ord(mark): None for mark in "_-."}
-
 MOST_VALUES = 500
 """Values in one query: a condition of more is more than SQLite nests."""
-
-_ELSEWHERE = {
-    "user": "actor.name", "name": "actor.name", "who": "actor.name", "agent": "ua", "useragent": "ua", "url": "path",
-    "since": "last", "time": "created", "date": "created", "before": "created", "after": "created", "order": "sort",
-    "code": "status", "address": "ip", "host": "ip", "verb": "method", "event": "action", "resource": "target",
-    "type": "target.type",
-}  # fmt: skip
-"""What other tools call the keys, without the punctuation in it."""
 
 
 def parse(text: str) -> Query:
@@ -84,9 +73,7 @@ def _field(raw: RawTerm) -> Field:
         return ANY
     if raw.key in FIELDS:
         return FIELDS[raw.key]
-    near = _same(raw.key)
-    if near is None:
-        near = next(iter(difflib.get_close_matches(raw.key[:40], FIELDS, 1, 0.6)), None)
+    near = nearest(raw.key)
     meant = f"Did you mean {near}:?" if near else f"Keys are {', '.join(FIELDS)}."
     raise QueryError(
         f"There is no key {shown(raw.key)}:.",
@@ -94,19 +81,6 @@ def _field(raw: RawTerm) -> Field:
         raw.end,
         f"{meant} To find the text itself, put it in quotes.",
     )
-
-
-def _same(key: str) -> str | None:
-    """The key of the API's or the store's field of this name, or of what other tools call so."""
-    bare = _bare(key)
-    named = (
-        field.name for field in FIELDS.values() if bare in map(_bare, (field.name, *field.params, *field.columns))
-    )
-    return next(named, _ELSEWHERE.get(bare))
-
-
-def _bare(key: str) -> str:
-    return key.translate(_PUNCTUATION)
 
 
 def _check_order(term: Term) -> None:

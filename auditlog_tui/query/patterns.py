@@ -26,6 +26,10 @@ AT_FIRST = 0.2
 _COUNT = re.compile(r"\{(\d{1,9})")
 
 
+class TooBigError(ValueError):
+    """A pattern that would take too long to compile."""
+
+
 class Pattern:
     """One compiled pattern; `overruns` is the number of values it had no time for."""
 
@@ -60,12 +64,12 @@ def _compile(pattern: str) -> Any:
     import regex  # type: ignore[import-untyped]  # it ships no types; here, as it is slow to import
 
     if len(pattern) > LONGEST:
-        raise ValueError(f"it has more than {LONGEST} characters")
+        raise TooBigError(f"it has more than {LONGEST} characters")
     repeats = 1
     for count in _COUNT.findall(pattern):
         repeats *= max(1, int(count))
     if repeats > MOST_REPEATS:
-        raise ValueError(f"its counts multiply to more than {MOST_REPEATS:,}")
+        raise TooBigError(f"its counts multiply to more than {MOST_REPEATS:,}")
     try:
         return regex.compile(pattern)
     except (regex.error, ValueError, OverflowError, RecursionError, KeyError, IndexError) as error:

@@ -73,13 +73,19 @@ class _Scanner:
         chunk = _CHUNK.match(self.text, self.at)
         return QueryError(message, self.start, chunk.end() if chunk else self.at, hint)
 
+    def _more(self) -> QueryError:
+        return self._error(
+            "There is more after the closing quote.", "Leave a space there, or put all of it in quotes."
+        )
+
     def _term(self) -> RawTerm:
         self.start = self.at
         negated = self._next() == "-"
         self.at += negated
         if self._ends() or self._next() == "-":
             raise self._error(
-                "A minus needs one term right after it.", 'For "not" write -key:value; a text with a minus in quotes.'
+                "A minus needs one term right after it.",
+                'For "not" write -key:value. A text that begins with a minus goes in quotes: "-a".',
             )
         key, values = self._key_and_values()
         return RawTerm(key, values, negated, self.start, self.at)
@@ -90,7 +96,7 @@ class _Scanner:
         if bare.startswith('"'):
             value = self._quoted()
             if not self._ends():
-                raise self._error("There is more after the closing quote.", "Leave a space after it.")
+                raise self._more()
             return "", (value,)
         if _stands_alone(bare):
             self.at += len(bare)
@@ -107,7 +113,7 @@ class _Scanner:
             self.at += 1
             values.append(self._value())
         if not self._ends():
-            raise self._error("There is more after the closing quote.", "Put the whole value in quotes.")
+            raise self._more()
         return tuple(values)
 
     def _value(self) -> RawValue:
@@ -116,12 +122,7 @@ class _Scanner:
         if self._next() == "~":
             self.at += 1
             return self._pattern()
-        value = self._bare()
-        if value.pieces == ("",):
-            raise self._error(
-                "A value is missing.", 'Write it right after the colon or comma, without a space; "" is an empty one.'
-            )
-        return value
+        return self._bare()
 
     def _pattern(self) -> RawValue:
         """A pattern has commas, quotes and backslashes of its own: it ends at a space, unless it is in quotes."""
@@ -144,7 +145,7 @@ class _Scanner:
             found.append(character)
         self.at += 1
         if not self._ends() and self._next() != ",":
-            raise self._error("There is more after the closing quote.", "Put the whole value in quotes.")
+            raise self._more()
         return RawValue(("".join(found),), quoted=True)
 
     def _bare(self, *, commas: bool = False) -> RawValue:

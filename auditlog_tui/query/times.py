@@ -53,6 +53,10 @@ def read_ago(text: str) -> Ago:
     return Ago(int(match[1]), match[2])
 
 
+def is_ago(text: str) -> bool:
+    return _AGO.fullmatch(text.lower()) is not None
+
+
 def _moment(text: str) -> tuple[Moment, Moment]:
     """The moment, and the last one that is the same as precisely as it is written."""
     if text.lower() in NAMES:

@@ -7,7 +7,7 @@ import re
 
 from auditlog_tui.query import patterns, times
 from auditlog_tui.query.addresses import ip_address, one_spelling, refanged
-from auditlog_tui.query.fields import FIELDS, Field, Kind
+from auditlog_tui.query.fields import FIELDS, Field, Kind, nearest
 from auditlog_tui.query.format import shown
 from auditlog_tui.query.scan import RawValue
 from auditlog_tui.query.syntax import (
@@ -43,6 +43,9 @@ def read_value(field: Field, raw: RawValue) -> Value:
     """The value as the field means it. Raises `BadValueError`."""
     if raw.pattern:
         return _pattern(field, raw)
+    if raw.pieces == ("",) and not raw.quoted:
+        hint = f"Write it right after the colon or comma, without a space: {field.example}"
+        raise BadValueError(f"{field.name}: lacks a value.", hint)
     match field.kind:
         case Kind.EXACT:
             return _whole(field, raw)
@@ -62,13 +65,20 @@ def read_value(field: Field, raw: RawValue) -> Value:
 
 def _pattern(field: Field, raw: RawValue) -> Regex:
     if not field.patterns:
-        able = ", ".join(f"{other.name}:" for other in FIELDS.values() if other.patterns)
-        hint = f'Patterns are for {able}; put a text that begins with ~ in quotes: {field.name}:"~a".'
-        raise BadValueError(f"{field.name}: takes no pattern.", hint)
+        able = " or ".join(f"{other.name}:" for other in FIELDS.values() if other.patterns)
+        texts = field.kind in (Kind.EXACT, Kind.PART, Kind.ADDRESS)
+        instead = (
+            f'A text that begins with ~ goes in quotes: {field.name}:"~a"' if texts else f"Write {field.example}"
+        )
+        raise BadValueError(f"{field.name}: takes no pattern.", f"Only {able} does. {instead}")
     if not raw.text:
         raise BadValueError("The pattern is empty.", r"Write a regular expression: path:~^/v1/.*/keys$")
     try:
         patterns.compiled(raw.text)
+    except patterns.TooBigError as error:
+        raise BadValueError(
+            f"The pattern can't be used: {error}.", "Write a shorter one, or smaller counts."
+        ) from error
     except ValueError as error:
         hint = r"Put a backslash before . ( ) [ ] { } * + ? that are meant as they stand."
         raise BadValueError(f"The pattern can't be used: {shown(str(error), 80)}.", hint) from error
@@ -94,9 +104,11 @@ def _whole(field: Field, raw: RawValue) -> Value:
 def _part(field: Field, raw: RawValue) -> Text:
     name = "A word" if field.name == WORD else f"{field.name}:"
     if len(raw.pieces) > 1:
-        pattern = " Patterns: path:~^/v1/.*/keys$" if field.patterns else ""
+        other = " or name a field, as in action:vm.*" if field.name == WORD else " as a part is enough"
+        other = " or write a pattern, as in path:~^/v1/.*/keys$" if field.patterns else other
         raise BadValueError(
-            f"{name} finds a part of the text and takes no wildcard.", f"Put a star that is meant in quotes.{pattern}"
+            f"{name} finds a part of the text and takes no wildcard.",
+            f"Leave the star out,{other}. A star that is meant goes in quotes.",
         )
     if not raw.text:
         raise BadValueError("The text to find is empty.", "Write what it must contain.")
@@ -146,10 +158,10 @@ def _times(text: str) -> Times:
     try:
         return times.read_times(text)
     except ValueError as error:
-        raise BadValueError(
-            f"{shown(text)} is no time.",
-            "Write 2026-11-22, 2026-11-22T06:00Z, a range with .. between two, >= and <= before one, or today.",
-        ) from error
+        hint = "Write 2026-11-22, 2026-11-22T06:00Z, 2026-11-22..2026-11-23, >=2026-11-22, today or yesterday."
+        if times.is_ago(text):
+            hint = f"For a length of time before now write last:{text}"
+        raise BadValueError(f"{shown(text)} is no date or time.", hint) from error
 
 
 def _ago(text: str) -> Ago:
@@ -157,15 +169,20 @@ def _ago(text: str) -> Ago:
         return times.read_ago(text)
     except ValueError as error:
         raise BadValueError(
-            f"{shown(text)} is no length of time.", "Write a number and s, m, h, d or w: last:15m, last:7d."
+            f"{shown(text)} is no length of time.", "Write a number and s, m, h, d or w: last:15m, last:7d"
         ) from error
 
 
 def _by(text: str) -> By:
     name = text.removeprefix("-").lower()
-    if name not in FIELDS or not FIELDS[name].sortable:
-        able = ", ".join(field.name for field in FIELDS.values() if field.sortable)
-        raise BadValueError(
-            f"{shown(text)} is nothing to sort by.", f"Fields are {able}; - before one is descending."
-        )
-    return By(name, text.startswith("-"))
+    if name in FIELDS and FIELDS[name].sortable:
+        return By(name, text.startswith("-"))
+    field, colon, _ = name.partition(":")
+    near = nearest(field)
+    if near is None or not FIELDS[near].sortable:
+        hint = f"Fields are {', '.join(field.name for field in FIELDS.values() if field.sortable)}."
+    elif colon:
+        hint = f"Write sort:{near} for ascending order, sort:-{near} for descending."
+    else:
+        hint = f"Did you mean sort:{near}?"
+    raise BadValueError(f"There is no field {shown(name)} to sort by.", hint)

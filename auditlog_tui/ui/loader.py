@@ -54,6 +54,7 @@ class Loader:
         if not self.busy or self._worker is None or self.job is None:
             return False
         self._worker.cancel()
+        self._worker = None  # it counts as running until the cancellation has reached it
         self.job.view.paused = True
         return True
 

@@ -14,6 +14,7 @@ from auditlog_tui.ui.screens.base import MODES
 from auditlog_tui.ui.screens.help import HelpScreen
 from auditlog_tui.ui.screens.parts.copying import CopyPart
 from auditlog_tui.ui.screens.parts.filters import FilterPart
+from auditlog_tui.ui.screens.parts.pivoting import PivotPart
 from auditlog_tui.ui.screens.parts.record import RecordPart
 from auditlog_tui.ui.screens.parts.scroll import ScrollPart
 from auditlog_tui.ui.widgets.table import EntryTable
@@ -22,7 +23,7 @@ ALWAYS = frozenset({"help", "close", "escape"})
 """What can be done before the log is open."""
 
 
-class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart):
+class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart):
     """Joins the parts, and does what concerns all of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
@@ -39,6 +40,8 @@ class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart):
                 self.copy_id(message.row)
             case "yank":
                 self.open_copy_menu()
+            case "pivots":
+                self.open_pivots()
             case _:
                 self.narrow(message.field, self.browser.value_of(message.row, message.field), message.action)
 

@@ -16,22 +16,22 @@ from textual.widgets.option_list import Option
 
 from auditlog_tui.output.present import fit, safe, shorten_middle
 
-LABEL, DETAIL = 34, 44
+LABEL, DETAIL = 36, 66
 """Cells of what a line offers, and of what it says of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`key` is one character; `label` and `detail` may come from the wire."""
+    """`key` is one character, `also` another for a variant; `label` and `detail` may come from the wire."""
 
     key: str
     label: str
     detail: str = ""
-    enabled: bool = True
+    also: str = ""
 
 
 class MenuScreen(ModalScreen[str | None]):
-    """Returns the chosen line's key, or `None`."""
+    """Returns the key that was pressed, or that of the chosen line, or `None`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Close", show=False),
@@ -63,9 +63,9 @@ class MenuScreen(ModalScreen[str | None]):
 
     def on_key(self, event: events.Key) -> None:
         for choice in self._choices:
-            if choice.enabled and event.character == choice.key:
+            if event.character and event.character in (choice.key, choice.also):
                 event.stop()
-                self.dismiss(choice.key)
+                self.dismiss(event.character)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -74,11 +74,10 @@ class MenuScreen(ModalScreen[str | None]):
 
 
 def _option(choice: Choice) -> Option:
-    return Option(_prompt(choice), disabled=not choice.enabled)
+    return Option(_prompt(choice))
 
 
 def _prompt(choice: Choice) -> Content:
     label = fit(shorten_middle(safe(choice.label), LABEL), LABEL)
     detail = fit(shorten_middle(safe(choice.detail), DETAIL), DETAIL)
-    style = "" if choice.enabled else "$text-disabled"
-    return Content.assemble((f" {choice.key}  ", "bold $text-accent"), (label, style), (f"  {detail}", "$text-muted"))
+    return Content.assemble((f" {choice.key}  ", "bold $text-accent"), label, (f"  {detail}", "$text-muted"))

@@ -253,6 +253,9 @@ class EntryTable(RowCanvas, can_focus=True):
     def action_copy(self) -> None:
         self._ask("copy")
 
+    def action_pivots(self) -> None:
+        self._ask("pivots")
+
     def action_yank(self) -> None:
         self._ask("yank")
 

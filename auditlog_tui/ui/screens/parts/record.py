@@ -35,6 +35,8 @@ class RecordPart(BrowseBase):
                 self.table.action_down()
             case "previous_entry":
                 self.table.action_up()
+            case "pivots":
+                self.table.action_pivots()
             case "raw":
                 self.follower.toggle_raw(self.browser.log, self.look)
             case "copy" if field is not None:

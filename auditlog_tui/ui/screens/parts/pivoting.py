@@ -1,0 +1,56 @@
+"""Pivots: everything of the same actor, address or target, each counted before one goes there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditlog_tui.errors import AuditLogError
+from auditlog_tui.output.present import format_time
+from auditlog_tui.ui.screens.base import BrowseBase
+from auditlog_tui.ui.screens.menu import Choice, MenuScreen
+
+if TYPE_CHECKING:
+    from auditlog_tui.pivots import Pivot
+
+HINT = "small letter: within this filter · capital: over all time · Esc closes"
+
+
+class PivotPart(BrowseBase):
+    """The menu of pivots, filled as the counts come."""
+
+    def open_pivots(self) -> None:
+        row = self.table.row
+        if row is None:
+            return
+        offers = {pivot.key: pivot for pivot in self.browser.pivots(row)}
+        menu = MenuScreen("entries of …", [_choice(pivot, "counting") for pivot in offers.values()], HINT)
+
+        def chosen(key: str | None) -> None:
+            pivot = offers.get((key or "").lower())
+            if pivot is not None and key is not None:
+                self.submit(pivot.within if key in offers else pivot.alone)
+
+        self.app.push_screen(menu, chosen)
+        for pivot in offers.values():
+            menu.run_worker(self._fill(menu, pivot), group=f"pivot-{pivot.key}")
+
+    async def _fill(self, menu: MenuScreen, pivot: Pivot) -> None:
+        try:
+            within, alone = await self.browser.count(pivot.within), await self.browser.count(pivot.alone)
+            told = f"{within} here, {alone} in all"
+            menu.update(_choice(pivot, told))
+            span = await self.browser.span(pivot.alone) if pivot.spans else None
+        except AuditLogError as error:
+            menu.update(_choice(pivot, str(error)))
+            return
+        if span is not None:
+            first, last = (self._time(us) for us in span)
+            menu.update(_choice(pivot, f"{told} · {first} to {last}"))
+
+    def _time(self, us: int) -> str:
+        look = self.look
+        return format_time(us, "utc" if look.mode == "relative" else look.mode, look.now_us, look.zone)[:16]
+
+
+def _choice(pivot: Pivot, told: str) -> Choice:
+    return Choice(pivot.key, f"{pivot.name}: {pivot.value}", told, also=pivot.key.upper())

@@ -11,6 +11,7 @@ from auditlog_tui.feed import Anchor
 from auditlog_tui.history import History
 from auditlog_tui.link import command_line, filter_in
 from auditlog_tui.log import Log
+from auditlog_tui.models import rfc3339
 from auditlog_tui.pivots import Pivot, pivots
 from auditlog_tui.query import (
     FIELDS,
@@ -24,6 +25,7 @@ from auditlog_tui.query import (
     plan,
     term_for,
     with_term,
+    without_term,
 )
 from auditlog_tui.store import Row
 from auditlog_tui.suggest import suggest
@@ -129,6 +131,14 @@ class Browser:
             value = int(value)
         term = term_for(column, value, negated)
         return with_term(self.place.text, term) if term else None
+
+    def between(self, first_us: int, last_us: int) -> str:
+        """The filter with these bounds in place of those it has on time; both are included."""
+        text = self.place.text
+        for term in reversed(parse(text).terms):
+            if term.key in ("created", "last") and not term.negated:
+                text = without_term(text, term.start, term.end)
+        return with_term(text, f"created:{rfc3339(first_us)}..{rfc3339(last_us)}")
 
     # -- counting ----------------------------------------------------------------------------------------------
 

@@ -8,21 +8,30 @@ import sys
 from collections.abc import Sequence
 
 from auditlog_tui import __version__
+from auditlog_tui.arguments import command_of, read_options
 from auditlog_tui.config import config_path, read_config, write_beginning
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.settings import OPTIONS, Settings, load
 
 USAGE_ERROR = 2
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; returns its exit status: 0, 1 after a crash, 2 for what was typed or set wrongly."""
+    """Run the program; returns its exit status: 0, 1 after a crash, 2 for what was typed or set wrongly.
+
+    `list`, `get` and `count` have more of them: see `headless.Exit`.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if arguments[:2] == ["config", "init"]:
             return _init_config()
-        options = _parser().parse_args(arguments)
-        return _browse(_settings(options), " ".join(options.query))
+        command = command_of(arguments)
+        options = read_options(_parser(), command, arguments)
+        settings, text = _settings(options), " ".join(options.query)
+        return _print(settings, command, text, options) if command else _browse(settings, text)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except AuditLogError as error:
         print(error, file=sys.stderr)  # noqa: T201 (this is where a command line speaks)
         return USAGE_ERROR
@@ -32,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="auditlog-tui",
         description="Browse the Nirvana Labs audit log.",
-        epilog="? in the browser lists its keys.",
+        epilog="? in the browser lists its keys. Without a screen: auditlog-tui list, get or count, with --help.",
+        allow_abbrev=False,
     )
     parser.add_argument("query", nargs="*", help="a filter to begin with, for instance: status:>=400 last:24h")
     parser.add_argument("--demo", action="store_true", help="browse a made-up log: no key, no network")
@@ -66,6 +76,12 @@ def _browse(settings: Settings, text: str) -> int:
     if app.report:
         sys.stderr.write(app.report)
     return app.return_code or 0
+
+
+def _print(settings: Settings, command: str, text: str, options: argparse.Namespace) -> int:
+    from auditlog_tui import headless
+
+    return headless.run(settings, headless.Command(command, text, options.format, options.limit))
 
 
 def run() -> None:

@@ -52,7 +52,7 @@ class Obedience:
 
     def proven(self, params: Iterable[str]) -> bool:
         """True when a count under these parameters is a count of what they say."""
-        return all(name in self.obeyed or name == "sort" for name in params)
+        return all(name in self.obeyed - self.ignored or name == "sort" for name in params)
 
     async def prove(self, api: AuditLogApi, params: Iterable[str]) -> frozenset[str]:
         """Send a canary for each parameter that was never tried; returns those that the server ignores.

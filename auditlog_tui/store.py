@@ -217,6 +217,50 @@ class EntryStore:
         )
         return [n for (n,) in self._read(sql, [run.number, start, start + count, *values])]
 
+    def span(self, run: Run) -> tuple[int | None, int | None]:
+        """When the first and the last entry of a run happened, as far as that is known at its ends."""
+        ends = [*self.window(run, 0, 1), *self.window(run, len(run) - 1, 1)]
+        known = [row.created_us for row in ends if row.created_us is not None]
+        return (min(known), max(known)) if known else (None, None)
+
+    def histogram(
+        self, run: Run, first: int, count: int, origin_us: int, width_us: int
+    ) -> list[tuple[int, int, int]]:
+        """Of a slice of rows: number of the stretch of time since `origin_us`, entries in it, those that failed."""
+        start = run.first + first
+        sql = (
+            "SELECT (e.created_us - ?) / ?, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
+            " FROM place p JOIN entry e ON e.n = p.entry"
+            " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us IS NOT NULL GROUP BY 1"
+        )
+        found = self._read(sql, [origin_us, width_us, run.number, start, start + count])
+        return [(int(str(stretch)), int(str(n)), int(str(failed))) for stretch, n, failed in found]
+
+    def raws(self, run: Run, first: int, count: int) -> list[str]:
+        """The JSON, as it came, of the entries in a slice of rows."""
+        start = run.first + first
+        sql = (
+            "SELECT e.raw FROM place p JOIN entry e ON e.n = p.entry"
+            " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
+        )
+        return [raw for (raw,) in self._read(sql, [run.number, start, start + count])]
+
+    def in_order(self, run: Run, order: Sequence[tuple[str, bool]]) -> Run:
+        """A run of the same entries in the order of columns (`True`: descending); ties stay, `NULL` goes last.
+
+        One statement, which takes its time where there are many: not for a key to wait for.
+        """
+        found = self.new_run()
+        by = "".join(f"e.{column} IS NULL, e.{column}{' DESC' if down else ''}, " for column, down in order)
+        with self._writing():
+            self.connection.execute(
+                f"INSERT INTO place SELECT ?, row_number() OVER (ORDER BY {by}p.position) - 1, p.entry"  # noqa: S608 (our own column names)
+                " FROM place p JOIN entry e ON e.n = p.entry WHERE p.run = ?",
+                [found.number, run.number],
+            )
+        found.after = len(run)
+        return found
+
     def row_of(self, run: Run, n: int) -> int | None:
         """Which row of the run shows entry `n`."""
         found = self._read("SELECT position FROM place WHERE run = ? AND entry = ?", [run.number, n])

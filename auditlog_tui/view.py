@@ -107,11 +107,13 @@ class View:
 
     @property
     def older_done(self) -> bool:
-        return self.feed.older_end.done or self._below_bound()
+        read = self.plan.residual is None or self._high >= self.feed.run.after
+        return read and (self.feed.older_end.done or self._below_bound())
 
     @property
     def newer_done(self) -> bool:
-        return self.feed.newer_end.done
+        read = self.plan.residual is None or self._low <= self.feed.run.first
+        return read and self.feed.newer_end.done
 
     @property
     def upwards(self) -> bool:

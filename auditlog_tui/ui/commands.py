@@ -7,7 +7,7 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.widget import Widget
 
-from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, FILTER, KEYS, TABLE, Key
+from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, KEYS, TABLE, Key
 from auditlog_tui.ui.widgets.detail import DetailPane
 from auditlog_tui.ui.widgets.table import EntryTable
 
@@ -25,7 +25,7 @@ class KeyCommands(Provider):
         open_places = {EVERYWHERE, TABLE}
         if any(pane.display for pane in self.screen.query(DetailPane)):
             open_places.add(DETAIL)
-        return [key for key in KEYS if key.place in open_places - {FILTER} and key.action not in _MOVES]
+        return [key for key in KEYS if key.place in open_places and key.action not in _MOVES]
 
     async def discover(self) -> Hits:
         for key in [*self._keys(), SAVE_VIEW]:

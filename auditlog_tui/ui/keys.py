@@ -8,6 +8,7 @@ from itertools import groupby
 from textual.binding import Binding
 
 EVERYWHERE, TABLE, DETAIL, FILTER, CHIPS = "everywhere", "table", "detail", "filter bar", "chips"
+TIMELINE = "timeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "r", "r", "retry", "Retry what failed, else ask the server again"),
     Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops)"),
     Key(EVERYWHERE, "t", "t", "zone", "Times in UTC, in local time, or as ages"),
+    Key(EVERYWHERE, "i", "i", "timeline", "Timeline: show it, go to it, hide it", "timeline"),
     Key(EVERYWHERE, "colon", ": ^p", "app.command_palette", "Open the command palette"),
     Key(EVERYWHERE, "question_mark", "?", "help", "Show every key and the filter language", "help"),
     Key(EVERYWHERE, "q", "q", "close", "Close what is open, else quit"),
@@ -75,6 +77,12 @@ KEYS: tuple[Key, ...] = (
     Key(FILTER, "tab", "Tab", "complete", "Complete the word; again: the next candidate", "complete"),
     Key(FILTER, "shift+tab", "⇧Tab", "complete_back", "The candidate before"),
     Key(FILTER, "escape", "Esc", "cancel", "Give the old text back and leave", "cancel"),
+    Key(TIMELINE, "left,h", "← h", "earlier", "The stretch before"),
+    Key(TIMELINE, "right,l", "→ l", "later", "The stretch after"),
+    Key(TIMELINE, "V", "V", "range", "Begin a range, or forget it", "range"),
+    Key(TIMELINE, "enter", "⏎", "choose", "Filter by the stretch or range", "filter by it"),
+    Key(TIMELINE, "plus", "+", "finer", "Count in shorter stretches", "finer"),
+    Key(TIMELINE, "escape", "Esc", "leave", "Forget the range, else back to the table", "table"),
     Key(CHIPS, "left,h", "← h", "previous", "The term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "The term to the right"),
     Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Take the term away", "remove"),

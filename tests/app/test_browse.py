@@ -160,7 +160,7 @@ async def test_the_cursor_stays_on_its_entry_and_line_when_rows_come_above() -> 
         assert len(hand.table.view or ()) > rows
         assert hand.row.key == entry
         assert hand.table.cursor - hand.table.top == line
-        assert hand.rows == lines
+        assert hand.rows[:-1] == lines[:-1]  # the last says that now nothing is missing
 
 
 async def test_the_oldest_entry_of_a_loaded_view_is_no_request_away() -> None:
@@ -309,7 +309,7 @@ async def test_z_parks_the_filter_and_brings_it_back_without_a_request() -> None
         assert hand.input.value == ""
         assert hand.browser.place.text == ""
         asked = len(hand.wire.pages)
-        assert hand.wire.pages[-1] == {}
+        assert hand.wire.pages == [{"status_code_min": "400"}, {}]
         failed = hand.row.status_code
         await hand.press("z")
         assert hand.input.value == "status:>=400"

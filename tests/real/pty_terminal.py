@@ -108,6 +108,10 @@ class PtyTerminal:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def modes(self) -> list[Any]:
+        """The terminal's modes: echo, line editing and the like."""
+        return termios.tcgetattr(self._master)
+
     def resize(self, width: int, height: int) -> None:
         self._screen.resize(height, width)
         self._set_size(width, height)

@@ -48,8 +48,7 @@ def do_the_main_job(tmux: Tmux) -> None:
     tmux.keys("/")
     tmux.text(FILTER)
     tmux.keys("Enter")
-    tmux.wait_for(rf"^ / {re.escape(FILTER)}")
-    tmux.wait_for(r"^(?!.*20,000 loaded).*(?:\d loaded|COMPLETE)")
+    tmux.wait_for(rf"\\A(?!.*20,000).*\n ?/ {re.escape(FILTER)}(?:.*\n)+▌ .*[✗!][45]\d\d")
     rows = [line for line in tmux.screen().splitlines() if re.search(ROW, line)]
     assert len(rows) > 10
     assert all("⊸" in row and re.search(r"[✗!][45]\d\d", row) for row in rows)
@@ -58,13 +57,20 @@ def do_the_main_job(tmux: Tmux) -> None:
     tmux.keys("Enter")
     tmux.wait_for("full record")
     found = tmux.wait_for(ID)
-    tmux.keys("Escape", "c")
+    leave_the_pane(tmux)
+    tmux.keys("c")
     tmux.wait_for(f"Copied ID {found[1]} to the tmux buffer")
     assert tmux.buffer() == found[1]
     assert found[1] in tmux.screen()
 
     tmux.keys("q", "q")
     assert tmux.status() == 0
+
+
+def leave_the_pane(tmux: Tmux) -> None:
+    """Escape, seen to work: with another key on its heels it would be the beginning of that one."""
+    tmux.keys("Escape")
+    tmux.wait_for("c copy ID")
 
 
 def test_the_main_job_on_the_demo(tmux: Tmux, tmp_path: Path) -> None:
@@ -107,7 +113,7 @@ def check_layout(tmux: Tmux, width: int, height: int) -> None:
     lines = tmux.screen().split("\n")[:height]
     assert all(len(line) <= width for line in lines)
     assert "loaded" in lines[0]
-    assert lines[-1].startswith(" End G oldest")
+    assert re.search(r"/ filter +\? help", lines[-1])
     assert sum(1 for line in lines if re.search(ROW, line)) >= height - 8
 
 
@@ -132,12 +138,11 @@ def test_the_terminal_may_change_its_size(tmux: Tmux, tmp_path: Path) -> None:
 def test_the_cursor_stays_on_its_entry_when_the_size_changes(tmux: Tmux, tmp_path: Path) -> None:
     tmux.start([*APP, "--demo"], env=environment(tmp_path))
     tmux.wait_for(ROW)
+    rows = [line[2:].rstrip() for line in tmux.screen().splitlines() if re.search(ROW, line)]
     tmux.keys("Down", times=25)
-    tmux.wait_for(r"^▌(?!.*\n(?:.*\n){29})")
-    entry = tmux.wait_for(r"^▌.*?(\d\d:\d\d:\d\d +\S+)")[1]
+    tmux.wait_for(rf"(?:.*\n){{20,}}▌ {re.escape(rows[25])}$")
     tmux.resize(120, 16)
-    tmux.wait_for(r"\A(?:.*\n){16}\Z")
-    tmux.wait_for(rf"^▌.*{re.escape(entry)}")
+    tmux.wait_for(rf"\A(?:.*\n){{3,15}}▌ {re.escape(rows[25])}$(?:.*\n){{,12}}\Z")
 
 
 # -- a hostile log -------------------------------------------------------------------------------------------------
@@ -189,14 +194,17 @@ def test_a_hostile_log_changes_neither_the_title_nor_the_buffer(tmux: Tmux, tmp_
         tmux.wait_for(rf"id +{len(HOSTILE) - 1}␛c")
         tmux.keys("v")
         tmux.wait_for(r'"id"')
-        tmux.keys("v", "Escape", "Home", "Right", "=")  # its text as a filter: an input, chips, completion
-        tmux.wait_for(r"COMPLETE")
+        tmux.keys("v")
+        leave_the_pane(tmux)
+        tmux.keys("Home", "Right", "=")  # its text as a filter: an input, chips, completion
+        tmux.wait_for(r"^ ?/ \S+:.*␛c")
         tmux.keys("/", "Space")
         tmux.text("action:")
-        tmux.keys("Tab", "Escape", "[")
-        tmux.wait_for(rf"{len(HOSTILE)}  COMPLETE")
-        tmux.keys("?")
-        tmux.keys("Escape")
+        tmux.wait_for(r"action:vm.*\n(?:.*\n)*.*vm\.␛")
+        tmux.keys("Tab")
+        leave_the_pane(tmux)
+        tmux.keys("[")
+        tmux.wait_for(r"8  COMPLETE")
         server.faults.append(refusal)
         tmux.keys("r")
         tmux.wait_for("␛]0;OWNED␇ no")

@@ -4,7 +4,7 @@
 
     error     ServerError
     refuse    BadRequestError, where a cursor was sent
-    repeat    the page's next cursor is the one that was sent with the call
+    repeat    the page's next cursor is the one that was sent with the call, if one was
     cycle     the page's next cursor is the first of its walk
     empty     no entries, but a cursor to go on with
     overlap   the page begins with the last three entries of the one before
@@ -148,20 +148,19 @@ class FakeApi:
     def _page(self, walk: Walk, limit: int, cursor: str | None, trouble: str) -> Page:
         matching = sorted(self.matching(walk.params), key=lambda data: self._place(data, walk))
         begin = len([data for data in matching if walk.after is not None and self._place(data, walk) <= walk.after])
-        if trouble == "overlap":
-            begin = max(0, begin - 3)
+        again = [data for data in matching[:begin] if data not in self.arrived][-3:] if trouble == "overlap" else []
         end = begin if trouble == "empty" else begin + limit
         following = None
         if end < len(matching):
             after = self._place(matching[end - 1], walk) if end else None
             following = self._cursor(walk, after)
             if trouble == "repeat":
-                following = cursor or self._cursor(walk, walk.after)
+                following = cursor or following
             elif trouble == "cycle":
                 following = self._walks[following].first
         total = {"no total": None, "lie": 7}.get(trouble, len(matching))
         served = SERVED_AT + timedelta(seconds=len(self.calls))
-        return Page(tuple(read(data) for data in matching[begin:end]), following, None, total, served)
+        return Page(tuple(map(read, [*again, *matching[begin:end]])), following, None, total, served)
 
     def _cursor(self, walk: Walk, after: tuple[Any, ...] | None) -> str:
         cursor = f"cursor-{len(self._walks)}"

@@ -19,7 +19,7 @@ from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
-from auditlog_tui.ui.keys import CHIPS, DETAIL, FILTER, TABLE
+from auditlog_tui.ui.keys import CHIPS, DETAIL, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.loader import Loader
 from auditlog_tui.ui.states import sayings
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
@@ -28,6 +28,7 @@ from auditlog_tui.ui.widgets.columns import Look
 from auditlog_tui.ui.widgets.detail import DetailPane
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
 from auditlog_tui.ui.widgets.table import EntryTable
+from auditlog_tui.ui.widgets.timeline import TimelineBar
 
 if TYPE_CHECKING:
     from auditlog_tui.browser import Browser, Place
@@ -50,12 +51,22 @@ SKEW_US = 5_000_000
 """A difference between two clocks that is worth a word, in microseconds."""
 
 
+PLACES: dict[type[Widget], str] = {
+    EntryTable: TABLE,
+    DetailPane: DETAIL,
+    ChipLine: CHIPS,
+    TimelineBar: TIMELINE,
+}
+"""What has the focus, by its name in the list of keys; anything else is the filter bar."""
+
+
 class BrowseBase(Screen[None]):
     """Holds the browser, and hands what it shows down to the widgets."""
 
     header = query_one(HeaderBar)
     filter_bar = query_one(FilterBar)
     table = query_one(EntryTable)
+    timeline = query_one(TimelineBar)
     pane = query_one(DetailPane)
     footer = query_one(FooterBar)
 
@@ -75,6 +86,7 @@ class BrowseBase(Screen[None]):
     def compose(self) -> ComposeResult:
         yield HeaderBar(self.settings.endpoint, self.look)
         yield FilterBar(self.look.glyphs)
+        yield TimelineBar(self.look)
         with Container(id="body"):
             yield EntryTable(self.look)
             yield DetailPane()
@@ -130,6 +142,10 @@ class BrowseBase(Screen[None]):
         self.filter_bar.show(place.text)
         self.table.show(place.view, place.cursor, place.above)
         self.changed()
+        self.shown()
+
+    def shown(self) -> None:
+        """Another place is on the screen: parts that show something of it look anew."""
 
     def submit(self, text: str) -> None:
         """Show what a filter asks for; one that can't be read is pointed at, and nothing else changes."""
@@ -248,7 +264,6 @@ class BrowseBase(Screen[None]):
         self.say(f"{wait.reason} {self.look.glyphs.bullet} {again}", "warning")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        places: dict[type[Widget], str] = {EntryTable: TABLE, DetailPane: DETAIL, ChipLine: CHIPS}
-        self.footer.place = places.get(type(event.widget), FILTER)
+        self.footer.place = PLACES.get(type(event.widget), FILTER)
         if self.footer.place == FILTER:
             self.filter_bar.tell(self.filter_bar.input.value)

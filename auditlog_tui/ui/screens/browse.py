@@ -17,13 +17,14 @@ from auditlog_tui.ui.screens.parts.filters import FilterPart
 from auditlog_tui.ui.screens.parts.pivoting import PivotPart
 from auditlog_tui.ui.screens.parts.record import RecordPart
 from auditlog_tui.ui.screens.parts.scroll import ScrollPart
+from auditlog_tui.ui.screens.parts.timing import TimelinePart
 from auditlog_tui.ui.widgets.table import EntryTable
 
 ALWAYS = frozenset({"help", "close", "escape"})
 """What can be done before the log is open."""
 
 
-class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart):
+class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart, TimelinePart):
     """Joins the parts, and does what concerns all of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
@@ -67,6 +68,8 @@ class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart):
             self.table.focus()
         elif self.pane.display:
             self.close_pane()
+        elif self.timeline.display:
+            self.hide_timeline()
         elif self.loader.stop():
             self.say("Stopped; Space goes on")
             self.changed()

@@ -32,9 +32,9 @@ class PivotPart(BrowseBase):
 
         self.app.push_screen(menu, chosen)
         for pivot in offers.values():
-            menu.run_worker(self._fill(menu, pivot), group=f"pivot-{pivot.key}")
+            menu.run_worker(self._count_pivot(menu, pivot), group=f"pivot-{pivot.key}")
 
-    async def _fill(self, menu: MenuScreen, pivot: Pivot) -> None:
+    async def _count_pivot(self, menu: MenuScreen, pivot: Pivot) -> None:
         try:
             within, alone = await self.browser.count(pivot.within), await self.browser.count(pivot.alone)
             told = f"{within} here, {alone} in all"

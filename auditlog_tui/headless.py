@@ -1,0 +1,203 @@
+"""The log without its screen, for pipes and scripts: `list`, `get` and `count`.
+
+Data goes to standard output as it arrives, page by page; what has been written is never taken back. Progress and
+notes go to standard error where that is a terminal, errors always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from enum import IntEnum
+from typing import TYPE_CHECKING, cast
+
+from auditlog_tui.errors import ApiError, AuditLogError, QueryError, SettingsError
+from auditlog_tui.output.cells import cell_width
+from auditlog_tui.output.crash import crash_report
+from auditlog_tui.output.formats import Look, Writer
+from auditlog_tui.output.glyphs import glyphs_for
+from auditlog_tui.output.safe import safe
+from auditlog_tui.output.streams import Progress, standard_out
+from auditlog_tui.output.times import Mode, local_zone
+from auditlog_tui.settings import Settings
+
+if TYPE_CHECKING:
+    from auditlog_tui.api import AuditLogClient
+    from auditlog_tui.listing import Printer, Walk
+    from auditlog_tui.log import Log
+    from auditlog_tui.query import Query
+
+
+class Exit(IntEnum):
+    """How the program ends. `BROKEN_PIPE` is that of a program which SIGPIPE ended: nobody reads any more."""
+
+    DONE = 0
+    INCOMPLETE = 1
+    USAGE = 2
+    API = 3
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What was asked for: `text` is the filter of `list` and `count`, the ID of `get`. No `limit` is everything."""
+
+    name: str
+    text: str
+    format: str = "table"
+    limit: int | None = None
+
+
+class _PointedError(AuditLogError):
+    """A filter that can't be read, with a line that points at the term."""
+
+
+def run(settings: Settings, command: Command) -> int:
+    """Do what was asked for; returns the exit status."""
+    progress = Progress(sys.stderr)
+    try:
+        return asyncio.run(_run(settings, command, progress))
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return Exit.BROKEN_PIPE
+    except (_PointedError, SettingsError) as error:
+        return _fail(str(error), Exit.USAGE)
+    except ApiError as error:
+        return _fail(str(error), Exit.API)
+    except AuditLogError as error:
+        return _fail(str(error), Exit.INCOMPLETE)
+    except OSError as error:
+        return _fail(f"Standard output can't be written: {error.strerror}.", Exit.INCOMPLETE)
+    except Exception as error:  # a fault of ours: a report of it, without secrets
+        return _fail(crash_report(error, settings.secrets).rstrip("\n"), Exit.INCOMPLETE)
+
+
+def _fail(text: str, status: Exit) -> Exit:
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 (this is where a command line speaks)
+    return status
+
+
+async def _run(settings: Settings, command: Command, progress: Progress) -> Exit:
+    async with _session(settings, command, progress) as run:
+        match command.name:
+            case "get":
+                return await run.get(command.text)
+            case "count":
+                return await run.count(run.query(command.text))
+            case _:
+                return await run.list(run.query(command.text), command.limit)
+
+
+@asynccontextmanager
+async def _session(settings: Settings, command: Command, progress: Progress) -> AsyncIterator[_Run]:
+    """What the command works with; given back at the end, however that comes."""
+    from auditlog_tui.listing import Printer
+    from auditlog_tui.log import Log
+    from auditlog_tui.session import Session
+    from auditlog_tui.store import EntryStore
+
+    out, terminal = standard_out(progress)
+    session = Session(settings)
+    session.prepare()
+    client = cast("AuditLogClient", session.client)
+    client.on_wait = progress.on_wait
+    store = EntryStore()
+    try:
+        log = Log(client, store)
+        look = Look(
+            width=shutil.get_terminal_size().columns if terminal else None,
+            mode=cast("Mode", settings.zone),
+            zone=local_zone(),
+            now_us=log.now_us(),
+            glyphs=glyphs_for(terminal or "utf-8"),
+        )
+        writer = Writer(command.format, look, ascii_only=look.glyphs.ellipsis != "…")
+        async with progress.shown():
+            yield _Run(log, client, Printer(store, writer, out), progress, settings)
+    finally:
+        store.close()
+        await session.close()
+
+
+class _Run:
+    """One command at work."""
+
+    def __init__(
+        self, log: Log, client: AuditLogClient, printer: Printer, progress: Progress, settings: Settings
+    ) -> None:
+        self._log = log
+        self._client = client
+        self._printer = printer
+        self._progress = progress
+        self._settings = settings
+
+    def query(self, text: str) -> Query:
+        """The filter, its times made absolute. Raises `_PointedError`."""
+        zone = local_zone() if self._settings.zone == "local" else UTC
+        return read_query(text, self._settings.views, self._log.now_us(), zone)
+
+    async def list(self, query: Query, limit: int | None) -> Exit:
+        from auditlog_tui.listing import Listing, Walk
+
+        walk = Walk(self._log, query)
+        self._watch(walk)
+        missing = await Listing(walk, self._printer, limit).go()
+        return self._end(missing)
+
+    async def count(self, query: Query) -> Exit:
+        from auditlog_tui.listing import count_matching
+
+        number, missing = await count_matching(self._log, query, self._watch)
+        if missing:
+            return self._end(f"{missing} {number:,} of them match.")
+        self._printer.line(str(number))
+        return self._end("")
+
+    async def get(self, entry_id: str) -> Exit:
+        self._printer.entry(await self._log.api.get(entry_id))
+        return Exit.DONE
+
+    def _watch(self, walk: Walk) -> None:
+        self._progress.describe = lambda: f"{walk.describe()} · {self._client.requests:,} requests"
+
+    def _end(self, missing: str) -> Exit:
+        ignored = self._log.obedience.ignored
+        if ignored:
+            self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
+        self._progress.clear()
+        return _fail(missing, Exit.INCOMPLETE) if missing else Exit.DONE
+
+
+def read_query(text: str, views: Mapping[str, str], now_us: int, zone: tzinfo) -> Query:
+    """The filter as the browser reads it, saved views included. Raises an error that shows the term it is about."""
+    from auditlog_tui.link import filter_in
+    from auditlog_tui.query import freeze, parse, plan
+    from auditlog_tui.views import expand
+
+    text = filter_in(text)
+    try:
+        text = expand(text, views)  # an error in this line is about the text before it, one below about the new one
+        query = freeze(parse(text), now_us, zone)
+        plan(query)
+    except QueryError as error:
+        raise _PointedError(pointed(text, error)) from error
+    return query
+
+
+def pointed(text: str, error: QueryError) -> str:
+    """The error in lines: what is wrong, the filter with marks under the term, and what would be valid."""
+    before, term, after = (safe(part) for part in _parts(text, error.start, error.end))
+    marks = " " * cell_width(before) + "^" * max(1, cell_width(term))
+    return "\n".join(filter(None, [error.message, f"  {before}{term}{after}", f"  {marks}", error.hint]))
+
+
+def _parts(text: str, start: int, end: int) -> tuple[str, str, str]:
+    return text[:start], text[start:end], text[end:]

@@ -1,0 +1,248 @@
+"""A query walked to its end without a screen, and its rows written on the way.
+
+What was written can't be taken back, as a screen would: so the server is tried on every parameter first, and rows
+wait where the order that was asked for is not shown to be the server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
+from auditlog_tui.feed import PAGE
+from auditlog_tui.log import Log
+from auditlog_tui.models import Entry, rfc3339
+from auditlog_tui.obedience import SMALLEST_PAGE
+from auditlog_tui.order import NEWEST_FIRST, Stand, in_order, rank, reversed_order
+from auditlog_tui.output.formats import Writer
+from auditlog_tui.output.streams import Out
+from auditlog_tui.query import FIELDS, Query, plan
+from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.view import State, View
+
+EVERYTHING = 1 << 62
+"""More rows than there are."""
+
+TRIES = 3
+"""So often we go on where the server broke off without anything new arriving; after something new, again."""
+
+PORTION = 1_000
+"""Rows written at a time."""
+
+
+class Walk:
+    """Brings the view of a query to its end, or to so many rows."""
+
+    def __init__(self, log: Log, query: Query) -> None:
+        self.view = View(log, query)
+
+    async def begin(self) -> None:
+        """Fetch the first rows, and find out what the server obeys. Raises `AuditLogError`."""
+        await self._more(1, _nothing, everything=False)
+        await self.view.prove()
+
+    async def go(self, limit: int, on_page: Callable[[], None]) -> None:
+        """Fetch until there are `limit` rows or no more, also past a cursor that died. Raises `AuditLogError`."""
+        view, tries = self.view, 0
+        while tries < TRIES:
+            loaded = len(view.feed.run)
+            await self._more(limit - len(view), on_page, everything=True)
+            if not (view.paused or view.error):
+                return
+            tries = 0 if len(view.feed.run) > loaded else tries + 1
+
+    async def _more(self, want: int, on_page: Callable[[], None], *, everything: bool) -> None:
+        view = self.view
+        await view.more(want, on_page, everything=everything)
+        refused_cursor = view.feed.broken and isinstance(view.error, BadRequestError | NotFoundError)
+        if view.error is not None and not refused_cursor:
+            raise view.error
+
+    async def order_shown(self) -> bool:
+        """Whether what arrived shows the order that the server was asked for, and not its own by chance.
+
+        One request decides where the first page fits both: a server that obeys begins the reverse elsewhere.
+        """
+        feed, log = self.view.feed, self.view.log
+        sort = feed.plan.params.get("sort")
+        stands = [Stand(row.created_us, row.status_code) for row in log.store.window(feed.run, 0, PAGE)]
+        if sort is None or feed.complete or not in_order(stands, NEWEST_FIRST):
+            return True
+        try:
+            page = await log.api.list({**feed.plan.params, "sort": reversed_order(sort)}, limit=SMALLEST_PAGE)
+        except ApiError:
+            return False
+        ends = [Stand(entry.created_us, entry.log.status_code) for entry in page.entries[:1]] + stands[:1]
+        last, first = [rank(stand, sort) for stand in ends] if len(ends) > 1 else (None, None)
+        return first is not None and last is not None and first < last
+
+    def missing(self) -> str:
+        """What is known to be missing, in a sentence; empty for a walk that reached its end."""
+        summary = self.view.summary()
+        if summary.state is State.COMPLETE:
+            return ""
+        reason = summary.reason or "the server broke off"
+        counted = f" of {summary.total:,}" if summary.total is not None else ""
+        said = f"Incomplete: {reason}. {summary.loaded:,}{counted} entries arrived"
+        return f"{said}; {self._gap()} is missing." if not self.view.complete else f"{said}."
+
+    def _gap(self) -> str:
+        feed = self.view.feed
+        last = self.view.log.store.window(feed.run, len(feed.run) - 1, 1)
+        if not last or last[0].created_us is None or not feed.by_time:
+            return "what follows"
+        return f"what is older than {rfc3339(last[0].created_us)}"
+
+    def describe(self) -> str:
+        """How far it is, for a line of progress."""
+        try:
+            summary = self.view.summary()
+        except AuditLogError:
+            return ""
+        of = f" of {summary.total:,}" if summary.total is not None else ""
+        if summary.filtered:
+            return f"{summary.rows:,} found · {summary.loaded:,}{of} scanned"
+        return f"{summary.loaded:,}{of} fetched"
+
+
+def _nothing() -> None:
+    pass
+
+
+class Printer:
+    """Writes rows of the store in one format, the header before the first."""
+
+    def __init__(self, store: EntryStore, writer: Writer, out: Out) -> None:
+        self._store = store
+        self._writer = writer
+        self._out = out
+        self._begun = False
+
+    def rows(self, run: Run, first: int, count: int) -> None:
+        self.header()
+        if self._writer.raw:
+            self._out.lines(self._writer.raw_lines(self._store.raws(run, first, count)))
+        else:
+            self._out.lines(self._writer.lines(self._store.window(run, first, count)))
+
+    def entry(self, entry: Entry) -> None:
+        """One entry that was got by itself."""
+        run = self._store.new_run()
+        self._store.append(run, self._store.add([entry]))
+        self.rows(run, 0, 1)
+
+    def line(self, text: str) -> None:
+        """A line that is no row."""
+        self._out.lines([text])
+
+    def header(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._out.lines(self._writer.header())
+
+
+class Listing:
+    """The entries of a query, written as they come, `limit` of them at most. `written` counts them."""
+
+    def __init__(self, walk: Walk, printer: Printer, limit: int | None = None) -> None:
+        self.written = 0
+        self._walk = walk
+        self._printer = printer
+        self._limit = EVERYTHING if limit is None else limit
+        self._run: Run | None = None
+        self._next = 0
+        self._before: list[tuple[Run, int]] = []
+        self._whole = False
+
+    async def go(self) -> str:
+        """Write everything; returns what is missing, if anything is. Raises `AuditLogError` and `OSError`."""
+        walk, view = self._walk, self._walk.view
+        await walk.begin()
+        self._whole = view.plan.local_order or not await walk.order_shown()
+        disordered = ""
+        try:
+            await walk.go(EVERYTHING if self._whole else self._limit, self._on_page)
+            if view.plan.local_order and not self._whole:
+                disordered = "The server left the order that it was asked for." if self.written else ""
+                self._whole = True
+                await walk.go(EVERYTHING, self._on_page)
+        finally:
+            self._write_rest()
+        self._printer.header()
+        return disordered or ("" if self.written >= self._limit else walk.missing())
+
+    def _on_page(self) -> None:
+        if not self._whole and not self._walk.view.plan.local_order:
+            self._write(self._walk.view.run)
+
+    def _write_rest(self) -> None:
+        """What had to wait until everything was there, put in order where the server didn't."""
+        view = self._walk.view
+        local = view.plan.local_order
+        order = [(FIELDS[name].columns[0], way == "desc") for name, way in view.plan.order]
+        self._write(view.log.store.in_order(view.run, order) if local else view.run)
+
+    def _write(self, run: Run) -> None:
+        """Write the rows of the run that were not written before, here or in a run that was begun anew."""
+        if run is not self._run:
+            if self._run is not None and self._next:
+                self._before.append((self._run, self._next))
+            self._run, self._next = run, 0
+        while self._next < len(run) and self.written < self._limit:
+            count = min(PORTION, len(run) - self._next, self._limit - self.written)
+            for first, length in self._unwritten(run, self._next, count):
+                self._printer.rows(run, first, length)
+                self.written += length
+            self._next += count
+
+    def _unwritten(self, run: Run, first: int, count: int) -> Iterator[tuple[int, int]]:
+        if not self._before:
+            yield first, count
+            return
+        for row, entry in enumerate(self._numbers(run, first, count), first):
+            if not any(self._was_written(entry, *before) for before in self._before):
+                yield row, 1
+
+    def _numbers(self, run: Run, first: int, count: int) -> list[int]:
+        return [row.n for row in self._walk.view.log.store.window(run, first, count)]
+
+    def _was_written(self, entry: int, run: Run, count: int) -> bool:
+        row = self._walk.view.log.store.row_of(run, entry)
+        return row is not None and row < count
+
+
+async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) -> tuple[int, str]:
+    """How many entries match, and what is missing of them, if anything is. Raises `AuditLogError`.
+
+    The server is asked where all of the query is its own and every parameter is proven; else everything is walked,
+    and `watch` is given the walk.
+    """
+    query = Query(tuple(term for term in query.terms if term.key != "sort"))
+    total = await _total(log, query)
+    if total is not None:
+        return total, ""
+    walk = Walk(log, query)
+    watch(walk)
+    await walk.begin()
+    await walk.go(EVERYTHING, _nothing)
+    return len(walk.view), walk.missing()
+
+
+async def _total(log: Log, query: Query) -> int | None:
+    """The server's count, where it is proven to be one of this query."""
+    planned = plan(query, frozenset(log.obedience.ignored))
+    if planned.residual is not None or planned.entry_id is not None:
+        return None
+    page = await log.api.list(planned.params, limit=SMALLEST_PAGE)
+    for entry in page.entries:
+        log.obedience.ignored |= planned.violations(entry)
+    here = len(page.entries)
+    total = page.total_count
+    if total is None or total < here or (page.next_cursor is None) != (total == here):
+        return None
+    if not here:
+        return 0  # that was the whole walk
+    # The log holds an entry: what a canary counts is proof.
+    await log.obedience.prove(log.api, planned.params)
+    obeyed = log.obedience.proven(planned.params) and log.obedience.ignored.isdisjoint(planned.params)
+    return total if obeyed else None

@@ -1,0 +1,144 @@
+"""The timeline: a bar a stretch of time, failures apart, and what the chosen stretch holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from auditlog_tui.output.present import count, format_time
+from auditlog_tui.ui.keys import TIMELINE, bindings
+
+if TYPE_CHECKING:
+    from auditlog_tui.timeline import Bucket
+    from auditlog_tui.ui.widgets.columns import Look
+
+
+class TimelineBar(Widget, can_focus=True):
+    """Three lines: all entries, those that failed, and words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TIMELINE)]
+    ALLOW_SELECT = False
+
+    @dataclass
+    class Chosen(Message):
+        """Filter by this stretch of time, both ends included (microseconds)."""
+
+        first_us: int
+        last_us: int
+
+    class Finer(Message):
+        """Count in stretches half as long."""
+
+    class Left(Message):
+        """The timeline gives the focus back."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+        self.buckets: list[Bucket] = []
+        self.note = ""
+        self.at = 0
+        self.mark: int | None = None
+
+    def show(self, buckets: list[Bucket], look: Look, note: str) -> None:
+        """`note` says what the counts are worth, or what went wrong."""
+        chosen = self.buckets[self.at] if self.at < len(self.buckets) else None
+        self.buckets, self.look, self.note = buckets, look, note
+        if chosen is not None:
+            # Stretches are cut finer as counts come: stay where the eye is.
+            places = [number for number, bucket in enumerate(buckets) if bucket.last_us >= chosen.last_us]
+            self.at = places[0] if places else max(0, len(buckets) - 1)
+        self.refresh()
+
+    def _span(self) -> range:
+        other = self.at if self.mark is None else self.mark
+        return range(min(self.at, other), max(self.at, other) + 1)
+
+    def _places(self) -> list[tuple[int, int]]:
+        """Where each bar begins and how wide it is, in cells, as long as its stretch of time."""
+        if not self.buckets:
+            return []
+        width = max(1, self.size.width - 2)
+        first, whole = self.buckets[0].first_us, self.buckets[-1].last_us + 1 - self.buckets[0].first_us
+        starts = [width * (bucket.first_us - first) // whole for bucket in self.buckets]
+        ends = [*starts[1:], width]
+        return [(start, max(0, end - start)) for start, end in zip(starts, ends, strict=True)]
+
+    def render(self) -> Content:
+        if not self.buckets:
+            return Content.assemble((f" {self.note or 'counting'} …\n\n", "$text-muted"))
+        return Content.assemble(*self._bars(failed=False), *self._bars(failed=True), *self._words())
+
+    def _bars(self, *, failed: bool) -> list[tuple[str, str]]:
+        numbers = [(bucket.failed if failed else bucket.n) or 0 for bucket in self.buckets]
+        highest = max([*numbers, 1])
+        parts: list[tuple[str, str]] = [(" ", "")]
+        bars = self.look.glyphs.bars
+        for place, (number, (_, width)) in enumerate(zip(numbers, self._places(), strict=True)):
+            level = 0 if not number else max(1, number * (len(bars) - 1) // highest)
+            ground = " on $primary 40%" if self.has_focus and place in self._span() else ""
+            parts.append((bars[level] * width, ("$text-error" if failed else "$text-accent") + ground))
+        return [*parts, ("\n", "")]
+
+    def _words(self) -> list[tuple[str, str]]:
+        span = self._span()
+        chosen = [self.buckets[place] for place in span if place < len(self.buckets)]
+        shown = chosen if self.has_focus and chosen else self.buckets
+        n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
+        words = f" {self._time(shown[0].first_us)} to {self._time(shown[-1].last_us)}"
+        return [(words, "bold"), (f"  {count(n)} entries", ""), (f", {count(failed)} failed", "$text-error"),
+                (f"  {self.note}", "$text-muted")]  # fmt: skip
+
+    def _time(self, us: int) -> str:
+        mode = "utc" if self.look.mode == "relative" else self.look.mode
+        return format_time(us, mode, self.look.now_us, self.look.zone)
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.mark = None
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        for number, (start, width) in enumerate(self._places()):
+            if start <= event.x - 1 < start + width:
+                self.at = number
+                if event.chain > 1:
+                    self.action_choose()
+        self.refresh()
+
+    def _move(self, by: int) -> None:
+        self.at = max(0, min(self.at + by, len(self.buckets) - 1))
+        self.refresh()
+
+    def action_earlier(self) -> None:
+        self._move(-1)
+
+    def action_later(self) -> None:
+        self._move(1)
+
+    def action_range(self) -> None:
+        """Begin a range here, or forget it."""
+        self.mark = self.at if self.mark is None else None
+        self.refresh()
+
+    def action_choose(self) -> None:
+        chosen = [self.buckets[place] for place in self._span() if place < len(self.buckets)]
+        if chosen:
+            self.post_message(self.Chosen(chosen[0].first_us, chosen[-1].last_us))
+
+    def action_finer(self) -> None:
+        self.post_message(self.Finer())
+
+    def action_leave(self) -> None:
+        if self.mark is not None:
+            self.action_range()
+        else:
+            self.post_message(self.Left())

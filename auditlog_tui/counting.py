@@ -10,12 +10,12 @@ from enum import Enum
 from auditlog_tui.log import Log
 from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.query import FIELDS, Plan, Query, plan
+from auditlog_tui.slices import SLICE, count_slice
 
 AT_ONCE = 3
 """Counting requests under way together: pages and details go first."""
 
 KEPT = 2_000
-SLICE = 2_000
 
 
 class How(Enum):
@@ -106,7 +106,7 @@ class Counting:
         where = plan(Query(query.terms), _EVERYTHING).where()
         n, first, last = 0, 1, self.log.store.size
         while first <= last:
-            n += self.log.store.count_slice(first, first + SLICE, where)
+            n += count_slice(self.log.store, first, first + SLICE, where)
             first += SLICE
             await asyncio.sleep(0)
         return Count(n, How.LOADED)

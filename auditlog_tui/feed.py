@@ -19,6 +19,7 @@ from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
 from auditlog_tui.order import NEWEST_FIRST, Stand, in_order, leading, rank, reversed_order
 from auditlog_tui.query import Plan
+from auditlog_tui.query.check import contradicts
 from auditlog_tui.store import EntryStore
 from auditlog_tui.walk import End
 
@@ -31,6 +32,13 @@ class Anchor(Enum):
 
     NEWEST = "newest"
     OLDEST = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A feed that begins at an instant (microseconds since 1970 UTC) and goes both ways."""
+
+    us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class Feed:
     lack entries. `newest_first` says that the order asked for puts the newest entry first.
     """
 
-    def __init__(self, api: AuditLogApi, store: EntryStore, plan: Plan, anchor: Anchor = Anchor.NEWEST) -> None:
+    def __init__(self, api: AuditLogApi, store: EntryStore, plan: Plan, anchor: Anchor | At = Anchor.NEWEST) -> None:
         self.plan = plan
         self.anchor = anchor
         self.run = store.new_run()
@@ -67,10 +75,10 @@ class Feed:
         self._unbounded = False
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
-        oldest = anchor is Anchor.OLDEST
         self.newest_first = leading(sort) == NEWEST_FIRST
-        self.older_end = End(plan.params, sort, done=oldest)
-        self.newer_end = End({**plan.params, "sort": backwards}, backwards, done=not oldest)
+        below, above = self._beside(anchor)
+        self.older_end = End({**plan.params, **below}, sort, done=anchor is Anchor.OLDEST)
+        self.newer_end = End({**plan.params, "sort": backwards, **above}, backwards, done=anchor is Anchor.NEWEST)
 
     @property
     def complete(self) -> bool:
@@ -93,6 +101,12 @@ class Feed:
     async def newer(self) -> Step:
         """Fetch one page at the newer end, as `older` does."""
         return await self._step(self.newer_end)
+
+    def _beside(self, anchor: Anchor | At) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The bounds of the two ends; both include the instant itself, and ids tell what came twice."""
+        if not isinstance(anchor, At):
+            return {}, {}
+        return self._bounded("created_at_max", anchor.us), self._bounded("created_at_min", anchor.us)
 
     # -- one step ----------------------------------------------------------------------------------------------
 
@@ -153,6 +167,7 @@ class Feed:
         found: set[str] = set()
         for entry in page.entries:
             found |= self.plan.violations(entry)
+            found |= {name for name in _BOUNDS if contradicts(entry, name, end.params.get(name, ""))}
         last = self._last(end)
         if not in_order([*([last] if last else []), *map(_stand, fresh)], end.sort):
             if "sort" in end.params:
@@ -171,7 +186,7 @@ class Feed:
         put(self.run, numbers)
         if end.upwards or not end.pages:
             self.as_of = page.served_at
-            self.total = self.total if end.bound else page.total_count
+            self.total = self.total if end.bound or isinstance(self.anchor, At) else page.total_count
         return len(fresh)
 
     # -- beginning again ---------------------------------------------------------------------------------------
@@ -248,6 +263,9 @@ class Feed:
         if not first or first[0].created_us is None or not self.by_time or self._unbounded:
             return {}
         return self._bounded("created_at_max", first[0].created_us + 1)
+
+
+_BOUNDS = ("created_at_min", "created_at_max")
 
 
 def _stand(entry: Entry) -> Stand:

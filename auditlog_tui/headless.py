@@ -99,7 +99,7 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
 @asynccontextmanager
 async def _session(settings: Settings, command: Command, progress: Progress) -> AsyncIterator[_Run]:
     """What the command works with; given back at the end, however that comes."""
-    from auditlog_tui.listing import Printer
+    from auditlog_tui.listing import Printer, Unseen
     from auditlog_tui.log import Log
     from auditlog_tui.session import Session
     from auditlog_tui.store import EntryStore
@@ -110,6 +110,7 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
     client = cast("AuditLogClient", session.client)
     client.on_wait = progress.on_wait
     store = EntryStore()
+    store.seen = Unseen()
     try:
         log = Log(client, store)
         look = Look(

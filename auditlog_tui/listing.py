@@ -6,7 +6,7 @@ wait where the order that was asked for is not shown to be the server's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.feed import PAGE
@@ -16,7 +16,9 @@ from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.order import NEWEST_FIRST, Stand, in_order, rank, reversed_order
 from auditlog_tui.output.formats import Writer
 from auditlog_tui.output.streams import Out
-from auditlog_tui.query import FIELDS, Query, plan
+from auditlog_tui.query import Query, plan
+from auditlog_tui.seen import Seen
+from auditlog_tui.slices import raws
 from auditlog_tui.store import EntryStore, Run
 from auditlog_tui.view import State, View
 
@@ -28,6 +30,13 @@ TRIES = 3
 
 PORTION = 1_000
 """Rows written at a time."""
+
+
+class Unseen(Seen):
+    """Counts no values: completion is for a screen, and would take a sixth of a walk's time."""
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        pass
 
 
 class Walk:
@@ -121,7 +130,7 @@ class Printer:
     def rows(self, run: Run, first: int, count: int) -> None:
         self.header()
         if self._writer.raw:
-            self._out.lines(self._writer.raw_lines(self._store.raws(run, first, count)))
+            self._out.lines(self._writer.raw_lines(raws(self._store, run, first, count)))
         else:
             self._out.lines(self._writer.lines(self._store.window(run, first, count)))
 
@@ -176,11 +185,8 @@ class Listing:
             self._write(self._walk.view.run)
 
     def _write_rest(self) -> None:
-        """What had to wait until everything was there, put in order where the server didn't."""
-        view = self._walk.view
-        local = view.plan.local_order
-        order = [(FIELDS[name].columns[0], way == "desc") for name, way in view.plan.order]
-        self._write(view.log.store.in_order(view.run, order) if local else view.run)
+        """What had to wait until everything was there: the view has put it in order where the server didn't."""
+        self._write(self._walk.view.run)
 
     def _write(self, run: Run) -> None:
         """Write the rows of the run that were not written before, here or in a run that was begun anew."""

@@ -103,7 +103,7 @@ class LocalLog:
         self._lock = threading.Lock()
         self._counts: dict[Filter, tuple[int, int]] = {}
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
-        weakref.finalize(self, self._db.close)
+        weakref.finalize(self, self._db.close).atexit = False  # at exit another thread may still be reading
         self._db.row_factory = sqlite3.Row
         self._db.create_function("fold", 1, str.casefold, deterministic=True)
         self._db.execute(_SCHEMA)

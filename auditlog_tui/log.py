@@ -94,7 +94,9 @@ def differences(one: Entry, other: Entry) -> tuple[str, ...]:
 
 def _members(raw: str) -> dict[str, str]:
     """The fields, each as a text that is the same for the same JSON; as it came where Python can't hold it."""
-    members = texts(raw) or {"": (UNREAD, raw)}
+    members = texts(raw)
+    if members is None:
+        return {"": raw}
     return {name: _canonical(value, text) for name, (value, text) in members.items()}
 
 

@@ -187,13 +187,15 @@ def _entry(data: Json, raw: str) -> Entry:
 def _salvage(raw: str) -> tuple[AuditLog, dict[str, str]]:
     """The entry without what can't be read, and the text of that by field."""
     members = texts(raw)
-    if not members:
+    if members is None:
         return AuditLog(), {"": raw}
     unreadable: dict[str, str] = {}
     data = _held(members, "", unreadable)
+    insides: dict[str, dict[str, tuple[Json, str]]] = {}
     for name in ("actor", "target"):
-        inside = texts(members[name][1]) if name in members else {}
-        if inside:
+        inside = texts(members[name][1]) if name in members else None
+        if inside is not None:
+            insides[name] = inside
             unreadable.pop(name, None)
             data[name] = _held(inside, f"{name}.", unreadable)
     try:
@@ -201,13 +203,12 @@ def _salvage(raw: str) -> tuple[AuditLog, dict[str, str]]:
     except ValidationError as error:
         places = [[str(part) for part in problem["loc"]] for problem in error.errors(include_url=False)]
     for name, *inner in places:
-        text = members[name][1]
         if inner:
             data[name].pop(inner[0])
-            unreadable[f"{name}.{inner[0]}"] = texts(text)[inner[0]][1]
+            unreadable[f"{name}.{inner[0]}"] = insides[name][inner[0]][1]
         else:
             data.pop(name)
-            unreadable[name] = text
+            unreadable[name] = members[name][1]
     return AuditLog.model_validate(data), unreadable
 
 

@@ -102,8 +102,8 @@ class Reader:
         raise ValueError(start)
 
 
-def texts(raw: str) -> dict[str, tuple[Json, str]]:
-    """The members of an object, each with its text, the last one of a name; empty where the text is no object."""
+def texts(raw: str) -> dict[str, tuple[Json, str]] | None:
+    """The members of an object, each with its text, the last one of a name; `None` where the text is no object."""
     reader = Reader(raw)
     found = {}
     try:
@@ -111,5 +111,5 @@ def texts(raw: str) -> dict[str, tuple[Json, str]]:
             found[name] = reader.value()
         reader.end()
     except ValueError:
-        return {}
+        return None
     return found

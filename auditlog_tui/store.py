@@ -72,6 +72,7 @@ class Run:
         self.number = number
         self.first = 0
         self.after = 0
+        self.cuts = 0
 
     def __len__(self) -> int:
         return self.after - self.first
@@ -105,7 +106,7 @@ class EntryStore:
 
         An entry that is there already with other bytes keeps its first version; the other is kept beside it.
         """
-        with self._writing():
+        with self.writing():
             known = self._numbers([entry.key for entry in entries])
             fresh: dict[str, tuple[object, ...]] = {}
             for entry in entries:
@@ -122,7 +123,7 @@ class EntryStore:
     def _numbers(self, keys: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
         for some in _portions(keys):
-            found.update(self._read(f"SELECT key, n FROM entry WHERE key IN ({_marks(some)})", some))  # noqa: S608 (marks only)
+            found.update(self.read(f"SELECT key, n FROM entry WHERE key IN ({_marks(some)})", some))  # noqa: S608 (marks only)
         return found
 
     def _keep_versions(self, versions: Sequence[tuple[int, str]]) -> None:
@@ -132,7 +133,7 @@ class EntryStore:
 
     def entry(self, n: int) -> Entry:
         """The entry numbered `n`, in full."""
-        (raw,) = self._read("SELECT raw FROM entry WHERE n = ?", [n])[0]
+        (raw,) = self.read("SELECT raw FROM entry WHERE n = ?", [n])[0]
         return read_entry(raw)
 
     def number(self, key: str) -> int | None:
@@ -141,18 +142,12 @@ class EntryStore:
 
     def versions(self, n: int) -> list[str]:
         """Other texts that the server sent under the same id."""
-        return [raw for (raw,) in self._read("SELECT raw FROM version WHERE entry = ?", [n])]
+        return [raw for (raw,) in self.read("SELECT raw FROM version WHERE entry = ?", [n])]
 
     @property
     def size(self) -> int:
         """The entries fetched so far; they are numbered from 1."""
         return self._entries
-
-    def count_slice(self, first: int, after: int, where: tuple[str, list[object]]) -> int:
-        """How many of the entries numbered `first` to `after - 1` the condition over `entry e` holds for."""
-        condition, values = where
-        sql = f"SELECT count(*) FROM entry e WHERE e.n >= ? AND e.n < ? AND ({condition})"  # noqa: S608 (made by the query plan)
-        return int(str(self._read(sql, [first, after, *values])[0][0]))
 
     # -- runs --------------------------------------------------------------------------------------------------
 
@@ -161,7 +156,7 @@ class EntryStore:
         return Run(self._runs)
 
     def drop(self, run: Run) -> None:
-        with self._writing():
+        with self.writing():
             self.connection.execute("DELETE FROM place WHERE run = ?", [run.number])
         run.first = run.after = 0
 
@@ -189,11 +184,11 @@ class EntryStore:
         present: set[int] = set()
         for some in _portions(numbers):
             sql = f"SELECT entry FROM place WHERE run = ? AND entry IN ({_marks(some)})"  # noqa: S608 (marks only)
-            present.update(n for (n,) in self._read(sql, [run.number, *some]))
+            present.update(n for (n,) in self.read(sql, [run.number, *some]))
         return [n for n in dict.fromkeys(numbers) if n not in present]
 
     def _place(self, run: Run, places: Iterator[tuple[int, int]]) -> None:
-        with self._writing():
+        with self.writing():
             self.connection.executemany(
                 "INSERT INTO place VALUES (?, ?, ?)", ((run.number, position, n) for position, n in places)
             )
@@ -205,7 +200,7 @@ class EntryStore:
             f"SELECT {_ROW} FROM place p JOIN entry e ON e.n = p.entry"  # noqa: S608 (our own column names)
             " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
         )
-        return [Row._make(row) for row in self._read(sql, [run.number, start, start + count])]
+        return [Row._make(row) for row in self.read(sql, [run.number, start, start + count])]
 
     def matching(self, run: Run, first: int, count: int, where: tuple[str, list[object]]) -> list[int]:
         """The numbers, in order, of the entries in a slice of rows for which the condition over `entry e` holds."""
@@ -215,67 +210,32 @@ class EntryStore:
             "SELECT p.entry FROM place p JOIN entry e ON e.n = p.entry"  # noqa: S608 (made by the query plan)
             f" WHERE p.run = ? AND p.position >= ? AND p.position < ? AND ({condition}) ORDER BY p.position"
         )
-        return [n for (n,) in self._read(sql, [run.number, start, start + count, *values])]
+        return [n for (n,) in self.read(sql, [run.number, start, start + count, *values])]
 
-    def span(self, run: Run) -> tuple[int | None, int | None]:
-        """When the first and the last entry of a run happened, as far as that is known at its ends."""
-        ends = [*self.window(run, 0, 1), *self.window(run, len(run) - 1, 1)]
-        known = [row.created_us for row in ends if row.created_us is not None]
-        return (min(known), max(known)) if known else (None, None)
-
-    def histogram(
-        self, run: Run, first: int, count: int, origin_us: int, width_us: int
-    ) -> list[tuple[int, int, int]]:
-        """Of a slice of rows: number of the stretch of time since `origin_us`, entries in it, those that failed."""
-        start = run.first + first
-        sql = (
-            "SELECT (e.created_us - ?) / ?, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
-            " FROM place p JOIN entry e ON e.n = p.entry"
-            " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us IS NOT NULL GROUP BY 1"
-        )
-        found = self._read(sql, [origin_us, width_us, run.number, start, start + count])
-        return [(int(str(stretch)), int(str(n)), int(str(failed))) for stretch, n, failed in found]
-
-    def raws(self, run: Run, first: int, count: int) -> list[str]:
-        """The JSON, as it came, of the entries in a slice of rows."""
-        start = run.first + first
-        sql = (
-            "SELECT e.raw FROM place p JOIN entry e ON e.n = p.entry"
-            " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
-        )
-        return [raw for (raw,) in self._read(sql, [run.number, start, start + count])]
-
-    def in_order(self, run: Run, order: Sequence[tuple[str, bool]]) -> Run:
-        """A run of the same entries in the order of columns (`True`: descending); ties stay, `NULL` goes last.
-
-        One statement, which takes its time where there are many: not for a key to wait for.
-        """
-        found = self.new_run()
-        by = "".join(f"e.{column} IS NULL, e.{column}{' DESC' if down else ''}, " for column, down in order)
-        with self._writing():
+    def cut(self, run: Run, count: int) -> None:
+        """Take the first `count` rows out of a run; the entries stay in the store."""
+        with self.writing():
             self.connection.execute(
-                f"INSERT INTO place SELECT ?, row_number() OVER (ORDER BY {by}p.position) - 1, p.entry"  # noqa: S608 (our own column names)
-                " FROM place p JOIN entry e ON e.n = p.entry WHERE p.run = ?",
-                [found.number, run.number],
+                "DELETE FROM place WHERE run = ? AND position < ?", [run.number, run.first + count]
             )
-        found.after = len(run)
-        return found
+        run.first += count
+        run.cuts += 1
 
     def row_of(self, run: Run, n: int) -> int | None:
         """Which row of the run shows entry `n`."""
-        found = self._read("SELECT position FROM place WHERE run = ? AND entry = ?", [run.number, n])
+        found = self.read("SELECT position FROM place WHERE run = ? AND entry = ?", [run.number, n])
         return found[0][0] - run.first if found else None
 
     # -- SQLite ------------------------------------------------------------------------------------------------
 
-    def _read(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def read(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
             return self.connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise _failed(error) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         try:
             with self.connection:
                 self.connection.execute("BEGIN")

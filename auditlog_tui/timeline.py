@@ -14,12 +14,12 @@ from itertools import pairwise
 from auditlog_tui.counting import Counting, How
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
+from auditlog_tui.slices import SLICE, histogram, span
 from auditlog_tui.view import View
 
 FEWEST, MOST = 8, 64
 """Buckets: to begin with (16 counting requests and two for the range), and after asking for finer ones."""
 
-SLICE = 2_000
 _FAILED = parse("status:>=400").terms
 
 
@@ -47,12 +47,12 @@ class Timeline:
     async def fill(self, buckets: int, changed: Callable[[], None]) -> None:
         """Count in so many buckets, the coarse ones first. Raises `ApiError`. May be cancelled, and called again."""
         asked = await self._counting.proven(self._with(0, Query()))
-        span = None if asked.residual is not None else await self._whole()
-        if span is None:
+        whole = None if asked.residual is not None else await self._whole()
+        if whole is None:
             await self._fill_from_loaded(buckets, changed)
             return
         self.how = How.EXACT
-        edges = _edges(*span, buckets)
+        edges = _edges(*whole, buckets)
         before: dict[int, tuple[int, int]] = {edges[0]: (0, 0)}
         for edge in _coarse_first(edges[1:]):
             counts = await asyncio.gather(*(self._up_to(edge, extra) for extra in (Query(), Query(_FAILED))))
@@ -78,7 +78,7 @@ class Timeline:
     async def _fill_from_loaded(self, buckets: int, changed: Callable[[], None]) -> None:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
-        first, last = store.span(run)
+        first, last = span(store, run)
         if first is None or last is None:
             self.buckets = []
             return
@@ -86,7 +86,7 @@ class Timeline:
         width = max(1, (edges[-1] - edges[0]) // buckets)
         counts = [(0, 0)] * len(edges)
         for start in range(0, len(run), SLICE):
-            for bucket, n, failed in store.histogram(run, start, SLICE, origin_us=edges[0], width_us=width):
+            for bucket, n, failed in histogram(store, run, start, SLICE, origin_us=edges[0], width_us=width):
                 place = max(0, min(bucket, buckets - 1))
                 counts[place] = counts[place][0] + n, counts[place][1] + failed
             self.buckets = [

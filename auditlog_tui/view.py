@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from auditlog_tui.errors import AuditLogError
-from auditlog_tui.feed import Anchor, Feed
+from auditlog_tui.errors import ApiError, AuditLogError
+from auditlog_tui.feed import Anchor, At, Feed
 from auditlog_tui.log import Log
 from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.slices import SLICE, newer_than
+from auditlog_tui.sorting import sorted_run
 from auditlog_tui.store import Row, Run
-
-SLICE = 2_000
-"""Rows evaluated between two frames (0.75 ms measured)."""
 
 SCAN_REQUESTS = 20
 """Requests that one step may cost where most of what arrives doesn't match."""
 
 UNBOUNDED = 1 << 62
+
+JUMPS = frozenset({"created_at_min", "created_at_max", "sort"})
+"""Parameters without which a server can't begin in the middle."""
 
 
 class State(Enum):
@@ -62,7 +64,9 @@ class Summary:
 class View:
     """The rows of one frozen query, numbered from 0 at the top."""
 
-    def __init__(self, log: Log, query: Query, *, anchor: Anchor = Anchor.NEWEST, like: View | None = None) -> None:
+    def __init__(
+        self, log: Log, query: Query, *, anchor: Anchor | At = Anchor.NEWEST, like: View | None = None
+    ) -> None:
         """`like` lends its feed where this query asks the server for the same, so that nothing is fetched again."""
         self.log = log
         self.query = query
@@ -73,29 +77,39 @@ class View:
         self._fetching = 0
         self._begin(anchor, like)
 
-    def _begin(self, anchor: Anchor, like: View | None = None) -> None:
+    def _begin(self, anchor: Anchor | At, like: View | None = None) -> None:
         self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
+        if isinstance(anchor, At) and self.log.obedience.ignored & JUMPS:
+            anchor = Anchor.NEWEST
+            self.notice = (
+                "This server ignores times or sort, so an instant can only be walked to: scroll, or A loads all"
+            )
         if anchor is Anchor.OLDEST and "sort" in self.log.obedience.ignored:
             anchor, self._turned = Anchor.NEWEST, True
             self.notice = "This server ignores sort, so the oldest entry can only be walked to: A loads all"
         lent = like.feed if like is not None and like._serves(self.plan, anchor) else None
         self.feed: Feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)
         self.anchor = anchor
-        self.run: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
+        self._matched: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
+        self._sorted: Run | None = None
         self._low = self._high = self.feed.run.first
 
-    def _serves(self, other: Plan, anchor: Anchor) -> bool:
+    def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
         return (
-            self.anchor is anchor
+            self.anchor == anchor
             and self.feed.plan.params == other.params
             and self.feed.plan.entry_id == other.entry_id
-            and self.feed.plan.ignored == other.ignored
         )
 
     # -- rows --------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self.run)
+
+    @property
+    def run(self) -> Run:
+        """The rows that are shown: those that match, in the order asked for."""
+        return self._sorted or self._matched
 
     def window(self, first: int, count: int) -> list[Row]:
         return self.log.store.window(self.run, first, count)
@@ -119,6 +133,11 @@ class View:
     def upwards(self) -> bool:
         """True for a view that begins at the oldest entry."""
         return self.anchor is Anchor.OLDEST
+
+    @property
+    def centred(self) -> bool:
+        """True for a view that begins at an instant and goes both ways."""
+        return isinstance(self.anchor, At)
 
     @property
     def complete(self) -> bool:
@@ -178,14 +197,22 @@ class View:
         self.error, self.paused = None, False
         self._fetching += 1
         try:
-            with self.log.urgent():
-                await self._fetch(len(self) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
-            if self.feed.complete:
-                await self.feed.verify(self.log.obedience)
+            await self._more(len(self) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
+            if self.plan.local_order:
+                await self._sort()
         except AuditLogError as error:
             self.error = error
         finally:
             self._fetching -= 1
+
+    async def _more(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
+        try:
+            with self.log.urgent():
+                await self._fetch(goal, budget, older, on_page)
+            if self.feed.complete:
+                await self.feed.verify(self.log.obedience)
+        except ApiError as error:
+            self.error = error
 
     async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)
@@ -200,6 +227,24 @@ class View:
             if self.feed.broken and not self.complete:
                 self.paused = True
                 return
+
+    async def _sort(self) -> None:
+        """Put what is loaded in the order asked for, where the server doesn't know that."""
+        matched = self._matched
+        if self._sorted is None or len(self._sorted) != len(matched):
+            made = await sorted_run(self.log.store, matched, self.plan.order)
+            if matched is self._matched:
+                self._sorted = made
+
+    def cut(self, us: int) -> None:
+        """Take away the rows that happened at or after an instant: they are about to be fetched again."""
+        store = self.log.store
+        evaluated = self._low == self.feed.run.first
+        if self._matched is not self.feed.run:
+            store.cut(self._matched, newer_than(store, self._matched, us))
+        store.cut(self.feed.run, newer_than(store, self.feed.run, us))
+        if evaluated:
+            self._low = self.feed.run.first
 
     async def _step(self, older: bool) -> None:
         feed = self.feed
@@ -235,10 +280,10 @@ class View:
         store, run, where = self.log.store, self.feed.run, self.plan.where()
         if self._high < run.after:
             count = min(SLICE, run.after - self._high)
-            store.append(self.run, store.matching(run, self._high - run.first, count, where))
+            store.append(self._matched, store.matching(run, self._high - run.first, count, where))
             self._high += count
         else:
             count = min(SLICE, self._low - run.first)
             found = store.matching(run, self._low - run.first - count, count, where)
-            store.prepend(self.run, found[::-1])
+            store.prepend(self._matched, found[::-1])
             self._low -= count

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"Serving {options.entries:,} entries at {server.url} (Ctrl+C ends it). In another terminal:")
             _say(f"  NIRVANA_LABS_BASE_URL={server.url} NIRVANA_LABS_API_KEY={options.api_key or 'any'} auditlog-tui")
             if options.live > 0:
-                threading.Thread(target=_live, args=(log, until, 1 / options.live, stop), daemon=True).start()
+                threading.Thread(target=_live, args=(log, until, 1 / options.live, stop)).start()
             stop.wait()
     except OSError as error:
         parser.error(f"can't listen on port {options.port}: {error.strerror}")

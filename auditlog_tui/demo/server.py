@@ -114,10 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _serve(self) -> None:
-        length = self.headers.get("Content-Length", "")
-        if length.isdigit():
-            self.rfile.read(int(length))
-        self.close_connection |= "Transfer-Encoding" in self.headers
+        self._skip_body()
         serving = self.server.serving
         request = Request(self.command, self.path, dict(self.headers.items()))
         serving.requests.append(request)
@@ -133,11 +130,25 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(Answer(fault.status, fault.headers, fault.body), truncate=fault.truncate)
 
+    def _skip_body(self) -> None:
+        """Read what a request brought along: left there, it would pass for the next request."""
+        try:
+            if "Transfer-Encoding" not in self.headers:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                return
+            while size := int(self.rfile.readline(100).partition(b";")[0], 16):
+                self.rfile.read(size + 2)
+            self.rfile.readline(100)
+        except ValueError:
+            self.close_connection = True
+
     def _send(self, answer: Answer, *, truncate: bool = False) -> None:
         self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body[: len(answer.body) // 2] if truncate else answer.body)

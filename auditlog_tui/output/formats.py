@@ -64,7 +64,7 @@ def _unbroken(match: re.Match[str]) -> str:
 
 
 def terminal_line(raw: str, *, ascii_only: bool = False) -> str:
-    """`one_line` for a terminal: what it might obey or hide is written as `\\uXXXX`, which is the same JSON."""
+    """`one_line` for a terminal: what it might obey or hide becomes a `u` escape, which is the same JSON."""
     if raw.isascii() and raw.isprintable():
         return raw
     text = _STRING_OR_SPACE.sub(lambda found: found[0] if found[0][0] == '"' else " ", one_line(raw))

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.bounds import check
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Query, Term, Times, Value
-from auditlog_tui.query.times import EPOCH, FIRST, LAST, MICROSECOND, SECOND, UNITS
+from auditlog_tui.query.times import EPOCH, FIRST, MICROSECOND, SECOND, UNITS
 
 _MINUTE = timedelta(minutes=1)
 
@@ -94,13 +94,9 @@ def _us(wall: datetime, zone: tzinfo) -> int:
 
 def _offset(us: int, zone: tzinfo) -> int:
     """The minutes east of UTC; 0 where the zone was not at a whole minute, as before railways."""
-    offset = _local(max(FIRST, min(us, LAST)), zone).utcoffset() or timedelta()
+    offset = _local(us, zone).utcoffset() or timedelta()
     return 0 if offset % _MINUTE else offset // _MINUTE
 
 
 def _local(us: int, zone: tzinfo) -> datetime:
-    moment = EPOCH.replace(tzinfo=UTC) + us * MICROSECOND
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:
-        return moment
+    return (EPOCH.replace(tzinfo=UTC) + us * MICROSECOND).astimezone(zone)

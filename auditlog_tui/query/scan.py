@@ -159,6 +159,8 @@ class _Scanner:
                 pieces[-1] += following
             elif character == "*":
                 pieces.append("")
+            elif character == "\\" and not following:
+                raise self._error("The backslash at the end stands before nothing.", r"For a backslash write \\.")
             elif character == '"':
                 raise self._error("A quote begins within a value.", 'Put the whole value in quotes, or write \\".')
             else:

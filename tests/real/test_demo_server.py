@@ -73,9 +73,16 @@ def test_one_connection_serves_many_requests(server: Serving) -> None:
 def test_a_body_with_a_request_does_not_spoil_the_next(client: httpx.Client, server: Serving) -> None:
     statuses = [client.post(LIST, content=b"x" * 100_000).status_code, client.get(LIST).status_code]
     assert statuses == [405, 200]
-    assert client.post(LIST, content=iter([b"chunk"])).status_code == 405
+    assert client.post(LIST, content=iter([b"chunk", b"y" * 100_000])).status_code == 405
     assert client.get(LIST).status_code == 200
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("length", ["Content-Length: many", "Transfer-Encoding: chunked\r\n\r\nmany"])
+def test_a_body_without_a_known_end_ends_the_connection(server: Serving, length: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as connection:
+        connection.sendall(f"POST {LIST} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode())
+        assert b"Connection: close" in connection.recv(65536)
 
 
 @pytest.mark.parametrize("method", ["PUT", "OPTIONS", "QUERY", "UNHEARD"])

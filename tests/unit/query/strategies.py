@@ -126,7 +126,7 @@ entries: st.SearchStrategy[Entry] = st.one_of(
 )
 """Entries as they are read from a page, whole and broken."""
 
-logs = st.lists(entries, min_size=2, max_size=8, unique_by=lambda entry: entry.key)
+logs = st.lists(entries, min_size=1, max_size=4, unique_by=lambda entry: entry.key)
 
 
 # -- values ------------------------------------------------------------------------------------------------------

@@ -128,9 +128,8 @@ def test_nothing_that_is_typed_is_too_odd_to_complete(text: str, at: int) -> Non
 def test_a_value_that_was_seen_is_offered_as_it_must_be_written(name: str, text: str, count: int) -> None:
     if name in ("status", "created", "last", "sort") or not text:
         return
-    (candidate,) = [
-        found for found in complete(f"{name}:", len(name) + 1, lambda _: [(text, count)]).candidates if found.count
-    ]
+    candidates = complete(f"{name}:", len(name) + 1, lambda _: [(text, count)]).candidates
+    (candidate,) = [candidate for candidate in candidates if candidate.count == count]
     (term,) = parse(f"{name}:{candidate.text}").terms
     assert getattr(term.values[0], "text", None) == text
 

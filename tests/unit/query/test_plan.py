@@ -53,7 +53,7 @@ def split_or_none(query: Query, ignored: frozenset[str], entries: list[Entry]) -
 
 
 @given(frozen_queries, logs)
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_pushdown_and_residual_are_the_query(query: Query, entries: list[Entry]) -> None:
     split = split_or_none(query, frozenset(), entries)
     expected = [entry for entry in entries if matches(query, entry)]
@@ -62,7 +62,7 @@ def test_pushdown_and_residual_are_the_query(query: Query, entries: list[Entry])
 
 
 @given(frozen_queries, logs, ignored_sets)
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_whatever_the_server_ignores(query: Query, entries: list[Entry], ignored: frozenset[str]) -> None:
     split = split_or_none(query, ignored, entries)
     assert not ignored & split.params.keys()
@@ -124,10 +124,9 @@ def test_an_entry_that_the_server_would_not_return_contradicts_what_it_can_be_re
             assert (name in split.violations(entry)) is not leniently_equal
 
 
-@given(frozen_queries, logs)
-@settings(max_examples=200)
-def test_every_term_is_a_chip_that_says_who_evaluates_it(query: Query, entries: list[Entry]) -> None:
-    split = split_or_none(query, frozenset(), entries)
+@given(frozen_queries)
+def test_every_term_is_a_chip_that_says_who_evaluates_it(query: Query) -> None:
+    split = split_or_none(query, frozenset(), [])
     assert len(split.chips) == len(query.terms)
     here = [
         term

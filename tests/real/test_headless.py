@@ -1,0 +1,207 @@
+"""The program as a command in a pipeline, against the demo's HTTP server."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui.demo import demo_log
+from auditlog_tui.demo.server import Fault, Serving, serving
+
+UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
+PROGRAM = [sys.executable, "-m", "auditlog_tui"]
+PIPE = 65_536
+
+
+@pytest.fixture
+def server() -> Iterator[Serving]:
+    with serving(demo_log(entries=2_000, until=UNTIL)) as running:
+        yield running
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    keep = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    return keep | {"HOME": str(tmp_path), "NIRVANA_LABS_API_KEY": "any", "COLUMNS": "100"}
+
+
+class Runner:
+    def __init__(self, url: str, environ: dict[str, str]) -> None:
+        self.environ = environ | {"NIRVANA_LABS_BASE_URL": url}
+
+    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[bytes]":
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen([*PROGRAM, *arguments], env=self.environ, **pipes)  # type: ignore[call-overload,no-any-return]  # as given
+
+    def done(self, *arguments: str) -> tuple[int, str, str]:
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=60)
+            return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+def program(server: Serving, environ: dict[str, str]) -> Runner:
+    return Runner(server.url, environ)
+
+
+def test_the_two_generations_give_identical_output(environ: dict[str, str]) -> None:
+    queries = (
+        ("list", "status:>=400", "--format", "jsonl"),
+        ("list", "-method:GET", "--format", "csv"),
+        ("list", "sort:-status,created", "--limit", "20"),
+        ("list", "action:*.deleted actor.type:user", "--format", "ids"),
+        ("count", "path:/volumes method:GET"),
+        ("count", "ua:terraform"),
+    )
+    results = []
+    for generation in (1, 2):
+        with serving(demo_log(entries=2_000, until=UNTIL, generation=generation)) as running:
+            results.append([Runner(running.url, environ).done(*query) for query in queries])
+    assert results[0] == results[1]
+    for status, out, err in results[0]:
+        assert (status, err) == (0, "")
+        assert out
+
+
+def test_get_writes_the_record_as_it_came(program: Runner) -> None:
+    _, first, _ = program.done("list", "--limit", "1", "--format", "jsonl")
+    entry_id = json.loads(first)["id"]
+    assert program.done("get", entry_id) == (0, first, "")
+    assert program.done("get", entry_id, "--format", "ids") == (0, f"{entry_id}\n", "")
+
+
+def test_a_reader_that_leaves_ends_it_quietly(program: Runner) -> None:
+    with program.start("list", "--format", "jsonl") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 141
+
+
+def test_a_shell_pipeline(program: Runner) -> None:
+    line = f"{sys.executable} -m auditlog_tui list -method:GET | head -1; echo ${{PIPESTATUS[0]}}"
+    found = subprocess.run(["bash", "-c", line], env=program.environ, capture_output=True, timeout=60, check=True)
+    assert len(found.stdout.splitlines()) == 2
+    assert found.stderr == b""
+
+
+def test_ctrl_c_ends_it_quietly(environ: dict[str, str]) -> None:
+    with (
+        serving(demo_log(entries=20_000, until=UNTIL), latency_ms=50) as running,
+        Runner(running.url, environ).start("list", "--format", "ids") as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (130, b"")
+
+
+def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
+    with program.start("list", "--format", "jsonl") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while unread(process.stdout.fileno()) < PIPE - 4_096:
+            assert process.poll() is None
+            time.sleep(0.01)  # no event tells that a pipe is full
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == b""
+
+
+def unread(descriptor: int) -> int:
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+
+def test_a_full_disk_is_told(program: Runner) -> None:
+    with Path("/dev/full").open("wb") as full, program.start("list", stdout=full) as process:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert err.decode() == "Standard output can't be written: No space left on device.\n"
+
+
+def test_progress_and_waits_are_seen_on_a_terminal_and_gone_at_the_end(environ: dict[str, str]) -> None:
+    with serving(demo_log(entries=400, until=UNTIL), latency_ms=300) as running:
+        running.faults.append(Fault(503, {"Retry-After": "1"}))
+        main, side = pty.openpty()
+        with Runner(running.url, environ).start("list", "--format", "ids", stderr=side) as process:
+            os.close(side)
+            assert process.stdout is not None
+            assert len(process.stdout.read().splitlines()) == 400
+            assert process.wait(60) == 0
+            seen = everything(main)
+    assert "waiting 1 s, then attempt 2 of 3" in seen
+    assert "fetched" in seen
+    assert "requests" in seen
+    assert seen.endswith(" \r")
+
+
+def everything(main: int) -> str:
+    """What was written to a terminal whose program has ended."""
+    seen = b""
+    try:
+        while part := os.read(main, 10_000):
+            seen += part
+    except OSError:  # Linux's way to say that the other side is closed
+        pass
+    finally:
+        os.close(main)
+    return seen.decode()
+
+
+@pytest.mark.parametrize("command", ["list", "count"])
+def test_a_filter_that_can_not_be_read(program: Runner, server: Serving, command: str) -> None:
+    status, out, err = program.done(command, "statsu:403", "x")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[1:3] == ["  statsu:403 x", "  ^^^^^^^^^^"]
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("list", "--nope"), ("list", "--limit", "0"), ("count", "--format", "csv"), ("get",), ("get", "a", "b"),
+     ("get", "a", "--limit", "1"), ("list", "--zone", "mars")],
+)  # fmt: skip
+def test_what_was_typed_wrongly(program: Runner, server: Serving, arguments: tuple[str, ...]) -> None:
+    status, out, err = program.done(*arguments)
+    assert (status, out) == (2, "")
+    assert err
+    assert not server.requests
+
+
+def test_a_key_that_is_refused(environ: dict[str, str]) -> None:
+    with serving(demo_log(entries=100, until=UNTIL, api_key="right")) as running:
+        runner = Runner(running.url, environ)
+        for arguments in (("list",), ("count",), ("get", "x")):
+            status, out, err = runner.done(*arguments)
+            assert (status, out) == (3, "")
+            assert "Traceback" not in err
+            assert err
+
+
+def test_no_command_but_the_screen_needs_textual(environ: dict[str, str]) -> None:
+    code = (
+        "import sys; from auditlog_tui.cli import main; status = main(sys.argv[1:]);"
+        "assert 'textual' not in sys.modules and 'auditlog_tui.ui' not in sys.modules, 'textual'; sys.exit(status)"
+    )
+    for arguments in (
+        ["list", "--limit", "1"],
+        ["count", "-method:GET"],
+        ["list", "--format", "csv", "--limit", "1"],
+    ):
+        command = [sys.executable, "-c", code, *arguments, "--demo"]
+        found = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+        assert (found.returncode, found.stderr) == (0, b"")
+        assert found.stdout

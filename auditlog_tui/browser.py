@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from auditlog_tui.counting import Count, Counting
-from auditlog_tui.feed import Anchor
+from auditlog_tui.feed import Anchor, At
 from auditlog_tui.history import History
 from auditlog_tui.link import command_line, filter_in
 from auditlog_tui.log import Log
@@ -23,6 +23,7 @@ from auditlog_tui.query import (
     freeze,
     parse,
     plan,
+    read_moment,
     term_for,
     with_term,
     without_term,
@@ -35,12 +36,16 @@ from auditlog_tui.views import BUILT_IN, expand
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A view as the user left it: the entry under the cursor (its number) and the lines shown above it."""
+    """A view as the user left it: the entry under the cursor (its number) and the lines shown above it.
+
+    `around` tells that it is the time around an entry: so many microseconds before and after it.
+    """
 
     view: View
     text: str
     cursor: int | None = None
     above: int = 0
+    around: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,19 @@ class Browser:
                 text = without_term(text, term.start, term.end)
         return with_term(text, f"created:{rfc3339(first_us)}..{rfc3339(last_us)}")
 
+    def sorted_by(self, field: str) -> str:
+        """The filter sorted by a field: descending, then ascending, then as the log is."""
+        text, order = self.place.text, self.view.plan.order
+        for term in reversed(parse(text).terms):
+            if term.key == "sort":
+                text = without_term(text, term.start, term.end)
+        if not FIELDS[field].sortable:
+            return self.place.text
+        ways = ["", "created", "-created"] if field == "created" else ["", f"-{field}", field]
+        now = "".join(("-" if way == "desc" else "") + name for name, way in order)
+        following = ways[(ways.index(now) + 1) % len(ways)] if now in ways else ways[1]
+        return with_term(text, f"sort:{following}") if following not in ("", "-created") else text
+
     # -- counting ----------------------------------------------------------------------------------------------
 
     def pivots(self, row: Row) -> list[Pivot]:
@@ -184,6 +202,28 @@ class Browser:
     def _nearest(self, text: str, anchor: Anchor) -> Place | None:
         places = (place for place in reversed(self.places) if place.text == text and place.view.anchor is anchor)
         return next(places, None)
+
+    def at_moment(self, us: int) -> Place:
+        """The same filter from an instant on, in both directions."""
+        return self._show(Place(View(self.log, self.view.query, anchor=At(us)), self.place.text))
+
+    def moment(self, text: str) -> int:
+        """The instant that `text` means, in microseconds since 1970 UTC. Raises `QueryError`."""
+        return read_moment(text, self.log.now_us(), self.zone)
+
+    def around(self, row: Row, half_us: int, above: int) -> Place | None:
+        """Everything within so many microseconds of an entry, which stands below `above` lines.
+
+        The filter is parked. `None` for an entry whose time can't be read.
+        """
+        us = row.created_us
+        if us is None:
+            return None
+        if not self.place.around:
+            self.parked = self.place.text
+        text = f"created:{rfc3339(us - half_us)}..{rfc3339(us + half_us)}"
+        view = View(self.log, self._query(text), anchor=At(us))
+        return self._show(Place(view, text, row.n, above, half_us))
 
     def jump(self, *, oldest: bool) -> Place:
         """The same filter from its oldest or its newest entry."""

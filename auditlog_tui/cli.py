@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from auditlog_tui import __version__
 from auditlog_tui.arguments import command_of, read_options
 from auditlog_tui.config import config_path, read_config, write_beginning
-from auditlog_tui.errors import AuditLogError
+from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.settings import OPTIONS, Settings, load
 
 USAGE_ERROR = 2
@@ -37,8 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """argparse's, without the value of a flag that there is not: `--api-key=…` would be a key."""
+        super().error(re.sub(r"(--[^\s=]+)=\S*", r"\1=…", message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="auditlog-tui",
         description="Browse the Nirvana Labs audit log.",
         epilog="? in the browser lists its keys. Without a screen: auditlog-tui list, get or count, with --help.",
@@ -68,14 +77,23 @@ def _init_config() -> int:
 
 
 def _browse(settings: Settings, text: str) -> int:
+    _check_terminal()
     from auditlog_tui.session import Session
     from auditlog_tui.ui.app import AuditLogApp
 
     app = AuditLogApp(settings, Session(settings), text)
     app.run()
     if app.report:
-        sys.stderr.write(app.report)
+        with suppress(OSError):  # the terminal may be what failed
+            sys.stderr.write(app.report)
     return app.return_code or 0
+
+
+def _check_terminal() -> None:
+    """Textual reads its keys from the one and writes on the other; without them it would wait for ever."""
+    for stream in (sys.__stdin__, sys.__stdout__ if sys.platform == "win32" else sys.__stderr__):
+        if stream is None or not stream.isatty():
+            raise SettingsError("The browser needs a terminal. Without one: auditlog-tui list, get or count.")
 
 
 def _print(settings: Settings, command: str, text: str, options: argparse.Namespace) -> int:
@@ -86,4 +104,10 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
 
 def run() -> None:
     """The console script."""
-    sys.exit(main())
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # the terminal is gone; Python would try once more, and end with a status of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(status)

@@ -170,13 +170,16 @@ class Listing:
         self._whole = view.plan.local_order or not await walk.order_shown()
         disordered = ""
         try:
+            self._on_page()
             await walk.go(EVERYTHING if self._whole else self._limit, self._on_page)
             if view.plan.local_order and not self._whole:
                 disordered = "The server left the order that it was asked for." if self.written else ""
                 self._whole = True
                 await walk.go(EVERYTHING, self._on_page)
-        finally:
+        except AuditLogError:
             self._write_rest()
+            raise
+        self._write_rest()
         self._printer.header()
         return disordered or ("" if self.written >= self._limit else walk.missing())
 

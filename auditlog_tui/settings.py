@@ -169,7 +169,7 @@ def _key(flags: Mapping[str, str | None], environ: Mapping[str, str], key_file: 
     """A file named by a flag goes first, then the variable with the key itself, then a file named elsewhere."""
     if flags.get("key_file") is None and environ.get(KEY_VARIABLE, "").strip():
         return _checked_key(environ[KEY_VARIABLE], KEY_VARIABLE)
-    return _checked_key(read_private(Path(key_file).expanduser()), "The key file") if key_file else None
+    return _checked_key(read_private(Path(os.path.expanduser(key_file))), "The key file") if key_file else None
 
 
 def _checked_key(text: str, source: str) -> Secret:
@@ -187,23 +187,30 @@ def read_private(path: Path) -> str:
             if hasattr(os, "geteuid") and (stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid()):
                 raise SettingsError(f"Others can read {safe(str(path))}: chmod 600 it, and replace the key in it.")
             return file.read(100_000).decode("utf-8", "replace")
-    except OSError as error:
-        raise SettingsError(f"The key file {safe(str(path))} can't be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = error.strerror if isinstance(error, OSError) else safe(str(error), 100)
+        raise SettingsError(f"The key file {safe(str(path))} can't be read: {reason}.") from error
 
 
 # -- the address ---------------------------------------------------------------------------------------------------
 
 
+_BASE_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(/[!-~]*)?", re.IGNORECASE)
+
+
 def check_base_url(url: str) -> str:
     """The URL without a slash at its end. Raises `SettingsError` for what can't be the API's address."""
+    url = url.strip()
+    if "@" in url:  # a user name, and most often a password: not to be shown
+        raise SettingsError(f"A base URL has no user name, password or @ in it. Write it like {DEFAULT_BASE_URL}.")
     try:
-        parts = urlsplit(url.strip())
-        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        parts = urlsplit(url)
+        valid = _BASE_URL.fullmatch(url) and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
-    if not valid or parts.query or parts.fragment or parts.username or not _VISIBLE.fullmatch(url.strip()):
+    if not valid or "?" in url or "#" in url:
         raise SettingsError(f"{safe(url, 100)!r} is no base URL. Write it like {DEFAULT_BASE_URL}.")
-    return url.strip().rstrip("/")
+    return url.rstrip("/")
 
 
 def _check_secrecy(base_url: str) -> None:

@@ -52,7 +52,7 @@ class Tail:
         entries = await self._since(newest) if bounded and newest is not None else await self._top()
         fresh = self._fresh(entries)
         self._put(entries, fresh)
-        await self.view.more(0, lambda: None)
+        await self.view.take_in()
         return News(len(fresh), sum(entry.log.user_agent == _OURS for entry in fresh))
 
     async def mend(self) -> News:
@@ -76,7 +76,7 @@ class Tail:
         # No await from here on: rows are taken away and put back, the late ones where they belong.
         self.view.cut(since)
         self._put(entries, entries, grown=len(fresh))
-        await self.view.more(0, lambda: None)
+        await self.view.take_in()
         return News(late=sum(entry.created_us is not None and entry.created_us < newest for entry in fresh))
 
     def _newest(self) -> int | None:

@@ -92,6 +92,7 @@ class View:
         self.anchor = anchor
         self._matched: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
         self._sorted: Run | None = None
+        self._sorted_of = (0, 0)
         self._low = self._high = self.feed.run.first
 
     def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
@@ -197,7 +198,7 @@ class View:
         self.error, self.paused = None, False
         self._fetching += 1
         try:
-            await self._more(len(self) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
+            await self._more(len(self._matched) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
             if self.plan.local_order:
                 await self._sort()
         except AuditLogError as error:
@@ -216,7 +217,7 @@ class View:
 
     async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)
-        while len(self) < goal and not (self.older_done if older or self._turned else self.newer_done):
+        while len(self._matched) < goal and not (self.older_done if older or self._turned else self.newer_done):
             if budget == 0:
                 self.paused = True
                 return
@@ -228,23 +229,28 @@ class View:
                 self.paused = True
                 return
 
+    async def take_in(self) -> None:
+        """Evaluate rows that came to the feed by another way than `more`. Raises `StoreError`."""
+        await self._evaluate(lambda: None)
+        if self.plan.local_order:
+            await self._sort()
+
     async def _sort(self) -> None:
         """Put what is loaded in the order asked for, where the server doesn't know that."""
         matched = self._matched
-        if self._sorted is None or len(self._sorted) != len(matched):
+        state = (len(matched), matched.cuts)
+        if self._sorted is None or self._sorted_of != state:
             made = await sorted_run(self.log.store, matched, self.plan.order)
             if matched is self._matched:
-                self._sorted = made
+                self._sorted, self._sorted_of = made, state
 
     def cut(self, us: int) -> None:
         """Take away the rows that happened at or after an instant: they are about to be fetched again."""
         store = self.log.store
-        evaluated = self._low == self.feed.run.first
         if self._matched is not self.feed.run:
             store.cut(self._matched, newer_than(store, self._matched, us))
         store.cut(self.feed.run, newer_than(store, self.feed.run, us))
-        if evaluated:
-            self._low = self.feed.run.first
+        self._low, self._high = max(self._low, self.feed.run.first), max(self._high, self.feed.run.first)
 
     async def _step(self, older: bool) -> None:
         feed = self.feed

@@ -26,9 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
 
     until = datetime.now(UTC)
-    log = demo_log(entries=options.entries, until=until, generation=options.generation, api_key=options.api_key)
     stop = threading.Event()
     try:
+        log = demo_log(entries=options.entries, until=until, generation=options.generation, api_key=options.api_key)
         with serving(log, port=options.port, latency_ms=options.latency) as server:
             _say(f"Serving {options.entries:,} entries at {server.url} (Ctrl+C ends it). In another terminal:")
             _say(f"  NIRVANA_LABS_BASE_URL={server.url} NIRVANA_LABS_API_KEY={options.api_key or 'any'} auditlog-tui")

@@ -9,6 +9,8 @@ from auditlog_tui.query.explain import explain, overruns
 from auditlog_tui.query.fields import FIELDS, Field, fields_table
 from auditlog_tui.query.format import format_query, format_term
 from auditlog_tui.query.freeze import freeze
+from auditlog_tui.query.moments import HINT as MOMENT_HINT
+from auditlog_tui.query.moments import read_moment
 from auditlog_tui.query.parse import parse
 from auditlog_tui.query.plan import Chip, Plan, plan
 from auditlog_tui.query.sql import install
@@ -16,6 +18,7 @@ from auditlog_tui.query.syntax import Query, Term
 
 __all__ = [
     "FIELDS",
+    "MOMENT_HINT",
     "Candidate",
     "Chip",
     "Completion",
@@ -33,6 +36,7 @@ __all__ = [
     "overruns",
     "parse",
     "plan",
+    "read_moment",
     "term_for",
     "with_term",
     "without_term",

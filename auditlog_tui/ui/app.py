@@ -51,7 +51,6 @@ class AuditLogApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = []
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {KeyCommands}
     COMMAND_PALETTE_DISPLAY = "ctrl+p"
-    AUTO_FOCUS = "EntryTable"
 
     def __init__(self, settings: Settings, opener: Opener, query_text: str = "") -> None:
         super().__init__()

@@ -43,6 +43,8 @@ def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
         return f"{glyphs.failed} INCOMPLETE: {summary.reason}. r goes on", "error"
     if view.older_done:
         return f"{glyphs.line * 2} {_ending(view, summary)} {glyphs.line * 2}", "dim"
+    if view.plan.local_order and not spinner:
+        return f"sorted over {count(summary.loaded)} loaded; A loads all", "accent"
     if spinner:
         return f"{spinner} {_progress(summary, look)}", "dim"
     if view.paused:

@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ cli.run()
     "where",
     [
         "BrowseScreen.action_help", "BrowseScreen.compose", "BrowseScreen.on_mount", "session.Session.prepare",
-        "session.Session.open", "EntryTable.render_line",
+        "session.Session.open", "EntryTable.render_lines",
     ],
 )  # fmt: skip
 def test_a_crash_tells_no_secret_and_leaves_a_usable_terminal(where: str, tmp_path: Path, server: Serving) -> None:
@@ -252,6 +253,13 @@ def test_a_private_key_file_is_used(tmp_path: Path, server: Serving) -> None:
         assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
+def test_without_a_terminal_it_says_so_instead_of_waiting(tmp_path: Path) -> None:
+    done = subprocess.run(DEMO, env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"needs a terminal" in done.stderr
+    assert b"\x1b" not in done.stderr + done.stdout
+
+
 @pytest.mark.parametrize("flag", [f"--api-key={KEY}", f"--key={KEY}", "--nonsense"])
 def test_a_flag_that_there_is_not_is_refused_and_its_value_not_shown(flag: str, tmp_path: Path) -> None:
     said = refused([flag], environment(tmp_path))
@@ -261,6 +269,7 @@ def test_a_flag_that_there_is_not_is_refused_and_its_value_not_shown(flag: str, 
 
 def test_a_key_on_the_command_line_is_not_taken_for_a_file(tmp_path: Path) -> None:
     said = refused(["--key", KEY], environment(tmp_path))
+    assert "unrecognized arguments: --key" in said
     assert "--key-file" in said
     assert KEY not in said
 

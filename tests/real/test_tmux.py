@@ -48,7 +48,7 @@ def do_the_main_job(tmux: Tmux) -> None:
     tmux.keys("/")
     tmux.text(FILTER)
     tmux.keys("Enter")
-    tmux.wait_for(rf"\\A(?!.*20,000).*\n ?/ {re.escape(FILTER)}(?:.*\n)+▌ .*[✗!][45]\d\d")
+    tmux.wait_for(rf"\A(?!.*20,000).*\n ?/ {re.escape(FILTER)}(?:.*\n)+▌ .*[✗!][45]\d\d")
     rows = [line for line in tmux.screen().splitlines() if re.search(ROW, line)]
     assert len(rows) > 10
     assert all("⊸" in row and re.search(r"[✗!][45]\d\d", row) for row in rows)
@@ -99,7 +99,7 @@ def test_a_field_is_copied_from_the_detail_pane(tmux: Tmux, tmp_path: Path) -> N
     tmux.wait_for(ROW)
     tmux.keys("Enter")
     tmux.wait_for("full record")
-    action = tmux.wait_for(r"action +([\w.]+)")[1]
+    action = tmux.wait_for(r"action +([\w.]+) +│")[1]
     tmux.keys("c")
     tmux.wait_for(rf"Copied action {re.escape(action)} to the tmux buffer")
     assert tmux.buffer() == action

@@ -14,6 +14,9 @@ from auditlog_tui.ui.screens.base import MODES
 from auditlog_tui.ui.screens.help import HelpScreen
 from auditlog_tui.ui.screens.parts.copying import CopyPart
 from auditlog_tui.ui.screens.parts.filters import FilterPart
+from auditlog_tui.ui.screens.parts.finding import FindPart
+from auditlog_tui.ui.screens.parts.following import FollowPart
+from auditlog_tui.ui.screens.parts.moments import MomentPart
 from auditlog_tui.ui.screens.parts.pivoting import PivotPart
 from auditlog_tui.ui.screens.parts.record import RecordPart
 from auditlog_tui.ui.screens.parts.scroll import ScrollPart
@@ -24,8 +27,12 @@ ALWAYS = frozenset({"help", "close", "escape"})
 """What can be done before the log is open."""
 
 
-class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart, TimelinePart):
+class BrowseScreen(
+    ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart, TimelinePart, MomentPart, FollowPart, FindPart
+):
     """Joins the parts, and does what concerns all of them."""
+
+    AUTO_FOCUS = "EntryTable"
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
 
@@ -43,6 +50,14 @@ class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart, Time
                 self.open_copy_menu()
             case "pivots":
                 self.open_pivots()
+            case "around":
+                self.open_around()
+            case "narrower":
+                self.change_around(0.5)
+            case "wider":
+                self.change_around(2)
+            case "sort":
+                self.sort_by(message.field)
             case _:
                 self.narrow(message.field, self.browser.value_of(message.row, message.field), message.action)
 
@@ -73,3 +88,5 @@ class BrowseScreen(ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart, Time
         elif self.loader.stop():
             self.say("Stopped; Space goes on")
             self.changed()
+        else:
+            self.forget_find()

@@ -28,11 +28,18 @@ class HeaderBar(Widget):
         self.summary: Summary | None = None
         self.busy = False
         self._frame = 0
+        self._follow = False, ""
 
     def show(self, summary: Summary | None, look: Look, *, busy: bool) -> None:
         self.summary, self.look, self.busy = summary, look, busy
         self._frame += 1
         self.refresh()
+
+    def follow(self, on: bool, fresh: str) -> None:
+        """Whether the newest end is followed, and what is new there."""
+        if (on, fresh) != self._follow:
+            self._follow = on, fresh
+            self.refresh()
 
     def tick(self, look: Look) -> None:
         """Let the age of the newest entry grow, where it shows."""
@@ -43,7 +50,7 @@ class HeaderBar(Widget):
 
     def render(self) -> Content:
         left = Content.assemble((f" {self.endpoint} ", "bold"), *self._times())
-        right = Content.assemble(*self._amount(), (f"  {self._zone()} ", "$text-muted"))
+        right = Content.assemble(*self._amount(), (f"  {self._zone()} ", "$text-muted"), *self._following())
         space = self.size.width - left.cell_length - right.cell_length
         if space < 1:
             left = Content.assemble((f" {self.endpoint}", "bold"))
@@ -84,6 +91,13 @@ class HeaderBar(Widget):
             (f"  more {where}", "$text-muted"),
             (spinner, "$text-accent"),
         ]
+
+    def _following(self) -> list[tuple[str, str]]:
+        on, fresh = self._follow
+        if not on:
+            return []
+        mark = f" {self.look.glyphs.on} follow "
+        return [(mark, "$text-accent"), (f"{fresh} " if fresh else "", "bold $text-accent")]
 
     def _zone(self) -> str:
         look = self.look

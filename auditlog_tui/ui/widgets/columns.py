@@ -31,13 +31,14 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How rows are shown just now."""
+    """How rows are shown just now; `find` is highlighted in them."""
 
     glyphs: Glyphs
     mode: Mode
     zone: tzinfo
     now_us: int
     dates: bool = True
+    find: str = ""
 
 
 @dataclass(frozen=True, slots=True)

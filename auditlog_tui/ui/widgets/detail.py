@@ -90,6 +90,9 @@ class DetailPane(OptionList):
     def action_exclude(self) -> None:
         self._ask("exclude")
 
+    def action_around(self) -> None:
+        self._ask("around")
+
     def action_pivots(self) -> None:
         self._ask("pivots")
 

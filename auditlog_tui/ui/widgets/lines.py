@@ -25,7 +25,7 @@ class LinePainter:
     STYLES: ClassVar[tuple[str, ...]] = (
         "text", "dim", "time", "read", "change", "destroy", "error",
         "status-ok", "status-moved", "status-refused", "status-failed", "status-unknown",
-        "header", "header-column", "cursor", "cursor-blurred", "cell", "bar", "track", "thumb", "accent",
+        "header", "header-column", "cursor", "cursor-blurred", "cell", "found", "bar", "track", "thumb", "accent",
     )  # fmt: skip
 
     def __init__(self, style_of: Callable[[str], Style], look: Look) -> None:
@@ -52,9 +52,19 @@ class LinePainter:
         segments = [Segment(bar, self.style("accent", under)), gap]
         for number, (place, width) in enumerate(zip(layout.columns, layout.widths, strict=True)):
             text, name = place.draw(row, look, width)
-            segments.append(Segment(text, self.style(name, "cell" if number == column else under)))
+            segments += self._found(text, self.style(name, "cell" if number == column else under))
             segments.append(gap)
         return Strip(segments, GUTTER + layout.total + 1)
+
+    def _found(self, text: str, style: Style) -> list[Segment]:
+        """A cell, with what is looked for highlighted in it."""
+        needle, folded = self.look.find.casefold(), text.casefold()
+        at = folded.find(needle) if needle and len(folded) == len(text) else -1
+        if at < 0:
+            return [Segment(text, style)]
+        end = at + len(needle)
+        lit = style + self.style("found")
+        return [Segment(text[:at], style), Segment(text[at:end], lit), *self._found(text[end:], style)]
 
     def header(self, layout: Layout, column: int) -> Strip:
         plain = self.style("header")

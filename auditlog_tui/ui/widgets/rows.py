@@ -19,11 +19,12 @@ class RowReader:
 
     def __init__(self) -> None:
         self.run: Run | None = None
+        self.cuts = 0
         self._view: View | None = None
         self._blocks: LRUCache[int, tuple[range, list[Row]]] = LRUCache(16)
 
     def reset(self, view: View) -> None:
-        self._view, self.run = view, view.run
+        self._view, self.run, self.cuts = view, view.run, view.run.cuts
         self._blocks.clear()
 
     def row(self, number: int) -> Row | None:

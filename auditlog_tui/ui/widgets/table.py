@@ -66,6 +66,8 @@ class EntryTable(RowCanvas, can_focus=True):
         self._entry: int | None = None
         self._first = 0
         self._dragging = False
+        self._wanted: tuple[int, int] | None = None
+        self._centring = False
 
     # -- what is shown -----------------------------------------------------------------------------------------
 
@@ -73,6 +75,8 @@ class EntryTable(RowCanvas, can_focus=True):
         """Show another view, the cursor on entry number `cursor` with `above` lines over it, where it has that."""
         self.view = view
         row = None if cursor is None else view.row_of(cursor)
+        self._wanted = None if cursor is None or row is not None else (cursor, above)
+        self._centring = view.centred and row is None
         self.cursor = row or 0
         self.top = self.cursor - above if row is not None else self._lowest_top()
         self._entry = cursor if row is not None else None
@@ -88,19 +92,32 @@ class EntryTable(RowCanvas, can_focus=True):
         if view is None:
             return
         if self.rows.run is not view.run:
-            self.show(view, self._entry, self.cursor - self.top)
+            cursor, above = self._wanted or (self._entry, self.cursor - self.top)
+            self.show(view, cursor, above)
             return
+        if self.rows.cuts != view.run.cuts:
+            self.show(view, self._entry, self.cursor - self.top)
         grown = self._first - view.run.first
         self._first = view.run.first
         if self._entry is not None:
             self.cursor += grown
             self.top += grown
         self._widen()
-        if self._entry is None and view.upwards:
-            self.cursor = len(view) - 1
-            self.top = len(view) + 1 - self.body
+        self._place_anew(view)
         self._settle(moved=self._entry is None and len(view) > 0, ask=False)
         self.refresh()
+
+    def _place_anew(self, view: View) -> None:
+        """Until the user moves: on the entry that was asked for, at the end begun at, or in the middle."""
+        wanted = view.row_of(self._wanted[0]) if self._wanted is not None else None
+        if self._wanted is not None and wanted is not None:
+            self.cursor, self.top = wanted, wanted - self._wanted[1]
+            self._entry = self._wanted[0]
+        elif self._centring and len(view):
+            self.top = self.cursor - self.body // 2
+        elif self._entry is None and view.upwards:
+            self.cursor = len(view) - 1
+            self.top = len(view) + 1 - self.body
 
     @property
     def row(self) -> Row | None:
@@ -174,6 +191,7 @@ class EntryTable(RowCanvas, can_focus=True):
             return
         if view.paused and row >= len(view):
             self.post_message(self.ScanOn())
+        self._wanted, self._centring = None, False
         old_row, old_top = self.cursor, self.top
         self.cursor = max(0, min(row, len(view) - 1))
         first = self._lowest_top() if self.cursor == 0 else self.cursor
@@ -252,6 +270,18 @@ class EntryTable(RowCanvas, can_focus=True):
 
     def action_copy(self) -> None:
         self._ask("copy")
+
+    def action_around(self) -> None:
+        self._ask("around")
+
+    def action_narrower(self) -> None:
+        self._ask("narrower")
+
+    def action_wider(self) -> None:
+        self._ask("wider")
+
+    def action_sort(self) -> None:
+        self._ask("sort")
 
     def action_pivots(self) -> None:
         self._ask("pivots")

@@ -37,6 +37,8 @@ class RecordPart(BrowseBase):
                 self.table.action_up()
             case "pivots":
                 self.table.action_pivots()
+            case "around":
+                self.table.action_around()
             case "raw":
                 self.follower.toggle_raw(self.browser.log, self.look)
             case "copy" if field is not None:

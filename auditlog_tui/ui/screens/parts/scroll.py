@@ -13,7 +13,7 @@ class ScrollPart(BrowseBase):
 
     @on(EntryTable.Reached)
     def _reached(self, message: EntryTable.Reached) -> None:
-        if self.view.error is not None or self.view.paused:
+        if self.view.error is not None or self.view.paused or (self.view.plan.local_order and len(self.view)):
             return
         if self.table.lacks(older=message.older):  # what came since the table said so may be enough
             self.loader.want(self.view, older=message.older, rows=self.table.body)

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from auditlog_tui.errors import ClipboardError
+from auditlog_tui.output.clipboard import Copied
+from auditlog_tui.ui import app as app_module
+from auditlog_tui.ui import follower
+from tests.app.helpers import Hand, JsonLog, answers, made, running
+
+
+@pytest.fixture
+def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was copied."""
+    texts: list[str] = []
+
+    async def copy(text: str, **how: object) -> Copied:
+        texts.append(text)
+        return Copied("local", True, "to a test's clipboard")
+
+    monkeypatch.setattr(app_module, "copy", copy)
+    return texts
+
+
+def pane_text(hand: Hand) -> str:
+    """What the pane shows, its border with the titles included."""
+    region = hand.pane.region
+    return "\n".join(line[region.x : region.right] for line in hand.lines[region.y : region.bottom])
+
+
+async def to_field(hand: Hand, name: str) -> None:
+    """Go down to a field by its name."""
+    for _ in range(60):
+        field = hand.pane.field
+        if field is not None and field.name == name:
+            return
+        await hand.press("j")
+    raise AssertionError(f"there is no field {name}")
+
+
+# -- opening and following -----------------------------------------------------------------------------------------
+
+
+async def test_enter_opens_the_entry_and_asks_for_it_once() -> None:
+    async with running() as hand:
+        await hand.press("down", "enter")
+        assert hand.wire.gets == [hand.row.key]
+        assert hand.pane.has_focus
+        text = pane_text(hand)
+        assert "full record" in text
+        assert hand.row.action in text
+        assert "2026-07-01 11:57:00" in text
+
+
+async def test_the_row_is_shown_at_once_and_the_record_when_it_comes() -> None:
+    async with running() as hand:
+        hand.wire.hold()
+        hand.send("enter")
+        await hand.until(lambda: bool(hand.wire.gets))
+        assert "asking for the full record" in pane_text(hand)
+        assert hand.row.action in pane_text(hand)
+        hand.wire.release()
+        await hand.settled()
+        assert "asking" not in pane_text(hand)
+
+
+async def test_every_known_field_has_its_place() -> None:
+    async with running(size=(160, 60)) as hand:
+        await hand.press("enter")
+        text = pane_text(hand)
+        row = hand.row
+        for value in (
+            row.key, row.action, row.actor_id, row.actor_name, row.actor_type, row.client_ip, row.method,
+            row.user_agent, "200",
+        ):  # fmt: skip
+            assert value is not None
+            assert value in text
+
+
+async def test_the_pane_follows_the_cursor() -> None:
+    async with running() as hand:
+        await hand.press("enter", "escape", "down")
+        assert hand.table.has_focus
+        assert hand.pane.display
+        assert hand.wire.gets[-1] == hand.row.key
+        assert "11:57:00" in pane_text(hand)
+
+
+async def test_a_cursor_that_does_not_rest_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as hand:
+        await hand.press("enter", "escape")
+        monkeypatch.setattr(follower, "REST_S", 3600)
+        hand.send(*["down"] * 9)
+        await hand.until(lambda: hand.table.cursor == 9)
+        assert len(hand.wire.gets) == 1
+        monkeypatch.setattr(follower, "REST_S", 0)
+        await hand.press("down")
+        assert hand.wire.gets[1:] == [hand.row.key]
+
+
+async def test_a_request_is_given_up_when_the_cursor_moves_on() -> None:
+    async with running() as hand:
+        await hand.press("enter", "escape")
+        hand.wire.hold()
+        hand.send("down")
+        await hand.until(lambda: len(hand.wire.gets) == 2)
+        hand.send("down")
+        await hand.until(lambda: len(hand.wire.gets) == 3)
+        hand.wire.release()
+        await hand.settled()
+        assert "11:56:34" in pane_text(hand)
+        assert "full record" in pane_text(hand)
+        await hand.press("up")
+        assert hand.wire.gets[3] == hand.row.key  # the answer that was given up is not kept
+
+
+async def test_a_record_is_fetched_once() -> None:
+    async with running() as hand:
+        await hand.press("enter", "J", "K", "J", "K")
+        assert len(hand.wire.gets) == 2
+
+
+async def test_j_and_k_with_shift_go_to_the_next_and_previous_entry_and_keep_the_field() -> None:
+    async with running() as hand:
+        await hand.press("enter")
+        await to_field(hand, "client_ip")
+        await hand.press("J", "J")
+        assert hand.table.cursor == 2
+        assert hand.pane.has_focus
+        assert hand.pane.field is not None
+        assert hand.pane.field.name == "client_ip"
+        assert hand.pane.field.value == hand.row.client_ip
+        await hand.press("K")
+        assert hand.table.cursor == 1
+
+
+async def test_escape_goes_back_to_the_table_and_then_closes() -> None:
+    async with running() as hand:
+        await hand.press("enter", "escape")
+        assert hand.table.has_focus
+        assert hand.pane.display
+        await hand.press("escape")
+        assert not hand.pane.display
+        await hand.press("escape")
+        assert hand.app.is_running
+
+
+async def test_q_closes_the_pane_before_it_quits() -> None:
+    async with running() as hand:
+        await hand.press("enter", "q")
+        assert not hand.pane.display
+        assert hand.app.return_code is None
+        assert hand.table.has_focus
+
+
+async def test_a_pane_that_is_closed_asks_for_nothing() -> None:
+    async with running() as hand:
+        await hand.press("enter", "escape", "escape", "down", "down")
+        assert len(hand.wire.gets) == 1
+
+
+# -- what goes wrong -----------------------------------------------------------------------------------------------
+
+
+async def test_a_failed_fetch_says_why_there_and_leaves_the_row() -> None:
+    async with running() as hand:
+        hand.wire.fail(answers(403, {"message": "no"}), times=1)
+        await hand.press("enter")
+        text = pane_text(hand)
+        assert "read permission" in text
+        assert "r tries again" in text
+        assert hand.row.action in text
+        assert "11:57:16" in text
+        assert len(hand.table.view or ()) == 100
+
+
+async def test_r_asks_for_a_record_again() -> None:
+    async with running() as hand:
+        hand.wire.fail(answers(403, {"message": "no"}), times=1)
+        await hand.press("enter", "r")
+        assert len(hand.wire.gets) == 2
+        assert "full record" in pane_text(hand)
+        assert "tries again" not in pane_text(hand)
+        assert len(hand.wire.pages) == 1
+
+
+async def test_an_entry_that_the_server_does_not_know_any_more_is_told() -> None:
+    async with running() as hand:
+        hand.wire.fail(answers(404, {"message": "there is no such audit log entry"}), times=1)
+        await hand.press("enter")
+        assert "no such" in pane_text(hand)
+
+
+async def test_a_record_that_differs_from_the_row_says_where() -> None:
+    def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        return body if "items" in body else {**body, "status_code": 500}
+
+    async with running(size=(160, 60)) as hand:
+        hand.wire.edit = edit
+        await hand.press("enter")
+        text = pane_text(hand)
+        assert "differs from the row in: status_code" in text
+        assert "! status code" in text
+        assert "500" in text
+
+
+async def test_an_entry_without_an_id_is_not_asked_for() -> None:
+    entry = made(1)
+    del entry["id"]
+    async with running(JsonLog([entry])) as hand:
+        await hand.press("enter")
+        assert hand.wire.gets == []
+        assert "no ID" in pane_text(hand)
+        assert "vm.created" in pane_text(hand)
+
+
+# -- what else there is --------------------------------------------------------------------------------------------
+
+STRANGE: Mapping[str, Any] = {
+    "region": "us-east",
+    "labels": {"a": [1, 2]},
+    "actor": {"id": "actor-1", "name": "Alice", "type": "user", "mfa": True},
+    "status_code": "many",
+}
+
+
+async def test_unknown_fields_are_shown_and_those_that_cant_be_read_flagged() -> None:
+    async with running(JsonLog([made(1, **STRANGE)]), size=(160, 60)) as hand:
+        await hand.press("enter")
+        text = pane_text(hand)
+        assert "us-east" in text
+        assert '{"a": [1, 2]}' in text
+        assert "mfa" in text
+        assert "many" in text
+        assert "can't be read" in text
+        assert "! status code" in text
+
+
+async def test_v_shows_the_json_as_it_came_and_back() -> None:
+    async with running(JsonLog([made(1, **STRANGE)]), size=(160, 60)) as hand:
+        await hand.press("enter", "v")
+        assert '"region": "us-east"' in pane_text(hand)
+        assert '"status_code": "many"' in pane_text(hand)
+        await hand.press("v")
+        assert '"region": "us-east"' not in pane_text(hand)
+        assert "us-east" in pane_text(hand)
+
+
+# -- copying -------------------------------------------------------------------------------------------------------
+
+
+async def test_c_in_the_table_copies_the_id(clipboard: list[str]) -> None:
+    async with running() as hand:
+        await hand.press("down", "c")
+        assert clipboard == [hand.row.key]
+        assert hand.row.key in hand.status
+        assert "to a test's clipboard" in hand.status
+        await hand.press("down")
+        assert "Copied" not in hand.status
+
+
+async def test_c_in_the_pane_copies_the_focused_field_in_full(clipboard: list[str]) -> None:
+    long = "agent " + "x" * 9_000
+    async with running(JsonLog([made(1, user_agent=long)])) as hand:
+        await hand.press("enter")
+        await to_field(hand, "user_agent")
+        await hand.press("c")
+        assert clipboard == [long]
+        assert "user_agent" in hand.status
+
+
+async def test_c_on_the_time_copies_it_as_the_api_gave_it(clipboard: list[str]) -> None:
+    async with running() as hand:
+        await hand.press("enter")
+        await to_field(hand, "created_at")
+        await hand.press("c")
+        assert clipboard == [hand.row.created_at]
+
+
+async def test_an_entry_without_an_id_has_none_to_copy(clipboard: list[str]) -> None:
+    entry = made(1)
+    del entry["id"]
+    async with running(JsonLog([entry])) as hand:
+        await hand.press("c")
+        assert clipboard == []
+        assert "without an ID" in hand.status
+
+
+async def test_a_clipboard_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def copy(text: str, **how: object) -> Copied:
+        raise ClipboardError("Nothing took the text.")
+
+    monkeypatch.setattr(app_module, "copy", copy)
+    async with running() as hand:
+        await hand.press("c")
+        assert "Nothing took the text." in hand.status
+
+
+# -- narrowing -----------------------------------------------------------------------------------------------------
+
+
+async def test_equals_and_minus_filter_by_the_field() -> None:
+    async with running() as hand:
+        await hand.press("enter")
+        await to_field(hand, "client_ip")
+        address = hand.row.client_ip
+        await hand.press("=")
+        assert hand.wire.pages[-1] == {"client_ip": address}
+        await hand.press("enter")
+        await to_field(hand, "method")
+        method = hand.row.method
+        await hand.press("-")
+        assert f"-method:{method}" in hand.browser.place.text
+
+
+async def test_a_field_that_is_no_filter_says_so() -> None:
+    async with running(JsonLog([made(1, region="us-east")])) as hand:
+        await hand.press("enter")
+        await to_field(hand, "region")
+        await hand.press("=")
+        assert "nothing to filter by" in hand.status
+        assert hand.browser.place.text == ""
+
+
+# -- where it stands -----------------------------------------------------------------------------------------------
+
+
+async def test_right_of_the_table_when_wide_and_below_when_narrow() -> None:
+    async with running(size=(170, 40)) as hand:
+        await hand.press("enter")
+        assert hand.pane.region.x >= hand.table.region.right
+        assert hand.pane.region.y == hand.table.region.y
+        await hand.pilot.resize_terminal(100, 40)
+        await hand.settled()
+        assert hand.pane.region.y >= hand.table.region.bottom
+        assert hand.pane.region.x == hand.table.region.x
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+async def test_the_entry_under_the_cursor_stays_in_sight_when_the_pane_opens(size: tuple[int, int]) -> None:
+    async with running(size=size) as hand:
+        await hand.press("pagedown")
+        await hand.press("enter")
+        line = hand.table.cursor - hand.table.top
+        assert 0 <= line < hand.table.body
+        assert hand.rows[line].startswith("▌")
+
+
+async def test_a_view_that_holds_nothing_has_nothing_to_open() -> None:
+    async with running(query="action:no.such") as hand:
+        await hand.press("enter")
+        assert hand.wire.gets == []
+        assert hand.app.is_running

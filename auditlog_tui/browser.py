@@ -11,6 +11,8 @@ from auditlog_tui.feed import Anchor, At
 from auditlog_tui.history import History
 from auditlog_tui.link import command_line, filter_in
 from auditlog_tui.log import Log
+from auditlog_tui.marked_view import MarkedView, rows_of
+from auditlog_tui.marks import Marks
 from auditlog_tui.models import rfc3339
 from auditlog_tui.pivots import Pivot, pivots
 from auditlog_tui.query import (
@@ -66,6 +68,7 @@ class Browser:
     at: int = -1
     parked: str = ""
     history: History = field(default_factory=History)
+    marks: Marks = field(default_factory=Marks)
     views: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
     demo: bool = False
@@ -97,10 +100,18 @@ class Browser:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
         query = self._query(text)
         frozen = format_query(query)
-        same = bool(self.places) and frozen == self.place.text and self.view.anchor is Anchor.NEWEST
+        same = self._is_shown(frozen)
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
         self.history.add(frozen)
         return place if same else self._show(place)
+
+    def _is_shown(self, text: str) -> bool:
+        return (
+            bool(self.places)
+            and text == self.place.text
+            and self.view.anchor is Anchor.NEWEST
+            and not self.view.marked
+        )
 
     @property
     def _like(self) -> View | None:
@@ -201,7 +212,19 @@ class Browser:
 
     def _nearest(self, text: str, anchor: Anchor) -> Place | None:
         places = (place for place in reversed(self.places) if place.text == text and place.view.anchor is anchor)
-        return next(places, None)
+        return next((place for place in places if not place.view.marked), None)
+
+    def only_marked(self) -> Place | None:
+        """The marked entries, newest first; `None` where none is marked. Costs no request."""
+        entries = self.marks.marked()[::-1]
+        if not entries:
+            return None
+        view, cursor = MarkedView(self.log, entries), self.place.cursor
+        return self._show(Place(view, "", cursor if cursor is not None and view.row_of(cursor) is not None else None))
+
+    def marked_rows(self) -> list[int]:
+        """The rows of the view, in order, whose entries are marked."""
+        return rows_of(self.log.store, self.view.run, self.marks.keys)
 
     def at_moment(self, us: int) -> Place:
         """The same filter from an instant on, in both directions."""
@@ -233,4 +256,6 @@ class Browser:
         """The same filter, asked anew; the old rows stay in the place before."""
         self.log.forget_details()
         self.counting.forget()
+        if self.view.marked:
+            return self.only_marked() or self.submit("")
         return self._show(Place(View(self.log, self.view.query, anchor=self.view.anchor), self.place.text))

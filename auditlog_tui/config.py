@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,24 @@ def save_view(path: Path, name: str, text: str) -> None:
     """Keep a filter under a name, and everything else in the file as it stands. Raises `SettingsError`."""
     import tomlkit
 
-    check_file({"views": {name: text}}, safe(str(path)))
+    _change(
+        path, {"views": {name: text}}, lambda file: file.setdefault("views", tomlkit.table()).update({name: text})
+    )
+
+
+def save_option(path: Path, name: str, value: str) -> None:
+    """Keep a setting, and everything else in the file as it stands. Raises `SettingsError`."""
+    _change(path, {name: value}, lambda file: file.update({name: value}))
+
+
+def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any], object]) -> None:
+    import tomlkit
+
+    check_file(added, safe(str(path)))
     read_config(path)
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-        views = document.setdefault("views", tomlkit.table())
-        views[name] = text
+        change(document)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text(tomlkit.dumps(document), encoding="utf-8")
     except OSError as error:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from auditlog_tui.feed import Anchor, At
 from auditlog_tui.log import Log
 from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query
-from auditlog_tui.view import Anchor, View
+from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.view import View
+
+PORTION = 500
+"""Values that any SQLite binds at once."""
 
 
 class MarkedView(View):
@@ -20,7 +25,7 @@ class MarkedView(View):
         log.store.append(self.run, log.store.add(entries))
         self.feed.older_end.done = True
 
-    def _serves(self, other: Plan, anchor: Anchor) -> bool:
+    def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
         return False
 
     async def more(
@@ -30,3 +35,17 @@ class MarkedView(View):
 
     async def prove(self) -> bool:
         return False
+
+
+def rows_of(store: EntryStore, run: Run, keys: Collection[str]) -> list[int]:
+    """The rows, in order, in which a run shows the entries with these keys."""
+    found: list[int] = []
+    wanted = list(keys)
+    for start in range(0, len(wanted), PORTION):
+        some = wanted[start : start + PORTION]
+        sql = (
+            "SELECT p.position FROM entry e JOIN place p ON p.run = ? AND p.entry = e.n"  # noqa: S608 (marks only)
+            f" WHERE e.key IN ({', '.join('?' * len(some))})"
+        )
+        found += [position - run.first for (position,) in store.read(sql, [run.number, *some])]
+    return sorted(found)

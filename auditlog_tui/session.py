@@ -45,6 +45,7 @@ class Session:
         from auditlog_tui.browser import Browser
         from auditlog_tui.history import History, history_path
         from auditlog_tui.log import Log
+        from auditlog_tui.marks import Marks, marks_path
         from auditlog_tui.store import EntryStore
 
         client = self.client
@@ -58,6 +59,7 @@ class Session:
             Log(client, self._store),
             zone,
             history=History(history_path()),
+            marks=Marks(None if settings.demo else marks_path(settings.base_url)),
             views=settings.views,
             base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
             demo=settings.demo,

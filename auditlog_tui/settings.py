@@ -58,6 +58,13 @@ OPTIONS: tuple[Option, ...] = (
     Option("zone", "AUDITLOG_TUI_ZONE", "utc", "how times are shown", ("utc", "local", "relative")),
     Option("theme", "AUDITLOG_TUI_THEME", "textual-dark", "colours: one of Textual's themes", metavar="NAME"),
     Option(
+        "columns",
+        "AUDITLOG_TUI_COLUMNS",
+        "",
+        "columns after time and action, with commas between; all if empty",
+        metavar="NAMES",
+    ),
+    Option(
         "trust_env",
         "AUDITLOG_TUI_TRUST_ENV",
         "no",
@@ -94,6 +101,7 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     zone: str = "utc"
     theme: str = "textual-dark"
+    columns: str = ""
     trust_env: bool = False
     demo: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
@@ -132,6 +140,7 @@ def load(
         headers=headers,
         zone=chosen["zone"],
         theme=chosen["theme"],
+        columns=chosen["columns"],
         trust_env=chosen["trust_env"] == "yes",
         demo=demo,
         views=dict(file.get("views", {})),

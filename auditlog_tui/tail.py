@@ -43,7 +43,8 @@ class Tail:
     @property
     def possible(self) -> bool:
         """False for other orders, and while the newest entry is not reached."""
-        return self.view.feed.by_time and self.view.newer_done and self.view.plan.entry_id is None
+        view = self.view
+        return view.feed.by_time and view.newer_done and view.plan.entry_id is None and not view.marked
 
     async def poll(self) -> News:
         """Fetch what was written since; rows come above those that are shown."""

@@ -46,8 +46,7 @@ class Timeline:
 
     async def fill(self, buckets: int, changed: Callable[[], None]) -> None:
         """Count in so many buckets, the coarse ones first. Raises `ApiError`. May be cancelled, and called again."""
-        asked = await self._counting.proven(self._with(0, Query()))
-        whole = None if asked.residual is not None else await self._whole()
+        whole = await self._whole()
         if whole is None:
             await self._fill_from_loaded(buckets, changed)
             return
@@ -61,6 +60,8 @@ class Timeline:
             changed()
 
     async def _whole(self) -> tuple[int, int] | None:
+        if self.view.marked or (await self._counting.proven(self._with(0, Query()))).residual is not None:
+            return None
         if self._range is None:
             self._range = await self._counting.span(self._query)
         return self._range

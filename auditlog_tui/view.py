@@ -45,7 +45,7 @@ class Summary:
     proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is
     INCOMPLETE. `newest_us` is the instant of the newest entry, `None` where that was not reached or is not the
     first; `more_above` and `more_below` tell of ends not reached; `scanned_to_us` is how far the evaluation here has
-    come.
+    come. `marked`: these are the entries that the user marked.
     """
 
     rows: int
@@ -59,10 +59,13 @@ class Summary:
     scanned_to_us: int | None
     more_above: bool
     more_below: bool
+    marked: bool = False
 
 
 class View:
     """The rows of one frozen query, numbered from 0 at the top."""
+
+    marked = False
 
     def __init__(
         self, log: Log, query: Query, *, anchor: Anchor | At = Anchor.NEWEST, like: View | None = None
@@ -90,10 +93,15 @@ class View:
         lent = like.feed if like is not None and like._serves(self.plan, anchor) else None
         self.feed: Feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)
         self.anchor = anchor
+        self._match()
+
+    def _match(self) -> None:
+        """Evaluate from the start what the feed holds."""
         self._matched: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
         self._sorted: Run | None = None
         self._sorted_of = (0, 0)
         self._low = self._high = self.feed.run.first
+        self._cuts = self.feed.run.cuts
 
     def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
         return (
@@ -164,6 +172,7 @@ class View:
             scanned_to_us=None if self.plan.residual is None else newest if self.upwards else oldest,
             more_above=not self.newer_done,
             more_below=not self.older_done,
+            marked=self.marked,
         )
 
     def _instant(self, row: int) -> int | None:
@@ -251,6 +260,7 @@ class View:
             store.cut(self._matched, newer_than(store, self._matched, us))
         store.cut(self.feed.run, newer_than(store, self.feed.run, us))
         self._low, self._high = max(self._low, self.feed.run.first), max(self._high, self.feed.run.first)
+        self._cuts = self.feed.run.cuts
 
     async def _step(self, older: bool) -> None:
         feed = self.feed
@@ -277,6 +287,8 @@ class View:
 
     async def _evaluate(self, on_slice: Callable[[], None]) -> None:
         """Let the residual decide about the rows that arrived since, a slice at a time."""
+        if self._cuts != self.feed.run.cuts:
+            self._match()  # another view of this feed put late entries in their place
         while self._unread():
             self._evaluate_slice()
             on_slice()

@@ -29,6 +29,8 @@ class Glyphs:
     other_actor: str
     novel: str  # seen for the first time
     marked: str
+    noted: str
+    differs: str  # beside a field that two entries don't share
     server: str  # a filter term that the server applies
     local: str  # a filter term applied here
     on: str
@@ -53,7 +55,7 @@ class Glyphs:
 UNICODE = Glyphs(
     ok="✓", moved="»", refused="✗", failed="!", unknown="?",
     user="◊", api_key="⊸", other_actor="?",
-    novel="✦", marked="⚑", server="▸", local="▹", on="◉", off="◌",
+    novel="✦", marked="⚑", noted="✎", differs="≢", server="▸", local="▹", on="◉", off="◌",
     ascending="▴", descending="▾", folded="▸", unfolded="▾", next="›", bullet="∙", separator="·",
     ellipsis="…", enter="⏎", cursor="▌", line="─", upright="│", corners="╭╮╰╯",
     bars=" ▁▂▃▄▅▆▇█", spinner="⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
@@ -62,7 +64,7 @@ UNICODE = Glyphs(
 ASCII = Glyphs(
     ok="+", moved=">", refused="x", failed="!", unknown="?",
     user="@", api_key="#", other_actor="?",
-    novel="*", marked="=", server="^", local="~", on="*", off="o",
+    novel="*", marked="=", noted="%", differs="!", server="^", local="~", on="*", off="o",
     ascending="^", descending="v", folded=">", unfolded="v", next=">", bullet="-", separator="-",
     ellipsis="~", enter="<", cursor=">", line="-", upright="|", corners="++++",
     bars=" .:-=+*#@", spinner="|/-\\",

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import events, on
@@ -24,6 +25,7 @@ from auditlog_tui.settings import Settings
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.browse import BrowseScreen
+from auditlog_tui.ui.widgets.columns import read_columns
 
 if TYPE_CHECKING:
     from auditlog_tui.browser import Browser
@@ -63,6 +65,7 @@ class AuditLogApp(App[None]):
             names = ", ".join(sorted(self.available_themes))
             raise SettingsError(f"There is no theme {settings.theme!r}. There are {names}.")
         self.theme = settings.theme
+        read_columns(settings.columns)
 
     def get_default_screen(self) -> Screen[None]:
         encoding = getattr(sys.__stdout__, "encoding", None)
@@ -100,7 +103,7 @@ class AuditLogApp(App[None]):
     @on(CopyRequested)
     def _copy_requested(self, message: CopyRequested) -> None:
         self._clipboard = message.text
-        self.run_worker(self._copy(message.text, message.what), group="copy", exclusive=True)
+        self.run_worker(partial(self._copy, message.text, message.what), group="copy", exclusive=True)
 
     async def _copy(self, text: str, what: str) -> None:
         try:

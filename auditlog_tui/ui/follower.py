@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
@@ -41,7 +42,7 @@ class Follower:
             self._pane.show([], "no entry")
             return
         self._show(log, look, fetching=log.known_detail(row.n) is None)
-        self._screen.run_worker(self._fetch(row.n, log, look, 0 if now else REST_S), group="detail", exclusive=True)
+        self._ask(row.n, log, look, 0 if now else REST_S)
 
     def toggle_raw(self, log: Log, look: Look) -> None:
         self.raw = not self.raw
@@ -52,8 +53,12 @@ class Follower:
         if self.n is None or self._errors.pop(self.n, None) is None:
             return False
         self._show(log, look, fetching=True)
-        self._screen.run_worker(self._fetch(self.n, log, look, 0), group="detail", exclusive=True)
+        self._ask(self.n, log, look, 0)
         return True
+
+    def _ask(self, n: int, log: Log, look: Look, wait: float) -> None:
+        # A partial, as a coroutine that is cancelled before it began warns that it was never awaited.
+        self._screen.run_worker(partial(self._fetch, n, log, look, wait), group="detail", exclusive=True)
 
     async def _fetch(self, n: int, log: Log, look: Look, wait: float) -> None:
         if log.known_detail(n) is None:

@@ -71,6 +71,7 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "less_than_sign", "<", "narrower", "Half as much time around it"),
     Key(TABLE, "greater_than_sign", ">", "wider", "Twice as much time around it"),
     Key(TABLE, "o", "o", "sort", "Sort by this column: descending, ascending, as the log is"),
+    Key(TABLE, "C", "C", "columns", "Choose and order the columns"),
     Key(DETAIL, "down,j", "↓ j", "cursor_down", "Next field"),
     Key(DETAIL, "up,k", "↑ k", "cursor_up", "Previous field"),
     Key(DETAIL, "J", "J", "next_entry", "Next entry", "next entry"),

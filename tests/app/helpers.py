@@ -375,9 +375,7 @@ class Hand:
         return "\n".join(self.rows)
 
 
-def app_over(
-    opener: TestOpener, query: str = "", *, theme: str = "textual-dark", zone: str = "utc"
-) -> AuditLogApp:
+def app_over(opener: TestOpener, query: str = "", *, theme: str = "textual-dark", zone: str = "utc") -> AuditLogApp:
     settings = Settings(base_url=opener.base_url, theme=theme, zone=zone)
     return AuditLogApp(settings, opener, query)
 

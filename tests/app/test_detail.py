@@ -59,8 +59,7 @@ async def test_the_row_is_shown_at_once_and_the_record_when_it_comes() -> None:
     async with running() as hand:
         hand.wire.hold()
         hand.send("enter")
-        await hand.until(lambda: bool(hand.wire.gets))
-        assert "asking for the full record" in pane_text(hand)
+        await hand.until(lambda: bool(hand.wire.gets) and "asking for the full record" in pane_text(hand))
         assert hand.row.action in pane_text(hand)
         hand.wire.release()
         await hand.settled()

@@ -24,7 +24,7 @@ from auditlog_tui.ui.loader import Loader
 from auditlog_tui.ui.states import sayings
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.widgets.chips import ChipLine
-from auditlog_tui.ui.widgets.columns import Look
+from auditlog_tui.ui.widgets.columns import Look, read_columns
 from auditlog_tui.ui.widgets.detail import DetailPane
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
 from auditlog_tui.ui.widgets.table import EntryTable
@@ -76,6 +76,7 @@ class BrowseBase(Screen[None]):
         self.browser: Browser  # from `opened` on
         self.opened = False
         self.look = Look(glyphs, MODES[settings.zone], local_zone(), time.time_ns() // 1000)
+        self.look = replace(self.look, columns=read_columns(settings.columns))
         self._opener = opener
         self._text = text
         self._wait: Wait | None = None

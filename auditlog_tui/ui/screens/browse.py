@@ -56,6 +56,8 @@ class BrowseScreen(
                 self.change_around(0.5)
             case "wider":
                 self.change_around(2)
+            case "columns":
+                self.choose_columns()
             case "sort":
                 self.sort_by(message.field)
             case _:

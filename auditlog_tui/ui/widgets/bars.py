@@ -85,7 +85,8 @@ class HeaderBar(Widget):
                 (f" {summary.reason}" if self.size.width >= 120 else "", "$text-error"),
                 (spinner, "$text-accent"),
             ]
-        where = "below" if summary.more_below else "above"
+        places = [name for name, more in (("above", summary.more_above), ("below", summary.more_below)) if more]
+        where = " and ".join(places)
         return [
             (f"{rows}{loaded}{of_total} loaded", ""),
             (f"  more {where}", "$text-muted"),

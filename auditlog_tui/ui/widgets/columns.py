@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Literal
 
+from auditlog_tui.errors import SettingsError
 from auditlog_tui.output.present import (
     Glyphs,
     Mode,
@@ -31,7 +32,10 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How rows are shown just now; `find` is highlighted in them."""
+    """How rows are shown just now; `find` is highlighted in them.
+
+    `columns` names those after the sticky ones; none named is all of them.
+    """
 
     glyphs: Glyphs
     mode: Mode
@@ -39,6 +43,7 @@ class Look:
     now_us: int
     dates: bool = True
     find: str = ""
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ COLUMNS: tuple[Column, ...] = (
 NARROW = 96
 """Cells below which action and actor get less room, so that 80 columns show the method too."""
 
+_NARROW_WIDTHS = {"action": 20, "actor": 16}
+
 STICKY = 2
 """Time and action stay where they are when the rest scrolls sideways."""
 
@@ -144,7 +151,7 @@ class Layout:
     @property
     def fixed(self) -> int:
         """Cells taken by the columns that never scroll."""
-        return self.offsets[STICKY]
+        return self.offsets[STICKY] if len(self.columns) > STICKY else self.total + 1
 
     @property
     def total(self) -> int:
@@ -153,17 +160,26 @@ class Layout:
 
 def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0]) -> Layout:
     """Columns sized for the width: the path takes what the others leave, or what those before it do."""
-    widths = [column.width for column in COLUMNS]
-    if width < NARROW:
-        widths[0:3] = 8, 20, 16
-    if look.dates or look.mode == "relative":
-        widths[0] = 19
-    widths[3] = ip_width
-    path = next(n for n, column in enumerate(COLUMNS) if column.field == "path")
-    for last in (len(widths), path + 2, path + 1):
+    by_name = {column.field: column for column in COLUMNS}
+    columns = (*COLUMNS[:STICKY], *(by_name[name] for name in look.columns)) if look.columns else COLUMNS
+    dated = look.dates or look.mode == "relative"
+    sizes = {"created": 19 if dated else 8, "ip": ip_width, **(_NARROW_WIDTHS if width < NARROW else {})}
+    widths = [sizes.get(column.field, column.width) for column in columns]
+    path = next((n for n, column in enumerate(columns) if column.field == "path"), None)
+    for last in (len(widths), *(() if path is None else (path + 2, path + 1))):
         spare = width - sum(widths[:last]) - last + 1
-        if spare >= 0:
+        if path is not None and spare >= 0:
             widths[path] += spare
             break
     offsets = [sum(widths[:n]) + n for n in range(len(widths))]
-    return Layout(COLUMNS, tuple(offsets), tuple(widths))
+    return Layout(columns, tuple(offsets), tuple(widths))
+
+
+def read_columns(text: str) -> tuple[str, ...]:
+    """The names in a comma-separated list. Raises `SettingsError` for what is no column."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    able = [column.field for column in COLUMNS[STICKY:]]
+    for name in names:
+        if name not in able:
+            raise SettingsError(f"columns: there is no column {safe(name, 40)!r}. There are {', '.join(able)}.")
+    return names

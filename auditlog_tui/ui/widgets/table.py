@@ -280,6 +280,9 @@ class EntryTable(RowCanvas, can_focus=True):
     def action_wider(self) -> None:
         self._ask("wider")
 
+    def action_columns(self) -> None:
+        self._ask("columns")
+
     def action_sort(self) -> None:
         self._ask("sort")
 

@@ -1,16 +1,20 @@
-"""Finding and sorting in what is loaded."""
+"""Finding and sorting in what is loaded, and which columns there are."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from auditlog_tui.config import config_path, save_option
+from auditlog_tui.errors import SettingsError
 from auditlog_tui.output.present import count, safe
 from auditlog_tui.ui.screens.base import BrowseBase
+from auditlog_tui.ui.screens.choose_columns import ColumnsScreen
 from auditlog_tui.ui.screens.prompt import PromptScreen
+from auditlog_tui.ui.widgets.columns import COLUMNS, STICKY
 
 
 class FindPart(BrowseBase):
-    """ctrl+f, `n` and `N`; `o`."""
+    """ctrl+f, `n` and `N`; `o`; `C`."""
 
     def action_find(self) -> None:
         hint = "highlights it and goes to the next one; n and N walk. Only what is loaded: / asks the server"
@@ -59,5 +63,22 @@ class FindPart(BrowseBase):
             self.say("Found from the other end on")
 
     def sort_by(self, field: str) -> None:
-        """Sort by a column: descending, then ascending, then as the log is."""
-        self.submit(self.browser.sorted_by(field))
+        """Sort by what a column shows: descending, then ascending, then as the log is."""
+        self.submit(self.browser.sorted_by("actor.name" if field == "actor" else field))
+
+    def choose_columns(self) -> None:
+        names = self.look.columns or tuple(column.field for column in COLUMNS[STICKY:])
+        self.app.push_screen(ColumnsScreen(names), self._keep_columns)
+
+    def _keep_columns(self, names: tuple[str, ...] | None) -> None:
+        if names is None:
+            return
+        self.look = replace(self.look, columns=names)
+        self.table.column = 0
+        self.table.restyle(self.look)
+        try:
+            save_option(config_path(), "columns", ",".join(names))
+        except SettingsError as error:
+            self.say(str(error), "error")
+        else:
+            self.say("Kept in the settings file")

@@ -18,6 +18,11 @@ class ScrollPart(BrowseBase):
         if self.table.lacks(older=message.older):  # what came since the table said so may be enough
             self.loader.want(self.view, older=message.older, rows=self.table.body)
 
+    def shown(self) -> None:
+        super().shown()
+        if self.view.plan.local_order and len(self.view):
+            self.loader.want(self.view, older=True, rows=0)
+
     @on(EntryTable.ScanOn)
     def _scan_on(self) -> None:
         self.loader.want(self.view, older=not self.view.older_done, rows=self.table.body)

@@ -196,7 +196,8 @@ class Marks:
         try:
             _make_private(self._path)
             with _opened(self._path) as connection:
-                connection.executescript(_SCHEMA)
+                if connection.execute("PRAGMA user_version").fetchone() == (0,):
+                    connection.executescript(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany("DELETE FROM mark WHERE key = ?", [(key,) for key in self._unsaved])
                 connection.executemany("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", rows)
@@ -255,7 +256,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             if version > _VERSION:
                 raise _failed(path, "a newer auditlog-tui wrote it")
             yield connection
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeError) as error:
         raise _failed(path, str(error)) from error
 
 

@@ -77,7 +77,6 @@ class View:
         self.notice = ""
         self.paused = False
         self._turned = False
-        self._fetching = 0
         self._begin(anchor, like)
 
     def _begin(self, anchor: Anchor | At, like: View | None = None) -> None:
@@ -152,10 +151,6 @@ class View:
     def complete(self) -> bool:
         return self.older_done and self.newer_done and not self._unread()
 
-    @property
-    def fetching(self) -> bool:
-        return self._fetching > 0
-
     def summary(self) -> Summary:
         feed = self.feed
         reason = feed.short or ("" if self.complete else feed.broken)
@@ -205,15 +200,12 @@ class View:
         nothing that arrived is lost.
         """
         self.error, self.paused = None, False
-        self._fetching += 1
         try:
             await self._more(len(self._matched) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
             if self.plan.local_order:
                 await self._sort()
         except AuditLogError as error:
             self.error = error
-        finally:
-            self._fetching -= 1
 
     async def _more(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
         try:

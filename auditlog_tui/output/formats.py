@@ -120,7 +120,10 @@ def _csv(cells: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """`least` cells where there is little room, `width` where there is enough."""
+
     title: str
+    least: int
     width: int
     text: Callable[[Row, Look], str]
     middle: bool = False
@@ -151,14 +154,13 @@ def _target(row: Row, look: Look) -> str:
     return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
 
 
-_PATH = _Column("PATH", 26, _field("path"), middle=True)
+_PATH = _Column("PATH", 12, 26, _field("path"), middle=True)
 _COLUMNS = (
-    _Column("TIME", 19, _time), _Column("ACTION", 22, _field("action")), _Column("ACTOR", 20, _actor, middle=True),
-    _Column("IP", 15, _field("client_ip"), middle=True), _Column("ST", 3, _field("status_code")),
-    _Column("METHOD", 6, _field("method")), _PATH, _Column("TARGET", 26, _target, middle=True),
-    _Column("ID", 36, _field("key")),
+    _Column("TIME", 19, 19, _time), _Column("ACTION", 18, 22, _field("action")),
+    _Column("ACTOR", 14, 20, _actor, middle=True), _Column("IP", 15, 15, _field("client_ip"), middle=True),
+    _Column("ST", 3, 3, _field("status_code")), _Column("METHOD", 6, 6, _field("method")), _PATH,
+    _Column("TARGET", 16, 26, _target, middle=True), _Column("ID", 36, 36, _field("key")),
 )  # fmt: skip
-_GAP = "  "
 
 
 class Table:
@@ -177,7 +179,7 @@ class Table:
 
     def _line(self, texts: Sequence[str]) -> str:
         cells = [self._fitted(text, *place) for text, place in zip(texts, self._columns, strict=True)]
-        return _GAP.join(cells).rstrip()
+        return (" " if self._look.width else "  ").join(cells).rstrip()
 
     def _fitted(self, text: str, column: _Column, width: int) -> str:
         if self._look.width is None:
@@ -189,17 +191,23 @@ class Table:
 
 def _laid_out(width: int | None) -> list[tuple[_Column, int]]:
     """The columns that there is room for, each with its width; the path takes what the others leave."""
-    places = [(column, column.width) for column in _COLUMNS]
     if width is None:
-        return places
-    while len(places) > 1 and _taken(places) > width:
-        places.pop()
-    spare = max(0, width - _taken(places))
-    return [(column, own + spare if column is _PATH else own) for column, own in places]
+        return [(column, column.width) for column in _COLUMNS]
+    columns = list(_COLUMNS)
+    while len(columns) > 1 and _taken(columns) > width:
+        columns.pop()
+    spare = max(0, width - _taken(columns))
+    widths = []
+    for column in columns:
+        more = min(spare, column.width - column.least)
+        widths.append(column.least + more)
+        spare -= more
+    return [(column, own + spare if column is _PATH else own) for column, own in zip(columns, widths, strict=True)]
 
 
-def _taken(places: Sequence[tuple[_Column, int]]) -> int:
-    return sum(own for _, own in places) + len(_GAP) * (len(places) - 1)
+def _taken(columns: Sequence[_Column]) -> int:
+    """The fewest cells that columns take, with one between two of them."""
+    return sum(column.least + 1 for column in columns) - 1
 
 
 # -- all -----------------------------------------------------------------------------------------------------------

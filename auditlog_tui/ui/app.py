@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import events, on
@@ -26,6 +25,7 @@ from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.browse import BrowseScreen
 from auditlog_tui.ui.widgets.columns import read_columns
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.browser import Browser
@@ -103,7 +103,7 @@ class AuditLogApp(App[None]):
     @on(CopyRequested)
     def _copy_requested(self, message: CopyRequested) -> None:
         self._clipboard = message.text
-        self.run_worker(partial(self._copy, message.text, message.what), group="copy", exclusive=True)
+        start(self, lambda: self._copy(message.text, message.what), "copy")
 
     async def _copy(self, text: str, what: str) -> None:
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC
-from functools import partial
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import safe
 from auditlog_tui.ui.fields import Heading, describe, raw_lines
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -57,8 +57,7 @@ class Follower:
         return True
 
     def _ask(self, n: int, log: Log, look: Look, wait: float) -> None:
-        # A partial, as a coroutine that is cancelled before it began warns that it was never awaited.
-        self._screen.run_worker(partial(self._fetch, n, log, look, wait), group="detail", exclusive=True)
+        start(self._screen, lambda: self._fetch(n, log, look, wait), "detail")
 
     async def _fetch(self, n: int, log: Log, look: Look, wait: float) -> None:
         if log.known_detail(n) is None:

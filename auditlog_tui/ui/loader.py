@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.worker import Worker
@@ -48,7 +47,7 @@ class Loader:
         if self.busy and self.job is not None and self.job.view is view and not everything:
             return
         self.job = Job(view, older, EVERYTHING if everything else rows, everything)
-        self._worker = self._screen.run_worker(partial(self._run, self.job), group="feed", exclusive=True)
+        self._worker = self._screen.run_worker(lambda: self._run(self.job), group="feed", exclusive=True)
 
     def stop(self) -> bool:
         """Stop; what arrived stays. False where nothing was running."""

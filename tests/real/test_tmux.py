@@ -99,7 +99,7 @@ def test_a_field_is_copied_from_the_detail_pane(tmux: Tmux, tmp_path: Path) -> N
     tmux.wait_for(ROW)
     tmux.keys("Enter")
     tmux.wait_for("full record")
-    action = tmux.wait_for(r"action +([\w.]+) +│")[1]
+    action = tmux.wait_for(r"╭─ (\S+) ─")[1]
     tmux.keys("c")
     tmux.wait_for(rf"Copied action {re.escape(action)} to the tmux buffer")
     assert tmux.buffer() == action
@@ -113,7 +113,7 @@ def check_layout(tmux: Tmux, width: int, height: int) -> None:
     lines = tmux.screen().split("\n")[:height]
     assert all(len(line) <= width for line in lines)
     assert "loaded" in lines[0]
-    assert re.search("/ filter", lines[-1])
+    assert lines[-1].startswith(" ⏎ detail")
     assert sum(1 for line in lines if re.search(ROW, line)) >= height - 8
 
 

@@ -159,3 +159,10 @@ def test_what_python_cannot_hold_is_compared_as_text(value: str) -> None:
 def test_nesting_of_any_depth_is_compared(depth: int) -> None:
     one = read_entry('{"x": ' + "[" * depth + "]" * depth + ', "y": 1}')
     assert differences(one, one) == ()
+
+
+def test_nesting_that_was_read_and_cannot_be_written_is_compared_as_text() -> None:
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert log_module._canonical(nested, "its text") == "its text"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.cache import LRUCache
@@ -10,10 +11,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Layout, Look, lay_out
-from auditlog_tui.ui.widgets.lines import GUTTER, LinePainter
+from auditlog_tui.ui.widgets.lines import GUTTER, NO_SIGNS, LinePainter, Signs
 from auditlog_tui.ui.widgets.rows import RowReader
 
 if TYPE_CHECKING:
+    from auditlog_tui.store import Row
     from auditlog_tui.view import View
 
 STRIPS = 1024
@@ -48,7 +50,9 @@ class RowCanvas(Widget):
         self.ip_width = IP_WIDTHS[0]
         self.formatted = 0
         self.layout_of_columns: Layout = lay_out(80, look)
-        self._strips: LRUCache[tuple[int, str, int | None], Strip] = LRUCache(STRIPS)
+        self.signs: Callable[[Row], Signs] = lambda row: NO_SIGNS
+        self.span = range(0)
+        self._strips: LRUCache[tuple[int, str, int | None, Signs], Strip] = LRUCache(STRIPS)
         self._painter: LinePainter | None = None
 
     @property
@@ -128,11 +132,14 @@ class RowCanvas(Widget):
         row = self.rows.row(number)
         if row is None:
             return painter.message("", "dim", width)
-        under = ("cursor" if self.has_focus else "cursor-blurred") if number == self.cursor else ""
+        under = "range" if number in self.span else ""
+        if number == self.cursor:
+            under = "cursor" if self.has_focus else "cursor-blurred"
         column = self.column if under == "cursor" else None
-        key = row.n, under, column
+        signs = self.signs(row)
+        key = row.n, under, column, signs
         strip = self._strips.get(key)
         if strip is None:
             self.formatted += 1
-            strip = self._strips[key] = painter.row(row, self.layout_of_columns, under, column)
+            strip = self._strips[key] = painter.row(row, self.layout_of_columns, under, column, signs)
         return painter.window(strip, self.layout_of_columns, self.left, width)

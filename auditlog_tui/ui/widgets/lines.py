@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,8 +15,22 @@ from auditlog_tui.ui.widgets.columns import Layout, Look
 if TYPE_CHECKING:
     from auditlog_tui.store import Row
 
+NOTE = 1
+"""The column at whose end a note is told of: the second, which never scrolls away."""
+
 GUTTER = 2
 """Cells at the left: the cursor's bar, and a space for marks."""
+
+
+class Signs(NamedTuple):
+    """What stands beside a row: a glyph in the gutter (and its style), and whether it has a note."""
+
+    glyph: str = " "
+    style: str = "accent"
+    noted: bool = False
+
+
+NO_SIGNS = Signs()
 
 
 class LinePainter:
@@ -25,7 +39,7 @@ class LinePainter:
     STYLES: ClassVar[tuple[str, ...]] = (
         "text", "dim", "time", "read", "change", "destroy", "error",
         "status-ok", "status-moved", "status-refused", "status-failed", "status-unknown",
-        "header", "header-column", "cursor", "cursor-blurred", "cell", "found", "bar", "track", "thumb", "accent",
+        "header", "header-column", "cursor", "cursor-blurred", "cell", "range", "marked", "found", "bar", "track", "thumb", "accent",
     )  # fmt: skip
 
     def __init__(self, style_of: Callable[[str], Style], look: Look) -> None:
@@ -44,14 +58,16 @@ class LinePainter:
             self._over[key] = base + (ground if under == "cell" else Style(bgcolor=ground.bgcolor, bold=base.bold))
         return self._over[key]
 
-    def row(self, row: Row, layout: Layout, under: str, column: int | None) -> Strip:
-        """A row over its whole width, the gutter included. `under` is the cursor's style, if it is on this row."""
+    def row(self, row: Row, layout: Layout, under: str, column: int | None, signs: Signs = NO_SIGNS) -> Strip:
+        """A row over its whole width, the gutter included. `under` is the cursor's or the range's style, if it is there."""
         look = self.look
         gap = Segment(" ", self.style("text", under))
-        bar = look.glyphs.cursor if under else " "
-        segments = [Segment(bar, self.style("accent", under)), gap]
+        bar = {"": " ", "range": look.glyphs.upright}.get(under, look.glyphs.cursor)
+        segments = [Segment(bar, self.style("accent", under)), Segment(signs.glyph, self.style(signs.style, under))]
         for number, (place, width) in enumerate(zip(layout.columns, layout.widths, strict=True)):
             text, name = place.draw(row, look, width)
+            if signs.noted and number == NOTE:
+                text = f"{fit(text.rstrip(), width - 2, ellipsis=look.glyphs.ellipsis)} {look.glyphs.noted}"
             segments += self._found(text, self.style(name, "cell" if number == column else under))
             segments.append(gap)
         return Strip(segments, GUTTER + layout.total + 1)

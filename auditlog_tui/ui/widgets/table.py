@@ -68,6 +68,7 @@ class EntryTable(RowCanvas, can_focus=True):
         self._dragging = False
         self._wanted: tuple[int, int] | None = None
         self._centring = False
+        self._touched = False
 
     # -- what is shown -----------------------------------------------------------------------------------------
 
@@ -77,6 +78,7 @@ class EntryTable(RowCanvas, can_focus=True):
         row = None if cursor is None else view.row_of(cursor)
         self._wanted = None if cursor is None or row is not None else (cursor, above)
         self._centring = view.centred and row is None
+        self._touched = cursor is not None
         self.cursor = row or 0
         self.top = self.cursor - above if row is not None else self._lowest_top()
         self._entry = cursor if row is not None else None
@@ -93,7 +95,7 @@ class EntryTable(RowCanvas, can_focus=True):
             return
         if self.rows.run is not view.run:
             cursor, above = self._wanted or (self._entry, self.cursor - self.top)
-            self.show(view, cursor, above)
+            self.show(view, cursor if self._touched else None, above)
             return
         if self.rows.cuts != view.run.cuts:
             self.show(view, self._entry, self.cursor - self.top)
@@ -191,7 +193,7 @@ class EntryTable(RowCanvas, can_focus=True):
             return
         if view.paused and row >= len(view):
             self.post_message(self.ScanOn())
-        self._wanted, self._centring = None, False
+        self._wanted, self._centring, self._touched = None, False, True
         old_row, old_top = self.cursor, self.top
         self.cursor = max(0, min(row, len(view) - 1))
         first = self._lowest_top() if self.cursor == 0 else self.cursor

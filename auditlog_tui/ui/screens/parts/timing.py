@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -50,7 +49,7 @@ class TimelinePart(BrowseBase):
         if self._timeline is None or self._timeline.view is not self.view:
             self._timeline, self._buckets = Timeline(self.view, self.browser.counting), FEWEST
             self.timeline.show([], self.look, "counting")
-        self.run_worker(partial(self._fill_timeline, self._timeline, self._buckets), group="timeline", exclusive=True)
+        self.run_worker(lambda: self._fill_timeline(self._timeline, self._buckets), group="timeline", exclusive=True)
 
     async def _fill_timeline(self, timeline: Timeline, buckets: int) -> None:
         try:

@@ -1,0 +1,18 @@
+"""Starting what runs in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from textual.dom import DOMNode
+from textual.worker import Worker
+
+
+def start(node: DOMNode, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
+    """Run `work`, in place of what its group on this node runs.
+
+    Its function and not its coroutine: one that is cancelled before it began warns that it was never awaited.
+    """
+    worker: Worker[None] = node.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]  # theirs admits Coroutine[None, …] only
+    return worker

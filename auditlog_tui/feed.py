@@ -106,7 +106,8 @@ class Feed:
         """The bounds of the two ends; both include the instant itself, and ids tell what came twice."""
         if not isinstance(anchor, At):
             return {}, {}
-        return self._bounded("created_at_max", anchor.us), self._bounded("created_at_min", anchor.us)
+        own = self.plan.params
+        return self._bounded("created_at_max", anchor.us, own), self._bounded("created_at_min", anchor.us, own)
 
     # -- one step ----------------------------------------------------------------------------------------------
 
@@ -210,15 +211,15 @@ class Feed:
         if last is None or last.created_us is None or name != "created_at" or self._disordered or self._unbounded:
             return {}
         if way == "asc":
-            return self._bounded("created_at_min", last.created_us)
+            return self._bounded("created_at_min", last.created_us, end.params)
         # One microsecond more, as the log's timestamps may have more digits than ours.
-        return self._bounded("created_at_max", last.created_us + 1)
+        return self._bounded("created_at_max", last.created_us + 1, end.params)
 
-    def _bounded(self, name: str, us: int) -> Mapping[str, str]:
-        """The bound, or the plan's own where that is narrower."""
+    def _bounded(self, name: str, us: int, params: Mapping[str, str]) -> Mapping[str, str]:
+        """The bound, or the one among the parameters where that is narrower."""
         if name in self.plan.ignored:
             return {}
-        own = instant_us(self.plan.params.get(name, ""))
+        own = instant_us(params.get(name, ""))
         narrower = min if name == "created_at_max" else max
         return {name: rfc3339(us if own is None else narrower(us, own))}
 
@@ -262,7 +263,7 @@ class Feed:
         first = self._store.window(self.run, 0, 1)
         if not first or first[0].created_us is None or not self.by_time or self._unbounded:
             return {}
-        return self._bounded("created_at_max", first[0].created_us + 1)
+        return self._bounded("created_at_max", first[0].created_us + 1, self.plan.params)
 
 
 _BOUNDS = ("created_at_min", "created_at_max")

@@ -135,9 +135,7 @@ class Marks:
 
     def note(self, entry: Entry, text: str) -> None:
         """Put a note on an entry, which marks it; an empty text takes the note away and leaves the mark."""
-        note = text.strip().encode("utf-8", "replace").decode()
-        if len(note) > NOTE_LIMIT:
-            raise StoreError(f"A note has at most {NOTE_LIMIT:,} characters; this has {len(note):,}.")
+        note = check_note(text)
         if note:
             self._change([entry], marked=True, note=note)
         elif self.note_of(entry.key):
@@ -205,6 +203,14 @@ class Marks:
         except StoreError as error:
             raise StoreError(f"Kept for this run, but not saved. {error} The next mark tries again.") from error
         self._unsaved.clear()
+
+
+def check_note(text: str) -> str:
+    """The note as it is kept. Raises `StoreError` for one that is too long."""
+    note = text.strip().encode("utf-8", "replace").decode()
+    if len(note) > NOTE_LIMIT:
+        raise StoreError(f"A note has at most {NOTE_LIMIT:,} characters; this has {len(note):,}.")
+    return note
 
 
 def tags_of(note: str) -> list[str]:

@@ -94,6 +94,11 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int) -> 
     return items
 
 
+def noted(note: str) -> list[Item]:
+    """The user's note, as a group of its own; empty where there is none."""
+    return [Heading("Note"), Field("note", note, safe(note, VALUE_LIMIT))] if note else []
+
+
 def _tone(code: int | None) -> str:
     return {"refused": "error", "failed": "error"}.get(status_mark(code).kind, "")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import safe
-from auditlog_tui.ui.fields import Heading, describe, raw_lines
+from auditlog_tui.ui.fields import Heading, describe, noted, raw_lines
 from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Follower:
     def __init__(self, screen: Screen[None], pane: DetailPane) -> None:
         self.n: int | None = None
         self.raw = False
+        self.note_of: Callable[[str], str] = lambda key: ""
         self._screen = screen
         self._pane = pane
         self._errors: dict[int, str] = {}
@@ -77,7 +79,8 @@ class Follower:
         entry, detail, error = log.store.entry(n), log.known_detail(n), self._errors.get(n)
         zone = UTC if look.mode == "utc" else look.zone
         record = detail.entry if detail is not None else entry
-        items = raw_lines(record) if self.raw else describe(entry, detail, zone, log.now_us())
+        fields = raw_lines(record) if self.raw else describe(entry, detail, zone, log.now_us())
+        items = [*noted(self.note_of(entry.key)), *fields]
         subtitle = "full record" if detail is not None else "the list's data, no ID to ask for"
         if fetching:
             subtitle = f"the list's data {look.glyphs.ellipsis} asking for the full record"

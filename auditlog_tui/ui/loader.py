@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
+from auditlog_tui.ui.work import start
+
 if TYPE_CHECKING:
     from textual.screen import Screen
 
@@ -46,8 +48,8 @@ class Loader:
         """Fetch at one end of a view, unless it is being fetched for already."""
         if self.busy and self.job is not None and self.job.view is view and not everything:
             return
-        self.job = Job(view, older, EVERYTHING if everything else rows, everything)
-        self._worker = self._screen.run_worker(lambda: self._run(self.job), group="feed", exclusive=True)
+        self.job = job = Job(view, older, EVERYTHING if everything else rows, everything)
+        self._worker = start(self._screen, lambda: self._run(job), "feed")
 
     def stop(self) -> bool:
         """Stop; what arrived stays. False where nothing was running."""

@@ -10,9 +10,9 @@ from textual.worker import Worker
 
 
 def start(node: DOMNode, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
-    """Run `work`, in place of what its group on this node runs.
+    """Run `work`, in place of what its group on this node runs."""
 
-    Its function and not its coroutine: one that is cancelled before it began warns that it was never awaited.
-    """
-    worker: Worker[None] = node.run_worker(work, group=group, exclusive=True)  # type: ignore[arg-type]  # theirs admits Coroutine[None, …] only
-    return worker
+    async def run() -> None:
+        await work()  # made here: a coroutine that is cancelled before it began warns that it was never awaited
+
+    return node.run_worker(run, group=group, exclusive=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE_S = 8.0
+PATIENCE_S = 30.0
 
 
 class Tmux:
@@ -74,11 +74,11 @@ class Tmux:
     def status(self) -> int:
         """The program's exit status; waits for its end."""
         deadline = time.monotonic() + PATIENCE_S
-        while self.ask("#{pane_dead}") != "1":
+        while not (status := self.ask("#{pane_dead_status}")):
             if time.monotonic() > deadline:
                 raise AssertionError(f"the program still runs:\n{self.screen()}")
             time.sleep(0.03)
-        return int(self.ask("#{pane_dead_status}"))
+        return int(status)
 
     def close(self) -> None:
         subprocess.run([*self._command, "kill-server"], env=self._env, capture_output=True, check=False, timeout=30)

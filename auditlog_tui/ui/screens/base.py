@@ -123,6 +123,10 @@ class BrowseBase(Screen[None]):
             self.go(self.browser.submit(""))
             self.filter_bar.open(self._text)
             self.filter_bar.fail(error)
+        self.begun()
+
+    def begun(self) -> None:
+        """The log is open, and its first place is on the screen."""
 
     # -- what is shown -----------------------------------------------------------------------------------------
 

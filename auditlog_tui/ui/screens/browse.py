@@ -58,6 +58,14 @@ class BrowseScreen(
                 self.change_around(2)
             case "columns":
                 self.choose_columns()
+            case "note":
+                self.open_note(message.row)
+            case "next_mark":
+                self.go_to_mark(1)
+            case "previous_mark":
+                self.go_to_mark(-1)
+            case "compare":
+                self.compare()
             case "sort":
                 self.sort_by(message.field)
             case _:
@@ -81,6 +89,8 @@ class BrowseScreen(
             self.app.exit()
 
     def action_escape(self) -> None:
+        if self.table.forget_range():
+            return
         if self.pane.has_focus:
             self.table.focus()
         elif self.pane.display:

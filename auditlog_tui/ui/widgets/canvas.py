@@ -51,9 +51,13 @@ class RowCanvas(Widget):
         self.formatted = 0
         self.layout_of_columns: Layout = lay_out(80, look)
         self.signs: Callable[[Row], Signs] = lambda row: NO_SIGNS
-        self.span = range(0)
         self._strips: LRUCache[tuple[int, str, int | None, Signs], Strip] = LRUCache(STRIPS)
         self._painter: LinePainter | None = None
+
+    @property
+    def span(self) -> range:
+        """Rows drawn as a range."""
+        return range(0)
 
     @property
     def body(self) -> int:

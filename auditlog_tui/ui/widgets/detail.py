@@ -93,6 +93,12 @@ class DetailPane(OptionList):
     def action_around(self) -> None:
         self._ask("around")
 
+    def action_mark(self) -> None:
+        self._ask("mark")
+
+    def action_note(self) -> None:
+        self._ask("note")
+
     def action_pivots(self) -> None:
         self._ask("pivots")
 

@@ -15,9 +15,9 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from auditlog_tui.ui.keys import TABLE, bindings
-from auditlog_tui.ui.widgets.canvas import RowCanvas
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Look
 from auditlog_tui.ui.widgets.lines import GUTTER
+from auditlog_tui.ui.widgets.marking import MarkingCanvas
 
 if TYPE_CHECKING:
     from auditlog_tui.store import Row
@@ -27,7 +27,7 @@ WHEEL = 3
 """Lines that one notch of the mouse wheel scrolls."""
 
 
-class EntryTable(RowCanvas, can_focus=True):
+class EntryTable(MarkingCanvas, can_focus=True):
     """The rows of a view, with a cursor that is an entry and a column."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE)]
@@ -83,6 +83,8 @@ class EntryTable(RowCanvas, can_focus=True):
         self.top = self.cursor - above if row is not None else self._lowest_top()
         self._entry = cursor if row is not None else None
         self._first = view.run.first
+        if view.run is not self.rows.run:
+            self.forget_range()
         self.rows.reset(view)
         self.forget_lines()
         self._settle(moved=True)
@@ -200,7 +202,7 @@ class EntryTable(RowCanvas, can_focus=True):
         last = self.cursor + (self.cursor == len(view) - 1)
         self.top = min(max(self.top if top is None else top, last - self.body + 1), first)
         self._settle()
-        if self.top != old_top:
+        if self.top != old_top or self.span:
             self.refresh()
         else:
             self.refresh_row(old_row)
@@ -287,6 +289,22 @@ class EntryTable(RowCanvas, can_focus=True):
 
     def action_sort(self) -> None:
         self._ask("sort")
+
+    def action_mark(self) -> None:
+        if not self.mark():
+            self.action_down()
+
+    def action_note(self) -> None:
+        self._ask("note")
+
+    def action_next_mark(self) -> None:
+        self._ask("next_mark")
+
+    def action_previous_mark(self) -> None:
+        self._ask("previous_mark")
+
+    def action_compare(self) -> None:
+        self._ask("compare")
 
     def action_pivots(self) -> None:
         self._ask("pivots")

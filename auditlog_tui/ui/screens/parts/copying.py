@@ -35,13 +35,16 @@ class CopyPart(BrowseBase):
 
     def open_copy_menu(self) -> None:
         numbers = self.meant()
-        title = "copy of this entry" if len(numbers) == 1 else f"copy of {count(len(numbers))} marked entries"
+        marked = self.browser.marks.count
+        of = f"{count(marked)} marked {'entry' if marked == 1 else 'entries'}" if marked else "this entry"
         choices = [Choice(key, name) for key, (_, name) in COPIES.items()]
         choices.append(Choice("l", "link", "the command that shows this view again"))
-        self.app.push_screen(MenuScreen(title, choices), lambda key: self._copy(key, numbers))
+        self.app.push_screen(MenuScreen(f"copy of {of}", choices), lambda key: self._copy(key, numbers))
 
     def meant(self) -> list[int]:
-        """The numbers of the entries that a key means: the one under the cursor."""
+        """The numbers of the entries that a key means: those marked, in time order, or the one under the cursor."""
+        if self.browser.marks.count:
+            return self.browser.log.store.add(self.browser.marks.marked())
         row = self.table.row
         return [row.n] if row is not None else []
 

@@ -11,6 +11,7 @@ from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.choose_columns import ColumnsScreen
 from auditlog_tui.ui.screens.prompt import PromptScreen
 from auditlog_tui.ui.widgets.columns import COLUMNS, STICKY
+from auditlog_tui.ui.work import start
 
 
 class FindPart(BrowseBase):
@@ -45,7 +46,7 @@ class FindPart(BrowseBase):
         if not self.look.find:
             self.action_find()
         else:
-            self.run_worker(self._go_on(self.look.find, way), group="find", exclusive=True)
+            start(self, lambda: self._go_on(self.look.find, way), "find")
 
     async def _go_on(self, text: str, way: int) -> None:
         from auditlog_tui.find import find  # late: it loads the models

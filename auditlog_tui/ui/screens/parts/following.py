@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import age, count
 from auditlog_tui.ui.screens.base import BrowseBase
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.view import View
@@ -43,7 +44,7 @@ class FollowPart(BrowseBase):
         self._fresh = self._own = 0
         self._tell()
         if self.following:
-            self.run_worker(self._follow(self.view), group="follow", exclusive=True)
+            start(self, lambda: self._follow(self.view), "follow")
         else:
             self.workers.cancel_group(self, "follow")
 

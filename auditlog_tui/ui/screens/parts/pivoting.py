@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import format_time
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.pivots import Pivot
@@ -32,7 +34,7 @@ class PivotPart(BrowseBase):
 
         self.app.push_screen(menu, chosen)
         for pivot in offers.values():
-            menu.run_worker(self._count_pivot(menu, pivot), group=f"pivot-{pivot.key}")
+            start(menu, partial(self._count_pivot, menu, pivot), f"pivot-{pivot.key}")
 
     async def _count_pivot(self, menu: MenuScreen, pivot: Pivot) -> None:
         try:

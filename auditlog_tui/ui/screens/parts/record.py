@@ -39,6 +39,10 @@ class RecordPart(BrowseBase):
                 self.table.action_pivots()
             case "around":
                 self.table.action_around()
+            case "mark":
+                self.table.mark()
+            case "note":
+                self.table.action_note()
             case "raw":
                 self.follower.toggle_raw(self.browser.log, self.look)
             case "copy" if field is not None:

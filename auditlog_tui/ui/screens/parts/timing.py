@@ -9,6 +9,7 @@ from textual import on
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.widgets.timeline import TimelineBar
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.timeline import Timeline
@@ -49,7 +50,8 @@ class TimelinePart(BrowseBase):
         if self._timeline is None or self._timeline.view is not self.view:
             self._timeline, self._buckets = Timeline(self.view, self.browser.counting), FEWEST
             self.timeline.show([], self.look, "counting")
-        self.run_worker(lambda: self._fill_timeline(self._timeline, self._buckets), group="timeline", exclusive=True)
+        timeline, buckets = self._timeline, self._buckets
+        start(self, lambda: self._fill_timeline(timeline, buckets), "timeline")
 
     async def _fill_timeline(self, timeline: Timeline, buckets: int) -> None:
         try:

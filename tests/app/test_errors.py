@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from auditlog_tui.errors import SettingsError
+from tests.app.helpers import (
+    ENTRIES,
+    UNREACHABLE,
+    Fault,
+    Hand,
+    JsonLog,
+    Wire,
+    answers,
+    app_over,
+    drawn,
+    log_of,
+    made,
+    running,
+    settled,
+    texts,
+)
+from tests.app.helpers import TestOpener as Opener
+
+HTML = answers(200, b"<!DOCTYPE html><html><body>Sign in</body></html>", Content_Type="text/html")
+REFUSED = answers(401, {"message": "invalid key"})
+FORBIDDEN = answers(403, {"message": "missing permission"})
+
+FAULTS: list[tuple[Fault, str]] = [
+    (REFUSED, "key"),
+    (FORBIDDEN, "read permission"),
+    (HTML, "not this API"),
+    (UNREACHABLE, "log.example"),
+    (answers(500, {"message": "it broke"}), "it broke"),
+    (answers(200, {"pagination": {}}), ""),
+]
+NAMES = ["401", "403", "html", "unreachable", "500", "other json"]
+
+
+def wire_that_fails(fault: Fault, times: int = 1 << 30) -> Wire:
+    wire = Wire(log_of())
+    wire.fail(fault, times)
+    return wire
+
+
+def loaded(hand: Hand) -> int:
+    return len(hand.table.view or ())
+
+
+# -- at the start --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fault", "said"), FAULTS, ids=NAMES)
+async def test_an_error_at_the_start_is_said_where_the_rows_would_be(fault: Fault, said: str) -> None:
+    async with running(wire_that_fails(fault)) as hand:
+        assert said in " ".join(hand.shown.split())
+        assert "r tries again" in hand.shown
+        count = len(hand.wire.requests)
+        await hand.settled()
+        assert len(hand.wire.requests) == count  # nothing is tried again by itself
+        hand.wire.fail(fault, times=0)
+        await hand.press("r")
+        assert loaded(hand) == 100
+        assert "r tries again" not in hand.shown
+
+
+async def test_an_error_at_the_start_still_lets_one_type_and_quit() -> None:
+    async with running(wire_that_fails(REFUSED)) as hand:
+        await hand.press("/")
+        await hand.type("status:>=400")
+        hand.wire.fail(REFUSED, times=0)
+        await hand.press("enter")
+        assert loaded(hand) == 39
+        await hand.press("q")
+        assert hand.app.return_code == 0
+
+
+async def test_what_cant_be_opened_says_so_and_lets_one_quit() -> None:
+    class Broken(Opener):
+        def prepare(self) -> None:
+            raise SettingsError("The proxy can't be used.")
+
+    app = app_over(Broken(Wire(log_of())))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        assert "The proxy can't be used." in "\n".join(texts(drawn(app)))
+        for key in ("down", "slash", "r", "A", "t", "z", "left_square_bracket", "enter", "equals_sign", "G"):
+            app.simulate_key(key)
+        await settled(pilot)
+        assert app.is_running
+        app.simulate_key("escape")
+        await settled(pilot)
+        app.simulate_key("q")
+        await settled(pilot)
+        assert app.return_code == 0
+
+
+async def test_a_log_of_the_wrong_kind_is_no_crash() -> None:
+    for body in ({"items": "no list", "pagination": None}, {"items": [1, "x", None, []], "pagination": {}}):
+        async with running(wire_that_fails(answers(200, body))) as hand:
+            assert hand.app.is_running
+
+
+# -- half-way ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fault", "said"), FAULTS[:5], ids=NAMES[:5])
+async def test_an_error_half_way_keeps_the_rows_and_is_a_row_below_them(fault: Fault, said: str) -> None:
+    async with running() as hand:
+        await hand.press("pagedown")
+        first = hand.table.rows.visible(0, 100)
+        hand.wire.fail(fault)
+        await hand.press("pagedown", "pagedown", "pagedown")
+        assert loaded(hand) == 100
+        assert hand.table.rows.visible(0, 100) == first
+        tail = hand.rows[-1]
+        assert "r tries again" in tail or said in tail
+        assert said in hand.status
+        count = len(hand.wire.requests)
+        await hand.press("down", "up", "pageup", "pagedown")
+        assert len(hand.wire.requests) == count
+        hand.wire.fail(fault, times=0)
+        await hand.press("r")
+        assert loaded(hand) > 100
+        await hand.press("A")
+        assert f"{ENTRIES}  COMPLETE" in hand.header
+
+
+async def test_an_error_while_all_is_loaded_stops_that_and_loses_nothing() -> None:
+    async with running() as hand:
+        hand.wire.edit = lambda number, body: body
+        wire = hand.wire
+        original = wire.edit
+
+        def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+            if number == 4:
+                wire.fail(FORBIDDEN)
+            return original(number, body)
+
+        wire.edit = edit
+        await hand.press("A")
+        assert loaded(hand) == 400
+        assert "read permission" in hand.status
+        wire.fail(FORBIDDEN, times=0)
+        await hand.press("r", "A")
+        assert f"{ENTRIES}  COMPLETE" in hand.header
+
+
+# -- waiting -------------------------------------------------------------------------------------------------------
+
+
+class Sleeper:
+    """A wait that ends when told."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.end = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        await self.end.wait()
+
+
+BUSY = answers(503, {"message": "overloaded"}, Retry_After="2")
+
+
+async def test_a_wait_is_shown_and_counts_down() -> None:
+    sleeper = Sleeper()
+    async with running(wire_that_fails(BUSY, times=1), sleep=sleeper, settle=False) as hand:
+        await hand.until(lambda: "trying again in 2 s" in hand.status)
+        assert sleeper.asked == [2.0]
+        assert "Esc stops" in hand.status
+        await hand.until(lambda: "trying again in 1 s" in hand.status)
+        sleeper.end.set()
+        await hand.settled()
+        assert "trying again" not in hand.status
+        assert loaded(hand) == 100
+
+
+async def test_escape_ends_a_wait_and_space_or_r_goes_on() -> None:
+    sleeper = Sleeper()
+    async with running(sleep=sleeper) as hand:
+        hand.wire.fail(BUSY, times=1)
+        hand.send("A")
+        await hand.until(lambda: "trying again" in hand.status)
+        hand.send("escape")
+        await hand.settled()
+        assert "trying again" not in hand.status
+        assert loaded(hand) == 100
+        count = len(hand.wire.requests)
+        await hand.press("pagedown", "pagedown", "pagedown")
+        assert len(hand.wire.requests) == count
+        await hand.press("space")
+        assert loaded(hand) > 100
+
+
+async def test_a_wait_goes_on_being_shown_while_other_keys_are_pressed() -> None:
+    sleeper = Sleeper()
+    async with running(sleep=sleeper) as hand:
+        hand.wire.fail(BUSY, times=1)
+        hand.send("A")
+        await hand.until(lambda: "trying again" in hand.status)
+        hand.send("down")
+        await hand.until(lambda: hand.table.cursor == 1)
+        await hand.until(lambda: "trying again" in hand.status)
+        sleeper.end.set()
+        await hand.settled()
+        assert f"{ENTRIES}  COMPLETE" in hand.header
+
+
+async def test_a_longer_wait_than_anyone_sits_out_is_an_error_that_says_when() -> None:
+    async with running(wire_that_fails(answers(429, {"message": "slow down"}, Retry_After="3600"))) as hand:
+        assert len(hand.wire.requests) == 1
+        assert "r tries again" in hand.shown
+        assert "again" in hand.status
+
+
+# -- broken walks --------------------------------------------------------------------------------------------------
+
+
+async def test_a_cursor_refused_half_way_is_said_and_everything_arrives_all_the_same() -> None:
+    async with running() as hand:
+        first = hand.table.rows.visible(0, 100)
+        hand.wire.fail(answers(400, {"message": "cursor expired"}), times=1)
+        await hand.press("A")
+        assert "cursor" in hand.status
+        assert "INCOMPLETE" in hand.header
+        assert "cursor" in hand.text
+        assert hand.table.rows.visible(0, 100) == first
+        await hand.press("r", "A")
+        assert f"{ENTRIES}  COMPLETE" in hand.header
+        keys = [row.key for row in hand.table.rows.visible(0, ENTRIES)]
+        assert len(set(keys)) == ENTRIES
+
+
+async def test_a_repeated_cursor_is_incomplete_with_its_reason() -> None:
+    cursors: list[str] = []
+
+    def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        if number in (2, 3):
+            cursors.append(body["pagination"]["next_cursor"])
+            body["pagination"]["next_cursor"] = cursors[0]
+        return body
+
+    async with running() as hand:
+        hand.wire.edit = edit
+        await hand.press("A")
+        assert "INCOMPLETE" in hand.header
+        assert "repeated a cursor" in hand.header
+        assert loaded(hand) == 300
+        await hand.press("G")
+        assert "repeated a cursor" in hand.text
+        assert "r goes on" in hand.text
+
+
+async def test_what_a_repeated_cursor_broke_off_r_goes_on_with() -> None:
+    def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        if number == 2:
+            body["pagination"]["next_cursor"] = httpx.URL(str(hand.wire.requests[1].url)).params["cursor"]
+        return body
+
+    async with running() as hand:
+        hand.wire.edit = edit
+        await hand.press("A")
+        assert "INCOMPLETE" in hand.header
+        await hand.press("r", "A")
+        assert f"{ENTRIES}  COMPLETE" in hand.header
+
+
+async def test_an_empty_page_with_a_cursor_is_no_end() -> None:
+    def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        return {**body, "items": []} if number == 2 else body
+
+    async with running(JsonLog(made(n) for n in range(350))) as hand:
+        hand.wire.edit = edit
+        await hand.press("A")
+        assert loaded(hand) == 250
+        assert "INCOMPLETE" in hand.header
+        assert "350" in hand.header
+
+
+@pytest.mark.parametrize("count", [None, "many", -5, 10**30])
+async def test_a_count_that_is_none_costs_nothing_but_itself(count: object) -> None:
+    def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        body["pagination"]["total_count"] = count
+        return body
+
+    wire = Wire(JsonLog(made(n) for n in range(150)))
+    wire.edit = edit
+    async with running(wire) as hand:
+        await hand.press("A")
+        assert loaded(hand) == 150
+        assert hand.app.is_running
+
+
+async def test_entries_sent_twice_are_shown_once() -> None:
+    log = JsonLog(made(n) for n in range(250))
+    log.entries[100:100] = log.entries[97:100]
+    async with running(log) as hand:
+        await hand.press("A")
+        keys = [row.key for row in hand.table.rows.visible(0, 300)]
+        assert len(keys) == len(set(keys)) == 250

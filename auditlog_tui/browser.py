@@ -14,7 +14,7 @@ from auditlog_tui.log import Log
 from auditlog_tui.marked_view import MarkedView, rows_of
 from auditlog_tui.marks import Marks
 from auditlog_tui.models import rfc3339
-from auditlog_tui.pivots import Pivot, pivots
+from auditlog_tui.pivots import Pivot, meanings, pivots
 from auditlog_tui.query import (
     FIELDS,
     Chip,
@@ -174,6 +174,10 @@ class Browser:
     def pivots(self, row: Row) -> list[Pivot]:
         """Where one can go from a row of this view."""
         return pivots(row, self.place.text)
+
+    def meanings(self, text: str) -> list[Pivot]:
+        """What a text may mean that is nothing but an ID; nothing for any other text."""
+        return meanings(text)
 
     async def count(self, text: str) -> Count:
         """How many entries a filter matches. Raises `QueryError`, `ApiError`, `StoreError`."""

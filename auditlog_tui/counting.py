@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 
+from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log import Log
 from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.query import FIELDS, Plan, Query, plan
@@ -53,12 +54,24 @@ class Counting:
     async def count(self, query: Query) -> Count:
         """The entries that match a frozen query. Raises `ApiError`, `StoreError`. May be cancelled."""
         planned = await self.proven(query)
+        if planned.entry_id is not None and planned.residual is None:
+            return Count(await self._exists(planned.entry_id), How.EXACT)
         pushed = {name: value for name, value in planned.params.items() if name != "sort"}
         if planned.entry_id is None and (pushed or planned.residual is None):
             total = await self.total(pushed)
             if total is not None:
                 return Count(total, How.EXACT if planned.residual is None else How.AT_MOST)
         return await self.loaded(query)
+
+    async def _exists(self, entry_id: str) -> int:
+        async with self._at_once:
+            await self.log.quiet.wait()
+            self.requests += 1
+            try:
+                await self.log.api.get(entry_id)
+            except NotFoundError:
+                return 0
+        return 1
 
     async def proven(self, query: Query) -> Plan:
         """The query's plan, once every parameter in it was tried on the server; the unproven count as ignored."""

@@ -7,6 +7,9 @@ import shlex
 from auditlog_tui.settings import OPTIONS
 
 PROGRAM = "auditlog-tui"
+COMMANDS = ("list", "get", "count", "config")
+"""First words that are no filter; after `--` they are."""
+
 _FLAGS = frozenset(option.flag for option in OPTIONS)
 
 
@@ -17,6 +20,8 @@ def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
         parts.append("--demo")
     elif base_url:
         parts += ["--base-url", base_url]
+    if query in COMMANDS:
+        parts.append("--")
     return shlex.join([*parts, *([query] if query else [])])
 
 

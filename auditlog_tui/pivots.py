@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from auditlog_tui.query import FIELDS, term_for, with_term
@@ -42,6 +43,23 @@ def pivots(row: Row, text: str) -> list[Pivot]:
         if term:
             found.append(Pivot(key, name, _called(field, row, value), with_term(text, term), term, spans))
     return found
+
+
+_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def meanings(text: str) -> list[Pivot]:
+    """What a text may mean that is nothing but an ID: an entry, an actor, a target, or a part of any field."""
+    text = text.strip().strip('"')
+    if not _ID.fullmatch(text):
+        return []
+    kinds = (
+        ("e", "id", "the entry"),
+        ("a", "actor", "entries of the actor"),
+        ("t", "target", "entries on the target"),
+    )
+    found = [Pivot(key, name, text, f"{field}:{text}", f"{field}:{text}", spans=False) for key, field, name in kinds]
+    return [*found, Pivot("w", "any field has it", text, f'"{text}"', f'"{text}"', spans=False)]
 
 
 def _called(field: str, row: Row, value: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Seen:
     """Counts the values of entries as they arrive; what it costs does not depend on how many there are."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, Counter[str]] = {}
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._labels: dict[tuple[str, str], str] = {}
 
     def take(self, entries: Iterable[Entry]) -> None:
@@ -33,7 +33,7 @@ class Seen:
         for entry in entries:
             for field, value, label in _values(entry):
                 if value:
-                    self._counts.setdefault(field, Counter())[value] += 1
+                    self._counts[field][value] += 1
                     if label:
                         self._labels[field, value] = label
         for field, counts in self._counts.items():
@@ -43,7 +43,7 @@ class Seen:
 
     def values(self, field: str) -> list[SeenValue]:
         """The values of a field, most frequent first."""
-        counts = self._counts.get(field, Counter())
+        counts = self._counts[field]
         return [
             SeenValue(text, count, self._labels.get((field, text), "")) for text, count in counts.most_common(MOST)
         ]

@@ -81,18 +81,24 @@ class View:
 
     def _begin(self, anchor: Anchor | At, like: View | None = None) -> None:
         self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
-        if isinstance(anchor, At) and self.log.obedience.ignored & JUMPS:
-            anchor = Anchor.NEWEST
-            self.notice = (
-                "This server ignores times or sort, so an instant can only be walked to: scroll, or A loads all"
-            )
-        if anchor is Anchor.OLDEST and "sort" in self.log.obedience.ignored:
-            anchor, self._turned = Anchor.NEWEST, True
-            self.notice = "This server ignores sort, so the oldest entry can only be walked to: A loads all"
+        unable = self._unable(anchor)
+        if unable:
+            anchor, self._turned, self.notice = Anchor.NEWEST, True, unable
         lent = like.feed if like is not None and like._serves(self.plan, anchor) else None
         self.feed: Feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)
         self.anchor = anchor
         self._match()
+
+    def _unable(self, anchor: Anchor | At) -> str:
+        """Why it can't be begun there; empty where it can."""
+        ignored = self.log.obedience.ignored
+        if anchor is Anchor.OLDEST and "sort" in ignored:
+            return "This server ignores sort, so the oldest entry can only be walked to: A loads all"
+        if isinstance(anchor, At) and ignored & JUMPS:
+            return "This server ignores times or sort, so an instant can only be walked to: scroll, or A loads all"
+        if isinstance(anchor, At) and "sort" in self.plan.params:
+            return "An instant has its place in the order of time only: take sort: out of the filter"
+        return ""
 
     def _match(self) -> None:
         """Evaluate from the start what the feed holds."""
@@ -103,11 +109,8 @@ class View:
         self._cuts = self.feed.run.cuts
 
     def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
-        return (
-            self.anchor == anchor
-            and self.feed.plan.params == other.params
-            and self.feed.plan.entry_id == other.entry_id
-        )
+        own = self.feed.plan
+        return self.anchor == anchor and (own.params, own.entry_id) == (other.params, other.entry_id)
 
     # -- rows --------------------------------------------------------------------------------------------------
 

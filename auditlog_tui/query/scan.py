@@ -112,8 +112,6 @@ class _Scanner:
         while self._next() == ",":
             self.at += 1
             values.append(self._value())
-        if not self._ends():
-            raise self._more()
         return tuple(values)
 
     def _value(self) -> RawValue:

@@ -43,18 +43,16 @@ def install(connection: sqlite3.Connection) -> None:
 
 def condition(query: Query) -> Condition:
     """The condition that every term of a frozen query holds, and the values it binds."""
-    return _joined(" AND ", [_term(term) for term in query.terms if term.key != "sort"], "1")
+    return _joined(" AND ", [_term(term) for term in query.terms if term.key != "sort"])
 
 
 def _term(term: Term) -> Condition:
     field = field_of(term.key)
-    sql, values = _joined(" OR ", list(_either(field, term)), "0")
+    sql, values = _joined(" OR ", list(_either(field, term)))
     return f"(({sql}) IS {'NOT ' if term.negated else ''}TRUE)", values
 
 
-def _joined(operator: str, conditions: list[Condition], nothing: str) -> Condition:
-    if not conditions:
-        return nothing, []
+def _joined(operator: str, conditions: list[Condition]) -> Condition:
     return operator.join(sql for sql, _ in conditions), [value for _, values in conditions for value in values]
 
 
@@ -118,5 +116,5 @@ def _between(column: str, low: int | None, high: int | None, *, strict: bool) ->
         parts.append((f"{column} >{equal} ?", [low]))
     if high is not None and high <= SQLITE_INT:
         parts.append((f"{column} <{equal} ?", [high]))
-    sql, values = _joined(" AND ", parts, "1")
+    sql, values = _joined(" AND ", parts)
     return f"({sql})", values

@@ -15,7 +15,9 @@ _WIDGETS: dict[str, type[Widget]] = {TABLE: EntryTable, DETAIL: DetailPane}
 _MOVES = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"})
 
 SAVE_VIEW = Key(EVERYWHERE, "", "", "save_view", "Save this filter under a name")
-"""It has no key: it is done once and used often."""
+FORGET_MARKS = Key(EVERYWHERE, "", "", "forget_marks", "Forget all marks and notes")
+KEYLESS = (SAVE_VIEW, FORGET_MARKS)
+"""What is done too seldom for a key."""
 
 
 class KeyCommands(Provider):
@@ -28,12 +30,12 @@ class KeyCommands(Provider):
         return [key for key in KEYS if key.place in open_places and key.action not in _MOVES]
 
     async def discover(self) -> Hits:
-        for key in [*self._keys(), SAVE_VIEW]:
+        for key in [*self._keys(), *KEYLESS]:
             yield DiscoveryHit(_title(key), partial(self._run, key), help=key.shown)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for key in [*self._keys(), SAVE_VIEW]:
+        for key in [*self._keys(), *KEYLESS]:
             score = matcher.match(_title(key))
             if score > 0:
                 yield Hit(score, matcher.highlight(_title(key)), partial(self._run, key), help=key.shown)

@@ -53,6 +53,8 @@ def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
 
 
 def _ending(view: View, summary: Summary) -> str:
+    if summary.marked:
+        return f"end: {count(summary.rows)} marked"
     part = any(term.key != "sort" for term in view.query.terms)
     if not view.complete:
         return "the oldest entry that matches" if part else "the log's oldest entry"

@@ -429,6 +429,19 @@ async def test_where_no_instant_can_be_begun_at_it_begins_at_the_newest_and_says
     assert view.notice
 
 
+async def test_in_another_order_no_instant_is_begun_at() -> None:
+    view = view_of(FakeApi(log_of(50)), "sort:created", At(START_US + 20_000_000))
+    assert "order of time" in view.notice
+    await load(view)
+    assert keys_of(view) == newest_first(range(50))[::-1]
+
+
+async def test_going_up_from_an_instant_that_turns_out_to_be_ignored_still_shows_something() -> None:
+    view = view_of(FakeApi(log_of(250), ignores=EVERY_FILTER), "", At(START_US + 20_000_000))
+    await view.more(50, ignore, older=False)
+    assert keys_of(view) == newest_first(range(150, 250))
+
+
 async def test_entries_of_the_instant_itself_are_there_once() -> None:
     log = [entry(n, at=5 if 20 <= n < 60 else n // 30) for n in range(100)]
     view = view_of(FakeApi(log, page_size=7, shuffle_ties=True), "", At(START_US + 5_000_000))

@@ -16,8 +16,8 @@ from auditlog_tui.ui.screens.parts.copying import CopyPart
 from auditlog_tui.ui.screens.parts.filters import FilterPart
 from auditlog_tui.ui.screens.parts.finding import FindPart
 from auditlog_tui.ui.screens.parts.following import FollowPart
+from auditlog_tui.ui.screens.parts.marking import MarkPart
 from auditlog_tui.ui.screens.parts.moments import MomentPart
-from auditlog_tui.ui.screens.parts.pivoting import PivotPart
 from auditlog_tui.ui.screens.parts.record import RecordPart
 from auditlog_tui.ui.screens.parts.scroll import ScrollPart
 from auditlog_tui.ui.screens.parts.timing import TimelinePart
@@ -28,7 +28,7 @@ ALWAYS = frozenset({"help", "close", "escape"})
 
 
 class BrowseScreen(
-    ScrollPart, FilterPart, RecordPart, CopyPart, PivotPart, TimelinePart, MomentPart, FollowPart, FindPart
+    ScrollPart, FilterPart, RecordPart, CopyPart, TimelinePart, MomentPart, FollowPart, FindPart, MarkPart
 ):
     """Joins the parts, and does what concerns all of them."""
 

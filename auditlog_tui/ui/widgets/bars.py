@@ -72,6 +72,8 @@ class HeaderBar(Widget):
         summary, glyphs = self.summary, self.look.glyphs
         if summary is None:
             return []
+        if summary.marked:
+            return [(f"only what is marked: {count(summary.rows)}", "bold $text-accent")]
         loaded = count(summary.loaded)
         of_total = f" of {count(summary.total)}" if summary.total is not None else ""
         rows = f"{count(summary.rows)} match in " if summary.rows != summary.loaded or summary.filtered else ""

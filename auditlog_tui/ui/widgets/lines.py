@@ -39,7 +39,8 @@ class LinePainter:
     STYLES: ClassVar[tuple[str, ...]] = (
         "text", "dim", "time", "read", "change", "destroy", "error",
         "status-ok", "status-moved", "status-refused", "status-failed", "status-unknown",
-        "header", "header-column", "cursor", "cursor-blurred", "cell", "range", "marked", "found", "bar", "track", "thumb", "accent",
+        "header", "header-column", "cursor", "cursor-blurred", "cell", "range", "marked", "found",
+        "bar", "track", "thumb", "accent",
     )  # fmt: skip
 
     def __init__(self, style_of: Callable[[str], Style], look: Look) -> None:
@@ -59,7 +60,7 @@ class LinePainter:
         return self._over[key]
 
     def row(self, row: Row, layout: Layout, under: str, column: int | None, signs: Signs = NO_SIGNS) -> Strip:
-        """A row over its whole width, the gutter included. `under` is the cursor's or the range's style, if it is there."""
+        """A row over its whole width, the gutter included. `under` is the cursor's or the range's style."""
         look = self.look
         gap = Segment(" ", self.style("text", under))
         bar = {"": " ", "range": look.glyphs.upright}.get(under, look.glyphs.cursor)

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from datetime import UTC
 
 import pytest
 
 from auditlog_tui.models import AuditLog
-from auditlog_tui.query import FIELDS, Plan, fields_table, freeze, parse, plan
+from auditlog_tui.query import FIELDS, fields_table, parse
 from auditlog_tui.query.fields import ANY, field_of, nearest
 from auditlog_tui.store import Row
+from tests.unit.query.here import planned
 from tests.unit.query.server import PARAMETERS
-from tests.unit.query.strategies import NOON_US
 
 NAMES = sorted(FIELDS)
-
-
-def planned(text: str) -> Plan:
-    return plan(freeze(parse(text), NOON_US, UTC))
 
 
 @pytest.mark.parametrize("name", NAMES)

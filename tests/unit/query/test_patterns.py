@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.models import Entry, read_entry
-from auditlog_tui.query import Plan, explain, freeze, overruns, parse, plan
+from auditlog_tui.models import read_entry
+from auditlog_tui.query import explain, overruns
 from auditlog_tui.query.patterns import LONGEST, PER_VALUE, Pattern, TooBigError, compiled
-from auditlog_tui.store import EntryStore
-from tests.unit.query.strategies import NOON_US, PATTERNS
+from tests.unit.query.here import kept_here, planned
+from tests.unit.query.strategies import PATTERNS
 
 ENDLESS = "^(a|aa)+$"
 """Takes time exponential in the length of a text that almost matches."""
@@ -31,37 +29,25 @@ def _fresh() -> Iterator[None]:
     compiled.cache_clear()
 
 
-def planned(text: str) -> Plan:
-    return plan(freeze(parse(text), NOON_US, UTC))
-
-
-def found(entries: list[Entry], split: Plan) -> list[Entry]:
-    with closing(EntryStore()) as store:
-        run = store.new_run()
-        by_number = dict(zip(store.add(entries), entries, strict=True))
-        store.append(run, list(by_number))
-        return [by_number[n] for n in store.matching(run, 0, len(run), split.where())]
-
-
 def test_a_pattern_without_end_is_cut_short_and_counted() -> None:
     split = planned(f"path:~{ENDLESS}")
     entries = [read_entry(f'{{"id": "e-{n}", "path": "{ALMOST}"}}') for n in range(200)]
     assert overruns(split) == 0
-    assert found(entries, split) == []
+    assert kept_here(entries, split) == []
     assert overruns(split) == 200
 
 
 def test_a_value_that_was_cut_short_matches_the_negation() -> None:
     split = planned(f"-path:~{ENDLESS}")
     entry = read_entry(f'{{"path": "{ALMOST}"}}')
-    assert found([entry], split) == [entry]
+    assert kept_here([entry], split) == [entry]
     assert overruns(split) == 1
 
 
 def test_the_pattern_that_pythons_own_engine_hangs_on_is_no_trouble() -> None:
     split = planned(r"path:~^/(\w+)+$")
     entries = [read_entry(f'{{"id": "e-{n}", "path": "/{"a" * 28}{end}"}}') for n, end in enumerate("!a")]
-    assert found(entries, split) == entries[1:]
+    assert kept_here(entries, split) == entries[1:]
     assert overruns(split) == 0
 
 

@@ -8,7 +8,7 @@ from textual import on
 
 from auditlog_tui.config import config_path, save_view
 from auditlog_tui.output.present import safe
-from auditlog_tui.ui.screens.base import BrowseBase
+from auditlog_tui.ui.screens.parts.pivoting import PivotPart
 from auditlog_tui.ui.screens.prompt import PromptScreen
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from auditlog_tui.browser import Place
 
 
-class FilterPart(BrowseBase):
+class FilterPart(PivotPart):
     """The filter bar's requests, and the history of places."""
 
     @on(FilterBar.Submitted)
     def _submitted(self, message: FilterBar.Submitted) -> None:
-        self.submit(message.text)
+        if not (self.opened and self.open_meanings(message.text)):
+            self.submit(message.text)
 
     @on(FilterBar.Left)
     def _left_filter(self) -> None:

@@ -36,7 +36,7 @@ class MarkPart(BrowseBase):
             self.say(marks.error, "error")
         elif marks.earlier is not None:
             when = self._day(marks.earlier.made_us)
-            self.say(f"{self._amount()} from {when} (M shows them, “Forget all marks” in the palette drops them)")
+            self.say(f"{self._amount()} from {when} (M shows them, : and “Forget all marks” drops them)")
 
     def signs(self, row: Row) -> Signs:
         """What stands beside a row."""
@@ -62,14 +62,15 @@ class MarkPart(BrowseBase):
     def _mark(self, message: EntryTable.Marking) -> None:
         from auditlog_tui.marks import MOST  # late: it loads the models
         from auditlog_tui.models import read_entry
+        from auditlog_tui.slices import raws
 
         if message.count > MOST:
             self.say(f"At most {count(MOST)} entries can be marked; the range has {count(message.count)}", "error")
             return
         marks, run = self.browser.marks, message.run
         try:
-            raws = self.browser.log.store.raws(run, max(0, message.position - run.first), message.count)
-            entries = [read_entry(raw) for raw in raws]
+            found = raws(self.browser.log.store, run, max(0, message.position - run.first), message.count)
+            entries = [read_entry(raw) for raw in found]
             marks.toggle(entries)
             if message.ranged:
                 done = "marked" if entries and marks.is_marked(entries[0].key) else "unmarked"

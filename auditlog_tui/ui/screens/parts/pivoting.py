@@ -24,8 +24,18 @@ class PivotPart(BrowseBase):
         row = self.table.row
         if row is None:
             return
-        offers = {pivot.key: pivot for pivot in self.browser.pivots(row)}
-        menu = MenuScreen("entries of …", [_choice(pivot, "counting") for pivot in offers.values()], HINT)
+        self._offer("entries of …", self.browser.pivots(row), HINT)
+
+    def open_meanings(self, text: str) -> bool:
+        """Where a text is nothing but an ID, offer what that may mean, each counted; False for any other text."""
+        offers = self.browser.meanings(text)
+        if offers:
+            self._offer("this ID as …", offers, "Esc closes")
+        return bool(offers)
+
+    def _offer(self, title: str, pivots: list[Pivot], hint: str) -> None:
+        offers = {pivot.key: pivot for pivot in pivots}
+        menu = MenuScreen(title, [_choice(pivot, "counting") for pivot in pivots], hint)
 
         def chosen(key: str | None) -> None:
             pivot = offers.get((key or "").lower())
@@ -38,8 +48,9 @@ class PivotPart(BrowseBase):
 
     async def _count_pivot(self, menu: MenuScreen, pivot: Pivot) -> None:
         try:
-            within, alone = await self.browser.count(pivot.within), await self.browser.count(pivot.alone)
-            told = f"{within} here, {alone} in all"
+            alone = await self.browser.count(pivot.alone)
+            same = pivot.within == pivot.alone
+            told = str(alone) if same else f"{await self.browser.count(pivot.within)} here, {alone} in all"
             menu.update(_choice(pivot, told))
             span = await self.browser.span(pivot.alone) if pivot.spans else None
         except AuditLogError as error:

@@ -1,0 +1,39 @@
+"""Plans of lines that were typed, and what of a log the store keeps by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC
+
+from hypothesis import assume
+
+from auditlog_tui.errors import QueryError
+from auditlog_tui.models import Entry
+from auditlog_tui.query import Plan, Query, freeze, parse, plan
+from auditlog_tui.store import EntryStore
+from tests.unit.query.evaluate import matches
+from tests.unit.query.strategies import NOON_US
+
+
+def planned(text: str, ignored: Iterable[str] = ()) -> Plan:
+    return plan(freeze(parse(text), NOON_US, UTC), frozenset(ignored))
+
+
+def split_or_none(query: Query, ignored: frozenset[str], entries: list[Entry]) -> Plan:
+    """The plan; a refusal is right where no entry can match, and the example then ends."""
+    try:
+        return plan(query, ignored)
+    except QueryError:
+        assert not any(matches(query, entry) for entry in entries)
+    assume(False)
+    raise AssertionError
+
+
+def kept_here(entries: list[Entry], split: Plan) -> list[Entry]:
+    """Those that the store finds by the plan's condition."""
+    with closing(EntryStore()) as store:
+        run = store.new_run()
+        by_number = dict(zip(store.add(entries), entries, strict=True))
+        store.append(run, list(by_number))
+        return [by_number[n] for n in store.matching(run, 0, len(run), split.where())]

@@ -58,8 +58,8 @@ def meanings(text: str) -> list[Pivot]:
         ("a", "actor", "entries of the actor"),
         ("t", "target", "entries on the target"),
     )
-    found = [Pivot(key, name, text, f"{field}:{text}", f"{field}:{text}", spans=False) for key, field, name in kinds]
-    return [*found, Pivot("w", "any field has it", text, f'"{text}"', f'"{text}"', spans=False)]
+    terms = [(key, name, f"{field}:{text}") for key, field, name in kinds] + [("w", "in any field", f'"{text}"')]
+    return [Pivot(key, name, "", term, term, spans=False) for key, name, term in terms]
 
 
 def _called(field: str, row: Row, value: str) -> str:

@@ -75,14 +75,12 @@ class View:
         self.query = query
         self.error: AuditLogError | None = None
         self.notice = ""
-        self.paused = False
-        self._turned = False
+        self.paused = self._turned = False
         self._begin(anchor, like)
 
     def _begin(self, anchor: Anchor | At, like: View | None = None) -> None:
         self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
-        unable = self._unable(anchor)
-        if unable:
+        if unable := self._unable(anchor):
             anchor, self._turned, self.notice = Anchor.NEWEST, True, unable
         lent = like.feed if like is not None and like._serves(self.plan, anchor) else None
         self.feed: Feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)

@@ -1,4 +1,4 @@
-"""The app over a wire that the test holds: pinned clock, counted requests, faults on order, and what the screen says."""
+"""The app over a wire that the test holds: pinned clock, counted requests, faults on order, what the screen says."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Tmux:
         """Wait until the regular expression is on the screen (`^` and `$` are a line's)."""
         deadline = time.monotonic() + timeout_s
         while (found := re.search(pattern, screen := self.screen(), re.MULTILINE)) is None:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or "Pane is dead" in screen:
                 raise AssertionError(f"{pattern!r} did not come up on this screen:\n{screen}")
             time.sleep(0.03)
         return found

@@ -22,7 +22,7 @@ class ColumnsScreen(ModalScreen[tuple[str, ...] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", show=False),
-        Binding("space", "toggle", show=False),
+        Binding("space", "show_or_hide", show=False),
         Binding("J,shift+down", "move(1)", show=False),
         Binding("K,shift+up", "move(-1)", show=False),
         Binding("down,j", "list('cursor_down')", show=False),
@@ -59,7 +59,7 @@ class ColumnsScreen(ModalScreen[tuple[str, ...] | None]):
     def action_list(self, action: str) -> None:
         getattr(self._list, f"action_{action}")()
 
-    def action_toggle(self) -> None:
+    def action_show_or_hide(self) -> None:
         at = self._list.highlighted or 0
         self._shown ^= {self._names[at]}
         self._draw(at)

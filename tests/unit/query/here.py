@@ -20,7 +20,7 @@ def planned(text: str, ignored: Iterable[str] = ()) -> Plan:
     return plan(freeze(parse(text), NOON_US, UTC), frozenset(ignored))
 
 
-def split_or_none(query: Query, ignored: frozenset[str], entries: list[Entry]) -> Plan:
+def split_or_stop(query: Query, ignored: frozenset[str], entries: list[Entry]) -> Plan:
     """The plan; a refusal is right where no entry can match, and the example then ends."""
     try:
         return plan(query, ignored)

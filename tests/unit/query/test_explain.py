@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from auditlog_tui.query import Query, explain
-from tests.unit.query.here import planned, split_or_none
+from tests.unit.query.here import planned, split_or_stop
 from tests.unit.query.strategies import frozen_queries
 
 
@@ -49,7 +49,7 @@ def test_what_the_server_ignores_is_said_to_stay_here() -> None:
 
 @given(frozen_queries)
 def test_every_query_can_be_explained(query: Query) -> None:
-    split = split_or_none(query, frozenset(), [])
+    split = split_or_stop(query, frozenset(), [])
     line = explain(split)
     assert line.startswith("GET /v1/audit_logs")
     assert ("here: " in line) or split.residual is None

@@ -9,7 +9,7 @@ from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query, parse
 from tests.unit.query import server
 from tests.unit.query.evaluate import matches
-from tests.unit.query.here import kept_here, planned, split_or_none
+from tests.unit.query.here import kept_here, planned, split_or_stop
 from tests.unit.query.strategies import NOON_US, frozen_queries, ignored_sets, logs
 
 
@@ -26,7 +26,7 @@ def shown(entries: list[Entry], split: Plan) -> list[Entry]:
 @given(frozen_queries, logs)
 @settings(max_examples=300)
 def test_pushdown_and_residual_are_the_query(query: Query, entries: list[Entry]) -> None:
-    split = split_or_none(query, frozenset(), entries)
+    split = split_or_stop(query, frozenset(), entries)
     expected = [entry for entry in entries if matches(query, entry)]
     event(f"{'some' if expected else 'no'} match, {'some' if split.residual else 'no'} residual")
     assert shown(entries, split) == expected
@@ -35,21 +35,21 @@ def test_pushdown_and_residual_are_the_query(query: Query, entries: list[Entry])
 @given(frozen_queries, logs, ignored_sets)
 @settings(max_examples=300)
 def test_whatever_the_server_ignores(query: Query, entries: list[Entry], ignored: frozenset[str]) -> None:
-    split = split_or_none(query, ignored, entries)
+    split = split_or_stop(query, ignored, entries)
     assert not ignored & split.params.keys()
     assert shown(entries, split) == [entry for entry in entries if matches(query, entry)]
 
 
 @given(frozen_queries, logs)
 def test_a_server_that_ignores_all_leaves_the_whole_query_here(query: Query, entries: list[Entry]) -> None:
-    split = split_or_none(query, frozenset((*server.PARAMETERS, "sort")), entries)
+    split = split_or_stop(query, frozenset((*server.PARAMETERS, "sort")), entries)
     assert not split.params
     assert shown(entries, split) == [entry for entry in entries if matches(query, entry)]
 
 
 @given(frozen_queries, logs)
 def test_bounds_of_time_hold_for_all_that_matches(query: Query, entries: list[Entry]) -> None:
-    split = split_or_none(query, frozenset(), entries)
+    split = split_or_stop(query, frozenset(), entries)
     for entry in entries:
         if matches(query, entry) and entry.created_us is not None:
             assert split.created_min_us is None or split.created_min_us <= entry.created_us
@@ -58,7 +58,7 @@ def test_bounds_of_time_hold_for_all_that_matches(query: Query, entries: list[En
 
 @given(frozen_queries)
 def test_every_term_is_a_chip_that_says_who_evaluates_it(query: Query) -> None:
-    split = split_or_none(query, frozenset(), [])
+    split = split_or_stop(query, frozenset(), [])
     assert len(split.chips) == len(query.terms)
     here = [
         term

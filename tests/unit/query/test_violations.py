@@ -11,7 +11,7 @@ from auditlog_tui.models import Entry, read_entry
 from auditlog_tui.query import Query
 from tests.unit.query import server
 from tests.unit.query.evaluate import address
-from tests.unit.query.here import planned, split_or_none
+from tests.unit.query.here import planned, split_or_stop
 from tests.unit.query.strategies import frozen_queries, logs
 
 READ: dict[str, Callable[[Entry], object]] = {
@@ -30,7 +30,7 @@ READ: dict[str, Callable[[Entry], object]] = {
 
 @given(frozen_queries, logs)
 def test_an_entry_that_the_server_returns_contradicts_nothing(query: Query, entries: list[Entry]) -> None:
-    split = split_or_none(query, frozenset(), entries)
+    split = split_or_stop(query, frozenset(), entries)
     for entry in server.listed(entries, split.params):
         assert not split.violations(entry)
 
@@ -40,7 +40,7 @@ def test_an_entry_that_the_server_returns_contradicts_nothing(query: Query, entr
 def test_an_entry_that_the_server_would_not_return_contradicts_what_it_can_be_read_to_be(
     query: Query, entries: list[Entry]
 ) -> None:
-    split = split_or_none(query, frozenset(), entries)
+    split = split_or_stop(query, frozenset(), entries)
     for entry in entries:
         for name, value in split.params.items():
             found = READ[name](entry) if name in READ else None

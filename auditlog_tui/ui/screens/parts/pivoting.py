@@ -30,7 +30,7 @@ class PivotPart(BrowseBase):
         """Where a text is nothing but an ID, offer what that may mean, each counted; False for any other text."""
         offers = self.browser.meanings(text)
         if offers:
-            self._offer("this ID as …", offers, "Esc closes")
+            self._offer(f"{text} as …", offers, "Esc closes")
         return bool(offers)
 
     def _offer(self, title: str, pivots: list[Pivot], hint: str) -> None:
@@ -66,4 +66,5 @@ class PivotPart(BrowseBase):
 
 
 def _choice(pivot: Pivot, told: str) -> Choice:
-    return Choice(pivot.key, f"{pivot.name}: {pivot.value}", told, also=pivot.key.upper())
+    label = f"{pivot.name}: {pivot.value}" if pivot.value else pivot.name
+    return Choice(pivot.key, label, told, also=pivot.key.upper())

@@ -45,7 +45,7 @@ class Counting:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.requests = 0
-        self._known: OrderedDict[tuple[tuple[str, str], ...], int | None] = OrderedDict()
+        self._known: OrderedDict[tuple[tuple[str, str], ...], tuple[int | None, int | None]] = OrderedDict()
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     def forget(self) -> None:
@@ -85,6 +85,10 @@ class Counting:
 
     async def total(self, params: dict[str, str]) -> int | None:
         """The server's count under parameters that it obeys; `None` where it tells none."""
+        return (await self._ask(params))[0]
+
+    async def _ask(self, params: dict[str, str]) -> tuple[int | None, int | None]:
+        """The count, and when the first entry of the answer happened: the newest, unless `sort` says otherwise."""
         key = tuple(sorted(params.items()))
         if key in self._known:
             return self._known[key]
@@ -92,10 +96,12 @@ class Counting:
             await self.log.quiet.wait()
             if key not in self._known:
                 self.requests += 1
-                self._known[key] = (await self.log.api.list(params, limit=SMALLEST_PAGE)).total_count
+                page = await self.log.api.list(params, limit=SMALLEST_PAGE)
+                self._known[key] = page.total_count, page.entries[0].created_us if page.entries else None
+        found = self._known[key]
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
-        return self._known.get(key)
+        return found
 
     async def span(self, query: Query) -> tuple[int, int] | None:
         """When the first and the last entry that match happened, as the server knows; `None` where it can't tell."""
@@ -103,16 +109,9 @@ class Counting:
         pushed = {name: value for name, value in planned.params.items() if name != "sort"}
         if planned.residual is not None or "sort" in self.log.obedience.ignored:
             return None
-        ends = [await self._end(pushed, f"created_at:{way}") for way in ("asc", "desc")]
-        first, last = ends
+        _, last = await self._ask(pushed)
+        _, first = await self._ask({**pushed, "sort": "created_at:asc"})
         return None if first is None or last is None or first > last else (first, last)
-
-    async def _end(self, params: dict[str, str], sort: str) -> int | None:
-        async with self._at_once:
-            await self.log.quiet.wait()
-            self.requests += 1
-            page = await self.log.api.list({**params, "sort": sort}, limit=SMALLEST_PAGE)
-        return page.entries[0].created_us if page.entries else None
 
     async def loaded(self, query: Query) -> Count:
         """The entries fetched so far that match, counted in slices."""

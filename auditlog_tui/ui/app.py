@@ -24,6 +24,7 @@ from auditlog_tui.settings import Settings
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.browse import BrowseScreen
+from auditlog_tui.ui.typeahead import TypeAheadApp
 from auditlog_tui.ui.widgets.columns import read_columns
 from auditlog_tui.ui.work import start
 
@@ -45,7 +46,7 @@ class Opener(Protocol):
         """Give everything back."""
 
 
-class AuditLogApp(App[None]):
+class AuditLogApp(TypeAheadApp):
     """The browser. `query_text` is the filter to begin with."""
 
     CSS_PATH = "app.tcss"

@@ -38,9 +38,9 @@ def sayings(view: View, text: str, look: Look, *, busy: bool, frame: int, width:
 def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
     glyphs = look.glyphs
     if view.error is not None:
-        return f"{glyphs.refused} {view.error}  r tries again", "error"
+        return f"{glyphs.refused} r tries again: {view.error}", "error"  # the hint first, as the error may be cut
     if summary.reason:
-        return f"{glyphs.failed} INCOMPLETE: {summary.reason}. r goes on", "error"
+        return f"{glyphs.failed} INCOMPLETE, r goes on: {summary.reason}", "error"
     if view.older_done:
         return f"{glyphs.line * 2} {_ending(view, summary)} {glyphs.line * 2}", "dim"
     if view.plan.local_order and not spinner:

@@ -156,7 +156,7 @@ def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: P
         assert base64.b64decode(sent[0]).decode() == shown[1]
 
 
-COLOUR = rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]"
+COLOUR = rb"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[\d;]*)?m"
 
 
 def test_colours_are_written_where_they_are_wanted(tmp_path: Path) -> None:

@@ -1,15 +1,9 @@
 import json
-import random
-import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.errors import StoreError
 from auditlog_tui.models import read_entry
 from auditlog_tui.store import EntryStore, Run
 from tests.unit.fake import START_US, entry, log_of, read
@@ -228,90 +222,3 @@ def grow(store: EntryStore, run: Run, size: int) -> None:
     ):
         store.connection.execute(sql, [run.after, size])
     run.after = size
-
-
-# -- SQLite fails --------------------------------------------------------------------------------------------------
-
-
-def fill(store: EntryStore, run: Run) -> int:
-    """Add large entries until the database is full; returns how many were kept."""
-    store.connection.execute("PRAGMA max_page_count = 60")
-    for number in range(1_000):
-        noise = random.Random(number).randbytes(5_000).hex()
-        try:
-            store.append(run, store.add([read(entry(number, user_agent=noise))]))
-        except StoreError:
-            return number
-    raise AssertionError("it was never full")
-
-
-def test_a_full_disk_is_an_error_that_says_what_to_do(store: EntryStore) -> None:
-    fill(store, store.new_run())
-    with pytest.raises(StoreError, match=r"full.*SQLITE_TMPDIR"):
-        store.add([read(entry(1_000, user_agent="x" * 50_000))])
-
-
-def test_a_full_disk_costs_nothing_that_was_there(store: EntryStore) -> None:
-    run = store.new_run()
-    kept = fill(store, run)
-    assert kept > 2
-    assert keys(store, run) == [f"id-{n}" for n in range(kept)]
-
-
-def test_it_goes_on_where_the_disk_has_room_again(store: EntryStore) -> None:
-    run = store.new_run()
-    kept = fill(store, run)
-    store.connection.execute("PRAGMA max_page_count = 100000")
-    assert store.append(run, store.add([read(entry(kept)), read(entry(kept + 1))])) == 2
-    assert keys(store, run) == [f"id-{n}" for n in range(kept + 2)]
-
-
-class Refusing:
-    """A connection whose inserts into `place` fail."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def __enter__(self) -> Any:
-        return self._connection.__enter__()
-
-    def __exit__(self, *exc: Any) -> Any:
-        return self._connection.__exit__(*exc)
-
-    def executemany(self, sql: str, values: Sequence[Any]) -> Any:
-        if "place" in sql:
-            raise sqlite3.OperationalError("disk I/O error")
-        return self._connection.executemany(sql, values)
-
-
-def test_a_write_that_fails_leaves_the_run_as_it_was(store: EntryStore) -> None:
-    run, _ = added(store, 3)
-    (extra,) = store.add([read(entry(9))])
-    real = store.connection
-    store.connection = Refusing(real)  # type: ignore[assignment]  # sqlite3's own can't be patched
-    for put in (store.append, store.prepend):
-        with pytest.raises(StoreError):
-            put(run, [extra])
-    store.connection = real
-    assert len(run) == 3
-    assert store.append(run, [extra]) == 1
-
-
-def test_a_closed_store_says_so(store: EntryStore) -> None:
-    run, (n,) = added(store, 1)
-    store.close()
-    for call in (
-        lambda: store.window(run, 0, 1), lambda: store.entry(n), lambda: store.number("id-0"),
-        lambda: store.versions(n), lambda: store.row_of(run, n), lambda: store.add([]), lambda: store.drop(run),
-        lambda: store.matching(run, 0, 1, ("1", [])), lambda: store.append(run, [n]),
-    ):  # fmt: skip
-        with pytest.raises(StoreError):
-            call()
-
-
-def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreError):
-        EntryStore(str(tmp_path / "missing" / "file"))

@@ -56,7 +56,8 @@ class MenuScreen(ModalScreen[str | None]):
         for number, old in enumerate(self._choices):
             if old.key == choice.key:
                 self._choices[number] = choice
-                self.query_one(OptionList).replace_option_prompt_at_index(number, _prompt(choice))
+                for box in self.query(OptionList):  # none while the menu is closing
+                    box.replace_option_prompt_at_index(number, _prompt(choice))
 
     def action_list(self, action: str) -> None:
         getattr(self.query_one(OptionList), f"action_{action}")()

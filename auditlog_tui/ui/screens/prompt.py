@@ -35,7 +35,7 @@ class PromptScreen(ModalScreen[str | None]):
         with Vertical(id="prompt") as box:
             box.border_title = Content(safe(self._title, 100))
             box.border_subtitle = Content("⏎ does it, Esc closes")
-            yield Input(self._value, compact=True, select_on_focus=False)
+            yield Input(self._value, compact=True)
             yield Static(self._hint, markup=False)
 
     @on(Input.Submitted)

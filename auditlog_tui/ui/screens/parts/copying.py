@@ -49,7 +49,9 @@ class CopyPart(BrowseBase):
         return [row.n] if row is not None else []
 
     def _copy(self, key: str | None, numbers: list[int]) -> None:
-        if key == "l":
+        if key == "l" and self.view.marked:
+            self.say("Marks are kept on this machine, so there is no link to them; y y copies their IDs", "warning")
+        elif key == "l":
             self.post_message(CopyRequested(self.browser.link(), "the link to this view"))
         elif key is not None:
             self._copy_of(*COPIES[key], numbers)

@@ -12,6 +12,7 @@ from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.compare import CompareScreen
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
 from auditlog_tui.ui.screens.prompt import PromptScreen
+from auditlog_tui.ui.widgets.filter_bar import PLACEHOLDER
 from auditlog_tui.ui.widgets.lines import Signs
 from auditlog_tui.ui.widgets.table import EntryTable
 
@@ -37,6 +38,10 @@ class MarkPart(BrowseBase):
         elif marks.earlier is not None:
             when = self._day(marks.earlier.made_us)
             self.say(f"{self._amount()} from {when} (M shows them, : and “Forget all marks” drops them)")
+
+    def shown(self) -> None:
+        super().shown()
+        self.filter_bar.input.placeholder = "only what is marked" if self.view.marked else PLACEHOLDER
 
     def signs(self, row: Row) -> Signs:
         """What stands beside a row."""

@@ -1,0 +1,215 @@
+"""What callers of the API wrote into the log may be anything; a terminal must not obey it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tests.app.helpers import Hand, JsonLog, Wire, answers, drawn, log_of, made, running
+
+EVIL = {
+    "escape": "\x1b[31mred\x1b[0m \x1b]52;c;ZXZpbA==\x07 \x9b2J \x1b]0;title\x07",
+    "markup": "[/] [bold] [@click=app.quit]quit[/] [/red] [link=https://evil.example]x[/link] \\[ [$error]",
+    "lines": "one\ntwo\r\nthree\rfour\u2028five\u2029six\x0bseven\x85eight\ttab",
+    "bidi": "\u202egnp.exe \u2066isolate\u2069 \u200fmark\u200e zero\u200bwidth\ufeff \u00ad",
+    "wide": "漢字かな交じり文 한국어 😀👩‍👩‍👧‍👦🇩🇪 ｆｕｌｌ\u0301\u0302\u0303\u0304\u0305 e\u0301",
+    "nul": "\x00\x01\x02\x7f\x80 \ud800 \udfff".encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass"),
+    "megabyte": "A\x1b[2J" * 200_000,
+}
+
+
+def hostile(text: str) -> dict[str, Any]:
+    """An entry with this text wherever a text may stand."""
+    return made(
+        1,
+        id=text,
+        action=text,
+        actor={"id": text, "name": text, "type": text, text: text},
+        client_ip=text,
+        method=text,
+        path=text,
+        user_agent=text,
+        target={"id": text, "type": text},
+        **{text: {"nested": [text]}},
+    )
+
+
+def unfit(text: str) -> set[str]:
+    """The characters that a terminal could obey, or that hide or reorder others."""
+    return {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
+
+
+def widgets(hand: Hand) -> Iterable[Widget]:
+    return (widget for widget in hand.app.screen.walk_children() if widget.display and widget.size)
+
+
+def check(hand: Hand) -> None:
+    """No character that a terminal obeys anywhere, and every line exactly as wide as the screen."""
+    strips = drawn(hand.app)
+    assert [strip.cell_length for strip in strips] == [hand.app.size.width] * hand.app.size.height
+    for strip in strips:
+        assert not unfit(strip.text)
+        assert not links(strip)
+    for line in hand.table.render_lines(hand.table.size.region):
+        assert line.cell_length == hand.table.size.width
+
+
+def links(strip: Strip) -> list[str]:
+    """Links and click actions, which only markup from the wire could have made."""
+    styles = [segment.style for segment in strip if segment.style is not None]
+    clicks = [str(style.meta) for style in styles if any("click" in str(key) for key in style.meta)]
+    return [style.link for style in styles if style.link] + clicks
+
+
+# -- entries -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", EVIL)
+async def test_a_hostile_entry_is_shown_harmless_everywhere(kind: str) -> None:
+    async with running(JsonLog([hostile(EVIL[kind]), made(2)])) as hand:
+        check(hand)
+        for key in ("l", "l", "l", "l", "l", "l", "l", "l", "l"):
+            await hand.press(key)
+            check(hand)
+        await hand.press("enter")
+        check(hand)
+        for key in ("j", "j", "v", "end", "v", "J", "K", "escape", "escape", "t", "t"):
+            await hand.press(key)
+            check(hand)
+        assert hand.app.is_running
+
+
+@pytest.mark.parametrize("kind", EVIL)
+async def test_a_filter_by_a_hostile_cell_is_shown_harmless(kind: str) -> None:
+    async with running(JsonLog([hostile(EVIL[kind][:300]), made(2)])) as hand:
+        for _ in range(10):
+            await hand.press("=")
+            check(hand)
+            await hand.press("/")
+            check(hand)
+            await hand.press("escape", "[", "l")
+            check(hand)
+        await hand.press("p")
+        check(hand)
+        await hand.press("escape", "y")
+        check(hand)
+        await hand.press("escape")
+        assert hand.app.is_running
+
+
+@pytest.mark.parametrize("kind", EVIL)
+async def test_hostile_words_of_a_server_in_an_error_are_harmless(kind: str) -> None:
+    wire = Wire(log_of())
+    wire.fail(answers(400, {"message": EVIL[kind][:5_000], "error": EVIL[kind][:500]}))
+    async with running(wire) as hand:
+        check(hand)
+        wire.fail(answers(200, EVIL[kind].encode("utf-8", "surrogatepass")))
+        await hand.press("r")
+        check(hand)
+        assert hand.app.is_running
+
+
+async def test_fields_of_other_types_cost_nothing_but_themselves() -> None:
+    values: list[Any] = [None, 1, 1.5, True, [], {}, [[]], {"a": None}, "", 10**400, -1]
+    names = ("id", "action", "actor", "client_ip", "created_at", "method", "path", "status_code", "target")
+    entries = [made(n, **dict.fromkeys(names, value)) for n, value in enumerate(values)]
+    entries += [made(100 + n, **{name: value}) for n, value in enumerate(values) for name in names]
+    async with running(JsonLog(entries)) as hand:
+        await hand.press("A", "G")
+        check(hand)
+        await hand.press("g", "enter")
+        for _ in range(30):
+            await hand.press("J")
+            check(hand)
+        assert hand.app.is_running
+
+
+async def test_entries_that_are_no_objects_do_not_cost_the_page() -> None:
+    def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        return {**body, "items": [*body.get("items", []), 7, None, "text", ["list"], {}]}
+
+    wire = Wire(JsonLog([made(1), made(2)]))
+    wire.edit = edit
+    async with running(wire) as hand:
+        assert len(hand.table.view or ()) >= 2
+        await hand.press("G", "enter")
+        check(hand)
+        assert hand.app.is_running
+
+
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "yesterday", ""])
+async def test_times_beyond_all_measure(created: str) -> None:
+    async with running(JsonLog([made(1, created_at=created), made(2)])) as hand:
+        for key in ("t", "t", "t", "enter", "J", "K", "escape", "escape", "="):
+            await hand.press(key)
+            check(hand)
+        assert hand.app.is_running
+
+
+# -- typed ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["escape", "markup", "lines", "bidi", "wide"])
+async def test_what_is_pasted_into_the_filter_is_shown_harmless(kind: str) -> None:
+    from textual import events
+
+    async with running() as hand:
+        await hand.press("/")
+        hand.input.post_message(events.Paste(EVIL[kind]))
+        await hand.settled()
+        check(hand)
+        await hand.press("enter")
+        check(hand)
+        await hand.press("escape")
+        check(hand)
+        assert hand.app.is_running
+
+
+# -- windows -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (10, 3), (20, 5), (40, 10), (300, 100)])
+async def test_any_window(size: tuple[int, int]) -> None:
+    keys = "down pagedown l l l l l l l l l enter j J v escape escape slash a escape t G g = [ A y escape p escape i escape ? escape".split()
+    async with running(size=size) as hand:
+        check(hand)
+        for key in keys:
+            await hand.press(key if len(key) > 1 or key.isalnum() else key)
+            assert [strip.cell_length for strip in drawn(hand.app)] == [size[0]] * size[1]
+        assert hand.app.is_running
+
+
+async def test_resizing_while_pages_arrive_keeps_the_entry_in_sight() -> None:
+    async with running() as hand:
+        await hand.press("pagedown", "down", "down")
+        entry = hand.row.key
+        hand.wire.hold()
+        hand.send("A")
+        await hand.until(lambda: len(hand.wire.requests) == 2)
+        for width, height in [(80, 24), (1, 1), (200, 50), (30, 8), (120, 36)]:
+            await hand.pilot.resize_terminal(width, height)
+            hand.wire.release()
+            await hand.until(lambda width=width: hand.table.size.width == width)  # type: ignore[misc]  # bound per turn
+        await hand.settled()
+        assert hand.row.key == entry
+        assert any(line.startswith("▌") for line in hand.rows)
+        check(hand)
+
+
+async def test_no_color_draws_the_same_text_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as hand:
+        plain = hand.lines
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running() as hand:
+        assert hand.lines == plain
+        await hand.press("down", "l", "enter")
+        for strip in drawn(hand.app):
+            for segment in strip:
+                color = segment.style.color if segment.style is not None else None
+                if color is not None and color.triplet is not None:
+                    assert len(set(color.triplet)) == 1, segment

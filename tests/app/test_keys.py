@@ -1,0 +1,188 @@
+"""The one list of keys, and everything that is made from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.keys import _character_to_key
+from textual.widgets import Static
+
+from auditlog_tui.ui import keys
+from auditlog_tui.ui.commands import KeyCommands
+from auditlog_tui.ui.keys import KEYS, Key, bindings, footer
+from auditlog_tui.ui.screens.help import HelpScreen
+from tests.app.helpers import Hand, running
+
+PLACES = list(dict.fromkeys(key.place for key in KEYS))
+WITHOUT_KEYS_OF_THEIR_OWN = {"everywhere"}
+TYPED_INTO = {"filter bar"}
+
+
+def names(key: Key) -> list[str]:
+    """The keys as a terminal sends them."""
+    return [_character_to_key(name) if len(name) == 1 else name for name in key.keys.split(",")]
+
+
+async def focus(hand: Hand, place: str) -> DOMNode:
+    """Give the focus to what the keys of a place belong to."""
+    if place == "everywhere":
+        return hand.screen
+    bound = {binding.id for binding in bindings(place)}
+    for widget in hand.screen.walk_children():
+        mine = {b.id for b in getattr(type(widget), "BINDINGS", []) if isinstance(b, Binding)}
+        if bound and bound <= mine:
+            for node in widget.ancestors_with_self:
+                if isinstance(node, DOMNode) and node is not hand.app:
+                    node.display = True
+            widget.focus()
+            await hand.settled()
+            assert hand.screen.focused is widget, place
+            return widget
+    raise AssertionError(f"nothing binds the keys of {place}")
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_every_action_exists(place: str) -> None:
+    async with running(query="status:>=400") as hand:
+        node = await focus(hand, place)
+        for key in KEYS:
+            if key.place == place:
+                _parse(hand, node, key)
+
+
+def _parse(hand: Hand, node: DOMNode, key: Key) -> None:
+    target: DOMNode = node
+    action = key.action.partition("(")[0]
+    namespace, _, name = action.rpartition(".")
+    if namespace:
+        target = {"app": hand.app, "screen": hand.screen}[namespace]
+    assert hasattr(target, f"action_{name}") or hasattr(target, f"_action_{name}"), key
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_key_stands_twice_in_one_place(place: str) -> None:
+    found = Counter(name for key in KEYS if key.place == place for name in names(key))
+    assert [name for name, times in found.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_with_the_focus_a_places_keys_win_over_all_others(place: str) -> None:
+    async with running(query="status:>=400") as hand:
+        node = await focus(hand, place)
+        active = hand.screen.active_bindings
+        for key in KEYS:
+            for name in names(key) if key.place == place else []:
+                assert name in active, key
+                assert active[name].node is node, f"{name} in {place} is {active[name].binding}"
+                assert active[name].binding.action == key.action
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])
+async def test_the_keys_for_everywhere_work_in_every_place_that_has_no_other_use_for_them(place: str) -> None:
+    async with running(query="status:>=400") as hand:
+        await focus(hand, place)
+        own = {name for key in KEYS if key.place == place for name in names(key)}
+        active = hand.screen.active_bindings
+        for key in KEYS:
+            for name in names(key) if key.place == "everywhere" else []:
+                if name in own or (place in TYPED_INTO and name == "backspace"):
+                    continue
+                assert active[name].binding.action == key.action, f"{name} in {place} is {active[name].binding}"
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])
+async def test_what_textual_binds_besides_is_known(place: str) -> None:
+    """Anything new here, by us or by a new Textual, is to be looked at: does it get in the way?"""
+    async with running(query="status:>=400") as hand:
+        await focus(hand, place)
+        ours = {name for key in KEYS if key.place in (place, "everywhere") for name in names(key)}
+        besides = {name for name in hand.screen.active_bindings if name not in ours}
+        common = {"tab", "shift+tab", "ctrl+c", "super+c", "ctrl+p", "up", "down", "left", "right", "home", "end"}
+        common |= {"pageup", "pagedown", "ctrl+pageup", "ctrl+pagedown", "enter", "ctrl+q"}
+        assert place in TYPED_INTO or besides <= common, besides - common
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_footer_shows_at_most_eight(place: str) -> None:
+    shown = footer(place)
+    assert len(shown) <= 8
+    assert all(key.label for key in shown)
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 120, 200])
+async def test_the_footer_never_cuts_a_key(width: int) -> None:
+    async with running(size=(width, 24)) as hand:
+        for word in hand.status.split("  "):
+            if word.strip():
+                assert any(f"{key.shown} {key.label}" in word for key in KEYS if key.label), hand.status
+
+
+async def test_the_help_lists_every_key_and_every_filter() -> None:
+    from auditlog_tui.query import FIELDS
+
+    async with running() as hand:
+        await hand.press("?")
+        assert isinstance(hand.app.screen, HelpScreen)
+        text = "\n".join(str(static.content) for static in hand.app.screen.query(Static))
+        for key in KEYS:
+            assert key.shown in text
+            assert key.help in text
+        for field in FIELDS.values():
+            assert field.example in text
+        await hand.press("escape")
+        assert hand.app.screen is hand.screen
+
+
+@pytest.mark.parametrize("key", ["escape", "q", "?"])
+async def test_the_help_scrolls_and_closes(key: str) -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.press("?")
+        before = hand.lines
+        await hand.press("j", "j", "space")
+        assert hand.lines != before
+        await hand.press(key)
+        assert hand.app.screen is hand.screen
+        assert hand.app.is_running
+
+
+async def test_the_palette_finds_every_action() -> None:
+    known = {"app.command_palette", "escape", "cursor_down", "cursor_up"}
+    async with running() as hand:
+        await hand.press("enter")
+        provider = KeyCommands(hand.screen)
+        discovered = {str(hit.display) async for hit in provider.discover()}
+        for key in KEYS:
+            if key.place in ("everywhere", "table", "detail") and key.action not in known:
+                assert any(key.help in text for text in discovered), key
+                assert [hit async for hit in provider.search(key.help)], key
+
+
+async def test_the_palette_does_what_was_chosen() -> None:
+    async with running() as hand:
+        await hand.press(":")
+        assert hand.app.screen is not hand.screen
+        await hand.type("oldest entry")
+        await hand.until(lambda: "Go to the oldest entry" in hand.text)
+        await hand.press("down", "enter")
+        await hand.until(lambda: hand.app.screen is hand.screen)
+        await hand.settled()
+        assert len(hand.wire.pages) == 2
+        assert hand.table.view is not None
+        assert hand.table.view.upwards
+
+
+async def test_a_message_stays_until_the_next_key() -> None:
+    async with running() as hand:
+        await hand.press("[")
+        assert "first" in hand.status
+        await hand.press("down")
+        assert "first" not in hand.status
+        assert "filter" in hand.status
+
+
+def test_keys_that_terminals_and_multiplexers_keep_are_not_ours() -> None:
+    taken = {"ctrl+a", "ctrl+b", "ctrl+h", "ctrl+i", "ctrl+m", "ctrl+s", "ctrl+j", "ctrl+c"}
+    assert not {name for key in keys.KEYS for name in names(key)} & taken

@@ -1,0 +1,537 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui.browser import Browser
+from auditlog_tui.marks import Marks
+from auditlog_tui.models import read_entry
+from auditlog_tui.output.clipboard import Copied
+from auditlog_tui.retry import Wait
+from auditlog_tui.ui import app as app_module
+from auditlog_tui.ui.screens.compare import CompareScreen, PairList
+from auditlog_tui.ui.screens.menu import MenuScreen
+from auditlog_tui.ui.screens.prompt import PromptScreen
+from tests.app.helpers import NOW_US, SIZE, UNREACHABLE, Hand, JsonLog, Wire, app_over, log_of, made, running, settled
+from tests.app.helpers import TestOpener as Opener
+
+DAY_US = 86_400_000_000
+
+
+@pytest.fixture
+def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was copied, in order."""
+    found: list[str] = []
+
+    async def copy(text: str, **how: object) -> Copied:
+        found.append(text)
+        return Copied("local", True, "to a test's clipboard")
+
+    monkeypatch.setattr(app_module, "copy", copy)
+    return found
+
+
+class KeepingOpener(Opener):
+    """Keeps marks in a file, as the program does for a real endpoint."""
+
+    def __init__(self, wire: Wire, path: Path) -> None:
+        super().__init__(wire)
+        self.path = path
+
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
+        browser = super().open(on_wait)
+        browser.marks = Marks(self.path, now_us=lambda: NOW_US - DAY_US)
+        return browser
+
+
+@asynccontextmanager
+async def keeping(path: Path) -> AsyncIterator[Hand]:
+    """A run that keeps its marks at `path`."""
+    wire = Wire(log_of())
+    app = app_over(KeepingOpener(wire, path))
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        yield Hand(pilot, app, wire)
+
+
+def signs(hand: Hand) -> list[str]:
+    """The gutter's second cell of the lines on the screen."""
+    return [line[1] for line in hand.rows]
+
+
+def marked(hand: Hand) -> list[int]:
+    """The lines on the screen that have a mark."""
+    return [number for number, sign in enumerate(signs(hand)) if sign == "⚑"]
+
+
+def keys(hand: Hand) -> list[str]:
+    """The ids of the rows that the table shows."""
+    view = hand.table.view
+    assert view is not None
+    return [row.key for row in view.window(0, len(view))]
+
+
+def in_range(hand: Hand) -> int:
+    return len(hand.table.span)
+
+
+# -- marking -------------------------------------------------------------------------------------------------------
+
+
+async def test_m_marks_goes_down_one_and_costs_no_request() -> None:
+    async with running() as hand:
+        await hand.press("m", "down", "m")
+        assert marked(hand) == [0, 2]
+        assert hand.table.cursor == 3
+        assert hand.browser.marks.count == 2
+        assert len(hand.wire.requests) == 1
+
+
+async def test_a_mark_is_drawn_on_the_cursors_line_too() -> None:
+    async with running() as hand:
+        await hand.press("m", "up")
+        assert hand.rows[0].startswith("▌⚑2026")
+
+
+async def test_keys_faster_than_the_screen_mark_what_they_were_pressed_on() -> None:
+    async with running() as hand:
+        hand.send("m", "down", "m", "m", "up", "up", "m")
+        await hand.settled()
+        assert marked(hand) == [0, 3]
+        assert hand.table.cursor == 3
+
+
+async def test_m_on_a_mark_takes_it_away() -> None:
+    async with running() as hand:
+        await hand.press("m", "up", "m")
+        assert marked(hand) == []
+        assert hand.browser.marks.count == 0
+
+
+async def test_marks_stay_through_filters_and_on_rows_that_are_fetched_again() -> None:
+    async with running() as hand:
+        key = hand.row.key
+        await hand.press("m")
+        await hand.filter(f"id:{key}")
+        assert marked(hand) == [0]
+        await hand.press("left_square_bracket")
+        assert marked(hand) == [0]
+
+
+async def test_an_entry_without_an_id_can_be_marked() -> None:
+    async with running(JsonLog([made(0, id=None), made(1)])) as hand:
+        await hand.press("m")
+        assert marked(hand) == [0]
+        assert hand.browser.marks.count == 1
+
+
+async def test_keys_that_mean_an_entry_do_nothing_where_there_is_none() -> None:
+    async with running(JsonLog([])) as hand:
+        await hand.press("m", "V", "m", "semicolon", "u", "U", "D", "M")
+        assert hand.browser.marks.count == 0
+        assert len(hand.app.screen_stack) == 1
+
+
+# -- ranges --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_range_is_drawn_as_it_grows_and_m_marks_all_of_it() -> None:
+    async with running() as hand:
+        await hand.press("down", "V", "down", "down", "down")
+        assert [line[0] for line in hand.rows[:6]] == [" ", "│", "│", "│", "▌", " "]
+        await hand.press("up")
+        assert [line[0] for line in hand.rows[:6]] == [" ", "│", "│", "▌", " ", " "]
+        await hand.press("m")
+        assert marked(hand) == [1, 2, 3]
+        assert in_range(hand) == 0
+        assert "3 marked" in hand.status
+
+
+async def test_a_range_grows_upwards_too() -> None:
+    async with running() as hand:
+        await hand.press("down", "down", "V", "up", "up", "m")
+        assert marked(hand) == [0, 1, 2]
+
+
+async def test_a_range_of_marks_is_unmarked_and_a_mixed_one_is_marked() -> None:
+    async with running() as hand:
+        await hand.press("m", "V", "down", "m")
+        assert marked(hand) == [0, 1, 2]
+        await hand.press("g", "V", "down", "m")
+        assert marked(hand) == [2]
+        await hand.press("g", "V", "down", "down", "m")
+        assert marked(hand) == [0, 1, 2]
+
+
+async def test_a_range_over_several_screens_holds_every_entry_once() -> None:
+    async with running() as hand:
+        await hand.press("V", "pagedown", "pagedown", "pagedown", "m")
+        assert hand.browser.marks.count == hand.table.cursor + 1 > 90
+
+
+async def test_escape_forgets_the_range_before_anything_else() -> None:
+    async with running() as hand:
+        await hand.press("enter", "tab")
+        hand.table.focus()
+        await hand.press("V", "down")
+        assert in_range(hand) == 2
+        await hand.press("escape")
+        assert (in_range(hand), bool(hand.pane.display)) == (0, True)
+        await hand.press("escape")
+        assert not hand.pane.display
+
+
+async def test_v_again_forgets_the_range() -> None:
+    async with running() as hand:
+        await hand.press("V", "down", "V")
+        assert in_range(hand) == 0
+        await hand.press("m")
+        assert marked(hand) == [1]
+
+
+async def test_another_filter_forgets_the_range() -> None:
+    async with running() as hand:
+        await hand.press("V", "down")
+        await hand.filter("status:>=400")
+        await hand.press("left_square_bracket")
+        assert in_range(hand) == 0
+
+
+async def test_more_than_can_be_marked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.marks.MOST", 2)
+    async with running() as hand:
+        await hand.press("V", "down", "down", "m")
+        assert "At most 2 entries can be marked; the range has 3" in hand.status
+        assert hand.browser.marks.count == 0
+
+
+# -- notes ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_note_is_typed_drawn_and_shown_in_the_pane() -> None:
+    async with running() as hand:
+        await hand.press("semicolon")
+        assert isinstance(hand.app.screen, PromptScreen)
+        await hand.type("first use of the key #ioc")
+        await hand.press("enter")
+        assert hand.rows[0].startswith("▌⚑")
+        assert "✎" in hand.rows[0]
+        assert "✎" not in hand.rows[1]
+        await hand.press("enter")
+        assert "Note" in hand.text
+        assert "first use of the key #ioc" in hand.text
+
+
+async def test_a_note_is_changed_from_what_it_was_and_tags_are_offered_again() -> None:
+    async with running() as hand:
+        await hand.press("semicolon")
+        await hand.type("one #ioc")
+        await hand.press("enter", "down", "semicolon")
+        assert "#ioc" in hand.text
+        await hand.press("escape", "up", "semicolon")
+        await hand.type(" two")
+        await hand.press("enter")
+        assert hand.browser.marks.note_of(hand.row.key) == "one #ioc two"
+
+
+async def test_an_empty_note_takes_it_away_and_escape_changes_nothing() -> None:
+    async with running() as hand:
+        await hand.press("semicolon", "x", "enter", "semicolon", "y", "escape")
+        assert hand.browser.marks.note_of(hand.row.key) == "x"
+        await hand.press("semicolon", "backspace", "enter")
+        assert hand.browser.marks.note_of(hand.row.key) == ""
+        assert "✎" not in hand.rows[0]
+        assert marked(hand) == [0]
+
+
+async def test_a_note_that_is_too_long_stays_in_its_line_and_is_told_of() -> None:
+    async with running() as hand:
+        await hand.press("semicolon")
+        screen = hand.app.screen
+        assert isinstance(screen, PromptScreen)
+        screen.query_one("Input").value = "x" * 2_001  # type: ignore[attr-defined]  # typing it would take long
+        await hand.press("enter")
+        assert hand.app.screen is screen
+        assert "at most 2,000 characters" in hand.text
+
+
+async def test_in_the_pane_m_and_the_note_act_on_its_entry_and_the_cursor_stays() -> None:
+    async with running() as hand:
+        await hand.press("down", "enter", "m")
+        assert marked(hand) == [1]
+        assert hand.table.cursor == 1
+        await hand.press("semicolon", "h", "i", "enter")
+        assert hand.browser.marks.note_of(hand.row.key) == "hi"
+        assert "hi" in hand.text
+        await hand.press("m")
+        assert marked(hand) == []
+
+
+# -- walking and showing them --------------------------------------------------------------------------------------
+
+
+async def test_u_goes_to_the_next_mark_and_capital_u_to_the_one_before() -> None:
+    async with running() as hand:
+        await hand.press("down", "m", *["down"] * 40, "m", "g", "u")
+        assert hand.table.cursor == 1
+        await hand.press("u")
+        assert hand.table.cursor == 42
+        await hand.press("u")
+        assert hand.table.cursor == 42
+        assert "No mark below" in hand.status
+        await hand.press("U")
+        assert hand.table.cursor == 1
+        await hand.press("U")
+        assert "No mark above" in hand.status
+
+
+async def test_without_marks_u_and_capital_m_say_how_to_make_one() -> None:
+    async with running() as hand:
+        await hand.press("u")
+        assert "m marks an entry" in hand.status
+        await hand.press("M")
+        assert "m marks an entry" in hand.status
+        assert hand.browser.at == 0
+
+
+async def test_capital_m_shows_exactly_the_marks_newest_first_and_asks_nobody() -> None:
+    async with running() as hand:
+        await hand.press("pagedown", "m", "g", "down", "m", "down", "m")
+        wanted = [row.key for row in hand.browser.view.window(0, 100) if hand.browser.marks.is_marked(row.key)]
+        hand.wire.fail(UNREACHABLE)
+        before = len(hand.wire.requests)
+        await hand.press("M", "i")
+        assert len(wanted) == 3
+        assert keys(hand) == wanted
+        assert len(hand.wire.requests) == before
+        assert "only what is marked: 3" in hand.header
+        assert "end: 3 marked" in hand.shown
+        assert "only what is marked" in hand.lines[1]
+
+
+async def test_marks_from_several_filters_are_shown_together_in_time_order() -> None:
+    async with running() as hand:
+        await hand.filter("method:DELETE")
+        await hand.press("m")
+        await hand.filter("method:POST")
+        await hand.press("m", "m")
+        await hand.press("M")
+        times = [row.created_us for row in hand.browser.view.window(0, 10)]
+        assert len(times) == 3
+        assert times == sorted(times, key=lambda us: -(us or 0))
+
+
+@pytest.mark.parametrize("key", ["M", "left_square_bracket"])
+async def test_back_from_the_marks_is_the_place_before_as_it_was(key: str) -> None:
+    async with running() as hand:
+        await hand.press(*["down"] * 50, "m")
+        before = hand.table.cursor, hand.table.top, [line[:40] for line in hand.rows]
+        requests = len(hand.wire.requests)
+        await hand.press("M", key)
+        assert (hand.table.cursor, hand.table.top, [line[:40] for line in hand.rows]) == before
+        assert len(hand.wire.requests) == requests
+
+
+async def test_the_cursor_is_on_the_same_entry_among_the_marks() -> None:
+    async with running() as hand:
+        await hand.press("m", "m", "up")
+        key = hand.row.key
+        await hand.press("M")
+        assert (hand.row.key, hand.table.cursor) == (key, 1)
+
+
+async def test_unmarking_among_the_marks_leaves_the_row_until_they_are_shown_anew() -> None:
+    async with running() as hand:
+        await hand.press("m", "m", "M", "g", "m")
+        assert len(keys(hand)) == 2
+        assert marked(hand) == [1]
+        await hand.press("r")
+        assert len(keys(hand)) == 1
+
+
+async def test_the_log_without_a_filter_is_not_taken_for_the_marks() -> None:
+    async with running(query="status:>=400") as hand:
+        await hand.press("m", "M")
+        await hand.filter("")
+        assert len(keys(hand)) == 100
+        assert "everything, newest first" in hand.lines[1]
+        await hand.press("M", "M", "left_square_bracket", "left_square_bracket", "z")
+        assert len(keys(hand)) > 1
+
+
+async def test_a_filter_is_asked_of_the_whole_log_not_of_the_marks() -> None:
+    async with running() as hand:
+        await hand.press("m", "M")
+        await hand.filter("method:DELETE")
+        assert len(keys(hand)) > 1
+
+
+# -- copying -------------------------------------------------------------------------------------------------------
+
+
+async def test_copying_takes_the_marks_in_time_order_and_says_how_many(clipboard: list[str]) -> None:
+    async with running() as hand:
+        newer, older = (row.key for row in hand.browser.view.window(0, 2))
+        await hand.press("m", "m", *["down"] * 5, "y")
+        assert "copy of 2 marked entries" in hand.text
+        await hand.press("y")
+        assert clipboard == [f"{older}\n{newer}"]
+
+
+async def test_copying_one_mark_says_that_it_is_the_marked_one(clipboard: list[str]) -> None:
+    async with running() as hand:
+        key = hand.row.key
+        await hand.press("m", "y")
+        assert "copy of 1 marked entry" in hand.text
+        await hand.press("y")
+        assert clipboard == [key]
+
+
+async def test_c_copies_the_id_under_the_cursor_whatever_is_marked(clipboard: list[str]) -> None:
+    async with running() as hand:
+        await hand.press("m", "c")
+        assert clipboard == [hand.row.key]
+
+
+async def test_without_marks_the_entry_under_the_cursor_is_copied(clipboard: list[str]) -> None:
+    async with running() as hand:
+        await hand.press("down", "y")
+        assert "copy of this entry" in hand.text
+        await hand.press("j")
+        assert read_entry(clipboard[0]).key == hand.row.key
+
+
+async def test_marks_have_no_link(clipboard: list[str]) -> None:
+    async with running() as hand:
+        await hand.press("m", "M", "y", "l")
+        assert clipboard == []
+        assert "no link" in hand.status
+
+
+# -- comparing -----------------------------------------------------------------------------------------------------
+
+
+async def test_comparing_needs_exactly_two_marks_and_says_so() -> None:
+    async with running() as hand:
+        for count in range(4):
+            await hand.press("D")
+            if count == 2:
+                assert isinstance(hand.app.screen, CompareScreen)
+                await hand.press("escape")
+            else:
+                assert f"{count} marked now" in hand.status
+            await hand.press("m")
+
+
+async def test_two_marks_stand_side_by_side_the_older_left_with_what_differs_flagged() -> None:
+    log = JsonLog([made(0, client_ip="198.51.100.4"), made(60, extra={"deep": 1})])
+    async with running(log) as hand:
+        await hand.press("m", "m", "D")
+        lines = {line.split()[1]: line for line in hand.lines if line.count("│") == 2 and len(line.split()) > 2}
+        assert lines["≢"].count("≢") == 1
+        ip = next(line for line in hand.lines if "client ip" in line)
+        assert "≢ client ip" in ip
+        assert ip.index("203.0.113.7") < ip.index("198.51.100.4")
+        method = next(line for line in hand.lines if " method " in line)
+        assert "≢" not in method
+        extra = next(line for line in hand.lines if " extra " in line)
+        assert "≢" in extra
+        assert "60 s apart" in hand.text or "1 min apart" in hand.text
+
+
+async def test_hostile_values_are_shown_and_not_obeyed() -> None:
+    log = JsonLog([made(0, user_agent="\x1b]0;x\x07[/][@click=app.quit]"), made(1, path="\u202e/x")])
+    async with running(log) as hand:
+        await hand.press("m", "m", "D")
+        assert isinstance(hand.app.screen, CompareScreen)
+        assert "␛]0;x␇[/][@click=app.quit]" in hand.text
+        assert "⟨U+202E⟩/x" in hand.text
+
+
+async def test_c_copies_both_values_of_the_line(clipboard: list[str]) -> None:
+    async with running(JsonLog([made(0, action="vm.deleted"), made(1)])) as hand:
+        await hand.press("m", "m", "D", "c")
+        assert clipboard == ["vm.created\nvm.deleted"]
+
+
+async def test_comparing_scrolls_and_keeps_its_line_when_the_terminal_changes() -> None:
+    long = {"user_agent": "agent " * 200}
+    async with running(JsonLog([made(0, **long), made(1)]), size=(80, 24)) as hand:
+        await hand.press("m", "m", "D", *["j"] * 30)
+        pairs = hand.app.screen.query_one(PairList)
+        at = pairs.highlighted
+        assert pairs.scroll_offset.y > 0
+        await hand.pilot.resize_terminal(120, 40)
+        await hand.settled()
+        assert pairs.highlighted == at
+
+
+# -- what is kept --------------------------------------------------------------------------------------------------
+
+
+async def test_marks_and_notes_are_offered_at_the_next_start_and_shown_without_a_connection(tmp_path: Path) -> None:
+    path = tmp_path / "marks.sqlite3"
+    async with keeping(path) as hand:
+        await hand.press("m", "m", "semicolon")
+        await hand.type("who? #ioc")
+        await hand.press("enter")
+        wanted = keys(hand)[:3]
+    async with keeping(path) as hand:
+        assert "3 marks and 1 note from 2026-06-30 (M shows them" in hand.status
+        assert marked(hand) == [0, 1, 2]
+        hand.wire.fail(UNREACHABLE)
+        await hand.press("M")
+        assert keys(hand) == wanted
+        assert "✎" in hand.rows[2]
+
+
+async def test_marks_of_entries_that_are_not_loaded_are_shown_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "marks.sqlite3"
+    gone = read_entry(json.dumps(made(0, id="gone", action="key.leaked")))
+    Marks(path).mark([gone])
+    async with keeping(path) as hand:
+        assert marked(hand) == []
+        await hand.press("M")
+        assert keys(hand) == ["gone"]
+        assert "key.leaked" in hand.rows[0]
+
+
+async def test_nothing_is_offered_where_nothing_was_marked(tmp_path: Path) -> None:
+    async with keeping(tmp_path / "marks.sqlite3") as hand:
+        assert "detail" in hand.status
+
+
+async def test_a_broken_file_is_told_of_and_the_note_typed_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "marks.sqlite3"
+    path.write_bytes(b"this is no database")
+    async with keeping(path) as hand:
+        assert "can't be used" in hand.status
+        await hand.press("semicolon")
+        await hand.type("typed #ioc")
+        await hand.press("enter")
+        assert "Kept for this run, but not saved" in hand.status
+        assert marked(hand) == [0]
+        assert hand.browser.marks.note_of(hand.row.key) == "typed #ioc"
+    assert path.read_bytes() == b"this is no database"
+
+
+async def test_all_marks_can_be_forgotten_after_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "marks.sqlite3"
+    async with keeping(path) as hand:
+        await hand.press("m", "semicolon", "x", "enter")
+        hand.screen.action_forget_marks()
+        await hand.settled()
+        assert isinstance(hand.app.screen, MenuScreen)
+        assert "forget 2 marks and 1 note?" in hand.text
+        await hand.press("k")
+        assert hand.browser.marks.count == 2
+        hand.screen.action_forget_marks()
+        await hand.settled()
+        await hand.press("f")
+        assert marked(hand) == []
+        assert "Forgot 2 marks and 1 note" in hand.status
+    assert Marks(path).earlier is None

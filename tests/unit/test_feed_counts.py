@@ -1,0 +1,113 @@
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
+from auditlog_tui.feed import Anchor
+from auditlog_tui.models import Page
+from auditlog_tui.obedience import Obedience
+from tests.unit.fake import EVERY_FILTER, FakeApi, log_of
+from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, verified, walk
+
+
+async def test_a_count_that_fits_is_not_asked_for_again() -> None:
+    api, feed = await survived({})
+    assert feed.total == 60
+    assert len(api.calls) == 6
+
+
+async def test_without_proof_nothing_is_verified() -> None:
+    feed = feed_of(FakeApi(log_of(3), trouble={1: "lie"}), "method:POST")
+    await walk(feed)
+    await feed.verify(Obedience())
+    assert not feed.short
+    assert (await verified(feed)).total == 3
+
+
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_a_count_that_was_wrong_once_is_counted_again(anchor: Anchor) -> None:
+    api, feed = await survived(dict.fromkeys(range(1, 7), "lie"), anchor)
+    assert not feed.short
+    assert feed.total == 60
+    assert api.calls[-1] == ({"created_at_max": "2027-01-15T08:00:59.000001Z"}, 10, None)
+    await verified(feed)
+    assert len(api.calls) == 7
+
+
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_a_count_that_stays_wrong_is_told_with_both_numbers(anchor: Anchor) -> None:
+    _, feed = await survived(dict.fromkeys(range(1, 20), "lie"), anchor)
+    assert feed.short == "the server counts 7, 60 arrived"
+
+
+async def test_an_absent_count_never_drives_completion() -> None:
+    _, feed = await survived(dict.fromkeys(range(1, 20), "no total"))
+    assert feed.complete
+    assert feed.total is None
+    assert not feed.short
+
+
+async def test_a_count_that_is_absent_when_counted_again_is_none() -> None:
+    _, feed = await survived({1: "lie", 7: "no total"})
+    assert feed.total is None
+    assert not feed.short
+
+
+@pytest.mark.parametrize("ignores", [(), BOUNDS, EVERY_FILTER])
+async def test_a_log_that_grows_is_not_short(ignores: Iterable[str]) -> None:
+    trouble = {2: "arrive", 4: "arrive", 7: "arrive", 8: "arrive"}
+    for anchor in Anchor if "sort" not in ignores else [Anchor.NEWEST]:
+        _, feed = await survived({1: "lie", **trouble}, anchor, ignores=ignores)
+        assert (feed.short, feed.total is None) in (("", False), ("the server counts 64, 60 arrived", False))
+        _, feed = await survived(trouble, anchor, ignores=ignores)
+        assert not feed.short
+
+
+async def test_entries_that_the_server_withheld_are_told() -> None:
+    class Withholding(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            page = await super().list(params, limit=limit, cursor=cursor)
+            return Page(page.entries[1:], page.next_cursor, None, page.total_count, page.served_at)
+
+    for text in ("", "sort:status"):
+        feed = feed_of(Withholding(log_of(60), page_size=30), text)
+        await walk(feed)
+        await verified(feed)
+        assert feed.complete
+        assert feed.short == ("the server counts 59, 58 arrived" if not text else "the server counts 60, 58 arrived")
+
+
+async def test_an_error_while_counting_is_raised_and_tried_again() -> None:
+    api = FakeApi(log_of(3), trouble={1: "lie", 2: "error"})
+    feed = feed_of(api)
+    await walk(feed)
+    with pytest.raises(ServerError):
+        await feed.verify(Obedience())
+    await feed.verify(Obedience())
+    assert feed.total == 3
+
+
+async def test_a_bound_that_is_refused_while_counting_is_left_out() -> None:
+    api = FakeApi(log_of(3), trouble={1: "lie"})
+    feed = feed_of(api)
+    await walk(feed)
+    api.fails = BadRequestError("unknown parameter", status=400)
+    with pytest.raises(BadRequestError):
+        await feed.verify(Obedience())
+    api.fails = None
+    await feed.verify(Obedience())
+    assert api.calls[-1][0] == {}
+    assert not feed.short
+
+
+async def test_a_cursor_that_is_not_found_is_a_refused_one() -> None:
+    api = FakeApi(log_of(30), page_size=10)
+    feed = feed_of(api)
+    await feed.older()
+    api.fails = NotFoundError("no such cursor", status=404)
+    with pytest.raises(NotFoundError):
+        await feed.older()
+    assert feed.broken
+    api.fails = None
+    await walk(feed)
+    assert keys_of(feed) == newest_first(30)

@@ -1,0 +1,138 @@
+import asyncio
+
+from auditlog_tui.feed import Anchor
+from auditlog_tui.view import State, View
+from tests.unit.fake import EVERY_FILTER, FakeApi, entry, log_of
+from tests.unit.views import ALL, ignore, keys_of, load, mixed, newest_first, now, view_of
+from tests.unit.walks import Held
+
+
+async def test_generation_1_every_row_satisfies_the_query_and_none_is_missing() -> None:
+    api = FakeApi(mixed(350), ignores=EVERY_FILTER)
+    view = view_of(api, "method:DELETE status:<400")
+    await load(view)
+    assert keys_of(view) == newest_first(range(0, 350, 10))
+    assert view.log.obedience.ignored == {"method"}  # the other was never contradicted
+    assert await view.prove()
+    await load(view)
+    assert keys_of(view) == newest_first(range(0, 350, 10))
+    assert view.log.obedience.ignored == {"method", "status_code_max"}
+    assert not view.feed.plan.params
+    summary = view.summary()
+    assert (summary.filtered, summary.total, summary.loaded, summary.rows) == (True, 350, 350, 35)
+    assert summary.state is State.COMPLETE
+
+
+async def test_no_row_that_contradicts_the_query_is_ever_shown() -> None:
+    log = [entry(n, method="DELETE" if n >= 30 else "GET") for n in range(60)]
+    view = view_of(FakeApi(log, ignores=EVERY_FILTER, page_size=10), "method:DELETE")
+    methods: set[str | None] = set()
+    await view.more(ALL, lambda: methods.update(row.method for row in view.window(0, len(view))))
+    assert methods == {"DELETE"}
+    assert keys_of(view) == newest_first(range(30, 60))
+
+
+async def test_what_a_page_cannot_tell_a_canary_does() -> None:
+    view = view_of(FakeApi(log_of(150), ignores=["method"]), "method:POST")
+    await view.more(50, ignore)
+    assert not view.summary().filtered
+    assert await view.prove()
+    assert len(view) == 0
+    await load(view)
+    assert view.summary().filtered
+    assert len(view) == 150
+    assert not await view.prove()
+
+
+async def test_what_another_view_found_out_is_known_here() -> None:
+    view = view_of(FakeApi(log_of(50), ignores=["method"]), "method:POST")
+    await view.more(50, ignore)
+    view.log.obedience.ignored.add("method")
+    assert await view.prove()
+    assert not view.plan.params
+
+
+async def test_in_an_empty_log_nothing_is_proven() -> None:
+    api = FakeApi([], ignores=EVERY_FILTER)
+    view = await load(view_of(api, "method:POST"))
+    assert not await view.prove()
+    assert len(api.calls) == 1
+
+
+async def test_a_server_that_obeys_is_left_alone() -> None:
+    view = await load(view_of(FakeApi(log_of(50)), "method:POST"))
+    assert view.summary().total is None
+    assert not await view.prove()
+    assert view.summary().total == 50
+    assert len(view) == 50
+
+
+async def test_a_walk_back_stops_below_a_bound_that_the_server_ignores() -> None:
+    api = FakeApi(log_of(300), ignores=EVERY_FILTER, page_size=10)
+    view = await load(view_of(api, "created:>=2027-01-15T08:04:20Z"))
+    assert keys_of(view) == newest_first(range(260, 300))
+    assert now(view.complete)
+    assert view.older_done
+    assert not view.feed.complete
+    assert view.summary().state is State.COMPLETE
+    assert len(api.calls) <= 11
+
+
+async def test_an_entry_at_the_bound_itself_does_not_stop_it() -> None:
+    log = [entry(n, at=10 if n < 30 else n) for n in range(40)]
+    api = FakeApi(log, ignores=EVERY_FILTER, page_size=10)
+    view = await load(view_of(api, "created:>=2027-01-15T08:00:10Z"))
+    assert len(view) == 40
+
+
+async def test_below_the_bound_a_broken_walk_does_not_matter() -> None:
+    api = FakeApi(log_of(60), ignores=EVERY_FILTER, page_size=10)
+    view = view_of(api, "created:>=2027-01-15T08:00:50Z")
+    view.log.obedience.ignored |= EVERY_FILTER
+    view = View(view.log, view.query)
+    api.trouble = {2: "repeat"}
+    await load(view)
+    assert view.feed.broken
+    assert view.summary().state is State.COMPLETE
+    assert not now(view.paused)
+
+
+async def test_from_the_oldest_where_sort_is_ignored_it_begins_at_the_newest_and_says_so() -> None:
+    view = view_of(FakeApi(log_of(250), ignores=["sort"]), anchor=Anchor.OLDEST)
+    await view.more(50, ignore, older=False)
+    assert "ignores sort" in view.notice
+    assert not now(view.upwards)
+    assert keys_of(view) == newest_first(range(150, 250))
+    assert keys_of(await load(view)) == newest_first(range(250))
+    assert now(view.complete)
+
+
+async def test_where_sort_is_known_to_be_ignored_the_feed_is_lent() -> None:
+    first = await load(view_of(FakeApi(log_of(250), ignores=["sort"])))
+    first.log.obedience.ignored.add("sort")
+    second = View(first.log, first.query, anchor=Anchor.OLDEST, like=first)
+    assert second.feed is first.feed
+    assert second.notice
+
+
+async def test_an_order_that_is_ignored_is_sorted_by_nobody_but_nothing_is_lost() -> None:
+    view = await load(view_of(FakeApi(log_of(250), ignores=["sort"]), "sort:created"))
+    assert view.plan.local_order
+    assert len(view) == 250
+
+
+async def test_a_view_that_began_anew_while_a_page_was_on_its_way() -> None:
+    api = Held(log_of(150), ignores=["method"])
+    view = view_of(api, "method:POST")
+    api.answer.set()
+    await view.more(1, ignore)
+    api.asked.clear()
+    api.answer.clear()
+    loading = asyncio.create_task(load(view))
+    await api.asked.wait()
+    api.answer.set()
+    view.log.obedience.ignored.add("method")
+    assert await view.prove()
+    await loading
+    await load(view)
+    assert keys_of(view) == newest_first(range(150))

@@ -1,0 +1,57 @@
+"""Views over a `FakeApi`."""
+
+from collections.abc import Iterable
+from datetime import UTC
+
+from auditlog_tui.errors import AuditLogError
+from auditlog_tui.feed import Anchor, At
+from auditlog_tui.log import Log
+from auditlog_tui.query import Query, freeze, parse
+from auditlog_tui.store import EntryStore
+from auditlog_tui.view import View
+from tests.unit.fake import START_US, FakeApi, Json, entry
+
+ALL = 1 << 60
+
+
+def query_of(text: str) -> Query:
+    return freeze(parse(text), START_US, UTC)
+
+
+def view_of(api: FakeApi, text: str = "", anchor: Anchor | At = Anchor.NEWEST) -> View:
+    return View(Log(api, EntryStore()), query_of(text), anchor=anchor)
+
+
+def like(view: View, text: str) -> View:
+    return View(view.log, query_of(text), like=view)
+
+
+def keys_of(view: View) -> list[str]:
+    return [row.key for row in view.window(0, len(view))]
+
+
+def newest_first(numbers: Iterable[int]) -> list[str]:
+    return [f"id-{number}" for number in sorted(numbers, reverse=True)]
+
+
+def ignore() -> None:
+    """What nobody is told."""
+
+
+def now(value: bool) -> bool:
+    """The same, of which the type checker does not believe that it stays so."""
+    return value
+
+
+def error_of(view: View) -> AuditLogError | None:
+    return view.error
+
+
+async def load(view: View, *, older: bool = True) -> View:
+    await view.more(ALL, ignore, older=older, everything=True)
+    return view
+
+
+def mixed(count: int) -> list[Json]:
+    """Every tenth entry is a DELETE by a tool."""
+    return [entry(n) if n % 10 else entry(n, method="DELETE", user_agent="tool") for n in range(count)]

@@ -47,9 +47,10 @@ class Counting:
         self.requests = 0
         self._known: OrderedDict[tuple[tuple[str, str], ...], tuple[int | None, int | None]] = OrderedDict()
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._proving = asyncio.Lock()
 
     def forget(self) -> None:
-        self._known.clear()
+        self._known = OrderedDict()  # what is under way is of before, and goes with the old one
 
     async def count(self, query: Query) -> Count:
         """The entries that match a frozen query. Raises `ApiError`, `StoreError`. May be cancelled."""
@@ -77,9 +78,11 @@ class Counting:
         """The query's plan, once every parameter in it was tried on the server; the unproven count as ignored."""
         obedience = self.log.obedience
         planned = plan(query, frozenset(obedience.ignored))
-        if not obedience.proven(planned.params):
-            await self.log.quiet.wait()
-            await obedience.prove(self.log.api, planned.params)
+        for name in planned.params:
+            if not obedience.proven([name]) and self.log.store.size:  # in an empty log every count is 0
+                async with self._proving, self._at_once:
+                    await self.log.quiet.wait()
+                    await obedience.prove(self.log.api, [name])
         unproven = {name for name in planned.params if not obedience.proven([name])}
         return plan(query, frozenset(obedience.ignored) | unproven)
 

@@ -6,11 +6,12 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from auditlog_tui.api import AuditLogApi
+from auditlog_tui.feed import Feed
 from auditlog_tui.models import Entry
 from auditlog_tui.obedience import Obedience
 from auditlog_tui.rawjson import UNREAD, Json, texts
@@ -34,6 +35,7 @@ class Log:
         self.api = api
         self.store = store
         self.obedience = Obedience()
+        self.walked: dict[Hashable, Feed] = {}
         self.quiet = asyncio.Event()
         self.quiet.set()
         self._urgent = 0

@@ -25,6 +25,9 @@ SCAN_REQUESTS = 20
 
 UNBOUNDED = 1 << 62
 
+Question = tuple[frozenset[tuple[str, str]], str | None, Anchor | At]
+"""What a feed asks the server, and where it begins."""
+
 JUMPS = frozenset({"created_at_min", "created_at_max", "sort"})
 """Parameters without which a server can't begin in the middle."""
 
@@ -82,8 +85,9 @@ class View:
         self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
         if unable := self._unable(anchor):
             anchor, self._turned, self.notice = Anchor.NEWEST, True, unable
-        lent = like.feed if like is not None and like._serves(self.plan, anchor) else None
-        self.feed: Feed = lent or Feed(self.log.api, self.log.store, self.plan, anchor)
+        self.feed: Feed = self._lent(anchor, like) or Feed(self.log.api, self.log.store, self.plan, anchor)
+        if self.plan.residual is not None or not self.plan.params:
+            self.log.walked[self._question(anchor)] = self.feed
         self.anchor = anchor
         self._match()
 
@@ -105,6 +109,19 @@ class View:
         self._sorted_of = (0, 0)
         self._low = self._high = self.feed.run.first
         self._cuts = self.feed.run.cuts
+
+    def _lent(self, anchor: Anchor | At, like: View | None) -> Feed | None:
+        """A feed that asked the server for the same, where nothing is gained by asking again.
+
+        That is the one of the view before, and of any, where all depends on what is evaluated here: walking a log
+        whose server knows no filters once more would take minutes.
+        """
+        if like is not None and like._serves(self.plan, anchor):
+            return like.feed
+        return self.log.walked.get(self._question(anchor)) if self.plan.residual is not None else None
+
+    def _question(self, anchor: Anchor | At) -> Question:
+        return frozenset(self.plan.params.items()), self.plan.entry_id, anchor
 
     def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
         own = self.feed.plan

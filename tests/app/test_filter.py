@@ -331,9 +331,8 @@ async def test_a_server_that_ignores_a_filter_never_fills_the_table_with_other_r
 
         def checked() -> bool:
             if hand.browser.place.text:
-                for row in hand.table.rows.visible(0, len(hand.table.view or ())):
-                    if (row.status_code or 0) < 400:
-                        wrong.append(row.key)
+                rows = hand.table.rows.visible(0, len(hand.table.view or ()))
+                wrong.extend(row.key for row in rows if (row.status_code or 0) < 400)
             return bool(hand.browser.place.text) and not hand.screen.loader.busy
 
         await hand.until(checked)

@@ -19,7 +19,7 @@ EVIL = {
     "bidi": "\u202egnp.exe \u2066isolate\u2069 \u200fmark\u200e zero\u200bwidth\ufeff \u00ad",
     "wide": "漢字かな交じり文 한국어 😀👩‍👩‍👧‍👦🇩🇪 ｆｕｌｌ\u0301\u0302\u0303\u0304\u0305 e\u0301",
     "nul": "\x00\x01\x02\x7f\x80 \ud800 \udfff".encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass"),
-    "megabyte": "A\x1b[2J" * 200_000,
+    "megabyte": "AAAAAAAAA\x1b" * 100_000,
 }
 
 
@@ -87,12 +87,12 @@ async def test_a_hostile_entry_is_shown_harmless_everywhere(kind: str) -> None:
 @pytest.mark.parametrize("kind", EVIL)
 async def test_a_filter_by_a_hostile_cell_is_shown_harmless(kind: str) -> None:
     async with running(JsonLog([hostile(EVIL[kind][:300]), made(2)])) as hand:
-        for _ in range(10):
-            await hand.press("=")
+        for column in (1, 1, 5):  # action, actor, target
+            await hand.press(*["l"] * column, "=")
             check(hand)
             await hand.press("/")
             check(hand)
-            await hand.press("escape", "[", "l")
+            await hand.press("escape", "[")
             check(hand)
         await hand.press("p")
         check(hand)
@@ -123,7 +123,7 @@ async def test_fields_of_other_types_cost_nothing_but_themselves() -> None:
         await hand.press("A", "G")
         check(hand)
         await hand.press("g", "enter")
-        for _ in range(30):
+        for _ in range(12):
             await hand.press("J")
             check(hand)
         assert hand.app.is_running
@@ -173,13 +173,13 @@ async def test_what_is_pasted_into_the_filter_is_shown_harmless(kind: str) -> No
 # -- windows -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2, 2), (10, 3), (20, 5), (40, 10), (300, 100)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (10, 3), (20, 5), (40, 10)])
 async def test_any_window(size: tuple[int, int]) -> None:
-    keys = "down pagedown l l l l l l l l l enter j J v escape escape slash a escape t G g = [ A y escape p escape i escape ? escape".split()
+    keys = "down pagedown l l l l l enter j J v escape escape / a escape t G g = [ A y escape p escape ? escape"
     async with running(size=size) as hand:
         check(hand)
-        for key in keys:
-            await hand.press(key if len(key) > 1 or key.isalnum() else key)
+        for key in keys.split():
+            await hand.press(key)
             assert [strip.cell_length for strip in drawn(hand.app)] == [size[0]] * size[1]
         assert hand.app.is_running
 

@@ -19,11 +19,17 @@ from tests.app.helpers import Hand, running
 PLACES = list(dict.fromkeys(key.place for key in KEYS))
 WITHOUT_KEYS_OF_THEIR_OWN = {"everywhere"}
 TYPED_INTO = {"filter bar"}
+PUNCTUATION = {_character_to_key(character) for character in "/[]:?=-+<>.#;"}
 
 
 def names(key: Key) -> list[str]:
-    """The keys as a terminal sends them."""
+    """The keys as Textual names them."""
     return [_character_to_key(name) if len(name) == 1 else name for name in key.keys.split(",")]
+
+
+def is_text(name: str) -> bool:
+    """True for a key that types a character."""
+    return "+" not in name and (len(name) == 1 or name in PUNCTUATION)
 
 
 async def focus(hand: Hand, place: str) -> DOMNode:
@@ -76,6 +82,8 @@ async def test_with_the_focus_a_places_keys_win_over_all_others(place: str) -> N
         for key in KEYS:
             for name in names(key) if key.place == place else []:
                 assert name in active, key
+                if name == "ctrl+q":  # Textual's own, which comes before all others, does the same
+                    continue
                 assert active[name].node is node, f"{name} in {place} is {active[name].binding}"
                 assert active[name].binding.action == key.action
 
@@ -85,12 +93,14 @@ async def test_the_keys_for_everywhere_work_in_every_place_that_has_no_other_use
     async with running(query="status:>=400") as hand:
         await focus(hand, place)
         own = {name for key in KEYS if key.place == place for name in names(key)}
+        if place in TYPED_INTO:
+            own |= {name for key in KEYS for name in names(key) if is_text(name)} | {"backspace"}
         active = hand.screen.active_bindings
         for key in KEYS:
             for name in names(key) if key.place == "everywhere" else []:
-                if name in own or (place in TYPED_INTO and name == "backspace"):
-                    continue
-                assert active[name].binding.action == key.action, f"{name} in {place} is {active[name].binding}"
+                if name not in own:
+                    found = active[name].binding.action.removeprefix("app.")
+                    assert found == key.action.removeprefix("app."), f"{name} in {place} is {found}"
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])

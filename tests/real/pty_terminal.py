@@ -22,7 +22,9 @@ APP = (sys.executable, "-m", "auditlog_tui")
 PATIENCE_S = 30.0
 
 # Makes the pty the program's controlling terminal, which subprocess can't do, and becomes the program.
-_LAUNCHER = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+_LAUNCHER = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -57,7 +59,12 @@ class PtyTerminal:
     """Use as a context manager: whatever still runs at its end is killed. `raw` is all that the program wrote."""
 
     def __init__(
-        self, command: Sequence[str], *, env: Mapping[str, str], size: tuple[int, int] = (120, 36), cwd: Path | None = None
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        size: tuple[int, int] = (120, 36),
+        cwd: Path | None = None,
     ) -> None:
         width, height = size
         self.raw = bytearray()

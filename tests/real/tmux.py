@@ -23,7 +23,12 @@ class Tmux:
         if program is None:
             pytest.skip("tmux is not installed")
         self._command = [program, "-L", "test", "-f", os.devnull]
-        self._env = {"PATH": os.environ["PATH"], "TMUX_TMPDIR": str(directory), "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "TMUX_TMPDIR": str(directory),
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm-256color",
+        }
 
     def __enter__(self) -> Tmux:
         return self
@@ -85,7 +90,9 @@ class Tmux:
 
     def run(self, *arguments: str) -> str:
         """One tmux command; raises where tmux refuses it."""
-        done = subprocess.run([*self._command, *arguments], env=self._env, capture_output=True, check=False, timeout=30)
+        done = subprocess.run(
+            [*self._command, *arguments], env=self._env, capture_output=True, check=False, timeout=30
+        )
         if done.returncode:
             raise RuntimeError(f"tmux {arguments[0]}: {done.stderr.decode()}")
         return done.stdout.decode()

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import safe
+from auditlog_tui.ui.widgets.safe_input import SafeInput
 
 
 class PromptScreen(ModalScreen[str | None]):
@@ -23,19 +24,27 @@ class PromptScreen(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
 
     def __init__(
-        self, title: str, value: str = "", *, hint: str = "", check: Callable[[str], object] | None = None
+        self,
+        title: str,
+        value: str = "",
+        *,
+        hint: str = "",
+        check: Callable[[str], object] | None = None,
+        select: bool = False,
     ) -> None:
+        """`select` the value, so that typing replaces it."""
         super().__init__()
         self._title = title
         self._value = value
         self._hint = hint
         self._check = check
+        self._select = select
 
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt") as box:
             box.border_title = Content(safe(self._title, 100))
             box.border_subtitle = Content("⏎ does it, Esc closes")
-            yield Input(self._value, compact=True)
+            yield SafeInput(self._value, compact=True, select_on_focus=self._select)
             yield Static(self._hint, markup=False)
 
     @on(Input.Submitted)

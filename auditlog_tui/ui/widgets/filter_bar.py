@@ -19,6 +19,7 @@ from auditlog_tui.errors import QueryError
 from auditlog_tui.output.present import Glyphs, safe
 from auditlog_tui.ui.keys import FILTER, bindings
 from auditlog_tui.ui.widgets.chips import ChipLine
+from auditlog_tui.ui.widgets.safe_input import SafeInput
 from auditlog_tui.ui.widgets.suggestions import Suggestions
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 PLACEHOLDER = "everything, newest first"
 
 
-class FilterInput(Input):
+class FilterInput(SafeInput):
     """An input whose own bindings give way to the filter bar's."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(FILTER)]

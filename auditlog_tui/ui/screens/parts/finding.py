@@ -19,7 +19,9 @@ class FindPart(BrowseBase):
 
     def action_find(self) -> None:
         hint = "highlights it and goes to the next one; n and N walk. Only what is loaded: / asks the server"
-        self.app.push_screen(PromptScreen("find in what is loaded", self.look.find, hint=hint), self._find)
+        self.app.push_screen(
+            PromptScreen("find in what is loaded", self.look.find, hint=hint, select=True), self._find
+        )
 
     def _find(self, text: str | None) -> None:
         if text is None:

@@ -1,0 +1,157 @@
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui import __version__, cli
+from auditlog_tui.settings import DEFAULT_BASE_URL, KEY_VARIABLE, OPTIONS, Settings
+
+KEY = "nirvana-key-0123456789"
+
+
+class Browsed(list[tuple[Settings, str]]):
+    """What the screen was to be started with."""
+
+
+@pytest.fixture(autouse=True)
+def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    for option in OPTIONS:
+        monkeypatch.delenv(option.variable, raising=False)
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    path = tmp_path / "settings" / "config.toml"
+    monkeypatch.setattr(cli, "config_path", lambda: path)
+    return path
+
+
+@pytest.fixture
+def browsed(monkeypatch: pytest.MonkeyPatch) -> Browsed:
+    found = Browsed()
+
+    def browse(settings: Settings, text: str) -> int:
+        found.append((settings, text))
+        return 0
+
+    monkeypatch.setattr(cli, "_browse", browse)
+    return found
+
+
+def test_without_arguments_the_whole_log_is_browsed(browsed: Browsed) -> None:
+    assert cli.main([]) == 0
+    ((settings, text),) = browsed
+    assert (settings.base_url, settings.demo, text) == (DEFAULT_BASE_URL, False, "")
+
+
+def test_flags_variables_and_the_file_come_together(
+    browsed: Browsed, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.parent.mkdir()
+    config.write_text('zone = "local"\ntheme = "nord"\nbase_url = "https://file.example"\n')
+    monkeypatch.setenv("AUDITLOG_TUI_THEME", "dracula")
+    monkeypatch.setenv("NIRVANA_LABS_BASE_URL", "https://variable.example")
+    assert cli.main(["--base-url", "https://flag.example"]) == 0
+    ((settings, _),) = browsed
+    assert (settings.zone, settings.theme, settings.base_url) == ("local", "dracula", "https://flag.example")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["status:>=400 last:24h"], "status:>=400 last:24h"),
+        (["status:>=400", "last:24h"], "status:>=400 last:24h"),
+        (["-path:/health", "status:500"], "-path:/health status:500"),
+        (["status:500", "--zone", "local", "-path:/health"], "status:500 -path:/health"),
+        (["--zone=local", "--", "--force"], "--force"),
+    ],
+)
+def test_the_words_are_the_filter_to_begin_with(arguments: list[str], text: str, browsed: Browsed) -> None:
+    assert cli.main(arguments) == 0
+    assert browsed[0][1] == text
+
+
+def test_the_demo_needs_no_key(browsed: Browsed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE)
+    assert cli.main(["--demo"]) == 0
+    assert browsed[0][0].demo
+
+
+def test_what_is_missing_is_said_with_status_2(
+    browsed: Browsed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE)
+    assert cli.main([]) == 2
+    said = capsys.readouterr()
+    assert "auditlog-tui needs an API key" in said.err
+    assert said.out == ""
+    assert browsed == []
+
+
+@pytest.mark.parametrize("flag", ["--nonsense", f"--api-key={KEY}", f"--key={KEY}", f"--key-fil={KEY}"])
+def test_a_flag_that_there_is_not_is_named_and_its_value_is_not(
+    flag: str, browsed: Browsed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([flag])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert flag.partition("=")[0] in said
+    assert KEY not in said
+    assert browsed == []
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
+def test_a_wrong_value_is_refused_naming_the_flag(
+    option: object, browsed: Browsed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flag = getattr(option, "flag")  # noqa: B009  # pytest's ids make it an object
+    with pytest.raises(SystemExit) as ended:
+        cli.main([flag, "mars"])
+    assert ended.value.code == 2
+    assert f"{flag}: invalid choice: 'mars'" in capsys.readouterr().err
+
+
+def test_a_mistake_in_the_file_is_said(browsed: Browsed, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.parent.mkdir()
+    config.write_text('zon = "local"')
+    assert cli.main(["--demo"]) == 2
+    assert "Did you mean zone?" in capsys.readouterr().err
+    assert browsed == []
+
+
+def test_help_names_every_flag_with_its_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    for option in OPTIONS:
+        assert option.flag in said
+        assert option.variable in said
+    assert KEY not in said
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"auditlog-tui {__version__}\n"
+
+
+def test_a_settings_file_is_begun_and_never_overwritten(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["config", "init"]) == 0
+    assert str(config) in capsys.readouterr().out
+    config.write_text("# mine")
+    assert cli.main(["config", "init"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert config.read_text() == "# mine"
+
+
+def test_the_browser_needs_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.__stdin__", None)
+    assert cli.main(["--demo"]) == 2
+    assert "needs a terminal" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_there_is_a_screen_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_browse", interrupt)
+    assert cli.main(["--demo"]) == 130

@@ -1,0 +1,389 @@
+import copy
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditlog_tui.errors import NoKeyError, SettingsError
+from auditlog_tui.settings import (
+    DEFAULT_BASE_URL,
+    HEADERS_VARIABLE,
+    KEY_VARIABLE,
+    OPTIONS,
+    Option,
+    Secret,
+    Settings,
+    check_base_url,
+    check_file,
+    load,
+    read_headers,
+    read_private,
+)
+
+KEY = "nirvana-key-0123456789"
+
+# Of each option: the values for a flag, a variable and the file, which are not the default.
+VALUES: dict[str, tuple[str, str, str]] = {
+    "base_url": ("https://flag.example", "https://variable.example", "https://file.example"),
+    "zone": ("local", "relative", "local"),
+    "theme": ("nord", "gruvbox", "dracula"),
+    "trust_env": ("yes", "yes", "yes"),
+}
+SHOWN = [option for option in OPTIONS if option.name != "key_file"]
+
+
+def loaded(
+    flags: Mapping[str, str | None] | None = None,
+    environ: Mapping[str, str] | None = None,
+    file: Mapping[str, Any] | None = None,
+    *,
+    demo: bool = False,
+) -> Settings:
+    return load(flags or {}, {KEY_VARIABLE: KEY, **(environ or {})}, file or {}, demo=demo)
+
+
+def shown(settings: Settings, option: Option) -> object:
+    value = getattr(settings, option.name)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def private(path: Path, text: str = KEY, mode: int = 0o600) -> str:
+    path.write_text(text)
+    path.chmod(mode)
+    return str(path)
+
+
+# -- where a setting comes from ------------------------------------------------------------------------------------
+
+
+def test_every_option_is_tested_here() -> None:
+    assert {option.name for option in SHOWN} == set(VALUES)
+
+
+@pytest.mark.parametrize("option", SHOWN, ids=lambda option: option.name)
+def test_each_option_has_its_default(option: Option) -> None:
+    assert shown(loaded(), option) == option.default
+
+
+@pytest.mark.parametrize("option", SHOWN, ids=lambda option: option.name)
+def test_each_option_is_read_from_a_flag_a_variable_and_the_file(option: Option) -> None:
+    flag, variable, file = VALUES[option.name]
+    assert shown(loaded({option.name: flag}), option) == flag
+    assert shown(loaded(environ={option.variable: variable}), option) == variable
+    assert shown(loaded(file={option.name: file}), option) == file
+
+
+@pytest.mark.parametrize("option", SHOWN, ids=lambda option: option.name)
+def test_a_flag_goes_before_the_variable_and_that_before_the_file(option: Option) -> None:
+    flag, variable, file = VALUES[option.name]
+    assert shown(loaded({option.name: flag}, {option.variable: variable}, {option.name: file}), option) == flag
+    assert shown(loaded({}, {option.variable: variable}, {option.name: file}), option) == variable
+    assert shown(loaded({option.name: option.default}, {option.variable: variable}), option) == option.default
+
+
+@pytest.mark.parametrize("option", SHOWN, ids=lambda option: option.name)
+def test_an_empty_variable_sets_nothing(option: Option) -> None:
+    assert shown(loaded(environ={option.variable: ""}), option) == option.default
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
+def test_a_wrong_value_is_refused_naming_its_source_and_what_is_right(option: Option) -> None:
+    sources: list[tuple[str, dict[str, Any]]] = [
+        (option.flag, {"flags": {option.name: "wrong\x1b"}}),
+        (option.variable, {"environ": {option.variable: "wrong\x1b"}}),
+        (option.name, {"file": {option.name: "wrong\x1b"}}),
+    ]
+    for source, given_there in sources:
+        with pytest.raises(SettingsError) as caught:
+            loaded(**given_there)
+        said = str(caught.value)
+        assert source in said
+        assert all(choice in said for choice in option.choices)
+        assert "\x1b" not in said
+
+
+def test_a_value_in_the_file_must_be_a_text() -> None:
+    with pytest.raises(SettingsError, match="theme is '5'; it must be a text"):
+        loaded(file={"theme": 5})
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(loaded(), "zone", "local")  # noqa: B010  # the point is that it can't be set
+
+
+def test_saved_views_come_from_the_file() -> None:
+    assert loaded(file={"views": {"mine": "status:500"}}).views == {"mine": "status:500"}
+
+
+def test_the_demo_needs_no_key_and_takes_none() -> None:
+    settings = loaded(environ={HEADERS_VARIABLE: "X-Team: infra"}, demo=True)
+    assert settings.key is None
+    assert settings.headers == {}
+    assert settings.endpoint == "demo"
+
+
+def test_the_header_names_the_host() -> None:
+    assert loaded({"base_url": "https://api.example:8443/nirvana"}).endpoint == "api.example:8443"
+
+
+# -- the key -------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_it_says_what_to_do() -> None:
+    with pytest.raises(NoKeyError) as caught:
+        load({}, {}, {}, demo=False)
+    for part in (KEY_VARIABLE, "read permission on audit_log", "--key-file", "--demo"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_key_is_none(blank: str) -> None:
+    with pytest.raises(NoKeyError):
+        load({}, {KEY_VARIABLE: blank}, {}, demo=False)
+
+
+def test_an_authorization_header_stands_for_a_key() -> None:
+    settings = load({}, {HEADERS_VARIABLE: "authorization: Bearer other"}, {}, demo=False)
+    assert settings.key is None
+    assert settings.headers == {"authorization": "Bearer other"}
+
+
+@pytest.mark.parametrize("around", ["{}\n", " {} ", "{}\r\n"])
+def test_space_around_a_key_is_not_part_of_it(around: str) -> None:
+    key = load({}, {KEY_VARIABLE: around.format(KEY)}, {}, demo=False).key
+    assert key is not None
+    assert key.reveal() == KEY
+
+
+@pytest.mark.parametrize("bad", ["\n", "\0", " ", "\x1b", "\x7f", "é", "\u200b", "\ud800"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(bad: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({}, {KEY_VARIABLE: f"{KEY}{bad}{KEY}"}, {}, demo=False)
+    assert KEY_VARIABLE in str(caught.value)
+    assert KEY[:6] not in str(caught.value)
+
+
+def test_where_the_key_comes_from(tmp_path: Path) -> None:
+    flag, variable, file = (private(tmp_path / name, name) for name in ("flag", "variable", "file"))
+    everywhere = {KEY_VARIABLE: "direct", "AUDITLOG_TUI_KEY_FILE": variable}
+
+    def found(flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, Any]) -> str:
+        key = load(flags, environ, file, demo=False).key
+        assert key is not None
+        return key.reveal()
+
+    assert found({"key_file": flag}, everywhere, {"key_file": file}) == "flag"
+    assert found({"key_file": None}, everywhere, {"key_file": file}) == "direct"
+    assert found({}, {"AUDITLOG_TUI_KEY_FILE": variable}, {"key_file": file}) == "variable"
+    assert found({}, {}, {"key_file": file}) == "file"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+def test_a_key_file_that_is_not_private_is_refused(mode: int, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="chmod 600") as caught:
+        read_private(Path(private(tmp_path / "key", mode=mode)))
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner here")
+def test_a_key_file_of_someone_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(private(tmp_path / "key"))
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(SettingsError):
+        read_private(path)
+
+
+@pytest.mark.parametrize("path", ["missing", ".", "nul\0", "~nobody-of-this-name/key"])
+def test_a_key_file_that_cannot_be_read_is_named(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match="can't be read"):
+        load({"key_file": path}, {}, {}, demo=False)
+
+
+def test_the_home_folder_may_be_abbreviated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    private(tmp_path / "key")
+    assert load({"key_file": "~/key"}, {}, {}, demo=False).key is not None
+
+
+@pytest.mark.parametrize("content", ["", "two words", f"{KEY}\n{KEY}", "\ufeffkey", "\x00"])
+def test_a_key_file_without_a_key_is_refused_and_not_shown(content: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="The key file holds no API key") as caught:
+        load({"key_file": private(tmp_path / "key", content)}, {}, {}, demo=False)
+    assert KEY not in str(caught.value)
+
+
+# -- secrets -------------------------------------------------------------------------------------------------------
+
+
+def test_secrets_do_not_show() -> None:
+    settings = loaded(environ={HEADERS_VARIABLE: "X-Gateway: gateway-secret"})
+    for text in (repr(settings), str(settings), f"{settings.key}", repr(settings.key)):
+        assert KEY not in text
+        assert "gateway-secret" not in text
+
+
+def test_secrets_are_not_pickled_or_copied() -> None:
+    settings = loaded()
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match="not to be written"):
+            pickle.dumps(settings, protocol)
+    with pytest.raises(TypeError, match="not to be written"):
+        copy.deepcopy(Secret(KEY))
+
+
+def test_what_must_never_be_shown_is_listed() -> None:
+    settings = loaded(environ={HEADERS_VARIABLE: "X-Gateway: gateway-secret\nX-Team: infra"})
+    assert settings.secrets == (KEY, "gateway-secret")
+
+
+# -- the address ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (DEFAULT_BASE_URL, DEFAULT_BASE_URL), ("https://a.example/", "https://a.example"),
+        (" https://a.example/nirvana// ", "https://a.example/nirvana"), ("HTTPS://A.example", "HTTPS://A.example"),
+        ("http://[::1]:8787", "http://[::1]:8787"), ("https://a_b.example:1", "https://a_b.example:1"),
+    ],
+)  # fmt: skip
+def test_a_base_url(typed: str, meant: str) -> None:
+    assert check_base_url(typed) == meant
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "a.example", "//a.example", "ftp://a.example", "https://", "https:///v1", "https://a.example:0",
+        "https://a.example:99999", "https://a.example:x", "https://a.example?x=1", "https://a.example/#x",
+        "https://a.example/?", "https://a b.example", "https://[::1", "https://é.example", "https://a.example/\x1b[31m",
+        "https://a\\b.example", "https://a.example\n.evil.example", "https://a%2eexample",
+    ],
+)  # fmt: skip
+def test_what_is_no_base_url(url: str) -> None:
+    with pytest.raises(SettingsError, match="is no base URL. Write it like https://") as caught:
+        check_base_url(url)
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:password@a.example", "https://:password@a.example", "https://@a.example"]
+)
+def test_a_password_in_a_base_url_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(SettingsError, match="no user name, password") as caught:
+        check_base_url(url)
+    assert "password@" not in str(caught.value)
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=40))
+def test_the_client_can_use_every_base_url_that_is_taken(rest: str) -> None:
+    try:
+        url = check_base_url(f"https://{rest}")
+    except SettingsError:
+        return
+    assert httpx.URL(url).scheme == "https"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3:8787", "[::1]", "localhost", "LOCALHOST:80"])
+def test_a_key_may_go_to_this_machine_unencrypted(host: str) -> None:
+    assert loaded({"base_url": f"http://{host}"}).key is not None
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["192.0.2.1", "api.example", "0.0.0.0", "localhost.example", "127.0.0.1.example", "127.1", "[::]", "2130706433"],
+)
+def test_a_key_goes_nowhere_else_unencrypted(host: str) -> None:
+    with pytest.raises(SettingsError, match="not encrypted"):
+        loaded({"base_url": f"http://{host}"})
+
+
+def test_a_secret_header_does_not_go_unencrypted_either() -> None:
+    with pytest.raises(SettingsError, match="not encrypted"):
+        load({"base_url": "http://api.example"}, {HEADERS_VARIABLE: "Authorization: Bearer x"}, {}, demo=False)
+
+
+# -- headers -------------------------------------------------------------------------------------------------------
+
+
+def test_headers_are_lines_of_name_and_value() -> None:
+    text = "X-Team: infra\r\n\n  X-Url:https://a.example:1/ \nX-Empty:\n"
+    assert read_headers(text) == {"X-Team": "infra", "X-Url": "https://a.example:1/", "X-Empty": ""}
+
+
+@pytest.mark.parametrize(
+    "line", ["secret-token", "Na me: secret-token", ": secret-token", "X: secret-token\x1b", "X: é"]
+)
+def test_what_is_no_header_is_refused_by_its_line_and_not_shown(line: str) -> None:
+    with pytest.raises(SettingsError, match="Line 2 of NIRVANA_LABS_CUSTOM_HEADERS") as caught:
+        read_headers(f"X-Team: infra\n{line}")
+    assert "secret-token" not in str(caught.value)
+
+
+@given(st.text(max_size=60))
+def test_no_header_has_a_line_break_in_it(text: str) -> None:
+    try:
+        headers = read_headers(text)
+    except SettingsError:
+        return
+    for name, value in headers.items():
+        assert name.isascii()
+        assert value.isascii()
+        assert not {"\r", "\n", "\0"} & set(name + value)
+
+
+# -- the file's content --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("base-url", "base_url"), ("themes", "theme"), ("Zone", "zone"), ("view", "views")]
+)
+def test_a_setting_that_there_is_not_brings_the_one_that_was_meant(name: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=rf"config: there is no setting {name}\. Did you mean {hint}\?"):
+        check_file({name: "x"}, "config")
+
+
+def test_a_setting_like_no_other_brings_them_all() -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_file({"qqqq\x1b": "x"}, "config")
+    assert all(option.name in str(caught.value) for option in OPTIONS)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_key_in_the_file_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_file({"api_key": KEY}, "config")
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", [{"zone": "mars"}, {"theme": 1}, {"trust_env": True}])
+def test_a_value_of_the_file_is_refused_naming_file_and_setting(file: dict[str, Any]) -> None:
+    (name,) = file
+    with pytest.raises(SettingsError, match=f"config: {name} is"):
+        check_file(file, "config")
+
+
+@pytest.mark.parametrize("views", [[], "status:500", {"mine": 500}, {"mine": {"text": "status:500"}}])
+def test_views_are_a_table_of_texts(views: object) -> None:
+    with pytest.raises(SettingsError, match="views must be a table"):
+        check_file({"views": views}, "config")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "-dash", "a:b", "é", "x\x1b"])
+def test_a_view_needs_a_name_that_can_be_typed(name: str) -> None:
+    with pytest.raises(SettingsError, match="can't name a view") as caught:
+        check_file({"views": {name: "status:500"}}, "config")
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_file_of_every_setting_is_fine() -> None:
+    check_file({**{name: values[2] for name, values in VALUES.items()}, "views": {"a-1_B": "status:500"}}, "config")

@@ -10,6 +10,7 @@ from enum import Enum
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log import Log
 from auditlog_tui.obedience import SMALLEST_PAGE
+from auditlog_tui.order import Stand, in_order
 from auditlog_tui.query import FIELDS, Plan, Query, plan
 from auditlog_tui.slices import SLICE, count_slice
 
@@ -93,17 +94,21 @@ class Counting:
     async def _ask(self, params: dict[str, str]) -> tuple[int | None, int | None]:
         """The count, and when the first entry of the answer happened: the newest, unless `sort` says otherwise."""
         key = tuple(sorted(params.items()))
-        if key in self._known:
-            return self._known[key]
+        known = self._known
+        if key in known:
+            return known[key]
         async with self._at_once:
             await self.log.quiet.wait()
-            if key not in self._known:
+            if key not in known:
                 self.requests += 1
                 page = await self.log.api.list(params, limit=SMALLEST_PAGE)
-                self._known[key] = page.total_count, page.entries[0].created_us if page.entries else None
-        found = self._known[key]
-        if len(self._known) > KEPT:
-            self._known.popitem(last=False)
+                known[key] = page.total_count, page.entries[0].created_us if page.entries else None
+                stands = (Stand(entry.created_us, entry.log.status_code) for entry in page.entries)
+                if "sort" in params and not in_order(stands, params["sort"]):
+                    self.log.obedience.ignored.add("sort")
+        found = known[key]
+        if len(known) > KEPT:
+            known.popitem(last=False)
         return found
 
     async def span(self, query: Query) -> tuple[int, int] | None:
@@ -114,7 +119,9 @@ class Counting:
             return None
         _, last = await self._ask(pushed)
         _, first = await self._ask({**pushed, "sort": "created_at:asc"})
-        return None if first is None or last is None or first > last else (first, last)
+        if first is None or last is None or first > last or "sort" in self.log.obedience.ignored:
+            return None
+        return first, last
 
     async def loaded(self, query: Query) -> Count:
         """The entries fetched so far that match, counted in slices."""

@@ -78,8 +78,8 @@ class Marks:
         if path is not None:
             try:
                 self._load(path)
-            except StoreError as error:
-                self.error = str(error)
+            except _UnusableError as error:
+                self.error = f"Marks can't be read {error}"
 
     # -- what there is -----------------------------------------------------------------------------------------
 
@@ -174,6 +174,8 @@ class Marks:
             return
         unread = 0
         with _opened(path) as connection:
+            if not _version(connection):
+                return
             query = "SELECT raw, marked, note, made_us FROM mark ORDER BY made_us, rowid LIMIT ?"
             for row in connection.execute(query, [MOST]):
                 mark = _mark(*row)
@@ -183,7 +185,7 @@ class Marks:
         if self._marks:
             self.earlier = Earlier(self.count, self.notes, max(mark.made_us for mark in self._marks.values()))
         if unread:
-            self.error = f"{unread} of the marks in {path} can't be read. They stay there; the others are here."
+            self.error = f"{unread} of the marks can't be read; they stay in {_named(path)}"
 
     def _save(self) -> None:
         if self._path is None or not self._unsaved:
@@ -194,14 +196,14 @@ class Marks:
         try:
             _make_private(self._path)
             with _opened(self._path) as connection:
-                if connection.execute("PRAGMA user_version").fetchone() == (0,):
+                if not _version(connection):
                     connection.executescript(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany("DELETE FROM mark WHERE key = ?", [(key,) for key in self._unsaved])
                 connection.executemany("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", rows)
                 connection.execute("COMMIT")
-        except StoreError as error:
-            raise StoreError(f"Kept for this run, but not saved. {error} The next mark tries again.") from error
+        except _UnusableError as error:
+            raise StoreError(f"Kept for this run, not saved {error}. The next mark tries again.") from error
         self._unsaved.clear()
 
 
@@ -247,27 +249,44 @@ def _make_private(path: Path) -> None:
         elif stat.S_IMODE(os.lstat(path).st_mode) & 0o077 and not path.is_symlink():
             path.chmod(0o600)
     except OSError as error:
-        raise _failed(path, error.strerror or str(error)) from error
+        raise _failed(path, error) from error
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise _failed(path, "it is no ordinary file")
+            raise _UnusableError(f"(no ordinary file). Move it away: {_named(path)}")
         uri = f"{path.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
-                raise _failed(path, "a newer auditlog-tui wrote it")
+            if _version(connection) > _VERSION:
+                raise _UnusableError(
+                    f"(a newer auditlog-tui wrote them). Use that one, or move it away: {_named(path)}"
+                )
             yield connection
     except (sqlite3.Error, OSError, UnicodeError) as error:
-        raise _failed(path, str(error)) from error
+        raise _failed(path, error) from error
 
 
-def _failed(path: Path, why: str) -> StoreError:
-    return StoreError(
-        f"The file of marks, {path}, can't be used ({why})."
-        " See that its disk has room and lets you write; if the file itself is broken, move it away."
+def _version(connection: sqlite3.Connection) -> int:
+    """Of the file's tables; 0 where it has none yet."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+class _UnusableError(Exception):
+    """Why the file can't be used, and what to do: the cause first, since a line may not have room for the path."""
+
+
+def _failed(path: Path, error: sqlite3.Error | OSError | UnicodeError) -> _UnusableError:
+    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+    return _UnusableError(
+        f"({why}). {'Move it away' if broken else 'Make room, or make it writable'}: {_named(path)}"
     )
+
+
+def _named(path: Path) -> str:
+    """The path as a person writes it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

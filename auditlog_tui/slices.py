@@ -16,35 +16,49 @@ def count_slice(store: EntryStore, first: int, after: int, where: tuple[str, lis
 
 
 def newer_than(store: EntryStore, run: Run, us: int) -> int:
-    """How many rows at the top of a run happened at or after an instant; later ones are not looked at."""
-    newer = 0
-    while rows := store.window(run, newer, SLICE):
-        kept = [row for row in rows if row.created_us is None or row.created_us >= us]
-        newer += len(kept)
-        if len(kept) < len(rows):
-            break
+    """How many rows at the top of a run, up to the first that is older, happened at or after an instant.
+
+    Those whose time can't be read count where such a row stands below them.
+    """
+    newer = seen = 0
+    while rows := store.window(run, seen, SLICE):
+        for row in rows:
+            seen += 1
+            if row.created_us is not None:
+                if row.created_us < us:
+                    return newer
+                newer = seen
     return newer
 
 
-def span(store: EntryStore, run: Run) -> tuple[int | None, int | None]:
-    """When the first and the last entry of a run happened, as far as that is known at its ends."""
-    ends = [*store.window(run, 0, 1), *store.window(run, len(run) - 1, 1)]
-    known = [row.created_us for row in ends if row.created_us is not None]
-    return (min(known), max(known)) if known else (None, None)
+def span(store: EntryStore, run: Run, first: int, count: int) -> tuple[int, int] | None:
+    """When the first and the last entry of a slice of rows happened; `None` where no time can be read."""
+    start = run.first + first
+    sql = (
+        "SELECT min(e.created_us), max(e.created_us) FROM place p JOIN entry e ON e.n = p.entry"
+        " WHERE p.run = ? AND p.position >= ? AND p.position < ?"
+    )
+    ((low, high),) = store.read(sql, [run.number, start, start + count])
+    return None if low is None else (int(low), int(high))
 
 
 def histogram(
-    store: EntryStore, run: Run, first: int, count: int, origin_us: int, width_us: int
+    store: EntryStore, run: Run, first: int, count: int, whole: tuple[int, int], buckets: int
 ) -> list[tuple[int, int, int]]:
-    """Of a slice of rows: number of the stretch of time since `origin_us`, entries in it, those that failed."""
-    start = run.first + first
+    """Of a slice of rows: number of the bucket, entries in it, those that failed.
+
+    Bucket `k` of a `whole` range (first and last instant) of `width` microseconds begins `width * k // buckets` after
+    its first.
+    """
+    start, (low, high) = run.first + first, whole
     sql = (
-        "SELECT (e.created_us - ?) / ?, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
+        "SELECT ((e.created_us - ? + 1) * ? - 1) / ?, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
         " FROM place p JOIN entry e ON e.n = p.entry"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us IS NOT NULL GROUP BY 1"
+        " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us BETWEEN ? AND ? GROUP BY 1"
     )
-    found = store.read(sql, [origin_us, width_us, run.number, start, start + count])
-    return [(int(str(stretch)), int(str(n)), int(str(failed))) for stretch, n, failed in found]
+    found = store.read(sql, [low, buckets, high + 1 - low, run.number, start, start + count, low, high])
+    # Over thousands of years SQLite goes on with floats, which are good enough there.
+    return [(min(int(bucket), buckets - 1), n, failed) for bucket, n, failed in found]
 
 
 def raws(store: EntryStore, run: Run, first: int, count: int) -> list[str]:

@@ -51,16 +51,16 @@ class Timeline:
             await self._fill_from_loaded(buckets, changed)
             return
         self.how = How.EXACT
-        edges = _edges(*whole, buckets)
-        before: dict[int, tuple[int, int]] = {edges[0]: (0, 0)}
-        for edge in _coarse_first(edges[1:]):
+        first, *edges = _edges(*whole, buckets)
+        before: dict[int, tuple[int, int]] = {first: (0, 0)}
+        for edge in _coarse_first(edges):
             counts = await asyncio.gather(*(self._up_to(edge, extra) for extra in (Query(), Query(_FAILED))))
             before[edge] = counts[0], counts[1]
             self.buckets = _between(before)
             changed()
 
     async def _whole(self) -> tuple[int, int] | None:
-        if self.view.marked or (await self._counting.proven(self._with(0, Query()))).residual is not None:
+        if self.view.marked or (await self._counting.proven(self._with(LAST, Query()))).residual is not None:
             return None
         if self._range is None:
             self._range = await self._counting.span(self._query)
@@ -71,7 +71,10 @@ class Timeline:
         return Query((*self._query.terms, *extra.terms, bound))
 
     async def _up_to(self, edge: int, extra: Query) -> int:
-        count = await self._counting.count(self._with(edge - 1, extra))
+        try:
+            count = await self._counting.count(self._with(edge - 1, extra))
+        except QueryError:  # the filter's own status leaves out every failure
+            return 0
         if count.how is not How.EXACT:
             self.how = count.how
         return count.n
@@ -79,17 +82,18 @@ class Timeline:
     async def _fill_from_loaded(self, buckets: int, changed: Callable[[], None]) -> None:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
-        first, last = span(store, run)
-        if first is None or last is None:
+        slices = range(0, len(run), SLICE)
+        spans = [found for start in slices if (found := span(store, run, start, SLICE))]
+        if not spans:
             self.buckets = []
             return
-        edges = _edges(first, last, buckets)
-        width = max(1, (edges[-1] - edges[0]) // buckets)
-        counts = [(0, 0)] * len(edges)
+        whole = min(low for low, _ in spans), max(high for _, high in spans)
+        edges = _edges(*whole, buckets)
+        ends = dict.fromkeys(pairwise(edges), 0)
+        counts = [(0, 0)] * buckets
         for start in range(0, len(run), SLICE):
-            for bucket, n, failed in histogram(store, run, start, SLICE, origin_us=edges[0], width_us=width):
-                place = max(0, min(bucket, buckets - 1))
-                counts[place] = counts[place][0] + n, counts[place][1] + failed
+            for bucket, n, failed in histogram(store, run, start, SLICE, whole, buckets):
+                counts[bucket] = counts[bucket][0] + n, counts[bucket][1] + failed
             self.buckets = [
                 Bucket(low, high - 1, *counts[number]) for number, (low, high) in enumerate(pairwise(edges))
             ]

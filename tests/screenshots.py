@@ -27,6 +27,9 @@ PICTURES = (
     Picture("browse", (120, 32), "", ("down", "down")),
     Picture("filter", (120, 32), "", ("/", *"status:>=400 actor.type:api_key -path:/vpcs")),
     Picture("detail", (160, 40), "action:*.deleted", ("down", "down", "enter", "down")),
+    Picture("pivots", (120, 32), "status:401", ("p",)),
+    Picture("marked", (120, 32), "status:401", ("p", "I", "V", "G", "m", "M")),
+    Picture("timeline", (120, 32), "", ("i", "+", "l", "l")),
     Picture("narrow", (80, 24), "status:>=400", ("down", "enter")),
 )
 
@@ -38,6 +41,8 @@ async def take(picture: Picture) -> None:
         await settled(app)
         for key in picture.keys:
             await pilot.press("space" if key == " " else key)
+            if not key.isalpha() or key.isupper() or len(key) > 1:
+                await settled(app)
         await settled(app)
         (FOLDER / f"{picture.name}.svg").write_text(app.export_screenshot(title="auditlog-tui"), encoding="utf-8")
 

@@ -1,14 +1,24 @@
-"""Every test here runs on the same clock, and without waiting for a cursor to rest."""
+"""Every test here runs without waiting for a cursor to rest, in one zone, with the glyphs of a UTF-8 terminal."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
-from auditlog_tui.ui import follower
+from auditlog_tui.output.glyphs import glyphs_for
+from auditlog_tui.ui import app, follower
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(follower, "REST_S", 0.0)
+    monkeypatch.setattr(app, "glyphs_for", lambda encoding: glyphs_for("utf-8"))
     monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_COLOR_SYSTEM"):
+        monkeypatch.delenv(name, raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -509,11 +509,11 @@ async def test_a_broken_file_is_told_of_and_the_note_typed_is_there(tmp_path: Pa
     path = tmp_path / "marks.sqlite3"
     path.write_bytes(b"this is no database")
     async with keeping(path) as hand:
-        assert "can't be used" in hand.status
+        assert "Marks can't be read (file is not a database). Move it away" in hand.status
         await hand.press("semicolon")
         await hand.type("typed #ioc")
         await hand.press("enter")
-        assert "Kept for this run, but not saved" in hand.status
+        assert "Kept for this run, not saved (file is not a database). Move it away" in hand.status
         assert marked(hand) == [0]
         assert hand.browser.marks.note_of(hand.row.key) == "typed #ioc"
     assert path.read_bytes() == b"this is no database"

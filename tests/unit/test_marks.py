@@ -238,7 +238,7 @@ def full_disk() -> Iterator[None]:
 def test_a_full_disk_is_told_and_costs_neither_mark_nor_note(path: Path) -> None:
     marks = Marks(path)
     marks.mark([ONE])
-    with full_disk(), pytest.raises(StoreError, match="Kept for this run, but not saved") as told:
+    with full_disk(), pytest.raises(StoreError, match="Kept for this run, not saved") as told:
         marks.note(TWO, "typed with care #ioc")
     assert str(path) in str(told.value)
     assert marks.note_of("id-2") == "typed with care #ioc"
@@ -279,7 +279,7 @@ def test_a_folder_that_cant_be_made_is_told_of(tmp_path: Path) -> None:
     blocking = tmp_path / "state"
     blocking.write_text("a file where the folder should be")
     marks = Marks(blocking / "marks.sqlite3")
-    with pytest.raises(StoreError, match="lets you write"):
+    with pytest.raises(StoreError, match="make it writable"):
         marks.mark([ONE])
     assert keys(marks) == ["id-1"]
 
@@ -305,8 +305,8 @@ def test_a_broken_file_is_told_of_and_left_alone_and_what_is_typed_stays(path: P
     path.write_bytes(content)
     marks = again(path)
     assert str(path) in marks.error
-    assert "move it away" in marks.error
-    with pytest.raises(StoreError, match="move it away"):
+    assert "Move it away" in marks.error
+    with pytest.raises(StoreError, match="Move it away"):
         marks.note(ONE, "typed #ioc")
     assert marks.note_of("id-1") == "typed #ioc"
     assert path.read_bytes() == content
@@ -323,6 +323,21 @@ def test_once_a_broken_file_is_moved_away_everything_is_saved(path: Path) -> Non
     found = again(path)
     assert keys(found) == ["id-1", "id-2"]
     assert found.note_of("id-1") == "typed #ioc"
+
+
+def test_a_file_that_was_made_and_never_written_holds_no_marks_and_takes_some(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    marks = again(path)
+    assert (marks.error, marks.count) == ("", 0)
+    marks.mark([ONE])
+    assert again(path).count == 1
+
+
+def test_a_path_in_the_home_folder_is_told_of_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "marks.sqlite3").write_bytes(b"this is no database")
+    assert again(tmp_path / "marks.sqlite3").error.endswith("Move it away: ~/marks.sqlite3")
 
 
 def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from auditlog_tui.ui.widgets.columns import COLUMNS, STICKY
+from auditlog_tui.ui.widgets.options import Options
 
 TITLES = {column.field: column.title for column in COLUMNS}
 
@@ -36,7 +37,7 @@ class ColumnsScreen(ModalScreen[tuple[str, ...] | None]):
         self._names = [*names, *left_out]
 
     def compose(self) -> ComposeResult:
-        box = OptionList(*map(self._option, self._names), markup=False, id="menu")
+        box = Options(*map(self._option, self._names), markup=False, id="menu")
         box.border_title = Content("columns after time and action")
         box.border_subtitle = Content("Space shows or hides · J K move · ⏎ keeps it so · Esc leaves it")
         yield box

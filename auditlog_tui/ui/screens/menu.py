@@ -15,6 +15,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from auditlog_tui.output.present import fit, safe, shorten_middle
+from auditlog_tui.ui.widgets.options import Options
 
 LABEL, DETAIL = 36, 66
 """Cells of what a line offers, and of what it says of it."""
@@ -46,7 +47,7 @@ class MenuScreen(ModalScreen[str | None]):
         self._choices = list(choices)
 
     def compose(self) -> ComposeResult:
-        box = OptionList(*map(_option, self._choices), markup=False, id="menu")
+        box = Options(*map(_option, self._choices), markup=False, id="menu")
         box.border_title = Content(safe(self._title, 80))
         box.border_subtitle = Content(self._hint)
         yield box

@@ -1,0 +1,97 @@
+"""What a key costs must not depend on how many entries there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+
+from tests.app.helpers import NOW_US, Hand, JsonLog, made, running
+
+SMALL, LARGE = 1_024, 1_000_000  # both whole blocks of rows, so that their ends cost the same
+
+_ENTRIES = """
+WITH RECURSIVE number(n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM number WHERE n < ?2)
+INSERT INTO entry
+SELECT n, 'key-' || n, ?3 - n * 1000000, '2026-07-01T00:00:00Z', 'vm.created', 'actor-1', 'Alice', 'user',
+    '203.0.113.7', 'POST', '/v1/vms', 200, 'curl', 'vm-1', 'vm', '{"id": "key"}', ''
+FROM number
+"""
+_PLACES = "INSERT INTO place SELECT ?1, n - 1, n FROM entry WHERE n > ?2"
+
+
+def fill(hand: Hand, total: int) -> None:
+    """Make the run on the screen `total` entries long, as if they had been fetched."""
+    run, db = hand.screen.view.run, hand.browser.log.store.connection
+    there = len(run)
+    db.execute(_ENTRIES, [there + 1, total, NOW_US])
+    db.execute(_PLACES, [run.number, there])
+    run.after = total
+    hand.screen.changed()
+
+
+@asynccontextmanager
+async def loaded(total: int) -> AsyncIterator[Hand]:
+    async with running(JsonLog([made(n) for n in range(10)])) as hand:
+        fill(hand, total)
+        await hand.settled()
+        yield hand
+
+
+@contextmanager
+def counted(hand: Hand) -> Iterator[Callable[[], tuple[int, int]]]:
+    """Count SQL statements and formatted rows from here on."""
+    statements: list[str] = []
+    formatted = hand.table.formatted
+    db = hand.browser.log.store.connection
+    db.set_trace_callback(statements.append)
+    yield lambda: (len(statements), hand.table.formatted - formatted)
+    db.set_trace_callback(None)
+
+
+async def costs(total: int) -> dict[str, tuple[int, int]]:
+    """What each key costs, pressed at the same place of a log of this many entries."""
+    found: dict[str, tuple[int, int]] = {}
+    async with loaded(total) as hand:
+        walk = [
+            ("down", 3), ("pagedown", 3), ("up", 2), ("pageup", 2), ("space", 1), ("ctrl+d", 2), ("ctrl+u", 2),
+            ("l", 3), ("h", 2), ("end", 1), ("up", 3), ("pageup", 3), ("pagedown", 1),
+            ("home", 1), ("G", 1), ("g", 1),
+        ]  # fmt: skip
+        for step, (key, times) in enumerate(walk):
+            with counted(hand) as cost:
+                await hand.press(*[key] * times)
+                found[f"{step} {key} x{times}"] = cost()
+        assert hand.table.cursor == 0
+        assert len(hand.table.view or ()) == total
+    return found
+
+
+@pytest.fixture(scope="module")
+def small_and_large() -> tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]:
+    import asyncio
+
+    return asyncio.run(costs(SMALL)), asyncio.run(costs(LARGE))
+
+
+def test_a_key_costs_the_same_at_a_million_entries_as_at_a_thousand(
+    small_and_large: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]],
+) -> None:
+    small, large = small_and_large
+    assert large == small
+
+
+def test_a_key_costs_few_statements_and_no_more_than_a_screen_of_rows(
+    small_and_large: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]],
+) -> None:
+    for step, (statements, formatted) in small_and_large[1].items():
+        times = int(step.rpartition("x")[2])
+        assert statements <= 2 * times, step
+        assert formatted <= 36 * times, step
+
+
+def test_down_within_the_screen_formats_two_rows_and_reads_none(
+    small_and_large: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]],
+) -> None:
+    assert small_and_large[1]["0 down x3"] == (0, 6)

@@ -1,0 +1,107 @@
+"""The main job over HTTP: launch, scroll, filter, read, copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from auditlog_tui.demo.server import Fault, Serving, serving
+from auditlog_tui.local import LIST_PATH
+from auditlog_tui.output.clipboard import Copied
+from auditlog_tui.settings import Secret, Settings
+from auditlog_tui.ui import app as app_module
+from auditlog_tui.ui.app import AuditLogApp
+from tests.app.helpers import SIZE, Hand, Wire, app_over, log_of, settled
+from tests.app.helpers import TestOpener as Opener
+
+
+@pytest.fixture
+def server() -> Iterator[Serving]:
+    with serving(log_of()) as running:
+        yield running
+
+
+def pages(server: Serving) -> list[dict[str, str]]:
+    """The parameters of the requests for pages, their limit and cursor left out."""
+    found = []
+    for request in server.requests:
+        url = urlsplit(request.target)
+        params = {name: values[0] for name, values in parse_qs(url.query).items()}
+        if url.path == LIST_PATH and params.pop("limit") == "100":
+            params.pop("cursor", None)
+            found.append(params)
+    return found
+
+
+def gets(server: Serving) -> list[str]:
+    return [request.target.removeprefix(f"{LIST_PATH}/") for request in server.requests if "?" not in request.target]
+
+
+async def test_the_main_job(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+
+    async def copy(text: str, **how: object) -> Copied:
+        copied.append(text)
+        return Copied("local", True, "to a test's clipboard")
+
+    monkeypatch.setattr(app_module, "copy", copy)
+    app = app_over(Opener(base_url=server.url))
+    async with app.run_test(size=SIZE) as pilot:
+        hand = Hand(pilot, app, Wire(log_of()))  # the wire of this hand is not used: the requests go over HTTP
+        await settled(pilot)
+        assert pages(server) == [{}]
+        while hand.table.cursor < 300:
+            await hand.press("pagedown")
+        assert pages(server) == [{}] * 4
+        await hand.filter("status:>=400 actor.type:api_key")
+        assert pages(server)[4:] == [{"status_code_min": "400", "actor_type": "api_key"}]
+        await hand.press("down", "enter")
+        assert gets(server) == [hand.row.key]
+        assert "full record" in hand.text
+        await hand.press("escape", "c")
+        assert copied == [hand.row.key]
+        assert all(request.headers["Authorization"] == "Bearer a-key" for request in server.requests)
+        await hand.press("escape", "q")
+    assert app.return_code == 0
+
+
+async def test_a_server_that_drops_connections_half_way_costs_no_entry(server: Serving) -> None:
+    app = app_over(Opener(base_url=server.url))
+    async with app.run_test(size=SIZE) as pilot:
+        hand = Hand(pilot, app, Wire(log_of()))
+        await settled(pilot)
+        server.faults.extend([Fault(drop=True), Fault(truncate=True), Fault(drop=True), Fault(drop=True)])
+        await hand.press("A")
+        if "COMPLETE" not in hand.header:
+            await hand.press("r", "A")
+        assert "730  COMPLETE" in hand.header
+
+
+async def test_nothing_listens() -> None:
+    with serving(log_of()) as gone:
+        url = gone.url
+    app = app_over(Opener(base_url=url))
+    async with app.run_test(size=SIZE) as pilot:
+        hand = Hand(pilot, app, Wire(log_of()))
+        await settled(pilot)
+        assert "r tries again" in hand.text
+        assert url.removeprefix("http://") in hand.text
+
+
+async def test_the_session_that_the_command_line_opens_works_the_same(
+    server: Serving, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from auditlog_tui.session import Session
+
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    settings = Settings(base_url=server.url, key=Secret("another-key"))
+    app = AuditLogApp(settings, Session(settings), "status:>=400")
+    async with app.run_test(size=SIZE) as pilot:
+        hand = Hand(pilot, app, Wire(log_of()))
+        await settled(pilot)
+        assert len(hand.table.view or ()) == 39
+        assert {request.headers["Authorization"] for request in server.requests} == {"Bearer another-key"}
+    assert app.report == ""

@@ -66,8 +66,11 @@ def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any], object
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
         change(document)
+        content = tomlkit.dumps(document).encode()  # before the file is opened, which empties it
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(tomlkit.dumps(document), encoding="utf-8")
+        path.write_bytes(content)
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{safe(str(path))} can't hold this text: it is not valid Unicode.") from error
     except OSError as error:
         raise SettingsError(f"{safe(str(path))} can't be written: {error.strerror}.") from error
 

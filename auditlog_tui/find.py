@@ -16,6 +16,8 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
 
     `row` itself comes last. `None` where no loaded row has it. Reads in slices, and may be cancelled.
     """
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        return None  # a lone surrogate: no entry can hold it, and SQLite does not take it
     where = plan(Query((Term(WORD, (Text(text),)),))).where()
     for first, count in _stretches(len(view), row, way):
         found = view.log.store.matching(view.run, first, count, where)

@@ -29,7 +29,7 @@ class History:
         if not text.strip() or self.texts[-1:] == [text]:
             return
         self.texts.append(text)
-        if self._path is not None:
+        if self._path is not None and text.splitlines() == [text]:  # one with line breaks lasts as long as the run
             self._write(self._path, [text], os.O_APPEND)
 
     def _load(self, path: Path) -> None:
@@ -49,6 +49,8 @@ class History:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             flags = os.O_WRONLY | os.O_CREAT | how | getattr(os, "O_NOFOLLOW", 0)
             with open(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
+                if hasattr(os, "fchmod"):
+                    os.fchmod(file.fileno(), 0o600)  # one that was there already may be open to others
                 file.writelines(f"{line}\n" for line in lines)
         except OSError as error:
             self.error = error.strerror or str(error)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 
+from auditlog_tui.arguments import COMMANDS, command_of, split
 from auditlog_tui.settings import OPTIONS
 
 PROGRAM = "auditlog-tui"
 COMMANDS = ("list", "get", "count", "config")
 """First words that are no filter; after `--` they are."""
 
-_FLAGS = frozenset(option.flag for option in OPTIONS)
+_FLAGS = frozenset((*(option.flag for option in OPTIONS), "--format", "--limit"))
+"""Those that a value follows."""
 
 
 def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
@@ -21,6 +23,8 @@ def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
     elif base_url:
         parts += ["--base-url", base_url]
     if query in COMMANDS:
+        parts.append("--")
+    if query.startswith("-") or query in COMMANDS:
         parts.append("--")
     return shlex.join([*parts, *([query] if query else [])])
 
@@ -33,11 +37,6 @@ def filter_in(text: str) -> str:
         return text
     if not words or words[0].rpartition("/")[2] != PROGRAM:
         return text
-    rest = iter(words[1:])
-    found = []
-    for word in rest:
-        if word in _FLAGS:
-            next(rest, "")
-        elif not word.startswith("--"):
-            found.append(word)
+    arguments = words[2:] if command_of(words[1:]) else words[1:]
+    found, _ = split(arguments, _FLAGS)
     return " ".join(found)

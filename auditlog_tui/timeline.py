@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from auditlog_tui.counting import Counting, How
+from auditlog_tui.errors import QueryError
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
+from auditlog_tui.query.times import LAST
 from auditlog_tui.slices import SLICE, histogram, span
 from auditlog_tui.view import View
 
@@ -51,7 +53,7 @@ class Timeline:
             await self._fill_from_loaded(buckets, changed)
             return
         self.how = How.EXACT
-        first, *edges = _edges(*whole, buckets)
+        first, *edges = dict.fromkeys(_edges(*whole, buckets))
         before: dict[int, tuple[int, int]] = {first: (0, 0)}
         for edge in _coarse_first(edges):
             counts = await asyncio.gather(*(self._up_to(edge, extra) for extra in (Query(), Query(_FAILED))))
@@ -83,20 +85,20 @@ class Timeline:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
         slices = range(0, len(run), SLICE)
-        spans = [found for start in slices if (found := span(store, run, start, SLICE))]
-        if not spans:
+        ends: list[int] = []
+        for start in slices:
+            ends += span(store, run, start, SLICE) or ()
+            await asyncio.sleep(0)
+        if not ends:
             self.buckets = []
             return
-        whole = min(low for low, _ in spans), max(high for _, high in spans)
-        edges = _edges(*whole, buckets)
-        ends = dict.fromkeys(pairwise(edges), 0)
+        whole = min(ends), max(ends)
         counts = [(0, 0)] * buckets
-        for start in range(0, len(run), SLICE):
+        for start in slices:
             for bucket, n, failed in histogram(store, run, start, SLICE, whole, buckets):
                 counts[bucket] = counts[bucket][0] + n, counts[bucket][1] + failed
-            self.buckets = [
-                Bucket(low, high - 1, *counts[number]) for number, (low, high) in enumerate(pairwise(edges))
-            ]
+            stretches = zip(pairwise(_edges(*whole, buckets)), counts, strict=True)
+            self.buckets = [Bucket(low, high - 1, *found) for (low, high), found in stretches if low < high]
             changed()
             await asyncio.sleep(0)
 
@@ -112,9 +114,9 @@ def _coarse_first(edges: list[int]) -> list[int]:
     order: list[int] = []
     step = len(edges)
     while step:
-        order += [edges[number - 1] for number in range(step, len(edges) + 1, step) if edges[number - 1] not in order]
+        order += [edges[number - 1] for number in range(step, len(edges) + 1, step)]
         step //= 2
-    return order
+    return list(dict.fromkeys(order))
 
 
 def _between(before: dict[int, tuple[int, int]]) -> list[Bucket]:

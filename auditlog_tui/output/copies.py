@@ -9,14 +9,17 @@ from urllib.parse import quote
 
 from auditlog_tui.models import Entry
 from auditlog_tui.output.defang import defang
+from auditlog_tui.output.safe import safe
 from auditlog_tui.output.times import format_time_exact
 
 
 def copied(kind: str, entries: Sequence[Entry], base_url: str = "") -> str:
-    """The entries as one of `KINDS`: a line each, repeated values once; empty where no entry has the value."""
-    if kind == "curl":
-        return _lines(curl(entry, base_url) for entry in entries)
-    return _lines(_READERS[kind](entry) for entry in entries)
+    """The entries as one of `KINDS`: a line each, repeated values once; empty where no entry has the value.
+
+    Controls are made visible, so that no value breaks out of its line; JSON, which has none, is as it came.
+    """
+    texts = [curl(entry, base_url) if kind == "curl" else _READERS[kind](entry) for entry in entries]
+    return _lines(text if text is None or kind == "json" else safe(text) for text in texts)
 
 
 def _lines(texts: Iterable[str | None]) -> str:
@@ -41,7 +44,7 @@ def summary(entry: Entry) -> str:
 
 def curl(entry: Entry, base_url: str) -> str | None:
     """The request for the entry's full record; the key stays in the environment of whoever runs it."""
-    if entry.log.id is None:
+    if not entry.log.id:
         return None
     url = f"{base_url}/v1/audit_logs/{quote(entry.log.id.encode('utf-8', 'replace'), safe='')}"
     return f'curl -sS -H "Authorization: Bearer $NIRVANA_LABS_API_KEY" {shlex.quote(url)}'

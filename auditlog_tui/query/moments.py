@@ -13,7 +13,6 @@ from auditlog_tui.query.times import EPOCH, MICROSECOND, read_ago, read_times
 HINT = "10:02, yesterday 18:00, 2026-11-22 10:02, 2026-11-22T10:02:00Z, or 2h for two hours ago"
 
 _CLOCK = re.compile(r"(?:(today|yesterday) )?(\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
-_DAY_US = 86_400_000_000
 
 
 def read_moment(text: str, now_us: int, zone: tzinfo) -> int:
@@ -51,8 +50,12 @@ def _clock(match: re.Match[str], now_us: int, zone: tzinfo) -> int:
     midnight = _first(read_times(f">={match[1] or 'today'}"), now_us, zone)
     today = (EPOCH + (midnight + _offset_us(midnight, zone)) * MICROSECOND).date()
     wall = datetime(today.year, today.month, today.day, hour, minute, second)
-    us = _first(read_times(f">={wall.isoformat()}"), now_us, zone)
-    return us if match[1] or us <= now_us else us - _DAY_US
+    us = _instant(wall, now_us, zone)
+    return us if match[1] or us <= now_us else _instant(wall - timedelta(days=1), now_us, zone)
+
+
+def _instant(wall: datetime, now_us: int, zone: tzinfo) -> int:
+    return _first(read_times(f">={wall.isoformat()}"), now_us, zone)
 
 
 def _offset_us(us: int, zone: tzinfo) -> int:

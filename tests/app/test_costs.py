@@ -91,7 +91,19 @@ def test_a_key_costs_few_statements_and_no_more_than_a_screen_of_rows(
         assert formatted <= 36 * times, step
 
 
-def test_down_within_the_screen_formats_two_rows_and_reads_none(
+def test_down_within_the_screen_reads_nothing_and_formats_at_most_two_rows(
     small_and_large: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]],
 ) -> None:
-    assert small_and_large[1]["0 down x3"] == (0, 6)
+    statements, formatted = small_and_large[1]["0 down x3"]
+    assert statements == 0
+    assert formatted <= 6
+
+
+async def test_rows_that_came_page_by_page_cost_no_more() -> None:
+    async with running() as hand:
+        for _ in range(3):
+            await hand.press("pagedown")
+        assert 100 < len(hand.table.view or ()) < 730
+        with counted(hand) as cost:
+            await hand.press("up", "up", "up", "down")
+            assert cost()[0] == 0

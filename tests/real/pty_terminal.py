@@ -37,7 +37,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-class _Screen(pyte.Screen):  # type: ignore[misc]  # pyte has no types
+class _Screen(pyte.Screen):
     """pyte takes private sequences it does not know (`CSI ? … $ p`) for others; those are left out here."""
 
     def set_margins(self, *args: Any, **kwargs: Any) -> None:

@@ -66,7 +66,7 @@ class Tmux:
         return found
 
     def buffer(self) -> str:
-        """tmux's newest buffer, empty if there is none."""
+        """The newest buffer, empty if there is none."""
         return self.run("show-buffer") if self.run("list-buffers") else ""
 
     def ask(self, format: str) -> str:  # noqa: A002  # tmux's name for it

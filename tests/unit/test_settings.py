@@ -270,7 +270,7 @@ def test_a_base_url(typed: str, meant: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_base_url(url: str) -> None:
-    with pytest.raises(SettingsError, match="is no base URL. Write it like https://") as caught:
+    with pytest.raises(SettingsError, match=r"is no base URL\. Write it like https://") as caught:
         check_base_url(url)
     assert "\x1b" not in str(caught.value)
 

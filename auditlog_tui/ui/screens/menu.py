@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from auditlog_tui.output.present import fit, safe, shorten_middle
 from auditlog_tui.ui.widgets.options import Options
 
-LABEL, DETAIL = 36, 66
+LABEL, DETAIL = 30, 52
 """Cells of what a line offers, and of what it says of it."""
 
 

@@ -21,7 +21,7 @@ class RowReader:
         self.run: Run | None = None
         self.cuts = 0
         self._view: View | None = None
-        self._blocks: LRUCache[int, tuple[range, list[Row]]] = LRUCache(16)
+        self._blocks: LRUCache[range, list[Row]] = LRUCache(16)
 
     def reset(self, view: View) -> None:
         self._view, self.run, self.cuts = view, view.run, view.run.cuts
@@ -42,8 +42,7 @@ class RowReader:
 
     def _block(self, view: View, run: Run, block: int) -> tuple[range, list[Row]]:
         span = range(max(run.first, block * BLOCK), min(run.after, (block + 1) * BLOCK))
-        held = self._blocks.get(block)
-        if held is None or held[0] != span:
-            held = span, view.window(span.start - run.first, len(span))
-            self._blocks[block] = held
-        return held
+        rows = self._blocks.get(span)  # by the span, as a block grows, and this cache never replaces what it has
+        if rows is None:
+            rows = self._blocks[span] = view.window(span.start - run.first, len(span))
+        return span, rows

@@ -62,7 +62,7 @@ class PivotPart(BrowseBase):
 
     def _time(self, us: int) -> str:
         look = self.look
-        return format_time(us, "utc" if look.mode == "relative" else look.mode, look.now_us, look.zone)[:16]
+        return format_time(us, "utc" if look.mode == "relative" else look.mode, look.now_us, look.zone)[5:16]
 
 
 def _choice(pivot: Pivot, told: str) -> Choice:

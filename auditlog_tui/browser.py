@@ -263,4 +263,6 @@ class Browser:
         self.counting.forget()
         if self.view.marked:
             return self.only_marked() or self.submit("")
-        return self._show(Place(View(self.log, self.view.query, anchor=self.view.anchor), self.place.text))
+        place = self.place
+        view = View(self.log, self.view.query, anchor=self.view.anchor)
+        return self._show(Place(view, place.text, place.cursor if place.around else None, place.above, place.around))

@@ -84,11 +84,11 @@ def write_beginning(path: Path) -> None:
             f'# {option.help}{able}; {option.flag}, {option.variable}\n# {option.name} = "{option.default}"\n'
         )
     parts.append(_VIEWS)
+    if path.exists():
+        raise SettingsError(f"{safe(str(path))} is there already; it was left as it is.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("x", encoding="utf-8") as file:
             file.write("\n".join(parts))
-    except FileExistsError as error:
-        raise SettingsError(f"{safe(str(path))} is there already; it was left as it is.") from error
     except OSError as error:
         raise SettingsError(f"{safe(str(path))} can't be written: {error.strerror}.") from error

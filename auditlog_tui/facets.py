@@ -10,14 +10,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from auditlog_tui.growth import Growth
 from auditlog_tui.slices import SLICE
 from auditlog_tui.store import EntryStore, Run
 
-MOST = 5_000
-"""Values kept of each facet; where twice as many are seen, the rarest make room."""
+MOST, TOO_MANY = 2_000, 8_000
+"""Values of each facet that are kept where there are too many, and how many that is."""
 
 LONGEST = 2_000
 """Characters of a value that is listed: values are written by whoever calls the API, and are kept in memory."""
@@ -128,18 +129,17 @@ class Facet:
                 if (name or kind) and (value not in self._names or not stretch.older):
                     self._names[value] = name or "", kind or ""
         self._growth.took(stretch)
-        if len(self._counts) > 2 * MOST:
+        if len(self._counts) > TOO_MANY:
             self._make_room()
 
     def _make_room(self) -> None:
         """Let the rarest values go; those that never had to are still counted exactly."""
-        counts, least = self._counts, 1
-        while len(counts) > MOST:
-            counts = Counter({value: n for value, n in counts.items() if n > least})
-            least *= 2
-        self._counts = counts
-        self._names = {value: names for value, names in self._names.items() if value in counts}
-        kept = counts.keys()
+        least = sorted(self._counts.values())[-MOST]
+        more = {value: n for value, n in self._counts.items() if n > least}
+        as_many = (item for item in self._counts.items() if item[1] == least)
+        self._counts = Counter({**more, **dict(islice(as_many, MOST - len(more)))})
+        self._names = {value: self._names[value] for value in self._counts if value in self._names}
+        kept = self._counts.keys()
         self._kept = frozenset(kept if self._kept is None else self._kept & kept)
 
 

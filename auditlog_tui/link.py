@@ -8,9 +8,6 @@ from auditlog_tui.arguments import COMMANDS, command_of, split
 from auditlog_tui.settings import OPTIONS
 
 PROGRAM = "auditlog-tui"
-COMMANDS = ("list", "get", "count", "config")
-"""First words that are no filter; after `--` they are."""
-
 _FLAGS = frozenset((*(option.flag for option in OPTIONS), "--format", "--limit"))
 """Those that a value follows."""
 
@@ -22,8 +19,6 @@ def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
         parts.append("--demo")
     elif base_url:
         parts += ["--base-url", base_url]
-    if query in COMMANDS:
-        parts.append("--")
     if query.startswith("-") or query in COMMANDS:
         parts.append("--")
     return shlex.join([*parts, *([query] if query else [])])

@@ -20,7 +20,8 @@ from auditlog_tui.query import Query, plan
 from auditlog_tui.seen import Seen
 from auditlog_tui.slices import raws
 from auditlog_tui.store import EntryStore, Run
-from auditlog_tui.view import State, View
+from auditlog_tui.summary import State
+from auditlog_tui.view import View
 
 EVERYTHING = 1 << 62
 """More rows than there are."""

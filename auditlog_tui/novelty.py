@@ -60,7 +60,7 @@ class Novelty:
         self._growth.restart()
         self._oldest: tuple[dict[int, _Oldest], ...] = tuple({} for _ in FIRSTS)
         self._bits: dict[int, int] = {}
-        self._shared: dict[int, Shared] = {}
+        self._shared: dict[int, int] = {}  # numbers only: a million objects would cost the garbage collector's time
         self._ends: dict[str, tuple[_Use, _Use]] = {}
 
     @property
@@ -79,8 +79,16 @@ class Novelty:
         return [words for bit, words in FIRSTS if bits & bit]
 
     def shared(self, n: int) -> Shared | None:
-        """Where the key of entry `n` was used shortly before, if that was another address."""
-        return self._shared.get(n)
+        """Where the key of entry `n` was used shortly before, if that was another address. Raises `StoreError`."""
+        if n not in self._shared:
+            return None
+        sql = "SELECT b.client_ip, a.created_us - b.created_us FROM entry a, entry b WHERE a.n = ? AND b.n = ?"
+        ((address, before_us),) = self._store.read(sql, [n, self._shared[n]])
+        return Shared(address, before_us)
+
+    def is_shared(self, n: int) -> bool:
+        """True where the key of entry `n` was used shortly before, from another address."""
+        return n in self._shared
 
     def __contains__(self, n: int) -> bool:
         """True for an entry that is a first, or whose key was used from two addresses."""
@@ -169,7 +177,7 @@ class Novelty:
     def _compare(self, one: _Use, other: _Use) -> None:
         before, after = (one, other) if one.us <= other.us else (other, one)
         if before.address != after.address and after.us - before.us <= SOON_US:
-            self._shared[after.n] = Shared(before.address, after.us - before.us)
+            self._shared[after.n] = before.n
 
 
 async def next_novel(view: View, novelty: Novelty, row: int, way: int) -> int | None:

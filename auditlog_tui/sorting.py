@@ -6,11 +6,12 @@ SQLite sorts by an index that grows slice by slice; a million rows in one `ORDER
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator, Sequence
 
 from auditlog_tui.query import FIELDS
 from auditlog_tui.slices import SLICE
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.store import EntryStore, Run, failed
 
 Order = Sequence[tuple[str, str]]
 """Fields of the filter language, and `asc` or `desc`."""
@@ -62,9 +63,12 @@ class _Sorter:
     def numbers(self, count: int) -> Iterator[list[int]]:
         """The entries' numbers in order, so many at a time."""
         sql = f"SELECT entry FROM {self._name} ORDER BY {self._order}, position"  # noqa: S608 (our own names)
-        cursor = self._store.connection.execute(sql)
-        while rows := cursor.fetchmany(count):
-            yield [n for (n,) in rows]
+        try:
+            cursor = self._store.connection.execute(sql)
+            while rows := cursor.fetchmany(count):
+                yield [n for (n,) in rows]
+        except sqlite3.Error as error:
+            raise failed(error) from error
 
     def drop(self) -> None:
         with self._store.writing():

@@ -90,7 +90,7 @@ class EntryStore:
             )
             self.connection.executescript(_SCHEMA)
         except sqlite3.Error as error:
-            raise _failed(error) from error
+            raise failed(error) from error
         query.install(self.connection)
         self.seen = Seen()
         self._entries = 0
@@ -232,7 +232,7 @@ class EntryStore:
         try:
             return self.connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise _failed(error) from error
+            raise failed(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -241,7 +241,7 @@ class EntryStore:
                 self.connection.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
-            raise _failed(error) from error
+            raise failed(error) from error
 
 
 _T = TypeVar("_T")
@@ -265,7 +265,8 @@ def _columns(n: int, entry: Entry) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _failed(error: sqlite3.Error) -> StoreError:
+def failed(error: sqlite3.Error) -> StoreError:
+    """The error to raise for one of SQLite's."""
     return StoreError(
         f"The working set can't be read or written ({error}). Is the disk that holds temporary files full?"
         " SQLITE_TMPDIR names another."

@@ -30,5 +30,6 @@ def one_spelling(text: str) -> bool:
     IPv4 within IPv6 (`::ffff:203.0.113.7`) has two common spellings, so neither is the one.
     """
     address = ip_address(text)
-    mapped = address is not None and address.version == 6 and address.ipv4_mapped is not None
-    return str(address) == text and not mapped
+    if address is None or (address.version == 6 and address.ipv4_mapped is not None):
+        return False
+    return str(address) == text

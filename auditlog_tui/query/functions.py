@@ -54,8 +54,7 @@ def address(text: str, value: str | None) -> bool:
 def network(text: str, value: str | None) -> bool:
     """Whether the value is an address of this network."""
     found = None if value is None else _address(value)
-    net = _network(text)
-    return found is not None and found.version == net.version and found in net
+    return found is not None and found in _network(text)
 
 
 def target_unread(unreadable: str) -> bool:

@@ -13,6 +13,7 @@ from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
@@ -67,6 +68,8 @@ class AuditLogApp(TypeAheadApp):
             raise SettingsError(f"There is no theme {settings.theme!r}. There are {names}.")
         self.theme = settings.theme
         read_columns(settings.columns)
+        if self.no_color:  # Textual's own answer to NO_COLOR is greys
+            self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
 
     def get_default_screen(self) -> Screen[None]:
         encoding = getattr(sys.__stdout__, "encoding", None)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from auditlog_tui.output.present import count, format_time, safe
 
 if TYPE_CHECKING:
+    from auditlog_tui.summary import Summary
     from auditlog_tui.ui.widgets.columns import Look
-    from auditlog_tui.view import Summary, View
+    from auditlog_tui.view import View
 
 Said = tuple[str, str]
 """A line, and its style's name."""
@@ -82,6 +83,8 @@ def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) ->
     if view.paused:
         progress = f"None of {count(summary.loaded)} entries scanned matches{_back_to(summary, look)}."
         return [(progress, "text"), ("", "dim"), ("Space scans on · / changes the filter · z parks it", "dim")]
+    if summary.reason and not spinner:
+        return [(f"INCOMPLETE: {summary.reason}.", "error"), ("", "dim"), ("r goes on · / changes the filter", "dim")]
     if spinner or not view.older_done or not view.newer_done:
         scanned = f"  {_progress(summary, look)}" if summary.loaded else ""
         return [(f"{spinner or look.glyphs.spinner[0]} asking for entries …{scanned}", "dim")]

@@ -289,15 +289,14 @@ class Hand:
             self.send(key)
             await settled(self.pilot)
 
-    async def type(self, text: str) -> None:
+    async def write(self, text: str) -> None:
         self.send(*text)
         await settled(self.pilot)
 
     async def filter(self, text: str) -> None:
-        """Replace the filter by typing another."""
+        """Replace the filter, all at once."""
         await self.press("/")
-        self.input.value = ""
-        await self.type(text)
+        self.input.value = text
         await self.press("enter")
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -346,6 +345,13 @@ class Hand:
         row = self.table.row
         assert row is not None
         return row
+
+    @property
+    def action(self) -> str:
+        """What the entry under the cursor did."""
+        action = self.row.action
+        assert action is not None
+        return action
 
     @property
     def lines(self) -> list[str]:

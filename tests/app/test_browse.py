@@ -21,7 +21,7 @@ def cursor_line(hand: Hand) -> str:
 async def test_rows_appear_with_one_request() -> None:
     async with running() as hand:
         assert len(hand.wire.pages) == 1
-        assert hand.row.action in first_line(hand)
+        assert hand.action in first_line(hand)
         assert "2026-07-01 11:57:16" in first_line(hand)
         assert f"100 of {ENTRIES} loaded" in hand.header
 

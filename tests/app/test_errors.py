@@ -70,7 +70,7 @@ async def test_an_error_at_the_start_is_said_where_the_rows_would_be(fault: Faul
 async def test_an_error_at_the_start_still_lets_one_type_and_quit() -> None:
     async with running(wire_that_fails(REFUSED)) as hand:
         await hand.press("/")
-        await hand.type("status:>=400")
+        await hand.write("status:>=400")
         hand.wire.fail(REFUSED, times=0)
         await hand.press("enter")
         assert loaded(hand) == 39

@@ -11,7 +11,7 @@ async def write(hand: Hand, text: str) -> None:
     """Open the bar, empty it and type; submit nothing."""
     await hand.press("/")
     hand.input.value = ""
-    await hand.type(text)
+    await hand.write(text)
 
 
 def statuses(hand: Hand) -> set[int | None]:
@@ -84,6 +84,16 @@ async def test_the_same_filter_again_asks_nothing() -> None:
         assert len(hand.wire.requests) == count
 
 
+async def test_a_filter_typed_faster_than_the_screen_follows_arrives_whole() -> None:
+    async with running() as hand:
+        hand.send("/", *"status:>=400 method:GET", "enter")
+        await hand.until(lambda: len(hand.wire.pages) == 2)
+        await hand.settled()
+        assert hand.wire.pages[1] == {"status_code_min": "400", "method": "GET"}
+        assert hand.browser.place.text == "status:>=400 method:GET"
+        assert len(hand.browser.places) == 2
+
+
 # -- what can't be read --------------------------------------------------------------------------------------------
 
 
@@ -114,7 +124,7 @@ async def test_an_error_can_be_corrected_where_one_is() -> None:
     async with running() as hand:
         await hand.filter("status:abc")
         await hand.press("backspace", "backspace", "backspace")
-        await hand.type("404")
+        await hand.write("404")
         await hand.press("enter")
         assert hand.wire.pages[-1] == {"status_code_min": "404", "status_code_max": "404"}
         assert "^" not in hand.text
@@ -187,7 +197,7 @@ async def test_a_terminal_that_loses_the_focus_keeps_what_was_typed() -> None:
         await hand.settled()
         assert hand.input.value == "status:>=4"
         assert hand.input.has_focus
-        await hand.type("00")
+        await hand.write("00")
         await hand.press("enter")
         assert hand.wire.pages[-1] == {"status_code_min": "400"}
 

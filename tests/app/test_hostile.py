@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tests.app.helpers import Hand, JsonLog, Wire, answers, drawn, log_of, made, running
 
@@ -42,10 +40,6 @@ def hostile(text: str) -> dict[str, Any]:
 def unfit(text: str) -> set[str]:
     """The characters that a terminal could obey, or that hide or reorder others."""
     return {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
-
-
-def widgets(hand: Hand) -> Iterable[Widget]:
-    return (widget for widget in hand.app.screen.walk_children() if widget.display and widget.size)
 
 
 def check(hand: Hand) -> None:

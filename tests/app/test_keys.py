@@ -8,6 +8,8 @@ import pytest
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import _character_to_key
+from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from auditlog_tui.ui import keys
@@ -37,11 +39,11 @@ async def focus(hand: Hand, place: str) -> DOMNode:
     if place == "everywhere":
         return hand.screen
     bound = {binding.id for binding in bindings(place)}
-    for widget in hand.screen.walk_children():
+    for widget in hand.screen.walk_children(Widget):
         mine = {b.id for b in getattr(type(widget), "BINDINGS", []) if isinstance(b, Binding)}
-        if bound and bound <= mine:
+        if bound <= mine:
             for node in widget.ancestors_with_self:
-                if isinstance(node, DOMNode) and node is not hand.app:
+                if node is not hand.app:
                     node.display = True
             widget.focus()
             await hand.settled()
@@ -135,8 +137,9 @@ async def test_the_help_lists_every_key_and_every_filter() -> None:
 
     async with running() as hand:
         await hand.press("?")
-        assert isinstance(hand.app.screen, HelpScreen)
-        text = "\n".join(str(static.content) for static in hand.app.screen.query(Static))
+        shown: Screen[object] = hand.app.screen
+        assert isinstance(shown, HelpScreen)
+        text = "\n".join(str(static.content) for static in shown.query(Static))
         for key in KEYS:
             assert key.shown in text
             assert key.help in text
@@ -163,7 +166,7 @@ async def test_the_palette_finds_every_action() -> None:
     async with running() as hand:
         await hand.press("enter")
         provider = KeyCommands(hand.screen)
-        discovered = {str(hit.display) async for hit in provider.discover()}
+        discovered = {str(hit.prompt) async for hit in provider.discover()}
         for key in KEYS:
             if key.place in ("everywhere", "table", "detail") and key.action not in known:
                 assert any(key.help in text for text in discovered), key
@@ -174,7 +177,7 @@ async def test_the_palette_does_what_was_chosen() -> None:
     async with running() as hand:
         await hand.press(":")
         assert hand.app.screen is not hand.screen
-        await hand.type("oldest entry")
+        await hand.write("oldest entry")
         await hand.until(lambda: "Go to the oldest entry" in hand.text)
         await hand.press("down", "enter")
         await hand.until(lambda: hand.app.screen is hand.screen)

@@ -216,7 +216,7 @@ async def test_a_note_is_typed_drawn_and_shown_in_the_pane() -> None:
     async with running() as hand:
         await hand.press("semicolon")
         assert isinstance(hand.app.screen, PromptScreen)
-        await hand.type("first use of the key #ioc")
+        await hand.write("first use of the key #ioc")
         await hand.press("enter")
         assert hand.rows[0].startswith("▌⚑")
         assert "✎" in hand.rows[0]
@@ -229,11 +229,11 @@ async def test_a_note_is_typed_drawn_and_shown_in_the_pane() -> None:
 async def test_a_note_is_changed_from_what_it_was_and_tags_are_offered_again() -> None:
     async with running() as hand:
         await hand.press("semicolon")
-        await hand.type("one #ioc")
+        await hand.write("one #ioc")
         await hand.press("enter", "down", "semicolon")
         assert "#ioc" in hand.text
         await hand.press("escape", "up", "semicolon")
-        await hand.type(" two")
+        await hand.write(" two")
         await hand.press("enter")
         assert hand.browser.marks.note_of(hand.row.key) == "one #ioc two"
 
@@ -477,7 +477,7 @@ async def test_marks_and_notes_are_offered_at_the_next_start_and_shown_without_a
     path = tmp_path / "marks.sqlite3"
     async with keeping(path) as hand:
         await hand.press("m", "m", "semicolon")
-        await hand.type("who? #ioc")
+        await hand.write("who? #ioc")
         await hand.press("enter")
         wanted = keys(hand)[:3]
     async with keeping(path) as hand:
@@ -511,7 +511,7 @@ async def test_a_broken_file_is_told_of_and_the_note_typed_is_there(tmp_path: Pa
     async with keeping(path) as hand:
         assert "Marks can't be read (file is not a database). Move it away" in hand.status
         await hand.press("semicolon")
-        await hand.type("typed #ioc")
+        await hand.write("typed #ioc")
         await hand.press("enter")
         assert "Kept for this run, not saved (file is not a database). Move it away" in hand.status
         assert marked(hand) == [0]

@@ -35,6 +35,7 @@ VALUES: dict[str, tuple[str, str, str]] = {
     "zone": ("local", "relative", "local"),
     "theme": ("nord", "gruvbox", "dracula"),
     "trust_env": ("yes", "yes", "yes"),
+    "columns": ("ip", "actor,status", "path"),
 }
 SHOWN = [option for option in OPTIONS if option.name != "key_file"]
 

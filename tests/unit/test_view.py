@@ -7,7 +7,8 @@ from auditlog_tui import view as view_module
 from auditlog_tui.errors import ServerError
 from auditlog_tui.feed import Anchor
 from auditlog_tui.models import Page
-from auditlog_tui.view import SCAN_REQUESTS, State, View
+from auditlog_tui.summary import State
+from auditlog_tui.view import SCAN_REQUESTS, View
 from tests.unit.fake import START_US, FakeApi, log_of
 from tests.unit.views import ALL, ignore, keys_of, like, load, mixed, newest_first, now, query_of, view_of
 

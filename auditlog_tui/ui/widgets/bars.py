@@ -12,8 +12,8 @@ from auditlog_tui.output.present import age, cell_width, count, format_time, zon
 from auditlog_tui.ui.keys import TABLE, footer
 
 if TYPE_CHECKING:
+    from auditlog_tui.summary import Summary
     from auditlog_tui.ui.widgets.columns import Look
-    from auditlog_tui.view import Summary
 
 
 class HeaderBar(Widget):

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from auditlog_tui.output.present import Glyphs, cell_width, safe, shorten_middle
 from auditlog_tui.ui.keys import CHIPS, bindings
+from auditlog_tui.ui.widgets.chosen import ground
 
 if TYPE_CHECKING:
     from auditlog_tui.query import Chip
@@ -64,9 +65,9 @@ class ChipLine(Widget, can_focus=True):
         for number, chip in enumerate(self.chips):
             mark, text = self._shown(chip)
             chosen = self.has_focus and number == self.at
-            ground = " on $primary" if chosen else " on $panel"
-            parts.append((mark, f"bold $text-accent{ground}"))
-            parts.append((text, ("$text-warning" if chip.where != "server" else "$foreground") + ground))
+            under = ground(self, chosen=chosen, otherwise=" on $panel")
+            parts.append((mark, f"bold $text-accent{under}"))
+            parts.append((text, ("$text-warning" if chip.where != "server" else "$foreground") + under))
             parts.append((" ", ""))
         return Content.assemble(*parts)
 

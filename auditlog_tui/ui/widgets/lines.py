@@ -56,7 +56,9 @@ class LinePainter:
         if key not in self._over:
             ground = self._styles[under]
             base = self._styles[name]
-            self._over[key] = base + (ground if under == "cell" else Style(bgcolor=ground.bgcolor, bold=base.bold))
+            self._over[key] = base + (
+                ground if under == "cell" else Style(bgcolor=ground.bgcolor, bold=base.bold, reverse=ground.reverse)
+            )
         return self._over[key]
 
     def row(self, row: Row, layout: Layout, under: str, column: int | None, signs: Signs = NO_SIGNS) -> Strip:

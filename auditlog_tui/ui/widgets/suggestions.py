@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from auditlog_tui.output.present import count, fit, safe, shorten_end, shorten_middle
+from auditlog_tui.ui.widgets.chosen import ground
 
 if TYPE_CHECKING:
     from auditlog_tui.query import Completion
@@ -35,12 +36,12 @@ class Suggestions(Static):
         first = max(0, min((chosen or 0) - LINES // 2, len(candidates) - LINES))
         lines: list[tuple[str, str]] = []
         for number, candidate in enumerate(candidates[first : first + LINES], first):
-            ground = " on $primary" if number == chosen else ""
+            under = ground(self, chosen=number == chosen)
             seen = count(candidate.count) if candidate.count is not None else ""
             text = fit(shorten_middle(safe(candidate.text), TEXT), TEXT)
             said = fit(shorten_end(safe(candidate.help), HELP), HELP)
-            lines += [(f" {text} ", f"bold{ground}"), (f"{seen:>9} ", f"$text-accent{ground}")]
-            lines += [(f"{said} ", f"$text-muted{ground}"), ("\n", "")]
+            lines += [(f" {text} ", f"bold{under}"), (f"{seen:>9} ", f"$text-accent{under}")]
+            lines += [(f"{said} ", f"$text-muted{under}"), ("\n", "")]
         rest = len(candidates) - LINES
         lines.append((f" Tab puts one in{f', {count(rest)} more' if rest > 0 else ''}", "$text-muted"))
         self.update(Content.assemble(*lines))

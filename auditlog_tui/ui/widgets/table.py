@@ -15,9 +15,9 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from auditlog_tui.ui.keys import TABLE, bindings
+from auditlog_tui.ui.widgets.asking import AskingCanvas
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Look
 from auditlog_tui.ui.widgets.lines import GUTTER
-from auditlog_tui.ui.widgets.marking import MarkingCanvas
 
 if TYPE_CHECKING:
     from auditlog_tui.store import Row
@@ -27,7 +27,7 @@ WHEEL = 3
 """Lines that one notch of the mouse wheel scrolls."""
 
 
-class EntryTable(MarkingCanvas, can_focus=True):
+class EntryTable(AskingCanvas, can_focus=True):
     """The rows of a view, with a cursor that is an entry and a column."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE)]
@@ -43,14 +43,6 @@ class EntryTable(MarkingCanvas, can_focus=True):
         """An end of what is loaded came near."""
 
         older: bool
-
-    @dataclass
-    class Asked(Message):
-        """A key that means the entry or cell under the cursor: `action` is the key's, `field` the column's."""
-
-        action: str
-        row: Row
-        field: str
 
     @dataclass
     class Jumped(Message):
@@ -122,16 +114,6 @@ class EntryTable(MarkingCanvas, can_focus=True):
         elif self._entry is None and view.upwards:
             self.cursor = len(view) - 1
             self.top = len(view) + 1 - self.body
-
-    @property
-    def row(self) -> Row | None:
-        """The row under the cursor."""
-        return self.rows.row(self.cursor)
-
-    @property
-    def field(self) -> str:
-        """The filter's name for the column that the keys mean."""
-        return self.layout_of_columns.columns[self.column].field
 
     def _lowest_top(self) -> int:
         return 0 if self.view is None or self.view.newer_done else -1
@@ -263,60 +245,9 @@ class EntryTable(MarkingCanvas, can_focus=True):
         self.left = max(0, min(max(self.left, end - room), start))
         self.refresh()
 
-    # -- keys that mean the entry ------------------------------------------------------------------------------
-
-    def _ask(self, action: str) -> None:
-        if (row := self.row) is not None:
-            self.post_message(self.Asked(action, row, self.field))
-
-    def action_open(self) -> None:
-        self._ask("open")
-
-    def action_copy(self) -> None:
-        self._ask("copy")
-
-    def action_around(self) -> None:
-        self._ask("around")
-
-    def action_narrower(self) -> None:
-        self._ask("narrower")
-
-    def action_wider(self) -> None:
-        self._ask("wider")
-
-    def action_columns(self) -> None:
-        self._ask("columns")
-
-    def action_sort(self) -> None:
-        self._ask("sort")
-
     def action_mark(self) -> None:
         if not self.mark():
             self.action_down()
-
-    def action_note(self) -> None:
-        self._ask("note")
-
-    def action_next_mark(self) -> None:
-        self._ask("next_mark")
-
-    def action_previous_mark(self) -> None:
-        self._ask("previous_mark")
-
-    def action_compare(self) -> None:
-        self._ask("compare")
-
-    def action_pivots(self) -> None:
-        self._ask("pivots")
-
-    def action_yank(self) -> None:
-        self._ask("yank")
-
-    def action_include(self) -> None:
-        self._ask("include")
-
-    def action_exclude(self) -> None:
-        self._ask("exclude")
 
     # -- mouse -------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from auditlog_tui.output.present import count, format_time
 from auditlog_tui.ui.keys import TIMELINE, bindings
+from auditlog_tui.ui.widgets.chosen import ground
 
 if TYPE_CHECKING:
     from auditlog_tui.timeline import Bucket
@@ -82,8 +83,8 @@ class TimelineBar(Widget, can_focus=True):
         bars = self.look.glyphs.bars
         for place, (number, (_, width)) in enumerate(zip(numbers, self._places(), strict=True)):
             level = 0 if not number else max(1, number * (len(bars) - 1) // highest)
-            ground = " on $primary 40%" if self.has_focus and place in self._span() else ""
-            parts.append((bars[level] * width, ("$text-error" if failed else "$text-accent") + ground))
+            under = ground(self, chosen=self.has_focus and place in self._span())
+            parts.append((bars[level] * width, ("$text-error" if failed else "$text-accent") + under))
         return [*parts, ("\n", "")]
 
     def _words(self) -> list[tuple[str, str]]:

@@ -98,6 +98,7 @@ def test_a_term_that_was_added_is_there_and_its_opposite_is_not(text: str, term:
         ("client_ip", "2001:DB8::1", 'ip:"2001:DB8::1"'),
         ("client_ip", "203[.]0[.]113[.]7", 'ip:"203[.]0[.]113[.]7"'),
         ("client_ip", "unknown", 'ip:"unknown"'),
+        ("client_ip", "None", 'ip:"None"'),
         ("method", "DELETE", "method:DELETE"),
         ("method", "delete", 'method:"delete"'),
         ("path", "/v1/a b", 'path:"/v1/a b"'),

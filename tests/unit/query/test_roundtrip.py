@@ -106,6 +106,7 @@ def test_only_a_frozen_query_can_be_planned() -> None:
         "ip:203.0.113.0/24",
         r"path:~^/v1/.*/keys$",
         'path:~"a b",c',
+        r'path:~"\"a"',
         "sort:status,-created",
         "last:24h",
         "created:2026-11-22..2026-11-23T06:00:00Z",

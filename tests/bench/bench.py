@@ -1,0 +1,105 @@
+"""What every measurement stands on: servers, programs, and a place for files, given back at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench import server
+from tests.bench.figures import Figure
+from tests.bench.terminal import Terminal, environment
+
+APP = [sys.executable, "-m", "auditlog_tui"]
+
+
+class Bench:
+    """`entries` is what a large log holds, `rounds` how often each key is pressed. Use as a context manager."""
+
+    def __init__(self, entries: int, rounds: int) -> None:
+        self.entries = entries
+        self.rounds = rounds
+        self.figures: list[Figure] = []
+        self.notes: list[str] = []
+        self.loaded: dict[int, Terminal] = {}
+        self._stack = ExitStack()
+        self._servers: dict[tuple[int, float], tuple[str, str]] = {}
+        self._logs: dict[int, Path] = {}
+
+    def __enter__(self) -> Bench:
+        self.home = Path(self._stack.enter_context(TemporaryDirectory(prefix="auditlog-bench-")))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(sorted({1_000, max(1_000, self.entries // 10), self.entries}))
+
+    def say(self, text: str) -> None:
+        """Tell how far it is."""
+        load = os.getloadavg()[0]
+        sys.stderr.write(f"[{time.strftime('%H:%M:%S')} load {load:.1f}] {text}\n")
+        sys.stderr.flush()
+
+    def add(self, *figures: Figure) -> None:
+        for figure in figures:
+            self.say(f"{figure.what}: {figure.ours} | {figure.beside} | {figure.ratio} {figure.goal}")
+            self.figures.append(figure)
+
+    # -- servers and files -------------------------------------------------------------------------------------
+
+    def urls(self, entries: int, latency_ms: float = 0) -> tuple[str, str]:
+        """A log of so many entries, as the API's first and second generation."""
+        key = entries, latency_ms
+        if key not in self._servers:
+            self.say(f"starting a server of {entries:,} entries, {latency_ms} ms")
+            command = [sys.executable, "-m", "tests.bench.server", f"--entries={entries}", f"--latency={latency_ms}"]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(self.home), text=True)
+            self._stack.callback(process.wait)
+            self._stack.callback(process.terminate)
+            assert process.stdout is not None
+            old, new = json.loads(process.stdout.readline())
+            self._servers[key] = old, new
+        return self._servers[key]
+
+    def log(self, entries: int) -> Path:
+        """The same log as a file."""
+        if entries not in self._logs:
+            self.say(f"writing {entries:,} entries to a file")
+            self._logs[entries] = self.home / f"{entries}.jsonl"
+            server.write_jsonl(self._logs[entries], entries)
+        return self._logs[entries]
+
+    # -- programs ----------------------------------------------------------------------------------------------
+
+    def env(self, url: str = "") -> dict[str, str]:
+        own = {"NIRVANA_LABS_BASE_URL": url, "NIRVANA_LABS_API_KEY": "any"} if url else {}
+        return environment(self.home, **own)
+
+    def start(self, command: list[str], url: str = "") -> Terminal:
+        """A program that runs until the bench ends."""
+        return self._stack.enter_context(Terminal(command, self.env(url)))
+
+    def ours(self, entries: int) -> Terminal:
+        """The browser of a log of so many entries, not loaded further than it does by itself."""
+        found = self.start(APP, self.urls(entries)[1])
+        found.wait_for(rb"[\d,]+ of [\d,]+ loaded|COMPLETE")
+        found.settle(0.3)
+        return found
+
+    def all_of(self, entries: int) -> Terminal:
+        """The browser with everything loaded, by `A`; made once."""
+        if entries not in self.loaded:
+            self.say(f"loading {entries:,}")
+            found = self.loaded[entries] = self.ours(entries)
+            found.type("A")
+            found.wait_for(b"COMPLETE")
+            found.settle(0.3)
+        return self.loaded[entries]

@@ -1,0 +1,74 @@
+"""Load all: its rate, keys while it runs, and what one page more costs at several sizes."""
+
+from __future__ import annotations
+
+import time
+
+from tests.bench.bench import Bench
+from tests.bench.figures import Figure, at_most, median, ms, p99
+from tests.bench.keys import DOWN, PAGE_DOWN, UP
+from tests.bench.terminal import HEIGHT, WIDTH, Terminal
+
+CURSOR = "▌".encode()
+PAGES = 30
+BOTTOM = f"\x1b[<0;{WIDTH};{HEIGHT - 1}M\x1b[<0;{WIDTH};{HEIGHT - 1}m"
+"""A click on the lower end of the scroll bar."""
+
+
+def measure(bench: Bench) -> None:
+    program = bench.ours(bench.entries)
+    pages = {1_000: _pages(program)}
+    keys: list[float] = []
+    rates: list[str] = []
+    for goal in (bench.entries // 10, bench.entries * 95 // 100):
+        rates.append(_load(program, goal, keys))
+        program.key(BOTTOM)
+        program.key(PAGE_DOWN)
+        pages[goal] = _pages(program)
+    program.type("A")
+    program.wait_for(b"COMPLETE")
+    program.settle(0.3)
+    bench.loaded[bench.entries] = program
+    bench.add(
+        Figure("load all", ", then ".join(rates)),
+        Figure("key in view to frame while all is loaded", f"{ms(keys)}, {len(keys)} keys", "", "", "p99 <= 16 ms",
+               p99(keys) <= 16),
+    )  # fmt: skip
+    small = median(pages[1_000])
+    for size, costs in list(pages.items())[1:]:
+        last = size > bench.entries // 2
+        bench.add(
+            at_most(f"page down with the page it fetches, CPU, at {size:,}", median(costs), small, 1.2 if last else None,
+                    ms(costs), f"from 200 on {ms(pages[1_000])}")
+        )  # fmt: skip
+
+
+def _pages(program: Terminal) -> list[float]:
+    """CPU of each page down at the end of what is loaded; two of them fetch one page of the log."""
+    single = [program.cpu_of(PAGE_DOWN) for _ in range(2 * PAGES)]
+    return [a + b for a, b in zip(single[::2], single[1::2], strict=True)]
+
+
+def _load(program: Terminal, goal: int, keys: list[float]) -> str:
+    """Load until about `goal` entries are there, pressing keys, and stop."""
+    start, first, cpu = time.perf_counter(), _loaded(program), program.cpu_ms()
+    program.type("A")
+    program.settle(0.01)
+    number = 0
+    while _loaded(program) < goal:
+        end = time.perf_counter() + 0.1
+        while time.perf_counter() < end:
+            program.read(0.02)
+        keys.append(program.key_among_others(UP if number % 2 else DOWN, CURSOR))
+        number += 1
+    count = _loaded(program) - first
+    seconds, used = time.perf_counter() - start, program.cpu_ms() - cpu
+    program.type("\x1b")
+    program.idle(0.3)
+    return f"{count:,} at {count / seconds:,.0f}/s ({100 * used / count:.2f} ms CPU a page of 100)"
+
+
+def _loaded(program: Terminal) -> int:
+    """What the header said last."""
+    _, found = program.wait_for(rb"(?s).*[ m]([\d,]+) of [\d,]+ loaded")
+    return int(found[1].replace(b",", b""))

@@ -1,0 +1,128 @@
+"""What our figures stand beside: `python -m tests.bench.peers bare|datatable|get URL PAGES` are peers of our own making.
+
+lnav and toolong are measured where they are found, and never required:
+
+    apt-get install lnav
+    python3 -m venv ~/toolong && ~/toolong/bin/pip install toolong    # then: TOOLONG=~/toolong/bin/tl
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+ROWS = 10_000
+READY = "peer is ready"
+COLUMNS = ("TIME", "ACTION", "ACTOR", "IP", "ST", "METHOD", "PATH", "TARGET")
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    """One of our own."""
+    return [sys.executable, "-m", "tests.bench.peers", name, *arguments]
+
+
+def lnav(home: Path, log: Path) -> list[str] | None:
+    """The command that shows a log, its format taught; `None` where there is no lnav."""
+    found = shutil.which("lnav")
+    if found is None:
+        return None
+    where = home / ".config/lnav/formats/auditlog"
+    where.mkdir(parents=True, exist_ok=True)
+    (where / "format.json").write_text(json.dumps(LNAV_FORMAT))
+    return [found, str(log)]
+
+
+LNAV_FORMAT = {
+    "$schema": "https://lnav.org/schemas/format-v1.schema.json",
+    "auditlog": {
+        "title": "Audit log", "description": "JSON lines", "json": True, "hide-extra": True,
+        "timestamp-field": "created_at", "body-field": "path",
+        "line-format": [
+            {"field": "__timestamp__"}, " ", {"field": "action", "min-width": 22}, " ", {"field": "client_ip"}, " ",
+            {"field": "status_code"}, " ", {"field": "method"}, " ", {"field": "path"}, " ", {"field": "user_agent"},
+        ],
+        "value": {
+            "id": {"kind": "string", "identifier": True}, "action": {"kind": "string", "identifier": True},
+            "client_ip": {"kind": "string", "identifier": True}, "method": {"kind": "string", "identifier": True},
+            "status_code": {"kind": "integer", "foreign-key": True}, "user_agent": {"kind": "string"},
+            "path": {"kind": "string"},
+        },
+    },
+}  # fmt: skip
+
+
+def toolong(log: Path) -> list[str] | None:
+    found = os.environ.get("TOOLONG") or shutil.which("tl")
+    return [found, str(log)] if found else None
+
+
+def _bare() -> None:
+    from textual.app import App, ComposeResult
+    from textual.widgets import Static
+
+    class Bare(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Static(READY)
+
+    Bare().run()
+
+
+def _datatable(rows: int) -> None:
+    from textual.app import App, ComposeResult
+    from textual.widgets import DataTable
+
+    from auditlog_tui.demo import demo_entries
+    from tests.bench.server import UNTIL
+
+    class Table(App[None]):
+        def compose(self) -> ComposeResult:
+            yield DataTable(cursor_type="row")
+
+        def on_mount(self) -> None:
+            shown = self.query_one(DataTable)
+            shown.add_columns(*COLUMNS)
+            shown.add_rows(
+                (
+                    str(e.created_us),
+                    e.action,
+                    e.actor_name,
+                    e.client_ip,
+                    str(e.status_code),
+                    e.method,
+                    e.path,
+                    e.target_id,
+                )
+                for e in demo_entries(entries=rows, until=UNTIL)
+            )
+
+    Table().run()
+
+
+def _get(url: str, pages: int) -> None:
+    """The floor of every walk: ask, decode, ask for the next."""
+    import httpx
+
+    cursor: str | None = None
+    with httpx.Client() as client:
+        for _ in range(pages):
+            params = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
+            body = json.loads(client.get(f"{url}/v1/audit_logs", params=params).content)
+            sys.stdout.write(f"{len(body['items'])}\n")
+            cursor = body["pagination"]["next_cursor"]
+            if cursor is None:
+                break
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["bare"]:
+            _bare()
+        case ["datatable"]:
+            _datatable(ROWS)
+        case ["get", url, pages]:
+            _get(url, int(pages))
+        case _:
+            sys.exit(__doc__)

@@ -1,0 +1,57 @@
+"""From spawn to the first paint, and to the first rows of data."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.bench import peers
+from tests.bench.bench import APP, Bench
+from tests.bench.figures import at_most, median, ms
+from tests.bench.terminal import Terminal
+
+TIMES = 15
+LINES = 1_000
+
+
+def measure(bench: Bench) -> None:
+    url = bench.urls(LINES)[1]
+    host = re.escape(urlsplit(url).netloc.encode())
+    found: dict[str, list[float]] = {"bare": [], "paint": [], "rows": [], "toolong": [], "lnav": []}
+    log = bench.log(LINES)
+    others = {"toolong": peers.toolong(log), "lnav": peers.lnav(bench.home, log)}
+    for _ in range(TIMES if bench.rounds > 5 else 3):
+        found["bare"].append(_until(bench, peers.command("bare"), peers.READY.encode()))
+        with Terminal(APP, bench.env(url)) as ours:
+            found["paint"].append(ours.wait_for(host)[0] * 1000)
+            found["rows"].append(ours.wait_for(_newest(url))[0] * 1000)
+        for name, command in others.items():
+            if command:
+                found[name].append(_until(bench, command, rb"/v1/"))
+    bare = median(found["bare"])
+    beside = f"bare Textual app {ms(found['bare'])}"
+    bench.add(
+        at_most("first paint", median(found["paint"]), bare, 1.15, ms(found["paint"]), beside),
+        at_most("first rows, over HTTP", median(found["rows"]), bare, 1.6, ms(found["rows"]), beside),
+    )
+    for name, goal in (("toolong", 0.6), ("lnav", None)):
+        if found[name]:
+            said = f"{name}, {LINES:,} lines of a file {ms(found[name])}"
+            bench.add(
+                at_most(
+                    f"first rows ({name})", median(found["rows"]), median(found[name]), goal, ms(found["rows"]), said
+                )
+            )
+
+
+def _until(bench: Bench, command: list[str], pattern: bytes) -> float:
+    with Terminal(command, bench.env()) as program:
+        return program.wait_for(pattern)[0] * 1000
+
+
+def _newest(url: str) -> bytes:
+    """When the first row happened, as the table shows it."""
+    entry = httpx.get(f"{url}/v1/audit_logs", params={"limit": "10"}).json()["items"][0]
+    return re.escape(entry["created_at"][:19].replace("T", " ").encode())

@@ -20,8 +20,9 @@ from textual.worker import WorkerFailed
 from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.output.present import glyphs_for
+from auditlog_tui.output.present import ASCII, glyphs_for
 from auditlog_tui.settings import Settings
+from auditlog_tui.ui.ascii import AsciiFilter
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.browse import BrowseScreen
@@ -70,10 +71,12 @@ class AuditLogApp(TypeAheadApp):
         read_columns(settings.columns)
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
             self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+        self._glyphs = glyphs_for(getattr(sys.__stdout__, "encoding", None))
+        if self._glyphs is ASCII:
+            self._filters.append(AsciiFilter())
 
     def get_default_screen(self) -> Screen[None]:
-        encoding = getattr(sys.__stdout__, "encoding", None)
-        return BrowseScreen(self.settings, self.opener, self.query_text, glyphs_for(encoding))
+        return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs)
 
     def on_mount(self) -> None:
         for name in ("SIGTERM", "SIGHUP"):

@@ -74,6 +74,7 @@ def open_the_filter(tmux: Tmux) -> None:
 
 def leave_the_pane(tmux: Tmux) -> None:
     """Escape, seen to work: with another key on its heels it would be the beginning of that one."""
+    tmux.wait_for("c copy field")
     tmux.keys("Escape")
     tmux.wait_for("c copy ID")
 

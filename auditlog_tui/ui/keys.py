@@ -113,11 +113,16 @@ def bindings(place: str) -> list[Binding]:
     ]
 
 
+MOST = 8
+"""Keys in the footer."""
+
+
 def footer(place: str) -> list[Key]:
-    """The keys worth a place in the footer where `place` has the focus: its own, then everywhere's."""
+    """The keys worth a place in the footer where `place` has the focus: its own, then everywhere's, help the last."""
     own = [key for key in KEYS if key.place == place and key.label]
     shared = [key for key in KEYS if key.place == EVERYWHERE and key.label] if place != FILTER else []
-    return (own + shared)[:8]
+    keys = own + shared
+    return keys if len(keys) <= MOST else [*keys[: MOST - 1], keys[-1]]
 
 
 def by_place() -> list[tuple[str, list[Key]]]:

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from auditlog_tui.output.present import age, cell_width, count, format_time, zone_label
-from auditlog_tui.ui.keys import TABLE, footer
+from auditlog_tui.ui.keys import TABLE, Key, footer
 
 if TYPE_CHECKING:
     from auditlog_tui.summary import Summary
@@ -126,11 +126,13 @@ class FooterBar(Widget):
             style = {"error": "bold $text-error", "warning": "$text-warning"}.get(self.severity, "$text-accent")
             return Content.assemble((f" {self.message}", style))
         parts: list[tuple[str, str]] = []
-        width = 0
-        for key in footer(self.place):
-            cells = cell_width(f" {key.shown} {key.label} ")
-            if width + cells > self.size.width:
-                break
-            width += cells
+        for key in self._fitting():
             parts += [(f" {key.shown}", "bold $text-accent"), (f" {key.label} ", "$text-muted")]
         return Content.assemble(*parts)
+
+    def _fitting(self) -> list[Key]:
+        """The keys that there is room for; the last one, which explains the others, before any other."""
+        keys = footer(self.place)
+        while len(keys) > 1 and sum(cell_width(f" {key.shown} {key.label} ") for key in keys) > self.size.width:
+            del keys[-2]
+        return keys

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from tests.app.helpers import NOW_US, Hand, JsonLog, made, running
+from tests.app.helpers import Hand, running
+from tests.app.wire import NOW_US, JsonLog, made
 
 SMALL, LARGE = 1_024, 1_000_000  # both whole blocks of rows, so that their ends cost the same
 

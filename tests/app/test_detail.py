@@ -5,24 +5,9 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui.errors import ClipboardError
-from auditlog_tui.output.clipboard import Copied
-from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui import follower
-from tests.app.helpers import Hand, JsonLog, answers, made, running
-
-
-@pytest.fixture
-def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was copied."""
-    texts: list[str] = []
-
-    async def copy(text: str, **how: object) -> Copied:
-        texts.append(text)
-        return Copied("local", True, "to a test's clipboard")
-
-    monkeypatch.setattr(app_module, "copy", copy)
-    return texts
+from tests.app.helpers import Hand, running
+from tests.app.wire import JsonLog, answers, made
 
 
 def pane_text(hand: Hand) -> str:
@@ -33,16 +18,6 @@ def pane_text(hand: Hand) -> str:
 
 def visible(hand: Hand) -> bool:
     return hand.pane.display
-
-
-async def to_field(hand: Hand, name: str) -> None:
-    """Go down to a field by its name."""
-    for _ in range(60):
-        field = hand.pane.field
-        if field is not None and field.name == name:
-            return
-        await hand.press("j")
-    raise AssertionError(f"there is no field {name}")
 
 
 # -- opening and following -----------------------------------------------------------------------------------------
@@ -129,7 +104,7 @@ async def test_a_record_is_fetched_once() -> None:
 async def test_j_and_k_with_shift_go_to_the_next_and_previous_entry_and_keep_the_field() -> None:
     async with running() as hand:
         await hand.press("enter")
-        await to_field(hand, "client_ip")
+        await hand.to_field("client_ip")
         await hand.press("J", "J")
         assert hand.table.cursor == 2
         assert hand.pane.has_focus
@@ -250,82 +225,6 @@ async def test_v_shows_the_json_as_it_came_and_back() -> None:
         await hand.press("v")
         assert '"region": "us-east"' not in pane_text(hand)
         assert "us-east" in pane_text(hand)
-
-
-# -- copying -------------------------------------------------------------------------------------------------------
-
-
-async def test_c_in_the_table_copies_the_id(clipboard: list[str]) -> None:
-    async with running() as hand:
-        await hand.press("down", "c")
-        assert clipboard == [hand.row.key]
-        assert hand.row.key in hand.status
-        assert "to a test's clipboard" in hand.status
-        await hand.press("down")
-        assert "Copied" not in hand.status
-
-
-async def test_c_in_the_pane_copies_the_focused_field_in_full(clipboard: list[str]) -> None:
-    long = "agent " + "x" * 9_000
-    async with running(JsonLog([made(1, user_agent=long)])) as hand:
-        await hand.press("enter")
-        await to_field(hand, "user_agent")
-        await hand.press("c")
-        assert clipboard == [long]
-        assert "user_agent" in hand.status
-
-
-async def test_c_on_the_time_copies_it_as_the_api_gave_it(clipboard: list[str]) -> None:
-    async with running() as hand:
-        await hand.press("enter")
-        await to_field(hand, "created_at")
-        await hand.press("c")
-        assert clipboard == [hand.row.created_at]
-
-
-async def test_an_entry_without_an_id_has_none_to_copy(clipboard: list[str]) -> None:
-    entry = made(1)
-    del entry["id"]
-    async with running(JsonLog([entry])) as hand:
-        await hand.press("c")
-        assert clipboard == []
-        assert "without an ID" in hand.status
-
-
-async def test_a_clipboard_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def copy(text: str, **how: object) -> Copied:
-        raise ClipboardError("Nothing took the text.")
-
-    monkeypatch.setattr(app_module, "copy", copy)
-    async with running() as hand:
-        await hand.press("c")
-        assert "Nothing took the text." in hand.status
-
-
-# -- narrowing -----------------------------------------------------------------------------------------------------
-
-
-async def test_equals_and_minus_filter_by_the_field() -> None:
-    async with running() as hand:
-        await hand.press("enter")
-        await to_field(hand, "client_ip")
-        address = hand.row.client_ip
-        await hand.press("=")
-        assert hand.wire.pages[-1] == {"client_ip": address}
-        await hand.press("enter")
-        await to_field(hand, "method")
-        method = hand.row.method
-        await hand.press("-")
-        assert f"-method:{method}" in hand.browser.place.text
-
-
-async def test_a_field_that_is_no_filter_says_so() -> None:
-    async with running(JsonLog([made(1, region="us-east")])) as hand:
-        await hand.press("enter")
-        await to_field(hand, "region")
-        await hand.press("=")
-        assert "nothing to filter by" in hand.status
-        assert hand.browser.place.text == ""
 
 
 # -- where it stands -----------------------------------------------------------------------------------------------

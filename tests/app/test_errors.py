@@ -7,23 +7,9 @@ import httpx
 import pytest
 
 from auditlog_tui.errors import SettingsError
-from tests.app.helpers import (
-    ENTRIES,
-    UNREACHABLE,
-    Fault,
-    Hand,
-    JsonLog,
-    Wire,
-    answers,
-    app_over,
-    drawn,
-    log_of,
-    made,
-    running,
-    settled,
-    texts,
-)
+from tests.app.helpers import Hand, app_over, drawn, running, settled, texts
 from tests.app.helpers import TestOpener as Opener
+from tests.app.wire import ENTRIES, UNREACHABLE, Fault, JsonLog, Wire, answers, log_of, made
 
 HTML = answers(200, b"<!DOCTYPE html><html><body>Sign in</body></html>", Content_Type="text/html")
 REFUSED = answers(401, {"message": "invalid key"})

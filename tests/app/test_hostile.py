@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from textual.strip import Strip
 
-from tests.app.helpers import Hand, JsonLog, Wire, answers, drawn, log_of, made, running
+from tests.app.helpers import Hand, drawn, running
+from tests.app.wire import JsonLog, Wire, answers, log_of, made
 
 EVIL = {
     "escape": "\x1b[31mred\x1b[0m \x1b]52;c;ZXZpbA==\x07 \x9b2J \x1b]0;title\x07",

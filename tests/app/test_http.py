@@ -13,8 +13,9 @@ from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.settings import Secret, Settings
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.app import AuditLogApp
-from tests.app.helpers import SIZE, Hand, Wire, app_over, log_of, settled
+from tests.app.helpers import SIZE, Hand, app_over, settled
 from tests.app.helpers import TestOpener as Opener
+from tests.app.wire import Wire, log_of
 
 
 @pytest.fixture

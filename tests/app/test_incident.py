@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from auditlog_tui.demo import demo_truth
-from tests.app.helpers import NOW, Hand, Wire, log_of, running
+from tests.app.helpers import Hand, running
+from tests.app.wire import NOW, Wire, log_of
 
 ENTRIES = 20_000
 

@@ -16,8 +16,9 @@ from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.screens.compare import CompareScreen, PairList
 from auditlog_tui.ui.screens.menu import MenuScreen
 from auditlog_tui.ui.screens.prompt import PromptScreen
-from tests.app.helpers import NOW_US, SIZE, UNREACHABLE, Hand, JsonLog, Wire, app_over, log_of, made, running, settled
+from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
+from tests.app.wire import NOW_US, UNREACHABLE, JsonLog, Wire, log_of, made
 
 DAY_US = 86_400_000_000
 

@@ -9,8 +9,9 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from tests.app.helpers import Hand, Wire, app_over, log_of, settled
+from tests.app.helpers import Hand, app_over, settled
 from tests.app.helpers import TestOpener as Opener
+from tests.app.wire import Wire, log_of
 
 
 class SnapCompare(Protocol):

@@ -15,7 +15,8 @@ import httpx
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import serving
 from auditlog_tui.local import LocalTransport
-from tests.app.helpers import Hand, TestOpener, Wire, app_over, settled, until
+from tests.app.helpers import Hand, TestOpener, app_over, settled, until
+from tests.app.wire import Wire
 from tests.bench.bench import APP
 from tests.bench.keys import DOWN, END, HOME, PAGE_DOWN, UP
 from tests.bench.server import UNTIL

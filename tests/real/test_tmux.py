@@ -57,7 +57,7 @@ def do_the_main_job(tmux: Tmux) -> None:
     tmux.keys("Enter")
     tmux.wait_for("full record")
     found = tmux.wait_for(ID)
-    leave_the_pane(tmux)
+    leave(tmux, "c copy field")
     tmux.keys("c")
     tmux.wait_for(f"Copied ID {found[1]} to the tmux buffer")
     assert tmux.buffer() == found[1]
@@ -72,9 +72,9 @@ def open_the_filter(tmux: Tmux) -> None:
     tmux.wait_for("⏎ apply")
 
 
-def leave_the_pane(tmux: Tmux) -> None:
+def leave(tmux: Tmux, shown: str) -> None:
     """Escape, seen to work: with another key on its heels it would be the beginning of that one."""
-    tmux.wait_for("c copy field")
+    tmux.wait_for(shown)
     tmux.keys("Escape")
     tmux.wait_for("c copy ID")
 
@@ -201,14 +201,14 @@ def test_a_hostile_log_changes_neither_the_title_nor_the_buffer(tmux: Tmux, tmp_
         tmux.keys("v")
         tmux.wait_for(r'"id"')
         tmux.keys("v")
-        leave_the_pane(tmux)
+        leave(tmux, "c copy field")
         tmux.keys("Home", "Right", "=")  # its text as a filter: an input, chips, completion
         tmux.wait_for(r"^ ?/ \S+:.*␛c")
         open_the_filter(tmux)
         tmux.text(" action:vm")
         tmux.wait_for(r"vm\.␛kOWNED␛.* 1\b(?:.*\n)+ +Tab puts one in")
         tmux.keys("Tab")
-        leave_the_pane(tmux)
+        leave(tmux, "⏎ apply")
         tmux.keys("[")
         tmux.wait_for(r"8  COMPLETE")
         server.faults.append(refusal)

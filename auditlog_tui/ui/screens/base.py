@@ -81,6 +81,7 @@ class BrowseBase(Screen[None]):
         self._text = text
         self._wait: Wait | None = None
         self._frame = 0
+        self._wait_said = ""
         self._skew_said = False
         self._ignored: frozenset[str] = frozenset()
 
@@ -259,7 +260,8 @@ class BrowseBase(Screen[None]):
     def _waiting(self, wait: Wait | None) -> None:
         self._wait = wait
         if wait is None:
-            self.forget_message()
+            if self.footer.message == self._wait_said:  # and nothing was said since
+                self.forget_message()
         else:
             self._say_wait(wait)
 
@@ -267,6 +269,7 @@ class BrowseBase(Screen[None]):
         left = max(0, round(wait.until - time.monotonic()))
         again = f"trying again in {left} s ({wait.attempt} of {wait.attempts}), Esc stops"
         self.say(f"{wait.reason} {self.look.glyphs.bullet} {again}", "warning")
+        self._wait_said = self.footer.message
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.footer.place = PLACES.get(type(event.widget), FILTER)

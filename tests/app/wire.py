@@ -1,0 +1,146 @@
+"""A wire that the test holds: what the log answers, requests counted, faults on order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import httpx
+
+from auditlog_tui.demo import demo_log
+from auditlog_tui.local import LIST_PATH, Answer, LocalLog
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+NOW_US = int(NOW.timestamp() * 1_000_000)
+ENTRIES = 730
+"""Of the log most tests read: seven pages and a piece."""
+
+Json = dict[str, Any]
+Fault = Exception | Callable[[httpx.Request], httpx.Response]
+
+
+@lru_cache(maxsize=8)
+def log_of(entries: int = ENTRIES, generation: int = 2) -> LocalLog:
+    """The demo's log up to `NOW`; shared, so nothing is to be added to it."""
+    return demo_log(entries=entries, until=NOW, generation=generation)
+
+
+def made(number: int, **fields: Any) -> Json:
+    """Entry `number` of a made log: the higher, the older, a second apart."""
+    created = datetime.fromtimestamp(NOW.timestamp() - number, UTC)
+    return {
+        "id": f"id-{number:05}",
+        "action": "vm.created",
+        "actor": {"id": "actor-1", "name": "Alice", "type": "user"},
+        "client_ip": "203.0.113.7",
+        "created_at": created.isoformat().replace("+00:00", "Z"),
+        "method": "POST",
+        "path": "/v1/vms",
+        "status_code": 200,
+        "user_agent": "curl",
+        "target": {"id": "vm-1", "type": "vm"},
+        **fields,
+    }
+
+
+class Answers(Protocol):
+    """What answers requests."""
+
+    def answer(self, method: str, target: str, headers: Any) -> Answer:
+        """One HTTP response."""
+
+
+class JsonLog:
+    """A server of generation 1 (no filters) that sends these entries, whatever they hold, newest first."""
+
+    def __init__(self, entries: Iterable[Json]) -> None:
+        self.entries = list(entries)
+
+    def answer(self, method: str, target: str, headers: Any) -> Answer:
+        path, _, query = target.partition("?")
+        if path == LIST_PATH:
+            return self._reply(200, self._page(httpx.QueryParams(query)))
+        wanted = unquote(path.removeprefix(f"{LIST_PATH}/"))
+        found = [entry for entry in self.entries if entry.get("id") == wanted]
+        return self._reply(200, found[0]) if found else self._reply(404, {"message": "there is no such entry"})
+
+    def _page(self, params: httpx.QueryParams) -> Json:
+        begin, limit = int(params.get("cursor", "0")), int(params["limit"])
+        following = str(begin + limit) if begin + limit < len(self.entries) else None
+        counts = {"next_cursor": following, "previous_cursor": None, "total_count": len(self.entries)}
+        return {"items": self.entries[begin : begin + limit], "pagination": counts}
+
+    def _reply(self, status: int, body: Json) -> Answer:
+        return Answer(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Answers from a log at `NOW`, keeps every request, and fails or waits as told.
+
+    `edit` changes what a good answer says; it gets the request's number (from 1) and the JSON.
+    """
+
+    def __init__(self, log: Answers) -> None:
+        self.log = log
+        self.requests: list[httpx.Request] = []
+        self.edit: Callable[[int, Json], Json] = lambda number, body: body
+        self._fault: Fault | None = None
+        self._times = 0
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def fail(self, fault: Fault, times: int = 1 << 30) -> None:
+        """Answer the next `times` requests with a fault; 0 ends that."""
+        self._fault, self._times = fault, times
+
+    def hold(self) -> None:
+        """Let requests wait until `release`."""
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        number = len(self.requests)
+        await self._open.wait()
+        if self._times > 0 and self._fault is not None:
+            self._times -= 1
+            if isinstance(self._fault, Exception):
+                raise self._fault
+            return self._fault(request)
+        answer = self.log.answer(request.method, request.url.raw_path.decode("ascii"), request.headers)
+        body = answer.body
+        if answer.status == 200:
+            body = json.dumps(self.edit(number, json.loads(body))).encode()
+        headers = answer.headers | {"Date": format_datetime(NOW, usegmt=True)}
+        return httpx.Response(answer.status, headers=headers, content=body)
+
+    @property
+    def pages(self) -> list[dict[str, str]]:
+        """The parameters of every request for a page of entries (the small ones that prove obedience left out)."""
+        params = [dict(request.url.params) for request in self.requests if request.url.path == LIST_PATH]
+        return [{k: v for k, v in each.items() if k != "limit"} for each in params if each["limit"] == "100"]
+
+    @property
+    def gets(self) -> list[str]:
+        """The id of every entry that was asked for in full."""
+        paths = [unquote(request.url.raw_path.decode()) for request in self.requests]
+        return [path.removeprefix(f"{LIST_PATH}/") for path in paths if path.startswith(f"{LIST_PATH}/")]
+
+
+def answers(status: int, body: bytes | Json = b"", **headers: str) -> Fault:
+    """A fault: this answer. A header's `_` stands for `-`."""
+    content = json.dumps(body).encode() if isinstance(body, dict) else body
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    kind = {"Content-Type": "application/json"} if isinstance(body, dict) else {}
+    return lambda request: httpx.Response(status, headers=kind | named, content=content)
+
+
+UNREACHABLE = httpx.ConnectError("no route to host")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from auditlog_tui.counting import Count, Counting
+from auditlog_tui.errors import QueryError
 from auditlog_tui.feed import Anchor, At
 from auditlog_tui.history import History
 from auditlog_tui.link import command_line, filter_in
@@ -118,8 +119,13 @@ class Browser:
         return self.view if self.places else None
 
     def _query(self, text: str) -> Query:
-        text = expand(filter_in(text), self.views)
-        return freeze(parse(text), self.log.now_us(), self.zone)
+        whole = expand(filter_in(text), self.views)
+        try:
+            return freeze(parse(whole), self.log.now_us(), self.zone)
+        except QueryError as error:
+            if whole == text:
+                raise
+            raise QueryError(error.message, 0, len(text), error.hint) from error  # columns are those of `text`
 
     def link(self) -> str:
         """The command line that shows this filter again; its times are absolute."""
@@ -231,8 +237,9 @@ class Browser:
         return rows_of(self.log.store, self.view.run, self.marks.keys)
 
     def at_moment(self, us: int) -> Place:
-        """The same filter from an instant on, in both directions."""
-        return self._show(Place(View(self.log, self.view.query, anchor=At(us)), self.place.text))
+        """The same filter from an instant on, in both directions and the log's own order."""
+        query = Query(tuple(term for term in self.view.query.terms if term.key != "sort"))
+        return self._show(Place(View(self.log, query, anchor=At(us)), format_query(query)))
 
     def moment(self, text: str) -> int:
         """The instant that `text` means, in microseconds since 1970 UTC. Raises `QueryError`."""

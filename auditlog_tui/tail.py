@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from auditlog_tui import __version__
@@ -10,6 +10,7 @@ from auditlog_tui.feed import PAGE
 from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.order import Stand, in_order
+from auditlog_tui.query.check import contradicts
 from auditlog_tui.slices import newer_than
 from auditlog_tui.view import View
 
@@ -49,36 +50,45 @@ class Tail:
     async def poll(self) -> News:
         """Fetch what was written since; rows come above those that are shown."""
         newest = self._newest()
-        bounded = newest is not None and not self.view.plan.ignored & _ASKED
-        entries = await self._since(newest) if bounded and newest is not None else await self._top()
-        fresh = self._fresh(entries)
-        self._put(entries, fresh)
+        entries = await self._written(newest, self._known)
+        fresh = [entry for entry in self._fresh(entries) if not _before(entry, newest)]  # `mend` is for the others
+        self._put(entries, fresh, len(fresh))
         await self.view.take_in()
         return News(len(fresh), sum(entry.log.user_agent == _OURS for entry in fresh))
 
     async def mend(self) -> News:
         """Count the last minutes again; where the server has more than is shown, fetch them anew, in order."""
         newest, feed, store = self._newest(), self.view.feed, self._log.store
-        if (
-            newest is None
-            or feed.plan.ignored & _ASKED
-            or not self._log.obedience.proven([*feed.plan.params, *_ASKED])
-        ):
+        if newest is None or not await self._counts(since := newest - LATE_US):
             return News()
-        since = newest - LATE_US
-        have = newer_than(store, feed.run, since)
-        page = await self._log.api.list(self._params(since), limit=SMALLEST_PAGE)
-        if page.total_count is None or page.total_count <= have:
-            return News()
-        entries = await self._since(since)
+        entries = await self._written(since, lambda page: any(_before(entry, since) for entry in page.entries))
         fresh = self._fresh(entries)
-        if not fresh or self._newest() != newest:
+        late = [entry for entry in fresh if _before(entry, newest)]
+        following = {entry.key for entry in fresh if not _before(entry, newest)}  # the next poll's
+        entries = [entry for entry in entries if entry.key not in following and not _before(entry, since)]
+        shown = {row.key for row in store.window(feed.run, 0, newer_than(store, feed.run, since))}
+        if not late or self._newest() != newest or not shown <= {entry.key for entry in entries}:
             return News()
         # No await from here on: rows are taken away and put back, the late ones where they belong.
         self.view.cut(since)
-        self._put(entries, entries, grown=len(fresh))
+        self._put(entries, entries, len(late))
         await self.view.take_in()
-        return News(late=sum(entry.created_us is not None and entry.created_us < newest for entry in fresh))
+        return News(late=len(late))
+
+    async def _counts(self, since: int) -> bool:
+        """True where the server has more than is shown since an instant, or can't tell."""
+        log, feed = self._log, self.view.feed
+        await log.obedience.prove(log.api, [*feed.plan.params, "created_at_min"])
+        if self._unbounded:
+            return True
+        if not log.obedience.proven([*feed.plan.params, *_ASKED]):
+            return False
+        page = await log.api.list(self._params(since), limit=SMALLEST_PAGE)
+        return page.total_count is not None and page.total_count > newer_than(log.store, feed.run, since)
+
+    @property
+    def _unbounded(self) -> bool:
+        return bool(self._log.obedience.ignored & _ASKED)
 
     def _newest(self) -> int | None:
         first = self._log.store.window(self.view.feed.run, 0, 1)
@@ -89,32 +99,48 @@ class Tail:
         bound = since if own is None else max(own, since)
         return {**self.view.feed.plan.params, "sort": "created_at:asc", "created_at_min": rfc3339(bound)}
 
-    async def _since(self, us: int) -> list[Entry]:
-        """What was written at or after an instant, oldest first."""
+    async def _written(self, since: int | None, enough: Callable[[Page], bool]) -> list[Entry]:
+        """What was written at or after an instant, oldest first, or all down to a page that is `enough`."""
+        found = None if since is None or self._unbounded else await self._since(since)
+        return await self._down(enough) if found is None else found
+
+    async def _since(self, us: int) -> list[Entry] | None:
+        """What was written at or after an instant, oldest first; `None` where the server ignores what it is asked."""
+        params = self._params(us)
         found: list[Entry] = []
         cursor: str | None = None
         for _ in range(PAGES):
-            page = await self._log.api.list(self._params(us), limit=PAGE, cursor=cursor)
+            page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
             found += page.entries
+            ignored = {name for name in _ASKED if any(contradicts(entry, name, params[name]) for entry in found)}
+            if not in_order((Stand(e.created_us, e.log.status_code) for e in found), params["sort"]):
+                ignored.add("sort")
+            if ignored:
+                self._log.obedience.ignored |= ignored
+                return None
             self._page, cursor = page, page.next_cursor
             if cursor is None:
                 break
-        if not in_order((Stand(e.created_us, e.log.status_code) for e in found), "created_at:asc"):
-            self._log.obedience.ignored.add("sort")
-            return await self._top()
         return found
 
-    async def _top(self) -> list[Entry]:
-        """What stands above the newest entry known, oldest first: for servers that know no bounds."""
+    async def _down(self, enough: Callable[[Page], bool]) -> list[Entry]:
+        """The newest entries, oldest first, down to a page that is `enough`: for servers that know no bounds."""
         found: list[Entry] = []
         cursor: str | None = None
-        for _ in range(PAGES):
+        seen: set[str | None] = set()
+        while cursor not in seen:
+            seen.add(cursor)
             page = await self._log.api.list(self.view.feed.plan.params, limit=PAGE, cursor=cursor)
             found += page.entries
             self._page, cursor = page, page.next_cursor
-            if cursor is None or len(self._fresh(page.entries)) < len(page.entries):
+            if cursor is None or enough(page):
                 break
         return found[::-1]
+
+    def _known(self, page: Page) -> bool:
+        """True for a page with an entry that is shown already."""
+        keys = {entry.key for entry in page.entries}
+        return len(self._log.store.lacking(self.view.feed.run, list(keys))) < len(keys)
 
     def _fresh(self, entries: Sequence[Entry]) -> list[Entry]:
         feed = self.view.feed
@@ -122,10 +148,15 @@ class Tail:
         kept = {entry.key: entry for entry in entries if entry.key in lacking and not feed.plan.violations(entry)}
         return list(kept.values())
 
-    def _put(self, entries: Sequence[Entry], fresh: Sequence[Entry], grown: int | None = None) -> None:
+    def _put(self, entries: Sequence[Entry], fresh: Sequence[Entry], grown: int) -> None:
         feed, store = self.view.feed, self._log.store
         known = dict(zip([entry.key for entry in entries], store.add(entries), strict=True))
         store.prepend(feed.run, [known[entry.key] for entry in fresh])
         if feed.total is not None:
-            feed.total += len(fresh) if grown is None else grown
+            feed.total += grown
         feed.as_of = self._page.served_at if self._page is not None else feed.as_of
+
+
+def _before(entry: Entry, us: int | None) -> bool:
+    """True for an entry that certainly happened before an instant."""
+    return us is not None and entry.created_us is not None and entry.created_us < us

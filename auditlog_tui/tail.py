@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditlog_tui import __version__
@@ -50,7 +50,7 @@ class Tail:
     async def poll(self) -> News:
         """Fetch what was written since; rows come above those that are shown."""
         newest = self._newest()
-        entries = await self._written(newest, self._known)
+        entries = await self._written(newest)
         fresh = [entry for entry in self._fresh(entries) if not _before(entry, newest)]  # `mend` is for the others
         self._put(entries, fresh, len(fresh))
         await self.view.take_in()
@@ -61,11 +61,11 @@ class Tail:
         newest, feed, store = self._newest(), self.view.feed, self._log.store
         if newest is None or not await self._counts(since := newest - LATE_US):
             return News()
-        entries = await self._written(since, lambda page: any(_before(entry, since) for entry in page.entries))
+        entries = [entry for entry in await self._written(since) if not _before(entry, since)]
         fresh = self._fresh(entries)
         late = [entry for entry in fresh if _before(entry, newest)]
         following = {entry.key for entry in fresh if not _before(entry, newest)}  # the next poll's
-        entries = [entry for entry in entries if entry.key not in following and not _before(entry, since)]
+        entries = [entry for entry in entries if entry.key not in following]
         shown = {row.key for row in store.window(feed.run, 0, newer_than(store, feed.run, since))}
         if not late or self._newest() != newest or not shown <= {entry.key for entry in entries}:
             return News()
@@ -99,10 +99,10 @@ class Tail:
         bound = since if own is None else max(own, since)
         return {**self.view.feed.plan.params, "sort": "created_at:asc", "created_at_min": rfc3339(bound)}
 
-    async def _written(self, since: int | None, enough: Callable[[Page], bool]) -> list[Entry]:
-        """What was written at or after an instant, oldest first, or all down to a page that is `enough`."""
+    async def _written(self, since: int | None) -> list[Entry]:
+        """What was written at or after an instant, oldest first; older ones may be among them."""
         found = None if since is None or self._unbounded else await self._since(since)
-        return await self._down(enough) if found is None else found
+        return await self._down(since) if found is None else found
 
     async def _since(self, us: int) -> list[Entry] | None:
         """What was written at or after an instant, oldest first; `None` where the server ignores what it is asked."""
@@ -123,8 +123,11 @@ class Tail:
                 break
         return found
 
-    async def _down(self, enough: Callable[[Page], bool]) -> list[Entry]:
-        """The newest entries, oldest first, down to a page that is `enough`: for servers that know no bounds."""
+    async def _down(self, since: int | None) -> list[Entry]:
+        """The newest entries, oldest first, down to one before an instant: for servers that know no bounds.
+
+        Without an instant, down to one that is shown already.
+        """
         found: list[Entry] = []
         cursor: str | None = None
         seen: set[str | None] = set()
@@ -133,12 +136,12 @@ class Tail:
             page = await self._log.api.list(self.view.feed.plan.params, limit=PAGE, cursor=cursor)
             found += page.entries
             self._page, cursor = page, page.next_cursor
-            if cursor is None or enough(page):
+            enough = self._overlaps(page) if since is None else any(_before(entry, since) for entry in page.entries)
+            if cursor is None or enough:
                 break
         return found[::-1]
 
-    def _known(self, page: Page) -> bool:
-        """True for a page with an entry that is shown already."""
+    def _overlaps(self, page: Page) -> bool:
         keys = {entry.key for entry in page.entries}
         return len(self._log.store.lacking(self.view.feed.run, list(keys))) < len(keys)
 

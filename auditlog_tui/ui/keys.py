@@ -8,7 +8,7 @@ from itertools import groupby
 from textual.binding import Binding
 
 EVERYWHERE, TABLE, DETAIL, FILTER, CHIPS = "everywhere", "table", "detail", "filter bar", "chips"
-TIMELINE = "timeline"
+TIMELINE, FACETS = "timeline", "facets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops)"),
     Key(EVERYWHERE, "t", "t", "zone", "Times in UTC, in local time, or as ages"),
     Key(EVERYWHERE, "i", "i", "timeline", "Timeline: show it, go to it, hide it", "timeline"),
+    Key(EVERYWHERE, "s", "s", "facets", "Facets: the most frequent values of what is loaded", "facets"),
     Key(EVERYWHERE, "F", "F", "follow", "Follow: what is new comes in above"),
     Key(EVERYWHERE, "ctrl+t", "^t", "go_to_time", "Go to a time"),
     Key(EVERYWHERE, "ctrl+f", "^f", "find", "Find in what is loaded"),
@@ -71,6 +72,8 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "semicolon", ";", "note", "Note on the entry, with #tags; marks it"),
     Key(TABLE, "u", "u", "next_mark", "Next marked entry further down"),
     Key(TABLE, "U", "U", "previous_mark", "Next marked entry further up"),
+    Key(TABLE, "x", "x", "next_novel", "Next new entry further down: a first of its actor, within what is loaded"),
+    Key(TABLE, "X", "X", "previous_novel", "Next new entry further up"),
     Key(TABLE, "D", "D", "compare", "Compare the two marked entries"),
     Key(DETAIL, "down,j", "↓ j", "cursor_down", "Next field"),
     Key(DETAIL, "up,k", "↑ k", "cursor_up", "Previous field"),
@@ -96,6 +99,12 @@ KEYS: tuple[Key, ...] = (
     Key(TIMELINE, "enter", "⏎", "choose", "Filter by the stretch or range", "filter by it"),
     Key(TIMELINE, "plus", "+", "finer", "Count in shorter stretches", "finer"),
     Key(TIMELINE, "escape", "Esc", "leave", "Forget the range, else back to the table", "table"),
+    Key(FACETS, "down,j", "↓ j", "cursor_down", "Next value"),
+    Key(FACETS, "up,k", "↑ k", "cursor_up", "Previous value"),
+    Key(FACETS, "enter", "⏎", "include", "Show only entries with the value", "include"),
+    Key(FACETS, "-", "-", "exclude", "Hide entries with the value", "exclude"),
+    Key(FACETS, "number_sign", "#", "count", "Ask the server how many there are in all", "count"),
+    Key(FACETS, "escape", "Esc", "leave", "Back to the table", "table"),
     Key(CHIPS, "left,h", "← h", "previous", "The term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "The term to the right"),
     Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Take the term away", "remove"),

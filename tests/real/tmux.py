@@ -14,15 +14,19 @@ import pytest
 
 PATIENCE_S = 30.0
 
+# tmux does not always learn the status of a program that has closed its terminal.
+_KEEP_STATUS = '"$@"; echo "$?" >"$0"'
+
 
 class Tmux:
-    """Use as a context manager. tmux writes nothing but its socket, in `directory`."""
+    """Use as a context manager. What it writes is in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         program = shutil.which("tmux")
         if program is None:
             pytest.skip("tmux is not installed")
         self._command = [program, "-L", "test", "-f", os.devnull]
+        self._status = directory / "exit-status"
         self._env = {
             "PATH": os.environ["PATH"],
             "TMUX_TMPDIR": str(directory),
@@ -42,7 +46,7 @@ class Tmux:
         variables = [part for name, value in env.items() for part in ("-e", f"{name}={value}")]
         self.run(
             "set-option", "-g", "remain-on-exit", "on", ";",
-            "new-session", "-d", "-s", "test", "-x", str(width), "-y", str(height), *variables, "--", *command,
+            "new-session", "-d", "-s", "test", "-x", str(width), "-y", str(height), *variables, "--", "sh", "-c", _KEEP_STATUS, str(self._status), *command,
         )  # fmt: skip
 
     def keys(self, *names: str, times: int = 1) -> None:
@@ -79,7 +83,7 @@ class Tmux:
     def status(self) -> int:
         """The program's exit status; waits for its end."""
         deadline = time.monotonic() + PATIENCE_S
-        while not (status := self.ask("#{pane_dead_status}")):
+        while not (self._status.exists() and (status := self._status.read_text())):
             if time.monotonic() > deadline:
                 raise AssertionError(f"the program still runs:\n{self.screen()}")
             time.sleep(0.03)

@@ -19,13 +19,14 @@ from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
-from auditlog_tui.ui.keys import CHIPS, DETAIL, FILTER, TABLE, TIMELINE
+from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.loader import Loader
 from auditlog_tui.ui.states import sayings
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.widgets.chips import ChipLine
 from auditlog_tui.ui.widgets.columns import Look, read_columns
 from auditlog_tui.ui.widgets.detail import DetailPane
+from auditlog_tui.ui.widgets.facets import FacetPane
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
 from auditlog_tui.ui.widgets.table import EntryTable
 from auditlog_tui.ui.widgets.timeline import TimelineBar
@@ -56,6 +57,7 @@ PLACES: dict[type[Widget], str] = {
     DetailPane: DETAIL,
     ChipLine: CHIPS,
     TimelineBar: TIMELINE,
+    FacetPane: FACETS,
 }
 """What has the focus, by its name in the list of keys; anything else is the filter bar."""
 
@@ -68,6 +70,7 @@ class BrowseBase(Screen[None]):
     table = query_one(EntryTable)
     timeline = query_one(TimelineBar)
     pane = query_one(DetailPane)
+    facets = query_one(FacetPane)
     footer = query_one(FooterBar)
 
     def __init__(self, settings: Settings, opener: Opener, text: str, glyphs: Glyphs) -> None:
@@ -92,6 +95,7 @@ class BrowseBase(Screen[None]):
         with Container(id="body"):
             yield EntryTable(self.look)
             yield DetailPane()
+            yield FacetPane(self.look.glyphs)
         yield FooterBar()
 
     def on_mount(self) -> None:

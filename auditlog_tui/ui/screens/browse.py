@@ -64,6 +64,10 @@ class BrowseScreen(
                 self.go_to_mark(1)
             case "previous_mark":
                 self.go_to_mark(-1)
+            case "next_novel":
+                self.go_to_novel(1)
+            case "previous_novel":
+                self.go_to_novel(-1)
             case "compare":
                 self.compare()
             case "sort":
@@ -95,6 +99,8 @@ class BrowseScreen(
             self.table.focus()
         elif self.pane.display:
             self.close_pane()
+        elif self.facets.display:
+            self.hide_facets()
         elif self.timeline.display:
             self.hide_timeline()
         elif self.loader.stop():

@@ -68,6 +68,12 @@ class AskingCanvas(MarkingCanvas):
     def action_previous_mark(self) -> None:
         self._ask("previous_mark")
 
+    def action_next_novel(self) -> None:
+        self._ask("next_novel")
+
+    def action_previous_novel(self) -> None:
+        self._ask("previous_novel")
+
     def action_compare(self) -> None:
         self._ask("compare")
 

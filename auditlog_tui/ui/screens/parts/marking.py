@@ -8,9 +8,9 @@ from textual import on
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import count, format_time, safe
-from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.compare import CompareScreen
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
+from auditlog_tui.ui.screens.parts.faceting import FacetPart
 from auditlog_tui.ui.screens.prompt import PromptScreen
 from auditlog_tui.ui.widgets.filter_bar import PLACEHOLDER
 from auditlog_tui.ui.widgets.lines import Signs
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TAGS_OFFERED = 8
 
 
-class MarkPart(BrowseBase):
+class MarkPart(FacetPart):
     """`m`, `V`, `;`, `u`, `U`, `M` and `D`."""
 
     def on_mount(self) -> None:
@@ -47,7 +47,10 @@ class MarkPart(BrowseBase):
         """What stands beside a row."""
         marks, glyphs = self.browser.marks, self.look.glyphs
         noted = bool(marks.note_of(row.key))
-        return Signs(glyphs.marked, "marked", noted) if marks.is_marked(row.key) else Signs(noted=noted)
+        if marks.is_marked(row.key):
+            return Signs(glyphs.marked, "marked", noted)
+        novel = self.novel(row.n)
+        return Signs(glyphs.novel, "error" if novel == "shared" else "accent", noted) if novel else Signs(noted=noted)
 
     def _day(self, us: int) -> str:
         look = self.look

@@ -19,6 +19,7 @@ class RecordPart(BrowseBase):
         self.follower.follow(message.row, self.browser.log, self.look)
 
     def open_pane(self) -> None:
+        self.facets.display = False  # they share the place
         self.pane.add_class("-open")
         self.pane.focus()
         self.follower.follow(self.table.row, self.browser.log, self.look, now=True)

@@ -1,0 +1,90 @@
+import shlex
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditlog_tui.arguments import COMMANDS, command_of, split
+from auditlog_tui.link import command_line, filter_in
+from auditlog_tui.settings import OPTIONS
+from tests.unit.query.strategies import HOSTILE, typed
+
+FLAGS = {option.flag for option in OPTIONS}
+NASTY = (
+    *HOSTILE, *COMMANDS, "-method:GET", "--", "--demo", "--base-url", "-h", "-- x", "'", "''", "$(id)", "`id`", "a;b",
+    "a\nb", "!x", "#x", "~", "ua:\"it's\"", "\\", "auditlog-tui", "auditlog-tui --demo x", "list x", "--zone=utc", " ",
+)  # fmt: skip
+
+texts = st.sampled_from(NASTY) | st.text() | typed
+places = st.sampled_from([{}, {"demo": True}, {"base_url": "http://127.0.0.1:8080/x"}])
+
+
+@given(texts, places)
+def test_a_pasted_link_is_the_filter_in_it(text: str, place: dict[str, object]) -> None:
+    assert filter_in(command_line(text, **place)) == text  # type: ignore[arg-type]  # as their names say
+
+
+@given(texts, places)
+def test_the_command_line_reads_the_filter_from_it(text: str, place: dict[str, object]) -> None:
+    """As `cli` does: first a command, then words and flags."""
+    arguments = shlex.split(command_line(text, **place))[1:]  # type: ignore[arg-type]  # as their names say
+    assert not command_of(arguments)
+    words, flags = split(arguments, FLAGS)
+    assert words == ([text] if text else [])
+    assert {flag.partition("=")[0] for flag in flags} <= {"--demo", "--base-url"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize("text", [text for text in NASTY if text and "\x00" not in text])
+def test_a_shell_reads_the_filter_from_it(text: str) -> None:
+    line = command_line(text).removeprefix("auditlog-tui")
+    script = f'set --{line}\nprintf %s "$#:"\nfor word; do printf \'%s\\0\' "$word"; done'
+    out = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True).stdout.decode()
+    *words, _ = out.partition(":")[2].split("\x00")
+    assert words[-1] == text
+
+
+def test_what_it_looks_like() -> None:
+    assert command_line("") == "auditlog-tui"
+    assert command_line("method:GET") == "auditlog-tui method:GET"
+    assert command_line("method:GET ua:x", demo=True) == "auditlog-tui --demo 'method:GET ua:x'"
+    assert command_line("x", base_url="https://api.test") == "auditlog-tui --base-url https://api.test x"
+    assert command_line("-method:GET") == "auditlog-tui -- -method:GET"
+    assert command_line("list") == "auditlog-tui -- list"
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("auditlog-tui --demo method:GET status:200", "method:GET status:200"),
+        ("  /usr/local/bin/auditlog-tui 'method:GET ua:x'\n", "method:GET ua:x"),
+        ("auditlog-tui --base-url https://x --zone local -- -method:GET", "-method:GET"),
+        ("auditlog-tui --base-url=https://x method:GET", "method:GET"),
+        ("auditlog-tui -method:GET", "-method:GET"),
+        ("auditlog-tui list 'method:GET' --format jsonl --limit 5", "method:GET"),
+        ("auditlog-tui count method:GET", "method:GET"),
+        ("auditlog-tui get 123e4567", "123e4567"),
+        ("auditlog-tui --base-url", ""),
+    ],
+)
+def test_a_pasted_command_line_is_the_filter_in_it(line: str, text: str) -> None:
+    assert filter_in(line) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "method:GET",
+        "'open",
+        'ua:"auditlog-tui x"',
+        "ua:auditlog-tui",
+        "xauditlog-tui --demo",
+        "a auditlog-tui b",
+        "'",
+    ],
+)
+def test_any_other_text_is_left_as_it_is(text: str) -> None:
+    assert filter_in(text) == text

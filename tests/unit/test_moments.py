@@ -1,0 +1,114 @@
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditlog_tui.errors import QueryError
+from auditlog_tui.query import MOMENT_HINT, read_moment
+
+BERLIN = ZoneInfo("Europe/Berlin")
+ZONES = (UTC, BERLIN, ZoneInfo("America/New_York"), ZoneInfo("Asia/Kathmandu"), ZoneInfo("Pacific/Apia"))
+NOW = "2026-11-23T09:30:00+00:00"
+
+
+def us(text: str) -> int:
+    return (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def read(text: str, now: str = NOW, zone: tzinfo = UTC) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=read_moment(text, us(now), zone))
+    return moment.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("09:02", "2026-11-23T09:02:00+00:00"),
+        ("9:02", "2026-11-23T09:02:00+00:00"),
+        ("09:30", "2026-11-23T09:30:00+00:00"),
+        ("09:29:59", "2026-11-23T09:29:59+00:00"),
+        ("10:02", "2026-11-22T10:02:00+00:00"),
+        ("09:30:01", "2026-11-22T09:30:01+00:00"),
+        ("00:00", "2026-11-23T00:00:00+00:00"),
+        ("today 18:00", "2026-11-23T18:00:00+00:00"),
+        ("yesterday 18:00", "2026-11-22T18:00:00+00:00"),
+        ("  YESTERDAY   18:00 ", "2026-11-22T18:00:00+00:00"),
+        ("today", "2026-11-23T00:00:00+00:00"),
+        ("yesterday", "2026-11-22T00:00:00+00:00"),
+        ("2026-11-20", "2026-11-20T00:00:00+00:00"),
+        ("2026-11-20 10:02", "2026-11-20T10:02:00+00:00"),
+        ("2026-11-20T10:02:03", "2026-11-20T10:02:03+00:00"),
+        ("2026-11-20T10:02:03Z", "2026-11-20T10:02:03+00:00"),
+        ("2026-11-20t10:02:03.25z", "2026-11-20T10:02:03.250000+00:00"),
+        ("2026-11-20T10:02:03+02:00", "2026-11-20T08:02:03+00:00"),
+        ("2027-01-01", "2027-01-01T00:00:00+00:00"),
+        ("2h", "2026-11-23T07:30:00+00:00"),
+        ("2h ago", "2026-11-23T07:30:00+00:00"),
+        ("15 m ago", "2026-11-23T09:15:00+00:00"),
+        ("1W", "2026-11-16T09:30:00+00:00"),
+    ],
+)
+def test_what_a_person_in_a_hurry_types(text: str, means: str) -> None:
+    assert read(text) == means
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "means"),
+    [
+        ("10:02", "2026-11-23T09:30:00+01:00", "2026-11-22T09:02:00+00:00"),
+        ("00:10", "2026-11-23T23:20:00+00:00", "2026-11-23T23:10:00+00:00"),  # it is tomorrow in Berlin
+        ("today", "2026-11-23T23:20:00+00:00", "2026-11-23T23:00:00+00:00"),
+        # Clocks go forward on 29 March, and back on 25 October: the day before is not 24 hours before.
+        ("10:02", "2026-03-29T09:00:00+02:00", "2026-03-28T09:02:00+00:00"),
+        ("10:02", "2026-03-29T11:00:00+02:00", "2026-03-29T08:02:00+00:00"),
+        ("yesterday 10:02", "2026-03-29T09:00:00+02:00", "2026-03-28T09:02:00+00:00"),
+        ("yesterday 10:02", "2026-03-30T09:00:00+02:00", "2026-03-29T08:02:00+00:00"),
+        ("10:02", "2026-10-25T09:00:00+01:00", "2026-10-24T08:02:00+00:00"),
+        ("yesterday 01:30", "2026-10-26T09:00:00+01:00", "2026-10-24T23:30:00+00:00"),
+        ("yesterday 18:00", "2026-10-26T09:00:00+01:00", "2026-10-25T17:00:00+00:00"),
+        ("today", "2026-03-29T12:00:00+02:00", "2026-03-28T23:00:00+00:00"),
+        ("24h", "2026-03-29T12:00:00+02:00", "2026-03-28T10:00:00+00:00"),
+    ],
+)
+def test_clocks_that_change(text: str, now: str, means: str) -> None:
+    assert read(text, now, BERLIN) == means
+
+
+@given(
+    st.datetimes(datetime(1971, 1, 3), datetime(2100, 1, 1)),
+    st.times(),
+    st.sampled_from((*ZONES, timezone(timedelta(hours=-12)), timezone(timedelta(hours=14)))),
+)
+def test_a_time_of_day_is_the_latest_that_is_not_in_the_future(now: datetime, time: object, zone: tzinfo) -> None:
+    now_us = us(now.replace(tzinfo=UTC).isoformat())
+    text = str(time)[:8]
+    found = read_moment(text, now_us, zone)
+    assert found <= now_us
+    assert now_us - found <= 26 * 3_600_000_000 or zone is ZONES[-1]  # Apia once left out a day
+    shown = datetime.fromtimestamp(found / 1_000_000, zone).strftime("%H:%M:%S")
+    skipped = datetime.fromtimestamp(found / 1_000_000 - 7_200, zone).utcoffset()
+    assert shown == text or skipped != datetime.fromtimestamp(found / 1_000_000, zone).utcoffset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "soon", "25:00", "24:00", "10:60", "10:02:60", "10", "1002", "tomorrow", "tomorrow 10:00",
+        "2026-13-01", "2026-11-31 10:00", "2026-11-20..2026-11-21", ">=2026-11-20", "0h", "2x", "2h 3m", "-2h",
+        "10:02\x00", "\ud800", "١٠:٠٢", "2026-11-20T10:02:03+25:00", "0000-01-01", "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59-05:00", "yesterday 10:02 pm", "x" * 10_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_moment_is_told_with_what_would_be(text: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        read(text)
+    assert caught.value.hint
+    assert 0 <= caught.value.start <= caught.value.end <= len(text)
+
+
+def test_the_hint_is_made_of_moments() -> None:
+    examples = [part.strip() for part in MOMENT_HINT.replace(" for two hours ago", "").replace("or ", "").split(",")]
+    assert len(examples) == 5
+    assert all(read(example) for example in examples)

@@ -170,10 +170,11 @@ class Browser:
                 text = without_term(text, term.start, term.end)
         if not FIELDS[field].sortable:
             return self.place.text
-        ways = ["", "created", "-created"] if field == "created" else ["", f"-{field}", field]
+        ways = ["", "created"] if field == "created" else ["", f"-{field}", field]
         now = "".join(("-" if way == "desc" else "") + name for name, way in order)
+        now = now if now != "-created" else ""  # which is how the log is
         following = ways[(ways.index(now) + 1) % len(ways)] if now in ways else ways[1]
-        return with_term(text, f"sort:{following}") if following not in ("", "-created") else text
+        return with_term(text, f"sort:{following}") if following else text
 
     # -- counting ----------------------------------------------------------------------------------------------
 

@@ -46,7 +46,8 @@ class Tmux:
         variables = [part for name, value in env.items() for part in ("-e", f"{name}={value}")]
         self.run(
             "set-option", "-g", "remain-on-exit", "on", ";",
-            "new-session", "-d", "-s", "test", "-x", str(width), "-y", str(height), *variables, "--", "sh", "-c", _KEEP_STATUS, str(self._status), *command,
+            "new-session", "-d", "-s", "test", "-x", str(width), "-y", str(height), *variables,
+            "--", "sh", "-c", _KEEP_STATUS, str(self._status), *command,
         )  # fmt: skip
 
     def keys(self, *names: str, times: int = 1) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui import history as history_module
 from auditlog_tui.history import KEPT, History, history_path
 
 
@@ -133,6 +132,6 @@ def test_it_is_in_the_platforms_folder_for_state(monkeypatch: pytest.MonkeyPatch
 
 def test_where_files_have_no_modes_it_works_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "fchmod")
-    monkeypatch.delattr(history_module.os, "O_NOFOLLOW")
+    monkeypatch.delattr(os, "O_NOFOLLOW")
     History(path).add("a")
     assert History(path).texts == ["a"]

@@ -1,0 +1,323 @@
+from datetime import UTC
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditlog_tui.browser import Browser, Place
+from auditlog_tui.errors import QueryError
+from auditlog_tui.feed import Anchor
+from auditlog_tui.log import Log
+from auditlog_tui.marks import Marks
+from auditlog_tui.pivots import meanings, pivots
+from auditlog_tui.query import FIELDS, parse
+from auditlog_tui.store import EntryStore, Row
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of, read
+from tests.unit.query.evaluate import matches
+from tests.unit.query.strategies import entries
+from tests.unit.views import ignore, keys_of, load, newest_first, query_of
+
+MINUTE = 60_000_000
+UUID = "123e4567-e89b-12d3-a456-426614174000"
+
+
+class Stopped(Log):
+    """A log whose clock stands still, an hour after its first entry."""
+
+    def now_us(self) -> int:
+        return START_US + 60 * MINUTE
+
+
+def browser_of(api: FakeApi, **more: Any) -> Browser:
+    return Browser(Stopped(api, EntryStore()), UTC, **more)
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    return FakeApi(log_of(1_000))
+
+
+@pytest.fixture
+def browser(api: FakeApi) -> Browser:
+    return browser_of(api)
+
+
+async def both_ways(place: Place | None) -> Place:
+    assert place is not None
+    await load(await load(place.view), older=False)
+    return place
+
+
+async def row_of(browser: Browser, text: str = "", number: int = 0) -> Row:
+    place = browser.submit(text)
+    await place.view.more(number + 1, ignore)
+    return place.view.window(number, 1)[0]
+
+
+def row_with(**fields: Any) -> Row:
+    store = EntryStore()
+    run = store.new_run()
+    store.append(run, store.add([read(entry(1, **fields))]))
+    return store.window(run, 0, 1)[0]
+
+
+# -- around an entry -----------------------------------------------------------------------------------------------
+
+
+async def test_around_an_entry_stand_both_sides_and_the_entry_between(browser: Browser, api: FakeApi) -> None:
+    row = await row_of(browser, "ua:curl", 500)
+    asked = len(api.calls)
+    place = browser.around(row, 60_000_000, above=7)
+    assert place is not None
+    await place.view.more(50, ignore)
+    await place.view.more(50, ignore, older=False)
+    assert len(api.calls) - asked == 2
+    assert keys_of(place.view) == newest_first(range(439, 560))
+    assert place.view.row_of(row.n) == 60
+    assert (place.cursor, place.above, browser.parked) == (row.n, 7, "ua:curl")
+
+
+async def test_halving_and_doubling_keep_the_filter_parked_and_back_is_where_it_began(browser: Browser) -> None:
+    row = await row_of(browser, "ua:curl", 500)
+    first = browser.place
+    for half in (60_000_000, 30_000_000, 15_000_000, 120_000_000):
+        place = await both_ways(browser.around(row, half, above=3))
+        seconds = half // 1_000_000
+        assert keys_of(place.view) == newest_first(range(499 - seconds, 500 + seconds))
+    assert browser.parked == "ua:curl"
+    places = [browser.back() for _ in range(4)]
+    assert places[-1] is first
+    browser.forward()
+    assert browser.place.around == 60_000_000
+
+
+async def test_around_an_entry_can_be_narrowed_and_linked(browser: Browser) -> None:
+    row = await row_of(browser, "", 500)
+    place = browser.around(row, 5_000_000, above=3)
+    assert place is not None
+    assert browser.submit(browser.link()).text == place.text
+    assert browser.narrowed("method", "POST", negated=False) == f"{place.text} method:POST"
+
+
+async def test_where_the_server_knows_no_times_around_is_walked_to() -> None:
+    browser = browser_of(FakeApi(log_of(300), ignores=EVERY_FILTER))
+    row = await row_of(browser, "", 150)
+    place = await both_ways(browser.around(row, 5_000_000, above=3))
+    assert keys_of(place.view) == newest_first(range(144, 155))
+    assert place.view.notice
+
+
+# -- an instant ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_moment_is_shown_from_both_sides_with_two_requests(browser: Browser, api: FakeApi) -> None:
+    browser.submit("method:POST")
+    place = browser.at_moment(browser.moment("08:05"))
+    await place.view.more(50, ignore)
+    await place.view.more(50, ignore, older=False)
+    assert len(api.calls) == 2
+    assert "id-300" in keys_of(place.view)
+    assert (keys_of(place.view)[0], keys_of(place.view)[-1]) == ("id-399", "id-201")
+    await both_ways(place)
+    assert keys_of(place.view) == newest_first(range(1_000))
+
+
+@pytest.mark.parametrize("sort", ["sort:created", "sort:-status", "sort:status,-created", "sort:path"])
+async def test_a_moment_is_shown_in_the_logs_own_order(sort: str, browser: Browser) -> None:
+    browser.submit(f"method:POST {sort}")
+    place = browser.at_moment(START_US + 500_000_000)
+    assert place.text == "method:POST"
+    await both_ways(place)
+    assert keys_of(place.view) == newest_first(range(1_000))
+    assert not browser.log.obedience.ignored
+
+
+async def test_the_same_filter_after_a_moment_begins_at_the_newest(browser: Browser) -> None:
+    browser.submit("method:POST")
+    place = browser.at_moment(START_US)
+    assert browser.submit("method:POST") is not place
+    assert browser.view.anchor is Anchor.NEWEST
+
+
+async def test_refreshing_keeps_the_moment(browser: Browser) -> None:
+    browser.submit("")
+    place = browser.at_moment(START_US + 5)
+    assert browser.refresh().view.anchor == place.view.anchor
+
+
+# -- filters from what is shown ------------------------------------------------------------------------------------
+
+
+def test_bounds_take_the_place_of_all_there_were(browser: Browser) -> None:
+    browser.submit("created:>=2027-01-15T08:00:00Z method:POST created:<2027-01-15T09:00:00Z")
+    text = browser.between(START_US + 1, START_US + 2)
+    assert text == "method:POST created:2027-01-15T08:00:00.000001Z..2027-01-15T08:00:00.000002Z"
+    assert browser.submit(text).view.plan.residual is None
+
+
+async def test_bounds_include_both_ends(browser: Browser) -> None:
+    browser.submit("")
+    place = browser.submit(browser.between(START_US + 3_000_000, START_US + 5_000_000))
+    assert keys_of((await both_ways(place)).view) == newest_first(range(3, 6))
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "then"),
+    [
+        ("sort:path", "path", ["", "sort:-path", "sort:path"]),
+        ("sort:-path", "path", ["sort:path", "", "sort:-path"]),
+        ("sort:status,-created", "status", ["sort:-status", "sort:status", ""]),
+        ("sort:path", "ip", ["sort:-ip", "sort:ip", ""]),
+        ("sort:created", "created", ["", "sort:created", ""]),
+        ("sort:-created", "created", ["sort:created", "", "sort:created"]),
+        ("sort:path", "sort", ["sort:path"] * 3),
+    ],
+)
+def test_sorting_by_a_column_goes_round(text: str, field: str, then: list[str], browser: Browser) -> None:
+    browser.submit(text)
+    assert [browser.submit(browser.sorted_by(field)).text for _ in then] == then
+
+
+@given(entries, st.booleans(), st.sampled_from([name for name, field in FIELDS.items() if field.columns]))
+def test_a_cell_becomes_a_filter_that_keeps_or_leaves_out_its_entry(found: Any, negated: bool, field: str) -> None:
+    browser = browser_of(FakeApi([]))
+    browser.submit("")
+    store = browser.log.store
+    run = store.new_run()
+    store.append(run, store.add([found]))
+    row = store.window(run, 0, 1)[0]
+    text = browser.narrowed(field, browser.value_of(row, field), negated=negated)
+    unread = {"", "target", "target.id", "target.type"} & set(found.unreadable)
+    half = row.target_id is None and (row.target_type is not None or unread)
+    if text and not (field == "target" and half):  # `target:none` would say too much of half a target
+        assert matches(query_of(text), found) is not negated
+    store.close()
+
+
+def test_excluding_what_was_included_leaves_one_of_the_two(browser: Browser) -> None:
+    browser.submit("action:vm.created")
+    assert browser.narrowed("action", "vm.created", negated=True) == "-action:vm.created"
+    assert browser.narrowed("action", "vm.created", negated=False) == "action:vm.created"
+
+
+# -- views and pasted lines ----------------------------------------------------------------------------------------
+
+
+def test_a_view_is_shown_as_what_it_stands_for(api: FakeApi) -> None:
+    browser = browser_of(api, views={"mine": "last:30m ua:curl"})
+    assert browser.submit("@mine method:POST").text == "created:>=2027-01-15T08:30:00Z ua:curl method:POST"
+    assert browser.explain("@mine").chips[-1].text == "ua:curl"
+    assert browser.suggest("@mi", 3).candidates[0].help == "last:30m ua:curl"
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("method:GET @min", 11, 15),
+        ("@mine nonsense:1", 0, 16),
+        ("@mine status:<400 status:>500", 0, 29),
+        ("auditlog-tui nonsense:1", 0, 23),
+        ("method:GET nonsense:1", 11, 21),
+    ],
+)
+def test_an_error_points_within_what_was_typed(text: str, start: int, end: int, api: FakeApi) -> None:
+    browser = browser_of(api, views={"mine": "ua:a-long-text-that-moves-every-column"})
+    with pytest.raises(QueryError) as caught:
+        browser.submit(text)
+    assert (caught.value.start, caught.value.end) == (start, end)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "last:30m method:POST", '-ua:"it\'s" sort:path', "list", '"-x"', "$(id)"])
+def test_a_pasted_link_shows_the_same_at_any_later_time(text: str, api: FakeApi) -> None:
+    for more in ({}, {"demo": True}, {"base_url": "https://api.test"}):
+        browser = browser_of(api, **more)
+        place = browser.submit(text)
+        line = browser.link()
+        assert line.startswith("auditlog-tui")
+        later = browser_of(api)
+        later.submit("method:GET")
+        assert later.submit(line).view.query == place.view.query
+
+
+# -- pivots --------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_offers_what_it_has() -> None:
+    found = pivots(row_with(), "status:200 action:vm.created")
+    assert [(pivot.key, pivot.value, pivot.alone, pivot.spans) for pivot in found] == [
+        ("a", "Alice", "actor:actor-1", True),
+        ("i", "203.0.113.7", "ip:203.0.113.7", True),
+        ("t", "vm vm-1", "target:vm-1", True),
+        ("u", "curl", "ua:curl", False),
+        ("v", "vm.created", "action:vm.created", False),
+        ("m", "POST", "method:POST", False),
+        ("p", "/v1/vms", "path:/v1/vms", False),
+    ]
+    assert found[0].within == "status:200 action:vm.created actor:actor-1"
+    assert found[4].within == "status:200 action:vm.created"
+
+
+def test_what_a_row_lacks_is_not_offered() -> None:
+    assert [pivot.key for pivot in pivots(row_with(actor=None, target=None, user_agent=None, path=""), "")] == [
+        "i", "v", "m",
+    ]  # fmt: skip
+    assert pivots(row_with(actor={"id": "a-9"}, target={"id": "t-9"}), "")[0].value == "a-9"
+    assert [pivot.value for pivot in pivots(row_with(target={"id": "t-9"}), "") if pivot.key == "t"] == ["t-9"]
+
+
+@given(entries)
+def test_going_somewhere_from_an_entry_shows_the_entry(found: Any) -> None:
+    store = EntryStore()
+    run = store.new_run()
+    store.append(run, store.add([found]))
+    for pivot in pivots(store.window(run, 0, 1)[0], ""):
+        assert matches(query_of(pivot.alone), found), pivot
+        assert parse(pivot.within) == parse(pivot.alone)
+    store.close()
+
+
+async def test_each_way_is_counted_within_the_filter_and_over_all_time() -> None:
+    api = FakeApi([entry(n, method="GET" if n % 4 else "PUT", status_code=200 + n % 2) for n in range(400)])
+    browser = browser_of(api)
+    row = await row_of(browser, "status:200")
+    counts = {
+        pivot.key: (str(await browser.count(pivot.within)), str(await browser.count(pivot.alone)))
+        for pivot in browser.pivots(row)
+    }
+    assert counts["a"] == ("200", "400")
+    assert counts["m"] == ("100", "300") if row.method == "GET" else ("100", "100")
+    assert counts["u"] == ("≤ 200", "100 loaded")
+
+
+def test_a_bare_id_may_be_an_entry_an_actor_or_a_target(browser: Browser) -> None:
+    for text in (UUID, f" {UUID.upper()} ", f'"{UUID}"'):
+        found = browser.meanings(text)
+        assert [pivot.key for pivot in found] == ["e", "a", "t", "w"]
+        assert [parse(pivot.within).terms[0].key for pivot in found] == ["id", "actor", "target", ""]
+        assert [parse(pivot.alone).terms[0].values for pivot in found] == [parse(found[0].within).terms[0].values] * 4
+
+
+@pytest.mark.parametrize("text", ["", "vm", UUID[:-1], f"{UUID} x", f"actor:{UUID}", UUID.replace("-", "")])
+def test_any_other_text_means_itself(text: str) -> None:
+    assert meanings(text) == []
+
+
+async def test_going_back_from_a_pivot_costs_nothing(browser: Browser, api: FakeApi) -> None:
+    row = await row_of(browser, "", 150)
+    place = browser.place
+    place.cursor, place.above = row.n, 12
+    await both_ways(browser.submit(browser.pivots(row)[0].within))
+    asked = len(api.calls)
+    assert browser.back() is place
+    assert (place.cursor, place.above, place.view.row_of(row.n), len(api.calls)) == (row.n, 12, 150, asked)
+
+
+async def test_a_moment_from_the_marked_entries_is_of_the_whole_log(browser: Browser) -> None:
+    row = await row_of(browser, "")
+    browser.marks = Marks()
+    browser.marks.mark([browser.log.store.entry(row.n)])
+    browser.only_marked()
+    place = await both_ways(browser.at_moment(START_US))
+    assert len(place.view) == 1_000

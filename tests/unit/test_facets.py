@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from auditlog_tui import facets as module
+from auditlog_tui.demo import demo_entries
+from auditlog_tui.facets import Facet, Facets
+from auditlog_tui.local import LocalEntry
+from auditlog_tui.models import read_entry
+from auditlog_tui.slices import SLICE
+from auditlog_tui.store import EntryStore, Run
+
+UNTIL = datetime(2026, 7, 1, 12, tzinfo=UTC)
+ENTRIES = list(demo_entries(entries=3 * SLICE + 17, until=UNTIL))[::-1]
+
+
+def json_of(**fields: Any) -> str:
+    return json.dumps(
+        {"created_at": "2026-07-01T00:00:00Z", "method": "GET", "path": "/", "status_code": 200, **fields}
+    )
+
+
+def text_of(entry: LocalEntry) -> str:
+    target = {"id": entry.target_id, "type": entry.target_type} if entry.target_id else None
+    actor = {"id": entry.actor_id, "name": entry.actor_name, "type": entry.actor_type}
+    return json_of(
+        id=entry.id, action=entry.action, actor=actor, client_ip=entry.client_ip,
+        status_code=entry.status_code, user_agent=entry.user_agent, target=target,
+    )  # fmt: skip
+
+
+def stored(entries: list[LocalEntry]) -> tuple[EntryStore, Run]:
+    store = EntryStore()
+    run = store.new_run()
+    store.append(run, store.add([read_entry(text_of(entry)) for entry in entries]))
+    return store, run
+
+
+def counted(facet: Facet) -> dict[object, int]:
+    return {tally.value: tally.n for tally in facet.top(100_000)}
+
+
+async def test_they_are_the_counts_of_what_is_loaded() -> None:
+    store, run = stored(ENTRIES)
+    facets = Facets(store, run)
+    await facets.fill(lambda facet: None)
+    columns = ("actor_id", "client_ip", "action", "target_id", "status_code", "user_agent")
+    for facet, column in zip(facets.facets, columns, strict=True):
+        assert counted(facet) == Counter(getattr(entry, column) for entry in ENTRIES)
+
+
+async def test_rows_that_come_later_are_added_and_only_they_are_read() -> None:
+    store, run = stored(ENTRIES[:1000])
+    facets = Facets(store, run)
+    await facets.fill(lambda facet: None)
+    store.append(run, store.add([read_entry(text_of(entry)) for entry in ENTRIES[1000:1100]]))
+    seen: list[str] = []
+    store.connection.set_trace_callback(seen.append)
+    await facets.fill(lambda facet: None)
+    assert len([sql for sql in seen if "GROUP BY" in sql]) == len(facets.facets)
+    assert counted(facets.facets[2]) == Counter(entry.action for entry in ENTRIES[:1100])
+
+
+async def test_actors_come_first_and_are_known_by_their_names() -> None:
+    store, run = stored(ENTRIES)
+    order: list[str] = []
+    facets = Facets(store, run)
+    await facets.fill(lambda facet: order.append(facet.kind.field))
+    assert list(dict.fromkeys(order)) == ["actor", "ip", "action", "target", "status", "ua"]
+    assert facets.facets[0].top(1)[0].name in {entry.actor_name for entry in ENTRIES}
+
+
+async def test_a_fill_that_is_broken_off_goes_on_where_it_was() -> None:
+    store, run = stored(ENTRIES)
+    facets = Facets(store, run)
+    for _ in range(3):
+        facets.facets[0].count_slice()
+    await facets.fill(lambda facet: None)
+    assert counted(facets.facets[0]) == Counter(entry.actor_id for entry in ENTRIES)
+
+
+async def test_too_many_values_make_room_and_what_remains_is_at_least_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST", 20)
+    monkeypatch.setattr(module, "TOO_MANY", 40)
+    store, run = stored(ENTRIES)
+    facets = Facets(store, run)
+    await facets.fill(lambda facet: None)
+    targets, truth = facets.facets[3], Counter(entry.target_id for entry in ENTRIES)
+    assert not targets.all_known
+    for tally in targets.top(20):
+        assert tally.n == truth[tally.value] if tally.exact else tally.n <= truth[tally.value]  # type: ignore[index]  # a target's id

@@ -1,7 +1,7 @@
 """`python -m tests.bench`: measures everything and prints a Markdown table.
 
 `--quick` compares what can be counted with `baseline.json`, in a few seconds. `--only NAME` (again and again) takes
-some of the parts; `--entries` and `--rounds` make it shorter. `tests/bench/peers.py` says how to get lnav and toolong.
+some of the parts; `--entries` and `--rounds` shorten it. `tests/bench/peers.py` says how to get lnav and toolong.
 """
 
 from __future__ import annotations

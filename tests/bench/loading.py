@@ -36,11 +36,9 @@ def measure(bench: Bench) -> None:
     )  # fmt: skip
     small = median(pages[1_000])
     for size, costs in list(pages.items())[1:]:
-        last = size > bench.entries // 2
-        bench.add(
-            at_most(f"page down with the page it fetches, CPU, at {size:,}", median(costs), small, 1.2 if last else None,
-                    ms(costs), f"from 200 on {ms(pages[1_000])}")
-        )  # fmt: skip
+        goal = 1.2 if size > bench.entries // 2 else None
+        name = f"page down with the page it fetches, CPU, at {size:,}"
+        bench.add(at_most(name, median(costs), small, goal, ms(costs), f"from 200 on {ms(pages[1_000])}"))
 
 
 def _pages(program: Terminal) -> list[float]:

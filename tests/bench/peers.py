@@ -1,4 +1,4 @@
-"""What our figures stand beside: `python -m tests.bench.peers bare|datatable|get URL PAGES` are peers of our own making.
+"""What our figures stand beside; `python -m tests.bench.peers bare|datatable|get URL PAGES` are our own making.
 
 lnav and toolong are measured where they are found, and never required:
 

@@ -54,4 +54,4 @@ def _until(bench: Bench, command: list[str], pattern: bytes) -> float:
 def _newest(url: str) -> bytes:
     """When the first row happened, as the table shows it."""
     entry = httpx.get(f"{url}/v1/audit_logs", params={"limit": "10"}).json()["items"][0]
-    return re.escape(entry["created_at"][:19].replace("T", " ").encode())
+    return re.escape(str(entry["created_at"])[:19].replace("T", " ").encode())

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.bench.quick import HEIGHT, LARGE, SMALL, Counts, complaints, counts
+from tests.bench.quick import LARGE, SMALL, Counts, complaints, counts
+from tests.bench.terminal import HEIGHT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and a pty")
 

@@ -83,10 +83,10 @@ def _report(bench: Bench, found: dict[str, Frames]) -> None:
     for name in ("scroll", "page", "in view"):
         sent, theirs = median([f.bytes for f in ours[name]]), median([f.bytes for f in table[name]])
         other = f", lnav {median([f.bytes for f in lnav[name]]):,.0f}" if name in lnav else ""
-        goal = name == "scroll"
+        scroll = name == "scroll"
         bench.add(
             Figure(f"bytes to the terminal, {name}", f"{sent:,.0f}", f"DataTable {theirs:,.0f}{other}",
-                   f"{sent / theirs:.2f}x", "<= 10,000" if goal else "", sent <= 10_000 if goal else None)
+                   f"{sent / theirs:.2f}x", "<= 10,000" if scroll else "", sent <= 10_000 if scroll else None)
         )  # fmt: skip
 
 

@@ -36,9 +36,9 @@ def measure(bench: Bench) -> None:
     )  # fmt: skip
     small = median(pages[1_000])
     for size, costs in list(pages.items())[1:]:
-        goal = 1.2 if size > bench.entries // 2 else None
+        limit = 1.2 if size > bench.entries // 2 else None
         name = f"page down with the page it fetches, CPU, at {size:,}"
-        bench.add(at_most(name, median(costs), small, goal, ms(costs), f"from 200 on {ms(pages[1_000])}"))
+        bench.add(at_most(name, median(costs), small, limit, ms(costs), f"from 200 on {ms(pages[1_000])}"))
 
 
 def _pages(program: Terminal) -> list[float]:

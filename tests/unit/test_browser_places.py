@@ -59,7 +59,7 @@ async def row_of(browser: Browser, text: str = "", number: int = 0) -> Row:
 
 
 async def test_around_an_entry_stand_both_sides_and_the_entry_between(browser: Browser, api: FakeApi) -> None:
-    row = await row_of(browser, "ua:curl", 500)
+    row = await row_of(browser, "ua:curl", 200)
     asked = len(api.calls)
     place = browser.around(row, 60_000_000, above=7)
     assert place is not None
@@ -72,7 +72,7 @@ async def test_around_an_entry_stand_both_sides_and_the_entry_between(browser: B
 
 
 async def test_halving_and_doubling_keep_the_filter_parked_and_back_is_where_it_began(browser: Browser) -> None:
-    row = await row_of(browser, "ua:curl", 500)
+    row = await row_of(browser, "ua:curl", 200)
     first = browser.place
     for half in (60_000_000, 30_000_000, 15_000_000, 120_000_000):
         place = await both_ways(browser.around(row, half, above=3))

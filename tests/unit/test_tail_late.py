@@ -8,7 +8,7 @@ from auditlog_tui import tail
 from auditlog_tui.errors import ServerError
 from auditlog_tui.tail import LATE_US, News, Tail
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
-from tests.unit.test_tail import GENERATIONS, at, following, in_time_order, write
+from tests.unit.tails import GENERATIONS, at, following, in_time_order, write
 from tests.unit.views import keys_of, like, load, newest_first, view_of
 
 

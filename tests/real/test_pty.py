@@ -95,7 +95,7 @@ def test_a_change_of_size_is_followed(tmp_path: Path) -> None:
         terminal.wait_for(ROW)
         assert re.search(r"\d{4}-\d\d-\d\d \d\d:", terminal.screen()) is None
         terminal.resize(160, 40)
-        terminal.wait_for(r"^. \d{4}-\d\d-\d\d \d\d:(?:.*\n){30,} ⏎ detail.*\Z")
+        terminal.wait_for(r"^..\d{4}-\d\d-\d\d \d\d:(?:.*\n){30,} ⏎ detail.*\Z")
 
 
 # -- crashes -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tests.real.pty_terminal import APP, environment
 from tests.real.tmux import Tmux
 
 KEY = "nirvana-key-0123456789"
-ROW = r"^[▌ ] (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d +\w+\.\w+"
+ROW = r"^[▌ ].(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d +\w+\.\w+"
 ID = r"id +([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 FILTER = "status:>=400 actor.type:api_key"
 
@@ -48,7 +48,7 @@ def do_the_main_job(tmux: Tmux) -> None:
     open_the_filter(tmux)
     tmux.text(FILTER)
     tmux.keys("Enter")
-    tmux.wait_for(rf"\A(?!.*20,000).*\n ?/ {re.escape(FILTER)}(?:.*\n)+▌ .*[✗!][45]\d\d")
+    tmux.wait_for(rf"\A(?!.*20,000).*\n ?/ {re.escape(FILTER)}(?:.*\n)+▌.*[✗!][45]\d\d")
     rows = [line for line in tmux.screen().splitlines() if re.search(ROW, line)]
     assert len(rows) > 10
     assert all("⊸" in row and re.search(r"[✗!][45]\d\d", row) for row in rows)
@@ -143,11 +143,11 @@ def test_the_terminal_may_change_its_size(tmux: Tmux, tmp_path: Path) -> None:
 def test_the_cursor_stays_on_its_entry_when_the_size_changes(tmux: Tmux, tmp_path: Path) -> None:
     tmux.start([*APP, "--demo"], env=environment(tmp_path))
     tmux.wait_for(ROW)
-    rows = [line[2:].rstrip() for line in tmux.screen().splitlines() if re.search(ROW, line)]
+    rows = [line[1:].rstrip() for line in tmux.screen().splitlines() if re.search(ROW, line)]
     tmux.keys("Down", times=25)
-    tmux.wait_for(rf"(?:.*\n){{20,}}▌ {re.escape(rows[25])}$")
+    tmux.wait_for(rf"(?:.*\n){{20,}}▌{re.escape(rows[25])}$")
     tmux.resize(120, 16)
-    tmux.wait_for(rf"\A(?:.*\n){{3,15}}▌ {re.escape(rows[25])}$(?:.*\n){{,12}}\Z")
+    tmux.wait_for(rf"\A(?:.*\n){{3,15}}▌{re.escape(rows[25])}$(?:.*\n){{,12}}\Z")
 
 
 # -- a hostile log -------------------------------------------------------------------------------------------------

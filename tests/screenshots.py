@@ -30,6 +30,7 @@ PICTURES = (
     Picture("pivots", (120, 32), "status:401", ("p",)),
     Picture("marked", (120, 32), "status:401", ("p", "I", "V", "G", "m", "M")),
     Picture("timeline", (120, 32), "", ("i", "+", "l", "l")),
+    Picture("facets", (160, 40), "last:24h", ("s", "j")),
     Picture("narrow", (80, 24), "status:>=400", ("down", "enter")),
 )
 

@@ -23,8 +23,8 @@ def defang(text: str) -> str:
     """
     text = _HTTP.sub("hxxp", text)
     text = _HOST.sub(lambda host: _DOT.sub("[.]", host[0]), text)
-    text = _IPV6.sub(lambda match: match[1] + _break_ipv6(match[2]), text)
-    return _IPV4.sub(lambda address: address[0].replace(".", "[.]"), text)
+    text = _IPV4.sub(lambda address: address[0].replace(".", "[.]"), text)
+    return _IPV6.sub(lambda match: match[1] + _break_ipv6(match[2]), text)
 
 
 def _break_ipv6(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Sequence
 
-from auditlog_tui.output.formats import FORMATS
 from auditlog_tui.settings import OPTIONS
 
 COMMANDS = {
@@ -48,6 +47,8 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
     if command == "count":
         return
     default = parser.get_default("format")
+    from auditlog_tui.output.formats import FORMATS  # late: the screen, which has no formats, is not to wait for it
+
     parser.add_argument("--format", choices=FORMATS, default=default, help=f"how to write them (default: {default})")
     if command == "list":
         parser.add_argument("--limit", type=_positive, metavar="N", help="no more than so many")

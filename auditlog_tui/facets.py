@@ -6,22 +6,24 @@ added to what was counted.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from auditlog_tui.growth import Growth
+from auditlog_tui.growth import Growth, give_way
 from auditlog_tui.slices import SLICE
 from auditlog_tui.store import EntryStore, Run
 
 MOST, TOO_MANY = 2_000, 8_000
 """Values of each facet that are kept where there are too many, and how many that is."""
 
+CROWDED = 500
+"""Values in a slice from which slices are shorter: merging so many takes as long as reading them."""
+
 LONGEST = 2_000
-"""Characters of a value that is listed: values are written by whoever calls the API, and are kept in memory."""
+"""Bytes of a value that is listed: values are written by whoever calls the API, and are kept in memory."""
 
 Value = str | int | None
 
@@ -35,11 +37,6 @@ class Kind:
     column: str
     name: str = "NULL"
     kind: str = "NULL"
-
-    @property
-    def shown(self) -> str:
-        """The value, no longer than it takes to see that it is too long."""
-        return self.column if self.field == "status" else f"substr({self.column}, 1, {LONGEST + 1})"
 
 
 KINDS = (
@@ -80,6 +77,7 @@ class Facet:
         self._counts: Counter[Value] = Counter()
         self._names: dict[Value, tuple[str, str]] = {}
         self._kept: frozenset[Value] | None = None
+        self._most = SLICE
 
     @property
     def read(self) -> int:
@@ -112,23 +110,29 @@ class Facet:
         """Count a slice more of what is behind. Raises `StoreError`, after which the same call may be made again."""
         if self._growth.cut:
             self._begin()
-        stretch = self._growth.following(SLICE)
+        stretch = self._growth.following(self._most)
         if stretch is None:
             return
+        kind = self.kind
         sql = (
-            f"SELECT {self.kind.shown}, count(*), substr(max({self.kind.name}), 1, {LONGEST}),"  # noqa: S608 (our own names)
-            f" substr(max({self.kind.kind}), 1, {LONGEST}) FROM place p JOIN entry e ON e.n = p.entry"
-            f" WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY {self.kind.column}"
+            f"SELECT {_unless_long(kind.column)}, {_long(kind.column)}, count(*),"  # noqa: S608 (our own names)
+            f" {_unless_long(f'max({kind.name})')}, {_unless_long(f'max({kind.kind})')}"
+            " FROM place p JOIN entry e ON e.n = p.entry"
+            f" WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY {kind.column}"
         )
         end = stretch.position + stretch.count
-        for value, n, name, kind in self._store.read(sql, [self._growth.run.number, stretch.position, end]):
-            if isinstance(value, str) and len(value) > LONGEST:
+        found = self._store.read(sql, [self._growth.run.number, stretch.position, end])
+        for value, long, n, name, type_ in found:
+            if long:
                 self.too_long += n
             else:
                 self._counts[value] += n
-                if (name or kind) and (value not in self._names or not stretch.older):
-                    self._names[value] = name or "", kind or ""
+                if (name or type_) and (value not in self._names or not stretch.older):
+                    self._names[value] = name or "", type_ or ""
         self._growth.took(stretch)
+        self._most = (
+            min(SLICE, CROWDED) if len(found) >= CROWDED else SLICE if len(found) < CROWDED // 4 else self._most
+        )
         if len(self._counts) > TOO_MANY:
             self._make_room()
 
@@ -141,6 +145,15 @@ class Facet:
         self._names = {value: self._names[value] for value in self._counts if value in self._names}
         kept = self._counts.keys()
         self._kept = frozenset(kept if self._kept is None else self._kept & kept)
+
+
+def _long(text: str) -> str:
+    """SQL that tells whether a text is too long; SQLite's own length, as its substr, ends at the first NUL."""
+    return f"length(CAST({text} AS BLOB)) > {LONGEST}"
+
+
+def _unless_long(text: str) -> str:
+    return f"CASE WHEN {_long(text)} THEN NULL ELSE {text} END"
 
 
 class Facets:
@@ -163,4 +176,4 @@ class Facets:
         while (facet := next((facet for facet in self.facets if facet.behind), None)) is not None:
             facet.count_slice()
             changed(facet)
-            await asyncio.sleep(0)
+            await give_way()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from auditlog_tui.growth import Growth, Stretch
+from auditlog_tui.growth import Growth, Stretch, give_way
 from auditlog_tui.slices import SLICE
 from auditlog_tui.store import EntryStore, Run
 from auditlog_tui.view import View
@@ -102,7 +102,7 @@ class Novelty:
         while self.behind:
             self.look_on()
             changed()
-            await asyncio.sleep(0)
+            await give_way()
 
     def look_on(self) -> None:
         """Look at a portion more. Raises `StoreError`, after which the same call may be made again."""

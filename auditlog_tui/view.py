@@ -102,6 +102,11 @@ class View:
         """The rows that are shown: those that match, in the order asked for."""
         return self._sorted or self._matched
 
+    @property
+    def matched(self) -> Run:
+        """The same rows in the order in which they came; it grows where `run` may be made anew."""
+        return self._matched
+
     def window(self, first: int, count: int) -> list[Row]:
         return self.log.store.window(self.run, first, count)
 

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import pytest
+
+from auditlog_tui.errors import StoreError
+from auditlog_tui.facets import Facet, Facets
 from tests.app.helpers import Hand, running
-from tests.app.wire import log_of
+from tests.app.wire import JsonLog, log_of, made
 
 
 def listed(hand: Hand) -> str:
@@ -84,3 +91,108 @@ async def test_what_is_new_carries_a_glyph() -> None:
         novel = [row.n for row in shown if hand.screen.novel(row.n)]
         assert novel
         assert hand.text.count(glyph) == len(novel)
+
+
+async def test_names_are_whole_though_they_are_counted_before_the_pane_has_its_width() -> None:
+    async with running() as hand:
+        pane = hand.screen.facets
+        facets = Facets(hand.screen.view.log.store, hand.screen.view.run)
+        await facets.fill(lambda facet: None)
+        pane.show(facets.facets, 100, "100 loaded")
+        await hand.press("s")
+        assert f"  {facets.facets[0].top(1)[0].name} " in listed(hand)
+
+
+async def test_q_closes_them_and_does_not_quit() -> None:
+    async with running() as hand:
+        await hand.press("s", "q")
+        assert not hand.screen.facets.display
+        assert hand.app.is_running
+        assert hand.table.has_focus
+
+
+async def test_a_count_that_comes_under_another_filter_is_not_shown() -> None:
+    async with running() as hand:
+        await hand.press("s")
+        hand.wire.hold()
+        hand.send("#")
+        await hand.until(lambda: any(worker.group.startswith("count ") for worker in hand.app.workers))
+        hand.screen.submit("action:vm.read")
+        hand.wire.release()
+        await hand.settled()
+        assert hand.bar.applied == "action:vm.read"
+        assert "in all" not in listed(hand)
+
+
+async def test_each_of_two_values_gets_its_count() -> None:
+    async with running() as hand:
+        await hand.press("s")
+        hand.wire.hold()
+        hand.send("#", "j", "#")
+        await hand.until(lambda: len([w for w in hand.app.workers if w.group.startswith("count ")]) == 2)
+        hand.wire.release()
+        await hand.settled()
+        assert listed(hand).count("in all") == 2
+
+
+async def test_a_count_of_what_is_loaded_is_not_said_to_be_of_all() -> None:
+    async with running(log_of(generation=1)) as hand:
+        await hand.press("s", "#")
+        assert " loaded" in listed(hand)
+        assert "in all" not in listed(hand)
+
+
+async def test_another_filter_is_counted_though_the_one_before_was_not_finished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill, first = Facets.fill, asyncio.Event()
+
+    async def begins(self: Facets, changed: Callable[[Facet], None]) -> None:
+        if not first.is_set():
+            first.set()
+            await asyncio.Event().wait()
+        await fill(self, changed)
+
+    monkeypatch.setattr(Facets, "fill", begins)
+    async with running() as hand:
+        hand.send("s")
+        await hand.until(first.is_set)
+        hand.screen.submit("action:vm.read")
+        await hand.settled()
+        assert hand.screen._facets is not None
+        assert not hand.screen._facets.behind
+        assert "vm.read" in listed(hand)
+
+
+async def test_two_actors_of_one_name_are_told_apart() -> None:
+    ids = "11111111-aaaa", "22222222-bbbb"
+    entries = [made(n, actor={"id": ids[n % 2], "name": "deploy", "type": "api_key"}) for n in range(10)]
+    async with running(JsonLog(entries)) as hand:
+        await hand.press("s")
+        assert all(f"deploy {identity}" in listed(hand) for identity in ids)
+
+
+async def test_a_full_disk_is_told_when_one_goes_to_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as hand:
+        store = hand.screen.view.log.store
+        read = store.read
+
+        def fails(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+            if sql.startswith("SELECT position, entry"):
+                raise StoreError("The disk is full.")
+            return read(sql, values)
+
+        monkeypatch.setattr(store, "read", fails)
+        await hand.press("x")
+        assert "The disk is full." in hand.status
+
+
+async def test_a_key_used_from_two_addresses_within_ten_minutes_is_pointed_out() -> None:
+    key = {"id": "key-1", "name": "ci", "type": "api_key"}
+    entries = [made(n * 60, actor=key, client_ip="198.51.100.4" if n == 3 else "203.0.113.7") for n in range(8)]
+    async with running(JsonLog(entries)) as hand:
+        shared = [n for n in range(8) if hand.screen.novel(hand.screen.view.window(n, 1)[0].n) == "shared"]
+        assert shared == [2, 3]
+        await hand.press("x")
+        assert "the same key was used from 198.51.100.4 1 min before" in hand.status
+        assert "within what is loaded" in hand.status

@@ -55,7 +55,7 @@ def _lnav(bench: Bench) -> Terminal | None:
         bench.notes.append("lnav was not found: apt-get install lnav")
         return None
     program = bench.start(command)
-    program.wait_for(b"/v1/")
+    program.wait_for(peers.LNAV_SHOWS)
     program.idle(1.0)
     program.key("g")
     return program

@@ -32,6 +32,6 @@ def _lnav(bench: Bench, size: int) -> float | None:
     if command is None:
         return None
     program = bench.start(command)
-    program.wait_for(b"/v1/")
+    program.wait_for(peers.LNAV_SHOWS)
     program.idle(1.0)
     return program.memory_mib()

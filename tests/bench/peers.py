@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROWS = 10_000
 READY = "peer is ready"
+LNAV_SHOWS, TOOLONG_SHOWS = b"/v1/", b"created_at"
+"""What stands unbroken in the bytes of their first rows."""
 COLUMNS = ("TIME", "ACTION", "ACTOR", "IP", "ST", "METHOD", "PATH", "TARGET")
 
 
@@ -32,6 +34,9 @@ def lnav(home: Path, log: Path) -> list[str] | None:
     where = home / ".config/lnav/formats/auditlog"
     where.mkdir(parents=True, exist_ok=True)
     (where / "format.json").write_text(json.dumps(LNAV_FORMAT))
+    settings = home / ".config/lnav/configs/bench"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "bench.json").write_text(json.dumps({"ui": {"clock-format": ""}}))  # it would write every second
     return [found, str(log)]
 
 

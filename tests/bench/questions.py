@@ -149,7 +149,7 @@ def _lnav(bench: Bench) -> float | None:
     if command is None:
         return None
     with Terminal(command, bench.env()) as program:
-        program.wait_for(b"/v1/")
+        program.wait_for(peers.LNAV_SHOWS)
         program.idle(1.0)
         start = program.cpu_ms()
         program.type(":filter-expr :status_code >= 400\r")

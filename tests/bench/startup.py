@@ -21,15 +21,18 @@ def measure(bench: Bench) -> None:
     host = re.escape(urlsplit(url).netloc.encode())
     found: dict[str, list[float]] = {"bare": [], "paint": [], "rows": [], "toolong": [], "lnav": []}
     log = bench.log(LINES)
-    others = {"toolong": peers.toolong(log), "lnav": peers.lnav(bench.home, log)}
+    others = {
+        "toolong": (peers.toolong(log), peers.TOOLONG_SHOWS),
+        "lnav": (peers.lnav(bench.home, log), peers.LNAV_SHOWS),
+    }
     for _ in range(TIMES if bench.rounds > 5 else 3):
         found["bare"].append(_until(bench, peers.command("bare"), peers.READY.encode()))
         with Terminal(APP, bench.env(url)) as ours:
             found["paint"].append(ours.wait_for(host)[0] * 1000)
             found["rows"].append(ours.wait_for(_newest(url))[0] * 1000)
-        for name, command in others.items():
+        for name, (command, shows) in others.items():
             if command:
-                found[name].append(_until(bench, command, rb"/v1/"))
+                found[name].append(_until(bench, command, shows))
     bare = median(found["bare"])
     beside = f"bare Textual app {ms(found['bare'])}"
     bench.add(

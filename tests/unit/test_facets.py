@@ -9,6 +9,7 @@ import pytest
 
 from auditlog_tui import facets as module
 from auditlog_tui.demo import demo_entries
+from auditlog_tui.errors import StoreError
 from auditlog_tui.facets import Facet, Facets
 from auditlog_tui.local import LocalEntry
 from auditlog_tui.models import read_entry
@@ -96,3 +97,67 @@ async def test_too_many_values_make_room_and_what_remains_is_at_least_so_many(
     assert not targets.all_known
     for tally in targets.top(20):
         assert tally.n == truth[tally.value] if tally.exact else tally.n <= truth[tally.value]  # type: ignore[index]  # a target's id
+
+
+async def test_rows_that_come_at_the_newer_end_are_counted_too() -> None:
+    store, run = stored(ENTRIES[500:1000])
+    facets = Facets(store, run)
+    await facets.fill(lambda facet: None)
+    newer = store.add([read_entry(text_of(entry)) for entry in ENTRIES[:500]])
+    store.prepend(run, newer[::-1])
+    await facets.fill(lambda facet: None)
+    assert counted(facets.facets[1]) == Counter(entry.client_ip for entry in ENTRIES[:1000])
+    assert facets.facets[1].read == 1000
+
+
+async def test_rows_that_are_cut_off_are_no_longer_counted() -> None:
+    store, run = stored(ENTRIES[:1000])
+    facets = Facets(store, run)
+    await facets.fill(lambda facet: None)
+    store.cut(run, 300)
+    assert facets.behind
+    await facets.fill(lambda facet: None)
+    assert counted(facets.facets[0]) == Counter(entry.actor_id for entry in ENTRIES[300:1000])
+
+
+async def test_values_too_long_to_list_are_counted_apart() -> None:
+    store = EntryStore()
+    run = store.new_run()
+    longest, longer, hidden = "a" * module.LONGEST, "a" * (module.LONGEST + 1), "\0" + "b" * module.LONGEST
+    agents = [longest, longer, longer, hidden, "c", None]
+    store.append(run, store.add([read_entry(json_of(id=f"{n}", user_agent=agent)) for n, agent in enumerate(agents)]))
+    facet = Facets(store, run).facets[5]
+    facet.count_slice()
+    assert counted(facet) == {longest: 1, "c": 1, None: 1}
+    assert facet.too_long == 3
+
+
+async def test_values_that_are_the_same_up_to_a_nul_are_different_values() -> None:
+    store = EntryStore()
+    run = store.new_run()
+    names = ["x", "x\0y", "x\0z"]
+    entries = [
+        read_entry(json_of(id=f"{n}", user_agent=name, actor={"id": f"a{n}", "name": name, "type": "user"}))
+        for n, name in enumerate(names)
+    ]
+    store.append(run, store.add(entries))
+    actors, *_, agents = Facets(store, run).facets
+    agents.count_slice()
+    actors.count_slice()
+    assert counted(agents) == dict.fromkeys(names, 1)
+    assert {tally.name for tally in actors.top(3)} == set(names)
+
+
+async def test_a_failing_store_loses_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, run = stored(ENTRIES[:1000])
+    facet = Facets(store, run).facets[0]
+
+    def fails(sql: str, values: object) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "read", fails)
+        with pytest.raises(StoreError):
+            facet.count_slice()
+    facet.count_slice()
+    assert counted(facet) == Counter(entry.actor_id for entry in ENTRIES[:1000])

@@ -105,3 +105,69 @@ async def test_rows_that_come_later_take_the_place_of_what_was_first() -> None:
     await novelty.catch_up(lambda: None)
     assert 1 not in novelty
     assert 2 in novelty
+
+
+def found(novelty: Novelty, numbers: list[int]) -> dict[int, tuple[list[str], bool]]:
+    return {n: (novelty.firsts(n), novelty.is_shared(n)) for n in numbers if n in novelty}
+
+
+@given(uses, st.data())
+async def test_it_is_the_same_whichever_end_rows_come_to(some: list[Use], data: st.DataObject) -> None:
+    store, whole, numbers = stored(some, 1)
+    at_once = Novelty(store, whole)
+    await at_once.catch_up(lambda: None)
+    low = high = data.draw(st.integers(0, len(numbers)))
+    run = store.new_run()
+    piecewise = Novelty(store, run)
+    while low > 0 or high < len(numbers):
+        step = data.draw(st.integers(1, 7))
+        if high < len(numbers) and (low == 0 or data.draw(st.booleans())):
+            store.append(run, numbers[high : high + step])
+            high += step
+        else:
+            store.prepend(run, numbers[max(0, low - step) : low][::-1])
+            low = max(0, low - step)
+        await piecewise.catch_up(lambda: None)
+    assert found(piecewise, numbers) == found(at_once, numbers)
+    store.close()
+
+
+@given(uses)
+async def test_it_is_the_same_in_a_log_that_begins_with_its_oldest_entry(some: list[Use]) -> None:
+    store, run, numbers = stored(some, 1)
+    newest_first = Novelty(store, run)
+    await newest_first.catch_up(lambda: None)
+    turned = store.new_run()
+    store.append(turned, numbers[::-1])
+    oldest_first = Novelty(store, turned, ascending=True)
+    await oldest_first.catch_up(lambda: None)
+    assert found(oldest_first, numbers) == found(newest_first, numbers)
+    store.close()
+
+
+async def test_what_is_cut_off_is_forgotten() -> None:
+    store, run, numbers = stored(
+        [(5, "a", "192.0.2.2", "curl", "vm.read"), (0, "a", "192.0.2.1", "curl", "vm.read")], 1
+    )
+    novelty = Novelty(store, run)
+    await novelty.catch_up(lambda: None)
+    assert novelty.is_shared(numbers[0])
+    store.cut(run, 1)
+    await novelty.catch_up(lambda: None)
+    assert numbers[0] not in novelty
+    assert numbers[1] in novelty
+
+
+async def test_users_and_entries_without_an_address_share_nothing() -> None:
+    store = EntryStore()
+    run = store.new_run()
+    kinds = [("user", "192.0.2.1"), ("user", "192.0.2.2"), ("api_key", "192.0.2.3"), ("api_key", None)]
+    entries = [
+        read_entry(json_of(id=f"{n}", client_ip=address, actor={"id": kind, "name": "a", "type": kind}))
+        for n, (kind, address) in enumerate(kinds)
+    ]
+    numbers = store.add(entries)
+    store.append(run, numbers)
+    novelty = Novelty(store, run)
+    await novelty.catch_up(lambda: None)
+    assert not [n for n in numbers if novelty.is_shared(n)]

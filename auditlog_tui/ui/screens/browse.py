@@ -89,6 +89,8 @@ class BrowseScreen(
     def action_close(self) -> None:
         if self.pane.display:
             self.close_pane()
+        elif self.facets.display:
+            self.hide_facets()
         else:
             self.app.exit()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -45,23 +46,32 @@ class FacetPane(Options):
         self.glyphs = glyphs
         self.asked: dict[tuple[str, object], str] = {}
         self._listed: list[tuple[str, Tally] | None] = []
+        self._shown: tuple[tuple[Facet, ...], int, str] | None = None
 
-    def show(self, facets: tuple[Facet, ...], rows: int) -> None:
-        """Show the counts so far, over `rows` loaded; the cursor stays on its value."""
+    def show(self, facets: tuple[Facet, ...], rows: int, of: str) -> None:
+        """Show the counts so far over `rows`, which `of` names; the cursor stays on its value."""
         at = self._chosen
-        self.border_title = Content(f"of {count(rows)} loaded")
+        self._shown = facets, rows, of
+        self.border_title = Content(f"of {of}")
         self._listed, options = [], []
         for facet in facets:
             self._listed.append(None)
             options.append(Option(self._heading(facet, rows), disabled=True))
-            for tally in facet.top(LISTED):
+            top = facet.top(LISTED)
+            names = Counter(tally.name for tally in top if tally.name)
+            for tally in top:
                 self._listed.append((facet.kind.field, tally))
-                options.append(Option(self._line_of(facet, tally)))
+                options.append(Option(self._line_of(facet, tally, namesakes=names[tally.name] > 1)))
         self.clear_options()
         self.add_options(options)
         places = {(line[0], line[1].value): n for n, line in enumerate(self._listed) if line}
         first = min(places.values(), default=None)
         self.highlighted = places.get((at[0], at[1].value), first) if at is not None else first
+
+    def on_resize(self) -> None:
+        """Lines are as wide as the pane, which has no width before it is first laid out."""
+        if self._shown is not None:
+            self.show(*self._shown)
 
     @property
     def _chosen(self) -> tuple[str, Tally] | None:
@@ -72,19 +82,23 @@ class FacetPane(Options):
         more = facet.distinct - LISTED
         kept = "" if facet.all_known else " at least"
         rest = f"  {count(more)} more{kept}" if more > 0 else ""
+        long = f"  {count(facet.too_long)} too long to list" if facet.too_long else ""
         so_far = f"  {facet.read * 100 // rows} %" if facet.behind and rows else ""
-        return Content.assemble((facet.kind.title.upper(), "bold $text-accent"), (rest + so_far, "$text-muted"))
+        return Content.assemble(
+            (facet.kind.title.upper(), "bold $text-accent"), (rest + long + so_far, "$text-muted")
+        )
 
-    def _line_of(self, facet: Facet, tally: Tally) -> Content:
+    def _line_of(self, facet: Facet, tally: Tally, *, namesakes: bool) -> Content:
         share = tally.n / max(1, facet.read)
         number = f"{'' if tally.exact else '≥ '}{count(tally.n)}"
         asked = self.asked.get((facet.kind.field, tally.value), "")
         room = max(10, self.scrollable_content_region.width - 10 - 6 - BAR - 3 - (len(asked) + 2 if asked else 0))
-        name = fit(shorten_middle(_called(tally), room), room)
+        ellipsis = self.glyphs.ellipsis
+        name = fit(shorten_middle(_called(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
         level = round(share * BAR * 8)
         bar = self.glyphs.bars[-1] * (level // 8)
         return Content.assemble(
-            f"  {name}", (f"{number:>8}", "bold"), (f"{share:>5.0%} ", "$text-muted"),
+            f"  {name}", (f"{number:>8}", "bold"), (f"{_percent(share):>5} ", "$text-muted"),
             (f"{bar:<{BAR}}", "$text-accent"), (f"  {asked}" if asked else "", "$text-success"),
         )  # fmt: skip
 
@@ -105,11 +119,15 @@ class FacetPane(Options):
         self.post_message(self.Left())
 
 
-def _called(tally: Tally) -> str:
-    """What a person knows the value by."""
+def _percent(share: float) -> str:
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def _called(tally: Tally, *, namesakes: bool) -> str:
+    """What a person knows the value by; with its id where another has the same name."""
     if tally.value is None:
         return "(none)"
     value = safe(str(tally.value), 400)
     if tally.name:
-        return safe(tally.name, 400)
+        return f"{safe(tally.name, 400)} {value}" if namesakes else safe(tally.name, 400)
     return f"{safe(tally.kind, 100)} {value}" if tally.kind else value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from textual import on
+from textual.worker import Worker
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.output.present import age, safe
+from auditlog_tui.output.present import age, count, safe
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.widgets.facets import FacetPane
 from auditlog_tui.ui.work import start
@@ -27,6 +29,15 @@ class FacetPart(BrowseBase):
     _novelty: Novelty | None = None
     _slices = 0
 
+    def on_mount(self) -> None:
+        self._doing: dict[str, tuple[object, Worker[None]]] = {}
+
+    def _keep_at(self, group: str, what: object, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `work` in place of what its group runs, unless that is for the same thing."""
+        doing = self._doing.get(group)
+        if doing is None or doing[0] is not what or doing[1].is_finished:
+            self._doing[group] = what, start(self, work, group)
+
     # -- facets ------------------------------------------------------------------------------------------------
 
     def action_facets(self) -> None:
@@ -40,6 +51,7 @@ class FacetPart(BrowseBase):
 
     def hide_facets(self) -> None:
         self.facets.display = False
+        self._doing.pop("facets", None)
         self.workers.cancel_group(self, "facets")
         self.table.focus()
 
@@ -52,14 +64,14 @@ class FacetPart(BrowseBase):
     def _count_facets(self) -> None:
         from auditlog_tui.facets import Facets  # late: it loads the models
 
-        run = self.view.run
+        run = self.view.matched
         if self._facets is None or self._facets.run is not run:
             self._facets = Facets(self.browser.log.store, run)
             self.facets.asked = {}
             self._show_facets()
         facets = self._facets
-        if facets.behind and not self._working("facets"):
-            start(self, lambda: self._fill_facets(facets), "facets")
+        if facets.behind:
+            self._keep_at("facets", facets, lambda: self._fill_facets(facets))
 
     async def _fill_facets(self, facets: Facets) -> None:
         try:
@@ -76,15 +88,15 @@ class FacetPart(BrowseBase):
 
     def _show_facets(self) -> None:
         if self._facets is not None:
-            self.facets.show(self._facets.facets, len(self.view))
-
-    def _working(self, group: str) -> bool:
-        return any(worker.group == group and worker.is_running for worker in self.workers)
+            summary = self.view.summary()
+            matching = f"{count(summary.rows)} that match in " if summary.filtered else ""
+            self.facets.show(self._facets.facets, summary.rows, f"{matching}{count(summary.loaded)} loaded")
 
     @on(FacetPane.Asked)
     def _asked_of_facet(self, message: FacetPane.Asked) -> None:
         if message.action == "count":
-            start(self, lambda: self._count_value(message.field, message.value), "count")
+            field, value = message.field, message.value
+            start(self, lambda: self._count_value(field, value), f"count {field} {value}")
         else:
             self.narrow(message.field, message.value, message.action)
 
@@ -93,12 +105,15 @@ class FacetPart(BrowseBase):
         if text is None:
             self.say("There is nothing to count here", "warning")
             return
+        facets = self._facets
         try:
-            told = f"{await self.browser.count(text)} in all"
+            counted = await self.browser.count(text)
         except AuditLogError as error:
             self.say(str(error), "error")
             return
-        self.facets.asked[field, value] = told
+        if facets is not self._facets:
+            return  # it was counted under another filter
+        self.facets.asked[field, value] = str(counted) if counted.how.value == "loaded" else f"{counted} in all"
         self._show_facets()
 
     @on(FacetPane.Left)
@@ -110,13 +125,12 @@ class FacetPart(BrowseBase):
     def _look_for_novelty(self) -> None:
         from auditlog_tui.novelty import Novelty
 
-        run = self.view.run
+        run = self.view.matched
         if self._novelty is None or self._novelty.run is not run:
-            ascending = self.view.plan.order[:1] == (("created", "asc"),)
-            self._novelty = Novelty(self.browser.log.store, run, ascending=ascending)
+            self._novelty = Novelty(self.browser.log.store, run, ascending=not self.view.feed.newest_first)
         novelty = self._novelty
-        if novelty.behind and not self._working("novelty"):
-            start(self, lambda: self._catch_up(novelty), "novelty")
+        if novelty.behind:
+            self._keep_at("novelty", novelty, lambda: self._catch_up(novelty))
 
     async def _catch_up(self, novelty: Novelty) -> None:
         try:
@@ -135,6 +149,12 @@ class FacetPart(BrowseBase):
         start(self, lambda: self._to_novel(way), "find")
 
     async def _to_novel(self, way: int) -> None:
+        try:
+            await self._walk_to_novel(way)
+        except AuditLogError as error:
+            self.say(str(error), "error")
+
+    async def _walk_to_novel(self, way: int) -> None:
         from auditlog_tui.novelty import next_novel
 
         view, novelty = self.view, self._novelty
@@ -142,7 +162,8 @@ class FacetPart(BrowseBase):
         if view is not self.view or novelty is None:
             return
         if row is None:
-            self.say(f"Nothing new further {'down' if way > 0 else 'up'}, within what is loaded")
+            so_far = f", of which {count(novelty.read)} were looked at so far" if novelty.behind else ""
+            self.say(f"Nothing new further {'down' if way > 0 else 'up'}, within what is loaded{so_far}")
             return
         self.table.move_to(row)
         shown = self.table.row

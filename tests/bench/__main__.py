@@ -59,7 +59,7 @@ def _full(options: argparse.Namespace) -> int:
                 continue
             try:
                 measure(bench)
-            except (OSError, EOFError, RuntimeError, AssertionError) as error:
+            except (OSError, EOFError, RuntimeError, AssertionError, ArithmeticError) as error:
                 bench.notes.append(f"{name} came to no end: {error}")
                 bench.say(bench.notes[-1])
         load = os.getloadavg()[1]

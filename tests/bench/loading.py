@@ -59,7 +59,7 @@ def _load(program: Terminal, goal: int, keys: list[float]) -> str:
             program.read(0.02)
         keys.append(program.key_among_others(UP if number % 2 else DOWN, CURSOR))
         number += 1
-    count = _loaded(program) - first
+    count = max(1, _loaded(program) - first)
     seconds, used = time.perf_counter() - start, program.cpu_ms() - cpu
     program.type("\x1b")
     program.idle(0.3)

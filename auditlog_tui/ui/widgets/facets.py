@@ -92,7 +92,8 @@ class FacetPane(Options):
         share = tally.n / max(1, facet.read)
         number = f"{'' if tally.exact else '≥ '}{count(tally.n)}"
         asked = self.asked.get((facet.kind.field, tally.value), "")
-        room = max(10, self.scrollable_content_region.width - 10 - 6 - BAR - 3 - (len(asked) + 2 if asked else 0))
+        beside = max((len(told) + 2 for told in self.asked.values()), default=0)
+        room = max(10, self.scrollable_content_region.width - 10 - 6 - BAR - 3 - beside)
         ellipsis = self.glyphs.ellipsis
         name = fit(shorten_middle(_called(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
         level = round(share * BAR * 8)

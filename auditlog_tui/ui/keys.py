@@ -39,6 +39,7 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "n", "n", "find_next", "The next one found"),
     Key(EVERYWHERE, "N", "N", "find_previous", "The one found before"),
     Key(EVERYWHERE, "M", "M", "only_marked", "Only the marked entries; again: back"),
+    Key(EVERYWHERE, "ctrl+l", "^l", "redraw", "Draw the screen anew, should something else have written on it"),
     Key(EVERYWHERE, "colon", ": ^p", "app.command_palette", "Open the command palette"),
     Key(EVERYWHERE, "question_mark", "?", "help", "Show every key and the filter language", "help"),
     Key(EVERYWHERE, "q", "q", "close", "Close what is open, else quit"),

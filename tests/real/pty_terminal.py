@@ -108,6 +108,20 @@ class PtyTerminal:
             if left < 0 or not self._read(left):
                 raise AssertionError(f"{wanted!r} was not written; the screen:\n{self.screen()}\n{self._ended()}")
 
+    def settle(self, quiet_s: float = 0.3) -> None:
+        """Read until nothing was written for so long."""
+        while self._read(quiet_s):
+            pass
+
+    def cells(self) -> list[list[Any]]:
+        """Every cell of the screen, its colours included."""
+        screen = self._screen
+        return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
+
+    def overwrite(self, written: bytes) -> None:
+        """Let something else than the program write on its terminal."""
+        self._stream.feed(written)
+
     def send(self, keys: str) -> None:
         """Type; escape sequences are keys."""
         os.write(self._master, keys.encode())

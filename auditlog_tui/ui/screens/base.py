@@ -12,7 +12,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.getters import query_one
-from textual.screen import Screen
 from textual.widget import Widget
 
 from auditlog_tui.errors import AuditLogError, QueryError
@@ -21,6 +20,7 @@ from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.loader import Loader
+from auditlog_tui.ui.shifting import ShiftingScreen
 from auditlog_tui.ui.states import sayings
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.widgets.chips import ChipLine
@@ -62,7 +62,7 @@ PLACES: dict[type[Widget], str] = {
 """What has the focus, by its name in the list of keys; anything else is the filter bar."""
 
 
-class BrowseBase(Screen[None]):
+class BrowseBase(ShiftingScreen):
     """Holds the browser, and hands what it shows down to the widgets."""
 
     header = query_one(HeaderBar)
@@ -230,7 +230,7 @@ class BrowseBase(Screen[None]):
         self._frame += 1
         if self.loader.busy:
             self._say_state()
-            self.table.refresh_said()
+            self.table.refresh()
             self.header.show(self.view.summary(), self.look, busy=True)
         if self._wait is not None:
             self._say_wait(self._wait)

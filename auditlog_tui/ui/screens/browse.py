@@ -23,7 +23,7 @@ from auditlog_tui.ui.screens.parts.scroll import ScrollPart
 from auditlog_tui.ui.screens.parts.timing import TimelinePart
 from auditlog_tui.ui.widgets.table import EntryTable
 
-ALWAYS = frozenset({"help", "close", "escape"})
+ALWAYS = frozenset({"help", "close", "escape", "redraw"})
 """What can be done before the log is open."""
 
 
@@ -82,6 +82,9 @@ class BrowseScreen(
         self.table.restyle(self.look)
         self.changed()
         self.follower.follow(self.table.row, self.browser.log, self.look)
+
+    def action_redraw(self) -> None:
+        self.refresh()
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())

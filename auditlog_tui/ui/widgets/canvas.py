@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from rich.segment import Segment
 from textual.cache import LRUCache
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from auditlog_tui.ui.shifting import ShiftingScreen, shifted
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Layout, Look, lay_out
-from auditlog_tui.ui.widgets.lines import GUTTER, NO_SIGNS, LinePainter, Signs
+from auditlog_tui.ui.widgets.lines import GUTTER, NO_SIGNS, LinePainter, Signs, scrollbar
 from auditlog_tui.ui.widgets.rows import RowReader
 
 if TYPE_CHECKING:
     from auditlog_tui.store import Row
     from auditlog_tui.view import View
 
-STRIPS = 1024
+STRIPS = 512
 """Lines kept as drawn: a good many screens."""
 
 Said = tuple[str, str]
 """A line of text that is no entry, and its style's name."""
 
 
+class Line(NamedTuple):
+    """All that a line shows: two that are equal look the same.
+
+    `n` is an entry, or `said` a text that is none; with neither it is the header. `bar` is the style of the scroll
+    bar's cell.
+    """
+
+    bar: str
+    n: int | None = None
+    under: str = ""
+    column: int | None = None
+    signs: Signs = NO_SIGNS
+    said: Said | None = None
+
+
 class RowCanvas(Widget):
     """A header line and the rows from `top` on, the columns after the sticky ones from cell `left` on.
 
-    `render_lines` is overridden because Textual's own way there composes every line anew (3.7 ms a frame instead of
-    5.9, measured); so CSS borders and padding do not apply to this widget.
+    `refresh` costs what has changed: lines are compared with those that the terminal shows, and after scrolling with
+    those that it can move by itself. CSS borders and padding do not apply to this widget, whose lines are not
+    composed by Textual (3.7 ms a frame instead of 5.9, measured).
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"table--{name}" for name in LinePainter.STYLES}
@@ -51,7 +69,10 @@ class RowCanvas(Widget):
         self.formatted = 0
         self.layout_of_columns: Layout = lay_out(80, look)
         self.signs: Callable[[Row], Signs] = lambda row: NO_SIGNS
-        self._strips: LRUCache[tuple[int, str, int | None, Signs], Strip] = LRUCache(STRIPS)
+        self._rows: LRUCache[Line, Strip] = LRUCache(STRIPS)
+        self._strips: LRUCache[Line, Strip] = LRUCache(STRIPS)
+        self._shown: list[Line | None] = []
+        self._shown_top = 0
         self._painter: LinePainter | None = None
 
     @property
@@ -83,67 +104,94 @@ class RowCanvas(Widget):
         self.forget_lines()
 
     def forget_lines(self) -> None:
+        """Whatever was drawn looks otherwise now."""
+        self._rows.clear()
         self._strips.clear()
+        self._shown = []
 
-    def refresh_row(self, row: int) -> None:
-        """Draw one row's line anew, if it is on the screen."""
-        y = row - self.top + 1
-        if 1 <= y <= self.body:
-            self.refresh(Region(0, y, self.size.width, 1))
+    # -- what the terminal shows -------------------------------------------------------------------------------
 
-    def refresh_said(self) -> None:
-        """Draw the lines that are no entries anew, those that are on the screen."""
-        count = len(self.view) if self.view is not None else 0
-        if not count:
-            self.refresh()
-        else:
-            self.refresh_row(-1)
-            self.refresh_row(count)
+    def _exchange_repaint_regions(self) -> Collection[Region]:
+        """Textual asks what is to be drawn anew: of what it would draw, the lines that are not shown already."""
+        if not super()._exchange_repaint_regions():
+            return ()
+        lines = [self._line(y) for y in range(self.size.height)]
+        unknown: list[Line | None] = [None] * len(lines)
+        shown = self._shown if len(self._shown) == len(lines) else unknown
+        changed = self._changed(lines, shown)
+        by = self.top - self._shown_top
+        if by and len(changed) > abs(by):
+            moved = [*shown[:1], *shifted(shown[1:], by)]
+            fewer = self._changed(lines, moved)
+            if len(fewer) < len(changed) and self._shift(by, fewer):
+                changed = fewer
+        self._shown, self._shown_top = list(lines), self.top
+        return changed
+
+    def _changed(self, lines: list[Line], shown: list[Line | None]) -> list[Region]:
+        pairs = enumerate(zip(lines, shown, strict=True))
+        return [Region(0, y, self.size.width, 1) for y, (line, other) in pairs if line != other]
+
+    def _shift(self, by: int, redrawn: list[Region]) -> bool:
+        screen = self.screen
+        return isinstance(screen, ShiftingScreen) and screen.shift(self, by, redrawn)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        strips = [self._line(y).crop(crop.x, crop.right) for y in range(crop.y, crop.bottom)]
+        lines = [(y, self._line(y)) for y in range(crop.y, crop.bottom)]
+        for y, line in lines:
+            # Drawn for another reason than a refresh of ours: the terminal may now show this line or the one before.
+            if y < len(self._shown) and self._shown[y] != line:
+                self._shown[y] = None
+        strips = [self._strip(line, y).crop(crop.x, crop.right) for y, line in lines]
         for line_filter in self.get_line_filters():
             strips = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in strips]
         return strips
 
-    def _line(self, y: int) -> Strip:
-        painter = self._painter
-        if painter is None:
-            painter = self._painter = LinePainter(
-                lambda name: self.get_component_rich_style(f"table--{name}"), self.look
-            )
-        width = self.size.width - 1
-        layout = self.layout_of_columns
-        if y == 0:
-            bar = painter.corner()
-            return Strip([*painter.window(painter.header(layout, self.column), layout, self.left, width), bar])
-        count = len(self.view) if self.view is not None else 0
-        bar = painter.scrollbar(y - 1, self.body, count + 1, self.top)
-        return Strip([*self._content(painter, y - 1, count, width), bar], width + 1)
+    # -- lines -------------------------------------------------------------------------------------------------
 
-    def _content(self, painter: LinePainter, y: int, count: int, width: int) -> Strip:
-        row = self.top + y
+    def _line(self, y: int) -> Line:
+        """What line `y` of the widget is to show."""
+        if y == 0:
+            return Line("header", column=self.column)
+        count = len(self.view) if self.view is not None else 0
+        bar = scrollbar(y - 1, self.body, count + 1, self.top)
         if not count and self.blank:
             first = max(0, (self.body - len(self.blank)) // 3)
-            text, style = self.blank[y - first] if 0 <= y - first < len(self.blank) else ("", "dim")
-            return painter.message(text, style, width)
-        if 0 <= row < count:
-            return self._row(painter, row, width)
-        text, style = self.head if row == -1 else self.tail if row == count else ("", "dim")
-        return painter.message(text, style, width)
-
-    def _row(self, painter: LinePainter, number: int, width: int) -> Strip:
-        row = self.rows.row(number)
+            return Line(bar, said=self.blank[y - 1 - first] if 0 <= y - 1 - first < len(self.blank) else ("", "dim"))
+        number = self.top + y - 1
+        row = self.rows.row(number) if 0 <= number < count else None
         if row is None:
-            return painter.message("", "dim", width)
+            return Line(bar, said=self.head if number == -1 else self.tail if number == count else ("", "dim"))
         under = "range" if number in self.span else ""
         if number == self.cursor:
             under = "cursor" if self.has_focus else "cursor-blurred"
-        column = self.column if under == "cursor" else None
-        signs = self.signs(row)
-        key = row.n, under, column, signs
-        strip = self._strips.get(key)
+        return Line(bar, row.n, under, self.column if under == "cursor" else None, self.signs(row))
+
+    def _strip(self, line: Line, y: int) -> Strip:
+        strip = self._strips.get(line)
         if strip is None:
+            painter = self._painter
+            if painter is None:
+                painter = self._painter = LinePainter(
+                    lambda name: self.get_component_rich_style(f"table--{name}"), self.look
+                )
+            width = self.size.width - 1
+            bar = Segment(" ", painter.style(line.bar))
+            strip = Strip([*self._content(painter, line, self.top + y - 1, width), bar], width + 1)
+            self._strips[line] = strip
+        return strip
+
+    def _content(self, painter: LinePainter, line: Line, number: int, width: int) -> Strip:
+        layout = self.layout_of_columns
+        if line.said is not None:
+            return painter.message(*line.said, width)
+        if line.n is None:
+            return painter.window(painter.header(layout, self.column), layout, self.left, width)
+        key = line._replace(bar="")
+        strip = self._rows.get(key)
+        row = self.rows.row(number) if strip is None else None
+        if row is not None:
             self.formatted += 1
-            strip = self._strips[key] = painter.row(row, self.layout_of_columns, under, column, signs)
-        return painter.window(strip, self.layout_of_columns, self.left, width)
+            strip = painter.row(row, layout, line.under, line.column, line.signs)
+            strip = self._rows[key] = painter.window(strip, layout, self.left, width)
+        return strip or painter.message("", "dim", width)

@@ -105,17 +105,14 @@ class LinePainter:
             strip = Strip.join([strip.crop(0, fixed), strip.crop(fixed + left)])
         return strip.crop_extend(0, width, self.style("text"))
 
-    def corner(self) -> Segment:
-        """The cell of the header above the scroll bar."""
-        return Segment(" ", self.style("header"))
 
-    def scrollbar(self, y: int, height: int, total: int, top: int) -> Segment:
-        """One cell of the scroll bar: line `y` of `height`, over `total` lines of which `top` is the first shown."""
-        if total <= height:
-            return Segment(" ", self.style("text"))
-        size = max(1, height * height // total)
-        start = round((height - size) * max(0, top) / (total - height))
-        return Segment(" ", self.style("thumb" if start <= y < start + size else "track"))
+def scrollbar(y: int, height: int, total: int, top: int) -> str:
+    """The style of a cell of the scroll bar: line `y` of `height`, over `total` lines of which `top` is the first."""
+    if total <= height:
+        return "text"
+    size = max(1, height * height // total)
+    start = round((height - size) * max(0, top) / (total - height))
+    return "thumb" if start <= y < start + size else "track"
 
 
 def joined(segments: list[Segment]) -> list[Segment]:

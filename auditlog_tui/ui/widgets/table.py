@@ -162,10 +162,10 @@ class EntryTable(AskingCanvas, can_focus=True):
         self.move_to(self.cursor)
 
     def on_focus(self) -> None:
-        self.refresh_row(self.cursor)
+        self.refresh()
 
     def on_blur(self) -> None:
-        self.refresh_row(self.cursor)
+        self.refresh()
 
     # -- moving ------------------------------------------------------------------------------------------------
 
@@ -178,17 +178,12 @@ class EntryTable(AskingCanvas, can_focus=True):
         if view.paused and row >= len(view):
             self.post_message(self.ScanOn())
         self._wanted, self._centring, self._touched = None, False, True
-        old_row, old_top = self.cursor, self.top
         self.cursor = max(0, min(row, len(view) - 1))
         first = self._lowest_top() if self.cursor == 0 else self.cursor
         last = self.cursor + (self.cursor == len(view) - 1)
         self.top = min(max(self.top if top is None else top, last - self.body + 1), first)
         self._settle()
-        if self.top != old_top or self.span:
-            self.refresh()
-        else:
-            self.refresh_row(old_row)
-            self.refresh_row(self.cursor)
+        self.refresh()
 
     def action_down(self) -> None:
         self.move_to(self.cursor + 1)
@@ -242,7 +237,10 @@ class EntryTable(AskingCanvas, can_focus=True):
         start = max(0, layout.offsets[self.column] - layout.fixed)
         end = layout.offsets[self.column] + layout.widths[self.column] - layout.fixed
         room = self.inner_width - layout.fixed
-        self.left = max(0, min(max(self.left, end - room), start))
+        left = max(0, min(max(self.left, end - room), start))
+        if left != self.left:
+            self.left = left
+            self.forget_lines()
         self.refresh()
 
     def action_mark(self) -> None:

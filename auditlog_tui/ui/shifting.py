@@ -1,0 +1,113 @@
+"""Scrolling by the terminal's own means: lines that it shows already are moved there, not sent again.
+
+Textual sends every line of a widget that scrolled, which over SSH is what a step takes. Any terminal since the VT100
+moves lines itself between margins (DECSTBM, then IL or DL as in ECMA-48), in some 20 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate
+from textual.geometry import Region
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from textual.widget import Widget
+
+_T = TypeVar("_T")
+
+
+class Shift(NamedTuple):
+    """`area` is whole lines of the screen, which move up by `lines` (down where that is negative).
+
+    `redrawn` is all of the area that is then drawn anew.
+    """
+
+    widget: Widget
+    area: Region
+    lines: int
+    redrawn: frozenset[Region]
+
+    @property
+    def sequence(self) -> str:
+        top, bottom = self.area.y + 1, self.area.bottom
+        move = f"\x1b[{self.lines}M" if self.lines > 0 else f"\x1b[{-self.lines}L"
+        return f"\x1b[{top};{bottom}r\x1b[{top};1H{move}\x1b[r"
+
+
+class Shifted(CompositorUpdate):
+    """An update before which lines are moved."""
+
+    def __init__(self, shift: Shift, update: ChopsUpdate) -> None:
+        self._shift = shift
+        self._update = update
+
+    def render_segments(self, console: Console) -> str:
+        return self._shift.sequence + self._update.render_segments(console)
+
+
+class ShiftingCompositor(Compositor):
+    """Moves lines where it is certain of what the terminal shows in them, and has them drawn anew elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shift: Shift | None = None
+
+    def shift(self, widget: Widget, lines: int, redrawn: Collection[Region]) -> bool:
+        """Move the lines of a widget below its first one before they are drawn, of which `redrawn` alone will be.
+
+        False where that can't be: the widget must span the screen's width, and nothing may lie over it.
+        """
+        place = self.visible_widgets.get(widget)
+        if place is None or self._shift is not None:
+            return False
+        region, clip = place
+        over = (w for w, (other, _) in self.visible_widgets.items() if other.overlaps(region) and w is not widget)
+        if region.column_span != self.size.region.column_span or not clip.contains_region(region):
+            return False
+        if any(other not in widget.ancestors for other in over):
+            return False
+        regions = frozenset(each.translate(region.offset) for each in redrawn)
+        self._shift = Shift(widget, _below_first(region), lines, regions)
+        return True
+
+    def render_update(
+        self, full: bool = False, screen_stack: list[Screen[Any]] | None = None, simplify: bool = False
+    ) -> RenderableType | None:
+        shift, self._shift = self._shift, None
+        if shift is not None and not self._holds(shift):
+            self._dirty_regions.add(shift.area)
+            shift = None
+        update = super().render_update(full, screen_stack, simplify)
+        return Shifted(shift, update) if shift is not None and isinstance(update, ChopsUpdate) else update
+
+    def _holds(self, shift: Shift) -> bool:
+        """Whether the widget is where it was, and nothing else in the area is to be drawn."""
+        region, _ = self.visible_widgets.get(shift.widget, (Region(), Region()))
+        dirty = {each for each in self._dirty_regions if each.overlaps(shift.area)}
+        return _below_first(region) == shift.area and dirty <= shift.redrawn
+
+
+class ShiftingScreen(Screen[None]):
+    """A screen whose widgets can have their lines moved by the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor: ShiftingCompositor = ShiftingCompositor()
+
+    def shift(self, widget: Widget, lines: int, redrawn: Collection[Region]) -> bool:
+        """See `ShiftingCompositor.shift`."""
+        return self._compositor.shift(widget, lines, redrawn)
+
+
+def _below_first(region: Region) -> Region:
+    return Region(region.x, region.y + 1, region.width, region.height - 1)
+
+
+def shifted(lines: list[_T | None], by: int) -> list[_T | None]:
+    """What stands where, after the lines were moved up by so many (down where that is negative)."""
+    blank: list[_T | None] = [None] * min(abs(by), len(lines))
+    return [*lines[by:], *blank] if by >= 0 else [*blank, *lines[:by]]

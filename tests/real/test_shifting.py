@@ -1,0 +1,89 @@
+"""What the terminal shows after lines were moved in it is what would be drawn anew."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui.demo import demo_log
+from auditlog_tui.demo.server import Serving, serving
+from tests.real.pty_terminal import APP, PtyTerminal, environment
+
+DOWN, UP, PAGE_DOWN, PAGE_UP, END, HOME = "\x1b[B", "\x1b[A", "\x1b[6~", "\x1b[5~", "\x1b[F", "\x1b[H"
+WHEEL_DOWN, WHEEL_UP = "\x1b[<65;20;10M", "\x1b[<64;20;10M"
+HALF_DOWN, HALF_UP, REDRAW, ESCAPE = "\x04", "\x15", "\x0c", "\x1b"
+KEYS = [
+    *[DOWN, UP, WHEEL_DOWN, WHEEL_UP] * 4, *[DOWN * 9, UP * 9, DOWN * 50, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP] * 2,
+    END, HOME, "l", "h", "lllllll", "V", "m", "i", "t", "\r", "J", "s", ESCAPE, "?" + ESCAPE, "/" + ESCAPE, "p" + ESCAPE,
+]  # fmt: skip
+MOVED = re.compile(rb"\x1b\[\d+;\d+r\x1b\[\d+;1H\x1b\[\d+[ML]\x1b\[r")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    with serving(demo_log(entries=3_000, until=datetime(2026, 7, 1, 12, tzinfo=UTC))) as running:
+        yield running
+
+
+def started(tmp_path: Path, server: Serving, size: tuple[int, int]) -> PtyTerminal:
+    env = environment(tmp_path, NIRVANA_LABS_API_KEY="any", NIRVANA_LABS_BASE_URL=server.url)
+    return PtyTerminal(APP, env=env, size=size)
+
+
+def check_whole(terminal: PtyTerminal, after: list[str]) -> None:
+    """Nothing changes when everything is drawn anew; not of the lines above the table, where ages grow, a cursor blinks."""
+    terminal.settle()
+    was = terminal.cells()[2:]
+    terminal.send(REDRAW)
+    terminal.settle()
+    for y, (line, drawn) in enumerate(zip(was, terminal.cells()[2:], strict=True), 2):
+        assert line == drawn, f"line {y} after {after[-12:]}"
+
+
+@pytest.mark.parametrize(("width", "height", "seed"), [(80, 24, 1), (120, 36, 2), (160, 48, 3)])
+def test_whatever_is_pressed_the_screen_is_as_if_drawn_anew(
+    width: int, height: int, seed: int, tmp_path: Path, server: Serving
+) -> None:
+    chance = random.Random(seed)
+    pressed: list[str] = []
+    with started(tmp_path, server, (width, height)) as terminal:
+        terminal.wait_for("loaded")
+        for _ in range(24):
+            keys = chance.choices(KEYS, k=chance.randint(1, 8))
+            pressed += keys
+            for key in keys:
+                terminal.send(key)
+                if key.endswith(ESCAPE) or chance.random() < 0.5:
+                    terminal.settle(0.15)  # also so that Escape is not taken for the beginning of what follows
+            check_whole(terminal, pressed)
+    assert MOVED.search(terminal.raw) is not None
+
+
+def test_a_line_further_is_moved_and_not_sent_again(tmp_path: Path, server: Serving) -> None:
+    with started(tmp_path, server, (160, 48)) as terminal:
+        terminal.wait_for("loaded")
+        terminal.send(DOWN * 48)
+        terminal.settle()
+        before = len(terminal.raw)
+        terminal.send(DOWN)
+        terminal.settle()
+        written = terminal.raw[before:]
+        assert MOVED.search(written) is not None
+        assert len(written) < 3_000
+        check_whole(terminal, [DOWN])
+
+
+def test_what_something_else_wrote_is_drawn_over(tmp_path: Path, server: Serving) -> None:
+    with started(tmp_path, server, (120, 36)) as terminal:
+        terminal.wait_for("loaded")
+        terminal.settle()
+        was = terminal.cells()[1:]
+        terminal.overwrite(b"\x1b[10;1HBroadcast message from root")
+        terminal.send(REDRAW)
+        terminal.settle()
+        assert terminal.cells()[1:] == was

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate
+from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
 from textual.screen import Screen
 
@@ -38,15 +38,15 @@ class Shift(NamedTuple):
         return f"\x1b[{top};{bottom}r\x1b[{top};1H{move}\x1b[r"
 
 
-class Shifted(CompositorUpdate):
+class Shifted(ChopsUpdate):
     """An update before which lines are moved."""
 
     def __init__(self, shift: Shift, update: ChopsUpdate) -> None:
-        self._shift = shift
-        self._update = update
+        super().__init__(update.chops, update.spans, update.chop_ends)
+        self._sequence = shift.sequence
 
     def render_segments(self, console: Console) -> str:
-        return self._shift.sequence + self._update.render_segments(console)
+        return self._sequence + super().render_segments(console)
 
 
 class ShiftingCompositor(Compositor):

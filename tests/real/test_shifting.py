@@ -19,7 +19,8 @@ WHEEL_DOWN, WHEEL_UP = "\x1b[<65;20;10M", "\x1b[<64;20;10M"
 HALF_DOWN, HALF_UP, REDRAW, ESCAPE = "\x04", "\x15", "\x0c", "\x1b"
 KEYS = [
     *[DOWN, UP, WHEEL_DOWN, WHEEL_UP] * 4, *[DOWN * 9, UP * 9, DOWN * 50, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP] * 2,
-    END, HOME, "l", "h", "lllllll", "V", "m", "i", "t", "\r", "J", "s", ESCAPE, "?" + ESCAPE, "/" + ESCAPE, "p" + ESCAPE,
+    END, HOME, "l", "h", "lllllll", "V", "m", "i", "t", "\r", "J", "s",
+    ESCAPE, "?" + ESCAPE, "/" + ESCAPE, "p" + ESCAPE,
 ]  # fmt: skip
 MOVED = re.compile(rb"\x1b\[\d+;\d+r\x1b\[\d+;1H\x1b\[\d+[ML]\x1b\[r")
 
@@ -36,7 +37,7 @@ def started(tmp_path: Path, server: Serving, size: tuple[int, int]) -> PtyTermin
 
 
 def check_whole(terminal: PtyTerminal, after: list[str]) -> None:
-    """Nothing changes when everything is drawn anew; not of the lines above the table, where ages grow, a cursor blinks."""
+    """Nothing changes when everything is drawn anew; above the table are ages that grow and a cursor that blinks."""
     terminal.settle()
     was = terminal.cells()[2:]
     terminal.send(REDRAW)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from rich.segment import Segment
 from textual.cache import LRUCache
@@ -26,6 +26,8 @@ STRIPS = 512
 Said = tuple[str, str]
 """A line of text that is no entry, and its style's name."""
 
+NOTHING: Said = ("", "dim")
+
 
 class Line(NamedTuple):
     """All that a line shows: two that are equal look the same.
@@ -47,7 +49,8 @@ class RowCanvas(Widget):
 
     `refresh` costs what has changed: lines are compared with those that the terminal shows, and after scrolling with
     those that it can move by itself. CSS borders and padding do not apply to this widget, whose lines are not
-    composed by Textual (3.7 ms a frame instead of 5.9, measured).
+    composed by Textual (3.7 ms a frame instead of 5.9, measured). `size` is not used here: Textual asks for changes
+    in the middle of a layout, which finding out about `size` then would spoil.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"table--{name}" for name in LinePainter.STYLES}
@@ -62,8 +65,7 @@ class RowCanvas(Widget):
         self.column = 0
         self.top = 0
         self.left = 0
-        self.head: Said = ("", "dim")
-        self.tail: Said = ("", "dim")
+        self.head = self.tail = NOTHING
         self.blank: list[Said] = []
         self.ip_width = IP_WIDTHS[0]
         self.formatted = 0
@@ -71,6 +73,7 @@ class RowCanvas(Widget):
         self.signs: Callable[[Row], Signs] = lambda row: NO_SIGNS
         self._rows: LRUCache[Line, Strip] = LRUCache(STRIPS)
         self._strips: LRUCache[Line, Strip] = LRUCache(STRIPS)
+        self._lines: list[Line] = []
         self._shown: list[Line | None] = []
         self._shown_top = 0
         self._painter: LinePainter | None = None
@@ -83,12 +86,12 @@ class RowCanvas(Widget):
     @property
     def body(self) -> int:
         """Lines below the header."""
-        return max(1, self.size.height - 1)
+        return max(1, self.outer_size.height - 1)
 
     @property
     def inner_width(self) -> int:
         """Cells for columns: without the gutter and the scroll bar."""
-        return max(1, self.size.width - GUTTER - 1)
+        return max(1, self.outer_size.width - GUTTER - 1)
 
     def restyle(self, look: Look | None = None) -> None:
         """Draw everything anew, in another look if one is given."""
@@ -107,7 +110,11 @@ class RowCanvas(Widget):
         """Whatever was drawn looks otherwise now."""
         self._rows.clear()
         self._strips.clear()
-        self._shown = []
+        self._lines, self._shown = [], []
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        self._lines = []
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     # -- what the terminal shows -------------------------------------------------------------------------------
 
@@ -115,7 +122,7 @@ class RowCanvas(Widget):
         """Textual asks what is to be drawn anew: of what it would draw, the lines that are not shown already."""
         if not super()._exchange_repaint_regions():
             return ()
-        lines = [self._line(y) for y in range(self.size.height)]
+        lines = self._to_show()
         unknown: list[Line | None] = [None] * len(lines)
         shown = self._shown if len(self._shown) == len(lines) else unknown
         changed = self._changed(lines, shown)
@@ -129,43 +136,48 @@ class RowCanvas(Widget):
         return changed
 
     def _changed(self, lines: list[Line], shown: list[Line | None]) -> list[Region]:
+        width = self.outer_size.width
         pairs = enumerate(zip(lines, shown, strict=True))
-        return [Region(0, y, self.size.width, 1) for y, (line, other) in pairs if line != other]
+        return [Region(0, y, width, 1) for y, (line, other) in pairs if line != other]
 
     def _shift(self, by: int, redrawn: list[Region]) -> bool:
         screen = self.screen
         return isinstance(screen, ShiftingScreen) and screen.shift(self, by, redrawn)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        lines = [(y, self._line(y)) for y in range(crop.y, crop.bottom)]
-        for y, line in lines:
-            # Drawn for another reason than a refresh of ours: the terminal may now show this line or the one before.
-            if y < len(self._shown) and self._shown[y] != line:
-                self._shown[y] = None
-        strips = [self._strip(line, y).crop(crop.x, crop.right) for y, line in lines]
-        for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in strips]
-        return strips
+        lines = self._to_show()
+        if lines != self._shown:
+            # Drawn for another reason than a refresh of ours: the terminal may now show these lines or those before.
+            pairs = zip(lines, self._shown, strict=False)
+            self._shown = [line if line == shown else None for line, shown in pairs]
+        strips = [self._strip(lines[y], y) for y in range(crop.y, min(crop.bottom, len(lines)))]
+        whole = crop.x == 0 and crop.right == self.outer_size.width
+        return strips if whole else [strip.crop(crop.x, crop.right) for strip in strips]
 
     # -- lines -------------------------------------------------------------------------------------------------
 
-    def _line(self, y: int) -> Line:
-        """What line `y` of the widget is to show."""
-        if y == 0:
-            return Line("header", column=self.column)
-        count = len(self.view) if self.view is not None else 0
-        bar = scrollbar(y - 1, self.body, count + 1, self.top)
-        if not count and self.blank:
-            first = max(0, (self.body - len(self.blank)) // 3)
-            return Line(bar, said=self.blank[y - 1 - first] if 0 <= y - 1 - first < len(self.blank) else ("", "dim"))
-        number = self.top + y - 1
-        row = self.rows.row(number) if 0 <= number < count else None
-        if row is None:
-            return Line(bar, said=self.head if number == -1 else self.tail if number == count else ("", "dim"))
-        under = "range" if number in self.span else ""
-        if number == self.cursor:
-            under = "cursor" if self.has_focus else "cursor-blurred"
-        return Line(bar, row.n, under, self.column if under == "cursor" else None, self.signs(row))
+    def _to_show(self) -> list[Line]:
+        """What each line is to show, found out once for each refresh."""
+        height = self.outer_size.height
+        if len(self._lines) != height:
+            self._lines = [Line("header", column=self.column), *self._body_lines(height - 1)] if height else []
+        return self._lines
+
+    def _body_lines(self, body: int) -> Iterator[Line]:
+        count, top, span = len(self.view) if self.view is not None else 0, self.top, self.span
+        cursor = "cursor" if self.has_focus else "cursor-blurred"
+        blank = [*[NOTHING] * max(0, (body - len(self.blank)) // 3), *self.blank]
+        for y, bar in enumerate(scrollbar(body, count + 1, top)):
+            number = top + y
+            row = self.rows.row(number) if 0 <= number < count else None
+            if not count and self.blank:
+                yield Line(bar, said=blank[y] if y < len(blank) else NOTHING)
+            elif row is None:
+                yield Line(bar, said=self.head if number == -1 else self.tail if number == count else NOTHING)
+            elif number == self.cursor:
+                yield Line(bar, row.n, cursor, self.column if self.has_focus else None, self.signs(row))
+            else:
+                yield Line(bar, row.n, "range" if number in span else "", None, self.signs(row))
 
     def _strip(self, line: Line, y: int) -> Strip:
         strip = self._strips.get(line)
@@ -175,9 +187,11 @@ class RowCanvas(Widget):
                 painter = self._painter = LinePainter(
                     lambda name: self.get_component_rich_style(f"table--{name}"), self.look
                 )
-            width = self.size.width - 1
+            width = self.outer_size.width - 1
             bar = Segment(" ", painter.style(line.bar))
             strip = Strip([*self._content(painter, line, self.top + y - 1, width), bar], width + 1)
+            for line_filter in self.get_line_filters():
+                strip = strip.apply_filter(line_filter, self.background_colors[1])
             self._strips[line] = strip
         return strip
 
@@ -194,4 +208,4 @@ class RowCanvas(Widget):
             self.formatted += 1
             strip = painter.row(row, layout, line.under, line.column, line.signs)
             strip = self._rows[key] = painter.window(strip, layout, self.left, width)
-        return strip or painter.message("", "dim", width)
+        return strip or painter.message(*NOTHING, width)

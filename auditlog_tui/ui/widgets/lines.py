@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -106,13 +107,13 @@ class LinePainter:
         return strip.crop_extend(0, width, self.style("text"))
 
 
-def scrollbar(y: int, height: int, total: int, top: int) -> str:
-    """The style of a cell of the scroll bar: line `y` of `height`, over `total` lines of which `top` is the first."""
+def scrollbar(height: int, total: int, top: int) -> list[str]:
+    """The style of each cell of the scroll bar, over `total` lines of which `top` is the first one shown."""
     if total <= height:
-        return "text"
+        return ["text"] * height
     size = max(1, height * height // total)
     start = round((height - size) * max(0, top) / (total - height))
-    return "thumb" if start <= y < start + size else "track"
+    return ["thumb" if start <= y < start + size else "track" for y in range(height)]
 
 
 def joined(segments: list[Segment]) -> list[Segment]:
@@ -137,6 +138,10 @@ def joined(segments: list[Segment]) -> list[Segment]:
 
 def _blends(blank: Segment, style: Style) -> bool:
     """Whether a segment looks the same in another style."""
-    own = blank.style
-    plain = own is not None and not (own.underline or own.reverse or style.underline or style.reverse)
-    return plain and own is not None and own.bgcolor == style.bgcolor and blank.text.isspace()
+    return blank.text.isspace() and blank.style is not None and _same_ground(blank.style, style)
+
+
+@lru_cache
+def _same_ground(one: Style, other: Style) -> bool:
+    plain = not (one.underline or one.reverse or other.underline or other.reverse)
+    return plain and one.bgcolor == other.bgcolor

@@ -263,7 +263,7 @@ class EntryTable(AskingCanvas, can_focus=True):
         self.move_to(max(top, min(self.cursor, top + self.body - 1)), top=top)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        if event.x == self.size.width - 1 and event.y > 0:
+        if event.x == self.outer_size.width - 1 and event.y > 0:
             self._dragging = True
             self.capture_mouse()
             self._drag(event.y)
@@ -282,7 +282,7 @@ class EntryTable(AskingCanvas, can_focus=True):
         self.move_to(max(top, min(self.cursor, top + self.body - 1)), top=top)
 
     def on_click(self, event: events.Click) -> None:
-        if event.x >= self.size.width - 1:
+        if event.x >= self.outer_size.width - 1:
             return
         self._choose_at(event.x)
         row = self.top + event.y - 1

@@ -1,5 +1,10 @@
-"""`python -m auditlog_tui`."""
+"""`python -m auditlog_tui`, and the console script."""
 
-from auditlog_tui.cli import run
+from auditlog_tui import pace
 
-run()
+pace.begin()
+
+from auditlog_tui.cli import run  # noqa: E402 (see `pace.begin`)
+
+if __name__ == "__main__":
+    run()

@@ -97,8 +97,9 @@ def _check_terminal() -> None:
 
 
 def _print(settings: Settings, command: str, text: str, options: argparse.Namespace) -> int:
-    from auditlog_tui import headless
+    from auditlog_tui import headless, pace
 
+    pace.without_screen()
     return headless.run(settings, headless.Command(command, text, options.format, options.limit))
 
 

@@ -1,4 +1,4 @@
-"""What our figures stand beside; `python -m tests.bench.peers bare|datatable|get URL PAGES` are our own making.
+"""What our figures stand beside; `python -m tests.bench.peers bare|fetching URL|datatable|get URL PAGES` are our own making.
 
 lnav and toolong are measured where they are found, and never required:
 
@@ -75,6 +75,36 @@ def _bare() -> None:
     Bare().run()
 
 
+def _fetching(url: str) -> None:
+    """The least that an app on these libraries does up to its first row, with one widget and nothing of ours."""
+    from textual.app import App, ComposeResult
+    from textual.widgets import Static
+
+    class Fetching(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Static(READY)
+
+        def on_mount(self) -> None:
+            self.call_after_refresh(self.run_worker, self.fetch())
+
+        async def fetch(self) -> None:
+            import httpx
+            from pydantic import BaseModel
+
+            class Entry(BaseModel):
+                created_at: str
+
+            class Page(BaseModel):
+                items: list[Entry]
+
+            async with httpx.AsyncClient() as client:
+                answer = await client.get(f"{url}/v1/audit_logs", params={"limit": "100"})
+            page = Page.model_validate_json(answer.content)
+            self.query_one(Static).update("\n".join(e.created_at[:19].replace("T", " ") for e in page.items))
+
+    Fetching().run()
+
+
 def _datatable(rows: int) -> None:
     from textual.app import App, ComposeResult
     from textual.widgets import DataTable
@@ -125,6 +155,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["bare"]:
             _bare()
+        case ["fetching", url]:
+            _fetching(url)
         case ["datatable"]:
             _datatable(ROWS)
         case ["get", url, pages]:

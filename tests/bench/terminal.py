@@ -26,6 +26,7 @@ HAS_SYNC = b"\x1b[?2026;2$y"
 """What terminals of today answer, after which frames come whole."""
 
 FRAME_ENDS = b"\x1b[?2026l"
+ROOT = Path(__file__).parents[2]
 KEPT = 200_000
 _LAUNCHER = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -168,7 +169,10 @@ class Terminal:
 def environment(home: Path, **more: str) -> dict[str, str]:
     """A user's environment with nothing in it but what is asked for."""
     (home / "tmp").mkdir(parents=True, exist_ok=True)
+    (home / "as-installed").mkdir(exist_ok=True)
+    # httpx imports click where there is one; it comes with the tests' tools, and not with the program.
+    (home / "as-installed/click.py").write_text("raise ImportError\n")
     return {
         "PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home / "tmp"), "TERM": "xterm-256color",
-        "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2]), **more,
+        "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": f"{home / 'as-installed'}:{ROOT}", **more,
     }  # fmt: skip

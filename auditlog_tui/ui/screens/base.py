@@ -14,6 +14,7 @@ from textual.containers import Container
 from textual.getters import query_one
 from textual.widget import Widget
 
+from auditlog_tui import pace
 from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
 from auditlog_tui.settings import Settings
@@ -86,13 +87,16 @@ class BrowseBase(ShiftingScreen):
         self._frame = 0
         self._wait_said = ""
         self._skew_said = False
+        self._keyed_at = 0.0
         self._ignored: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
+        # For the size that it has, so that nothing is laid out and styled twice before the first paint.
+        self.look = replace(self.look, dates=self.app.size.width >= DATES)
         yield HeaderBar(self.settings.endpoint, self.look)
         yield FilterBar(self.look.glyphs)
         yield TimelineBar(self.look)
-        with Container(id="body"):
+        with Container(id="body", classes="-wide" if self.app.size.width >= WIDE else ""):
             yield EntryTable(self.look)
             yield DetailPane()
             yield FacetPane(self.look.glyphs)
@@ -129,6 +133,7 @@ class BrowseBase(ShiftingScreen):
             self.filter_bar.open(self._text)
             self.filter_bar.fail(error)
         self.begun()
+        pace.settle()
 
     def begun(self) -> None:
         """The log is open, and its first place is on the screen."""
@@ -238,6 +243,8 @@ class BrowseBase(ShiftingScreen):
     def _tick(self) -> None:
         if not self.opened:
             return
+        if time.monotonic() - self._keyed_at > CLOCK_S:
+            pace.rest()
         self.look = replace(self.look, now_us=self.browser.log.now_us())
         if self.look.mode == "relative":
             self.table.restyle(self.look)
@@ -258,6 +265,7 @@ class BrowseBase(ShiftingScreen):
 
     def forget_message(self) -> None:
         """A key was pressed: what was said is read."""
+        self._keyed_at = time.monotonic()
         if self.footer.message:
             self.footer.say("")
 

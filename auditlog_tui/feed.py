@@ -147,7 +147,7 @@ class Feed:
         ignored = self._ignored(page, fresh, end)
         if ignored:
             return Step(received, ignored=ignored)
-        if any(_outside(entry, end.bound) for entry in page.entries):
+        if end.bound and any(_outside(entry, end.bound) for entry in page.entries):
             self._unbounded = True
             self._restart(end)
             return Step(received)
@@ -166,9 +166,10 @@ class Feed:
 
     def _ignored(self, page: Page, fresh: list[Entry], end: End) -> frozenset[str]:
         found: set[str] = set()
-        for entry in page.entries:
+        bounds = [(name, end.params[name]) for name in _BOUNDS if name in end.params]
+        for entry in page.entries if self.plan.params or bounds else ():
             found |= self.plan.violations(entry)
-            found |= {name for name in _BOUNDS if contradicts(entry, name, end.params.get(name, ""))}
+            found |= {name for name, value in bounds if contradicts(entry, name, value)}
         last = self._last(end)
         if not in_order([*([last] if last else []), *map(_stand, fresh)], end.sort):
             if "sort" in end.params:
@@ -194,12 +195,16 @@ class Feed:
 
     def _last(self, end: End) -> Stand | None:
         """Where the entry stands that was fetched last at this end, among those where that can be told."""
-        if end is self.older_end:
-            rows = self._store.window(self.run, max(0, len(self.run) - PAGE), PAGE)[::-1]
-        else:
-            rows = self._store.window(self.run, 0, PAGE)
-        stands = (Stand(row.created_us, row.status_code) for row in rows)
-        return next((stand for stand in stands if rank(stand, end.sort) is not None), None)
+        for count in (1, PAGE):  # as a rule it is the very last
+            if end is self.older_end:
+                rows = self._store.window(self.run, max(0, len(self.run) - count), count)[::-1]
+            else:
+                rows = self._store.window(self.run, 0, count)
+            stands = [Stand(row.created_us, row.status_code) for row in rows]
+            known = [stand for stand in stands if rank(stand, end.sort) is not None]
+            if known:
+                return known[0]
+        return None
 
     def _restart(self, end: End) -> None:
         last = self._last(end)

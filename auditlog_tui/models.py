@@ -137,6 +137,11 @@ def instant_us(text: str) -> int | None:
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None
+    try:
+        quick = datetime.fromisoformat(text)  # a third of the time, for all that it can read
+        return ((quick if quick.tzinfo else quick.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+    except ValueError:
+        pass
     year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
     leap = second == 60
     try:

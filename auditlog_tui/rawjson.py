@@ -16,6 +16,7 @@ Json = Any  # what json.loads returns
 UNREAD: Final = object()
 """A value that is there, as its text tells, but that Python can't hold (or whose inside is not JSON)."""
 
+_SPACES = (" ", "\t", "\r", "\n")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -78,8 +79,9 @@ class Reader:
         self._at += 1
 
     def _skip(self) -> None:
-        match = _SPACE.match(self._text, self._at)
-        self._at = match.end() if match else self._at
+        if self._text.startswith(_SPACES, self._at):
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
 
     def _end_of(self, start: int) -> int:
         """Where the number, object or array at `start` ends, found without building it."""

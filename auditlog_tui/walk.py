@@ -41,8 +41,10 @@ class End:
 
     def precedes(self, stand: Stand) -> bool:
         """True for an entry that certainly comes before the seam."""
+        if self.seam is None:
+            return False
         place = rank(stand, self.sort)
-        return self.seam is not None and place is not None and place < self.seam
+        return place is not None and place < self.seam
 
     def advance(self, page: Page, added: int) -> None:
         self.broken = ""

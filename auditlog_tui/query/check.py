@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from auditlog_tui.models import Entry, instant_us
 from auditlog_tui.query.addresses import ip_address
@@ -22,6 +23,9 @@ _TEXTS: Mapping[str, Callable[[Entry], str | None]] = {
 }
 
 
+_instant = lru_cache(instant_us)  # a page asks for the same one a hundred times
+
+
 def contradicts(entry: Entry, name: str, value: str) -> bool:
     """True when no reading of the API's contract returns this entry for the parameter; leniently."""
     if name in _TEXTS:
@@ -30,7 +34,7 @@ def contradicts(entry: Entry, name: str, value: str) -> bool:
     if name.startswith("status_code_"):
         return _beyond(name, entry.log.status_code, int(value), 0)
     if name.startswith("created_at_"):
-        return _beyond(name, entry.created_us, instant_us(value), _MARGIN_US)
+        return _beyond(name, entry.created_us, _instant(value), _MARGIN_US)
     return False
 
 

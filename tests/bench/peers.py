@@ -1,4 +1,6 @@
-"""What our figures stand beside; `python -m tests.bench.peers bare|fetching URL|datatable|get URL PAGES` are our own making.
+"""What our figures stand beside.
+
+Of our own making are `python -m tests.bench.peers bare|fetching URL|datatable|get URL PAGES`.
 
 lnav and toolong are measured where they are found, and never required:
 

@@ -108,7 +108,7 @@ async def test_sqlite_reads_the_order_from_its_index(monkeypatch: pytest.MonkeyP
 
     class Explained(sorting._Sorter):
         def numbers(self, count: int):  # type: ignore[no-untyped-def]  # as the one it hides
-            sql = f"EXPLAIN QUERY PLAN SELECT entry FROM {self._name} ORDER BY {self._order}, position"
+            sql = f"EXPLAIN QUERY PLAN SELECT entry FROM {self._name}.sorted ORDER BY {self._order}, position"
             plans.extend(str(row[3]) for row in store.read(sql, []))
             return super().numbers(count)
 
@@ -130,7 +130,7 @@ async def test_one_that_is_cancelled_leaves_nothing_behind(frames: int, monkeypa
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert store.read("SELECT name FROM sqlite_temp_master WHERE name LIKE 'sorting%'", []) == []
+    assert [name for _, name, _ in store.read("PRAGMA database_list", [])] == ["main"]
     assert len(await sorted_run(store, run, [("path", "asc")])) == 95
 
 

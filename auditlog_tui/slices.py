@@ -65,7 +65,7 @@ def raws(store: EntryStore, run: Run, first: int, count: int) -> list[str]:
     """The JSON, as it came, of the entries in a slice of rows."""
     start = run.first + first
     sql = (
-        "SELECT e.raw FROM place p JOIN entry e ON e.n = p.entry"
+        "SELECT j.raw FROM place p JOIN json j ON j.n = p.entry"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
     return [str(raw) for (raw,) in store.read(sql, [run.number, start, start + count])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from auditlog_tui.view import View
+
+TELL_S = 0.1
+"""Seconds between two looks at what arrived: a page may take a twentieth of that, and to draw it as long."""
 
 EVERYTHING = 1 << 62
 """More rows than there are."""
@@ -38,7 +42,8 @@ class Loader:
         self._changed = changed
         self._idle = idle
         self._worker: Worker[None] | None = None
-        self._told = False
+        self._telling = False
+        self._told = 0.0
 
     @property
     def busy(self) -> bool:
@@ -71,10 +76,15 @@ class Loader:
         self._screen.call_later(self._idle, view)
 
     def _on_page(self) -> None:
-        if not self._told:
-            self._told = True
+        if self._telling:
+            return
+        self._telling = True
+        wait = self._told + TELL_S - time.monotonic()
+        if wait > 0:
+            self._screen.set_timer(wait, self._tell)
+        else:
             self._screen.call_later(self._tell)
 
     def _tell(self) -> None:
-        self._told = False
+        self._telling, self._told = False, time.monotonic()
         self._changed()

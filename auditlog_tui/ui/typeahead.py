@@ -31,33 +31,40 @@ class TypeAheadApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self._typed: deque[events.Key | events.Paste] = deque()
-        self._handling = False
+        self._waiting = False
+        self._before: tuple[Handled, DOMNode] | None = None
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._typed.append(event)
-            if not self._handling:
-                await self._hand_on()
+            if not self._waiting:
+                await self._hand_on(0)
         else:
             await super().on_event(event)
 
-    async def _hand_on(self) -> None:
-        self._handling = bool(self._typed)
-        if self._typed:
+    async def _hand_on(self, turns: int) -> None:
+        """Hand on what was typed; what must wait is looked at again in the next turn of the event loop."""
+        self._waiting = False
+        while self._typed and (self._done() or turns > PATIENCE):
+            turns = 0
             target: DOMNode = self.focused or self.screen
-            handled = Handled()
             await super().on_event(self._typed.popleft())
-            target.post_message(handled)
-            self.call_later(self._wait, handled, target, 0)
+            self._before = Handled(), target
+            target.post_message(self._before[0])
+        if self._typed:
+            self._waiting = True
+            self.call_later(self._later, turns + 1)
 
-    async def _wait(self, handled: Handled, target: DOMNode, turns: int) -> None:
-        """Hand the next key on when this one is done; one whose target is gone is."""
-        done = (handled.arrived or not target.is_running) and not self._unread()
-        if done or turns > PATIENCE:
-            await self._hand_on()
-        else:
-            await asyncio.sleep(0)
-            self.call_later(self._wait, handled, target, turns + 1)
+    async def _later(self, turns: int) -> None:
+        await asyncio.sleep(0)
+        await self._hand_on(turns)
+
+    def _done(self) -> bool:
+        """Whether what the key before did is done; one whose target is gone is."""
+        if self._before is None:
+            return True
+        handled, target = self._before
+        return (handled.arrived or not target.is_running) and not self._unread()
 
     def _unread(self) -> bool:
         """Whether anything is still to be done that may move the focus."""

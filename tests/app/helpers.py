@@ -26,6 +26,7 @@ from auditlog_tui.settings import Settings
 from auditlog_tui.store import EntryStore, Row
 from auditlog_tui.ui.app import AuditLogApp
 from auditlog_tui.ui.screens.browse import BrowseScreen
+from auditlog_tui.ui.typeahead import TypeAheadApp
 from auditlog_tui.ui.widgets.detail import DetailPane
 from auditlog_tui.ui.widgets.filter_bar import FilterBar, FilterInput
 from auditlog_tui.ui.widgets.table import EntryTable
@@ -124,7 +125,7 @@ def _alive(app: App[Any]) -> bool:
 
 def _unread(app: App[Any]) -> bool:
     pumps = [app, *app.screen.walk_children(with_self=True)]
-    return any(pump.message_queue_size for pump in pumps)
+    return bool(isinstance(app, TypeAheadApp) and app._typed) or any(pump.message_queue_size for pump in pumps)
 
 
 # -- what is drawn -------------------------------------------------------------------------------------------------

@@ -217,7 +217,7 @@ def grow(store: EntryStore, run: Run, size: int) -> None:
     """Make the run `size` entries long, with SQL, as reading so many takes seconds."""
     counting = "WITH RECURSIVE c(n) AS (VALUES (?1) UNION ALL SELECT n + 1 FROM c WHERE n < ?2 - 1)"
     for sql in (
-        f"{counting} INSERT INTO entry (n, key, raw, unreadable) SELECT n, 'id-' || n, '{{}}', '' FROM c",
+        f"{counting} INSERT INTO entry (n, key, unreadable) SELECT n, 'id-' || n, '' FROM c",
         f"{counting} INSERT INTO place SELECT 1, n, n FROM c",
     ):
         store.connection.execute(sql, [run.after, size])

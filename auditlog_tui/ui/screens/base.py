@@ -49,6 +49,10 @@ MODES: dict[str, Mode] = {"utc": "utc", "local": "local", "relative": "relative"
 
 SPINNER_S = 0.12
 CLOCK_S = 1.0
+
+IDLE_S = 5.0
+"""Seconds after a key from which none is expected at once."""
+
 SKEW_US = 5_000_000
 """A difference between two clocks that is worth a word, in microseconds."""
 
@@ -243,8 +247,7 @@ class BrowseBase(ShiftingScreen):
     def _tick(self) -> None:
         if not self.opened:
             return
-        if time.monotonic() - self._keyed_at > CLOCK_S:
-            pace.rest()
+        pace.rest(idle=time.monotonic() - self._keyed_at > IDLE_S)
         self.look = replace(self.look, now_us=self.browser.log.now_us())
         if self.look.mode == "relative":
             self.table.restyle(self.look)

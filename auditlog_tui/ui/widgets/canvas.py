@@ -190,8 +190,10 @@ class RowCanvas(Widget):
             width = self.outer_size.width - 1
             bar = Segment(" ", painter.style(line.bar))
             strip = Strip([*self._content(painter, line, self.top + y - 1, width), bar], width + 1)
-            for line_filter in self.get_line_filters():
-                strip = strip.apply_filter(line_filter, self.background_colors[1])
+            if filters := self.get_line_filters():
+                ground = self.background_colors[1]
+                for line_filter in filters:
+                    strip = strip.apply_filter(line_filter, ground)
             self._strips[line] = strip
         return strip
 

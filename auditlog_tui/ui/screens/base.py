@@ -110,7 +110,7 @@ class BrowseBase(ShiftingScreen):
         self.loader = Loader(self, self.changed, self._idle)
         self.follower = Follower(self, self.pane)
         self.table.blank = [(f"{self.look.glyphs.spinner[0]} opening {self.settings.endpoint} …", "dim")]
-        self.set_interval(SPINNER_S, self._spin)
+        self._spinner = self.set_interval(SPINNER_S, self._spin, pause=True)
         self.set_interval(CLOCK_S, self._tick)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
 
@@ -235,8 +235,15 @@ class BrowseBase(ShiftingScreen):
                 f"This server ignores {', '.join(sorted(fresh))}: what is asked by it is evaluated here", "warning"
             )
 
+    def fetch(self, *, older: bool, rows: int = 1, everything: bool = False) -> None:
+        """Fetch at one end of what is shown."""
+        self.loader.want(self.view, older=older, rows=rows, everything=everything)
+        self._spinner.resume()
+
     def _spin(self) -> None:
         self._frame += 1
+        if not self.loader.busy and self._wait is None:
+            self._spinner.pause()
         if self.loader.busy:
             self._say_state()
             self.table.refresh()
@@ -274,6 +281,7 @@ class BrowseBase(ShiftingScreen):
 
     def _waiting(self, wait: Wait | None) -> None:
         self._wait = wait
+        self._spinner.resume()
         if wait is None:
             if self.footer.message == self._wait_said:  # and nothing was said since
                 self.forget_message()

@@ -16,16 +16,16 @@ class ScrollPart(BrowseBase):
         if self.view.error is not None or self.view.paused or (self.view.plan.local_order and len(self.view)):
             return
         if self.table.lacks(older=message.older):  # what came since the table said so may be enough
-            self.loader.want(self.view, older=message.older, rows=self.table.body)
+            self.fetch(older=message.older, rows=self.table.body)
 
     def shown(self) -> None:
         super().shown()
         if self.view.plan.local_order and len(self.view):
-            self.loader.want(self.view, older=True, rows=0)
+            self.fetch(older=True, rows=0)
 
     @on(EntryTable.ScanOn)
     def _scan_on(self) -> None:
-        self.loader.want(self.view, older=not self.view.older_done, rows=self.table.body)
+        self.fetch(older=not self.view.older_done, rows=self.table.body)
 
     @on(EntryTable.Jumped)
     def _jumped(self, message: EntryTable.Jumped) -> None:
@@ -36,13 +36,13 @@ class ScrollPart(BrowseBase):
         if self.view.complete:
             self.say("Everything that matches is loaded")
         else:
-            self.loader.want(self.view, older=not self.view.older_done, everything=True)
+            self.fetch(older=not self.view.older_done, everything=True)
 
     def action_retry(self) -> None:
         if self.follower.retry(self.browser.log, self.look):
             return
         if self.view.error is not None or self.view.feed.broken:
-            self.loader.want(self.view, older=not self.view.older_done, rows=self.table.body)
+            self.fetch(older=not self.view.older_done, rows=self.table.body)
         else:
             self.leave()
             self.go(self.browser.refresh())

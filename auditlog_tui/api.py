@@ -195,6 +195,9 @@ class AuditLogClient:
             else:
                 read = read_body if response.status_code == 200 else read_error_body
                 body = await read(response.aiter_raw(), headers.get("content-encoding", ""))
+            await response.aclose()
+            # It and its response hold each other, and 15 KiB besides, until the garbage collector comes.
+            response.stream = httpx.ByteStream(b"")
             if response.status_code != 200:
                 body = self._without_secrets(body)
             return _Answer(response.status_code, headers, body)

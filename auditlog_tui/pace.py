@@ -36,9 +36,6 @@ def settle() -> None:
 
 
 def rest(*, idle: bool) -> None:
-    """Call it each second or so: collects what was made since, in a millisecond; when `idle`, whatever there is.
-
-    httpx leaves a cycle of some 40 containers at each request: 150 MiB of a million entries (measured).
-    """
+    """Call it each second or so: collects what was made since, in a millisecond; when `idle`, whatever there is."""
     if not gc.isenabled() and gc.get_count()[0] > ENOUGH:
         gc.collect(2 if idle else 0)

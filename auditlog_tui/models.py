@@ -139,7 +139,8 @@ def instant_us(text: str) -> int | None:
         return None
     try:
         quick = datetime.fromisoformat(text)  # a third of the time, for all that it can read
-        return ((quick if quick.tzinfo else quick.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+        if match[4] < "24":  # some Pythons take that for the next day
+            return ((quick if quick.tzinfo else quick.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except ValueError:
         pass
     year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))

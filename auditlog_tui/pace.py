@@ -11,7 +11,7 @@ import os
 
 FRAMES_PER_S = "240"
 
-ENOUGH = 2_000
+ENOUGH = 10_000
 """Containers made, less those that are gone already, from which it is worth looking for cycles among them."""
 
 
@@ -37,5 +37,10 @@ def settle() -> None:
 
 def rest(*, idle: bool) -> None:
     """Call it each second or so: collects what was made since, in a millisecond; when `idle`, whatever there is."""
-    if not gc.isenabled() and gc.get_count()[0] > ENOUGH:
-        gc.collect(2 if idle else 0)
+    if gc.isenabled():
+        return
+    young, collections_of_young, _ = gc.get_count()
+    if idle and (young > ENOUGH or collections_of_young):
+        gc.collect()
+    elif young > ENOUGH:
+        gc.collect(0)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench import server
 from tests.bench.figures import Figure
-from tests.bench.terminal import Terminal, environment
+from tests.bench.terminal import Terminal, as_installed, environment
 
 APP = [sys.executable, "-m", "auditlog_tui"]
 
@@ -81,7 +81,10 @@ class Bench:
 
     def env(self, url: str = "") -> dict[str, str]:
         own = {"NIRVANA_LABS_BASE_URL": url, "NIRVANA_LABS_API_KEY": "any"} if url else {}
-        return environment(self.home, **own)
+        return environment(self.home, **own, PYTHONPATH=as_installed(self.home))
+
+    def env_of_peers(self) -> dict[str, str]:
+        return environment(self.home)
 
     def start(self, command: list[str], url: str = "") -> Terminal:
         """A program that runs until the bench ends."""

@@ -166,13 +166,20 @@ class Terminal:
         return int(found[1]) / 1024
 
 
+def as_installed(home: Path) -> str:
+    """A `PYTHONPATH` on which there is no click: httpx imports it where it finds it.
+
+    It comes with the tests' tools, and not with the program.
+    """
+    (home / "as-installed").mkdir(exist_ok=True)
+    (home / "as-installed/click.py").write_text("raise ImportError\n")
+    return f"{home / 'as-installed'}{os.pathsep}{ROOT}"
+
+
 def environment(home: Path, **more: str) -> dict[str, str]:
     """A user's environment with nothing in it but what is asked for."""
     (home / "tmp").mkdir(parents=True, exist_ok=True)
-    (home / "as-installed").mkdir(exist_ok=True)
-    # httpx imports click where there is one; it comes with the tests' tools, and not with the program.
-    (home / "as-installed/click.py").write_text("raise ImportError\n")
     return {
         "PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home / "tmp"), "TERM": "xterm-256color",
-        "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": f"{home / 'as-installed'}:{ROOT}", **more,
+        "COLORTERM": "truecolor", "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT), **more,
     }  # fmt: skip

@@ -1,3 +1,4 @@
+import gc
 import os
 import re
 import signal
@@ -11,8 +12,10 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from auditlog_tui.api import AuditLogClient
 from auditlog_tui.demo import demo_log, demo_truth
 from auditlog_tui.demo.server import Fault, Request, Serving, serving
+from auditlog_tui.errors import NotFoundError
 from auditlog_tui.local import LocalLog
 from tests.real.children import interruptible
 
@@ -176,3 +179,19 @@ def test_the_program_serves_until_it_is_interrupted() -> None:
         os.kill(program.pid, signal.SIGINT)
         rest = program.stderr.read()
     assert (program.returncode, rest) == (0, "")
+
+
+async def test_an_answer_leaves_nothing_for_the_garbage_collector(server: Serving) -> None:
+    api = AuditLogClient(base_url=server.url, key="any")
+    try:
+        await api.list({}, limit=100)
+        gc.collect()
+        gc.disable()
+        for _ in range(10):
+            await api.list({}, limit=100)
+            with pytest.raises(NotFoundError):
+                await api.get("nothing-has-this-id")
+        assert gc.collect() < 10
+    finally:
+        gc.enable()
+        await api.aclose()

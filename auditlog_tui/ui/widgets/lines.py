@@ -35,7 +35,7 @@ NO_SIGNS = Signs()
 
 
 class LinePainter:
-    """Draws lines in the theme's styles, which it takes once, by name."""
+    """Draws lines in the theme's styles, each of which it takes once, by name, when it is first needed."""
 
     STYLES: ClassVar[tuple[str, ...]] = (
         "text", "dim", "time", "read", "change", "destroy", "error",
@@ -46,17 +46,19 @@ class LinePainter:
 
     def __init__(self, style_of: Callable[[str], Style], look: Look) -> None:
         self.look = look
-        self._styles = {name: style_of(name) for name in self.STYLES}
+        self._style_of = style_of
+        self._styles: dict[str, Style] = {}
         self._over: dict[tuple[str, str], Style] = {}
 
     def style(self, name: str, under: str = "") -> Style:
         """A style, on the background of another."""
         if not under:
+            if name not in self._styles:
+                self._styles[name] = self._style_of(name)
             return self._styles[name]
         key = name, under
         if key not in self._over:
-            ground = self._styles[under]
-            base = self._styles[name]
+            ground, base = self.style(under), self.style(name)
             self._over[key] = base + (
                 ground if under == "cell" else Style(bgcolor=ground.bgcolor, bold=base.bold, reverse=ground.reverse)
             )

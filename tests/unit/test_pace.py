@@ -1,0 +1,58 @@
+"""How the process is set up, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def printed(code: str, **env: str) -> str:
+    """What Python prints that runs this."""
+    environment = {name: value for name, value in os.environ.items() if name != "TEXTUAL_FPS"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environment | env
+    )
+    return found.stdout.strip()
+
+
+START = "import gc, auditlog_tui.__main__;"
+
+
+def test_the_screen_runs_without_the_collector_and_at_more_frames() -> None:
+    code = f"{START} from textual import constants; print(gc.isenabled(), constants.MAX_FPS)"
+    assert printed(code) == "False 240"
+
+
+def test_a_frame_rate_of_the_users_own_is_kept() -> None:
+    assert printed(f"{START} from textual import constants; print(constants.MAX_FPS)", TEXTUAL_FPS="30") == "30"
+
+
+def test_commands_without_a_screen_run_with_the_collector() -> None:
+    code = f"{START} from auditlog_tui.cli import main; main(['count', '--demo']); print(gc.isenabled())"
+    assert printed(code).split()[-1] == "True"
+
+
+CYCLES = """
+import gc
+from auditlog_tui import pace
+class Node: pass
+def leave(count):
+    for _ in range(count):
+        node = Node(); node.self = node
+BEGIN
+pace.settle()
+leave(10 * pace.ENOUGH)
+pace.rest(idle=IDLE)
+print(sum(isinstance(each, Node) for each in gc.get_objects()))
+"""
+
+
+@pytest.mark.parametrize("idle", ["True", "False"])
+def test_what_gathered_is_collected(idle: str) -> None:
+    assert printed(CYCLES.replace("BEGIN", "pace.begin()").replace("IDLE", idle)) == "0"
+
+
+def test_where_the_collector_works_by_itself_it_is_left_alone() -> None:
+    code = CYCLES.replace("BEGIN", "gc.set_threshold(1_000_000)").replace("IDLE", "True")
+    assert printed(code) != "0"

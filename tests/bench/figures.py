@@ -41,7 +41,7 @@ def at_most(
     ratio = ours / peer if peer else float("inf")
     return Figure(
         what, said or f"{ours:.1f} {unit}", beside or f"{peer:.1f} {unit}", f"{ratio:.2f}x",
-        "" if goal is None else f"<= {goal:.2g}x", None if goal is None else ratio <= goal,
+        "" if goal is None else f"<= {goal:.3g}x", None if goal is None else ratio <= goal,
     )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ class AuditLogApp(TypeAheadApp):
         return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs)
 
     def on_mount(self) -> None:
+        # The shell has written on the terminal since.
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and not self.is_headless:

@@ -225,3 +225,22 @@ def test_a_hostile_id_is_copied_as_harmless_text(tmux: Tmux, tmp_path: Path) -> 
         tmux.keys("c")
         tmux.wait_for("Copied ID")
         assert tmux.buffer() == f"{len(HOSTILE) - 1}␛c"
+
+
+def test_after_the_shell_everything_is_drawn_anew(tmux: Tmux, tmp_path: Path) -> None:
+    tmux.start(["sh", "-i"], env={**environment(tmp_path), "PS1": "shell> "})
+    tmux.wait_for("shell>")
+    tmux.text(f"{' '.join(APP)} --demo")
+    tmux.keys("Enter")
+    tmux.wait_for(ROW)
+    tmux.wait_for(r"of 20,000 loaded")
+    tmux.keys("Down", times=5)
+    tmux.wait_for(r"(?:.*\n){8}▌")
+    was = tmux.screen().splitlines()[1:]  # below the header, where an age may grow
+    tmux.keys("C-z")
+    tmux.wait_for(r"[Ss]topped|[Ss]uspended|shell>\n*\Z")
+    tmux.text("fg")
+    tmux.keys("Enter")
+    tmux.wait_for(ROW)
+    tmux.wait_for(r"\? help")
+    assert tmux.screen().splitlines()[1:] == was

@@ -108,7 +108,7 @@ class PtyTerminal:
             if left < 0 or not self._read(left):
                 raise AssertionError(f"{wanted!r} was not written; the screen:\n{self.screen()}\n{self._ended()}")
 
-    def settle(self, quiet_s: float = 0.3) -> None:
+    def settle(self, quiet_s: float = 0.2) -> None:
         """Read until nothing was written for so long."""
         while self._read(quiet_s):
             pass

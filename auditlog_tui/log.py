@@ -39,6 +39,7 @@ class Log:
         self.quiet = asyncio.Event()
         self.quiet.set()
         self._urgent = 0
+        self._held_until = 0.0
         self._details: OrderedDict[int, Detail] = OrderedDict()
 
     def now_us(self) -> int:
@@ -56,6 +57,15 @@ class Log:
             self._urgent -= 1
             if not self._urgent:
                 self.quiet.set()
+
+    def hold(self, seconds: float) -> None:
+        """Let the next page wait so long: something quicker has to be done first, a key for instance."""
+        self._held_until = time.monotonic() + seconds
+
+    async def turn(self) -> None:
+        """Wait while the next page is held."""
+        if (left := self._held_until - time.monotonic()) > 0:
+            await asyncio.sleep(left)
 
     def known_detail(self, n: int) -> Detail | None:
         """The full record of entry `n`, if it was fetched before."""

@@ -12,8 +12,10 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from auditlog_tui.query import FIELDS
-from auditlog_tui.slices import SLICE
 from auditlog_tui.store import EntryStore, Run, failed
+
+SLICE = 1_000
+"""Rows a slice: half as many as where they are only read, since each is written, in 7 ms at most (measured)."""
 
 Order = Sequence[tuple[str, str]]
 """Fields of the filter language, and `asc` or `desc`."""

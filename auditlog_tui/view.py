@@ -211,6 +211,7 @@ class View:
                 self.paused = True
                 return
             budget -= 1
+            await self.log.turn()
             await self._step(older or self._turned)
             await self._evaluate(on_page)
             on_page()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from auditlog_tui.view import View
 
-TELL_S = 0.1
+TELL_S = 0.25
 """Seconds between two looks at what arrived: a page may take a twentieth of that, and to draw it as long."""
 
 EVERYTHING = 1 << 62

@@ -32,6 +32,27 @@ def test_now_is_the_servers(monkeypatch: pytest.MonkeyPatch, offset: int | None,
     assert log.now_us() == now
 
 
+async def test_a_page_waits_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    now = [100.0]
+    monkeypatch.setattr(log_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    log = loaded()
+    await log.turn()
+    assert slept == []
+    log.hold(0.5)
+    now[0] += 0.25
+    await log.turn()
+    assert slept == [0.25]
+    now[0] += 0.25
+    await log.turn()
+    assert slept == [0.25]
+
+
 def test_urgent_work_is_over_when_the_last_of_it_is() -> None:
     log = loaded()
     assert log.quiet.is_set()

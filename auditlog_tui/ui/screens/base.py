@@ -50,6 +50,9 @@ MODES: dict[str, Mode] = {"utc": "utc", "local": "local", "relative": "relative"
 SPINNER_S = 0.12
 CLOCK_S = 1.0
 
+KEY_S = 0.008
+"""Seconds within which a key has its frame; without pages that come between, that is."""
+
 IDLE_S = 5.0
 """Seconds after a key from which none is expected at once."""
 
@@ -274,8 +277,10 @@ class BrowseBase(ShiftingScreen):
         self.footer.say(safe(text, 1_000), severity)
 
     def forget_message(self) -> None:
-        """A key was pressed: what was said is read."""
+        """A key was pressed: what was said is read, and what is fetched can wait until the key is done."""
         self._keyed_at = time.monotonic()
+        if self.opened:
+            self.browser.log.hold(KEY_S)
         if self.footer.message:
             self.footer.say("")
 

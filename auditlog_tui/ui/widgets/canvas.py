@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from auditlog_tui.store import Row
     from auditlog_tui.view import View
 
-STRIPS = 256
+STRIPS = 512
 """Lines kept as drawn: a good many screens."""
 
 Said = tuple[str, str]

@@ -1,3 +1,4 @@
+import asyncio
 import time
 from typing import Any
 
@@ -39,7 +40,7 @@ async def test_a_page_waits_while_it_is_held(monkeypatch: pytest.MonkeyPatch) ->
         slept.append(seconds)
 
     now = [100.0]
-    monkeypatch.setattr(log_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     log = loaded()
     await log.turn()

@@ -1,6 +1,6 @@
 """How the process runs so that no key waits for Python itself: its garbage collector, and Textual's frame rate.
 
-Without these two, of keys that scroll the slowest in a hundred took 46 ms instead of 4 (measured by tests/bench at
+Without these two, of keys that scroll the slowest in a hundred took 46 ms instead of 3 (measured by tests/bench at
 1,000 entries): a collection looks through everything there is, and at 60 frames a second a frame may wait for 16 ms.
 """
 

@@ -13,6 +13,7 @@ from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from textual.screen import Screen
+    from textual.timer import Timer
 
     from auditlog_tui.view import View
 
@@ -42,7 +43,7 @@ class Loader:
         self._changed = changed
         self._idle = idle
         self._worker: Worker[None] | None = None
-        self._telling = False
+        self._telling: Timer | None = None
         self._told = 0.0
 
     @property
@@ -69,22 +70,19 @@ class Loader:
         view = job.view
         view.paused = False
         await view.more(job.rows, self._on_page, older=job.older, everything=job.everything)
-        self._changed()
+        self._tell()
         if view.error is None and not view.paused and await view.prove():
             await view.more(job.rows, self._on_page, older=job.older, everything=job.everything)
         # The worker counts as running until it returns.
         self._screen.call_later(self._idle, view)
 
     def _on_page(self) -> None:
-        if self._telling:
-            return
-        self._telling = True
-        wait = self._told + TELL_S - time.monotonic()
-        if wait > 0:
-            self._screen.set_timer(wait, self._tell)
-        else:
-            self._screen.call_later(self._tell)
+        if self._telling is None:
+            wait = self._told + TELL_S - time.monotonic()
+            self._telling = self._screen.set_timer(max(0.001, wait), self._tell)
 
     def _tell(self) -> None:
-        self._telling, self._told = False, time.monotonic()
+        if self._telling is not None:
+            self._telling.stop()
+        self._telling, self._told = None, time.monotonic()
         self._changed()

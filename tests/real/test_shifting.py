@@ -53,7 +53,7 @@ def test_whatever_is_pressed_the_screen_is_as_if_drawn_anew(
     chance = random.Random(seed)
     pressed: list[str] = []
     with started(tmp_path, server, (width, height)) as terminal:
-        terminal.wait_for("loaded")
+        terminal.wait_for(r"\d of 3,000 loaded")
         for _ in range(14):
             keys = chance.choices(KEYS, k=chance.randint(1, 8))
             pressed += keys
@@ -67,7 +67,7 @@ def test_whatever_is_pressed_the_screen_is_as_if_drawn_anew(
 
 def test_a_line_further_is_moved_and_not_sent_again(tmp_path: Path, server: Serving) -> None:
     with started(tmp_path, server, (160, 48)) as terminal:
-        terminal.wait_for("loaded")
+        terminal.wait_for(r"\d of 3,000 loaded")
         terminal.send(DOWN * 48)
         terminal.settle(1)  # what lies further down is fetched meanwhile
         before = len(terminal.raw)
@@ -81,7 +81,7 @@ def test_a_line_further_is_moved_and_not_sent_again(tmp_path: Path, server: Serv
 
 def test_what_something_else_wrote_is_drawn_over(tmp_path: Path, server: Serving) -> None:
     with started(tmp_path, server, (120, 36)) as terminal:
-        terminal.wait_for("loaded")
+        terminal.wait_for(r"\d of 3,000 loaded")
         terminal.settle()
         was = terminal.cells()[1:]
         terminal.overwrite(b"\x1b[10;1HBroadcast message from root")

@@ -147,7 +147,7 @@ class Feed:
         ignored = self._ignored(page, fresh, end)
         if ignored:
             return Step(received, ignored=ignored)
-        if end.bound and any(_outside(entry, end.bound) for entry in page.entries):
+        if any(_outside(entry, end.bound) for entry in page.entries):
             self._unbounded = True
             self._restart(end)
             return Step(received)
@@ -167,7 +167,7 @@ class Feed:
     def _ignored(self, page: Page, fresh: list[Entry], end: End) -> frozenset[str]:
         found: set[str] = set()
         bounds = [(name, end.params[name]) for name in _BOUNDS if name in end.params]
-        for entry in page.entries if self.plan.params or bounds else ():
+        for entry in page.entries:
             found |= self.plan.violations(entry)
             found |= {name for name, value in bounds if contradicts(entry, name, value)}
         last = self._last(end)
@@ -278,9 +278,6 @@ def _stand(entry: Entry) -> Stand:
     return Stand(entry.created_us, entry.log.status_code)
 
 
-def _outside(entry: Entry, params: Mapping[str, str]) -> bool:
-    """True for an entry that the bounds exclude, by a margin of a microsecond."""
-    if entry.created_us is None:
-        return False
-    low, high = instant_us(params.get("created_at_min", "")), instant_us(params.get("created_at_max", ""))
-    return (low is not None and entry.created_us < low - 1) or (high is not None and entry.created_us > high + 1)
+def _outside(entry: Entry, bound: Mapping[str, str]) -> bool:
+    """True for an entry that the bound certainly excludes."""
+    return any(contradicts(entry, name, value) for name, value in bound.items())

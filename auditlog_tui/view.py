@@ -211,13 +211,13 @@ class View:
                 self.paused = True
                 return
             budget -= 1
-            await self.log.turn()
             await self._step(older or self._turned)
             await self._evaluate(on_page)
             on_page()
             if self.feed.broken and not self.complete:
                 self.paused = True
                 return
+            await self.log.turn()
 
     async def take_in(self) -> None:
         """Evaluate rows that came to the feed by another way than `more`. Raises `StoreError`."""

@@ -96,7 +96,7 @@ class AuditLogApp(TypeAheadApp):
     async def on_event(self, event: events.Event) -> None:
         screen = self.screen_stack[0] if self.screen_stack else None
         if isinstance(event, events.Key) and not event.is_forwarded and isinstance(screen, BrowseScreen):
-            screen.forget_message()
+            screen.keyed()
         await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

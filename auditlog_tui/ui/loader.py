@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auditlog_tui.view import View
 
 TELL_S = 0.25
-"""Seconds between two looks at what arrived: a page may take a twentieth of that, and to draw it as long."""
+"""Seconds between two looks at what arrived: each takes as long as a page or two, and keys may have to wait for it."""
 
 EVERYTHING = 1 << 62
 """More rows than there are."""

@@ -66,10 +66,10 @@ class ShiftingCompositor(Compositor):
         if place is None or self._shift is not None:
             return False
         region, clip = place
-        over = (w for w, (other, _) in self.visible_widgets.items() if other.overlaps(region) and w is not widget)
         if region.column_span != self.size.region.column_span or not clip.contains_region(region):
             return False
-        if any(other not in widget.ancestors for other in over):
+        beneath = widget.ancestors_with_self
+        if any(other.overlaps(region) and w not in beneath for w, (other, _) in self.visible_widgets.items()):
             return False
         regions = frozenset(each.translate(region.offset) for each in redrawn)
         self._shift = Shift(widget, _below_first(region), lines, regions)

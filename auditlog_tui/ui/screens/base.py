@@ -51,7 +51,7 @@ SPINNER_S = 0.12
 CLOCK_S = 1.0
 
 KEY_S = 0.008
-"""Seconds within which a key has its frame; without pages that come between, that is."""
+"""Seconds that the next page waits after a key, so that the key has its frame before."""
 
 IDLE_S = 5.0
 """Seconds after a key from which none is expected at once."""
@@ -245,14 +245,14 @@ class BrowseBase(ShiftingScreen):
 
     def _spin(self) -> None:
         self._frame += 1
-        if not self.loader.busy and self._wait is None:
-            self._spinner.pause()
         if self.loader.busy:
             self._say_state()
             self.table.refresh()
             self.header.show(self.view.summary(), self.look, busy=True)
         if self._wait is not None:
             self._say_wait(self._wait)
+        if not self.loader.busy and self._wait is None:
+            self._spinner.pause()
 
     def _tick(self) -> None:
         if not self.opened:
@@ -276,22 +276,26 @@ class BrowseBase(ShiftingScreen):
         """Say something in the status line, until the next key."""
         self.footer.say(safe(text, 1_000), severity)
 
-    def forget_message(self) -> None:
-        """A key was pressed: what was said is read, and what is fetched can wait until the key is done."""
+    def keyed(self) -> None:
+        """A key was pressed: what was said is read, and the next page can wait until the key is done."""
         self._keyed_at = time.monotonic()
         if self.opened:
             self.browser.log.hold(KEY_S)
+        self.forget_message()
+
+    def forget_message(self) -> None:
+        """What was said is read."""
         if self.footer.message:
             self.footer.say("")
 
     def _waiting(self, wait: Wait | None) -> None:
         self._wait = wait
-        self._spinner.resume()
         if wait is None:
             if self.footer.message == self._wait_said:  # and nothing was said since
                 self.forget_message()
         else:
             self._say_wait(wait)
+            self._spinner.resume()
 
     def _say_wait(self, wait: Wait) -> None:
         left = max(0, round(wait.until - time.monotonic()))

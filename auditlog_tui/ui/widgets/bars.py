@@ -29,7 +29,6 @@ class HeaderBar(Widget):
         self.busy = False
         self._frame = 0
         self._follow = False, ""
-        self._shown_times: list[tuple[str, str]] = []
 
     def show(self, summary: Summary | None, look: Look, *, busy: bool) -> None:
         self.summary, self.look, self.busy = summary, look, busy
@@ -44,13 +43,13 @@ class HeaderBar(Widget):
 
     def tick(self, look: Look) -> None:
         """Let the age of the newest entry grow, where it shows."""
+        before = self._times()
         self.look = look
-        if self._times() != self._shown_times:
+        if self._times() != before:
             self.refresh()
 
     def render(self) -> Content:
-        self._shown_times = self._times()
-        left = Content.assemble((f" {self.endpoint} ", "bold"), *self._shown_times)
+        left = Content.assemble((f" {self.endpoint} ", "bold"), *self._times())
         right = Content.assemble(*self._amount(), (f"  {self._zone()} ", "$text-muted"), *self._following())
         space = self.size.width - left.cell_length - right.cell_length
         if space < 1:

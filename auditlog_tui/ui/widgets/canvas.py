@@ -127,7 +127,7 @@ class RowCanvas(Widget):
         shown = self._shown if len(self._shown) == len(lines) else unknown
         changed = self._changed(lines, shown)
         by = self.top - self._shown_top
-        if by and len(changed) > abs(by):
+        if by:
             moved = [*shown[:1], *shifted(shown[1:], by)]
             fewer = self._changed(lines, moved)
             if len(fewer) < len(changed) and self._shift(by, fewer):

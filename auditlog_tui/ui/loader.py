@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auditlog_tui.view import View
 
 TELL_S = 0.25
-"""Seconds between two looks at what arrived: each takes as long as a page or two, and keys may have to wait for it."""
+"""Seconds between two looks at what arrived: each takes as long as a page or two, and a key may come meanwhile."""
 
 EVERYTHING = 1 << 62
 """More rows than there are."""

@@ -85,15 +85,9 @@ class EntryStore:
 
     def __init__(self, path: str = "") -> None:
         try:
-            self.connection = sqlite3.connect(path, isolation_level=None)
-            # No sync: it would protect a file that nobody can reopen. The journal undoes a write that fails half-way.
-            self.connection.executescript(
-                "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;"
-            )
-            self.connection.executescript(_SCHEMA)
+            self.connection = _opened(path)
         except sqlite3.Error as error:
             raise failed(error) from error
-        query.install(self.connection)
         self.seen = Seen()
         self._entries = 0
         self._runs = 0
@@ -131,7 +125,8 @@ class EntryStore:
 
     def _keep_versions(self, versions: Sequence[tuple[int, str]]) -> None:
         self.connection.executemany(
-            "INSERT OR IGNORE INTO version SELECT n, ?2 FROM json WHERE n = ?1 AND raw <> ?2", versions
+            "INSERT OR IGNORE INTO version SELECT n, ? FROM json WHERE n = ? AND raw <> ?",
+            ((raw, n, raw) for n, raw in versions),
         )
 
     def entry(self, n: int) -> Entry:
@@ -245,6 +240,20 @@ class EntryStore:
                 yield
         except sqlite3.Error as error:
             raise failed(error) from error
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    """An empty working set. Closed again where it can't be made."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        # No sync: it would protect a file that nobody can reopen. The journal undoes a write that fails half-way.
+        connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;")
+        connection.executescript(_SCHEMA)
+        query.install(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 _T = TypeVar("_T")

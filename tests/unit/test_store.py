@@ -215,7 +215,7 @@ def test_a_window_is_looked_up_and_not_counted_out(store: EntryStore) -> None:
 
 def grow(store: EntryStore, run: Run, size: int) -> None:
     """Make the run `size` entries long, with SQL, as reading so many takes seconds."""
-    counting = "WITH RECURSIVE c(n) AS (VALUES (?1) UNION ALL SELECT n + 1 FROM c WHERE n < ?2 - 1)"
+    counting = "WITH RECURSIVE c(n) AS (VALUES (?) UNION ALL SELECT n + 1 FROM c WHERE n < ? - 1)"
     for sql in (
         f"{counting} INSERT INTO entry (n, key, unreadable) SELECT n, 'id-' || n, '' FROM c",
         f"{counting} INSERT INTO place SELECT 1, n, n FROM c",

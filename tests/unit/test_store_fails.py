@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from auditlog_tui import query
 from auditlog_tui.errors import StoreError
 from auditlog_tui.store import EntryStore, Run
 from tests.unit.fake import entry, log_of, read
@@ -110,3 +111,17 @@ def test_a_closed_store_says_so(store: EntryStore) -> None:
 def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         EntryStore(str(tmp_path / "missing" / "file"))
+
+
+def test_a_working_set_that_can_not_be_made_is_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[sqlite3.Connection] = []
+
+    def fail(connection: sqlite3.Connection) -> None:
+        made.append(connection)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(query, "install", fail)
+    with pytest.raises(StoreError, match="disk I/O error"):
+        EntryStore()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made[0].execute("SELECT 1")

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from enum import IntEnum
@@ -105,13 +105,14 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
     from auditlog_tui.store import EntryStore
 
     out, terminal = standard_out(progress)
-    session = Session(settings)
-    session.prepare()
-    client = cast("AuditLogClient", session.client)
-    client.on_wait = progress.on_wait
-    store = EntryStore()
-    store.seen = Unseen()
-    try:
+    async with AsyncExitStack() as opened:
+        session = Session(settings)
+        opened.push_async_callback(session.close)
+        session.prepare()
+        client = cast("AuditLogClient", session.client)
+        client.on_wait = progress.on_wait
+        store = opened.enter_context(closing(EntryStore()))
+        store.seen = Unseen()
         log = Log(client, store)
         look = Look(
             width=shutil.get_terminal_size().columns if terminal else None,
@@ -121,11 +122,8 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
             glyphs=glyphs_for(terminal or "utf-8"),
         )
         writer = Writer(command.format, look, ascii_only=look.glyphs.ellipsis != "…")
-        async with progress.shown():
-            yield _Run(log, client, Printer(store, writer, out), progress, settings)
-    finally:
-        store.close()
-        await session.close()
+        await opened.enter_async_context(progress.shown())
+        yield _Run(log, client, Printer(store, writer, out), progress, settings)
 
 
 class _Run:

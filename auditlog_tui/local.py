@@ -11,7 +11,6 @@ import hmac
 import json
 import sqlite3
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -103,10 +102,14 @@ class LocalLog:
         self._lock = threading.Lock()
         self._counts: dict[Filter, tuple[int, int]] = {}
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
-        weakref.finalize(self, self._db.close).atexit = False  # at exit another thread may still be reading
         self._db.row_factory = sqlite3.Row
         self._db.create_function("fold", 1, str.casefold, deterministic=True)
         self._db.execute(_SCHEMA)
+
+    def close(self) -> None:
+        """Drop the entries, when those who read have done so; nothing can be asked any more."""
+        with self._lock:
+            self._db.close()
 
     def add(self, entries: Iterable[LocalEntry]) -> None:
         """Append entries, in any order of time; one whose id is already there is left out."""
@@ -228,7 +231,10 @@ def _json(row: sqlite3.Row) -> dict[str, Any]:
 
 
 class LocalTransport(httpx.AsyncBaseTransport):
-    """Answers an httpx client from a log in this process, `latency_ms` milliseconds after each request."""
+    """Answers an httpx client from a log in this process, `latency_ms` milliseconds after each request.
+
+    Whoever closes it, as a client does with its transport, closes the log.
+    """
 
     def __init__(self, log: LocalLog, latency_ms: float = 0) -> None:
         self._log = log
@@ -239,3 +245,6 @@ class LocalTransport(httpx.AsyncBaseTransport):
             await asyncio.sleep(self._latency_ms / 1000)
         answer = self._log.answer(request.method, request.url.raw_path.decode("ascii"), request.headers)
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+
+    async def aclose(self) -> None:
+        self._log.close()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from auditlog_tui.api import AuditLogClient
     from auditlog_tui.browser import Browser
+    from auditlog_tui.local import LocalLog
     from auditlog_tui.retry import Wait
     from auditlog_tui.store import EntryStore
 
@@ -24,10 +25,15 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client: AuditLogClient | None = None
+        self._log: LocalLog | None = None
         self._store: EntryStore | None = None
+        self._closed = False
 
     def prepare(self) -> None:
-        """Import what is slow to import, and make the client. Raises `SettingsError`."""
+        """Import what is slow to import, and make the client. Raises `SettingsError`.
+
+        What it opens is closed by `close`, also where that was called meanwhile, or this raises.
+        """
         from auditlog_tui import browser  # noqa: F401  (imported here so that `open` does not wait for it)
         from auditlog_tui.api import AuditLogClient
 
@@ -36,9 +42,18 @@ class Session:
             base_url=settings.base_url,
             key=settings.key.reveal() if settings.key is not None else None,
             headers=settings.headers,
-            transport=_demo() if settings.demo else None,
+            transport=self._demo() if settings.demo else None,
             trust_env=settings.trust_env,
         )
+
+    def _demo(self) -> httpx.AsyncBaseTransport:
+        from auditlog_tui.demo import demo_log
+        from auditlog_tui.local import LocalTransport
+
+        self._log = demo_log()
+        if self._closed:  # in another thread, before there was a log to close
+            self._log.close()
+        return LocalTransport(self._log)
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
         """The browser. Raises `StoreError`."""
@@ -67,14 +82,11 @@ class Session:
 
     async def close(self) -> None:
         """Close the connections and drop the working set."""
-        if self.client is not None:
-            await self.client.aclose()
-        if self._store is not None:
-            self._store.close()
-
-
-def _demo() -> httpx.AsyncBaseTransport:
-    from auditlog_tui.demo import demo_log
-    from auditlog_tui.local import LocalTransport
-
-    return LocalTransport(demo_log())
+        self._closed = True
+        try:
+            if self.client is not None:
+                await self.client.aclose()
+        finally:
+            for each in (self._log, self._store):
+                if each is not None:
+                    each.close()

@@ -34,7 +34,11 @@ def demo_log(
     20,000 entries reach two weeks back, and others in proportion.
     """
     log = LocalLog(generation=generation, api_key=api_key)
-    log.add(demo_entries(entries=entries, until=until, seed=seed))
+    try:
+        log.add(demo_entries(entries=entries, until=until, seed=seed))
+    except BaseException:
+        log.close()
+        raise
     return log
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 from auditlog_tui.demo import ENTRIES, cast, demo_log, live_entries
@@ -29,19 +30,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     try:
         log = demo_log(entries=options.entries, until=until, generation=options.generation, api_key=options.api_key)
-        with serving(log, port=options.port, latency_ms=options.latency) as server:
+        with closing(log), serving(log, port=options.port, latency_ms=options.latency) as server:
             _say(f"Serving {options.entries:,} entries at {server.url} (Ctrl+C ends it). In another terminal:")
             _say(f"  NIRVANA_LABS_BASE_URL={server.url} NIRVANA_LABS_API_KEY={options.api_key or 'any'} auditlog-tui")
-            if options.live > 0:
-                threading.Thread(target=_live, args=(log, until, 1 / options.live, stop)).start()
-            stop.wait()
+            with _growing(log, until, options.live, stop):
+                stop.wait()
     except OSError as error:
         parser.error(f"can't listen on port {options.port}: {error.strerror}")
     except KeyboardInterrupt:
         pass
+    return 0
+
+
+@contextmanager
+def _growing(log: LocalLog, until: datetime, per_second: float, stop: threading.Event) -> Iterator[None]:
+    """Add so many entries a second while the block runs; the thread that does it is gone after it."""
+    if per_second <= 0:
+        yield
+        return
+    thread = threading.Thread(target=_live, args=(log, until, 1 / per_second, stop))
+    thread.start()
+    try:
+        yield
     finally:
         stop.set()
-    return 0
+        thread.join()
 
 
 def _live(log: LocalLog, until: datetime, every_s: float, stop: threading.Event) -> None:

@@ -15,6 +15,7 @@ import httpx
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.local import LIST_PATH, Answer, LocalLog
+from tests.opened import lasting
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NOW_US = int(NOW.timestamp() * 1_000_000)
@@ -28,7 +29,8 @@ Fault = Exception | Callable[[httpx.Request], httpx.Response]
 @lru_cache(maxsize=8)
 def log_of(entries: int = ENTRIES, generation: int = 2) -> LocalLog:
     """The demo's log up to `NOW`; shared, so nothing is to be added to it."""
-    return demo_log(entries=entries, until=NOW, generation=generation)
+    with lasting():
+        return demo_log(entries=entries, until=NOW, generation=generation)
 
 
 def made(number: int, **fields: Any) -> Json:

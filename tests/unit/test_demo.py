@@ -1,8 +1,11 @@
 import ipaddress
 import json
+import sqlite3
 import threading
+import time
 import uuid
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
@@ -14,7 +17,7 @@ import pytest
 from auditlog_tui.demo import __main__ as program
 from auditlog_tui.demo import cast, demo_entries, demo_log, demo_transport, demo_truth, live_entries
 from auditlog_tui.demo.server import serving
-from auditlog_tui.local import LocalEntry, LocalLog
+from auditlog_tui.local import LocalEntry, LocalLog, LocalTransport
 from auditlog_tui.models import instant_us
 
 UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
@@ -266,6 +269,36 @@ def test_live_entries_are_added_at_the_present_until_it_stops() -> None:
     newest_us = instant_us(newest["created_at"])
     assert newest_us is not None
     assert before_us <= newest_us <= cast.microseconds(datetime.now(UTC))
+
+
+def test_the_thread_that_adds_entries_is_gone_when_the_server_ends() -> None:
+    threads = set(threading.enumerate())
+    with closing(LocalLog()) as log, program._growing(log, UNTIL, 1_000, threading.Event()):
+        while not count(log):
+            time.sleep(0.001)
+    assert set(threading.enumerate()) == threads
+
+
+def test_a_log_that_can_not_be_filled_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs: list[LocalLog] = []
+
+    def fail(log: LocalLog, entries: object) -> None:
+        logs.append(log)
+        raise MemoryError
+
+    monkeypatch.setattr(LocalLog, "add", fail)
+    with pytest.raises(MemoryError):
+        demo_log(entries=0)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        count(logs[0])
+
+
+async def test_a_transport_that_is_closed_closes_its_log() -> None:
+    log = LocalLog()
+    async with httpx.AsyncClient(transport=LocalTransport(log), base_url="https://demo.invalid") as client:
+        assert (await client.get("/v1/audit_logs")).status_code == 200
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        count(log)
 
 
 def test_a_taken_port_is_an_error_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:

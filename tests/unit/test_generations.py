@@ -16,6 +16,7 @@ from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.store import EntryStore
 from auditlog_tui.summary import State
 from auditlog_tui.view import UNBOUNDED, View
+from tests.opened import lasting
 from tests.unit.query.evaluate import matches
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -106,7 +107,8 @@ QUERIES = (
 
 @lru_cache
 def log_of(generation: int) -> LocalLog:
-    return demo_log(entries=900, until=NOW, generation=generation)
+    with lasting():
+        return demo_log(entries=900, until=NOW, generation=generation)
 
 
 async def everything(generation: int, query: Query) -> tuple[View, list[Entry]]:

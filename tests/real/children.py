@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import signal
+import sys
 
-
-def interruptible() -> None:
-    """For `preexec_fn`: what is started in the background of a shell inherits that it ignores Ctrl+C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# What is started in the background of a shell inherits that it ignores Ctrl+C. A program that becomes the other one
+# can put that right; a function for `preexec_fn` would fork a process with threads, which Python warns of. It puts
+# right as well what `subprocess` does of what Python itself ignores.
+INTERRUPTIBLE = (
+    sys.executable, "-I", "-S", "-c",
+    "import os, signal as s, sys; [s.signal(each, s.SIG_DFL) for each in (s.SIGINT, s.SIGPIPE, s.SIGXFSZ)];"
+    " os.execvp(sys.argv[1], sys.argv[1:])",
+)  # fmt: skip
+"""What to put before a command that Ctrl+C is to end."""

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import os
-import pty
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from auditlog_tui.output import clipboard
 from auditlog_tui.output.clipboard import Copied, copy, osc52_sequence
+from tests.real.pty_terminal import PtyTerminal
 
 PANE = "while read -r line; do printf '%s:printed' \"$line\"; done"
 UNCONFIRMED = "to the tmux buffer, and to the terminal's clipboard if it accepts that"
@@ -80,27 +80,15 @@ async def test_a_server_that_is_gone_is_passed_over(tmux: Tmux, tmp_path: Path) 
 
 
 async def test_the_terminal_around_tmux_gets_the_text_as_well(tmux: Tmux) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execvpe(tmux.command[0], [*tmux.command, "attach-session", "-t", "test"], tmux.environ)
-    seen = b""
-
-    async def read_until(wanted: bytes) -> None:
-        nonlocal seen
-        while wanted not in seen:
-            seen += await asyncio.to_thread(os.read, terminal, 65_536)
-
-    try:
-        async with asyncio.timeout(60):
-            await read_until(b"test")
-            assert b"]52;" not in seen
-            await tmux.copy("for the terminal")
-            await read_until(base64.b64encode(b"for the terminal"))
-        assert b"\x1b]52;" in seen
-    finally:
+    command = [*tmux.command, "attach-session", "-t", "test"]
+    with PtyTerminal(command, env=tmux.environ) as terminal:
+        await asyncio.to_thread(terminal.wait_raw, b"test")
+        assert b"]52;" not in terminal.raw
+        await tmux.copy("for the terminal")
+        await asyncio.to_thread(terminal.wait_raw, base64.b64encode(b"for the terminal"))
+        assert b"\x1b]52;" in terminal.raw
         tmux.run("detach-client", "-s", "test")
-        await asyncio.to_thread(os.waitpid, pid, 0)
-        os.close(terminal)
+        assert await asyncio.to_thread(terminal.status) == 0
 
 
 @pytest.mark.parametrize(("setting", "buffers"), [("external", ["kept"]), ("on", ["kept", "sent"])])

@@ -17,7 +17,7 @@ from auditlog_tui.demo import demo_log, demo_truth
 from auditlog_tui.demo.server import Fault, Request, Serving, serving
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.local import LocalLog
-from tests.real.children import interruptible
+from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
 LIST = "/v1/audit_logs"
@@ -162,10 +162,9 @@ def test_nothing_is_left_behind(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_program_serves_until_it_is_interrupted() -> None:
-    command = [sys.executable, "-m", "auditlog_tui.demo", "--port", "0", "--entries", "300", "--api-key", "k", "--live", "200"]  # fmt: skip # noqa: E501
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
-    ) as program:
+    options = ["--port", "0", "--entries", "300", "--api-key", "k", "--live", "200"]
+    command = [*INTERRUPTIBLE, sys.executable, "-m", "auditlog_tui.demo", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         assert program.stderr is not None
         url = re.search(r"http://127\.0\.0\.1:\d+", program.stdout.readline())

@@ -17,7 +17,7 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
-from tests.real.children import interruptible
+from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 PROGRAM = [sys.executable, "-m", "auditlog_tui"]
@@ -41,8 +41,8 @@ class Runner:
         self.environ = environ | {"NIRVANA_LABS_BASE_URL": url}
 
     def start(self, *arguments: str, **options: object) -> "subprocess.Popen[bytes]":
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": interruptible} | options
-        return subprocess.Popen([*PROGRAM, *arguments], env=self.environ, **pipes)  # type: ignore[call-overload,no-any-return]  # as given
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen([*INTERRUPTIBLE, *PROGRAM, *arguments], env=self.environ, **pipes)  # type: ignore[call-overload,no-any-return]  # as given
 
     def done(self, *arguments: str) -> tuple[int, str, str]:
         with self.start(*arguments) as process:

@@ -14,7 +14,7 @@ from auditlog_tui.api import AuditLogApi
 from auditlog_tui.feed import Feed
 from auditlog_tui.models import Entry
 from auditlog_tui.obedience import Obedience
-from auditlog_tui.rawjson import UNREAD, Json, texts
+from auditlog_tui.rawjson import UNREAD, Json, members_of
 from auditlog_tui.store import EntryStore
 
 DETAILS_KEPT = 200
@@ -106,10 +106,10 @@ def differences(one: Entry, other: Entry) -> tuple[str, ...]:
 
 def _members(raw: str) -> dict[str, str]:
     """The fields, each as a text that is the same for the same JSON; as it came where Python can't hold it."""
-    members = texts(raw)
+    members = members_of(raw)
     if members is None:
         return {"": raw}
-    return {name: _canonical(value, text) for name, (value, text) in members.items()}
+    return {name: _canonical(member.value, member.text) for name, member in members.named.items()}
 
 
 def _canonical(value: Json, text: str) -> str:

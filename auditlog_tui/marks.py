@@ -21,6 +21,7 @@ from pathlib import Path
 
 from auditlog_tui.errors import StoreError
 from auditlog_tui.models import Entry, read_entry
+from auditlog_tui.rawjson import restored, stored
 
 MOST = 10_000
 """Entries that can be marked or noted."""
@@ -192,7 +193,7 @@ class Marks:
             self._unsaved.clear()
             return
         kept = [self._marks[key] for key in self._unsaved if key in self._marks]
-        rows = [(mark.entry.key, mark.entry.raw, mark.marked, mark.note, mark.made_us) for mark in kept]
+        rows = [(mark.entry.key, stored(mark.entry.raw), mark.marked, mark.note, mark.made_us) for mark in kept]
         try:
             _make_private(self._path)
             with _opened(self._path) as connection:
@@ -234,9 +235,11 @@ def _when(entry: Entry) -> tuple[bool, int]:
 
 def _mark(raw: object, marked: object, note: object, made_us: object) -> Mark | None:
     """A row of the file, `None` for one that this program did not write. The entry's key is what its JSON says."""
-    if not (isinstance(raw, str) and isinstance(note, str) and isinstance(made_us, int)):
+    if isinstance(raw, bytes) and not raw.startswith(b"{"):
         return None
-    mark = Mark(read_entry(raw), bool(marked), note[:NOTE_LIMIT], made_us)
+    if not (isinstance(raw, str | bytes) and isinstance(note, str) and isinstance(made_us, int)):
+        return None
+    mark = Mark(read_entry(restored(raw)), bool(marked), note[:NOTE_LIMIT], made_us)
     return mark if mark.marked or mark.note else None
 
 

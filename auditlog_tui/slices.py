@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auditlog_tui.rawjson import restored
 from auditlog_tui.store import EntryStore, Run
 
 SLICE = 2_000
@@ -68,4 +69,4 @@ def raws(store: EntryStore, run: Run, first: int, count: int) -> list[str]:
         "SELECT j.raw FROM place p JOIN json j ON j.n = p.entry"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
-    return [str(raw) for (raw,) in store.read(sql, [run.number, start, start + count])]
+    return [restored(raw) for (raw,) in store.read(sql, [run.number, start, start + count])]

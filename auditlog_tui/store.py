@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from auditlog_tui import query
 from auditlog_tui.errors import StoreError
 from auditlog_tui.models import Entry, read_entry
+from auditlog_tui.rawjson import restored, stored
 from auditlog_tui.seen import Seen
 
 _SCHEMA = """
@@ -111,9 +112,10 @@ class EntryStore:
                     known[entry.key] = self._entries
                     fresh[entry.key] = entry
             self.connection.executemany(_INSERT, (_columns(known[key], entry) for key, entry in fresh.items()))
-            self.connection.executemany(_INSERT_JSON, ((known[key], entry.raw) for key, entry in fresh.items()))
+            raws = ((known[key], stored(entry.raw)) for key, entry in fresh.items())
+            self.connection.executemany(_INSERT_JSON, raws)
             if len(fresh) < len(entries):
-                self._keep_versions([(known[entry.key], entry.raw) for entry in entries])
+                self._keep_versions([(known[entry.key], stored(entry.raw)) for entry in entries])
         self.seen.take(entry for entry in entries if entry.key in fresh)
         return [known[entry.key] for entry in entries]
 
@@ -123,7 +125,7 @@ class EntryStore:
             found.update(self.read(f"SELECT key, n FROM entry WHERE key IN ({_marks(some)})", some))  # noqa: S608 (marks only)
         return found
 
-    def _keep_versions(self, versions: Sequence[tuple[int, str]]) -> None:
+    def _keep_versions(self, versions: Sequence[tuple[int, str | bytes]]) -> None:
         self.connection.executemany(
             "INSERT OR IGNORE INTO version SELECT n, ? FROM json WHERE n = ? AND raw <> ?",
             ((raw, n, raw) for n, raw in versions),
@@ -132,7 +134,7 @@ class EntryStore:
     def entry(self, n: int) -> Entry:
         """The entry numbered `n`, in full."""
         (raw,) = self.read("SELECT raw FROM json WHERE n = ?", [n])[0]
-        return read_entry(raw)
+        return read_entry(restored(raw))
 
     def number(self, key: str) -> int | None:
         """The number of the entry with this key, if it was fetched."""
@@ -140,7 +142,7 @@ class EntryStore:
 
     def versions(self, n: int) -> list[str]:
         """Other texts that the server sent under the same id."""
-        return [raw for (raw,) in self.read("SELECT raw FROM version WHERE entry = ?", [n])]
+        return [restored(raw) for (raw,) in self.read("SELECT raw FROM version WHERE entry = ?", [n])]
 
     @property
     def size(self) -> int:

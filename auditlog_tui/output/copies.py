@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
@@ -16,7 +17,8 @@ from auditlog_tui.output.times import format_time_exact
 def copied(kind: str, entries: Sequence[Entry], base_url: str = "") -> str:
     """The entries as one of `KINDS`: a line each, repeated values once; empty where no entry has the value.
 
-    Controls are made visible, so that no value breaks out of its line; JSON, which has none, is as it came.
+    Controls are made visible, so that no value breaks out of its line; JSON is as it came, with escapes where it
+    has any that JSON does not allow.
     """
     texts = [curl(entry, base_url) if kind == "curl" else _READERS[kind](entry) for entry in entries]
     return _lines(text if text is None or kind == "json" else safe(text) for text in texts)
@@ -50,12 +52,20 @@ def curl(entry: Entry, base_url: str) -> str | None:
     return f'curl -sS -H "Authorization: Bearer $NIRVANA_LABS_API_KEY" {shlex.quote(url)}'
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def _harmless(raw: str) -> str:
+    """The same JSON, with escapes for what a terminal would obey, and for bytes that no clipboard takes."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", raw)
+
+
 _READERS: Mapping[str, Callable[[Entry], str | None]] = {
     "id": lambda entry: entry.log.id,
     "actor": lambda entry: entry.actor.id,
     "ip": lambda entry: entry.log.client_ip,
     "target": lambda entry: entry.target.id,
-    "json": lambda entry: entry.raw,
+    "json": lambda entry: _harmless(entry.raw),
     "summary": summary,
 }
 KINDS = (*_READERS, "curl")

@@ -22,12 +22,20 @@ _TEXTS: Mapping[str, Callable[[Entry], str | None]] = {
     "target_type": lambda entry: entry.target.type,
 }
 
+_FIELDS: Mapping[str, str] = {
+    "actor_id": "actor.id", "actor_type": "actor.type", "target_id": "target.id", "target_type": "target.type",
+    "status_code_min": "status_code", "status_code_max": "status_code",
+    "created_at_min": "created_at", "created_at_max": "created_at",
+}  # fmt: skip
+"""The field that a parameter is about, where it has another name."""
 
 _instant = lru_cache(instant_us)  # a page asks for the same one a hundred times
 
 
 def contradicts(entry: Entry, name: str, value: str) -> bool:
     """True when no reading of the API's contract returns this entry for the parameter; leniently."""
+    if _FIELDS.get(name, name) in entry.unreadable:
+        return False
     if name in _TEXTS:
         text = _TEXTS[name](entry)
         return text is not None and not _may_equal(name, text, value)

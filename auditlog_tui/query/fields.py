@@ -113,6 +113,12 @@ _LIST = (
     Field("ua", Kind.PART, (), ("user_agent",), "part of the user agent", "ua:terraform", here="all of it"),
 )  # fmt: skip
 
+FIELD_OF_COLUMN: Mapping[str, str] = {
+    "created_us": "created_at", "actor_id": "actor.id", "actor_name": "actor.name",
+    "actor_type": "actor.type", "target_id": "target.id", "target_type": "target.type",
+}  # fmt: skip
+"""The API's name of what a column of the store holds, where that is another."""
+
 FIELDS: Mapping[str, Field] = {field.name: field for field in _LIST}
 """Every key, by its name as typed, in the order in which help lists them."""
 

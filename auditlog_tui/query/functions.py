@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from auditlog_tui.query.addresses import ip_address
 from auditlog_tui.query.patterns import compiled
+from auditlog_tui.rawjson import is_exact
 
 _address = lru_cache(maxsize=4096)(ip_address)
 _pieces: Callable[[str], list[str]] = lru_cache(maxsize=64)(json.loads)
@@ -57,11 +58,21 @@ def network(text: str, value: str | None) -> bool:
     return found is not None and found in _network(text)
 
 
-def target_unread(unreadable: str) -> bool:
-    """Whether the fields that could not be read, as JSON, are among those that tell the target."""
-    if not unreadable:
-        return False
-    return not {"", "target", "target.id", "target.type"}.isdisjoint(json.loads(unreadable))
+_texts = lru_cache(maxsize=256)(json.loads)
+
+
+def unknown(names_json: str, unreadable: str, *values: object) -> bool:
+    """Whether one of the values is not what the server meant: `names` are their fields, `unreadable` the entry's.
+
+    A value may be missing, or only close to what stood there. A raw control character leaves it exact.
+    """
+    texts: dict[str, str] = _texts(unreadable)
+    for name, value in zip(_texts(names_json), values, strict=True):
+        if value is None and not {"", name, name.partition(".")[0]}.isdisjoint(texts):
+            return True
+        if name in texts and not is_exact(texts[name]):
+            return True
+    return False
 
 
 ALL: tuple[tuple[str, int, Callable[..., bool]], ...] = (
@@ -71,6 +82,6 @@ ALL: tuple[tuple[str, int, Callable[..., bool]], ...] = (
     ("q_regex", 2, regex),
     ("q_address", 2, address),
     ("q_network", 2, network),
-    ("q_target_unread", 1, target_unread),
+    ("q_unknown", -1, unknown),
 )
 """Name in SQL, number of arguments (-1: any), function."""

@@ -2,8 +2,9 @@
 
 What the API gets and what stays here, taken together, are the query: over any entry, one that lacks fields included.
 
-A field that is absent or can't be read matches no value; a negated term is the complement, so it lets such an entry
-through. What the server was asked for is never checked against a field that can't be read.
+A field that is absent matches no value; a negated term is the complement, so it lets such an entry through. A field
+that can't be read is unknown: whatever is asked of it here, the entry is shown and flagged, since it may match. What
+the server was asked for is never checked against such a field.
 """
 
 from __future__ import annotations

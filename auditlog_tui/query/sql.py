@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from auditlog_tui.models import SQLITE_INT
 from auditlog_tui.query import functions
 from auditlog_tui.query.addresses import one_spelling
-from auditlog_tui.query.fields import Field, Kind, field_of
+from auditlog_tui.query.fields import FIELD_OF_COLUMN, Field, Kind, field_of
 from auditlog_tui.query.syntax import (
     WORD,
     Address,
@@ -32,7 +32,7 @@ from auditlog_tui.query.syntax import (
 
 Condition = tuple[str, list[object]]
 
-_NO_TARGET = "(e.target_id IS NULL AND e.target_type IS NULL AND NOT q_target_unread(e.unreadable))"
+_NO_TARGET = "(e.target_id IS NULL AND e.target_type IS NULL)"
 
 
 def install(connection: sqlite3.Connection) -> None:
@@ -49,7 +49,20 @@ def condition(query: Query) -> Condition:
 def _term(term: Term) -> Condition:
     field = field_of(term.key)
     sql, values = _joined(" OR ", list(_either(field, term)))
-    return f"(({sql}) IS {'NOT ' if term.negated else ''}TRUE)", values
+    unknown, names = _unknown(field, term)
+    return f"(({sql}) IS {'NOT ' if term.negated else ''}TRUE OR {unknown})", [*values, *names]
+
+
+def _unknown(field: Field, term: Term) -> Condition:
+    """Whether the term can't be decided, as its field can't be read: such an entry is shown, never left out."""
+    columns = tuple(column for column in field.columns if column != "key")  # which every entry has
+    if not columns:
+        return "0", []
+    if any(isinstance(value, Nothing) for value in term.values):
+        columns = (*columns, "target_type")
+    listed = ", ".join(f"e.{column}" for column in columns)
+    names = json.dumps([FIELD_OF_COLUMN.get(column, column) for column in columns])
+    return f"(e.unreadable <> '' AND q_unknown(?, e.unreadable, {listed}))", [names]
 
 
 def _joined(operator: str, conditions: list[Condition]) -> Condition:

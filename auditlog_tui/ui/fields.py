@@ -55,9 +55,9 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int) -> 
     def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> Field:
         text = "" if value is None else str(value)
         unread = shown.unreadable.get(name)
-        words = (
-            f"{safe(unread, VALUE_LIMIT)} (can't be read)" if unread is not None else safe(text, VALUE_LIMIT) + more
-        )
+        words = safe(text, VALUE_LIMIT) + more
+        if unread is not None:
+            words = f"{words} (malformed)" if words else f"{safe(unread, VALUE_LIMIT)} (can't be read)"
         flagged = unread is not None or name.partition(".")[0] in differs
         return Field(name, text or unread or "", words or "–", term, tone, flagged)
 
@@ -109,7 +109,9 @@ def _others(entry: Entry) -> list[Item]:
         found |= {f"{name}.{key}": value for key, value in ((part.model_extra or {}) if part else {}).items()}
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
     unknown = {name: text for name, text in entry.unreadable.items() if name == ""}
-    return [Field(safe(name) or "entry", text, safe(text, VALUE_LIMIT)) for name, text in (texts | unknown).items()]
+    return [
+        Field(safe(name) or "malformed", text, safe(text, VALUE_LIMIT)) for name, text in (texts | unknown).items()
+    ]
 
 
 def raw_lines(entry: Entry) -> list[Item]:

@@ -64,9 +64,11 @@ class Column:
 
 
 def _text(value: str | None, row: Row, field: str, look: Look) -> str:
-    if value is not None:
-        return safe(value, CELL_LIMIT)
-    return look.glyphs.unknown if f'"{field}"' in row.unreadable else ""
+    shown = "" if value is None else safe(value, CELL_LIMIT)
+    if not row.unreadable or (value is not None and field == "created_at"):
+        return shown
+    flagged = f'"{field}": ' in row.unreadable or (value is None and '"": ' in row.unreadable)
+    return f"{look.glyphs.unknown}{shown}" if flagged else shown
 
 
 def _time(row: Row, look: Look) -> Cell:

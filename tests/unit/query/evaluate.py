@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 
 from auditlog_tui.models import Entry
@@ -25,8 +26,47 @@ IN_PART = ("", "actor.name", "path", "ua")
 
 
 def matches(query: Query, entry: Entry) -> bool:
-    """Whether every term lets the entry through. The order asked for plays no part."""
-    return all(_holds(term, entry) is not term.negated for term in query.terms if term.key != "sort")
+    """Whether every term lets the entry through. The order asked for plays no part.
+
+    A term over a field that can't be read lets it through: it may match.
+    """
+    terms = [term for term in query.terms if term.key != "sort"]
+    return all(_holds(term, entry) is not term.negated or _open(term, entry) for term in terms)
+
+
+NAMES = {
+    "actor": "actor.id", "ip": "client_ip", "target": "target.id", "ua": "user_agent", "status": "status_code",
+    "created": "created_at", "last": "created_at",
+}  # fmt: skip
+"""The API's names of what terms are about, where those are others."""
+
+EVERY = (
+    "created_at", "action", "actor.id", "actor.name", "actor.type", "client_ip", "method", "path", "status_code",
+    "user_agent", "target.id", "target.type",
+)  # fmt: skip
+
+
+def _open(term: Term, entry: Entry) -> bool:
+    names = [NAMES.get(term.key, term.key)] if term.key else list(EVERY)
+    if term.key == "id":
+        return False  # an entry that lacks it is told by another key
+    if any(isinstance(value, Nothing) for value in term.values):
+        names.append("target.type")
+    return any(unknown(name, entry, timed=bool(term.key)) for name in names)
+
+
+def unknown(name: str, entry: Entry, *, timed: bool = True) -> bool:
+    """Whether what the server meant by a field (the API's name) can't be told; of a time, its instant if `timed`."""
+    holder, _, inner = name.rpartition(".")
+    value = getattr(getattr(entry, holder), inner) if holder else getattr(entry.log, inner)
+    if timed and name == "created_at" and entry.created_us is None:
+        value = None
+    if value is None:
+        return not {"", holder or name, name}.isdisjoint(entry.unreadable)
+    try:
+        return bool(json.loads(entry.unreadable.get(name, json.dumps(value)), strict=False) != value)
+    except ValueError:
+        return True
 
 
 def _holds(term: Term, entry: Entry) -> bool:

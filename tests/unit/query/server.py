@@ -10,14 +10,27 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from auditlog_tui.models import Entry
+from tests.unit.query.evaluate import unknown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def listed(entries: Iterable[Entry], params: Mapping[str, str]) -> list[Entry]:
-    """The entries that the list endpoint returns; `sort` is about their order only."""
-    wanted = [(PARAMETERS[name], value) for name, value in params.items() if name != "sort"]
-    return [entry for entry in entries if all(returns(entry, value) for returns, value in wanted)]
+    """The entries that the list endpoint returns; `sort` is about their order only.
+
+    It knows what it meant by a field that we can't read; here that is always what is asked for.
+    """
+    wanted = [(name, value) for name, value in params.items() if name != "sort"]
+    return [
+        entry
+        for entry in entries
+        if all(PARAMETERS[name](entry, value) or unknown(_field(name), entry) for name, value in wanted)
+    ]
+
+
+def _field(parameter: str) -> str:
+    name = parameter.removesuffix("_min").removesuffix("_max")
+    return name.replace("_", ".") if name.startswith(("actor_", "target_")) else name
 
 
 def got(entries: Iterable[Entry], entry_id: str) -> list[Entry]:

@@ -136,7 +136,7 @@ def test_the_term_for_what_an_entry_has_finds_the_entry(entry: Entry) -> None:
         term = term_for(column, value)
         if term:
             assert matches(parse(term), entry)
-            assert not matches(parse(f"-{term}"), entry)
+            assert entry.unreadable or not matches(parse(f"-{term}"), entry)
 
 
 def test_every_column_of_a_field_has_its_term() -> None:

@@ -182,13 +182,14 @@ class Feed:
         keys = [entry.key for entry in page.entries]
         known = dict(zip(keys, self._store.add(page.entries), strict=True))
         numbers = [known[entry.key] for entry in fresh]
-        if not end.restarted:
+        if not end.restarted and not end.broken:
             self.duplicates += len(keys) - len(fresh)
         put = self._store.append if end is self.older_end else self._store.prepend
         put(self.run, numbers)
         if end.upwards or not end.pages:
             self.as_of = page.served_at
-            self.total = self.total if end.bound or isinstance(self.anchor, At) else page.total_count
+            if page.total_count is not None and not end.bound and not isinstance(self.anchor, At):
+                self.total = page.total_count
         return len(fresh)
 
     # -- beginning again ---------------------------------------------------------------------------------------
@@ -255,7 +256,8 @@ class Feed:
         bounded = bool(bound) and not any(_outside(entry, bound) for entry in page.entries)
         now = page.total_count
         if now is None:
-            self.total = None
+            if self.total is not None and self.total > loaded:
+                self.short = f"the server counted {self.total:,}, {loaded:,} arrived, and it tells no count any more"
             return
         # Without the bound, what was written during the walk may have arrived or not.
         before = now if bounded else self.total or 0

@@ -248,7 +248,7 @@ async def _total(log: Log, query: Query) -> int | None:
         log.obedience.ignored |= planned.violations(entry)
     here = len(page.entries)
     total = page.total_count
-    if total is None or total < here or (page.next_cursor is None) != (total == here):
+    if total is None or total < here or page.unclear or page.last != (total == here):
         return None
     if not here:
         return 0  # that was the whole walk

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditlog_tui import __version__
+from auditlog_tui.errors import NotTheApiError
 from auditlog_tui.feed import PAGE
 from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE
@@ -118,8 +119,10 @@ class Tail:
             if ignored:
                 self._log.obedience.ignored |= ignored
                 return None
+            if page.unclear:
+                raise NotTheApiError(f"Not all that is new is known: {page.unclear}.")
             self._page, cursor = page, page.next_cursor
-            if cursor is None:
+            if page.last:
                 break
         return found
 
@@ -137,8 +140,10 @@ class Tail:
             found += page.entries
             self._page, cursor = page, page.next_cursor
             enough = self._overlaps(page) if since is None else any(_before(entry, since) for entry in page.entries)
-            if cursor is None or enough:
+            if page.last or enough:
                 break
+            if page.unclear:
+                raise NotTheApiError(f"Not all that is new is known: {page.unclear}.")
         return found[::-1]
 
     def _overlaps(self, page: Page) -> bool:

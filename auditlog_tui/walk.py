@@ -50,6 +50,9 @@ class End:
         self.broken = ""
         self.pages += 1
         self.idle = 0 if added else self.idle + 1
+        if page.unclear:  # the cursor that brought the page is kept: it is asked for again
+            self.broken = page.unclear
+            return
         self.cursor = page.next_cursor
         if self.cursor is None:
             self.done = True

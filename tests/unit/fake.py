@@ -160,7 +160,9 @@ class FakeApi:
                 following = self._walks[following].first
         total = {"no total": None, "lie": 7}.get(trouble, len(matching))
         served = SERVED_AT + timedelta(seconds=len(self.calls))
-        return Page(tuple(map(read, [*again, *matching[begin:end]])), following, None, total, served)
+        unclear = "the server did not say whether more follows" if trouble == "unclear" else ""
+        entries = tuple(map(read, [*again, *matching[begin:end]]))
+        return Page(entries, None if unclear else following, None, total, served, unclear)
 
     def _cursor(self, walk: Walk, after: tuple[Any, ...] | None) -> str:
         cursor = f"cursor-{len(self._walks)}"

@@ -1,11 +1,12 @@
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
 from auditlog_tui.feed import Anchor
 from auditlog_tui.models import Page
-from auditlog_tui.obedience import Obedience
+from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
 from tests.unit.fake import EVERY_FILTER, FakeApi, log_of
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, verified, walk
 
@@ -47,10 +48,25 @@ async def test_an_absent_count_never_drives_completion() -> None:
     assert not feed.short
 
 
-async def test_a_count_that_is_absent_when_counted_again_is_none() -> None:
+async def test_a_count_that_is_absent_when_counted_again_takes_nothing_away() -> None:
     _, feed = await survived({1: "lie", 7: "no total"})
-    assert feed.total is None
-    assert not feed.short
+    assert feed.total == 7
+    assert not feed.short  # more arrived than were counted once: nothing is missing
+
+
+async def test_what_was_counted_and_did_not_arrive_is_missing_though_nothing_is_counted_any_more() -> None:
+    class Cuts(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            page = await super().list(params, limit=limit, cursor=cursor)
+            if limit == SMALLEST_PAGE:
+                return replace(page, total_count=None)
+            return replace(page, next_cursor=None) if cursor else page
+
+    feed = feed_of(Cuts(log_of(600)))
+    await walk(feed)
+    await feed.verify(Obedience())
+    assert feed.total == 600
+    assert feed.short == "the server counted 600, 200 arrived, and it tells no count any more"
 
 
 @pytest.mark.parametrize("ignores", [(), BOUNDS, EVERY_FILTER])

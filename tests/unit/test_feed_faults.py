@@ -44,6 +44,30 @@ async def test_a_cursor_that_died_is_told_and_the_walk_begins_again(anchor: Anch
     assert not feed.short
 
 
+@pytest.mark.parametrize("anchor", Anchor)
+@pytest.mark.parametrize("ignores", [(), BOUNDS])
+@pytest.mark.parametrize("number", [1, 2, 4, 6])
+async def test_a_page_that_does_not_say_whether_more_follows_is_asked_for_again(
+    number: int, anchor: Anchor, ignores: Iterable[str]
+) -> None:
+    api, feed = await survived({number: "unclear"}, anchor, ignores=ignores)
+    assert feed.said == ["the server did not say whether more follows"]  # type: ignore[attr-defined]
+    assert feed.total == 60
+    assert feed.duplicates == 0
+    assert not feed.short
+    if number > 1:  # the first page has no cursor to ask with again
+        assert api.calls[number][2] == api.calls[number - 1][2]
+
+
+async def test_the_end_is_not_known_while_no_page_says_so() -> None:
+    feed = feed_of(FakeApi(log_of(600), trouble=dict.fromkeys(range(2, 99), "unclear")))
+    for _ in range(5):
+        await feed.older()
+        assert not feed.complete
+    assert (len(feed.run), feed.total) == (200, 600)
+    assert feed.broken == "the server did not say whether more follows"
+
+
 async def test_the_walk_begins_again_at_the_last_instant() -> None:
     api, _ = await survived({3: "refuse"})
     assert api.calls[3] == ({"created_at_max": "2027-01-15T08:00:40.000001Z"}, 100, None)

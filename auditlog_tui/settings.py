@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from auditlog_tui.errors import NoKeyError, SettingsError
 from auditlog_tui.output.safe import safe
+from auditlog_tui.proxy import proxy_for
 
 KEY_VARIABLE = "NIRVANA_LABS_API_KEY"
 HEADERS_VARIABLE = "NIRVANA_LABS_CUSTOM_HEADERS"
@@ -108,8 +109,11 @@ class Settings:
 
     @property
     def endpoint(self) -> str:
-        """What the header calls the source."""
-        return "demo" if self.demo else urlsplit(self.base_url).netloc
+        """What the header calls the source, and the proxy on the way to it."""
+        if self.demo:
+            return "demo"
+        proxy = proxy_for(self.base_url) if self.trust_env else None
+        return urlsplit(self.base_url).netloc + (f" via proxy {proxy.name}" if proxy is not None else "")
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -208,7 +212,7 @@ _BASE_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?
 
 
 def check_base_url(url: str) -> str:
-    """The URL without a slash at its end. Raises `SettingsError` for what can't be the API's address."""
+    """The URL as `without_endpoint` returns it. Raises `SettingsError` for what can't be the API's address."""
     url = url.strip()
     if "@" in url:  # a user name, and most often a password: not to be shown
         raise SettingsError(f"A base URL has no user name, password or @ in it. Write it like {DEFAULT_BASE_URL}.")
@@ -219,7 +223,15 @@ def check_base_url(url: str) -> str:
         valid = False
     if not valid or "?" in url or "#" in url:
         raise SettingsError(f"{safe(url, 100)!r} is no base URL. Write it like {DEFAULT_BASE_URL}.")
-    return url.rstrip("/")
+    return without_endpoint(url)
+
+
+_ENDPOINT = re.compile(r"(/+v1(/+audit_logs)?)?/*$")
+
+
+def without_endpoint(url: str) -> str:
+    """The base URL without a slash at its end, and without the endpoint's path (`/v1`), which people write too."""
+    return _ENDPOINT.sub("", url)
 
 
 def _check_secrecy(base_url: str) -> None:

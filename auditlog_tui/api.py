@@ -20,13 +20,18 @@ from auditlog_tui.errors import (
     BadRequestError,
     NotFoundError,
     NotTheApiError,
+    ServerError,
     SettingsError,
+    StoppedError,
     TimedOutError,
     UnreachableError,
 )
-from auditlog_tui.models import Entry, Page, read_entry, read_page
+from auditlog_tui.models import Entry, Page, page_in_portions, read_entry
 from auditlog_tui.output.safe import safe
-from auditlog_tui.retry import LONGEST_WAIT, RETRIES, Wait, asked_delay, backoff, worth_retrying
+from auditlog_tui.proxy import Proxy, proxy_for
+from auditlog_tui.rawjson import Portions
+from auditlog_tui.retry import LONGEST_WAIT, PATIENCE, RETRIES, Wait, Waits, asked_delay, backoff, worth_retrying
+from auditlog_tui.settings import without_endpoint
 from auditlog_tui.wire import (
     broken,
     checked_base,
@@ -34,11 +39,13 @@ from auditlog_tui.wire import (
     decode,
     error_of,
     moment_in,
+    own_error,
     read_body,
     read_error_body,
     request_headers,
     secrets_of,
     served_at,
+    server_words,
     too_long,
     unreachable,
 )
@@ -79,8 +86,9 @@ class AuditLogClient:
     """The API over HTTP. `requests` counts attempts, those that failed included.
 
     A base URL, key or header that can't be sent raises `SettingsError` at once, in words that hold no secret.
-    `on_wait` is told of each pause before another attempt, and then of its end (`None`). Cancelling the call ends
-    the pause. `sleep` and `chance` are replaced by tests.
+    `on_wait` is told of the request that has been waiting longest, as soon as one pauses before another attempt or
+    has had no answer for `PATIENCE`, and of the end of all waiting (`None`). Cancelling the call ends its wait.
+    `sleep` and `chance` are replaced by tests.
     """
 
     def __init__(
@@ -97,13 +105,16 @@ class AuditLogClient:
     ) -> None:
         self.requests = 0
         self.on_wait = on_wait
-        self._base = base_url.rstrip("/")
-        self._host = safe(checked_base(base_url).netloc.decode("ascii"), 100)
+        self._base = without_endpoint(base_url)
+        proxy = proxy_for(base_url) if trust_env and transport is None else None
+        host = safe(checked_base(base_url).netloc.decode("ascii"), 100)
+        self._host = host if proxy is None else f"{host} via proxy {proxy.name}"
+        self._waits = Waits(self._told)
         self._secrets = secrets_of(key, headers or {})
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
-        self._client = _http_client(request_headers(key, headers or {}), transport, trust_env)
+        self._client = _http_client(request_headers(key, headers or {}), transport, proxy)
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -119,7 +130,7 @@ class AuditLogClient:
         query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
         return await self._ask(
             f"{ENDPOINT}?{urlencode(query, errors='replace')}",
-            lambda answer: read_page(decode(answer.body), served_at(answer.headers)),
+            lambda answer: page_in_portions(decode(answer.body), served_at(answer.headers)),
         )
 
     async def get(self, entry_id: str) -> Entry:
@@ -128,40 +139,65 @@ class AuditLogClient:
             raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
         return await self._ask(f"{ENDPOINT}/{_quoted(entry_id)}", _entry)
 
-    async def _ask(self, target: str, read: Callable[[_Answer], _Read]) -> _Read:
-        """Ask until there is an answer that can be read, or no attempt is left."""
+    async def _ask(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
+        """Ask until there is an answer that can be read, no attempt is left, or the user has had enough."""
+        request = _Request(time.monotonic())
+        try:
+            async with asyncio.timeout(None) as scope:
+                request.stop = lambda: scope.reschedule(asyncio.get_running_loop().time())
+                return await self._ask_again(target, read, request)
+        except TimeoutError:
+            waited = time.monotonic() - request.since
+            raise StoppedError(f"Stopped after {waited:.0f} s without an answer from {self._host}.") from None
+        finally:
+            self._waits.put(request, None)
+
+    async def _ask_again(self, target: str, read: Callable[[_Answer], Portions[_Read]], request: _Request) -> _Read:
         for attempt in range(1, RETRIES + 2):
+            due = max(0.0, request.since + PATIENCE - time.monotonic())
+            slow = Wait("", attempt, RETRIES + 1, None, request.since, request.stop)
+            timer = asyncio.get_running_loop().call_later(due, self._waits.put, request, slow)
             try:
                 return await self._attempt(target, read)
             except _AgainError as again:
                 failed = again
+            finally:
+                timer.cancel()
             if attempt <= RETRIES:
-                await self._pause(failed, attempt)
+                await self._pause(failed, attempt, request)
         raise failed.error from failed.__cause__
 
-    async def _pause(self, failed: _AgainError, attempt: int) -> None:
+    async def _pause(self, failed: _AgainError, attempt: int, request: _Request) -> None:
         """Wait after attempt number `attempt`, unless the next may follow at once, which nobody need be told."""
         delay = failed.delay
         if delay is None:
             delay = 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
         if delay <= 0:
             return
-        tell = self.on_wait or (lambda _: None)
-        tell(Wait(str(failed.error), attempt + 1, RETRIES + 1, time.monotonic() + delay))
+        until = time.monotonic() + delay
+        again = Wait(str(failed.error), attempt + 1, RETRIES + 1, until, request.since, request.stop)
+        self._waits.put(request, again)
         try:
             await self._sleep(delay)
         finally:
-            tell(None)
+            self._waits.put(request, None)
 
-    async def _attempt(self, target: str, read: Callable[[_Answer], _Read]) -> _Read:
+    def _told(self, wait: Wait | None) -> None:
+        if self.on_wait is not None:
+            self.on_wait(wait)
+
+    async def _attempt(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
         answer = await self._fetch(target)
         if answer.status != 200:
             raise _refusal(answer, self._host)
         try:
-            return read(answer)
+            return await in_turns(read(answer))
         except NotTheApiError as error:
             if cut_short(answer.body):
                 raise _AgainError(error) from error.__cause__
+            if said := own_error(answer.body):
+                words = server_words(self._without_secrets(said))
+                raise ServerError(f'{self._host} answered with an error of its own (200): "{words}"') from None
             raise
 
     async def _fetch(self, target: str) -> _Answer:
@@ -236,20 +272,32 @@ class _AgainError(Exception):
 
 
 def _http_client(
-    headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, trust_env: bool
+    headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, proxy: Proxy | None
 ) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
             headers=headers,
             transport=transport,
             verify=_tls() if transport is None else True,
-            trust_env=trust_env,
+            proxy=None if proxy is None else _proxy(proxy),
+            trust_env=False,
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(DEADLINE, connect=CONNECT),
         )
-    except (ValueError, ImportError, httpx.InvalidURL) as error:
-        raise SettingsError(f"The proxy that the environment names can't be used: {safe(str(error), 200)}") from error
+    except ImportError as error:
+        raise SettingsError(_unusable(proxy, safe(str(error), 200))) from error
+    except (ValueError, httpx.InvalidURL):  # whose text may hold the password
+        raise SettingsError(_unusable(proxy, "write it like http://host:port")) from None
+
+
+def _unusable(proxy: Proxy | None, reason: str) -> str:
+    name = "" if proxy is None else f" ({proxy.name})"
+    return f"The proxy that the environment names{name} can't be used: {reason}"
+
+
+def _proxy(proxy: Proxy) -> httpx.Proxy:
+    return httpx.Proxy(proxy.url, ssl_context=_tls() if proxy.url.lower().startswith("https:") else None)
 
 
 def _tls() -> ssl.SSLContext:
@@ -259,8 +307,35 @@ def _tls() -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _entry(answer: _Answer) -> Entry:
+TURNS = 8
+"""Turns of the event loop between two portions of an answer: a key goes through so many until it is answered."""
+
+
+async def in_turns(work: Portions[_Read]) -> _Read:
+    """Do work in portions; whatever else waits for its turn goes first, after each."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: _Read = done.value
+            return result
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """A request under way; `since` is a reading of `time.monotonic()`, `stop` ends it."""
+
+    since: float
+    stop: Callable[[], None] = lambda: None
+
+
+def _entry(answer: _Answer) -> Portions[Entry]:
+    yield from ()
     entry = read_entry(decode(answer.body))
+    if "" in entry.unreadable and cut_short(answer.body):
+        raise NotTheApiError("The server's answer is not complete JSON of this API.")
     if entry.log.id is None and entry.log.action is None:
         raise NotTheApiError("The server's answer is no audit log entry. Is the base URL this API's?")
     return entry

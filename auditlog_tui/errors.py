@@ -12,9 +12,10 @@ AuditLogError
     ├── NotFoundError      404
     ├── BadRequestError    400 and every other 4xx
     ├── RateLimitedError   429, or a wait longer than we are willing to sit out
-    ├── ServerError        5xx
+    ├── ServerError        5xx, or an answer of 200 that is an error
     ├── UnreachableError   no connection, or it broke
     ├── TimedOutError      no complete answer within the deadline
+    ├── StoppedError       the user did not want to wait any longer
     └── NotTheApiError     an answer that is not this API's (HTML, a redirect, other JSON)
 """
 
@@ -91,7 +92,7 @@ class RateLimitedError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx, after the retries."""
+    """5xx, after the retries, or an answer of 200 that is an error by its words."""
 
 
 class UnreachableError(ApiError):
@@ -100,6 +101,10 @@ class UnreachableError(ApiError):
 
 class TimedOutError(ApiError):
     """No complete answer within the deadline, after the retries."""
+
+
+class StoppedError(ApiError):
+    """The user stopped the request."""
 
 
 class NotTheApiError(ApiError):

@@ -6,8 +6,8 @@ because no library at hand reads `X-Should-Retry` and `Retry-After-Ms`, or shows
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -21,14 +21,50 @@ _JITTER = 0.25
 _AGAIN = frozenset({408, 409, 429})
 
 
+PATIENCE = 3.0
+"""Seconds after which a request that has no answer yet is told."""
+
+
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A pause before the next attempt. `until` is a reading of `time.monotonic()`, `attempt` counts from 1."""
+    """A request that takes long: a pause before the next attempt or, without `until`, an answer that does not come.
+
+    `until`, and `since` when the request began, are readings of `time.monotonic()`; `attempt` counts from 1. `stop`
+    ends the request, which then raises `StoppedError`.
+    """
 
     reason: str
     attempt: int
     attempts: int
-    until: float
+    until: float | None
+    since: float = 0.0
+    stop: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
+
+    def waited(self, now: float) -> int:
+        """Whole seconds since the request began."""
+        return max(0, int(now - self.since))
+
+
+class Waits:
+    """The requests that take long, each with its own wait. `tell` hears of the one that began first, or of none."""
+
+    def __init__(self, tell: Callable[[Wait | None], None]) -> None:
+        self._tell = tell
+        self._waits: dict[object, Wait] = {}
+
+    def put(self, request: object, wait: Wait | None) -> None:
+        """What a request waits for; `None` where it does not wait any more."""
+        if wait is None and request not in self._waits:
+            return
+        if wait is None:
+            del self._waits[request]
+        else:
+            self._waits[request] = wait
+        self._tell(min(self._waits.values(), key=lambda wait: wait.since, default=None))
 
 
 def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:

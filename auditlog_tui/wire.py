@@ -36,6 +36,9 @@ _KEY = re.compile(r"[!-~]+")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[ -~\t]*")
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
+_LOOKED_THROUGH = 1024 * 1024
+"""Characters of a bad answer that are looked through for its end, which nobody should wait for."""
+
 _SHORTEST_SECRET = 8
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
@@ -155,10 +158,13 @@ def _unpacked(unpack: Any, chunk: bytes, room: int) -> bytes:
 
 
 def decode(body: bytes) -> str:
-    """The JSON text of a body: UTF-8, UTF-16 or UTF-32, by its first bytes. Raises `NotTheApiError`."""
+    """The JSON text of a body: UTF-8, UTF-16 or UTF-32, by its first bytes. Raises `NotTheApiError`.
+
+    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`): they cost the string that they stand in.
+    """
     try:
-        text = _text(body, "strict")
-    except UnicodeDecodeError as error:
+        text = _text(body, "surrogateescape")
+    except UnicodeDecodeError as error:  # half a character of UTF-16 or UTF-32
         raise NotTheApiError("The server's answer is not UTF-8 text.") from error
     if not text.lstrip(" \t\r\n").startswith("{"):
         raise NotTheApiError(
@@ -182,6 +188,8 @@ def cut_short(body: bytes) -> bool:
     text = _text(body, "replace").strip()
     if not text.startswith("{"):
         return not text
+    if len(text) > _LOOKED_THROUGH:
+        return not text.endswith("}")
     try:
         json.loads(text)
     except RecursionError:
@@ -217,6 +225,17 @@ def _message(data: Any) -> str:
             break
         data = next((data[name] for name in ("message", "detail", "error", "title", "errors") if data.get(name)), "")
     return data if isinstance(data, str) else ""
+
+
+def own_error(body: bytes) -> bytes:
+    """The body of an answer of 200 that is an error by its words; empty for one that has none."""
+    if len(body) > _ERROR_LIMIT:
+        return b""
+    try:
+        data = json.loads(_text(body, "replace"))
+    except (ValueError, RecursionError):
+        return b""
+    return body if isinstance(data, dict) and _message(data) else b""
 
 
 def served_at(headers: Mapping[str, str]) -> datetime | None:

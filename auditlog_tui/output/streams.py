@@ -28,7 +28,7 @@ EVERY = 0.2
 class Progress:
     """A line that is written over and over on a terminal, and nothing at all elsewhere.
 
-    `describe` says how far it is; a wait between two attempts is shown instead while it lasts.
+    `describe` says how far it is; a request that takes long is shown instead while it lasts.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -38,7 +38,7 @@ class Progress:
         self._drawn = 0
 
     def on_wait(self, wait: Wait | None) -> None:
-        """To be told of a pause before another attempt, and of its end (`None`)."""
+        """To be told of a request that takes long, and of the end of that (`None`)."""
         self._wait = wait
         self.draw()
 
@@ -79,6 +79,10 @@ class Progress:
 
     @staticmethod
     def _waiting(wait: Wait) -> str:
+        if wait.until is None:
+            return (
+                f"waiting {wait.waited(time.monotonic())} s for an answer, attempt {wait.attempt} of {wait.attempts}"
+            )
         seconds = max(0.0, wait.until - time.monotonic())
         return f"waiting {seconds:.0f} s, then attempt {wait.attempt} of {wait.attempts}: {safe(wait.reason, 200)}"
 
@@ -109,7 +113,7 @@ class Out:
 
     def lines(self, lines: Iterable[str]) -> None:
         """Write each of the lines; returns when the system has them."""
-        data = "".join([f"{line}\n" for line in lines]).encode(self._encoding, "backslashreplace")
+        data = self._encoded("".join([f"{line}\n" for line in lines]))
         if not data:
             return
         self._progress.clear()
@@ -120,6 +124,13 @@ class Out:
                 if written is None:
                     select.select([], [self._sink], [])
                 rest = rest[written or 0 :]
+
+    def _encoded(self, text: str) -> bytes:
+        """The very bytes that came, those that are not UTF-8 too; escapes for what another encoding lacks."""
+        if self._encoding == "utf-8":
+            with suppress(UnicodeEncodeError):
+                return text.encode(self._encoding, "surrogateescape")
+        return text.encode(self._encoding, "backslashreplace")
 
 
 def standard_out(progress: Progress) -> tuple[Out, str | None]:

@@ -35,10 +35,14 @@ class Job:
 
 
 class Loader:
-    """`changed` is called after rows arrived, `idle` after a job came to its own end (not when it was stopped)."""
+    """`changed` is called after rows arrived, `idle` after a job came to its own end (not when it was stopped).
+
+    `stopped` is the view whose job was the last to be stopped, until another begins.
+    """
 
     def __init__(self, screen: Screen[None], changed: Callable[[], None], idle: Callable[[View], None]) -> None:
         self.job: Job | None = None
+        self.stopped: View | None = None
         self._screen = screen
         self._changed = changed
         self._idle = idle
@@ -54,6 +58,7 @@ class Loader:
         """Fetch at one end of a view, unless it is being fetched for already."""
         if self.busy and self.job is not None and self.job.view is view and not everything:
             return
+        self.stopped = None
         self.job = job = Job(view, older, EVERYTHING if everything else rows, everything)
         self._worker = start(self._screen, lambda: self._run(job), "feed")
 
@@ -63,7 +68,8 @@ class Loader:
             return False
         self._worker.cancel()
         self._worker = None  # it counts as running until the cancellation has reached it
-        self.job.view.paused = True
+        self.stopped = self.job.view
+        self.stopped.paused = True
         return True
 
     async def _run(self, job: Job) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from auditlog_tui.errors import SettingsError
+from auditlog_tui.settings import Settings
+from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import Hand, app_over, drawn, running, settled, texts
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import ENTRIES, UNREACHABLE, Fault, JsonLog, Wire, answers, log_of, made
@@ -198,6 +201,74 @@ async def test_a_wait_goes_on_being_shown_while_other_keys_are_pressed() -> None
         assert f"{ENTRIES}  COMPLETE" in hand.header
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_answer_that_does_not_come_is_shown_and_escape_and_r_work() -> None:
+    async with running() as hand:
+        hand.wire.hold()
+        hand.send("A")
+        await hand.until(lambda: "waiting 0 s, attempt 1 of 3, Esc stops" in hand.status)
+        await hand.until(lambda: "waiting 1 s, attempt 1 of 3, Esc stops" in hand.status)
+        hand.send("escape")
+        await hand.until(lambda: "Stopped; Space or r goes on" in hand.status)
+        hand.wire.release()
+        await hand.settled()
+        assert loaded(hand) == 100
+        await hand.press("r", "A")
+        assert "waiting" not in hand.status
+        assert f"{ENTRIES}  COMPLETE" in hand.header
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_first_page_that_does_not_come_can_be_stopped_and_asked_for_again() -> None:
+    wire = Wire(log_of())
+    wire.hold()
+    async with running(wire, settle=False) as hand:
+        await hand.until(lambda: "waiting" in hand.status)
+        hand.send("escape")
+        await hand.until(lambda: "Stopped" in hand.status)
+        wire.release()
+        await hand.settled()
+        assert loaded(hand) == 0
+        await hand.press("r")
+        assert loaded(hand) == 100
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_wait_does_not_write_over_what_was_said_since() -> None:
+    async with running() as hand:
+        hand.wire.hold()
+        hand.send("A")
+        await hand.until(lambda: "waiting" in hand.status)
+        hand.screen.say("Something else")
+        await asyncio.sleep(0.4)  # three turns of the spinner
+        assert "Something else" in hand.status
+        hand.send("down")
+        await hand.until(lambda: "waiting" in hand.status)
+        hand.wire.release()
+        await hand.settled()
+        assert "waiting" not in hand.status
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_full_record_that_does_not_come_can_be_stopped() -> None:
+    async with running() as hand:
+        hand.wire.hold()
+        hand.send("enter")
+        await hand.until(lambda: "waiting" in hand.status)
+        hand.send("escape")
+        await hand.until(lambda: "Stopped after" in hand.text)
+        assert hand.pane.display
+        hand.wire.release()
+        await hand.press("r")
+        assert "full record" in hand.text
+        assert "Stopped" not in hand.text
+
+
 async def test_a_longer_wait_than_anyone_sits_out_is_an_error_that_says_when() -> None:
     async with running(wire_that_fails(answers(429, {"message": "slow down"}, Retry_After="3600"))) as hand:
         assert len(hand.wire.requests) == 1
@@ -257,6 +328,52 @@ async def test_what_a_repeated_cursor_broke_off_r_goes_on_with() -> None:
         assert f"{ENTRIES}  COMPLETE" in hand.header
 
 
+@pytest.mark.parametrize("pagination", [None, 7, [], {}, {"next_cursor": {"id": 1}, "total_count": ENTRIES}, "gone"])
+async def test_a_page_that_does_not_say_whether_more_follows_is_incomplete_and_r_goes_on(pagination: object) -> None:
+    def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        if dict(hand.wire.requests[number - 1].url.params).get("cursor"):
+            body = {"items": body["items"]} if pagination == "gone" else {**body, "pagination": pagination}
+        return body
+
+    async with running() as hand:
+        hand.wire.edit = edit
+        await hand.press("A")
+        assert loaded(hand) == 200
+        assert f"200 of {ENTRIES}  INCOMPLETE" in hand.header
+        await hand.press(*["pagedown"] * 9)
+        assert "r goes on" in hand.shown
+        assert "did not say whether more follows" in hand.shown
+        await hand.press("r")
+        assert "INCOMPLETE" in hand.header
+        hand.wire.edit = lambda number, body: body
+        await hand.press("r", "A")
+        assert f"{ENTRIES}  COMPLETE" in hand.header
+        keys = [row.key for row in hand.table.rows.visible(0, ENTRIES)]
+        assert len(set(keys)) == ENTRIES
+
+
+async def test_a_malformed_field_is_flagged_and_never_hides_its_entry() -> None:
+    """`cu rl` is read with its tab, the byte and the word are unknown: they may be what is looked for."""
+    places = {1: b'"cu\trl"', 2: b'"cu\xffrl"', 3: b"nope"}
+    items = [json.dumps(made(n, user_agent="PLACE")).encode() for n in range(5)]
+    items = [item.replace(b'"PLACE"', places.get(n, b'"wget"')) for n, item in enumerate(items)]
+    body = b'{"items": [' + b", ".join(items) + b'], "pagination": {"next_cursor": null, "total_count": 5}}'
+    wire = wire_that_fails(answers(200, body))
+    async with running(wire, "ua:curl") as hand:
+        assert [row.user_agent for row in hand.table.rows.visible(0, 9)] == [r"cu\xffrl", None]
+        assert "2 match in 5" in hand.header
+        await hand.press("enter")
+        await hand.to_field("user_agent")
+        assert hand.pane.field is not None
+        assert hand.pane.field.shown == r"cu\xffrl (malformed)"
+        assert hand.pane.field.flagged
+        await hand.press("q")
+        await hand.filter("ua:cu")
+        assert loaded(hand) == 3
+        await hand.filter("-ua:wget")
+        assert loaded(hand) == 3
+
+
 async def test_an_empty_page_with_a_cursor_is_no_end() -> None:
     def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
         return {**body, "items": []} if number == 2 else body
@@ -290,3 +407,26 @@ async def test_entries_sent_twice_are_shown_once() -> None:
         await hand.press("A")
         keys = [row.key for row in hand.table.rows.visible(0, 300)]
         assert len(keys) == len(set(keys)) == 250
+
+
+async def test_the_header_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hidden@proxy.test:3128")
+    for trusted in (True, False):
+        settings = Settings(base_url="https://log.example", trust_env=trusted)
+        app = AuditLogApp(settings, Opener(Wire(log_of())), "")
+        async with app.run_test(size=(120, 36)) as pilot:
+            await settled(pilot)
+            lines = texts(drawn(app))
+        assert ("log.example via proxy proxy.test:3128 " in lines[0]) is trusted
+        assert "hidden" not in "".join(lines)
+
+
+async def test_an_error_of_the_servers_own_in_a_200_is_shown_in_its_words() -> None:
+    async with running(
+        wire_that_fails(answers(200, {"error": {"message": "closed for \x1b[1mmaintenance"}}))
+    ) as hand:
+        assert "closed for" in " ".join(hand.shown.split())
+        assert "maintenance" in hand.shown
+        assert "r tries again" in hand.shown

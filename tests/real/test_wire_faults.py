@@ -3,19 +3,24 @@
 import asyncio
 import gzip
 import json
+import os
+import pty
 import socket
 import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
-from auditlog_tui import wire
+from auditlog_tui import models, wire
 from auditlog_tui.api import AuditLogClient
 from auditlog_tui.errors import (
     ApiError,
     KeyRefusedError,
     NotTheApiError,
+    StoppedError,
     TimedOutError,
     UnreachableError,
 )
@@ -289,6 +294,130 @@ async def test_a_drip_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> Non
         assert client.sleeper.pauses == [0.5, 1.0]
 
 
+# -- answers that take long ----------------------------------------------------------------------------------------
+
+
+async def drips(connection: Connection) -> None:
+    await connection.send(answer(b"", length=1_000_000))
+    while True:
+        await connection.send(b" ")
+        await asyncio.sleep(0.01)
+
+
+async def hangs(connection: Connection) -> None:
+    await connection.request()
+
+
+async def told(client: Client, condition: Callable[[list[Wait | None]], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition(client.told):  # noqa: ASYNC110 (the client tells a list)
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("slow", [drips, hangs])
+async def test_an_answer_that_does_not_come_is_told_and_can_be_stopped(
+    slow: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+    async with serving(slow, FINE) as server, Client(server.url) as client:
+        asked = asyncio.create_task(client.list({}, limit=10))
+        await told(client, bool)
+        (wait,) = client.told
+        assert wait is not None
+        assert (wait.attempt, wait.attempts, wait.until, wait.reason) == (1, 3, None, "")
+        wait.stop()
+        with pytest.raises(StoppedError, match=r"Stopped after .* without an answer from 127"):
+            await asked
+        assert client.told == [wait, None]
+        assert await client.total() == 7
+        assert len(server.requests) == 2
+
+
+async def test_each_attempt_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+    async with serving(hangs) as server, Client(server.url) as client:
+        monkeypatch.setattr("auditlog_tui.api.DEADLINE", 0.2)
+        assert isinstance(await client.failure(), TimedOutError)
+    waits = [(wait.attempt, wait.until is None) for wait in client.told if wait]
+    assert waits == [(1, True), (2, False), (2, True), (3, False), (3, True)]
+    assert client.told[-1] is None
+
+
+async def test_the_end_of_one_wait_leaves_that_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+    async with serving(hangs) as server, Client(server.url) as client:
+        first = asyncio.create_task(client.list({}, limit=10))
+        await told(client, bool)
+        second = asyncio.create_task(client.get("e1"))
+        await told(client, lambda waits: len(waits) == 2)
+        one, other = client.told
+        assert one is other  # the one that began first goes on being told
+        assert one is not None
+        first.cancel()
+        await told(client, lambda waits: len(waits) == 3)
+        assert client.told[2] is not None
+        assert client.told[2].since > one.since
+        second.cancel()
+        await told(client, lambda waits: len(waits) == 4)
+        assert client.told[3] is None
+
+
+async def test_a_quick_answer_is_not_told() -> None:
+    async with serving(FINE) as server, Client(server.url) as client:
+        await client.total()
+    assert client.told == []
+
+
+async def test_an_error_through_a_proxy_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(sends(answer(b"", status="407 Proxy Authentication Required"))) as proxy:
+        _name_proxy(proxy.url.replace("//", "//me:hidden-word@"), monkeypatch)
+        async with Client("http://log.example", trust_env=True) as client:
+            error = await client.failure()
+        assert f"log.example via proxy 127.0.0.1:{proxy.port} " in str(error)
+        assert "hidden" not in str(error)
+    async with Client("http://log.example", trust_env=True) as client:
+        error = await client.failure()
+    assert isinstance(error, UnreachableError)
+    assert f"log.example via proxy 127.0.0.1:{proxy.port} " in str(error)
+
+
+async def test_bytes_that_are_not_utf_8_cost_their_string_only() -> None:
+    body = b'{"items": [{"id": "e1", "user_agent": "cu\xe9rl"}, {"id": "e2"}], "pagination": {"next_cursor": ""}}'
+    async with serving(sends(answer(body))) as server, Client(server.url) as client:
+        page = await client.list({}, limit=10)
+    assert [entry.key for entry in page.entries] == ["e1", "e2"]
+    assert page.entries[0].log.user_agent == r"cu\xe9rl"
+    assert page.entries[0].unreadable
+    assert page.last
+
+
+async def test_other_work_goes_on_while_a_large_page_is_read() -> None:
+    items = [{"id": f"e{n}", "path": "x" * 500} for n in range(1_000)]
+    body = json.dumps({"items": items, "pagination": {"next_cursor": None}}).encode()
+    turns, reading = 0, False
+    read_entry = models._entry
+
+    def counted(*arguments: str) -> models.Entry:
+        nonlocal reading
+        reading = True
+        return read_entry(*arguments)
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += reading
+
+    async with serving(sends(answer(body))) as server, Client(server.url) as client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(models, "_entry", counted)
+            working = asyncio.create_task(others())
+            page = await client.list({}, limit=100)
+            working.cancel()
+    assert len(page.entries) == 1_000
+    assert turns >= 1_000 / models.PORTION
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
 async def test_a_redirect_sends_nothing_to_where_it_points(status: str) -> None:
     async with serving(FINE) as elsewhere:
@@ -402,3 +531,76 @@ async def test_cancelling_requests_leaves_the_client_usable() -> None:
         assert [type(one) for one in done] == [asyncio.CancelledError] * 3
         assert await client.total() == 7
         assert len(server.requests) == 4
+
+
+# -- without a screen ----------------------------------------------------------------------------------------------
+
+
+class Command:
+    """Runs the program against a server in this event loop."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    async def run(self, url: str, *arguments: str, **environ: str) -> tuple[int | None, bytes, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "auditlog_tui", *arguments,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "NIRVANA_LABS_API_KEY": KEY,
+                 "NIRVANA_LABS_BASE_URL": url, **environ},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        async with asyncio.timeout(60):
+            out, err = await process.communicate()
+        return process.returncode, out, err.decode()
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+async def test_jsonl_gives_back_the_very_bytes_that_came(command: Command) -> None:
+    items = [
+        b'{"id": "e1", "user_agent": "cu\xe9\xff\tr\x1bl", "created_at": "2027-01-01T00:00:03Z"}',
+        b'{"id": "e2", "path": "\xed\xa0\x80", "path": "/caf\xc3\xa9", "created_at": "2027-01-01T00:00:02Z",}',
+        b'{"id": "e3", "status_code": 0200, "x": NaN, "created_at": "2027-01-01T00:00:01Z"}',
+    ]
+    body = b'{"items": [' + b",".join(items) + b'], "pagination": {"next_cursor": null, "total_count": 3}}'
+    async with serving(sends(answer(body))) as server:
+        for base in (server.url, f"{server.url}/v1", f"{server.url}/v1/audit_logs/"):
+            assert await command.run(base, "list", "--format", "jsonl") == (0, b"\n".join(items) + b"\n", "")
+        assert await command.run(server.url, "list", "ua:nothing", "--format", "ids") == (0, b"e1\n", "")
+    assert {request.split()[1].partition(b"?")[0] for request in server.requests} == {b"/v1/audit_logs"}
+
+
+@pytest.mark.parametrize("pagination", [b"null", b"7", b"[]", b'{"next_cursor": {}}', b'{"total_count": 2}'])
+async def test_without_a_readable_pagination_a_command_says_so_and_fails(pagination: bytes, command: Command) -> None:
+    body = b'{"items": [{"id": "e1"}, {"id": "e2"}], "pagination": ' + pagination + b"}"
+    async with serving(sends(answer(body))) as server:
+        status, out, err = await command.run(server.url, "list", "--format", "ids")
+        assert (status, out) == (1, b"e1\ne2\n")
+        assert "Incomplete: the server did not say whether more follows" in err
+        status, out, err = await command.run(server.url, "count")
+        assert (status, out) == (1, b"")
+        assert "did not say whether more follows" in err
+
+
+async def test_a_command_shows_on_a_terminal_how_long_it_waits(command: Command) -> None:
+    async def late(connection: Connection) -> None:
+        await asyncio.sleep(4.5)
+        await connection.send(answer())
+
+    main, side = pty.openpty()
+    async with serving(late) as server:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "auditlog_tui", "list", "--format", "ids",
+            env={"PATH": os.environ["PATH"], "HOME": str(command.home), "NIRVANA_LABS_API_KEY": KEY,
+                 "NIRVANA_LABS_BASE_URL": server.url},
+            stdout=asyncio.subprocess.PIPE, stderr=side,
+        )  # fmt: skip
+        os.close(side)
+        async with asyncio.timeout(60):
+            await process.wait()
+    seen = os.read(main, 1 << 20)
+    os.close(main)
+    assert b"waiting 4 s for an answer, attempt 1 of 3" in seen

@@ -235,9 +235,14 @@ def test_leading_space_is_kept_for_the_reader() -> None:
     assert wire.decode(b"\r\n\t {}") == "\r\n\t {}"
 
 
-def test_latin_1_is_named() -> None:
+def test_bytes_that_are_not_utf_8_are_kept() -> None:
+    body = b'{"name": "\xe9", "surrogate": "\xed\xa0\x80"}'
+    assert wire.decode(body).encode("utf-8", "surrogateescape") == body
+
+
+def test_half_a_character_is_named() -> None:
     with pytest.raises(NotTheApiError, match="not UTF-8"):
-        wire.decode('{"name": "é"}'.encode("latin-1"))
+        wire.decode('{"name": "é"}'.encode("utf-16-le")[:-1])
 
 
 @pytest.mark.parametrize(

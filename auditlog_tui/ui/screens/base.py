@@ -249,7 +249,7 @@ class BrowseBase(ShiftingScreen):
             self._say_state()
             self.table.refresh()
             self.header.show(self.view.summary(), self.look, busy=True)
-        if self._wait is not None:
+        if self._wait is not None and self.footer.message in ("", self._wait_said):  # else something was said since
             self._say_wait(self._wait)
         if not self.loader.busy and self._wait is None:
             self._spinner.pause()
@@ -298,10 +298,24 @@ class BrowseBase(ShiftingScreen):
             self._spinner.resume()
 
     def _say_wait(self, wait: Wait) -> None:
-        left = max(0, round(wait.until - time.monotonic()))
-        again = f"trying again in {left} s ({wait.attempt} of {wait.attempts}), Esc stops"
-        self.say(f"{wait.reason} {self.look.glyphs.bullet} {again}", "warning")
+        now = time.monotonic()
+        said = f"waiting {wait.waited(now)} s, attempt {wait.attempt} of {wait.attempts}, Esc stops"
+        if wait.until is not None:
+            left = max(0, round(wait.until - now))
+            again = f"trying again in {left} s ({wait.attempt} of {wait.attempts}), Esc stops"
+            said = f"{wait.reason} {self.look.glyphs.bullet} {again}"
+        self.say(said, "warning")
         self._wait_said = self.footer.message
+
+    def stop_waiting(self) -> bool:
+        """End the request whose wait is shown; False where none is."""
+        if self._wait is None:
+            return False
+        if self.loader.stop():
+            self.say("Stopped; Space or r goes on")
+            self.changed()
+        self._wait.stop()
+        return True
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.footer.place = PLACES.get(type(event.widget), FILTER)

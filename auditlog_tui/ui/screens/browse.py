@@ -98,7 +98,7 @@ class BrowseScreen(
             self.app.exit()
 
     def action_escape(self) -> None:
-        if self.table.forget_range():
+        if self.table.forget_range() or self.stop_waiting():
             return
         if self.pane.has_focus:
             self.table.focus()
@@ -109,7 +109,7 @@ class BrowseScreen(
         elif self.timeline.display:
             self.hide_timeline()
         elif self.loader.stop():
-            self.say("Stopped; Space goes on")
+            self.say("Stopped; Space or r goes on")
             self.changed()
         else:
             self.forget_find()

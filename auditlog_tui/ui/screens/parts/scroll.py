@@ -41,7 +41,7 @@ class ScrollPart(BrowseBase):
     def action_retry(self) -> None:
         if self.follower.retry(self.browser.log, self.look):
             return
-        if self.view.error is not None or self.view.feed.broken:
+        if self.view.error is not None or self.view.feed.broken or self.loader.stopped is self.view:
             self.fetch(older=not self.view.older_done, rows=self.table.body)
         else:
             self.leave()

@@ -144,12 +144,13 @@ class AuditLogClient:
         request = _Request(time.monotonic())
         try:
             async with asyncio.timeout(None) as scope:
-                request.stop = lambda: scope.reschedule(asyncio.get_running_loop().time())
+                request.scope = scope
                 return await self._ask_again(target, read, request)
         except TimeoutError:
             waited = time.monotonic() - request.since
             raise StoppedError(f"Stopped after {waited:.0f} s without an answer from {self._host}.") from None
         finally:
+            request.scope = None
             self._waits.put(request, None)
 
     async def _ask_again(self, target: str, read: Callable[[_Answer], Portions[_Read]], request: _Request) -> _Read:
@@ -325,10 +326,15 @@ async def in_turns(work: Portions[_Read]) -> _Read:
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """A request under way; `since` is a reading of `time.monotonic()`, `stop` ends it."""
+    """A request; `since` is a reading of `time.monotonic()`, `scope` is there while it is under way."""
 
     since: float
-    stop: Callable[[], None] = lambda: None
+    scope: asyncio.Timeout | None = None
+
+    def stop(self) -> None:
+        """End it, if it is under way."""
+        if self.scope is not None:
+            self.scope.reschedule(asyncio.get_running_loop().time())
 
 
 def _entry(answer: _Answer) -> Portions[Entry]:

@@ -329,6 +329,7 @@ async def test_an_answer_that_does_not_come_is_told_and_can_be_stopped(
         with pytest.raises(StoppedError, match=r"Stopped after .* without an answer from 127"):
             await asked
         assert client.told == [wait, None]
+        wait.stop()  # it is over: nothing is left to stop
         assert await client.total() == 7
         assert len(server.requests) == 2
 

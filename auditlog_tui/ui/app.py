@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.filter import Monochrome, NoColor
+from textual.message import Message
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 from textual.worker import WorkerFailed
 
 from auditlog_tui.errors import AuditLogError, SettingsError
@@ -24,8 +26,10 @@ from auditlog_tui.output.present import ASCII, glyphs_for
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.ascii import AsciiFilter
 from auditlog_tui.ui.commands import KeyCommands
+from auditlog_tui.ui.guard import expected, guarded
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.browse import BrowseScreen
+from auditlog_tui.ui.screens.dialog import Palette
 from auditlog_tui.ui.typeahead import TypeAheadApp
 from auditlog_tui.ui.widgets.columns import read_columns
 from auditlog_tui.ui.work import start
@@ -103,6 +107,13 @@ class AuditLogApp(TypeAheadApp):
         """Textual's, less those that keys of ours do, and its screenshot, which others could read."""
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette([ThemeProvider], placeholder="Search for themes…"))
+
     # -- the clipboard -----------------------------------------------------------------------------------------
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -120,9 +131,7 @@ class AuditLogApp(TypeAheadApp):
             said, severity = f"Copied {what} {copied.message}", "" if copied.confirmed else "warning"
         except AuditLogError as error:
             said, severity = str(error), "error"
-        for screen in self.screen_stack:
-            if isinstance(screen, BrowseScreen):
-                screen.say(said, severity)
+        self._say(said, severity)
 
     def _write_escape(self, sequence: str) -> None:
         if self._driver is None:
@@ -131,10 +140,29 @@ class AuditLogApp(TypeAheadApp):
 
     # -- the end -----------------------------------------------------------------------------------------------
 
+    async def _dispatch_message(self, message: Message) -> None:
+        await guarded(self, super()._dispatch_message(message))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Say what a person can act on; anything else ends the app."""
+        told = expected(error)
+        if told is None or not self._say(str(told), "error"):
+            super()._handle_exception(error)
+
+    def _say(self, text: str, severity: str) -> bool:
+        """Say something on the status line; False before there is one. Once the app closes, nobody reads it."""
+        if self._exit or self._closing:
+            return True
+        screen = self.screen_stack[0] if self.screen_stack else None
+        if not (isinstance(screen, BrowseScreen) and screen.is_mounted):
+            return False
+        screen.say(text, severity)
+        return True
+
     def _fatal_error(self) -> None:
         """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
         error = self._exception or sys.exc_info()[1]
-        if isinstance(error, WorkerFailed):  # it tells nothing but that there is another
+        if isinstance(error, WorkerFailed):
             error = error.error
         if error is not None and not self.report:
             self.report = crash_report(error, self.settings.secrets)

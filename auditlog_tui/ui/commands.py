@@ -8,6 +8,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.widget import Widget
 
 from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, KEYS, TABLE, Key
+from auditlog_tui.ui.screens.browse import BrowseScreen
 from auditlog_tui.ui.widgets.detail import DetailPane
 from auditlog_tui.ui.widgets.table import EntryTable
 
@@ -21,28 +22,37 @@ KEYLESS = (SAVE_VIEW, FORGET_MARKS)
 
 
 class KeyCommands(Provider):
-    """Actions of the keys; those of the detail pane only while it is open."""
+    """Actions of the keys; those of the detail pane only while it is open.
+
+    Over a dialog, which is answered or closed first, those alone that go for the whole app.
+    """
 
     def _keys(self) -> list[Key]:
-        open_places = {EVERYWHERE, TABLE}
-        if any(pane.display for pane in self.screen.query(DetailPane)):
-            open_places.add(DETAIL)
-        return [key for key in KEYS if key.place in open_places and key.action not in _MOVES]
+        browse = self._browse
+        if browse is None:
+            return [key for key in KEYS if key.action.startswith("app.") and key.action not in _MOVES]
+        open_places = {EVERYWHERE, TABLE, *([DETAIL] if browse.pane.display else [])}
+        return [key for key in (*KEYS, *KEYLESS) if key.place in open_places and key.action not in _MOVES]
+
+    @property
+    def _browse(self) -> BrowseScreen | None:
+        """The screen that the palette was opened over, unless that is a dialog."""
+        return self.screen if isinstance(self.screen, BrowseScreen) else None
 
     async def discover(self) -> Hits:
-        for key in [*self._keys(), *KEYLESS]:
+        for key in self._keys():
             yield DiscoveryHit(_title(key), partial(self._run, key), help=key.shown)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for key in [*self._keys(), *KEYLESS]:
+        for key in self._keys():
             score = matcher.match(_title(key))
             if score > 0:
                 yield Hit(score, matcher.highlight(_title(key)), partial(self._run, key), help=key.shown)
 
     async def _run(self, key: Key) -> None:
-        kind = _WIDGETS.get(key.place)
-        target = self.screen if kind is None else self.screen.query(kind).first()
+        browse, kind = self._browse, _WIDGETS.get(key.place)
+        target = browse.query_one(kind) if browse is not None and kind is not None else self.screen
         await self.app.run_action(key.action, default_namespace=target)
 
 

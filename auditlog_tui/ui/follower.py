@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from auditlog_tui.errors import AuditLogError
+from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.output.present import safe
 from auditlog_tui.ui.fields import Heading, describe, noted, raw_lines
 from auditlog_tui.ui.work import start
@@ -76,7 +76,12 @@ class Follower:
         n = self.n
         if n is None:
             return
-        entry, detail, error = log.store.entry(n), log.known_detail(n), self._errors.get(n)
+        try:
+            entry = log.store.entry(n)
+        except StoreError as unread:  # never another entry's fields
+            self._pane.show([Heading(str(unread), "error")], "can't be read")
+            return
+        detail, error = log.known_detail(n), self._errors.get(n)
         zone = UTC if look.mode == "utc" else look.zone
         record = detail.entry if detail is not None else entry
         fields = raw_lines(record) if self.raw else describe(entry, detail, zone, log.now_us())

@@ -45,6 +45,8 @@ class TypeAheadApp(App[None]):
     async def _hand_on(self, turns: int) -> None:
         """Hand on what was typed; what must wait is looked at again in the next turn of the event loop."""
         self._waiting = False
+        if not self.screen_stack:  # the app is closing
+            self._typed.clear()
         while self._typed and (self._done() or turns > PATIENCE):
             turns = 0
             target: DOMNode = self.focused or self.screen

@@ -8,21 +8,23 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.getters import query_one
+from textual.message import Message
 from textual.widget import Widget
 
 from auditlog_tui import pace
-from auditlog_tui.errors import AuditLogError, QueryError
+from auditlog_tui.errors import AuditLogError, QueryError, StoreError
 from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
+from auditlog_tui.ui.guard import guarded
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.loader import Loader
 from auditlog_tui.ui.shifting import ShiftingScreen
-from auditlog_tui.ui.states import sayings
+from auditlog_tui.ui.states import Sayings, sayings
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.widgets.chips import ChipLine
 from auditlog_tui.ui.widgets.columns import Look, read_columns
@@ -117,6 +119,9 @@ class BrowseBase(ShiftingScreen):
         self.set_interval(CLOCK_S, self._tick)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
 
+    async def _dispatch_message(self, message: Message) -> None:
+        await guarded(self, super()._dispatch_message(message))
+
     # -- opening -----------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
@@ -197,19 +202,25 @@ class BrowseBase(ShiftingScreen):
         view = self.view
         self._note_clock()
         self._note_obedience()
-        self._say_state()
+        self._show_state()
         self.table.sync()
-        self.header.show(view.summary(), self.look, busy=self.loader.busy)
         if view.error is not None:
             self.say(str(view.error), "error")
         elif view.notice:
             self.say(view.notice, "warning")
             view.notice = ""
 
-    def _say_state(self) -> None:
+    def _show_state(self) -> None:
+        """What header and table say of the view; nothing of one that can't be read."""
         busy, width = self.loader.busy, self.table.inner_width
-        said = sayings(self.view, self.browser.place.text, self.look, busy=busy, frame=self._frame, width=width)
+        said, summary = Sayings(), None
+        try:
+            said = sayings(self.view, self.browser.place.text, self.look, busy=busy, frame=self._frame, width=width)
+            summary = self.view.summary()
+        except StoreError as error:
+            self.say(str(error), "error")
         self.table.head, self.table.tail, self.table.blank = said.head, said.tail, list(said.blank)
+        self.header.show(summary, self.look, busy=busy)
 
     def _idle(self, view: View) -> None:
         self.changed()
@@ -246,9 +257,8 @@ class BrowseBase(ShiftingScreen):
     def _spin(self) -> None:
         self._frame += 1
         if self.loader.busy:
-            self._say_state()
+            self._show_state()
             self.table.refresh()
-            self.header.show(self.view.summary(), self.look, busy=True)
         if self._wait is not None and self.footer.message in ("", self._wait_said):  # else something was said since
             self._say_wait(self._wait)
         if not self.loader.busy and self._wait is None:
@@ -269,6 +279,10 @@ class BrowseBase(ShiftingScreen):
         if dates != self.look.dates:
             self.look = replace(self.look, dates=dates)
             self.table.restyle(self.look)
+
+    @on(EntryTable.Failed)
+    def _table_failed(self, message: EntryTable.Failed) -> None:
+        self.say(str(message.error), "error")
 
     # -- saying ------------------------------------------------------------------------------------------------
 

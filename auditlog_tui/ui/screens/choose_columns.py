@@ -8,17 +8,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from auditlog_tui.ui.screens.dialog import Dialog
 from auditlog_tui.ui.widgets.columns import COLUMNS, STICKY
 from auditlog_tui.ui.widgets.options import Options
 
 TITLES = {column.field: column.title for column in COLUMNS}
 
 
-class ColumnsScreen(ModalScreen[tuple[str, ...] | None]):
+class ColumnsScreen(Dialog[tuple[str, ...] | None]):
     """Returns the names of the columns after the sticky ones, or `None`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from auditlog_tui.output.present import age, count, fit, safe
 from auditlog_tui.ui.fields import Field, Heading, describe
 from auditlog_tui.ui.messages import CopyRequested
+from auditlog_tui.ui.screens.dialog import Dialog
 from auditlog_tui.ui.widgets.detail import LABEL, wrap
+from auditlog_tui.ui.widgets.options import Options
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -56,7 +56,7 @@ def pairs(one: Entry, other: Entry, zone: tzinfo, now_us: int) -> list[Pair | He
     ]
 
 
-class CompareScreen(ModalScreen[None]):
+class CompareScreen(Dialog[None]):
     """The older entry on the left. Escape, q and D close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,D", "dismiss(None)", "Close", show=False)]
@@ -80,7 +80,7 @@ class CompareScreen(ModalScreen[None]):
         yield box
 
 
-class PairList(OptionList):
+class PairList(Options):
     """A line a field, or more where a value is long."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

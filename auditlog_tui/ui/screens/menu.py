@@ -10,11 +10,11 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from auditlog_tui.output.present import fit, safe, shorten_middle
+from auditlog_tui.ui.screens.dialog import Dialog
 from auditlog_tui.ui.widgets.options import Options
 
 LABEL, DETAIL = 30, 52
@@ -31,7 +31,7 @@ class Choice:
     also: str = ""
 
 
-class MenuScreen(ModalScreen[str | None]):
+class MenuScreen(Dialog[str | None]):
     """Returns the key that was pressed, or that of the chosen line, or `None`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

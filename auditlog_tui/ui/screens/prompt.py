@@ -10,15 +10,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import safe
+from auditlog_tui.ui.screens.dialog import Dialog
 from auditlog_tui.ui.widgets.safe_input import SafeInput
 
 
-class PromptScreen(ModalScreen[str | None]):
+class PromptScreen(Dialog[str | None]):
     """Returns the text, or `None`. `check` raises `AuditLogError` for one that will not do; it is then said here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from rich.segment import Segment
 from textual.cache import LRUCache
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from auditlog_tui.errors import StoreError
+from auditlog_tui.ui.guard import guarded
 from auditlog_tui.ui.shifting import ShiftingScreen, shifted
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Layout, Look, lay_out
 from auditlog_tui.ui.widgets.lines import GUTTER, NO_SIGNS, LinePainter, Signs, scrollbar
@@ -27,6 +31,7 @@ Said = tuple[str, str]
 """A line of text that is no entry, and its style's name."""
 
 NOTHING: Said = ("", "dim")
+UNREAD: Said = ("this entry can't be read now; r tries again", "error")
 
 
 class Line(NamedTuple):
@@ -56,11 +61,18 @@ class RowCanvas(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"table--{name}" for name in LinePainter.STYLES}
     ALLOW_SELECT = False
 
+    @dataclass
+    class Failed(Message):
+        """Rows can't be read. Said once until it is handled, however many rows are tried."""
+
+        error: StoreError
+
     def __init__(self, look: Look) -> None:
         super().__init__()
         self.look = look
         self.view: View | None = None
-        self.rows = RowReader()
+        self.rows = RowReader(self.failed)
+        self._failing = False
         self.cursor = 0
         self.column = 0
         self.top = 0
@@ -77,6 +89,17 @@ class RowCanvas(Widget):
         self._shown: list[Line | None] = []
         self._shown_top = 0
         self._painter: LinePainter | None = None
+
+    async def _dispatch_message(self, message: Message) -> None:
+        await guarded(self, super()._dispatch_message(message))
+
+    def failed(self, error: StoreError) -> None:
+        """Tell of rows that can't be read, from wherever they are read."""
+        if not self._failing:
+            self._failing = self.post_message(self.Failed(error))
+
+    def on_row_canvas_failed(self) -> None:
+        self._failing = False
 
     @property
     def span(self) -> range:
@@ -172,6 +195,8 @@ class RowCanvas(Widget):
             row = self.rows.row(number) if 0 <= number < count else None
             if not count and self.blank:
                 yield Line(bar, said=blank[y] if y < len(blank) else NOTHING)
+            elif row is None and 0 <= number < count:
+                yield Line(bar, said=UNREAD)
             elif row is None:
                 yield Line(bar, said=self.head if number == -1 else self.tail if number == count else NOTHING)
             elif number == self.cursor:
@@ -189,7 +214,10 @@ class RowCanvas(Widget):
                 )
             width = self.outer_size.width - 1
             bar = Segment(" ", painter.style(line.bar))
-            strip = Strip([*self._content(painter, line, self.top + y - 1, width), bar], width + 1)
+            content = self._content(painter, line, self.top + y - 1, width)
+            if content is None:
+                return painter.message(*UNREAD, width + 1)  # and not kept
+            strip = Strip([*content, bar], width + 1)
             if filters := self.get_line_filters():
                 ground = self.background_colors[1]
                 for line_filter in filters:
@@ -197,7 +225,8 @@ class RowCanvas(Widget):
             self._strips[line] = strip
         return strip
 
-    def _content(self, painter: LinePainter, line: Line, number: int, width: int) -> Strip:
+    def _content(self, painter: LinePainter, line: Line, number: int, width: int) -> Strip | None:
+        """What the line says, without the scroll bar; `None` for an entry that can't be read."""
         layout = self.layout_of_columns
         if line.said is not None:
             return painter.message(*line.said, width)
@@ -210,4 +239,4 @@ class RowCanvas(Widget):
             self.formatted += 1
             strip = painter.row(row, layout, line.under, line.column, line.signs)
             strip = self._rows[key] = painter.window(strip, layout, self.left, width)
-        return strip or painter.message(*NOTHING, width)
+        return strip

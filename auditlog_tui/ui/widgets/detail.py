@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from auditlog_tui.output.present import cell_width, fit
 from auditlog_tui.ui.keys import DETAIL, bindings
+from auditlog_tui.ui.widgets.options import Options
 
 if TYPE_CHECKING:
     from auditlog_tui.ui.fields import Field, Heading
@@ -21,7 +21,7 @@ LABEL = 13
 """Cells of the column of labels."""
 
 
-class DetailPane(OptionList):
+class DetailPane(Options):
     """A list of fields, each of which can be focused and copied."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(DETAIL)]

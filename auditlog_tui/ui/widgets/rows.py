@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.cache import LRUCache
+
+from auditlog_tui.errors import StoreError
 
 if TYPE_CHECKING:
     from auditlog_tui.store import Row, Run
@@ -15,20 +18,24 @@ BLOCK = 64
 
 
 class RowReader:
-    """Blocks are numbered by the run's own positions, which stay when rows are added at either end."""
+    """Blocks are numbered by the run's own positions, which stay when rows are added at either end.
 
-    def __init__(self) -> None:
+    Where the store fails, what was read before stays, `failed` is called, and the next call tries again.
+    """
+
+    def __init__(self, failed: Callable[[StoreError], None]) -> None:
+        self._failed = failed
         self.run: Run | None = None
         self.cuts = 0
         self._view: View | None = None
-        self._blocks: LRUCache[range, list[Row]] = LRUCache(16)
+        self._blocks: LRUCache[int, tuple[range, list[Row]]] = LRUCache(16)
 
     def reset(self, view: View) -> None:
         self._view, self.run, self.cuts = view, view.run, view.run.cuts
         self._blocks.clear()
 
     def row(self, number: int) -> Row | None:
-        """Row `number` counted from the top, `None` beyond the ends."""
+        """Row `number` counted from the top, `None` beyond the ends and for one that can't be read."""
         view, run = self._view, self.run
         if view is None or run is None or not 0 <= number < len(run):
             return None
@@ -42,7 +49,15 @@ class RowReader:
 
     def _block(self, view: View, run: Run, block: int) -> tuple[range, list[Row]]:
         span = range(max(run.first, block * BLOCK), min(run.after, (block + 1) * BLOCK))
-        rows = self._blocks.get(span)  # by the span, as a block grows, and this cache never replaces what it has
-        if rows is None:
-            rows = self._blocks[span] = view.window(span.start - run.first, len(span))
+        kept = self._blocks.get(block)
+        if kept is not None and kept[0] == span:
+            return kept
+        try:
+            rows = view.window(span.start - run.first, len(span))
+        except StoreError as error:
+            self._failed(error)
+            return kept or (span, [])
+        if kept is not None:
+            self._blocks.discard(block)  # this cache never replaces what it has
+        self._blocks[block] = span, rows
         return span, rows

@@ -14,6 +14,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 
+from auditlog_tui.errors import StoreError
 from auditlog_tui.ui.keys import TABLE, bindings
 from auditlog_tui.ui.widgets.asking import AskingCanvas
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Look
@@ -67,7 +68,7 @@ class EntryTable(AskingCanvas, can_focus=True):
     def show(self, view: View, cursor: int | None = None, above: int = 0) -> None:
         """Show another view, the cursor on entry number `cursor` with `above` lines over it, where it has that."""
         self.view = view
-        row = None if cursor is None else view.row_of(cursor)
+        row = None if cursor is None else self._row_of(view, cursor)
         self._wanted = None if cursor is None or row is not None else (cursor, above)
         self._centring = view.centred and row is None
         self._touched = cursor is not None
@@ -105,15 +106,22 @@ class EntryTable(AskingCanvas, can_focus=True):
 
     def _place_anew(self, view: View) -> None:
         """Until the user moves: on the entry that was asked for, at the end begun at, or in the middle."""
-        wanted = view.row_of(self._wanted[0]) if self._wanted is not None else None
+        wanted = self._row_of(view, self._wanted[0]) if self._wanted is not None else None
         if self._wanted is not None and wanted is not None:
             self.cursor, self.top = wanted, wanted - self._wanted[1]
             self._entry = self._wanted[0]
         elif self._centring and len(view):
             self.top = self.cursor - self.body // 2
-        elif self._entry is None and view.upwards:
+        elif self._entry is None and view.upwards and not self._touched:
             self.cursor = len(view) - 1
             self.top = len(view) + 1 - self.body
+
+    def _row_of(self, view: View, n: int) -> int | None:
+        try:
+            return view.row_of(n)
+        except StoreError as error:
+            self.failed(error)
+            return None
 
     def _lowest_top(self) -> int:
         return 0 if self.view is None or self.view.newer_done else -1
@@ -136,9 +144,12 @@ class EntryTable(AskingCanvas, can_focus=True):
 
     def ask_for_more(self) -> None:
         """Say which end of what is loaded is less than a screen away."""
-        for older in (True, False):
-            if self.lacks(older=older):
-                self.post_message(self.Reached(older))
+        try:
+            for older in (True, False):
+                if self.lacks(older=older):
+                    self.post_message(self.Reached(older))
+        except StoreError as error:
+            self.failed(error)
 
     def lacks(self, *, older: bool) -> bool:
         """True when this end of what is loaded is less than a screen away, and there is more beyond."""

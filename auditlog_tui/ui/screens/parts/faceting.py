@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from textual import on
 from textual.worker import Worker
 
-from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import age, count, safe
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.widgets.facets import FacetPane
@@ -74,10 +73,7 @@ class FacetPart(BrowseBase):
             self._keep_at("facets", facets, lambda: self._fill_facets(facets))
 
     async def _fill_facets(self, facets: Facets) -> None:
-        try:
-            await facets.fill(self._sliced)
-        except AuditLogError as error:
-            self.say(str(error), "error")
+        await facets.fill(self._sliced)
         if facets is self._facets:
             self._show_facets()
 
@@ -106,11 +102,7 @@ class FacetPart(BrowseBase):
             self.say("There is nothing to count here", "warning")
             return
         facets = self._facets
-        try:
-            counted = await self.browser.count(text)
-        except AuditLogError as error:
-            self.say(str(error), "error")
-            return
+        counted = await self.browser.count(text)
         if facets is not self._facets:
             return  # it was counted under another filter
         self.facets.asked[field, value] = str(counted) if counted.how.value == "loaded" else f"{counted} in all"
@@ -133,10 +125,7 @@ class FacetPart(BrowseBase):
             self._keep_at("novelty", novelty, lambda: self._catch_up(novelty))
 
     async def _catch_up(self, novelty: Novelty) -> None:
-        try:
-            await novelty.catch_up(lambda: None)
-        except AuditLogError as error:
-            self.say(str(error), "error")
+        await novelty.catch_up(lambda: None)
         self.table.refresh()
 
     def novel(self, n: int) -> str:
@@ -146,13 +135,7 @@ class FacetPart(BrowseBase):
         return "shared" if self._novelty.is_shared(n) else "first"
 
     def go_to_novel(self, way: int) -> None:
-        start(self, lambda: self._to_novel(way), "find")
-
-    async def _to_novel(self, way: int) -> None:
-        try:
-            await self._walk_to_novel(way)
-        except AuditLogError as error:
-            self.say(str(error), "error")
+        start(self, lambda: self._walk_to_novel(way), "find")
 
     async def _walk_to_novel(self, way: int) -> None:
         from auditlog_tui.novelty import next_novel

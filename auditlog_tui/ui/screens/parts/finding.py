@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auditlog_tui.config import config_path, save_option
-from auditlog_tui.errors import SettingsError
 from auditlog_tui.output.present import count, safe
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.choose_columns import ColumnsScreen
@@ -79,9 +78,5 @@ class FindPart(BrowseBase):
         self.look = replace(self.look, columns=names)
         self.table.column = 0
         self.table.restyle(self.look)
-        try:
-            save_option(config_path(), "columns", ",".join(names))
-        except SettingsError as error:
-            self.say(str(error), "error")
-        else:
-            self.say("Kept in the settings file")
+        save_option(config_path(), "columns", ",".join(names))
+        self.say("Kept in the settings file")

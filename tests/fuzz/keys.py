@@ -1,7 +1,7 @@
 """Random keys, text, pastes, clicks, resizes and faults: the app lives, and says nothing that is not so.
 
-A session's steps are made before it runs, so that the same seed makes the same ones, and a failure can be shortened by
-leaving steps out. Keys that quit or suspend do nothing here.
+A session's steps are made before it runs, so that the same seed makes the same ones, and a failure can be shortened
+by leaving steps out. Keys that quit or suspend do nothing here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from unittest.mock import patch
 import httpx
 from textual import events
 from textual.app import App
-from textual.command import CommandPalette
 from textual.geometry import Size
 from textual.pilot import Pilot
 
@@ -52,8 +51,10 @@ SHRINK_S = 120
 Step = tuple[str, *tuple[Any, ...]]
 
 OWN = sorted({name for key in KEYS for name in key.keys.split(",") if name})
-EDITING = ["tab", "shift+tab", "ctrl+c", "ctrl+v", "ctrl+x", "ctrl+a", "ctrl+e", "ctrl+w", "ctrl+k", "ctrl+p", "left",
-           "right", "f1", "insert", "delete", "shift+end", "shift+home", "ctrl+end", "ctrl+home", "J", "shift+up"]  # fmt: skip
+EDITING = [
+    "tab", "shift+tab", "ctrl+c", "ctrl+v", "ctrl+x", "ctrl+a", "ctrl+e", "ctrl+w", "ctrl+k", "ctrl+p", "left", "right",
+    "f1", "insert", "delete", "shift+end", "shift+home", "ctrl+end", "ctrl+home", "J", "shift+up",
+]  # fmt: skip
 LISTS = ["pagedown", "pageup", "home", "end", "down", "up", "enter", "escape"]
 DIALOGS = [
     "y",
@@ -159,7 +160,7 @@ class FaultyConnection:
 class StayingApp(AuditLogApp):
     """Neither quits nor suspends."""
 
-    CSS_PATH = Path(app_module.__file__).with_name("app.tcss")
+    CSS_PATH = str(Path(app_module.__file__).with_name("app.tcss"))
 
     def exit(self, *args: object, **options: object) -> None:
         """Not now."""
@@ -206,7 +207,7 @@ def _private() -> Iterator[Path]:
         return Copied("local", True, "to a test's clipboard")
 
     with tempfile.TemporaryDirectory() as folder:
-        homes = {name: folder for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
+        homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), folder)
         with (
             patch.dict(os.environ, homes),
             patch.object(app_module, "copy", copy),

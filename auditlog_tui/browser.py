@@ -12,7 +12,7 @@ from auditlog_tui.feed import Anchor, At
 from auditlog_tui.history import History
 from auditlog_tui.link import command_line, filter_in
 from auditlog_tui.log import Log
-from auditlog_tui.marked_view import MarkedView, rows_of
+from auditlog_tui.marked_view import MarkedView, next_marked
 from auditlog_tui.marks import Marks
 from auditlog_tui.models import rfc3339
 from auditlog_tui.pivots import Pivot, meanings, pivots
@@ -228,14 +228,16 @@ class Browser:
     def only_marked(self) -> Place | None:
         """The marked entries, newest first; `None` where none is marked. Costs no request."""
         entries = self.marks.marked()[::-1]
-        if not entries:
-            return None
-        view, cursor = MarkedView(self.log, entries), self.place.cursor
+        return self.show_marked(MarkedView(self.log, entries)) if entries else None
+
+    def show_marked(self, view: MarkedView) -> Place:
+        """Show a view of marked entries; the cursor stays on its entry where that is one of them."""
+        cursor = self.place.cursor
         return self._show(Place(view, "", cursor if cursor is not None and view.row_of(cursor) is not None else None))
 
-    def marked_rows(self) -> list[int]:
-        """The rows of the view, in order, whose entries are marked."""
-        return rows_of(self.log.store, self.view.run, self.marks.keys)
+    async def next_marked(self, row: int, way: int) -> int | None:
+        """The nearest row below (1) or above (-1) a row of the view whose entry is marked, if one is loaded."""
+        return await next_marked(self.view, self.marks.keys, row, way)
 
     def at_moment(self, us: int) -> Place:
         """The same filter from an instant on, in both directions and the log's own order."""

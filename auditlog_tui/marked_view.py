@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 
 from auditlog_tui.feed import Anchor, At
 from auditlog_tui.log import Log
 from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.slices import slices_beyond
 from auditlog_tui.view import View
-
-PORTION = 500
-"""Values that any SQLite binds at once."""
 
 
 class MarkedView(View):
@@ -22,8 +20,12 @@ class MarkedView(View):
 
     def __init__(self, log: Log, entries: Sequence[Entry]) -> None:
         super().__init__(log, Query(()))
-        log.store.append(self.run, log.store.add(entries))
         self.feed.older_end.done = True
+        self.take(entries)
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Put more entries below those that are there. Raises `StoreError`."""
+        self.log.store.append(self.run, self.log.store.add(entries))
 
     def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
         return False
@@ -37,15 +39,20 @@ class MarkedView(View):
         return False
 
 
-def rows_of(store: EntryStore, run: Run, keys: Collection[str]) -> list[int]:
-    """The rows, in order, in which a run shows the entries with these keys."""
-    found: list[int] = []
-    wanted = list(keys)
-    for start in range(0, len(wanted), PORTION):
-        some = wanted[start : start + PORTION]
-        sql = (
-            "SELECT p.position FROM entry e JOIN place p ON p.run = ? AND p.entry = e.n"  # noqa: S608 (marks only)
-            f" WHERE e.key IN ({', '.join('?' * len(some))})"
-        )
-        found += [position - run.first for (position,) in store.read(sql, [run.number, *some])]
-    return sorted(found)
+async def next_marked(view: View, marked: Collection[str], row: int, way: int) -> int | None:
+    """The nearest row below (1) or above (-1) row `row` whose entry has one of these keys.
+
+    `None` where no loaded row has. Reads in slices, and may be cancelled.
+    """
+    run = view.run
+    sql = (
+        "SELECT p.position, e.key FROM place p JOIN entry e ON e.n = p.entry"
+        " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
+    )
+    for first, count in slices_beyond(run, run.first + row, way):
+        found = view.log.store.read(sql, [run.number, first, first + count])
+        for position, key in found[::way]:
+            if key in marked:
+                return int(position) - run.first
+        await asyncio.sleep(0)
+    return None

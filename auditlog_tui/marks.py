@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from auditlog_tui.errors import StoreError
@@ -122,17 +123,19 @@ class Marks:
     def mark(self, entries: Sequence[Entry]) -> None:
         """Mark entries. Raises `StoreError`; where they would be too many, nothing is marked."""
         self._change(entries, marked=True)
+        self.save()
 
     def unmark(self, entries: Sequence[Entry]) -> None:
         """Take the marks off entries; their notes stay."""
         self._change([entry for entry in entries if entry.key in self._marked], marked=False)
+        self.save()
 
     def toggle(self, entries: Sequence[Entry]) -> None:
-        """Mark the entries, or unmark them where all of them are marked."""
+        """Mark the entries, or unmark them where all of them are marked; `save` is left to the caller."""
         if all(entry.key in self._marked for entry in entries):
-            self.unmark(entries)
+            self._change(entries, marked=False)
         else:
-            self.mark(entries)
+            self._change(entries, marked=True)
 
     def note(self, entry: Entry, text: str) -> None:
         """Put a note on an entry, which marks it; an empty text takes the note away and leaves the mark."""
@@ -141,6 +144,7 @@ class Marks:
             self._change([entry], marked=True, note=note)
         elif self.note_of(entry.key):
             self._change([entry], marked=self.is_marked(entry.key), note="")
+        self.save()
 
     def forget(self) -> None:
         """Take every mark and note away, in the file too."""
@@ -148,7 +152,7 @@ class Marks:
         self._marks.clear()
         self._marked.clear()
         self.earlier = None
-        self._save()
+        self.save()
 
     def _change(self, entries: Sequence[Entry], *, marked: bool, note: str | None = None) -> None:
         fresh = {entry.key for entry in entries} - self._marks.keys()
@@ -158,7 +162,6 @@ class Marks:
             kept = self.note_of(entry.key) if note is None else note
             self._put(Mark(entry, marked, kept, self._now_us()))
             self._unsaved.add(entry.key)
-        self._save()
 
     def _put(self, mark: Mark) -> None:
         key = mark.entry.key
@@ -188,11 +191,18 @@ class Marks:
         if unread:
             self.error = f"{unread} of the marks can't be read; they stay in {_named(path)}"
 
-    def _save(self) -> None:
+    @property
+    def unsaved(self) -> int:
+        """How many changed since they were saved."""
+        return len(self._unsaved)
+
+    def save(self, most: int | None = None) -> None:
+        """Write what is not saved, or at most so many of it. Raises `StoreError`."""
         if self._path is None or not self._unsaved:
             self._unsaved.clear()
             return
-        kept = [self._marks[key] for key in self._unsaved if key in self._marks]
+        keys = list(islice(self._unsaved, most))
+        kept = [self._marks[key] for key in keys if key in self._marks]
         rows = [(mark.entry.key, stored(mark.entry.raw), mark.marked, mark.note, mark.made_us) for mark in kept]
         try:
             _make_private(self._path)
@@ -200,12 +210,12 @@ class Marks:
                 if not _version(connection):
                     connection.executescript(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("DELETE FROM mark WHERE key = ?", [(key,) for key in self._unsaved])
+                connection.executemany("DELETE FROM mark WHERE key = ?", [(key,) for key in keys])
                 connection.executemany("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", rows)
                 connection.execute("COMMIT")
         except _UnusableError as error:
             raise StoreError(f"Kept for this run, not saved {error}. The next mark tries again.") from error
-        self._unsaved.clear()
+        self._unsaved.difference_update(keys)
 
 
 def check_note(text: str) -> str:

@@ -7,12 +7,12 @@ so far, which gives way when an older one arrives. What a page costs does not de
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from auditlog_tui.growth import Growth, Stretch, give_way
-from auditlog_tui.slices import SLICE
+from auditlog_tui.slices import slices_beyond
 from auditlog_tui.store import EntryStore, Run
 from auditlog_tui.view import View
 
@@ -186,7 +186,7 @@ async def next_novel(view: View, novelty: Novelty, row: int, way: int) -> int | 
     `None` where there is none. Reads in slices, and may be cancelled.
     """
     run = view.run
-    for first, count in _slices(run, run.first + row, way):
+    for first, count in slices_beyond(run, run.first + row, way):
         sql = "SELECT position, entry FROM place WHERE run = ? AND position >= ? AND position < ? ORDER BY position"
         found = view.log.store.read(sql, [run.number, first, first + count])
         for position, n in found[::way]:
@@ -194,12 +194,3 @@ async def next_novel(view: View, novelty: Novelty, row: int, way: int) -> int | 
                 return int(position) - run.first
         await asyncio.sleep(0)
     return None
-
-
-def _slices(run: Run, position: int, way: int) -> Iterator[tuple[int, int]]:
-    """Positions beyond one, nearest first: where each slice begins, and how long it is."""
-    part = range(position + 1, run.after) if way > 0 else range(run.first, position)
-    while part:
-        near = part[:SLICE] if way > 0 else part[-SLICE:]
-        part = part[SLICE:] if way > 0 else part[:-SLICE]
-        yield near.start, len(near)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from auditlog_tui.rawjson import restored
 from auditlog_tui.store import EntryStore, Run
 
@@ -70,3 +72,12 @@ def raws(store: EntryStore, run: Run, first: int, count: int) -> list[str]:
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
     return [restored(raw) for (raw,) in store.read(sql, [run.number, start, start + count])]
+
+
+def slices_beyond(run: Run, position: int, way: int) -> Iterator[tuple[int, int]]:
+    """Positions beyond one, nearest first: where each slice begins, and how long it is."""
+    part = range(position + 1, run.after) if way > 0 else range(run.first, position)
+    while part:
+        near = part[:SLICE] if way > 0 else part[-SLICE:]
+        part = part[SLICE:] if way > 0 else part[:-SLICE]
+        yield near.start, len(near)

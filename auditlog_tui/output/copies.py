@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from urllib.parse import quote
 
@@ -15,17 +15,20 @@ from auditlog_tui.output.times import format_time_exact
 
 
 def copied(kind: str, entries: Sequence[Entry], base_url: str = "") -> str:
-    """The entries as one of `KINDS`: a line each, repeated values once; empty where no entry has the value.
+    """The entries as one of `KINDS`: a line each, repeated values once; empty where no entry has the value."""
+    return "\n".join(dict.fromkeys(texts(kind, entries, base_url)))
+
+
+def texts(kind: str, entries: Iterable[Entry], base_url: str = "") -> Iterator[str]:
+    """What is copied of each entry that has the value.
 
     Controls are made visible, so that no value breaks out of its line; JSON is as it came, with escapes where it
     has any that JSON does not allow.
     """
-    texts = [curl(entry, base_url) if kind == "curl" else _READERS[kind](entry) for entry in entries]
-    return _lines(text if text is None or kind == "json" else safe(text) for text in texts)
-
-
-def _lines(texts: Iterable[str | None]) -> str:
-    return "\n".join(dict.fromkeys(text for text in texts if text))
+    for entry in entries:
+        text = curl(entry, base_url) if kind == "curl" else _READERS[kind](entry)
+        if text:
+            yield text if kind == "json" else safe(text)
 
 
 def summary(entry: Entry) -> str:

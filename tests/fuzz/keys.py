@@ -52,8 +52,8 @@ Step = tuple[str, *tuple[Any, ...]]
 
 OWN = sorted({name for key in KEYS for name in key.keys.split(",") if name})
 EDITING = [
-    "tab", "shift+tab", "ctrl+c", "ctrl+v", "ctrl+x", "ctrl+a", "ctrl+e", "ctrl+w", "ctrl+k", "ctrl+p", "left", "right",
-    "f1", "insert", "delete", "shift+end", "shift+home", "ctrl+end", "ctrl+home", "J", "shift+up",
+    "tab", "shift+tab", "ctrl+c", "ctrl+v", "ctrl+x", "ctrl+a", "ctrl+e", "ctrl+w", "ctrl+k", "ctrl+p", "left",
+    "right", "f1", "insert", "delete", "shift+end", "shift+home", "ctrl+end", "ctrl+home", "J", "shift+up",
 ]  # fmt: skip
 LISTS = ["pagedown", "pageup", "home", "end", "down", "up", "enter", "escape"]
 DIALOGS = [

@@ -145,7 +145,8 @@ async def test_the_marked_entries_are_a_view_without_a_request(browser: Browser,
     place = await shown(browser.submit("ua:curl"))
     rows = place.view.window(0, 9)
     browser.marks.mark([browser.log.store.entry(row.n) for row in (rows[3], rows[1])])
-    assert browser.marked_rows() == [1, 3]
+    asks = (0, 1), (1, 1), (3, 1), (9, -1), (3, -1), (1, -1)
+    assert [await browser.next_marked(row, way) for row, way in asks] == [1, 3, None, 3, 1, None]
     place.cursor = rows[3].n
     asked = len(api.calls)
     marked = await shown(browser.only_marked())

@@ -23,6 +23,7 @@ from auditlog_tui.ui.follower import Follower
 from auditlog_tui.ui.guard import guarded
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.loader import Loader
+from auditlog_tui.ui.long_work import LongWork
 from auditlog_tui.ui.shifting import ShiftingScreen
 from auditlog_tui.ui.states import Sayings, sayings
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
@@ -114,6 +115,7 @@ class BrowseBase(ShiftingScreen):
     def on_mount(self) -> None:
         self.loader = Loader(self, self.changed, self._idle)
         self.follower = Follower(self, self.pane)
+        self.long = LongWork(self, self.say)
         self.table.blank = [(f"{self.look.glyphs.spinner[0]} opening {self.settings.endpoint} …", "dim")]
         self._spinner = self.set_interval(SPINNER_S, self._spin, pause=True)
         self.set_interval(CLOCK_S, self._tick)
@@ -173,6 +175,10 @@ class BrowseBase(ShiftingScreen):
 
     def shown(self) -> None:
         """Another place is on the screen: parts that show something of it look anew."""
+
+    async def show_marked(self) -> None:
+        """Show only what is marked, as it is now."""
+        raise NotImplementedError
 
     def submit(self, text: str) -> None:
         """Show what a filter asks for; one that can't be read is pointed at, and nothing else changes."""

@@ -98,7 +98,7 @@ class BrowseScreen(
             self.app.exit()
 
     def action_escape(self) -> None:
-        if self.table.forget_range() or self.stop_waiting():
+        if self.long.stop() or self.table.forget_range() or self.stop_waiting():
             return
         if self.pane.has_focus:
             self.table.focus()

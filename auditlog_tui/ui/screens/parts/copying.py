@@ -10,6 +10,7 @@ from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
 
 if TYPE_CHECKING:
+    from auditlog_tui.models import Entry
     from auditlog_tui.store import Row
 
 COPIES = {
@@ -34,36 +35,37 @@ class CopyPart(BrowseBase):
             self.post_message(CopyRequested(row.key, f"ID {safe(row.key, 80)}"))
 
     def open_copy_menu(self) -> None:
-        numbers = self.meant()
+        entries = self.meant()
         marked = self.browser.marks.count
         of = f"{count(marked)} marked {'entry' if marked == 1 else 'entries'}" if marked else "this entry"
         choices = [Choice(key, name) for key, (_, name) in COPIES.items()]
         choices.append(Choice("l", "link", "the command that shows this view again"))
-        self.app.push_screen(MenuScreen(f"copy of {of}", choices), lambda key: self._copy(key, numbers))
+        self.app.push_screen(MenuScreen(f"copy of {of}", choices), lambda key: self._copy(key, entries))
 
-    def meant(self) -> list[int]:
-        """The numbers of the entries that a key means: those marked, in time order, or the one under the cursor."""
+    def meant(self) -> list[Entry]:
+        """The entries that a key means: those marked, in time order, or the one under the cursor."""
         if self.browser.marks.count:
-            return self.browser.log.store.add(self.browser.marks.marked())
+            return self.browser.marks.marked()
         row = self.table.row
-        return [row.n] if row is not None else []
+        return [self.browser.log.store.entry(row.n)] if row is not None else []
 
-    def _copy(self, key: str | None, numbers: list[int]) -> None:
+    async def _copy(self, key: str | None, entries: list[Entry]) -> None:
         if key == "l" and self.view.marked:
             self.say("Marks are kept on this machine, so there is no link to them; y y copies their IDs", "warning")
         elif key == "l":
             self.post_message(CopyRequested(self.browser.link(), "the link to this view"))
         elif key is not None:
-            self._copy_of(*COPIES[key], numbers)
+            await self.long.do(len(entries), lambda: self._copy_of(*COPIES[key], entries))
 
-    def _copy_of(self, kind: str, name: str, numbers: list[int]) -> None:
-        from auditlog_tui.output.copies import copied  # late: it loads the models
+    async def _copy_of(self, kind: str, name: str, entries: list[Entry]) -> None:
+        from auditlog_tui.output.copies import texts  # late: it loads the models
 
-        text = copied(kind, [self.browser.log.store.entry(n) for n in numbers], self.settings.base_url)
-        if not text:
+        found: dict[str, None] = {}
+        async for some in self.long.portions(entries, "Copying", lambda done: "nothing was copied"):
+            found |= dict.fromkeys(texts(kind, some, self.settings.base_url))
+        if not found:
             self.say(f"There is no {name} here to copy", "warning")
             return
-        lines = text.count("\n") + 1
-        self.post_message(
-            CopyRequested(text, f"{name} {safe(text, 60)}" if lines == 1 else f"{count(lines)} × {name}")
-        )
+        text = "\n".join(found)
+        what = f"{name} {safe(text, 60)}" if len(found) == 1 else f"{count(len(found))} × {name}"
+        self.post_message(CopyRequested(text, what))

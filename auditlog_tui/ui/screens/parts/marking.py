@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
-from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import count, format_time, safe
 from auditlog_tui.ui.screens.compare import CompareScreen
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
@@ -15,6 +14,7 @@ from auditlog_tui.ui.screens.prompt import PromptScreen
 from auditlog_tui.ui.widgets.filter_bar import PLACEHOLDER
 from auditlog_tui.ui.widgets.lines import Signs
 from auditlog_tui.ui.widgets.table import EntryTable
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.models import Entry
@@ -67,25 +67,37 @@ class MarkPart(FacetPart):
     # -- marking -----------------------------------------------------------------------------------------------
 
     @on(EntryTable.Marking)
-    def _mark(self, message: EntryTable.Marking) -> None:
+    async def _mark(self, message: EntryTable.Marking) -> None:
         from auditlog_tui.marks import MOST  # late: it loads the models
-        from auditlog_tui.models import read_entry
-        from auditlog_tui.slices import raws
 
         if message.count > MOST:
             self.say(f"At most {count(MOST)} entries can be marked; the range has {count(message.count)}", "error")
             return
-        marks, run = self.browser.marks, message.run
-        try:
-            found = raws(self.browser.log.store, run, max(0, message.position - run.first), message.count)
-            entries = [read_entry(raw) for raw in found]
-            marks.toggle(entries)
-            if message.ranged:
-                done = "marked" if entries and marks.is_marked(entries[0].key) else "unmarked"
-                self.say(f"{count(len(entries))} {done}, {count(marks.count)} marked in all")
-        except AuditLogError as error:
-            self.say(str(error), "error")
+        await self.long.do(message.count, lambda: self._mark_rows(message))
+
+    async def _mark_rows(self, asked: EntryTable.Marking) -> None:
+        """Read the entries, mark them all at once, and save that."""
+        from auditlog_tui.models import read_entry
+        from auditlog_tui.slices import raws
+
+        entries: list[Entry] = []
+        positions = range(asked.position, asked.position + asked.count)
+        async for some in self.long.portions(positions, "Reading what to mark", lambda done: "nothing was marked"):
+            found = raws(self.browser.log.store, asked.run, some[0] - asked.run.first, len(some))
+            entries += map(read_entry, found)
+        marks = self.browser.marks
+        marks.toggle(entries)
+        done = "marked" if entries and marks.is_marked(entries[0].key) else "unmarked"
         self.table.refresh()
+        await self._save_marks(f"{count(len(entries))} {done}")
+        if asked.ranged:
+            self.say(f"{count(len(entries))} {done}, {count(marks.count)} marked in all")
+
+    async def _save_marks(self, done: str) -> None:
+        marks, unsaved = self.browser.marks, range(self.browser.marks.unsaved)
+        left = f"{done}; the next mark saves the rest"
+        async for some in self.long.portions(unsaved, f"{done}, saving", lambda _: left):
+            marks.save(len(some))
 
     def open_note(self, row: Row) -> None:
         """Ask for a note on an entry."""
@@ -104,10 +116,9 @@ class MarkPart(FacetPart):
             return
         try:
             self.browser.marks.note(entry, text)
-        except AuditLogError as error:
-            self.say(str(error), "error")
-        self.table.refresh()
-        self.follower.follow(self.table.row, self.browser.log, self.look)
+        finally:  # it is changed, even where it can't be saved
+            self.table.refresh()
+            self.follower.follow(self.table.row, self.browser.log, self.look)
 
     def action_forget_marks(self) -> None:
         """Ask, and take every mark and note away."""
@@ -124,46 +135,66 @@ class MarkPart(FacetPart):
         try:
             self.browser.marks.forget()
             self.say(told)
-        except AuditLogError as error:
-            self.say(str(error), "error")
-        self.table.refresh()
-        self.follower.follow(self.table.row, self.browser.log, self.look)
+        finally:
+            self.table.refresh()
+            self.follower.follow(self.table.row, self.browser.log, self.look)
 
     # -- looking at what is marked -----------------------------------------------------------------------------
 
     def go_to_mark(self, way: int) -> None:
         """Go to the next mark further down (1) or up (-1), of those that are loaded."""
-        rows, at = self.browser.marked_rows(), self.table.cursor
-        found = next((row for row in rows[::way] if (row - at) * way > 0), None)
+        if self.browser.marks.count:
+            start(self, lambda: self._to_mark(way), "find")
+        else:
+            self.say("Nothing is marked: m marks an entry")
+
+    async def _to_mark(self, way: int) -> None:
+        view = self.view
+        found = await self.browser.next_marked(self.table.cursor, way)
+        if view is not self.view:
+            return
         if found is not None:
             self.table.move_to(found)
-        elif not self.browser.marks.count:
-            self.say("Nothing is marked: m marks an entry")
         else:
             where = "below" if way > 0 else "above"
             self.say(f"No mark {where} this entry, of the {count(len(self.view))} here; M shows all marked entries")
 
-    def action_only_marked(self) -> None:
+    async def action_only_marked(self) -> None:
+        if not self.view.marked:
+            await self.show_marked()
+            return
         self.leave()
-        try:
-            place = self.browser.back() if self.view.marked else self.browser.only_marked()
-        except AuditLogError as error:
-            self.say(str(error), "error")
-            return
-        if place is None:
+        place = self.browser.back()
+        if place is not None:
+            self.go(place)
+
+    async def show_marked(self) -> None:
+        amount = self.browser.marks.count
+        if amount:
+            await self.long.do(amount, self._gather_marked)
+        else:
             self.say("Nothing is marked: m marks an entry")
-            return
-        self.go(place)
-        if place.view.marked:
-            self.say("Only what is marked, without a filter; M or [ goes back")
+
+    async def _gather_marked(self) -> None:
+        from auditlog_tui.marked_view import MarkedView  # late: it loads the models
+
+        before, view = self.view, MarkedView(self.browser.log, [])
+        marked = self.browser.marks.marked()[::-1]
+        async for some in self.long.portions(marked, "Gathering what is marked", lambda done: "nothing has changed"):
+            view.take(some)
+        if before is not self.view:
+            return  # the user went elsewhere
+        self.leave()
+        self.go(self.browser.show_marked(view))
+        self.say("Only what is marked, without a filter; M or [ goes back")
 
     def compare(self) -> None:
         """Show the two marked entries side by side."""
-        marked = self.browser.marks.marked()
-        if len(marked) != 2:
-            self.say(f"Two marked entries can be compared: {count(len(marked))} marked now, m marks and unmarks")
+        if self.browser.marks.count != 2:
+            told = count(self.browser.marks.count)
+            self.say(f"Two marked entries can be compared: {told} marked now, m marks and unmarks")
             return
-        log = self.browser.log
+        log, marked = self.browser.log, self.browser.marks.marked()
         details = [log.known_detail(n) for n in log.store.add(marked)]
         one, other = (
             detail.entry if detail is not None else entry for entry, detail in zip(marked, details, strict=True)

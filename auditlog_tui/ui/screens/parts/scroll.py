@@ -38,11 +38,13 @@ class ScrollPart(BrowseBase):
         else:
             self.fetch(older=not self.view.older_done, everything=True)
 
-    def action_retry(self) -> None:
+    async def action_retry(self) -> None:
         if self.follower.retry(self.browser.log, self.look):
             return
         if self.view.error is not None or self.view.feed.broken or self.loader.stopped is self.view:
             self.fetch(older=not self.view.older_done, rows=self.table.body)
+        elif self.view.marked:
+            await self.show_marked()
         else:
             self.leave()
             self.go(self.browser.refresh())

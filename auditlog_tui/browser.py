@@ -36,6 +36,9 @@ from auditlog_tui.suggest import suggest
 from auditlog_tui.view import View
 from auditlog_tui.views import BUILT_IN, expand
 
+MOST_PLACES = 100
+"""Places that `back` reaches; with each older one goes what its view holds."""
+
 
 @dataclass(slots=True, eq=False)
 class Place:
@@ -198,8 +201,17 @@ class Browser:
 
     def _show(self, place: Place) -> Place:
         self.places[self.at + 1 :] = [place]
+        del self.places[:-MOST_PLACES]
         self.at = len(self.places) - 1
+        self._forget_walked()
         return place
+
+    def _forget_walked(self) -> None:
+        """Let the oldest feeds go that were kept to be asked again; those of the whole log stay."""
+        walked = self.log.walked
+        narrow = [question for question, feed in walked.items() if feed.plan.params]
+        for question in narrow[:-MOST_PLACES]:
+            del walked[question]
 
     def back(self) -> Place | None:
         """The place before, as it was left; `None` at the first."""

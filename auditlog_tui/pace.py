@@ -14,6 +14,9 @@ FRAMES_PER_S = "240"
 ENOUGH = 10_000
 """Containers made, less those that are gone already, from which it is worth looking for cycles among them."""
 
+OLDER = 10
+"""Collections of one generation after which the next older one is collected too; Python's own number."""
+
 
 def begin() -> None:
     """Call before all else is imported, which takes 30 ms less without the collector.
@@ -35,12 +38,20 @@ def settle() -> None:
         gc.freeze()
 
 
-def rest(*, idle: bool) -> None:
-    """Call it each second or so: collects what was made since, in a millisecond; when `idle`, whatever there is."""
+def rest(*, idle: bool, pressed: bool = False) -> None:
+    """Call it each second or so: collects what was made since, in a millisecond; when `idle`, whatever there is.
+
+    Somebody who is never idle for long leaves cycles that were not young any more when they were left: those are
+    looked for after every `OLDER`th of these collections, and among all objects after as many of those, but not
+    while a key was `pressed` just now.
+    """
     if gc.isenabled():
         return
-    young, collections_of_young, _ = gc.get_count()
-    if idle and (young > ENOUGH or collections_of_young):
+    young, collections_of_young, collections_of_older = gc.get_count()
+    waited = not pressed and collections_of_older >= OLDER
+    if waited or (idle and (young > ENOUGH or collections_of_young)):
         gc.collect()
+    elif not pressed and collections_of_young >= OLDER:
+        gc.collect(1)
     elif young > ENOUGH:
         gc.collect(0)

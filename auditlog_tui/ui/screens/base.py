@@ -34,6 +34,7 @@ from auditlog_tui.ui.widgets.facets import FacetPane
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
 from auditlog_tui.ui.widgets.table import EntryTable
 from auditlog_tui.ui.widgets.timeline import TimelineBar
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.browser import Browser, Place
@@ -58,6 +59,9 @@ KEY_S = 0.008
 
 IDLE_S = 5.0
 """Seconds after a key from which none is expected at once."""
+
+SOON_S = 0.3
+"""Seconds after a key within which the next one of the same thought comes."""
 
 SKEW_US = 5_000_000
 """A difference between two clocks that is worth a word, in microseconds."""
@@ -273,7 +277,10 @@ class BrowseBase(ShiftingScreen):
     def _tick(self) -> None:
         if not self.opened:
             return
-        pace.rest(idle=time.monotonic() - self._keyed_at > IDLE_S)
+        since_key = time.monotonic() - self._keyed_at
+        pace.rest(idle=since_key > IDLE_S, pressed=since_key < SOON_S)
+        if self.browser.log.store.unused:
+            start(self, self.browser.log.store.sweep, "sweep")
         self.look = replace(self.look, now_us=self.browser.log.now_us())
         if self.look.mode == "relative":
             self.table.restyle(self.look)

@@ -1,0 +1,134 @@
+"""Dialogs, the command palette over them, and lists in windows too small for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual import events
+from textual.command import CommandPalette
+from textual.screen import Screen
+from textual.widgets import OptionList
+
+from auditlog_tui.ui.screens.browse import BrowseScreen
+from tests.app.helpers import Hand, running
+
+DIALOGS = ["y", "semicolon", "question_mark", "C", "p", "ctrl+t", "ctrl+f", "D"]
+
+
+async def open_dialog(hand: Hand, key: str) -> Screen[Any]:
+    """The dialog that a key opens."""
+    if key == "D":
+        await hand.press("m", "m")
+    await hand.press(key)
+    dialog = hand.app.screen
+    assert not isinstance(dialog, BrowseScreen)
+    return dialog
+
+
+async def offered(hand: Hand) -> list[str]:
+    """Open the palette; what it offers."""
+    await hand.press("ctrl+p")
+    assert isinstance(hand.app.screen, CommandPalette)
+    return [str(option.prompt).partition("\n")[0] for option in hand.app.screen.query_one(OptionList).options]
+
+
+@pytest.mark.parametrize("key", DIALOGS)
+async def test_every_command_offered_over_a_dialog_can_be_chosen(key: str) -> None:
+    async with running() as hand:
+        dialog = await open_dialog(hand, key)
+        names = await offered(hand)
+        await hand.press("escape")
+        assert any("Theme" in name for name in names)
+        for number, name in enumerate(names):
+            if name in ("Quit", "Suspend to the shell"):
+                continue
+            assert hand.app.screen is dialog
+            await hand.press("ctrl+p", *["down"] * number, "enter")
+            assert hand.app.is_running, name
+            while hand.app.screen is not dialog:
+                await hand.press("escape")
+        await hand.press("escape")
+        assert isinstance(hand.app.screen, BrowseScreen)
+        await hand.press("down")
+        assert hand.table.cursor > 0
+
+
+async def test_commands_that_mean_an_entry_are_not_offered_over_a_dialog() -> None:
+    async with running() as hand:
+        assert "Open the entry's full record" in await offered(hand)
+        await hand.press("escape", "y")
+        names = await offered(hand)
+        assert "Quit" in names
+        assert "Open the entry's full record" not in names
+        assert "Close what is open, else quit" not in names
+
+
+async def test_the_palette_of_themes_changes_the_theme_over_a_dialog() -> None:
+    async with running() as hand:
+        dialog = await open_dialog(hand, "y")
+        hand.app.action_change_theme()
+        await hand.settled()
+        await hand.write("nord")
+        await hand.press("down", "enter")
+        assert hand.app.theme == "nord"
+        assert hand.app.screen is dialog
+
+
+@pytest.mark.parametrize("key", [*DIALOGS, "ctrl+p"])
+async def test_a_dialog_that_is_told_twice_to_close_closes_alone(key: str) -> None:
+    async with running() as hand:
+        await hand.press("y")
+        first = hand.app.screen
+        if key != "y":
+            await hand.press("ctrl+p") if key == "ctrl+p" else hand.app.push_screen(type(first)("another", []))
+            await hand.settled()
+        dialog: Screen[Any] = hand.app.screen
+        hand.app.call_later(lambda: (dialog.dismiss(None), dialog.dismiss(None), None)[2])
+        await hand.settled()
+        assert hand.app.is_running
+        assert hand.app.screen is (first if key != "y" else hand.screen)
+
+
+async def test_two_clicks_beside_the_palette_close_it_and_nothing_else() -> None:
+    async with running() as hand:
+        await hand.press("ctrl+p")
+        for _ in range(2):
+            for kind in (events.MouseDown, events.MouseUp):
+                hand.app.post_message(kind(None, 0, 0, 0, 0, 1, False, False, False, screen_x=0, screen_y=0))
+        await hand.settled()
+        assert hand.app.screen is hand.screen
+
+
+MOVES = ["pagedown", "pageup", "home", "end", "pagedown", "down", "pagedown", "up", "pageup"]
+
+
+@pytest.mark.parametrize("size", [(80, 12), (80, 4), (5, 24), (1, 1)])
+@pytest.mark.parametrize("opened", [["i", "s"], ["y"], ["p"], ["C"], ["m", "m", "D"], ["enter"], ["ctrl+p"], ["s"]])
+async def test_a_list_too_small_to_be_drawn_can_be_paged(opened: list[str], size: tuple[int, int]) -> None:
+    async with running() as hand:
+        await hand.press(*opened)
+        await hand.pilot.resize_terminal(*size)
+        await hand.press(*MOVES)
+        hand.app.post_message(events.MouseScrollDown(None, 0, 0, 0, 1, 0, False, False, False))
+        hand.app.post_message(events.MouseScrollUp(None, 0, 0, 0, -1, 0, False, False, False))
+        await hand.settled()
+        assert hand.app.is_running
+        await hand.pilot.resize_terminal(120, 36)
+        await hand.press(*MOVES, "escape", "escape", "escape")
+        assert hand.app.screen is hand.screen
+
+
+async def test_a_click_on_an_option_that_went_away_does_nothing() -> None:
+    async with running() as hand:
+        await hand.press("y")
+        box = hand.app.screen.query_one(OptionList)
+        at = box.content_region.offset
+        event = events.Click(box, 0, 1, 0, 0, 1, False, False, False, at.x, at.y + 1)
+        style = event.style
+        assert style.meta["option"] == 1
+        box.clear_options()
+        event._style = style
+        box.post_message(event)
+        await hand.settled()
+        assert hand.app.is_running

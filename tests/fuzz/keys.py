@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +34,7 @@ from auditlog_tui.ui import follower
 from auditlog_tui.ui.app import AuditLogApp
 from auditlog_tui.ui.keys import KEYS
 from auditlog_tui.ui.screens.browse import BrowseScreen
+from tests.app.faulty import FaultyConnection, faulty
 from tests.app.helpers import TestOpener as Opener
 from tests.app.helpers import _unread, key_event
 from tests.app.wire import UNREACHABLE, Answers, JsonLog, Wire, answers, log_of, made
@@ -126,37 +126,6 @@ def _step(dice: random.Random) -> Step:
 # -- what is driven ------------------------------------------------------------------------------------------------
 
 
-class FaultyConnection:
-    """SQLite's connection, on a disk that fails as told."""
-
-    def __init__(self, connection: sqlite3.Connection, dice: random.Random) -> None:
-        self.fails = "works"
-        self._connection = connection
-        self._dice = dice
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def __enter__(self) -> Any:
-        return self._connection.__enter__()
-
-    def __exit__(self, *exc: Any) -> Any:
-        return self._connection.__exit__(*exc)
-
-    def execute(self, sql: str, *values: Any) -> Any:
-        self._perhaps(reads=sql.lstrip().startswith("SELECT"))
-        return self._connection.execute(sql, *values)
-
-    def executemany(self, sql: str, *values: Any) -> Any:
-        self._perhaps(reads=False)
-        return self._connection.executemany(sql, *values)
-
-    def _perhaps(self, *, reads: bool) -> None:
-        at_times = self.fails == "fails at times" and self._dice.random() < 0.2
-        if at_times or self.fails in ("all fails", "reads fail" if reads else "writes fail"):
-            raise sqlite3.OperationalError("database or disk is full")
-
-
 class StayingApp(AuditLogApp):
     """Neither quits nor suspends."""
 
@@ -180,9 +149,7 @@ class FuzzOpener(Opener):
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
         browser = super().open(on_wait)
-        store = browser.log.store
-        self.connection = FaultyConnection(store.connection, self.dice)
-        store.connection = self.connection  # type: ignore[assignment]  # sqlite3's own can't be patched
+        self.connection = faulty(browser.log.store, self.dice)
         browser.marks = Marks(self.folder / "marks")
         browser.history = History(self.folder / "history")
         return browser

@@ -1,0 +1,24 @@
+"""A short fuzz of keys; `python -m tests.fuzz keys --minutes 60` runs as long as one likes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.keys import fails, session, shrunk
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_keys_and_faults_do_not_end_the_app(seed: int) -> None:
+    assert session(f"test/{seed}") > 100
+
+
+def test_a_failure_is_found_and_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    from auditlog_tui.ui.screens.browse import BrowseScreen
+
+    def broken(screen: BrowseScreen) -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(BrowseScreen, "action_zone", broken)
+    steps = [("log", "few"), ("key", "j"), ("key", "t"), ("key", "k"), ("key", "j")]
+    assert "a fault of the program" in repr(fails(steps))
+    assert shrunk(steps) == [("log", "few"), ("key", "t")]

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from datetime import UTC
 from typing import Any
 
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.browser import Browser, Place
+from auditlog_tui.browser import MOST_PLACES, Browser, Place
 from auditlog_tui.errors import QueryError
 from auditlog_tui.feed import Anchor
 from auditlog_tui.log import Log
@@ -241,3 +243,17 @@ async def test_a_moment_from_the_marked_entries_is_of_the_whole_log(browser: Bro
     browser.only_marked()
     place = await both_ways(browser.at_moment(START_US))
     assert len(place.view) == 700
+
+
+async def test_the_way_back_is_bounded_and_so_is_what_old_places_hold(browser: Browser) -> None:
+    first = weakref.ref(browser.submit("ua:curl last:99h").view.matched)
+    for hours in range(1, 2 * MOST_PLACES):
+        browser.submit(f"ua:curl last:{hours}m")
+    assert len(browser.places) == MOST_PLACES
+    assert browser.place is browser.places[-1]
+    assert len([feed for feed in browser.log.walked.values() if feed.plan.params]) <= MOST_PLACES
+    gc.collect()
+    assert first() is None
+    for _ in range(MOST_PLACES - 1):
+        assert browser.back() is not None
+    assert browser.back() is None

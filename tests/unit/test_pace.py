@@ -56,3 +56,32 @@ def test_what_gathered_is_collected(idle: str) -> None:
 def test_where_the_collector_works_by_itself_it_is_left_alone() -> None:
     code = CYCLES.replace("BEGIN", "gc.set_threshold(1_000_000)").replace("IDLE", "True")
     assert printed(code) != "0"
+
+
+LEFT_LATER = """
+import gc
+from auditlog_tui import pace
+class Node: pass
+pace.begin()
+pace.settle()
+kept, most = [], 0
+for second in range(15 * pace.OLDER):
+    for _ in range(100):
+        node = Node(); node.self = node; kept.append(node)
+    del kept[:-300]  # each is left when it is young no more
+    junk = None
+    junk = [[] for _ in range(pace.ENOUGH + 1_000)]
+    del node
+    pace.rest(idle=False, pressed=PRESSED)
+    if not second % pace.OLDER:
+        most = max(most, sum(isinstance(each, Node) for each in gc.get_objects()))
+print(most)
+"""
+
+
+def test_what_is_left_by_one_who_is_never_idle_is_bounded() -> None:
+    assert int(printed(LEFT_LATER.replace("PRESSED", "False"))) < 7_000
+
+
+def test_a_key_that_was_just_pressed_does_not_wait_for_old_objects() -> None:
+    assert int(printed(LEFT_LATER.replace("PRESSED", "True"))) > 12_000

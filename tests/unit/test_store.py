@@ -1,11 +1,15 @@
+import gc
 import json
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditlog_tui.errors import StoreError
 from auditlog_tui.models import read_entry
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.store import SWEPT, EntryStore, Run
+from tests.app.faulty import faulty
 from tests.unit.fake import START_US, entry, log_of, read
 
 
@@ -222,3 +226,38 @@ def grow(store: EntryStore, run: Run, size: int) -> None:
     ):
         store.connection.execute(sql, [run.after, size])
     run.after = size
+
+
+# -- runs that nobody holds ----------------------------------------------------------------------------------------
+
+
+def places(store: EntryStore) -> int:
+    ((count,),) = store.read("SELECT count(*) FROM place", [])
+    return int(count)
+
+
+async def test_the_places_of_a_run_that_nobody_holds_are_swept(store: EntryStore) -> None:
+    numbers = store.add([read(data) for data in log_of(SWEPT + 500)])
+    kept, left = store.new_run(), store.new_run()
+    store.append(kept, numbers)
+    store.append(left, numbers)
+    await store.sweep()
+    assert places(store) == 2 * len(numbers)
+    del left
+    gc.collect()
+    await store.sweep()
+    assert places(store) == len(kept) == len(numbers)
+    assert not store.unused
+
+
+async def test_a_sweep_that_fails_goes_on_later(store: EntryStore) -> None:
+    numbers = store.add([read(data) for data in log_of(3)])
+    store.append(store.new_run(), numbers)
+    gc.collect()
+    disk = faulty(store, random.Random(1))
+    disk.fails = "writes fail"
+    with pytest.raises(StoreError):
+        await store.sweep()
+    disk.fails = "works"
+    await store.sweep()
+    assert places(store) == 0

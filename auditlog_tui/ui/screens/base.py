@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
@@ -280,11 +281,15 @@ class BrowseBase(ShiftingScreen):
         since_key = time.monotonic() - self._keyed_at
         pace.rest(idle=since_key > IDLE_S, pressed=since_key < SOON_S)
         if self.browser.log.store.unused:
-            start(self, self.browser.log.store.sweep, "sweep")
+            start(self, self._sweep, "sweep")
         self.look = replace(self.look, now_us=self.browser.log.now_us())
         if self.look.mode == "relative":
             self.table.restyle(self.look)
         self.header.tick(self.look)
+
+    async def _sweep(self) -> None:
+        with suppress(StoreError):  # nobody asked for it, and the next tick tries again
+            await self.browser.log.store.sweep()
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")

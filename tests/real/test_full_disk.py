@@ -1,0 +1,53 @@
+"""The app with its temporary files on a disk that is really full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.pty_terminal import APP, PtyTerminal, environment
+
+LONG_S = 180.0
+"""Loading all is waited for so long: on a busy machine it takes a while."""
+
+FULL = "working set can't be read or written"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).returncode:
+        pytest.skip("file systems can't be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_loading_all_on_a_full_disk_keeps_the_rows_and_goes_on_when_there_is_room(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    env = environment(tmp_path, SQLITE_TMPDIR=str(small_disk))
+    with PtyTerminal([*APP, "--demo"], env=env) as terminal:
+        terminal.wait_for(r"100 of 20,000 loaded")
+        terminal.send("A")
+        terminal.wait_for(FULL, LONG_S)
+        assert "COMPLETE" not in terminal.screen()
+        for keys in ("jjk", "G", "g", "mmm", "y", "j", "u", "\x06api\r", "n", "\x1b", "s", "\x1b", "i", "\x1b", "p", "\x1b",
+                     "M", "[", "x", "D", "\x1b", "\r", "\x1b", "\x1b", "\x1b"):  # fmt: skip
+            terminal.send(keys)
+            terminal.settle()
+            assert terminal.process.poll() is None, keys
+        subprocess.run(["mount", "-o", "remount,size=400m", small_disk], check=True)
+        terminal.send("\x1b\x1b\x1b")
+        terminal.settle()
+        terminal.send("r")
+        terminal.settle(1.0)
+        terminal.send("A")
+        terminal.wait_for(r"20,000  COMPLETE", LONG_S)
+        terminal.send("q")
+        assert terminal.status() == 0

@@ -14,6 +14,13 @@ from tests.real.pty_terminal import APP, PtyTerminal, environment
 LONG_S = 180.0
 """Loading all is waited for so long: on a busy machine it takes a while."""
 
+ESC = "\x1b"
+KEYS = (
+    "jjk", "G", "g", "mmm", "y", "j", "u", "\x06api\r", "n", ESC, "s", ESC, "i", ESC, "p", ESC, "M", "[", "x", "D",
+    ESC, "\r", ESC, ESC, ESC,
+)  # fmt: skip
+"""Each asks something of the store that can't write, or closes what the one before opened."""
+
 FULL = "working set can't be read or written"
 
 
@@ -37,8 +44,7 @@ def test_loading_all_on_a_full_disk_keeps_the_rows_and_goes_on_when_there_is_roo
         terminal.send("A")
         terminal.wait_for(FULL, LONG_S)
         assert "COMPLETE" not in terminal.screen()
-        for keys in ("jjk", "G", "g", "mmm", "y", "j", "u", "\x06api\r", "n", "\x1b", "s", "\x1b", "i", "\x1b", "p", "\x1b",
-                     "M", "[", "x", "D", "\x1b", "\r", "\x1b", "\x1b", "\x1b"):  # fmt: skip
+        for keys in KEYS:
             terminal.send(keys)
             terminal.settle()
             assert terminal.process.poll() is None, keys

@@ -80,7 +80,7 @@ async def test_a_dialog_that_is_told_twice_to_close_closes_alone() -> None:
     async with running() as hand:
         for key in ("y", "semicolon", "question_mark", "C", "ctrl+t", "ctrl+p"):
             await hand.press("p")
-            below = hand.app.screen
+            below: Screen[Any] = hand.app.screen
             if key == "ctrl+p":
                 await hand.press(key)
             else:

@@ -36,7 +36,7 @@ from auditlog_tui.ui.keys import KEYS
 from auditlog_tui.ui.screens.browse import BrowseScreen
 from tests.app.faulty import FaultyConnection, faulty
 from tests.app.helpers import TestOpener as Opener
-from tests.app.helpers import _unread, key_event
+from tests.app.helpers import _unread, key_event, until
 from tests.app.wire import UNREACHABLE, Answers, JsonLog, Wire, answers, log_of, made
 
 STEPS = 150
@@ -199,7 +199,7 @@ class Session:
     async def run(self, steps: list[Step]) -> None:
         async with self.app.run_test(size=(120, 36)) as self.pilot:
             try:
-                await self._quiet()
+                await self._opened()
                 for step in steps:
                     await self._do(*step)
                     await self._quiet()
@@ -259,6 +259,11 @@ class Session:
         self.app.post_message(
             kind(None, *at, 0, 0, button, shift=False, meta=False, ctrl=False, screen_x=at[0], screen_y=at[1])
         )
+
+    async def _opened(self) -> None:
+        """Wait until the log is open, which a thread does, so that each session begins at the same place."""
+        await until(self.pilot, lambda: isinstance(self.app.screen, BrowseScreen) and self.app.screen.opened)
+        await self._quiet()
 
     async def _quiet(self) -> None:
         """Wait until nothing is to be handled; what works in the background goes on."""

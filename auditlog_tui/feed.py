@@ -86,6 +86,11 @@ class Feed:
         return self.older_end.done and self.newer_end.done
 
     @property
+    def turn(self) -> asyncio.Lock:
+        """Held while a page is fetched and kept; whoever changes the run by another way holds it meanwhile."""
+        return self._turn
+
+    @property
     def broken(self) -> str:
         return self.older_end.broken or self.newer_end.broken
 

@@ -1,46 +1,105 @@
-"""Following the newest end of a view: what is new, and what came late."""
+"""Following the newest end of a view: what is new, what came late, and what is gone since.
+
+A poll reads from the newest end down to where the one before was. Its first page also tells how many entries the
+server counts: where these are more than are here, some came late, and counts over ever shorter ranges say where.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from auditlog_tui import __version__
-from auditlog_tui.errors import NotTheApiError
+from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError, StoreError
 from auditlog_tui.feed import PAGE
 from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.order import Stand, in_order
 from auditlog_tui.query.check import contradicts
+from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.slices import newer_than
 from auditlog_tui.view import View
 
-LATE_US = 5 * 60_000_000
-"""Entries may be written this much after they happened, in microseconds; no cursor tells of them."""
+MARGIN_US = 2_000_000
+"""A poll begins so much before the newest entry, in microseconds: what is written a little late comes with it."""
+
+LATE_US, LATE_EVERY = 5 * 60_000_000, 6
+"""Where the server tells no count, so much (microseconds) is read again every so many polls."""
+
+AHEAD_US = 60_000_000
+"""What is dated further ahead, in microseconds, is not read in each poll where that would be pages."""
 
 PAGES = 50
 """Pages read in one poll; the next one goes on."""
 
-_ASKED = frozenset({"sort", "created_at_min"})
+COUNTS = 40
+"""Counting requests in one poll to find what came late; the next one goes on."""
+
+MOVED = 10_000
+"""Rows that stand above an entry that is put in its place, at most: they move, which takes 0.1 s."""
+
+COUNTS_MORE = "the server counts"
+"""How every reason begins that is a count of the server's; one that agrees takes it back."""
+
+MISPLACED = "rows could not be put in their place"
+
+_ASKED = frozenset({"sort", "created_at_min", "created_at_max"})
+_BOUNDS = frozenset({"created_at_min", "created_at_max"})
 _OURS = f"auditlog-tui/{__version__}"
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a poll brought: new entries, our own reads among them, and late ones."""
+    """What came: new entries, our own reads among them, and late ones, which happened before others shown already."""
 
     added: int = 0
     own: int = 0
     late: int = 0
 
+    def __add__(self, other: News) -> News:
+        return News(self.added + other.added, self.own + other.own, self.late + other.late)
+
+
+@dataclass(frozen=True, slots=True)
+class _Top:
+    """What a poll read, oldest first, and the server's count when it began.
+
+    `count_fits` is false where entries may have come after the count; `served_at` is the server's time of it.
+    """
+
+    entries: Sequence[Entry]
+    total: int | None
+    served_at: datetime | None
+    count_fits: bool = True
+
 
 class Tail:
-    """Follows a view whose newest entry is the first. `poll` raises `ApiError`, and may then be called again."""
+    """Follows a view whose newest entry is the first. `poll` and `mend` raise `ApiError` and may be called again.
 
-    def __init__(self, view: View) -> None:
+    `gone` is how many entries shown here the server has no more. `changed` is called when the verdict changes while
+    `mend` is under way.
+    """
+
+    def __init__(self, view: View, changed: Callable[[], None] = lambda: None) -> None:
         self.view = view
         self._log = view.log
-        self._page: Page | None = None
+        self._changed = changed
+        self._polls = self._budget = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is known of the view's feed; `_missing` is `None` while it is not known."""
+        self._feed = feed = self.view.feed
+        self.gone = 0
+        self._reached_us = self._log.now_us() if feed.as_of is None else _us(feed.as_of)
+        self._cut_short = False
+        self._counted = True
+        self._served_at = feed.as_of
+        self._expected = feed.total
+        self._missing: int | None = 0
+        self._given_up: int | None = None
+        self._cursor: str | None = None
 
     @property
     def possible(self) -> bool:
@@ -49,122 +108,443 @@ class Tail:
         return view.feed.by_time and view.newer_done and view.plan.entry_id is None and not view.marked
 
     async def poll(self) -> News:
-        """Fetch what was written since; rows come above those that are shown."""
-        newest = self._newest()
-        entries = await self._written(newest)
-        fresh = [entry for entry in self._fresh(entries) if not _before(entry, newest)]  # `mend` is for the others
-        self._put(entries, fresh, len(fresh))
+        """Fetch what was written since; rows come where they belong by their time, as a rule above all others."""
+        if self._feed is not self.view.feed:
+            self._begin()
+        feed, since, before_us = self._feed, self._since(), self._log.now_us()
+        self._polls += 1
+        late = not self._counted and not self._polls % LATE_EVERY
+        top = await self._read_top(since - LATE_US if since is not None and late else since)
+        async with feed.turn:
+            if feed is not self.view.feed:
+                return News()
+            fresh = self._put(top.entries)
+            self._compare(top, len(fresh))
+        if not self._cut_short:
+            self._reached_us = before_us if top.served_at is None else _us(top.served_at)
         await self.view.take_in()
-        return News(len(fresh), sum(entry.log.user_agent == _OURS for entry in fresh))
+        return _news(fresh, since)
 
     async def mend(self) -> News:
-        """Count the last minutes again; where the server has more than is shown, fetch them anew, in order."""
-        newest, feed, store = self._newest(), self.view.feed, self._log.store
-        if newest is None or not await self._counts(since := newest - LATE_US):
-            return News()
-        entries = [entry for entry in await self._written(since) if not _before(entry, since)]
-        fresh = self._fresh(entries)
-        late = [entry for entry in fresh if _before(entry, newest)]
-        following = {entry.key for entry in fresh if not _before(entry, newest)}  # the next poll's
-        entries = [entry for entry in entries if entry.key not in following]
-        shown = {row.key for row in store.window(feed.run, 0, newer_than(store, feed.run, since))}
-        if not late or self._newest() != newest or not shown <= {entry.key for entry in entries}:
-            return News()
-        # No await from here on: rows are taken away and put back, the late ones where they belong.
-        self.view.cut(since)
-        self._put(entries, entries, len(late))
-        await self.view.take_in()
-        return News(late=len(late))
+        """Where the last poll found another count at the server than here, fetch what is missing here.
 
-    async def _counts(self, since: int) -> bool:
-        """True where the server has more than is shown since an instant, or can't tell."""
-        log, feed = self._log, self.view.feed
-        await log.obedience.prove(log.api, [*feed.plan.params, "created_at_min"])
-        if self._unbounded:
+        Until that is found, and where it can't be, the feed is `short` of it.
+        """
+        if self._missing == 0 or self._feed is not self.view.feed:
+            return News()
+        if self._fewer():
+            await self._count_gone()
+        bounded, since = await self._knows_bounds(), self._since()
+        if self._missing == 0 or (self._missing is not None and self._missing == self._given_up):
+            return News()
+        if bounded and since is not None:
+            return await self._search(since)
+        return await self._walk_again()
+
+    # -- the newest end ----------------------------------------------------------------------------------------
+
+    def _since(self) -> int | None:
+        """From when on a poll reads: not from an entry dated in the future, below which all others come."""
+        newest = next((us for us in self._instants(0, PAGE) if us is not None), None)
+        return None if newest is None else min(newest, self._reached_us) - (0 if self._cut_short else MARGIN_US)
+
+    def _instants(self, first: int, count: int) -> list[int | None]:
+        return [row.created_us for row in self._log.store.window(self.view.feed.run, first, count)]
+
+    def _ahead(self, since: int | None) -> int:
+        """Rows at the top that a poll from an instant on reads again."""
+        return 0 if since is None else newer_than(self._log.store, self.view.feed.run, since)
+
+    async def _read_top(self, since: int | None) -> _Top:
+        limit = PAGE if self._ahead(since) >= SMALLEST_PAGE else SMALLEST_PAGE
+        page = await self._log.api.list(self.view.feed.plan.params, limit=limit)
+        if not self._disordered(page) and (page.last or self._reaches(page, since)):
+            self._cut_short = False
+            return _Top(page.entries[::-1], page.total_count, page.served_at)
+        if since is not None and not self._log.obedience.ignored & _ASKED:
+            found = await self._upwards(since, capped=self._ahead(since) > PAGE)
+            if found is not None:
+                return _Top(found, page.total_count, page.served_at, count_fits=False)
+        return await self._down(since)
+
+    def _disordered(self, page: Page) -> bool:
+        return not in_order(map(_stand, page.entries), "created_at:desc")
+
+    def _reaches(self, page: Page, since: int | None) -> bool:
+        """True where the page goes down to what was read before."""
+        if not page.entries or (since is not None and any(_before(entry, since) for entry in page.entries)):
             return True
-        if not log.obedience.proven([*feed.plan.params, *_ASKED]):
-            return False
-        page = await log.api.list(self._params(since), limit=SMALLEST_PAGE)
-        return page.total_count is not None and page.total_count > newer_than(log.store, feed.run, since)
+        run, store = self.view.feed.run, self._log.store
+        number = store.number(page.entries[-1].key)
+        row = None if number is None else store.row_of(run, number)
+        return row is not None and row >= self._ahead(since)
 
-    @property
-    def _unbounded(self) -> bool:
-        return bool(self._log.obedience.ignored & _ASKED)
+    async def _upwards(self, since: int, *, capped: bool) -> list[Entry] | None:
+        """What happened at or after an instant, oldest first; `None` where the server ignores what it is asked.
 
-    def _newest(self) -> int | None:
-        first = self._log.store.window(self.view.feed.run, 0, 1)
-        return first[0].created_us if first else None
-
-    def _params(self, since: int) -> dict[str, str]:
-        own = instant_us(self.view.feed.plan.params.get("created_at_min", ""))
-        bound = since if own is None else max(own, since)
-        return {**self.view.feed.plan.params, "sort": "created_at:asc", "created_at_min": rfc3339(bound)}
-
-    async def _written(self, since: int | None) -> list[Entry]:
-        """What was written at or after an instant, oldest first; older ones may be among them."""
-        found = None if since is None or self._unbounded else await self._since(since)
-        return await self._down(since) if found is None else found
-
-    async def _since(self, us: int) -> list[Entry] | None:
-        """What was written at or after an instant, oldest first; `None` where the server ignores what it is asked."""
-        params = self._params(us)
+        `capped` leaves out what is dated in the future.
+        """
+        until = self._log.now_us() + AHEAD_US if capped else None
+        params = {**self._between(since, until), "sort": "created_at:asc"}
         found: list[Entry] = []
         cursor: str | None = None
         for _ in range(PAGES):
             page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
             found += page.entries
-            ignored = {name for name in _ASKED if any(contradicts(entry, name, params[name]) for entry in found)}
-            if not in_order((Stand(e.created_us, e.log.status_code) for e in found), params["sort"]):
-                ignored.add("sort")
-            if ignored:
+            if ignored := _ignored(found, params):
                 self._log.obedience.ignored |= ignored
                 return None
-            if page.unclear:
-                raise NotTheApiError(f"Not all that is new is known: {page.unclear}.")
-            self._page, cursor = page, page.next_cursor
-            if page.last:
+            cursor = _following(page)
+            if cursor is None:
+                break
+        self._cut_short = cursor is not None
+        if self._cut_short:
+            self._reached_us = max((e.created_us for e in found if e.created_us is not None), default=since)
+        return found
+
+    def _between(self, low: int | None, high: int | None) -> dict[str, str]:
+        """The parameters of this feed, and bounds, where its own are not narrower."""
+        params = dict(self.view.feed.plan.params)
+        for name, us, narrower in (("created_at_min", low, max), ("created_at_max", high, min)):
+            own = instant_us(params.get(name, ""))
+            if us is not None:
+                params[name] = rfc3339(us if own is None else narrower(us, own))
+        return params
+
+    async def _down(self, since: int | None) -> _Top:
+        """The newest entries down to what was read before, for servers that know no bounds."""
+        params, first = self.view.feed.plan.params, await self._page(None)
+        found, cursor, page = list(first.entries), _following(first), first
+        seen: set[str] = set()
+        while cursor is not None and cursor not in seen and not self._reaches(page, since):
+            seen.add(cursor)
+            page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
+            found += page.entries
+            cursor = _following(page)
+        self._cut_short = False
+        return _Top(found[::-1], first.total_count, first.served_at)
+
+    async def _page(self, cursor: str | None) -> Page:
+        return await self._log.api.list(self.view.feed.plan.params, limit=PAGE, cursor=cursor)
+
+    # -- putting entries in their place ------------------------------------------------------------------------
+
+    async def _keep(self, entries: Sequence[Entry]) -> list[Entry]:
+        feed = self._feed
+        async with feed.turn:
+            put = self._put(entries) if feed is self.view.feed else []
+            self._expected = None if self._expected is None else self._expected + len(put)
+        await self.view.take_in()
+        return put
+
+    def _put(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Put those that the run lacks where they belong, and return them; to be called in the feed's `turn`.
+
+        `entries` are in the server's order, oldest first. One without a time keeps its place beside the one before.
+        """
+        feed, store = self.view.feed, self._log.store
+        lacking = store.lacking(feed.run, [entry.key for entry in entries])
+        numbers = dict(zip([entry.key for entry in entries], store.add(entries), strict=True))
+        put: dict[str, Entry] = {}
+        places: dict[int, list[int]] = {}
+        lowest, row = None, len(feed.run)
+        for entry, us in _timed(entries):
+            if entry.key in put or entry.key not in lacking or feed.plan.violations(entry):
+                continue
+            row = self._place(us, row)
+            bottom = row == len(feed.run) > 0
+            if (bottom and not feed.older_end.done) or (not bottom and row > MOVED):
+                continue  # a walk down brings it, or it is too far down
+            put[entry.key] = entry
+            places.setdefault(row, []).append(numbers[entry.key])
+            lowest = us if lowest is None and row and not bottom else lowest
+        if len(feed.run):
+            store.append(feed.run, places.pop(len(feed.run), [])[::-1])
+        self._insert(places, lowest)
+        return list(put.values())
+
+    def _place(self, us: int | None, before: int) -> int:
+        """Above which row an entry belongs that happened at an instant; the one before it belongs above `before`."""
+        store, run = self._log.store, self.view.feed.run
+        if us is None:
+            return 0
+        above = self._instants(before - 1, 1) if before else []
+        if not before or (above and above[0] is not None and above[0] > us):
+            return before
+        return newer_than(store, run, us + 1)
+
+    def _insert(self, places: dict[int, list[int]], lowest: int | None) -> None:
+        """Put entries (oldest first) above each of these rows; `lowest` is the time of the first below the top."""
+        feed, store = self.view.feed, self._log.store
+        order = list[int]()
+        if lowest is not None:
+            moved = store.matching(feed.run, 0, deepest := max(places), ("1", []))
+            for row in range(deepest, 0, -1):
+                order += [*places.get(row, []), moved[row - 1]]
+        try:
+            if lowest is not None:
+                self.view.cut(lowest + 1)
+            store.prepend(feed.run, [*order, *places.get(0, [])])
+        except StoreError:
+            feed.short = MISPLACED
+            raise
+
+    # -- comparing counts --------------------------------------------------------------------------------------
+
+    def _compare(self, top: _Top, fresh: int) -> None:
+        """How many entries the server counts more than there should be, after `fresh` were put."""
+        feed = self.view.feed
+        total = top.total if self._log.obedience.proven(feed.plan.params) else None
+        self._expected = None if self._expected is None else self._expected + fresh
+        expected = len(feed.run) - self.gone if feed.complete else self._expected
+        self._served_at, self._counted = top.served_at, total is not None
+        feed.total = feed.total if total is None else total
+        if total is None:
+            self._missing = 0
+        elif fresh and not top.count_fits:
+            self._missing = None
+        else:
+            self._missing = total - expected if expected is not None else 0
+            if not feed.complete and self._missing < 0:
+                self._missing = 0  # below what is loaded
+        if self._missing == 0:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Everything that the server counted is here."""
+        feed = self._feed
+        self._missing, self._given_up, self._cursor, self._expected = 0, None, None, feed.total
+        feed.as_of = self._served_at or feed.as_of
+        if feed.short.startswith(COUNTS_MORE) or feed.short == MISPLACED:
+            feed.short = ""
+
+    def _lacks(self, missing: int) -> None:
+        feed = self._feed
+        short = f"{COUNTS_MORE} {missing:,} more"
+        if feed.short != short:
+            feed.short = short
+            self._changed()
+
+    def _fewer(self) -> bool:
+        """True where the server seems to have fewer entries than are here."""
+        feed = self.view.feed
+        if not feed.complete or feed.total is None:
+            return False
+        return feed.total < len(feed.run) - self.gone if self._missing is None else self._missing < 0
+
+    async def _count_gone(self) -> None:
+        """Set apart what the server has no more: as a rule the oldest, which it keeps for a time only."""
+        feed, log = self.view.feed, self._log
+        total = len(feed.run) - self.gone + (self._missing or 0)
+        gone = 0
+        if "sort" not in log.obedience.ignored:
+            params = {**feed.plan.params, "sort": "created_at:asc"}
+            page = await log.api.list(params, limit=SMALLEST_PAGE)
+            if page.total_count is not None and page.entries and not _ignored(page.entries, params):
+                total = page.total_count
+                number = log.store.number(page.entries[0].key)
+                row = None if number is None else log.store.row_of(feed.run, number)
+                gone = 0 if row is None else len(feed.run) - 1 - row
+        self.gone = max(gone, len(feed.run) - total)
+        self._missing = total - (len(feed.run) - self.gone)
+        if self._missing == 0:
+            self._settle()
+
+    async def _knows_bounds(self) -> bool:
+        log, feed = self._log, self.view.feed
+        names = [*feed.plan.params, *_BOUNDS]
+        if not log.obedience.proven(names) and not log.obedience.ignored & _ASKED:
+            async with feed.turn:
+                await log.obedience.prove(log.api, names)
+        return log.obedience.proven(names)
+
+    # -- finding what came late --------------------------------------------------------------------------------
+
+    async def _search(self, until: int) -> News:
+        """Compare counts up to an instant, where the log does not grow any more, and fetch where they differ."""
+        self._budget = COUNTS
+        until -= 1
+        low = self._lowest()
+        server, here = await self._count(low, until), self._here(low, until)
+        if server is None or server <= here:
+            return await self._beyond_time(until)
+        self._lacks(server - here)
+        found = await self._narrow(low, until, server)
+        put = await self._keep(sorted(found, key=lambda entry: entry.created_us or 0))
+        self._conclude(server - here - len(put), gave_up=self._budget > 0 and not put)
+        return _news(put, until + 1)
+
+    def _lowest(self) -> int | None:
+        """From where on all that the server has should be here; `None`: from the beginning."""
+        feed = self.view.feed
+        if feed.complete and not self.gone:
+            return None
+        last = len(feed.run) - self.gone
+        oldest = [us for us in self._instants(max(0, last - PAGE), min(PAGE, last)) if us is not None]
+        return oldest[-1] + 1 if oldest else None
+
+    def _here(self, low: int | None, until: int) -> int:
+        run, store = self.view.feed.run, self._log.store
+        return (len(run) if low is None else newer_than(store, run, low)) - newer_than(store, run, until + 1)
+
+    async def _count(self, low: int | None, until: int | None) -> int | None:
+        self._budget -= 1
+        page = await self._log.api.list(self._between(low, until), limit=SMALLEST_PAGE)
+        return page.total_count
+
+    async def _narrow(self, low: int | None, until: int, server: int) -> list[Entry]:
+        """The entries of those ranges where the server counts more than are here, by halving.
+
+        Counts go from an instant up to `until`, and are subtracted: neighbouring ranges would share an instant.
+        """
+        found: list[Entry] = []
+        ranges = [(low, until + 1, server, 0)]
+        while ranges and self._budget > 0:
+            first, after, more, less = ranges.pop()
+            here = self._here(first, until) - self._here(after, until)
+            if more - less <= here:
+                continue
+            middle = self._middle(first, after) if more - less > PAGE else None
+            if middle is None:
+                found += await self._fetch(first, min(after, until))
+                continue
+            count = await self._count(middle, until)
+            if count is None:
+                break
+            ranges += [(first, middle, more, count), (middle, after, count, less)]
+        return found
+
+    def _middle(self, first: int | None, after: int) -> int | None:
+        """An instant that halves the rows of a range; or its time, where all rows are at one instant."""
+        run, store = self.view.feed.run, self._log.store
+        top = newer_than(store, run, after)
+        bottom = len(run) if first is None else newer_than(store, run, first)
+        low = FIRST if first is None else first
+        rows = self._instants((top + bottom) // 2, 1) if bottom > top else []
+        middle = rows[0] if rows and rows[0] is not None else (low + after) // 2
+        middle = low + 1 if middle <= low else middle
+        return middle if middle < after else None
+
+    async def _fetch(self, low: int | None, high: int) -> list[Entry]:
+        params, found = self._between(low, high), list[Entry]()
+        cursor: str | None = None
+        for _ in range(PAGES):
+            page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
+            self._budget -= 1
+            found += page.entries
+            cursor = _following(page)
+            if cursor is None:
                 break
         return found
 
-    async def _down(self, since: int | None) -> list[Entry]:
-        """The newest entries, oldest first, down to one before an instant: for servers that know no bounds.
+    async def _beyond_time(self, until: int) -> News:
+        """The counts agree up to an instant: what is left is dated later, or has no time that bounds could find."""
+        missing, ahead = self._missing, self._log.now_us() + AHEAD_US
+        if not self.view.feed.complete or (missing is not None and missing <= 0):
+            self._settle()
+            return News()
+        if missing is None and (await self._count(ahead, None) or 0) <= self._ahead(ahead):
+            self._settle()
+            return News()
+        put = await self._keep(await self._upwards(until, capped=False) or [])
+        dated = await self._count(FIRST, LAST)
+        total = (await self._log.api.list(self.view.feed.plan.params, limit=SMALLEST_PAGE)).total_count
+        again = await self._count(FIRST, LAST)
+        if None in (dated, total, again) or dated != again:
+            return _news(put, until)  # it grew meanwhile: the next poll compares again
+        if total == dated:
+            self._missing = None  # it counted what came meanwhile
+            return _news(put, until)
+        return _news(put, until) + await self._walk_again()
 
-        Without an instant, down to one that is shown already.
-        """
-        found: list[Entry] = []
-        cursor: str | None = None
-        seen: set[str | None] = set()
-        while cursor not in seen:
-            seen.add(cursor)
-            page = await self._log.api.list(self.view.feed.plan.params, limit=PAGE, cursor=cursor)
-            found += page.entries
-            self._page, cursor = page, page.next_cursor
-            enough = self._overlaps(page) if since is None else any(_before(entry, since) for entry in page.entries)
-            if page.last or enough:
-                break
-            if page.unclear:
-                raise NotTheApiError(f"Not all that is new is known: {page.unclear}.")
-        return found[::-1]
+    async def _walk_again(self) -> News:
+        """Walk down from the newest end until what is missing is found, so many pages at a time."""
+        if self._cursor is None:
+            news = await self.poll()  # which compares anew: the log may have grown between page and count
+            if self._missing is None or self._missing <= 0:
+                return news
+            self._lacks(self._missing)
+        elif self._missing is None:
+            return News()
+        else:
+            news = News()
+        missing, since = self._missing, self._since()
+        late, self._cursor, reached = await self._walk_on(missing, self._cursor)
+        self._conclude(missing - late, gave_up=reached)
+        return news + News(late=late) if since is not None else news + News(added=late)
 
-    def _overlaps(self, page: Page) -> bool:
-        keys = {entry.key for entry in page.entries}
-        return len(self._log.store.lacking(self.view.feed.run, list(keys))) < len(keys)
+    async def _walk_on(self, missing: int, cursor: str | None) -> tuple[int, str | None, bool]:
+        """How many were put, where to go on, and whether the end of what is loaded was reached."""
+        feed, late = self.view.feed, 0
+        for _ in range(PAGES):
+            try:
+                page = await self._page(cursor)
+            except (BadRequestError, NotFoundError):
+                self._cursor = None  # the next walk begins at the top
+                raise
+            late += len(await self._keep(page.entries[::-1]))
+            last = self._log.store.window(feed.run, len(feed.run) - 1, 1)
+            if _following(page) in (None, cursor) or (last and last[0].key in {entry.key for entry in page.entries}):
+                return late, None, True
+            cursor = _following(page)
+            if late >= missing:
+                return late, None, False
+        return late, cursor, False
 
-    def _fresh(self, entries: Sequence[Entry]) -> list[Entry]:
-        feed = self.view.feed
-        lacking = self._log.store.lacking(feed.run, [entry.key for entry in entries])
-        kept = {entry.key: entry for entry in entries if entry.key in lacking and not feed.plan.violations(entry)}
-        return list(kept.values())
+    def _conclude(self, left: int, *, gave_up: bool) -> None:
+        """`left` are still missing; `gave_up` says that no further search finds them."""
+        feed, total = self.view.feed, self.view.feed.total
+        if left <= 0:
+            self._settle()
+        elif gave_up and feed.complete and total is not None and total <= len(feed.run):
+            self.gone = len(feed.run) - total  # fewer were gone than it seemed
+            self._settle()
+        elif gave_up and not feed.complete:
+            self._settle()  # below what is loaded
+        else:
+            self._lacks(left)
+            self._given_up = self._missing = left if gave_up else None
 
-    def _put(self, entries: Sequence[Entry], fresh: Sequence[Entry], grown: int) -> None:
-        feed, store = self.view.feed, self._log.store
-        known = dict(zip([entry.key for entry in entries], store.add(entries), strict=True))
-        store.prepend(feed.run, [known[entry.key] for entry in fresh])
-        if feed.total is not None:
-            feed.total += grown
-        feed.as_of = self._page.served_at if self._page is not None else feed.as_of
+
+def _following(page: Page) -> str | None:
+    """The cursor of the next page; `None` after the last. Raises `NotTheApiError` where the server did not say."""
+    if page.unclear:
+        raise NotTheApiError(f"Not all that is new is known: {page.unclear}.")
+    return page.next_cursor
+
+
+def _us(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
+
+
+def _stand(entry: Entry) -> Stand:
+    return Stand(entry.created_us, entry.log.status_code)
+
+
+def _timed(entries: Iterable[Entry]) -> Iterator[tuple[Entry, int | None]]:
+    """The entries, oldest first, and when each happened: where that can't be read, when the one before did."""
+    entries = list(entries)
+    us = next((entry.created_us for entry in entries if entry.created_us is not None), None)
+    for entry in entries:
+        us = us if entry.created_us is None else entry.created_us
+        yield entry, us
 
 
 def _before(entry: Entry, us: int | None) -> bool:
     """True for an entry that certainly happened before an instant."""
     return us is not None and entry.created_us is not None and entry.created_us < us
+
+
+def _news(fresh: Iterable[Entry], since: int | None) -> News:
+    entries = list(fresh)
+    new = [entry for entry in entries if not _before(entry, since)]
+    return News(len(new), sum(entry.log.user_agent == _OURS for entry in new), len(entries) - len(new))
+
+
+def _ignored(entries: Sequence[Entry], params: dict[str, str]) -> set[str]:
+    """Of what was asked for here, the parameters that these entries contradict."""
+    asked = _BOUNDS & params.keys()
+    ignored = {name for name in asked if any(contradicts(entry, name, params[name]) for entry in entries)}
+    if not in_order(map(_stand, entries), params["sort"]):
+        ignored.add("sort")
+    return ignored

@@ -96,6 +96,8 @@ class FakeApi:
         self.arrived: list[Json] = []
         self.fails: ApiError | None = None
         self.clock_offset_us: int | None = 0
+        self.clock = SERVED_AT
+        self.counts = True
         self._shuffle = shuffle_ties
         self._walks: dict[str, Walk] = {}
 
@@ -159,7 +161,8 @@ class FakeApi:
             elif trouble == "cycle":
                 following = self._walks[following].first
         total = {"no total": None, "lie": 7}.get(trouble, len(matching))
-        served = SERVED_AT + timedelta(seconds=len(self.calls))
+        total = total if self.counts else None
+        served = self.clock + timedelta(seconds=len(self.calls))
         unclear = "the server did not say whether more follows" if trouble == "unclear" else ""
         entries = tuple(map(read, [*again, *matching[begin:end]]))
         return Page(entries, None if unclear else following, None, total, served, unclear)

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from auditlog_tui.ui.widgets.columns import Look
 
 
+FUTURE_US = 5_000_000
+"""So much in the future is a clock's inaccuracy, in microseconds."""
+
+YEAR_US = 365 * 86_400_000_000
+
+
 class HeaderBar(Widget):
     """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, and the zone."""
 
@@ -65,7 +71,7 @@ class HeaderBar(Widget):
         mode = "utc" if look.mode == "relative" else look.mode
         parts = [(f" as of {format_time(as_of_us, mode, look.now_us, look.zone, with_date=False)}", "$text-muted")]
         if summary.newest_us is not None:
-            parts.append((f"  newest {age(look.now_us - summary.newest_us)} ago", "$text-muted"))
+            parts.append((f"  newest {_since(look.now_us - summary.newest_us)}", "$text-muted"))
         return parts
 
     def _amount(self) -> list[tuple[str, str]]:
@@ -107,6 +113,13 @@ class HeaderBar(Widget):
         if look.mode == "utc":
             return "UTC"
         return zone_label(look.zone, look.now_us) if look.mode == "local" else "ages, UTC"
+
+
+def _since(us: int) -> str:
+    """How long ago that was; an entry may be dated in the future, which is no news of the present."""
+    if us > -FUTURE_US:
+        return f"{age(us)} ago"
+    return f"{age(-us)} in the future" if -us < YEAR_US else f"{count(-us // YEAR_US)} y in the future"
 
 
 class FooterBar(Widget):

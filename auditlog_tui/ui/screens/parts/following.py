@@ -11,13 +11,11 @@ from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
+    from auditlog_tui.tail import News, Tail
     from auditlog_tui.view import View
 
 POLL_S, SLOWEST_S = 5.0, 60.0
 """Seconds between two polls, and at most after errors."""
-
-MEND_EVERY = 6
-"""Polls after which the last minutes are counted again, for entries that came late."""
 
 
 class FollowPart(BrowseBase):
@@ -26,6 +24,9 @@ class FollowPart(BrowseBase):
     following = False
     _fresh = 0
     _own = 0
+    _gone = 0
+    _failing = False
+    _above = False
 
     def action_follow(self) -> None:
         self.following = not self.following
@@ -41,7 +42,8 @@ class FollowPart(BrowseBase):
         self._follow_anew()
 
     def _follow_anew(self) -> None:
-        self._fresh = self._own = 0
+        self._fresh = self._own = self._gone = 0
+        self._failing = self._above = False
         self._tell()
         if self.following:
             start(self, lambda: self._follow(self.view), "follow")
@@ -51,36 +53,64 @@ class FollowPart(BrowseBase):
     async def _follow(self, view: View) -> None:
         from auditlog_tui.tail import Tail  # late: it loads the models
 
-        tail, delay, polls = Tail(view), POLL_S, 0
+        tail, delay, told = Tail(view, self.changed), POLL_S, False
         while True:
             await asyncio.sleep(delay)
-            if not tail.possible:
+            if tail.possible:
+                delay, told = await self._round(tail, delay), False
+            elif not told:
+                told = True
                 self.say("Only the log's own order can be followed, from its newest entry on", "warning")
-                continue
-            try:
-                polls += 1
-                news = await tail.poll()
-                late = (await tail.mend()).late if polls % MEND_EVERY == 0 else 0
-                delay = POLL_S
-            except AuditLogError as error:
-                delay = min(delay * 2, SLOWEST_S)
+
+    async def _round(self, tail: Tail, delay: float) -> float:
+        """One poll, and what came late; returns the seconds until the next."""
+        try:
+            self._came(tail, await tail.poll())
+            self._came(tail, await tail.mend())
+        except AuditLogError as error:
+            delay = min(delay * 2, SLOWEST_S)
+            if not self._failing:
                 self.say(f"{error} Following goes on in {age(int(delay * 1_000_000))}.", "warning")
-                continue
-            self._fresh += news.added - news.own
-            self._own += news.own
-            if late:
-                self.say(f"{count(late)} came late, and were put where they belong", "warning")
-            if news.added or late:
-                self.changed()
+            self._failing = True
+            self._tell()
+            return delay
+        self._failing = False
+        self.changed()
+        return POLL_S
+
+    def _came(self, tail: Tail, news: News) -> None:
+        self._fresh += news.added - news.own
+        self._own += news.own
+        self._gone = tail.gone
+        if news.late:
+            self.say(f"{count(news.late)} came late, and were put where they belong", "warning")
+        if news.added or news.late:
+            self.changed()
 
     def changed(self) -> None:
-        if self.table.top <= 0:
-            self._fresh = self._own = 0
         super().changed()
+        self._above = self.table.top > 0
         self._tell()
+
+    def keyed(self) -> None:
+        super().keyed()
+        self.call_after_refresh(self._read, keyed=True)
+
+    def _tick(self) -> None:
+        super()._tick()
+        self._read(keyed=False)
+
+    def _read(self, *, keyed: bool) -> None:
+        """What is new is read once a key was pressed, or one scrolled, and it is on the screen."""
+        if self.table.top <= 0 and (keyed or self._above):
+            self._fresh = self._own = 0
+            self._tell()
+        self._above = self.table.top > 0
 
     def _tell(self) -> None:
         """What the header says of it."""
         fresh = f"{count(self._fresh)} new" if self._fresh else ""
         own = f"+{count(self._own)} own reads" if self._own else ""
-        self.header.follow(self.following, " ".join(part for part in (fresh, own) if part))
+        gone = f"{count(self._gone)} gone since" if self._gone else ""
+        failing = "no answer" if self._failing else ""
+        self.header.follow(self.following, ", ".join(part for part in (fresh, own, gone, failing) if part))

@@ -21,6 +21,7 @@ from auditlog_tui.query import (
     Chip,
     Completion,
     Query,
+    depends_on_now,
     explain,
     format_query,
     freeze,
@@ -39,12 +40,17 @@ from auditlog_tui.views import BUILT_IN, expand
 MOST_PLACES = 100
 """Places that `back` reaches; with each older one goes what its view holds."""
 
+CLOCK_NOISE_US = 2_000_000
+"""Two clocks that differ by less, in microseconds, agree: a `Date` has whole seconds."""
+
 
 @dataclass(slots=True, eq=False)
 class Place:
     """A view as the user left it: the entry under the cursor (its number) and the lines shown above it.
 
-    `around` tells that it is the time around an entry: so many microseconds before and after it.
+    `around` tells that it is the time around an entry: so many microseconds before and after it. `typed` is the
+    filter before its times were made absolute where these depend on now; `offset_us` is how much the server's clock
+    was known to be ahead then (`None`: nothing was known). `relative` says that they do.
     """
 
     view: View
@@ -52,6 +58,12 @@ class Place:
     cursor: int | None = None
     above: int = 0
     around: int = 0
+    typed: str = ""
+    offset_us: int | None = None
+
+    @property
+    def relative(self) -> bool:
+        return bool(self.typed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,8 @@ class Browser:
         frozen = format_query(query)
         same = self._is_shown(frozen)
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
+        if depends_on_now(self._parsed(text)):
+            place.typed, place.offset_us = text, self.log.api.clock_offset_us
         self.history.add(frozen)
         return place if same else self._show(place)
 
@@ -124,11 +138,30 @@ class Browser:
     def _query(self, text: str) -> Query:
         whole = expand(filter_in(text), self.views)
         try:
-            return freeze(parse(whole), self.log.now_us(), self.zone)
+            return freeze(self._parsed(text), self.log.now_us(), self.zone)
         except QueryError as error:
             if whole == text:
                 raise
             raise QueryError(error.message, 0, len(text), error.hint) from error  # columns are those of `text`
+
+    def _parsed(self, text: str) -> Query:
+        return parse(expand(filter_in(text), self.views))
+
+    def frozen_anew(self) -> Place | None:
+        """The place shown, in its place, where its times were made by a clock that turned out to be wrong.
+
+        That is known with the first answer; from then on the times stay as they are.
+        """
+        place, offset_us = self.place, self.log.api.clock_offset_us
+        if not place.typed or place.view.feed.as_of is None or offset_us is None:
+            return None
+        typed, place.typed = place.typed, ""
+        if abs(offset_us - (place.offset_us or 0)) <= CLOCK_NOISE_US:
+            return None
+        query = self._query(typed)
+        self.places[self.at] = Place(View(self.log, query), format_query(query))
+        self.history.add(self.place.text)
+        return self.place
 
     def link(self) -> str:
         """The command line that shows this filter again; its times are absolute."""

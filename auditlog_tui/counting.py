@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -46,7 +47,9 @@ class Counting:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.requests = 0
-        self._known: OrderedDict[tuple[tuple[str, str], ...], tuple[int | None, int | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[tuple[str, str], ...], tuple[int | None, tuple[int | None, ...]]] = (
+            OrderedDict()
+        )
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._proving = asyncio.Lock()
 
@@ -91,8 +94,8 @@ class Counting:
         """The server's count under parameters that it obeys; `None` where it tells none."""
         return (await self._ask(params))[0]
 
-    async def _ask(self, params: dict[str, str]) -> tuple[int | None, int | None]:
-        """The count, and when the first entry of the answer happened: the newest, unless `sort` says otherwise."""
+    async def _ask(self, params: dict[str, str]) -> tuple[int | None, tuple[int | None, ...]]:
+        """The count, and when the entries of the answer happened: the newest first, unless `sort` says otherwise."""
         key = tuple(sorted(params.items()))
         known = self._known
         if key in known:
@@ -102,7 +105,7 @@ class Counting:
             if key not in known:
                 self.requests += 1
                 page = await self.log.api.list(params, limit=SMALLEST_PAGE)
-                known[key] = page.total_count, page.entries[0].created_us if page.entries else None
+                known[key] = page.total_count, tuple(entry.created_us for entry in page.entries)
                 stands = (Stand(entry.created_us, entry.log.status_code) for entry in page.entries)
                 if "sort" in params and not in_order(stands, params["sort"]):
                     self.log.obedience.ignored.add("sort")
@@ -113,15 +116,25 @@ class Counting:
 
     async def span(self, query: Query) -> tuple[int, int] | None:
         """When the first and the last entry that match happened, as the server knows; `None` where it can't tell."""
+        found = await self.ends(query)
+        return None if found is None else (found[0][0], found[1][-1])
+
+    async def ends(self, query: Query) -> tuple[list[int], list[int], int] | None:
+        """When the first few entries that match happened and the last few (both ascending), and how many match.
+
+        `None` where the server can't tell.
+        """
         planned = await self.proven(query)
         pushed = {name: value for name, value in planned.params.items() if name != "sort"}
         if planned.residual is not None or "sort" in self.log.obedience.ignored:
             return None
-        _, last = await self._ask(pushed)
+        total, last = await self._ask(pushed)
         _, first = await self._ask({**pushed, "sort": "created_at:asc"})
-        if first is None or last is None or first > last or "sort" in self.log.obedience.ignored:
+        if not first or not last or total is None or "sort" in self.log.obedience.ignored:
             return None
-        return first, last
+        if first[0] is None or last[0] is None or first[0] > last[0]:
+            return None
+        return _known(first), _known(last)[::-1], total
 
     async def loaded(self, query: Query) -> Count:
         """The entries fetched so far that match, counted in slices."""
@@ -132,6 +145,10 @@ class Counting:
             first += SLICE
             await asyncio.sleep(0)
         return Count(n, How.LOADED)
+
+
+def _known(times: Iterable[int | None]) -> list[int]:
+    return [us for us in times if us is not None]
 
 
 _EVERYTHING = frozenset(name for field in FIELDS.values() for name in field.params)

@@ -80,9 +80,13 @@ def run(settings: Settings, command: Command) -> int:
 
 
 def _fail(text: str, status: Exit) -> Exit:
+    _say(text)
+    return status
+
+
+def _say(text: str) -> None:
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201 (this is where a command line speaks)
-    return status
 
 
 async def _run(settings: Settings, command: Command, progress: Progress) -> Exit:
@@ -91,9 +95,9 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
             case "get":
                 return await run.get(command.text)
             case "count":
-                return await run.count(run.query(command.text))
+                return await run.count(await run.query(command.text))
             case _:
-                return await run.list(run.query(command.text), command.limit)
+                return await run.list(await run.query(command.text), command.limit)
 
 
 @asynccontextmanager
@@ -138,10 +142,19 @@ class _Run:
         self._progress = progress
         self._settings = settings
 
-    def query(self, text: str) -> Query:
-        """The filter, its times made absolute. Raises `_PointedError`."""
+    async def query(self, text: str) -> Query:
+        """The filter, its times made absolute by the server's clock. Raises `_PointedError`, `ApiError`."""
+        from auditlog_tui.log import UNTIMED
+
+        log, views = self._log, self._settings.views
         zone = local_zone() if self._settings.zone == "local" else UTC
-        return read_query(text, self._settings.views, self._log.now_us(), zone)
+        query = read_query(text, views, log.now_us(), zone)
+        if not is_relative(text, views):
+            return query
+        await log.learn_clock()
+        if log.api.clock_offset_us is None:
+            _say(f"{UNTIMED}.")
+        return read_query(text, views, log.now_us(), zone)
 
     async def list(self, query: Query, limit: int | None) -> Exit:
         from auditlog_tui.listing import Listing, Walk
@@ -168,10 +181,14 @@ class _Run:
         self._progress.describe = lambda: f"{walk.describe()} · {self._client.requests:,} requests"
 
     def _end(self, missing: str) -> Exit:
+        from auditlog_tui.log import skew
+
         ignored = self._log.obedience.ignored
         if ignored:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
+        if said := skew(self._log.api.clock_offset_us):
+            _say(f"{said}.")
         return _fail(missing, Exit.INCOMPLETE) if missing else Exit.DONE
 
 
@@ -189,6 +206,15 @@ def read_query(text: str, views: Mapping[str, str], now_us: int, zone: tzinfo) -
     except QueryError as error:
         raise _PointedError(pointed(text, error)) from error
     return query
+
+
+def is_relative(text: str, views: Mapping[str, str]) -> bool:
+    """True for a filter, one that can be read, that means something else at another time."""
+    from auditlog_tui.link import filter_in
+    from auditlog_tui.query import depends_on_now, parse
+    from auditlog_tui.views import expand
+
+    return depends_on_now(parse(expand(filter_in(text), views)))
 
 
 def pointed(text: str, error: QueryError) -> str:

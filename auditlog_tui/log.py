@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from auditlog_tui.api import AuditLogApi
 from auditlog_tui.feed import Feed
 from auditlog_tui.models import Entry
-from auditlog_tui.obedience import Obedience
+from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
+from auditlog_tui.output.times import age
 from auditlog_tui.rawjson import UNREAD, Json, members_of
 from auditlog_tui.store import EntryStore
 
 DETAILS_KEPT = 200
+
+SKEW_US = 5_000_000
+"""A difference between two clocks that is worth a word, in microseconds."""
+
+UNTIMED = "The server does not tell its time: last:, today and yesterday go by this machine's clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class Log:
     def now_us(self) -> int:
         """The server's clock, in microseconds since 1970; this machine's before the first answer."""
         return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
+
+    async def learn_clock(self) -> None:
+        """Ask for the server's time, by its smallest page, where no answer told it yet. Raises `ApiError`."""
+        if self.api.clock_offset_us is None:
+            await self.api.list({}, limit=SMALLEST_PAGE)
 
     @contextmanager
     def urgent(self) -> Iterator[None]:
@@ -95,6 +106,14 @@ class Log:
 
     def forget_details(self) -> None:
         self._details.clear()
+
+
+def skew(offset_us: int | None) -> str:
+    """What there is to say of the server's clock, which is so much ahead of this machine's; empty for nothing."""
+    if offset_us is None or abs(offset_us) <= SKEW_US:
+        return ""
+    way = "behind" if offset_us > 0 else "ahead of"
+    return f"This machine's clock is {age(abs(offset_us))} {way} the server's; times and ages go by the server's"
 
 
 def differences(one: Entry, other: Entry) -> tuple[str, ...]:

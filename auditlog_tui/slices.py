@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from auditlog_tui.rawjson import restored
 from auditlog_tui.store import EntryStore, Run
@@ -19,49 +20,61 @@ def count_slice(store: EntryStore, first: int, after: int, where: tuple[str, lis
 
 
 def newer_than(store: EntryStore, run: Run, us: int) -> int:
-    """How many rows at the top of a run, up to the first that is older, happened at or after an instant.
+    """How many rows at the top of a run, which is newest first, happened at or after an instant.
 
     Those whose time can't be read count where such a row stands below them.
     """
-    newer = seen = 0
-    while rows := store.window(run, seen, SLICE):
-        for row in rows:
-            seen += 1
-            if row.created_us is not None:
-                if row.created_us < us:
-                    return newer
-                newer = seen
-    return newer
+    low, high = 0, len(run)
+    while low < high:
+        middle = (low + high) // 2
+        found = _instant_from(store, run, middle)
+        if found is not None and found >= us:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
-def span(store: EntryStore, run: Run, first: int, count: int) -> tuple[int, int] | None:
-    """When the first and the last entry of a slice of rows happened; `None` where no time can be read."""
+def _instant_from(store: EntryStore, run: Run, row: int) -> int | None:
+    """When a row happened, or, where that can't be read, the next one below it whose time can."""
+    count = 1
+    while rows := store.window(run, row, count):
+        for found in rows:
+            if found.created_us is not None:
+                return found.created_us
+        row, count = row + len(rows), SLICE
+    return None
+
+
+def ends(store: EntryStore, run: Run, first: int, count: int, most: int) -> tuple[list[int], list[int], int]:
+    """When the first and the last `most` entries of a slice of rows happened (ascending), and how many are dated."""
     start = run.first + first
     sql = (
-        "SELECT min(e.created_us), max(e.created_us) FROM place p JOIN entry e ON e.n = p.entry"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ?"
+        "SELECT e.created_us FROM place p JOIN entry e ON e.n = p.entry"
+        " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us IS NOT NULL ORDER BY 1"
     )
-    ((low, high),) = store.read(sql, [run.number, start, start + count])
-    return None if low is None else (int(low), int(high))
+    found = [int(us) for (us,) in store.read(sql, [run.number, start, start + count])]
+    return found[:most], found[-most:], len(found)
 
 
 def histogram(
-    store: EntryStore, run: Run, first: int, count: int, whole: tuple[int, int], buckets: int
+    store: EntryStore, run: Run, first: int, count: int, edges: Sequence[int]
 ) -> list[tuple[int, int, int]]:
     """Of a slice of rows: number of the bucket, entries in it, those that failed.
 
-    Bucket `k` of a `whole` range (first and last instant) of `width` microseconds begins `width * k // buckets` after
-    its first.
+    `edges` are the instants, ascending, at which each bucket begins, and at last the one at which the last has ended.
     """
-    start, (low, high) = run.first + first, whole
+    start = run.first + first
+    bounds = ", ".join(["(?, ?, ?)"] * (len(edges) - 1))
     sql = (
-        "SELECT ((e.created_us - ? + 1) * ? - 1) / ?, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
-        " FROM place p JOIN entry e ON e.n = p.entry"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us BETWEEN ? AND ? GROUP BY 1"
+        f"WITH bucket (k, low, high) AS (VALUES {bounds})"  # noqa: S608 (marks only)
+        " SELECT k, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
+        " FROM place p JOIN entry e ON e.n = p.entry JOIN bucket ON e.created_us >= low AND e.created_us < high"
+        " WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY k"
     )
-    found = store.read(sql, [low, buckets, high + 1 - low, run.number, start, start + count, low, high])
-    # Over thousands of years SQLite goes on with floats, which are good enough there.
-    return [(min(int(bucket), buckets - 1), n, failed) for bucket, n, failed in found]
+    values = [value for k, (low, high) in enumerate(pairwise(edges)) for value in (k, low, high)]
+    found = store.read(sql, [*values, run.number, start, start + count])
+    return [(int(bucket), int(n), int(failed)) for bucket, n, failed in found]
 
 
 def raws(store: EntryStore, run: Run, first: int, count: int) -> list[str]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from auditlog_tui.counting import Counting, How
 from auditlog_tui.errors import QueryError
+from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import LAST
-from auditlog_tui.slices import SLICE, histogram, span
+from auditlog_tui.slices import SLICE, ends, histogram
 from auditlog_tui.view import View
 
 FEWEST, MOST = 8, 64
@@ -27,12 +28,16 @@ _FAILED = parse("status:>=400").terms
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """From `first_us` to `last_us`, both included; `None` is not counted yet."""
+    """From `first_us` to `last_us`, both included; `None` is not counted yet.
+
+    `beyond` is one that holds the few entries far before or after all the others, whatever time that takes.
+    """
 
     first_us: int
     last_us: int
     n: int | None = None
     failed: int | None = None
+    beyond: bool = False
 
 
 class Timeline:
@@ -44,7 +49,7 @@ class Timeline:
         self.how = How.EXACT
         self._counting = counting
         self._query = Query(tuple(term for term in view.query.terms if term.key != "sort"))
-        self._range: tuple[int, int] | None = None
+        self._range: Range | None = None
 
     async def fill(self, buckets: int, changed: Callable[[], None]) -> None:
         """Count in so many buckets, the coarse ones first. Raises `ApiError`. May be cancelled, and called again."""
@@ -53,19 +58,20 @@ class Timeline:
             await self._fill_from_loaded(buckets, changed)
             return
         self.how = How.EXACT
-        first, *edges = dict.fromkeys(_edges(*whole, buckets))
+        first, *edges = whole.edges(buckets)
         before: dict[int, tuple[int, int]] = {first: (0, 0)}
         for edge in _coarse_first(edges):
             counts = await asyncio.gather(*(self._up_to(edge, extra) for extra in (Query(), Query(_FAILED))))
             before[edge] = counts[0], counts[1]
-            self.buckets = _between(before)
+            self.buckets = whole.marked(_between(before))
             changed()
 
-    async def _whole(self) -> tuple[int, int] | None:
+    async def _whole(self) -> Range | None:
         if self.view.marked or (await self._counting.proven(self._with(LAST, Query()))).residual is not None:
             return None
         if self._range is None:
-            self._range = await self._counting.span(self._query)
+            found = await self._counting.ends(self._query)
+            self._range = None if found is None else bulk(*found)
         return self._range
 
     def _with(self, us: int, extra: Query) -> Query:
@@ -85,22 +91,75 @@ class Timeline:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
         slices = range(0, len(run), SLICE)
-        ends: list[int] = []
+        lowest: list[int] = []
+        highest: list[int] = []
+        n = 0
         for start in slices:
-            ends += span(store, run, start, SLICE) or ()
+            low, high, counted = ends(store, run, start, SLICE, AT_ENDS)
+            lowest, highest = sorted([*lowest, *low])[:AT_ENDS], sorted([*highest, *high])[-AT_ENDS:]
+            n += counted
             await asyncio.sleep(0)
-        if not ends:
+        if not n:
             self.buckets = []
             return
-        whole = min(ends), max(ends)
-        counts = [(0, 0)] * buckets
+        whole = bulk(lowest, highest, n)
+        edges = whole.edges(buckets)
+        counts = [(0, 0)] * (len(edges) - 1)
         for start in slices:
-            for bucket, n, failed in histogram(store, run, start, SLICE, whole, buckets):
+            for bucket, n, failed in histogram(store, run, start, SLICE, edges):
                 counts[bucket] = counts[bucket][0] + n, counts[bucket][1] + failed
-            stretches = zip(pairwise(_edges(*whole, buckets)), counts, strict=True)
-            self.buckets = [Bucket(low, high - 1, *found) for (low, high), found in stretches if low < high]
+            stretches = zip(pairwise(edges), counts, strict=True)
+            self.buckets = whole.marked([Bucket(low, high - 1, *found) for (low, high), found in stretches])
             changed()
             await asyncio.sleep(0)
+
+
+AT_ENDS = SMALLEST_PAGE
+"""Entries at each end among which a few may be far off."""
+
+GAP = 10
+"""They are far off where the gap to the others is so many times as long as the time of all the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `first` to `last` in microseconds; what most entries fall in is from `low` to `high`."""
+
+    first: int
+    low: int
+    high: int
+    last: int
+
+    def edges(self, buckets: int) -> list[int]:
+        """Where each bucket begins, and where the last one has ended; those far off have a bucket at each end."""
+        inside = _edges(self.low, self.high, buckets)
+        return list(dict.fromkeys([self.first, *inside, self.last + 1]))
+
+    def marked(self, buckets: list[Bucket]) -> list[Bucket]:
+        """The same buckets, those far off marked."""
+        return [
+            replace(bucket, beyond=True) if bucket.last_us < self.low or bucket.first_us > self.high else bucket
+            for bucket in buckets
+        ]
+
+
+def bulk(lowest: list[int], highest: list[int], n: int) -> Range:
+    """The range of `n` entries, told by the first of them and the last (`AT_ENDS` each, ascending).
+
+    One entry of the year 1, or of the year 8304, leaves no more than one bar for all the others.
+    """
+    low, high, cut = 0, len(highest) - 1, 0
+    while True:
+        gaps = []
+        if low + 1 < len(lowest):
+            gaps.append((lowest[low + 1] - lowest[low], highest[high] - lowest[low + 1], True))
+        if high > 0:
+            gaps.append((highest[high] - highest[high - 1], highest[high - 1] - lowest[low], False))
+        gap, rest, before = max(gaps, default=(0, 0, True))
+        cut += 1
+        if not 0 < rest * GAP < gap or n - cut < 2 * cut:
+            return Range(lowest[0], lowest[low], highest[high], highest[-1])
+        low, high = (low + 1, high) if before else (low, high - 1)
 
 
 def _edges(first: int, last: int, buckets: int) -> list[int]:

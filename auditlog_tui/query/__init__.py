@@ -8,7 +8,7 @@ from auditlog_tui.query.edit import term_for, with_term, without_term
 from auditlog_tui.query.explain import explain, overruns
 from auditlog_tui.query.fields import FIELDS, Field, fields_table
 from auditlog_tui.query.format import format_query, format_term
-from auditlog_tui.query.freeze import freeze
+from auditlog_tui.query.freeze import depends_on_now, freeze
 from auditlog_tui.query.moments import HINT as MOMENT_HINT
 from auditlog_tui.query.moments import read_moment
 from auditlog_tui.query.parse import parse
@@ -27,6 +27,7 @@ __all__ = [
     "Query",
     "Term",
     "complete",
+    "depends_on_now",
     "explain",
     "fields_table",
     "format_query",

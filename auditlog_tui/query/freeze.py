@@ -29,6 +29,17 @@ def is_frozen(query: Query) -> bool:
     return all(_settled(value) for term in query.terms for value in term.values)
 
 
+def depends_on_now(query: Query) -> bool:
+    """True when what the query means depends on what time it is: `last:`, `today`, `yesterday`."""
+    return any(_moves(value) for term in query.terms for value in term.values)
+
+
+def _moves(value: Value) -> bool:
+    if isinstance(value, Times):
+        return isinstance(value.low, Named) or isinstance(value.high, Named)
+    return isinstance(value, Ago)
+
+
 def _settled(value: Value) -> bool:
     if isinstance(value, Times):
         return all(moment is None or isinstance(moment, Instant) for moment in (value.low, value.high))

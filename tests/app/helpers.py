@@ -45,7 +45,7 @@ class PinnedClient(AuditLogClient):
 
     @property
     def clock_offset_us(self) -> int | None:
-        return None
+        return 0
 
 
 class PinnedLog(Log):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
+from auditlog_tui.feed import At
 from auditlog_tui.local import LIST_PATH
 from auditlog_tui.output.clipboard import Copied
+from auditlog_tui.session import Session
 from auditlog_tui.settings import Secret, Settings
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.app import AuditLogApp
@@ -94,8 +98,6 @@ async def test_nothing_listens() -> None:
 async def test_the_session_that_the_command_line_opens_works_the_same(
     server: Serving, tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from auditlog_tui.session import Session
-
     for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     settings = Settings(base_url=server.url, key=Secret("another-key"))
@@ -106,3 +108,53 @@ async def test_the_session_that_the_command_line_opens_works_the_same(
         assert len(hand.table.view or ()) == 39
         assert {request.headers["Authorization"] for request in server.requests} == {"Bearer another-key"}
     assert app.report == ""
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+async def test_the_first_filter_goes_by_the_servers_clock(
+    hours: int, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is frozen by this machine's, and anew with the first answer, which tells the server's."""
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    now = datetime.now(UTC) + timedelta(hours=hours)
+    log = demo_log(entries=2_000, until=now)
+    log._now = lambda: datetime.now(UTC) + timedelta(hours=hours)
+    with serving(log) as running:
+        settings = Settings(base_url=running.url, key=Secret("another-key"))
+        app = AuditLogApp(settings, Session(settings), "last:1h")
+        async with app.run_test(size=SIZE) as pilot:
+            hand = Hand(pilot, app, Wire(log_of()))
+            await settled(pilot)
+            hour_ago_us = int((now - timedelta(hours=1)).timestamp() * 1_000_000)
+            low = hand.screen.view.plan.created_min_us
+            assert low is not None
+            assert abs(low - hour_ago_us) < 60_000_000
+            assert len(hand.browser.places) == 1
+            assert len(hand.screen.view) > 0
+            assert "COMPLETE" in hand.header
+            assert hand.input.value == hand.browser.place.text
+            assert "clock" in hand.status
+            await hand.filter("today")
+            await hand.press("ctrl+t")
+            await hand.press(*"1h", "enter")
+            anchor = hand.screen.view.anchor
+            assert isinstance(anchor, At)
+            assert abs(anchor.us - hour_ago_us) < 60_000_000
+    assert app.report == ""
+
+
+async def test_a_filter_that_depends_on_no_clock_is_asked_once(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    log = demo_log(entries=200, until=datetime.now(UTC))
+    for offset, text, asked in ((2, "status:>=400", 1), (0, "last:9h", 1), (2, "last:9h", 2)):
+        log._now = lambda: datetime.now(UTC) + timedelta(hours=offset)  # noqa: B023 (used within the round)
+        with serving(log) as running:
+            settings = Settings(base_url=running.url, key=Secret("another-key"))
+            app = AuditLogApp(settings, Session(settings), text)
+            async with app.run_test(size=SIZE) as pilot:
+                await settled(pilot)
+            assert len(pages(running)) == asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.local import LocalEntry
+from auditlog_tui.local import LocalEntry, LocalLog
 from auditlog_tui.ui.screens.choose_columns import ColumnsScreen
 from auditlog_tui.ui.screens.menu import MenuScreen
 from auditlog_tui.ui.screens.parts import following
@@ -161,9 +162,107 @@ async def test_following_tells_what_is_new_and_moves_nothing(
             await hand.until(lambda: "follow" not in hand.text.splitlines()[0])
 
 
-def fresh(number: int) -> LocalEntry:
+@both
+async def test_what_is_new_is_said_at_the_top_too_until_it_is_read(
+    generation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with followed(generation, monkeypatch) as (hand, log):
+        row = hand.table.row
+        log.add([fresh(number) for number in range(7)])
+        await hand.until(lambda: "7 new" in hand.header)
+        assert hand.table.row == row
+        assert hand.table.cursor == 7
+        log.add([fresh(7)])
+        await hand.until(lambda: "8 new" in hand.header)
+        hand.send("down")
+        await hand.until(lambda: hand.table.cursor == 9)
+        assert "8 new" in hand.header
+        hand.send("g")
+        await hand.until(lambda: "8 new" not in hand.header)
+        assert hand.row.key == "fresh-7"
+
+
+async def test_what_came_late_is_missing_until_it_is_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with followed(2, monkeypatch, "A") as (hand, log):
+        assert "730  COMPLETE" in hand.header
+        said: list[str] = []
+        monkeypatch.setattr(hand.screen, "say", lambda text, severity="": said.append(text))
+        log.add([fresh(n, late_us=4_000_000_000) for n in range(3)])
+        await hand.until(lambda: "733  COMPLETE" in hand.header)
+        assert said == ["3 came late, and were put where they belong"]
+        times = [us for us in column(hand.screen.view, "created_us") if isinstance(us, int)]
+        assert times == sorted(times, reverse=True)
+
+
+async def test_one_dated_in_the_future_hides_nothing_that_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with followed(2, monkeypatch) as (hand, log):
+        log.add([fresh(0, late_us=-3_600_000_000)])
+        await hand.until(lambda: "1 new" in hand.header)
+        assert "newest 1 h in the future" in hand.header
+        log.add([fresh(1), fresh(2)])
+        await hand.until(lambda: "3 new" in hand.header)
+        assert column(hand.screen.view, "key")[:3] == ["fresh-0", "fresh-2", "fresh-1"]
+        log.add([fresh(3, late_us=-6_278 * 365 * 86_400_000_000)])
+        await hand.until(lambda: "newest 6,278 y in the future" in hand.header)
+
+
+@pytest.mark.parametrize("keys", [("m", "M"), ("/", *"sort:status", "enter")])
+async def test_what_can_not_be_followed_is_said_once(keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    async with followed(2, monkeypatch) as (hand, _):
+        hand.send(*keys)
+        await hand.until(lambda: "can be followed" in hand.status)
+        hand.send("down")
+        await hand.until(lambda: "can be followed" not in hand.status)
+        await asyncio.sleep(0.2)  # twenty polls
+        assert "can be followed" not in hand.status
+
+
+async def test_around_and_its_steps_say_what_the_filter_has() -> None:
+    async with browsing() as (hand, _):
+        await hand.press(*["down"] * 40, ".")
+        row = hand.row
+        assert row.created_us is not None
+        for key, half_s, said in (
+            ("<", 120, "2 min"), ("<", 60, "1 min"), ("<", 30, "30 s"), ("<", 10, "10 s"), (">", 30, "30 s"),
+            (">", 60, "1 min"), (">", 120, "2 min"), (">", 300, "5 min"), (">", 900, "15 min"), (">", 3_600, "1 h"),
+            (">", 21_600, "6 h"), (">", 86_400, "1 d"), (">", 2_592_000, "30 d"),
+        ):  # fmt: skip
+            await hand.press(key)
+            assert f"Everything {said} before and after" in hand.status
+            plan = hand.screen.view.plan
+            assert (plan.created_min_us, plan.created_max_us) == (
+                row.created_us - half_s * 1_000_000, row.created_us + half_s * 1_000_000
+            )  # fmt: skip
+        places = len(hand.browser.places)
+        await hand.press(">")
+        assert "30 d before and after is the most" in hand.status
+        assert len(hand.browser.places) == places
+
+
+@asynccontextmanager
+async def followed(
+    generation: int, monkeypatch: pytest.MonkeyPatch, *keys: str
+) -> AsyncIterator[tuple[Hand, LocalLog]]:
+    """The app at rest, after some keys; then it follows, with fast polls."""
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    log = demo_log(entries=ENTRIES, until=NOW, generation=generation)
+    log._now = lambda: NOW
+    with serving(log) as server:
+        app = app_over(Opener(base_url=server.url))
+        async with app.run_test(size=SIZE) as pilot:
+            hand = Hand(pilot, app, Wire(log_of()))
+            await settled(pilot)
+            await hand.press(*keys)
+            hand.send("F")
+            await hand.until(lambda: "follow" in hand.header)
+            yield hand, log
+            hand.send("F")
+            await hand.until(lambda: "follow" not in hand.header)
+
+
+def fresh(number: int, late_us: int = 0) -> LocalEntry:
     return LocalEntry(
-        id=f"fresh-{number}", created_us=NOW_US + number, action="vm.read", actor_id="a", actor_name="A",
+        id=f"fresh-{number}", created_us=NOW_US - late_us + number, action="vm.read", actor_id="a", actor_name="A",
         actor_type="user", client_ip="192.0.2.1", method="GET", path="/", status_code=200, user_agent="curl",
         target_id=None, target_type=None,
     )  # fmt: skip

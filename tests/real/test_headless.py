@@ -10,13 +10,14 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
+from auditlog_tui.local import Answer
 from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
@@ -206,3 +207,44 @@ def test_no_command_but_the_screen_needs_textual(environ: dict[str, str]) -> Non
         found = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
         assert (found.returncode, found.stderr) == (0, b"")
         assert found.stdout
+
+
+# -- the server's clock --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_times_go_by_the_servers_clock(environ: dict[str, str], hours: int) -> None:
+    """The first query too: it is asked for the time first, once."""
+    now = datetime.now(UTC) + timedelta(hours=hours)
+    log = demo_log(entries=2_000, until=now)
+    log._now = lambda: datetime.now(UTC) + timedelta(hours=hours)
+    with serving(log) as running:
+        program = Runner(running.url, environ)
+        status, out, err = program.done("count", "last:1h")
+        wanted = program.done("count", f"created:>={(now - timedelta(hours=1)).isoformat()}")[1]
+        assert (status, int(out) > 0) == (0, True)
+        assert abs(int(out) - int(wanted)) <= 2  # what happened while it was asked
+        way = "behind" if hours > 0 else "ahead of"
+        assert f"This machine's clock is {abs(hours)} h {way} the server's" in err or "1 h" in err
+        asked = len(running.requests)
+        program.done("count", "status:>=400")
+        absolute = len(running.requests) - asked
+        program.done("count", "status:>=400 last:30d")
+        relative = len(running.requests) - asked - absolute
+        assert relative == absolute + 2  # the time, and what proves that created_at_min is obeyed
+
+
+def test_a_server_that_tells_no_time_is_said_to(environ: dict[str, str]) -> None:
+    log = demo_log(entries=2_000, until=datetime.now(UTC))
+    reply = log._reply
+
+    def untimed(status: int, body: object) -> Answer:
+        answer = reply(status, body)
+        return Answer(answer.status, {n: v for n, v in answer.headers.items() if n != "Date"}, answer.body)
+
+    log._reply = untimed  # type: ignore[method-assign]  # a server without a Date header
+    with serving(log) as running:
+        status, out, err = Runner(running.url, environ).done("count", "last:1h")
+        assert (status, int(out) > 0) == (0, True)
+        assert "go by this machine's clock" in err
+        assert Runner(running.url, environ).done("count", "status:>=400")[2] == ""

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from auditlog_tui import pace
 from auditlog_tui.errors import AuditLogError, QueryError, StoreError
-from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
+from auditlog_tui.output.present import Glyphs, Mode, local_zone, safe
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
 from auditlog_tui.ui.guard import guarded
@@ -63,9 +63,6 @@ IDLE_S = 5.0
 
 SOON_S = 0.3
 """Seconds after a key within which the next one of the same thought comes."""
-
-SKEW_US = 5_000_000
-"""A difference between two clocks that is worth a word, in microseconds."""
 
 
 PLACES: dict[type[Widget], str] = {
@@ -210,6 +207,9 @@ class BrowseBase(ShiftingScreen):
 
     def changed(self) -> None:
         """Rows arrived, or what there is to say of them changed."""
+        if (place := self.browser.frozen_anew()) is not None:
+            self.go(place)
+            return
         view = self.view
         self._note_clock()
         self._note_obedience()
@@ -239,16 +239,16 @@ class BrowseBase(ShiftingScreen):
             self.table.ask_for_more()
 
     def _note_clock(self) -> None:
-        now_us = self.browser.log.now_us()
-        offset_us = self.browser.log.api.clock_offset_us or 0
-        self.look = replace(self.look, now_us=now_us)
-        if abs(offset_us) > SKEW_US and not self._skew_said:
+        from auditlog_tui.log import UNTIMED, skew  # late: it loads the models
+
+        log = self.browser.log
+        self.look = replace(self.look, now_us=log.now_us())
+        said = skew(log.api.clock_offset_us)
+        if not said and log.api.clock_offset_us is None and self.browser.place.relative and self.view.feed.requests:
+            said = "" if self.view.error is not None or self.loader.busy else UNTIMED
+        if said and not self._skew_said:
             self._skew_said = True
-            way = "behind" if offset_us > 0 else "ahead of"
-            self.say(
-                f"This machine's clock is {age(abs(offset_us))} {way} the server's; ages go by the server's",
-                "warning",
-            )
+            self.say(said, "warning")
 
     def _note_obedience(self) -> None:
         """Say once of each parameter that the server ignores it; the chips then tell of it."""

@@ -53,9 +53,9 @@ class BrowseScreen(
             case "around":
                 self.open_around()
             case "narrower":
-                self.change_around(0.5)
+                self.change_around(-1)
             case "wider":
-                self.change_around(2)
+                self.change_around(1)
             case "columns":
                 self.choose_columns()
             case "note":

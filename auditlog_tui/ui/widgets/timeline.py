@@ -90,11 +90,18 @@ class TimelineBar(Widget, can_focus=True):
     def _words(self) -> list[tuple[str, str]]:
         span = self._span()
         chosen = [self.buckets[place] for place in span if place < len(self.buckets)]
-        shown = chosen if self.has_focus and chosen else self.buckets
+        inside = [bucket for bucket in self.buckets if not bucket.beyond] or self.buckets
+        shown = chosen if self.has_focus and chosen else inside
         n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
         words = f" {self._time(shown[0].first_us)} to {self._time(shown[-1].last_us)}"
+        beyond = self._beyond() if shown is inside else ""
         return [(words, "bold"), (f"  {count(n)} entries", ""), (f", {count(failed)} failed", "$text-error"),
-                (f"  {self.note}", "$text-muted")]  # fmt: skip
+                (beyond, "$text-warning"), (f"  {self.note}", "$text-muted")]  # fmt: skip
+
+    def _beyond(self) -> str:
+        """What is far off all the others, at either end: it has a bar of its own there."""
+        ends = (("before", self.buckets[0]), ("after", self.buckets[-1]))
+        return "".join(f"  +{count(bucket.n or 0)} {where}" for where, bucket in ends if bucket.beyond)
 
     def _time(self, us: int) -> str:
         mode = "utc" if self.look.mode == "relative" else self.look.mode

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import age
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.prompt import PromptScreen
+from auditlog_tui.ui.work import start
 
-AROUND_US = 5 * 60_000_000
-"""Shown before and after an entry to begin with, in microseconds."""
+STEPS_US = tuple(seconds * 1_000_000 for seconds in (10, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400, 30 * 86_400))
+"""What may be shown before and after an entry, in microseconds; each has one unit, and is named as it is."""
 
-LEAST_US, MOST_US = 1_000_000, 30 * 86_400_000_000
+AROUND_US = 300_000_000
+"""The one to begin with."""
 
 
 class MomentPart(BrowseBase):
@@ -27,12 +30,17 @@ class MomentPart(BrowseBase):
         self.go(place)
         self.say(f"Everything {age(half_us)} before and after this entry; < and > change that, [ goes back")
 
-    def change_around(self, factor: float) -> None:
+    def change_around(self, way: int) -> None:
+        """Show less time around the entry (-1) or more (1)."""
         half_us = self.browser.place.around
         if not half_us:
             self.say("< and > narrow and widen the time around an entry: . shows that first")
+            return
+        further = [step for step in STEPS_US if (step - half_us) * way > 0]
+        if further:
+            self.open_around(min(further, key=lambda step: abs(step - half_us)))
         else:
-            self.open_around(int(max(LEAST_US, min(half_us * factor, MOST_US))))
+            self.say(f"{age(half_us)} before and after is the {'most' if way > 0 else 'least'} there is")
 
     def action_go_to_time(self) -> None:
         from auditlog_tui.query import MOMENT_HINT  # late: it loads the models
@@ -42,5 +50,13 @@ class MomentPart(BrowseBase):
 
     def _go_to(self, text: str | None) -> None:
         if text is not None:
-            self.leave()
-            self.go(self.browser.at_moment(self.browser.moment(text)))
+            start(self, lambda: self._go_when_known(text), "moment")
+
+    async def _go_when_known(self, text: str) -> None:
+        """Go there, once the server's clock is known: a moment may depend on now."""
+        try:
+            await self.browser.log.learn_clock()
+        except AuditLogError as error:
+            self.say(str(error), "error")
+        self.leave()
+        self.go(self.browser.at_moment(self.browser.moment(text)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 from auditlog_tui.counting import Counting, How
 from auditlog_tui.errors import QueryError
@@ -148,18 +148,15 @@ def bulk(lowest: list[int], highest: list[int], n: int) -> Range:
 
     One entry of the year 1, or of the year 8304, leaves no more than one bar for all the others.
     """
-    low, high, cut = 0, len(highest) - 1, 0
-    while True:
-        gaps = []
-        if low + 1 < len(lowest):
-            gaps.append((lowest[low + 1] - lowest[low], highest[high] - lowest[low + 1], True))
-        if high > 0:
-            gaps.append((highest[high] - highest[high - 1], highest[high - 1] - lowest[low], False))
-        gap, rest, before = max(gaps, default=(0, 0, True))
-        cut += 1
-        if not 0 < rest * GAP < gap or n - cut < 2 * cut:
-            return Range(lowest[0], lowest[low], highest[high], highest[-1])
-        low, high = (low + 1, high) if before else (low, high - 1)
+    best = (highest[-1] - lowest[0], 0, 0)
+    for before, after in product(range(len(lowest)), range(len(highest))):
+        low, high = lowest[before], highest[-1 - after]
+        gaps = [low - lowest[before - 1]] if before else []
+        gaps += [highest[-after] - high] if after else []
+        if gaps and 0 < (high - low) * GAP < min(gaps) and n >= 3 * (before + after):
+            best = min(best, (high - low, before, after))
+    _, before, after = best
+    return Range(lowest[0], lowest[before], highest[-1 - after], highest[-1])
 
 
 def _edges(first: int, last: int, buckets: int) -> list[int]:

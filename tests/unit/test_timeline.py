@@ -292,3 +292,35 @@ async def test_a_view_from_the_oldest_end_has_the_same_timeline() -> None:
     await load(view, older=False)
     buckets = await filled(Timeline(view, Counting(view.log)))
     assert shown(buckets) == counted(failing(250), buckets)
+
+
+# -- a few entries far off -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ignores", [[], EVERY_FILTER])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(["0001-01-01T00:00:00Z"], []), ([], ["8304-01-01T00:00:00Z"]),
+     (["0001-01-01T00:00:00Z"] * 3, ["8304-01-01T00:00:00Z"]),
+     (["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"], ["2100-01-01T00:00:00Z", "8304-01-01T00:00:00Z"])],
+)  # fmt: skip
+async def test_a_few_entries_far_off_have_a_bar_of_their_own(
+    before: list[str], after: list[str], ignores: list[str]
+) -> None:
+    odd = [entry(1_000 + n, created_at=created_at) for n, created_at in enumerate([*before, *after])]
+    log = [*failing(300), *odd]
+    buckets = await filled(await timeline_of(FakeApi(log, ignores=ignores), everything=True))
+    beyond = [bucket.n for bucket in buckets if bucket.beyond]
+    inside = [bucket for bucket in buckets if not bucket.beyond]
+    assert beyond == [len(times) for times in (before, after) if times]
+    assert (inside[0].first_us, inside[-1].last_us) == (START_US, START_US + 299 * SECOND)
+    assert len(inside) == FEWEST
+    assert is_without_gaps(buckets)
+    assert shown(buckets) == counted(log, buckets)
+    assert sum(bucket.n or 0 for bucket in buckets) == len(log)
+
+
+async def test_most_of_the_entries_are_never_far_off() -> None:
+    for times in ([0, 10**12], [0, 10**12, 2 * 10**12], [0, 1, 10**12, 10**12 + 1], [0, 0, 0]):
+        log = [entry(n, created_at=rfc3339(START_US + at)) for n, at in enumerate(times)]
+        assert not any(bucket.beyond for bucket in await filled(await timeline_of(FakeApi(log))))

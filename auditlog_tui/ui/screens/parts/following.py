@@ -79,6 +79,7 @@ class FollowPart(BrowseBase):
         return POLL_S
 
     def _came(self, tail: Tail, news: News) -> None:
+        self._read(keyed=False)
         self._fresh += news.added - news.own
         self._own += news.own
         self._gone = tail.gone
@@ -88,6 +89,7 @@ class FollowPart(BrowseBase):
             self.changed()
 
     def changed(self) -> None:
+        self._read(keyed=False)
         super().changed()
         self._above = self.table.top > 0
         self._tell()

@@ -266,8 +266,7 @@ class Browser:
 
     def refresh(self) -> Place:
         """The same filter, asked anew; the old rows stay in the place before."""
-        self.log.forget_details()
-        self.log.walked.clear()
+        self.log.forget()
         self.counting.forget()
         if self.view.marked:
             return self.only_marked() or self.submit("")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from auditlog_tui.feed import Anchor, At
+from auditlog_tui.feed import Anchor, At, Feed
 from auditlog_tui.log import Log
 from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query
@@ -15,6 +15,15 @@ PORTION = 500
 """Values that any SQLite binds at once."""
 
 
+class _Kept(Feed):
+    """Entries that are here already: no feed of the log, so that it is lent to no view of the log."""
+
+    def __init__(self, log: Log, plan: Plan) -> None:
+        super().__init__(log.api, log.store, plan)
+        self.question = None
+        self.older_end.done = True
+
+
 class MarkedView(View):
     """Entries in the order given; they stay as they are, whatever is marked or unmarked later."""
 
@@ -23,10 +32,9 @@ class MarkedView(View):
     def __init__(self, log: Log, entries: Sequence[Entry]) -> None:
         super().__init__(log, Query(()))
         log.store.append(self.run, log.store.add(entries))
-        self.feed.older_end.done = True
 
-    def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
-        return False
+    def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
+        return _Kept(self.log, self.plan)
 
     async def more(
         self, want: int, on_page: Callable[[], None], *, older: bool = True, everything: bool = False

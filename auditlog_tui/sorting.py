@@ -11,8 +11,9 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
+from auditlog_tui.growth import Growth
 from auditlog_tui.query import FIELDS
-from auditlog_tui.store import EntryStore, Run, failed
+from auditlog_tui.store import EntryStore, Run, Stretch, failed
 
 SLICE = 1_000
 """Rows a slice: half as many as where they are only read, since each is written, in 7 ms at most (measured)."""
@@ -21,15 +22,21 @@ Order = Sequence[tuple[str, str]]
 """Fields of the filter language, and `asc` or `desc`."""
 
 
-async def sorted_run(store: EntryStore, run: Run, order: Order) -> Run:
-    """A run of the same entries in another order; entries without a value come last, equal ones stay as they were."""
-    made = store.new_run()
+async def sorted_run(store: EntryStore, run: Run, order: Order) -> Run | None:
+    """A run of the same entries in another order; entries without a value come last, equal ones stay as they were.
+
+    `None` where rows were taken out of the run meanwhile.
+    """
+    made, growth = store.new_run(), Growth(run)
     columns = [FIELDS[field].columns[0] for field, _ in order]
     sorter = _Sorter(store, f"sorting_{made.number}", columns, [way for _, way in order])
     try:
-        for first in range(0, len(run), SLICE):
-            sorter.take(run, first, SLICE)
+        while not growth.cut and (stretch := growth.following(SLICE)) is not None:
+            sorter.take(run, stretch)
+            growth.took(stretch)
             await asyncio.sleep(0)
+        if growth.cut:
+            return None
         with closing(sorter.numbers(SLICE)) as portions:
             for numbers in portions:
                 store.append(made, numbers)
@@ -57,15 +64,14 @@ class _Sorter:
         self._execute(f"ATTACH DATABASE '' AS {name}")
         self._execute(f"CREATE TABLE {name}.sorted ({names}, position, entry, {key}) WITHOUT ROWID")
 
-    def take(self, run: Run, first: int, count: int) -> None:
-        """Add a slice of a run's rows."""
-        start = run.first + first
+    def take(self, run: Run, stretch: Stretch) -> None:
+        """Add a stretch of a run's rows."""
         sql = (
-            f"INSERT INTO {self._name}.sorted SELECT {self._values}, p.position, p.entry"  # noqa: S608 (our own names)
-            " FROM place p JOIN entry e ON e.n = p.entry WHERE p.run = ? AND p.position >= ? AND p.position < ?"
+            f"INSERT INTO {self._name}.sorted SELECT {self._values}, p.position, p.shown"  # noqa: S608 (our own names)
+            " FROM place p JOIN entry e ON e.n = p.shown WHERE p.run = ? AND p.position >= ? AND p.position < ?"
         )
         with self._store.writing():
-            self._store.connection.execute(sql, [run.number, start, start + count])
+            self._store.connection.execute(sql, [run.number, stretch.position, stretch.end])
 
     def numbers(self, count: int) -> Generator[list[int], None, None]:
         """The entries' numbers in order, so many at a time; close it before `drop`."""

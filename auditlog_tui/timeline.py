@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from auditlog_tui.counting import Counting, How
 from auditlog_tui.errors import QueryError
+from auditlog_tui.growth import stretches
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import LAST
@@ -84,18 +85,18 @@ class Timeline:
     async def _fill_from_loaded(self, buckets: int, changed: Callable[[], None]) -> None:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
-        slices = range(0, len(run), SLICE)
+        slices = list(stretches(range(run.first, run.after), SLICE))  # rows that come in meanwhile are for the next time
         ends: list[int] = []
-        for start in slices:
-            ends += span(store, run, start, SLICE) or ()
+        for stretch in slices:
+            ends += span(store, run, stretch) or ()
             await asyncio.sleep(0)
         if not ends:
             self.buckets = []
             return
         whole = min(ends), max(ends)
         counts = [(0, 0)] * buckets
-        for start in slices:
-            for bucket, n, failed in histogram(store, run, start, SLICE, whole, buckets):
+        for stretch in slices:
+            for bucket, n, failed in histogram(store, run, stretch, whole, buckets):
                 counts[bucket] = counts[bucket][0] + n, counts[bucket][1] + failed
             stretches = zip(pairwise(_edges(*whole, buckets)), counts, strict=True)
             self.buckets = [Bucket(low, high - 1, *found) for (low, high), found in stretches if low < high]

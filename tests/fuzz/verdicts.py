@@ -11,6 +11,7 @@ import asyncio
 import json
 import random
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -108,7 +109,9 @@ class Server:
         self.refuses_cursors = False
         self.counts = True
         self.coming: list[tuple[int, Callable[[], None]]] = []
-        self.grown = self.troubled = 0
+        self.grown = self.troubled = self.changed = 0
+        self._cache: dict[frozenset[tuple[str, str]], list[tuple[tuple[int, ...], Record]]] = {}
+        self._cached_at = -1
 
     # -- what happens to it ------------------------------------------------------------------------------------
 
@@ -124,13 +127,13 @@ class Server:
             "status_code": status, "user_agent": agent, "target": None,
         }  # fmt: skip
         self.records.append(Record(number, read_entry(json.dumps(data)), us, self.tick))
-        self.grown = self.tick
+        self.grown = self.changed = self.tick
 
     def forget(self, count: int) -> None:
         """Retention takes the oldest."""
         self.tick += 1
         for record in sorted(self.alive, key=lambda record: (record.us, record.number))[:count]:
-            record.gone = self.tick
+            record.gone = self.changed = self.tick
 
     @property
     def alive(self) -> list[Record]:
@@ -161,16 +164,25 @@ class Server:
         self._begin(cursor)
         heeded = {name: value for name, value in params.items() if name not in self.ignores}
         terms = [term.split(":") for term in heeded.get("sort", "created_at:desc").split(",")]
-        found = [record for record in self.alive if all(_holds(record, *item) for item in heeded.items())]
-        placed = sorted((_place(record, terms), record) for record in found)
+        placed = self._placed(heeded, terms)
         after = json.loads(cursor)[1] if cursor is not None else None
-        begin = 0 if after is None else len([place for place, _ in placed if list(place) <= after])
+        begin = 0 if after is None else bisect_right(placed, after, key=lambda each: list(each[0]))
         end = begin + min(limit, self.page_size)
         following = json.dumps([self.epoch, placed[end - 1][0]]) if end < len(placed) else None
         total = len(placed) if self.counts else None
         served = SERVED_AT + timedelta(seconds=self.tick)
         await asyncio.sleep(0)
         return Page(tuple(record.entry for _, record in placed[begin:end]), following, None, total, served)
+
+    def _placed(self, heeded: dict[str, str], terms: list[list[str]]) -> list[tuple[tuple[int, ...], Record]]:
+        """The records that parameters let through, in order."""
+        key = frozenset(heeded.items())
+        if self._cached_at != self.changed:
+            self._cached_at, self._cache = self.changed, {}
+        if key not in self._cache:
+            found = [record for record in self.alive if all(_holds(record, *item) for item in heeded.items())]
+            self._cache[key] = sorted((_place(record, terms), record) for record in found)
+        return self._cache[key]
 
     async def get(self, entry_id: str) -> Entry:
         await asyncio.sleep(0)

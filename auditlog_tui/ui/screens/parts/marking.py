@@ -71,13 +71,14 @@ class MarkPart(FacetPart):
         from auditlog_tui.marks import MOST  # late: it loads the models
         from auditlog_tui.models import read_entry
         from auditlog_tui.slices import raws
+        from auditlog_tui.store import Stretch
 
         if message.count > MOST:
             self.say(f"At most {count(MOST)} entries can be marked; the range has {count(message.count)}", "error")
             return
         marks, run = self.browser.marks, message.run
         try:
-            found = raws(self.browser.log.store, run, max(0, message.position - run.first), message.count)
+            found = raws(self.browser.log.store, run, Stretch(message.position, message.count))
             entries = [read_entry(raw) for raw in found]
             marks.toggle(entries)
             if message.ranged:

@@ -22,23 +22,33 @@ Order = Sequence[tuple[str, str]]
 """Fields of the filter language, and `asc` or `desc`."""
 
 
-async def sorted_run(store: EntryStore, run: Run, order: Order) -> Run | None:
+async def sorted_run(store: EntryStore, run: Run, order: Order) -> Run:
     """A run of the same entries in another order; entries without a value come last, equal ones stay as they were.
 
-    `None` where rows were taken out of the run meanwhile.
+    Rows that come in meanwhile may be in it or not. It begins again where rows are taken out.
     """
-    made, growth = store.new_run(), Growth(run)
+    async with store.sorting:  # a table can't be let go while another one is read
+        while True:
+            growth = Growth(run)
+            made = await _sorted(store, growth, order)
+            if not growth.cut:
+                return made
+            store.drop(made)
+
+
+async def _sorted(store: EntryStore, growth: Growth, order: Order) -> Run:
+    made = store.new_run()
     columns = [FIELDS[field].columns[0] for field, _ in order]
     sorter = _Sorter(store, f"sorting_{made.number}", columns, [way for _, way in order])
     try:
         while not growth.cut and (stretch := growth.following(SLICE)) is not None:
-            sorter.take(run, stretch)
+            sorter.take(growth.run, stretch)
             growth.took(stretch)
             await asyncio.sleep(0)
-        if growth.cut:
-            return None
         with closing(sorter.numbers(SLICE)) as portions:
             for numbers in portions:
+                if growth.cut:
+                    break
                 store.append(made, numbers)
                 await asyncio.sleep(0)
     finally:

@@ -12,6 +12,7 @@ and keeps the others that were put there beside it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -137,6 +138,7 @@ class EntryStore:
             raise failed(error) from error
         query.install(self.connection)
         self.seen = Seen()
+        self.sorting = asyncio.Lock()
         self._entries = 0
         self._runs = 0
         self._versioned = False  # while no id came with other bytes, nothing is asked about versions

@@ -225,12 +225,12 @@ class View:
     async def _sort(self) -> None:
         """Put what is loaded in the order asked for, where the server doesn't know that."""
         for _ in range(TRIES):  # rows may come in or be taken out meanwhile
-            matched, state = self._matched, _state(self._matched)
-            if self._sorted is not None and self._sorted_of == state:
+            matched = self._matched
+            if self._sorted is not None and self._in_order:
                 return
             made = await sorted_run(self.log.store, matched, self.plan.order)
-            if made is not None and matched is self._matched:
-                self._sorted, self._sorted_of = made, (len(made), state[1])
+            if matched is self._matched:
+                self._sorted, self._sorted_of = made, (len(made), matched.cuts)
 
     def cut(self, us: int) -> None:
         """Take away the rows that happened at or after an instant: they are about to be fetched again."""

@@ -49,6 +49,8 @@ class MarkPart(FacetPart):
         noted = bool(marks.note_of(row.key))
         if marks.is_marked(row.key):
             return Signs(glyphs.marked, "marked", noted)
+        if row.versions:
+            return Signs(glyphs.differs, "error", noted)
         novel = self.novel(row.n)
         return Signs(glyphs.novel, "error" if novel == "shared" else "accent", noted) if novel else Signs(noted=noted)
 

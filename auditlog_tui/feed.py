@@ -278,7 +278,7 @@ class Feed:
         async with self._turn:
             if self._verified or self.plan.entry_id is not None or not obedience.proven(self.plan.params):
                 return
-            arrived = len(self.run) + self.run.others
+            arrived = self._store.records(self.run)
             if self.total is not None and self.total != arrived:
                 await self._count_again(arrived)
             self._verified = True

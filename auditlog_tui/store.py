@@ -45,11 +45,11 @@ CREATE TABLE place (
     PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX place_of_entry ON place (run, entry);
-CREATE TABLE other (
+CREATE TABLE version_of (
     run INTEGER, turn INTEGER, entry INTEGER, n INTEGER,
     PRIMARY KEY (run, turn)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX other_of_entry ON other (run, entry, n);
+CREATE UNIQUE INDEX version_of_entry ON version_of (run, entry, n);
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
 """
 
@@ -83,14 +83,16 @@ class Row(NamedTuple):
     versions: int
 
 
+_BESIDE = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.entry AND p.shown <> o.n"
+
 _ROW = ", ".join(f"e.{name}" for name in Row._fields)
 
 
 class Run:
     """An ordered list of entries in the store; row 0 is the one at the newest end.
 
-    `first` and `after` are positions, and `cuts` counts how often rows were taken away. `others` is how many versions
-    are kept beside those that are shown; `turn` grows with each.
+    `first` and `after` are positions, and `cuts` counts how often rows were taken away. `turn` grows with each version
+    that is noted of an entry that has several.
     """
 
     def __init__(self, number: int) -> None:
@@ -98,7 +100,6 @@ class Run:
         self.first = 0
         self.after = 0
         self.cuts = 0
-        self.others = 0
         self.turn = 0
 
     def __len__(self) -> int:
@@ -245,8 +246,8 @@ class EntryStore:
     def drop(self, run: Run) -> None:
         with self.writing():
             self.connection.execute("DELETE FROM place WHERE run = ?", [run.number])
-            self.connection.execute("DELETE FROM other WHERE run = ?", [run.number])
-        run.first = run.after = run.others = 0
+            self.connection.execute("DELETE FROM version_of WHERE run = ?", [run.number])
+        run.first = run.after = 0
 
     def append(self, run: Run, numbers: Sequence[int]) -> int:
         """Put entries at the older end, those that the run lacks; returns how many that were."""
@@ -270,13 +271,12 @@ class EntryStore:
                 "INSERT INTO place VALUES (?, ?, ?, ?)",
                 ((run.number, position, entry, n) for position, (entry, n) in places),
             )
-            others = self._put_beside(run, versioned) if versioned else 0
+            kept = self._keep_beside(run, versioned) if versioned else 0
         if older:
             run.after += len(fresh)
         else:
             run.first -= len(fresh)
-        run.others += others
-        run.turn += others
+        run.turn += kept
         return len(fresh)
 
     def _with_versions(self, numbers: Sequence[int]) -> dict[int, int]:
@@ -287,15 +287,20 @@ class EntryStore:
             found.update(self.read(sql, some))
         return found
 
-    def _put_beside(self, run: Run, versioned: Mapping[int, int]) -> int:
-        """Keep versions that the run does not show beside those that it does; returns how many that were."""
-        sql = (
-            "INSERT OR IGNORE INTO other SELECT run, ?, entry, ? FROM place WHERE run = ? AND entry = ? AND shown <> ?"
-        )
+    def _keep_beside(self, run: Run, versioned: Mapping[int, int]) -> int:
+        """Note versions of entries that are in the run; returns how many were not noted before."""
+        sql = "INSERT OR IGNORE INTO version_of SELECT run, ?, entry, ? FROM place WHERE run = ? AND entry = ?"
         kept = 0
         for n, entry in versioned.items():
-            kept += self.connection.execute(sql, [run.turn + kept, n, run.number, entry, n]).rowcount
+            kept += self.connection.execute(sql, [run.turn + kept, n, run.number, entry]).rowcount
         return kept
+
+    def records(self, run: Run) -> int:
+        """How many records of the server the run holds: its rows, and the versions that it keeps beside them."""
+        if not run.turn:
+            return len(run)
+        sql = f"SELECT count(*) FROM {_BESIDE} WHERE p.run = ?"  # noqa: S608 (our own names)
+        return len(run) + int(self.read(sql, [run.number])[0][0])
 
     def lacking(self, run: Run, keys: Sequence[str]) -> set[str]:
         """Those of the keys whose entries are not in the run."""
@@ -326,14 +331,13 @@ class EntryStore:
         versions, the one that is shown comes first, and is the only one asked about if that is `shown`.
         """
         condition, values = where
-        others = run.others and not shown
+        others = run.turn and not shown
         bounds = "p.run = ? AND p.position >= ? AND p.position < ?"
         asked = [run.number, stretch.position, stretch.end]
         sql = f"SELECT p.position, e.n FROM place p JOIN entry e ON e.n = p.shown WHERE {bounds} AND ({condition})"  # noqa: S608 (made by the query plan)
         found = self.read(f"{sql} ORDER BY p.position", [*asked, *values])
         if others:
-            beside = "place p JOIN other o ON o.run = p.run AND o.entry = p.entry JOIN entry e ON e.n = o.n"
-            sql = f"SELECT p.position, e.n FROM {beside} WHERE {bounds} AND ({condition})"  # noqa: S608 (made by the query plan)
+            sql = f"SELECT p.position, e.n FROM {_BESIDE} JOIN entry e ON e.n = o.n WHERE {bounds} AND ({condition})"  # noqa: S608 (made by the query plan)
             found += self.read(f"{sql} ORDER BY o.turn", [*asked, *values])
         if others or not stretch.older:
             found.sort(key=_position, reverse=not stretch.older)
@@ -341,25 +345,22 @@ class EntryStore:
 
     def others_since(self, run: Run, turn: int) -> list[tuple[int, int]]:
         """Versions that were put beside others from a turn on: where their entry stands, and their numbers."""
-        sql = (
-            "SELECT p.position, o.n FROM other o JOIN place p ON p.run = o.run AND p.entry = o.entry"
-            " WHERE o.run = ? AND o.turn >= ? ORDER BY o.turn"
-        )
+        sql = f"SELECT p.position, o.n FROM {_BESIDE} WHERE o.run = ? AND o.turn >= ? ORDER BY o.turn"  # noqa: S608 (our own names)
         return [(int(position), int(n)) for position, n in self.read(sql, [run.number, turn])]
 
     def cut(self, run: Run, count: int) -> None:
-        """Take the first `count` rows out of a run; the entries stay in the store."""
+        """Take the first `count` rows out of a run; the entries stay in the store.
+
+        An entry that is put there again has all its versions again, whichever of them is then shown.
+        """
         after = run.first + count
         with self.writing():
-            if run.others:
-                gone = "SELECT entry FROM place WHERE run = ? AND position < ?"
-                self.connection.execute(
-                    f"DELETE FROM other WHERE run = ? AND entry IN ({gone})",  # noqa: S608 (our own names)
-                    [run.number, run.number, after],
-                )
+            kept = 0
+            if self._versioned:
+                shown = self.read("SELECT shown FROM place WHERE run = ? AND position < ?", [run.number, after])
+                kept = self._keep_beside(run, self._with_versions([n for (n,) in shown]))
             self.connection.execute("DELETE FROM place WHERE run = ? AND position < ?", [run.number, after])
-        if run.others:
-            run.others = int(self.read("SELECT count(*) FROM other WHERE run = ?", [run.number])[0][0])
+        run.turn += kept
         run.first = after
         run.cuts += 1
 

@@ -98,8 +98,8 @@ class Timeline:
         for stretch in slices:
             for bucket, n, failed in histogram(store, run, stretch, whole, buckets):
                 counts[bucket] = counts[bucket][0] + n, counts[bucket][1] + failed
-            stretches = zip(pairwise(_edges(*whole, buckets)), counts, strict=True)
-            self.buckets = [Bucket(low, high - 1, *found) for (low, high), found in stretches if low < high]
+            pieces = zip(pairwise(_edges(*whole, buckets)), counts, strict=True)
+            self.buckets = [Bucket(low, high - 1, *found) for (low, high), found in pieces if low < high]
             changed()
             await asyncio.sleep(0)
 

@@ -178,7 +178,7 @@ class Feed:
         return Step(received, added)
 
     def _go_on_by_time(self, end: End, added: int) -> None:
-        """Leave the cursor, which would be refused, and begin again at the last instant; it can hold a page at most."""
+        """Leave the cursor, which would be refused, and begin again at the last instant."""
         if added:
             if self._bound(end, self._last(end)):
                 self._restart(end)
@@ -191,7 +191,8 @@ class Feed:
         last = self._last(end)
         if not end.bound or last is None or last.created_us is None:
             return ""
-        return f"more entries happened at {rfc3339(last.created_us)} than come in one page, and the server refuses cursors"
+        instant = rfc3339(last.created_us)
+        return f"more entries happened at {instant} than come in one page, and the server refuses cursors"
 
     def _fresh(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
         """Those that the run lacks; not what was written since, which a walk that began again meets on its way."""

@@ -91,8 +91,8 @@ _ROW = ", ".join(f"e.{name}" for name in Row._fields)
 class Run:
     """An ordered list of entries in the store; row 0 is the one at the newest end.
 
-    `first` and `after` are positions, and `cuts` counts how often rows were taken away. `turn` grows with each version
-    that is noted of an entry that has several.
+    `first` and `after` are positions, and `cuts` counts how often rows were taken away. `turn` grows with each
+    version that is noted of an entry that has several.
     """
 
     def __init__(self, number: int) -> None:
@@ -407,8 +407,8 @@ def _position(found: tuple[int, int]) -> int:
 def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, ...]:
     log, actor, target = entry.log, entry.actor, entry.target
     return (
-        n, entry.key, first, entry.created_us, log.created_at, log.action, actor.id, actor.name, actor.type, log.client_ip,
-        log.method, log.path, log.status_code, log.user_agent, target.id, target.type,
+        n, entry.key, first, entry.created_us, log.created_at, log.action, actor.id, actor.name, actor.type,
+        log.client_ip, log.method, log.path, log.status_code, log.user_agent, target.id, target.type,
         json.dumps(dict(entry.unreadable)) if entry.unreadable else "", versions,
     )  # fmt: skip
 

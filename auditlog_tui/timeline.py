@@ -85,7 +85,9 @@ class Timeline:
     async def _fill_from_loaded(self, buckets: int, changed: Callable[[], None]) -> None:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
-        slices = list(stretches(range(run.first, run.after), SLICE))  # rows that come in meanwhile are for the next time
+        slices = list(
+            stretches(range(run.first, run.after), SLICE)
+        )  # rows that come in meanwhile are for the next time
         ends: list[int] = []
         for stretch in slices:
             ends += span(store, run, stretch) or ()

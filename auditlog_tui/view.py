@@ -75,7 +75,7 @@ class View:
         self._turn = self.feed.run.turn
 
     def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
-        """The feed of the view before, or one that was walked, where it asked the server for the same; else a new one."""
+        """The feed of the view before or one that was walked, where that asked the same; or a new one."""
         if like is not None and like.feed.question == question(self.plan, anchor):
             return like.feed
         return self.log.walked(self.plan, anchor) or self.log.feed(self.plan, anchor)
@@ -179,8 +179,8 @@ class View:
         A failure is kept in `error`, and calling again tries again. Unless `everything` is asked for, at most
         `SCAN_REQUESTS` requests are made. Where the server breaks a walk off (a cursor that it refuses, say), it is
         gone on with, until `TRIES` in a row bring nothing new. `paused` says that there may be more, after so many
-        requests or where the server broke off for good; calling again goes on. `on_page` is called after each page. May be cancelled anywhere;
-        nothing that arrived is lost.
+        requests or where the server broke off for good; calling again goes on. `on_page` is called after each page.
+        May be cancelled anywhere; nothing that arrived is lost.
         """
         self.error, self.paused = None, False
         try:

@@ -109,7 +109,9 @@ def versions(entry: Entry, others: Sequence[str]) -> list[Item]:
 
     names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
     more = "another record" if len(others) == 1 else f"{len(others)} more records"
-    return [Heading(f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}", "warning")]
+    return [
+        Heading(f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}", "warning")
+    ]
 
 
 def _tone(code: int | None) -> str:

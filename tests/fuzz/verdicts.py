@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from auditlog_tui import sorting, tail, view
+from auditlog_tui import sorting, view
 from auditlog_tui.browser import Browser
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError, StoreError
 from auditlog_tui.feed import Feed

@@ -20,9 +20,8 @@ from auditlog_tui.store import EntryStore
 from auditlog_tui.summary import State
 from auditlog_tui.tail import Tail
 from auditlog_tui.timeline import Timeline
-from auditlog_tui.view import View
 from tests.unit import fake
-from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of, read
 from tests.unit.views import ALL, error_of, ignore, keys_of, load, newest_first, query_of, view_of
 from tests.unit.walks import BOUNDS
 
@@ -180,7 +179,7 @@ async def test_a_count_that_is_absent_later_does_not_undo_the_one_that_was_known
     assert summary.reason == "the server counted 60, 58 arrived"
 
 
-# -- rows that come in above while something is computed --------------------------------------------------------------
+# -- rows that come in above while something is computed ------------------------------------------------------------
 
 
 async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,5 +275,3 @@ async def test_what_is_found_is_found_though_rows_come_in_above(monkeypatch: pyt
         await asyncio.sleep(0)
         store.prepend(view.run, store.add([read(entry(number))]))
     assert await finding == "id-20"
-
-

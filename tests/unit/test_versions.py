@@ -80,7 +80,9 @@ async def test_a_version_that_matches_later_takes_its_place_in_the_order() -> No
     while not view.complete:
         await view.more(1, lambda: None)
     assert shown(view) == [FIRST]
-    view = await load(view_of(FakeApi(stages(between=15), page_size=5), "-method:GET path:/", Anchor.OLDEST), older=False)
+    view = await load(
+        view_of(FakeApi(stages(between=15), page_size=5), "-method:GET path:/", Anchor.OLDEST), older=False
+    )
     assert [row.key for row in view.window(0, 30)] == [f"id-{n}" for n in reversed(range(30))]
 
 
@@ -90,7 +92,9 @@ async def test_what_is_computed_of_a_view_is_of_the_versions_that_it_shows() -> 
     view = await load(View(log, query_of("status:500")))
     facets = Facets(log.store, view.run)
     await facets.fill(lambda _: None)
-    assert [tally.value for facet in facets.facets if facet.kind.field == "ua" for tally in facet.top(9)] == ["second"]
+    assert [tally.value for facet in facets.facets if facet.kind.field == "ua" for tally in facet.top(9)] == [
+        "second"
+    ]
     assert await find(view, "begun", 0, 1) is None
     assert await find(view, "failed", 0, 1) == 0
     assert '"/failed"' in raws(log.store, view.run, Stretch(view.run.first, 1))[0]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
@@ -26,9 +27,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from auditlog_tui import sorting, view
 from auditlog_tui.browser import Browser
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError, StoreError
-from auditlog_tui.feed import Feed
+from auditlog_tui.feed import Anchor, Feed
 from auditlog_tui.log import Log
 from auditlog_tui.models import Entry, Page, instant_us, read_entry, rfc3339
+from auditlog_tui.query import FIELDS
 from auditlog_tui.store import EntryStore, Row
 from auditlog_tui.summary import State
 from auditlog_tui.tail import Tail
@@ -458,6 +460,7 @@ class Verdicts(RuleBasedStateMachine):
         if shown.summary().state is State.COMPLETE and not shown.marked:
             missing = self._required(shown) - set(keys)
             assert not missing, f"COMPLETE without {sorted(missing)}: {said}"
+            assert _in_order(shown, rows), f"not in the order asked for: {said}"
 
         if shown.feed.short:
             self._check_short(shown)
@@ -505,6 +508,17 @@ class Verdicts(RuleBasedStateMachine):
 
 def _ignore() -> None:
     pass
+
+
+def _in_order(shown: View, rows: list[Row]) -> bool:
+    """Whether rows that begin at the top are in the order that was asked for."""
+    order = [(FIELDS[name].columns[0], way) for name, way in shown.plan.order]
+    for one, other in pairwise(rows) if shown.anchor is Anchor.NEWEST else ():
+        values = [(getattr(one, column), getattr(other, column), way) for column, way in order]
+        unlike = next((each for each in values if each[0] != each[1]), None)
+        if unlike is not None and (unlike[0] < unlike[1]) != (unlike[2] == "asc"):
+            return False
+    return True
 
 
 # -- running it ----------------------------------------------------------------------------------------------------

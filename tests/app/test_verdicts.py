@@ -5,9 +5,7 @@ from __future__ import annotations
 import httpx
 
 from tests.app.helpers import running
-from tests.app.wire import ENTRIES, Answers, JsonLog, Wire, answers, log_of, made
-
-REFUSED = answers(400, {"message": "cursor expired"})
+from tests.app.wire import ENTRIES, Answers, JsonLog, Wire, log_of, made
 
 
 class RefusesCursors(Wire):
@@ -21,7 +19,7 @@ class RefusesCursors(Wire):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.refuses and "cursor" in request.url.params:
             self.refused += 1
-            return REFUSED(request)
+            return httpx.Response(400, json={"message": "cursor expired"})
         return await super().handle_async_request(request)
 
 

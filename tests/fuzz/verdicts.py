@@ -95,6 +95,10 @@ class Record:
         return self.born <= first and (self.gone is None or self.gone > last)
 
 
+Terms = list[list[str]]
+Placed = list[tuple[tuple[int, ...], Record]]
+
+
 class Server:
     """An `AuditLogApi` over records. Its clock, `tick`, counts the requests."""
 
@@ -112,7 +116,7 @@ class Server:
         self.counts = True
         self.coming: list[tuple[int, Callable[[], None]]] = []
         self.grown = self.troubled = self.changed = 0
-        self._cache: dict[frozenset[tuple[str, str]], list[tuple[tuple[int, ...], Record]]] = {}
+        self._cache: dict[frozenset[tuple[str, str]], Placed] = {}
         self._cached_at = -1
 
     # -- what happens to it ------------------------------------------------------------------------------------
@@ -176,7 +180,7 @@ class Server:
         await asyncio.sleep(0)
         return Page(tuple(record.entry for _, record in placed[begin:end]), following, None, total, served)
 
-    def _placed(self, heeded: dict[str, str], terms: list[list[str]]) -> list[tuple[tuple[int, ...], Record]]:
+    def _placed(self, heeded: dict[str, str], terms: Terms) -> Placed:
         """The records that parameters let through, in order."""
         key = frozenset(heeded.items())
         if self._cached_at != self.changed:

@@ -515,9 +515,9 @@ def _ignore() -> None:
 
 
 def _in_order(shown: View, rows: list[Row]) -> bool:
-    """Whether rows that begin at the top are in the order that was asked for."""
+    """Whether rows that begin at the top are in the order asked for; one of two versions stands where either does."""
     order = [(FIELDS[name].columns[0], way) for name, way in shown.plan.order]
-    for one, other in pairwise(rows) if shown.anchor is Anchor.NEWEST else ():
+    for one, other in pairwise(row for row in rows if not row.versions) if shown.anchor is Anchor.NEWEST else ():
         values = [(getattr(one, column), getattr(other, column), way) for column, way in order]
         unlike = next((each for each in values if each[0] != each[1]), None)
         if unlike is not None and (unlike[0] < unlike[1]) != (unlike[2] == "asc"):

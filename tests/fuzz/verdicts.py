@@ -428,8 +428,11 @@ class Verdicts(RuleBasedStateMachine):
 
     async def _poll(self, mend: bool) -> None:
         followed = Tail(self.browser.view)
+        feed, now = self.browser.view.feed, self.server.tick + 1
         try:
             if followed.possible:
+                self.began.setdefault(feed, now)  # what is followed before it was walked is walked by that
+                self.asked.setdefault(feed, now)
                 await followed.poll()
                 if mend:
                     await followed.mend()

@@ -236,15 +236,7 @@ class Browser:
         self.places[self.at + 1 :] = [place]
         del self.places[:-MOST_PLACES]
         self.at = len(self.places) - 1
-        self._forget_walked()
         return place
-
-    def _forget_walked(self) -> None:
-        """Let the oldest feeds go that were kept to be asked again; those of the whole log stay."""
-        walked = self.log.walked
-        narrow = [question for question, feed in walked.items() if feed.plan.params]
-        for question in narrow[:-MOST_PLACES]:
-            del walked[question]
 
     def back(self) -> Place | None:
         """The place before, as it was left; `None` at the first."""
@@ -313,8 +305,7 @@ class Browser:
 
     def refresh(self) -> Place:
         """The same filter, asked anew; the old rows stay in the place before."""
-        self.log.forget_details()
-        self.log.walked.clear()
+        self.log.forget()
         self.counting.forget()
         if self.view.marked:
             return self.only_marked() or self.submit("")

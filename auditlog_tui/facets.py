@@ -117,11 +117,10 @@ class Facet:
         sql = (
             f"SELECT {_unless_long(kind.column)}, {_long(kind.column)}, count(*),"  # noqa: S608 (our own names)
             f" {_unless_long(f'max({kind.name})')}, {_unless_long(f'max({kind.kind})')}"
-            " FROM place p JOIN entry e ON e.n = p.entry"
+            " FROM place p JOIN entry e ON e.n = p.shown"
             f" WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY {kind.column}"
         )
-        end = stretch.position + stretch.count
-        found = self._store.read(sql, [self._growth.run.number, stretch.position, end])
+        found = self._store.read(sql, [self._growth.run.number, stretch.position, stretch.end])
         for value, long, n, name, type_ in found:
             if long:
                 self.too_long += n

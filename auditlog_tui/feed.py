@@ -50,23 +50,38 @@ class Step:
     ignored: frozenset[str] = frozenset()
 
 
+REFUSALS = 2
+"""Cursors refused in a row, after which none is used: the walk goes on by times, where the server knows them."""
+
+Question = tuple[frozenset[tuple[str, str]], str | None, Anchor | At]
+"""What a feed asks the server, and where it begins."""
+
+
+def question(plan: Plan, anchor: Anchor | At) -> Question:
+    """What a feed of the plan asks the server."""
+    return frozenset(plan.params.items()), plan.entry_id, anchor
+
+
 class Feed:
     """The entries that one plan's pushed part names, as far as they were fetched.
 
     `as_of` is the server's clock when the newest end was reached, `total` its count of them at that time,
     `duplicates` how many entries it sent more than once. `short` says why a feed that reached its ends may still
-    lack entries. `newest_first` says that the order asked for puts the newest entry first.
+    lack entries, `gone` how many of them the server no longer has. `newest_first` says that the order asked for puts
+    the newest entry first. `question` is `None` for what is no feed of the log.
     """
 
     def __init__(self, api: AuditLogApi, store: EntryStore, plan: Plan, anchor: Anchor | At = Anchor.NEWEST) -> None:
         self.plan = plan
         self.anchor = anchor
+        self.question: Question | None = question(plan, anchor)
         self.run = store.new_run()
         self.total: int | None = None
         self.as_of: datetime | None = None
         self.requests = 0
         self.duplicates = 0
         self.short = ""
+        self.gone = 0
         self._api = api
         self._store = store
         self._turn = asyncio.Lock()
@@ -131,14 +146,19 @@ class Feed:
         if self.plan.entry_id is not None:
             return await self._get(self.plan.entry_id)
         try:
-            return await self._api.list({**end.params, **end.bound}, limit=PAGE, cursor=end.cursor)
+            page = await self._api.list({**end.params, **end.bound}, limit=PAGE, cursor=end.cursor)
         except (BadRequestError, NotFoundError) as error:
             if end.cursor is not None:
-                end.broken, end.cursor = f"the server refused the cursor: {error}", None
+                end.refused += 1
+                end.broken = self._crowd(end) if end.idle else ""
+                end.broken, end.cursor = end.broken or f"the server refused the cursor: {error}", None
             elif end.bound:
                 self._unbounded = True
                 self._restart(end)
             raise
+        if end.cursor is not None:
+            end.refused = 0
+        return page
 
     async def _get(self, entry_id: str) -> Page:
         try:
@@ -158,7 +178,26 @@ class Feed:
             return Step(received)
         added = self._keep(page, fresh, end)
         end.advance(page, added)
+        if end.refused >= REFUSALS and not end.done and not end.broken:
+            self._go_on_by_time(end, added)
         return Step(received, added)
+
+    def _go_on_by_time(self, end: End, added: int) -> None:
+        """Leave the cursor, which would be refused, and begin again at the last instant."""
+        if added:
+            if self._bound(end, self._last(end)):
+                self._restart(end)
+        elif end.bound:
+            end.broken, end.cursor = self._crowd(end), None
+            end.refused = REFUSALS - 1  # whoever asks again may find that cursors are taken now
+
+    def _crowd(self, end: End) -> str:
+        """Why nothing new comes where a walk began again at an instant; empty where it did not."""
+        last = self._last(end)
+        if not end.bound or last is None or last.created_us is None:
+            return ""
+        instant = rfc3339(last.created_us)
+        return f"more entries happened at {instant} than come in one page, and the server refuses cursors"
 
     def _fresh(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
         """Those that the run lacks; not what was written since, which a walk that began again meets on its way."""
@@ -184,13 +223,14 @@ class Feed:
         return frozenset(found)
 
     def _keep(self, page: Page, fresh: list[Entry], end: End) -> int:
-        keys = [entry.key for entry in page.entries]
-        known = dict(zip(keys, self._store.add(page.entries), strict=True))
-        numbers = [known[entry.key] for entry in fresh]
+        keys = {entry.key for entry in fresh}
+        lacking = self._store.lacking(self.run, [entry.key for entry in page.entries]) - keys
+        numbers = self._store.add(page.entries)
         if not end.restarted and not end.broken:
-            self.duplicates += len(keys) - len(fresh)
+            self.duplicates += len(numbers) - len(fresh)
         put = self._store.append if end is self.older_end else self._store.prepend
-        put(self.run, numbers)
+        # Other versions of what is there go beside it; what came before the seam stays out.
+        put(self.run, [n for n, entry in zip(numbers, page.entries, strict=True) if entry.key not in lacking])
         if end.upwards or not end.pages:
             self.as_of = page.served_at
             if page.total_count is not None and not end.bound and not isinstance(self.anchor, At):
@@ -239,18 +279,18 @@ class Feed:
     async def verify(self, obedience: Obedience) -> None:
         """Compare the server's count with what arrived, once, when both ends were reached.
 
-        Where they differ it is counted once more, up to the newest entry, as the log goes on growing; a difference
-        that remains is told by `short`. Raises `ApiError`.
+        Where they differ it is counted once more, up to the newest entry, as the log goes on growing. What the server
+        has more is told by `short`; what it has less is `gone`. Raises `ApiError`.
         """
         async with self._turn:
             if self._verified or self.plan.entry_id is not None or not obedience.proven(self.plan.params):
                 return
-            loaded = len(self.run)
-            if self.total is not None and self.total != loaded:
-                await self._count_again(loaded)
+            arrived = self._store.records(self.run)
+            if self.total is not None and self.total != arrived:
+                await self._count_again(arrived)
             self._verified = True
 
-    async def _count_again(self, loaded: int) -> None:
+    async def _count_again(self, arrived: int) -> None:
         bound = self._up_to_newest()
         self.requests += 1
         try:
@@ -259,17 +299,16 @@ class Feed:
             self._unbounded = True  # the next attempt goes without
             raise
         bounded = bool(bound) and not any(_outside(entry, bound) for entry in page.entries)
-        now = page.total_count
+        now, before = page.total_count, self.total or 0
         if now is None:
-            if self.total is not None and self.total > loaded:
-                self.short = f"the server counted {self.total:,}, {loaded:,} arrived, and it tells no count any more"
+            if before > arrived:
+                self.short = f"the server counted {before:,}, {arrived:,} arrived, and it tells no count any more"
             return
         # Without the bound, what was written during the walk may have arrived or not.
-        before = now if bounded else self.total or 0
-        fits = min(before, now) <= loaded <= max(before, now)
-        self.total = loaded if fits else now
-        if not fits:
-            self.short = f"the server counts {now:,}, {loaded:,} arrived"
+        least, most = (now, now) if bounded else (min(before, now), max(before, now))
+        self.total = arrived if least <= arrived <= most else now
+        self.gone = max(0, arrived - most)
+        self.short = f"the server counts {now:,}, {arrived:,} arrived" if arrived < least else ""
 
     def _up_to_newest(self) -> Mapping[str, str]:
         first = self._store.window(self.run, 0, 1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
+from auditlog_tui.growth import stretches
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.syntax import WORD, Term, Text
 from auditlog_tui.slices import SLICE
@@ -19,18 +19,14 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
         return None  # a lone surrogate: no entry can hold it, and SQLite does not take it
     where = plan(Query((Term(WORD, (Text(text),)),))).where()
-    for first, count in _stretches(len(view), row, way):
-        found = view.log.store.matching(view.run, first, count, where)
+    run = view.run
+    at = run.first + row
+    parts = [range(at + 1, run.after), range(run.first, at + 1)]
+    if way < 0:
+        parts = [range(run.first, at), range(at, run.after)]
+    for stretch in (stretch for part in parts for stretch in stretches(part, SLICE, way)):
+        found = view.log.store.matching(run, stretch, where, shown=True)
         if found:
-            return view.row_of(found[0] if way > 0 else found[-1])
+            return view.row_of(found[0])
         await asyncio.sleep(0)
     return None
-
-
-def _stretches(rows: int, row: int, way: int) -> Iterator[tuple[int, int]]:
-    """Slices of rows in the order in which they are searched: first row and number."""
-    parts = [range(row + 1, rows), range(row + 1)] if way > 0 else [range(row), range(row, rows)]
-    for part in parts:
-        starts = range(part.start, part.stop, SLICE)
-        for start in starts if way > 0 else reversed(starts):
-            yield start, min(SLICE, part.stop - start)

@@ -19,15 +19,12 @@ from auditlog_tui.output.streams import Out
 from auditlog_tui.query import Query, plan
 from auditlog_tui.seen import Seen
 from auditlog_tui.slices import raws
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.store import EntryStore, Run, Stretch
 from auditlog_tui.summary import State
 from auditlog_tui.view import View
 
 EVERYTHING = 1 << 62
 """More rows than there are."""
-
-TRIES = 3
-"""So often we go on where the server broke off without anything new arriving; after something new, again."""
 
 PORTION = 1_000
 """Rows written at a time."""
@@ -52,14 +49,8 @@ class Walk:
         await self.view.prove()
 
     async def go(self, limit: int, on_page: Callable[[], None]) -> None:
-        """Fetch until there are `limit` rows or no more, also past a cursor that died. Raises `AuditLogError`."""
-        view, tries = self.view, 0
-        while tries < TRIES:
-            loaded = len(view.feed.run)
-            await self._more(limit - len(view), on_page, everything=True)
-            if not (view.paused or view.error):
-                return
-            tries = 0 if len(view.feed.run) > loaded else tries + 1
+        """Fetch until there are `limit` rows or no more. Raises `AuditLogError`."""
+        await self._more(limit - len(self.view), on_page, everything=True)
 
     async def _more(self, want: int, on_page: Callable[[], None], *, everything: bool) -> None:
         view = self.view
@@ -131,7 +122,7 @@ class Printer:
     def rows(self, run: Run, first: int, count: int) -> None:
         self.header()
         if self._writer.raw:
-            self._out.lines(self._writer.raw_lines(raws(self._store, run, first, count)))
+            self._out.lines(self._writer.raw_lines(raws(self._store, run, Stretch(run.first + first, count))))
         else:
             self._out.lines(self._writer.lines(self._store.window(run, first, count)))
 

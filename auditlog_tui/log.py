@@ -6,19 +6,23 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from auditlog_tui.api import AuditLogApi
-from auditlog_tui.feed import Feed
+from auditlog_tui.feed import Anchor, At, Feed, Question, question
 from auditlog_tui.models import Entry
 from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
 from auditlog_tui.output.times import age
+from auditlog_tui.query import Plan
 from auditlog_tui.rawjson import UNREAD, Json, members_of
 from auditlog_tui.store import EntryStore
 
 DETAILS_KEPT = 200
+
+WALKED_KEPT = 100
+"""Feeds under a filter that are kept to be asked again."""
 
 SKEW_US = 5_000_000
 """A difference between two clocks that is worth a word, in microseconds."""
@@ -41,12 +45,34 @@ class Log:
         self.api = api
         self.store = store
         self.obedience = Obedience()
-        self.walked: dict[Hashable, Feed] = {}
+        self._walked: dict[Question, Feed] = {}
         self.quiet = asyncio.Event()
         self.quiet.set()
         self._urgent = 0
         self._held_until = 0.0
         self._details: OrderedDict[int, Detail] = OrderedDict()
+
+    def feed(self, plan: Plan, anchor: Anchor | At) -> Feed:
+        """Begin a new feed, which is then the one that `walked` knows."""
+        feed = Feed(self.api, self.store, plan, anchor)
+        if plan.residual is not None or not plan.params:
+            self._walked[question(plan, anchor)] = feed
+            narrow = [asked for asked, known in self._walked.items() if known.plan.params]
+            for asked in narrow[:-WALKED_KEPT]:  # those of the whole log stay
+                del self._walked[asked]
+        return feed
+
+    def walked(self, plan: Plan, anchor: Anchor | At) -> Feed | None:
+        """The feed that was last begun to ask the server for what this plan asks, if most of that is evaluated here.
+
+        Walking a log whose server knows no filters once more would take minutes.
+        """
+        return self._walked.get(question(plan, anchor)) if plan.residual is not None else None
+
+    def forget(self) -> None:
+        """What was fetched so far is of before."""
+        self._walked.clear()
+        self._details.clear()
 
     def now_us(self) -> int:
         """The server's clock, in microseconds since 1970; this machine's before the first answer."""
@@ -98,14 +124,11 @@ class Log:
             entry = await self.api.get(row.log.id)
         detail = Detail(entry, differences(row, entry))
         if detail.differs and entry.key == row.key:
-            self.store.add([entry])
+            self.store.keep(n, entry.raw)
         self._details[n] = detail
         if len(self._details) > DETAILS_KEPT:
             self._details.popitem(last=False)
         return detail
-
-    def forget_details(self) -> None:
-        self._details.clear()
 
 
 def skew(offset_us: int | None) -> str:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 
-from auditlog_tui.feed import Anchor, At
+from auditlog_tui.feed import Anchor, At, Feed
+from auditlog_tui.growth import stretches
 from auditlog_tui.log import Log
 from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query
-from auditlog_tui.slices import slices_beyond
+from auditlog_tui.slices import SLICE
 from auditlog_tui.view import View
+
+
+class _Kept(Feed):
+    """Entries that are here already: no feed of the log, so that it is lent to no view of the log."""
+
+    def __init__(self, log: Log, plan: Plan) -> None:
+        super().__init__(log.api, log.store, plan)
+        self.question = None
+        self.older_end.done = True
 
 
 class MarkedView(View):
@@ -20,15 +30,14 @@ class MarkedView(View):
 
     def __init__(self, log: Log, entries: Sequence[Entry]) -> None:
         super().__init__(log, Query(()))
-        self.feed.older_end.done = True
         self.take(entries)
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Put more entries below those that are there. Raises `StoreError`."""
         self.log.store.append(self.run, self.log.store.add(entries))
 
-    def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
-        return False
+    def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
+        return _Kept(self.log, self.plan)
 
     async def more(
         self, want: int, on_page: Callable[[], None], *, older: bool = True, everything: bool = False
@@ -49,8 +58,9 @@ async def next_marked(view: View, marked: Collection[str], row: int, way: int) -
         "SELECT p.position, e.key FROM place p JOIN entry e ON e.n = p.entry"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
-    for first, count in slices_beyond(run, run.first + row, way):
-        found = view.log.store.read(sql, [run.number, first, first + count])
+    at = run.first + row
+    for stretch in stretches(range(at + 1, run.after) if way > 0 else range(run.first, at), SLICE, way):
+        found = view.log.store.read(sql, [run.number, stretch.position, stretch.end])
         for position, key in found[::way]:
             if key in marked:
                 return int(position) - run.first

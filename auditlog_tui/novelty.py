@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from auditlog_tui.growth import Growth, Stretch, give_way
-from auditlog_tui.slices import slices_beyond
+from auditlog_tui.growth import Growth, Stretch, give_way, stretches
+from auditlog_tui.slices import SLICE
 from auditlog_tui.store import EntryStore, Run
 from auditlog_tui.view import View
 
@@ -121,10 +121,10 @@ class Novelty:
         tie = "p.position" if self._ascending else "-p.position"
         sql = (
             f"SELECT e.created_us, {tie}, e.n, e.actor_id, e.actor_type, e.client_ip, e.user_agent, e.action"  # noqa: S608 (our own names)
-            " FROM place p JOIN entry e ON e.n = p.entry WHERE p.run = ? AND p.position >= ? AND p.position < ?"
+            " FROM place p JOIN entry e ON e.n = p.shown WHERE p.run = ? AND p.position >= ? AND p.position < ?"
             " AND e.created_us IS NOT NULL AND e.actor_id IS NOT NULL ORDER BY 1, 2"
         )
-        return self._store.read(sql, [self.run.number, stretch.position, stretch.position + stretch.count])
+        return self._store.read(sql, [self.run.number, stretch.position, stretch.end])
 
     def _note_firsts(self, rows: Sequence[tuple[Any, ...]]) -> None:
         # Only a portion's oldest of each pair is compared with what is known: from the newest end on, every entry is
@@ -186,9 +186,10 @@ async def next_novel(view: View, novelty: Novelty, row: int, way: int) -> int | 
     `None` where there is none. Reads in slices, and may be cancelled.
     """
     run = view.run
-    for first, count in slices_beyond(run, run.first + row, way):
-        sql = "SELECT position, entry FROM place WHERE run = ? AND position >= ? AND position < ? ORDER BY position"
-        found = view.log.store.read(sql, [run.number, first, first + count])
+    at = run.first + row
+    for stretch in stretches(range(at + 1, run.after) if way > 0 else range(run.first, at), SLICE, way):
+        sql = "SELECT position, shown FROM place WHERE run = ? AND position >= ? AND position < ? ORDER BY position"
+        found = view.log.store.read(sql, [run.number, stretch.position, stretch.end])
         for position, n in found[::way]:
             if n in novelty:
                 return int(position) - run.first

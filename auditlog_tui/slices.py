@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from auditlog_tui.rawjson import restored
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.store import EntryStore, Run, Stretch
 
 SLICE = 2_000
 """Rows a slice: 0.75 ms (measured for `GROUP BY` over a million rows)."""
 
 
 def count_slice(store: EntryStore, first: int, after: int, where: tuple[str, list[object]]) -> int:
-    """How many of the entries numbered `first` to `after - 1` the condition over `entry e` holds for."""
+    """How many of the entries numbered `first` to `after - 1` the condition over `entry e` holds for.
+
+    An entry of several versions counts once, where the first of them is for which it holds.
+    """
     condition, values = where
     sql = f"SELECT count(*) FROM entry e WHERE e.n >= ? AND e.n < ? AND ({condition})"  # noqa: S608 (made by the query plan)
-    return int(str(store.read(sql, [first, after, *values])[0][0]))
+    earlier = f"SELECT 1 FROM entry e WHERE e.key = v.key AND e.n < v.n AND ({condition})"  # noqa: S608 (made by the query plan)
+    again = (
+        "SELECT count(*) FROM entry v WHERE v.n >= ? AND v.n < ? AND v.first <> v.n"  # noqa: S608 (made by the query plan)
+        f" AND EXISTS (SELECT 1 FROM entry e WHERE e.n = v.n AND ({condition})) AND EXISTS ({earlier})"
+    )
+    found = int(store.read(sql, [first, after, *values])[0][0])
+    return found - int(store.read(again, [first, after, *values, *values])[0][0])
 
 
 def newer_than(store: EntryStore, run: Run, us: int) -> int:
@@ -46,51 +55,37 @@ def _instant_from(store: EntryStore, run: Run, row: int) -> int | None:
     return None
 
 
-def ends(store: EntryStore, run: Run, first: int, count: int, most: int) -> tuple[list[int], list[int], int]:
-    """When the first and the last `most` entries of a slice of rows happened (ascending), and how many are dated."""
-    start = run.first + first
+def ends(store: EntryStore, run: Run, stretch: Stretch, most: int) -> tuple[list[int], list[int], int]:
+    """When the first and the last `most` entries of a stretch happened (ascending), and how many are dated."""
     sql = (
-        "SELECT e.created_us FROM place p JOIN entry e ON e.n = p.entry"
+        "SELECT e.created_us FROM place p JOIN entry e ON e.n = p.shown"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us IS NOT NULL ORDER BY 1"
     )
-    found = [int(us) for (us,) in store.read(sql, [run.number, start, start + count])]
+    found = [int(us) for (us,) in store.read(sql, [run.number, stretch.position, stretch.end])]
     return found[:most], found[-most:], len(found)
 
 
-def histogram(
-    store: EntryStore, run: Run, first: int, count: int, edges: Sequence[int]
-) -> list[tuple[int, int, int]]:
-    """Of a slice of rows: number of the bucket, entries in it, those that failed.
+def histogram(store: EntryStore, run: Run, stretch: Stretch, edges: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Of a stretch of rows: number of the bucket, entries in it, those that failed.
 
     `edges` are the instants, ascending, at which each bucket begins, and at last the one at which the last has ended.
     """
-    start = run.first + first
     bounds = ", ".join(["(?, ?, ?)"] * (len(edges) - 1))
     sql = (
         f"WITH bucket (k, low, high) AS (VALUES {bounds})"  # noqa: S608 (marks only)
         " SELECT k, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
-        " FROM place p JOIN entry e ON e.n = p.entry JOIN bucket ON e.created_us >= low AND e.created_us < high"
+        " FROM place p JOIN entry e ON e.n = p.shown JOIN bucket ON e.created_us >= low AND e.created_us < high"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY k"
     )
     values = [value for k, (low, high) in enumerate(pairwise(edges)) for value in (k, low, high)]
-    found = store.read(sql, [*values, run.number, start, start + count])
+    found = store.read(sql, [*values, run.number, stretch.position, stretch.end])
     return [(int(bucket), int(n), int(failed)) for bucket, n, failed in found]
 
 
-def raws(store: EntryStore, run: Run, first: int, count: int) -> list[str]:
-    """The JSON, as it came, of the entries in a slice of rows."""
-    start = run.first + first
+def raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:
+    """The JSON, as it came, of the versions that a stretch of rows shows."""
     sql = (
-        "SELECT j.raw FROM place p JOIN json j ON j.n = p.entry"
+        "SELECT j.raw FROM place p JOIN json j ON j.n = p.shown"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
-    return [restored(raw) for (raw,) in store.read(sql, [run.number, start, start + count])]
-
-
-def slices_beyond(run: Run, position: int, way: int) -> Iterator[tuple[int, int]]:
-    """Positions beyond one, nearest first: where each slice begins, and how long it is."""
-    part = range(position + 1, run.after) if way > 0 else range(run.first, position)
-    while part:
-        near = part[:SLICE] if way > 0 else part[-SLICE:]
-        part = part[SLICE:] if way > 0 else part[:-SLICE]
-        yield near.start, len(near)
+    return [restored(raw) for (raw,) in store.read(sql, [run.number, stretch.position, stretch.end])]

@@ -11,8 +11,9 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
+from auditlog_tui.growth import Growth
 from auditlog_tui.query import FIELDS
-from auditlog_tui.store import EntryStore, Run, failed
+from auditlog_tui.store import EntryStore, Run, Stretch, failed
 
 SLICE = 1_000
 """Rows a slice: half as many as where they are only read, since each is written, in 7 ms at most (measured)."""
@@ -22,16 +23,32 @@ Order = Sequence[tuple[str, str]]
 
 
 async def sorted_run(store: EntryStore, run: Run, order: Order) -> Run:
-    """A run of the same entries in another order; entries without a value come last, equal ones stay as they were."""
+    """A run of the same entries in another order; entries without a value come last, equal ones stay as they were.
+
+    Rows that come in meanwhile may be in it or not. It begins again where rows are taken out.
+    """
+    async with store.sorting:  # a table can't be let go while another one is read
+        while True:
+            growth = Growth(run)
+            made = await _sorted(store, growth, order)
+            if not growth.cut:
+                return made
+            store.drop(made)
+
+
+async def _sorted(store: EntryStore, growth: Growth, order: Order) -> Run:
     made = store.new_run()
     columns = [FIELDS[field].columns[0] for field, _ in order]
     sorter = _Sorter(store, f"sorting_{made.number}", columns, [way for _, way in order])
     try:
-        for first in range(0, len(run), SLICE):
-            sorter.take(run, first, SLICE)
+        while not growth.cut and (stretch := growth.following(SLICE)) is not None:
+            sorter.take(growth.run, stretch)
+            growth.took(stretch)
             await asyncio.sleep(0)
         with closing(sorter.numbers(SLICE)) as portions:
             for numbers in portions:
+                if growth.cut:
+                    break
                 store.append(made, numbers)
                 await asyncio.sleep(0)
     finally:
@@ -57,15 +74,14 @@ class _Sorter:
         self._execute(f"ATTACH DATABASE '' AS {name}")
         self._execute(f"CREATE TABLE {name}.sorted ({names}, position, entry, {key}) WITHOUT ROWID")
 
-    def take(self, run: Run, first: int, count: int) -> None:
-        """Add a slice of a run's rows."""
-        start = run.first + first
+    def take(self, run: Run, stretch: Stretch) -> None:
+        """Add a stretch of a run's rows."""
         sql = (
-            f"INSERT INTO {self._name}.sorted SELECT {self._values}, p.position, p.entry"  # noqa: S608 (our own names)
-            " FROM place p JOIN entry e ON e.n = p.entry WHERE p.run = ? AND p.position >= ? AND p.position < ?"
+            f"INSERT INTO {self._name}.sorted SELECT {self._values}, p.position, p.shown"  # noqa: S608 (our own names)
+            " FROM place p JOIN entry e ON e.n = p.shown WHERE p.run = ? AND p.position >= ? AND p.position < ?"
         )
         with self._store.writing():
-            self._store.connection.execute(sql, [run.number, start, start + count])
+            self._store.connection.execute(sql, [run.number, stretch.position, stretch.end])
 
     def numbers(self, count: int) -> Generator[list[int], None, None]:
         """The entries' numbers in order, so many at a time; close it before `drop`."""

@@ -1,9 +1,13 @@
 """The working set: every entry that was fetched, in SQLite.
 
 The database is private and temporary by default (an unlinked file, which SQLite keeps in memory while it is small),
-so a million entries cost disk and not memory. Entries are kept once, by key. A *run* is an ordered list of them: its
-positions are consecutive integers that grow towards the older end and may be negative, so that rows can be added at
-either end without renumbering, and row `y` is one index lookup away at any size.
+so a million entries cost disk and not memory. A *run* is an ordered list of entries: its positions are consecutive
+integers that grow towards the older end and may be negative, so that rows can be added at either end without
+renumbering, and row `y` is one index lookup away at any size.
+
+A server may send one id with other bytes. Each such *version* has a number of its own; `first` is the number of the
+one that came first, which stands for the entry. A run shows one version of an entry, the first that was put there,
+and keeps the others that were put there beside it.
 """
 
 from __future__ import annotations
@@ -13,8 +17,9 @@ import json
 import sqlite3
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from auditlog_tui import query
@@ -26,29 +31,41 @@ from auditlog_tui.seen import Seen
 _SCHEMA = """
 CREATE TABLE entry (
     n INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
+    key TEXT NOT NULL,
+    first INTEGER NOT NULL,
     created_us INTEGER, created_at TEXT, action TEXT,
     actor_id TEXT, actor_name TEXT, actor_type TEXT,
     client_ip TEXT, method TEXT, path TEXT, status_code INTEGER, user_agent TEXT,
     target_id TEXT, target_type TEXT,
-    unreadable TEXT NOT NULL
+    unreadable TEXT NOT NULL,
+    versions INTEGER NOT NULL
 );
+CREATE INDEX entry_of_key ON entry (key, first);
+CREATE INDEX entry_version ON entry (first) WHERE first <> n;
 CREATE TABLE json (n INTEGER PRIMARY KEY, raw TEXT NOT NULL);
 CREATE TABLE place (
-    run INTEGER, position INTEGER, entry INTEGER,
+    run INTEGER, position INTEGER, entry INTEGER, shown INTEGER,
     PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX place_of_entry ON place (run, entry);
+CREATE TABLE version_of (
+    run INTEGER, turn INTEGER, entry INTEGER, n INTEGER,
+    PRIMARY KEY (run, turn)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX version_of_entry ON version_of (run, entry, n);
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
 """
 
 # The JSON lies apart, so that a question over every entry reads less than half as much.
-_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 16)})"  # noqa: S608 (marks only)
+_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 18)})"  # noqa: S608 (marks only)
 _INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
 
 
 class Row(NamedTuple):
-    """What the table shows of an entry; `None` is absent or unreadable (`unreadable` has the text, as JSON)."""
+    """What the table shows of an entry; `None` is absent or unreadable (`unreadable` has the text, as JSON).
+
+    `versions` is how many other texts came under the same id.
+    """
 
     n: int
     key: str
@@ -66,25 +83,51 @@ class Row(NamedTuple):
     target_id: str | None
     target_type: str | None
     unreadable: str
+    versions: int
 
 
 SWEPT = 1_000
 """Places taken away in one go: in 2 ms (measured)."""
 
+_BESIDE = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.entry AND p.shown <> o.n"
+
 _ROW = ", ".join(f"e.{name}" for name in Row._fields)
 
 
 class Run:
-    """An ordered list of entries in the store; row 0 is the one at the newest end."""
+    """An ordered list of entries in the store; row 0 is the one at the newest end.
+
+    `first` and `after` are positions, and `cuts` counts how often rows were taken away. `turn` grows with each
+    version that is noted of an entry that has several.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.first = 0
         self.after = 0
         self.cuts = 0
+        self.turn = 0
 
     def __len__(self) -> int:
         return self.after - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """`count` rows from a position of a run on, read from its older end on unless `older`."""
+
+    position: int
+    count: int
+    older: bool = True
+
+    @property
+    def end(self) -> int:
+        """The position after the last."""
+        return self.position + self.count
+
+
+Where = tuple[str, list[object]]
+"""A condition over `entry e`, and the values that it binds."""
 
 
 class EntryStore:
@@ -96,10 +139,12 @@ class EntryStore:
         except sqlite3.Error as error:
             raise failed(error) from error
         self.seen = Seen()
+        self.sorting = asyncio.Lock()
         self._entries = 0
         self._runs = 0
         self.unused: deque[int] = deque()
         """Runs that nobody holds any more, whose places `sweep` takes away."""
+        self._versioned = False  # while no id came with other bytes, nothing is asked about versions
 
     def close(self) -> None:
         self.connection.close()
@@ -107,37 +152,66 @@ class EntryStore:
     # -- entries -----------------------------------------------------------------------------------------------
 
     def add(self, entries: Sequence[Entry]) -> list[int]:
-        """Store the entries, each key once, and return their numbers in the same order.
-
-        An entry that is there already with other bytes keeps its first version; the other is kept beside it.
-        """
+        """Store the entries, each version once, and return the versions' numbers in the same order."""
         with self.writing():
-            known = self._numbers([entry.key for entry in entries])
-            fresh: dict[str, Entry] = {}
-            for entry in entries:
-                if entry.key not in known:
+            firsts = self._firsts([entry.key for entry in entries])
+            fresh: dict[int, Entry] = {}
+            numbers: list[int] = []
+            again: list[int] = []
+            for place, entry in enumerate(entries):
+                if entry.key not in firsts:
                     self._entries += 1
-                    known[entry.key] = self._entries
-                    fresh[entry.key] = entry
-            self.connection.executemany(_INSERT, (_columns(known[key], entry) for key, entry in fresh.items()))
-            raws = ((known[key], stored(entry.raw)) for key, entry in fresh.items())
-            self.connection.executemany(_INSERT_JSON, raws)
-            if len(fresh) < len(entries):
-                self._keep_versions([(known[entry.key], stored(entry.raw)) for entry in entries])
-        self.seen.take(entry for entry in entries if entry.key in fresh)
-        return [known[entry.key] for entry in entries]
+                    firsts[entry.key] = self._entries
+                    fresh[self._entries] = entry
+                else:
+                    again.append(place)
+                numbers.append(firsts[entry.key])
+            self._insert((n, n, entry, 0) for n, entry in fresh.items())
+            if again:
+                versions = self._versions_of([(numbers[place], entries[place]) for place in again])
+                for place, n in zip(again, versions, strict=True):
+                    numbers[place] = n
+        self.seen.take(fresh.values())
+        return numbers
 
-    def _numbers(self, keys: Sequence[str]) -> dict[str, int]:
+    def _firsts(self, keys: Sequence[str]) -> dict[str, int]:
+        """Of the keys that are there, the numbers of the versions that came first."""
         found: dict[str, int] = {}
         for some in _portions(keys):
-            found.update(self.read(f"SELECT key, n FROM entry WHERE key IN ({_marks(some)})", some))  # noqa: S608 (marks only)
+            found.update(self.read(f"SELECT key, first FROM entry WHERE key IN ({_marks(some)})", some))  # noqa: S608 (marks only)
         return found
 
-    def _keep_versions(self, versions: Sequence[tuple[int, str | bytes]]) -> None:
-        self.connection.executemany(
-            "INSERT OR IGNORE INTO version SELECT n, ? FROM json WHERE n = ? AND raw <> ?",
-            ((raw, n, raw) for n, raw in versions),
-        )
+    def _insert(self, entries: Iterable[tuple[int, int, Entry, int]]) -> None:
+        """Number, the first version's number, the entry, and how many other versions it has."""
+        columns, texts = [], []
+        for n, first, entry, versions in entries:
+            columns.append(_columns(n, first, entry, versions))
+            texts.append((n, stored(entry.raw)))
+        self.connection.executemany(_INSERT, columns)
+        self.connection.executemany(_INSERT_JSON, texts)
+
+    def _versions_of(self, entries: Sequence[tuple[int, Entry]]) -> list[int]:
+        """The number of each entry's own bytes, among the versions of the one that came first."""
+        raws: dict[int, str | bytes] = {}
+        for some in _portions([first for first, _ in entries]):
+            raws.update(self.read(f"SELECT n, raw FROM json WHERE n IN ({_marks(some)})", some))  # noqa: S608 (marks only)
+        return [
+            first if raws[first] == stored(entry.raw) else self._version(first, entry) for first, entry in entries
+        ]
+
+    def _version(self, first: int, entry: Entry) -> int:
+        sql = "SELECT e.n, j.raw FROM entry e JOIN json j ON j.n = e.n WHERE e.first = ? AND e.first <> e.n"
+        known = self.read(sql, [first])
+        for n, raw in known:
+            if raw == stored(entry.raw):
+                return int(n)
+        self._entries += 1
+        self._versioned = True
+        self._insert([(self._entries, first, entry, len(known))])
+        more = "UPDATE entry SET versions = versions + 1 WHERE"
+        self.connection.execute(f"{more} n = ?", [first])
+        self.connection.execute(f"{more} first = ? AND first <> n", [first])
+        return self._entries
 
     def entry(self, n: int) -> Entry:
         """The entry numbered `n`, in full."""
@@ -146,15 +220,25 @@ class EntryStore:
 
     def number(self, key: str) -> int | None:
         """The number of the entry with this key, if it was fetched."""
-        return self._numbers([key]).get(key)
+        return self._firsts([key]).get(key)
+
+    def keep(self, n: int, raw: str) -> None:
+        """Keep another text of entry `n` that is none of the list's."""
+        with self.writing():
+            self.connection.execute("INSERT OR IGNORE INTO version VALUES (?, ?)", [n, stored(raw)])
 
     def versions(self, n: int) -> list[str]:
-        """Other texts that the server sent under the same id."""
-        return [restored(raw) for (raw,) in self.read("SELECT raw FROM version WHERE entry = ?", [n])]
+        """Other texts that the server sent under the same id, those in the list first."""
+        sql = (
+            "SELECT j.raw FROM entry own JOIN entry e ON e.n = own.first OR (e.first = own.first AND e.first <> e.n)"
+            " JOIN json j ON j.n = e.n WHERE own.n = ? AND e.n <> ?"
+            " UNION ALL SELECT raw FROM version WHERE entry = ?"
+        )
+        return [restored(raw) for (raw,) in self.read(sql, [n, n, n])]
 
     @property
     def size(self) -> int:
-        """The entries fetched so far; they are numbered from 1."""
+        """The versions fetched so far; they are numbered from 1."""
         return self._entries
 
     # -- runs --------------------------------------------------------------------------------------------------
@@ -170,83 +254,143 @@ class EntryStore:
         while self.unused:
             with self.writing():
                 gone = self.connection.execute(
-                    "DELETE FROM place WHERE run = ?1 AND position IN"
-                    " (SELECT position FROM place WHERE run = ?1 LIMIT ?2)",
-                    (self.unused[0], SWEPT),
-                )
-            if gone.rowcount < SWEPT:
+                    "DELETE FROM place WHERE run = :run AND position IN"
+                    " (SELECT position FROM place WHERE run = :run LIMIT :most)",
+                    {"run": self.unused[0], "most": SWEPT},
+                ).rowcount
+                if gone < SWEPT:
+                    self.connection.execute("DELETE FROM version_of WHERE run = ?", [self.unused[0]])
+            if gone < SWEPT:
                 self.unused.popleft()
             await asyncio.sleep(0)
 
     def drop(self, run: Run) -> None:
         with self.writing():
             self.connection.execute("DELETE FROM place WHERE run = ?", [run.number])
+            self.connection.execute("DELETE FROM version_of WHERE run = ?", [run.number])
         run.first = run.after = 0
 
     def append(self, run: Run, numbers: Sequence[int]) -> int:
         """Put entries at the older end, those that the run lacks; returns how many that were."""
-        fresh = self._missing(run, numbers)
-        self._place(run, zip(range(run.after, run.after + len(fresh)), fresh, strict=True))
-        run.after += len(fresh)
-        return len(fresh)
+        return self._put(run, numbers, older=True)
 
     def prepend(self, run: Run, numbers: Sequence[int]) -> int:
         """Put entries at the newer end, the last of `numbers` outermost; returns how many the run lacked."""
-        fresh = self._missing(run, numbers)
-        self._place(run, zip(range(run.first - 1, run.first - 1 - len(fresh), -1), fresh, strict=True))
-        run.first -= len(fresh)
+        return self._put(run, numbers, older=False)
+
+    def _put(self, run: Run, numbers: Sequence[int], *, older: bool) -> int:
+        versioned = self._with_versions(numbers)
+        fresh: dict[int, int] = {}
+        for n in numbers:
+            fresh.setdefault(versioned.get(n, n), n)
+        for entry in self._present(run, list(fresh)):
+            del fresh[entry]
+        begin, step = (run.after, 1) if older else (run.first - 1, -1)
+        places = zip(range(begin, begin + step * len(fresh), step), fresh.items(), strict=True)
+        with self.writing():
+            self.connection.executemany(
+                "INSERT INTO place VALUES (?, ?, ?, ?)",
+                ((run.number, position, entry, n) for position, (entry, n) in places),
+            )
+            kept = self._keep_beside(run, versioned) if versioned else 0
+        if older:
+            run.after += len(fresh)
+        else:
+            run.first -= len(fresh)
+        run.turn += kept
         return len(fresh)
+
+    def _with_versions(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Those of the numbers whose entry has more than one version, each with the first one's number."""
+        found: dict[int, int] = {}
+        for some in _portions(numbers) if self._versioned else ():
+            sql = f"SELECT n, first FROM entry WHERE n IN ({_marks(some)}) AND versions > 0"  # noqa: S608 (marks only)
+            found.update(self.read(sql, some))
+        return found
+
+    def _keep_beside(self, run: Run, versioned: Mapping[int, int]) -> int:
+        """Note versions of entries that are in the run; returns how many were not noted before."""
+        sql = "INSERT OR IGNORE INTO version_of SELECT run, ?, entry, ? FROM place WHERE run = ? AND entry = ?"
+        kept = 0
+        for n, entry in versioned.items():
+            kept += self.connection.execute(sql, [run.turn + kept, n, run.number, entry]).rowcount
+        return kept
+
+    def records(self, run: Run, stretch: Stretch | None = None) -> int:
+        """How many of the server's records a stretch of the run, or all of it, holds: rows, and other versions."""
+        stretch = stretch or Stretch(run.first, len(run))
+        if not run.turn:
+            return stretch.count
+        bounds = "p.run = ? AND p.position >= ? AND p.position < ?"
+        sql = f"SELECT count(*) FROM {_BESIDE} WHERE {bounds}"  # noqa: S608 (our own names)
+        return stretch.count + int(self.read(sql, [run.number, stretch.position, stretch.end])[0][0])
 
     def lacking(self, run: Run, keys: Sequence[str]) -> set[str]:
         """Those of the keys whose entries are not in the run."""
-        numbers = self._numbers(keys)
-        missing = set(self._missing(run, list(numbers.values())))
-        return {key for key in keys if key not in numbers or numbers[key] in missing}
+        firsts = self._firsts(keys)
+        present = self._present(run, list(firsts.values()))
+        return {key for key in keys if firsts.get(key) not in present}
 
-    def _missing(self, run: Run, numbers: Sequence[int]) -> list[int]:
+    def _present(self, run: Run, entries: Sequence[int]) -> set[int]:
         present: set[int] = set()
-        for some in _portions(numbers):
+        for some in _portions(entries):
             sql = f"SELECT entry FROM place WHERE run = ? AND entry IN ({_marks(some)})"  # noqa: S608 (marks only)
             present.update(n for (n,) in self.read(sql, [run.number, *some]))
-        return [n for n in dict.fromkeys(numbers) if n not in present]
-
-    def _place(self, run: Run, places: Iterator[tuple[int, int]]) -> None:
-        with self.writing():
-            self.connection.executemany(
-                "INSERT INTO place VALUES (?, ?, ?)", ((run.number, position, n) for position, n in places)
-            )
+        return present
 
     def window(self, run: Run, first: int, count: int) -> list[Row]:
         """Rows `first` to `first + count - 1` of a run: one statement, whatever the run's length."""
         start = run.first + first
         sql = (
-            f"SELECT {_ROW} FROM place p JOIN entry e ON e.n = p.entry"  # noqa: S608 (our own column names)
+            f"SELECT {_ROW} FROM place p JOIN entry e ON e.n = p.shown"  # noqa: S608 (our own column names)
             " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
         )
         return [Row._make(row) for row in self.read(sql, [run.number, start, start + count])]
 
-    def matching(self, run: Run, first: int, count: int, where: tuple[str, list[object]]) -> list[int]:
-        """The numbers, in order, of the entries in a slice of rows for which the condition over `entry e` holds."""
+    def matching(self, run: Run, stretch: Stretch, where: Where, *, shown: bool = False) -> list[int]:
+        """The numbers of the versions in a stretch of the run for which the condition over `entry e` holds.
+
+        They come in the order of the run, or from its older end on for a stretch at the newer one; of an entry's
+        versions, the one that is shown comes first, and is the only one asked about if that is `shown`.
+        """
         condition, values = where
-        start = run.first + first
-        sql = (
-            "SELECT p.entry FROM place p JOIN entry e ON e.n = p.entry"  # noqa: S608 (made by the query plan)
-            f" WHERE p.run = ? AND p.position >= ? AND p.position < ? AND ({condition}) ORDER BY p.position"
-        )
-        return [n for (n,) in self.read(sql, [run.number, start, start + count, *values])]
+        others = run.turn and not shown
+        bounds = "p.run = ? AND p.position >= ? AND p.position < ?"
+        asked = [run.number, stretch.position, stretch.end]
+        sql = f"SELECT p.position, e.n FROM place p JOIN entry e ON e.n = p.shown WHERE {bounds} AND ({condition})"  # noqa: S608 (made by the query plan)
+        found = self.read(f"{sql} ORDER BY p.position", [*asked, *values])
+        if others:
+            sql = f"SELECT p.position, e.n FROM {_BESIDE} JOIN entry e ON e.n = o.n WHERE {bounds} AND ({condition})"  # noqa: S608 (made by the query plan)
+            found += self.read(f"{sql} ORDER BY o.turn", [*asked, *values])
+        if others or not stretch.older:
+            found.sort(key=_position, reverse=not stretch.older)
+        return [n for _, n in found]
+
+    def others_since(self, run: Run, turn: int) -> list[tuple[int, int]]:
+        """Versions that were put beside others from a turn on: where their entry stands, and their numbers."""
+        sql = f"SELECT p.position, o.n FROM {_BESIDE} WHERE o.run = ? AND o.turn >= ? ORDER BY o.turn"  # noqa: S608 (our own names)
+        return [(int(position), int(n)) for position, n in self.read(sql, [run.number, turn])]
 
     def cut(self, run: Run, count: int) -> None:
-        """Take the first `count` rows out of a run; the entries stay in the store."""
+        """Take the first `count` rows out of a run; the entries stay in the store.
+
+        An entry that is put there again has all its versions again, whichever of them is then shown.
+        """
+        after = run.first + count
         with self.writing():
-            self.connection.execute(
-                "DELETE FROM place WHERE run = ? AND position < ?", [run.number, run.first + count]
-            )
-        run.first += count
+            kept = 0
+            if self._versioned:
+                shown = self.read("SELECT shown FROM place WHERE run = ? AND position < ?", [run.number, after])
+                kept = self._keep_beside(run, self._with_versions([n for (n,) in shown]))
+            self.connection.execute("DELETE FROM place WHERE run = ? AND position < ?", [run.number, after])
+        run.turn += kept
+        run.first = after
         run.cuts += 1
 
     def row_of(self, run: Run, n: int) -> int | None:
-        """Which row of the run shows entry `n`."""
-        found = self.read("SELECT position FROM place WHERE run = ? AND entry = ?", [run.number, n])
+        """Which row of the run shows entry `n`, by whichever version."""
+        sql = "SELECT p.position FROM entry e JOIN place p ON p.run = ? AND p.entry = e.first WHERE e.n = ?"
+        found = self.read(sql, [run.number, n])
         return found[0][0] - run.first if found else None
 
     # -- SQLite ------------------------------------------------------------------------------------------------
@@ -293,12 +437,16 @@ def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _columns(n: int, entry: Entry) -> tuple[object, ...]:
+def _position(found: tuple[int, int]) -> int:
+    return found[0]
+
+
+def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, ...]:
     log, actor, target = entry.log, entry.actor, entry.target
     return (
-        n, entry.key, entry.created_us, log.created_at, log.action, actor.id, actor.name, actor.type, log.client_ip,
-        log.method, log.path, log.status_code, log.user_agent, target.id, target.type,
-        json.dumps(dict(entry.unreadable)) if entry.unreadable else "",
+        n, entry.key, first, entry.created_us, log.created_at, log.action, actor.id, actor.name, actor.type,
+        log.client_ip, log.method, log.path, log.status_code, log.user_agent, target.id, target.type,
+        json.dumps(dict(entry.unreadable)) if entry.unreadable else "", versions,
     )  # fmt: skip
 
 

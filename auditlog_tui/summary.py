@@ -23,7 +23,8 @@ class Summary:
     proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is
     INCOMPLETE. `newest_us` is the instant of the newest entry, `None` where that was not reached or is not the
     first; `more_above` and `more_below` tell of ends not reached; `scanned_to_us` is how far the evaluation here has
-    come. `marked`: these are the entries that the user marked.
+    come. `gone` is how many of those loaded the server no longer has: retention took them.
+    `marked`: these are the entries that the user marked.
     """
 
     rows: int
@@ -37,4 +38,5 @@ class Summary:
     scanned_to_us: int | None
     more_above: bool
     more_below: bool
+    gone: int = 0
     marked: bool = False

@@ -19,6 +19,7 @@ from auditlog_tui.order import Stand, in_order
 from auditlog_tui.query.check import contradicts
 from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.slices import newer_than
+from auditlog_tui.store import Stretch
 from auditlog_tui.view import View
 
 MARGIN_US = 2_000_000
@@ -77,8 +78,7 @@ class _Top:
 class Tail:
     """Follows a view whose newest entry is the first. `poll` and `mend` raise `ApiError` and may be called again.
 
-    `gone` is how many entries shown here the server has no more. `changed` is called when the verdict changes while
-    `mend` is under way.
+    `changed` is called when the verdict changes while `mend` is under way.
     """
 
     def __init__(self, view: View, changed: Callable[[], None] = lambda: None) -> None:
@@ -91,7 +91,6 @@ class Tail:
     def _begin(self) -> None:
         """Nothing is known of the view's feed; `_missing` is `None` while it is not known."""
         self._feed = feed = self.view.feed
-        self.gone = 0
         self._reached_us = self._log.now_us() if feed.as_of is None else _us(feed.as_of)
         self._cut_short = False
         self._counted = True
@@ -244,23 +243,27 @@ class Tail:
         """
         feed, store = self.view.feed, self._log.store
         lacking = store.lacking(feed.run, [entry.key for entry in entries])
-        numbers = dict(zip([entry.key for entry in entries], store.add(entries), strict=True))
         put: dict[str, Entry] = {}
         places: dict[int, list[int]] = {}
+        beside: list[int] = []
         lowest, row = None, len(feed.run)
-        for entry, us in _timed(entries):
-            if entry.key in put or entry.key not in lacking or feed.plan.violations(entry):
+        for n, (entry, us) in zip(store.add(entries), _timed(entries), strict=True):
+            if feed.plan.violations(entry):
+                continue
+            if entry.key in put or entry.key not in lacking:
+                beside.append(n)
                 continue
             row = self._place(us, row)
             bottom = row == len(feed.run) > 0
             if (bottom and not feed.older_end.done) or (not bottom and row > MOVED):
                 continue  # a walk down brings it, or it is too far down
             put[entry.key] = entry
-            places.setdefault(row, []).append(numbers[entry.key])
+            places.setdefault(row, []).append(n)
             lowest = us if lowest is None and row and not bottom else lowest
         if len(feed.run):
             store.append(feed.run, places.pop(len(feed.run), [])[::-1])
         self._insert(places, lowest)
+        store.append(feed.run, beside)  # other versions of what is there
         return list(put.values())
 
     def _place(self, us: int | None, before: int) -> int:
@@ -278,7 +281,8 @@ class Tail:
         feed, store = self.view.feed, self._log.store
         order = list[int]()
         if lowest is not None:
-            moved = store.matching(feed.run, 0, deepest := max(places), ("1", []))
+            deepest = max(places)
+            moved = store.matching(feed.run, Stretch(feed.run.first, deepest), ("1", []), shown=True)
             for row in range(deepest, 0, -1):
                 order += [*places.get(row, []), moved[row - 1]]
         try:
@@ -296,7 +300,7 @@ class Tail:
         feed = self.view.feed
         total = top.total if self._log.obedience.proven(feed.plan.params) else None
         self._expected = None if self._expected is None else self._expected + fresh
-        expected = len(feed.run) - self.gone if feed.complete else self._expected
+        expected = self._held() if feed.complete else self._expected
         self._served_at, self._counted = top.served_at, total is not None
         feed.total = feed.total if total is None else total
         if total is None:
@@ -325,17 +329,27 @@ class Tail:
             feed.short = short
             self._changed()
 
+    def _records(self, first: int, after: int) -> int:
+        """How many of the server's records these rows hold."""
+        run = self.view.feed.run
+        return self._log.store.records(run, Stretch(run.first + first, max(0, after - first)))
+
+    def _held(self) -> int:
+        """How many records are here that the server should still have."""
+        feed = self.view.feed
+        return self._records(0, len(feed.run)) - feed.gone
+
     def _fewer(self) -> bool:
         """True where the server seems to have fewer entries than are here."""
         feed = self.view.feed
         if not feed.complete or feed.total is None:
             return False
-        return feed.total < len(feed.run) - self.gone if self._missing is None else self._missing < 0
+        return feed.total < self._held() if self._missing is None else self._missing < 0
 
     async def _count_gone(self) -> None:
         """Set apart what the server has no more: as a rule the oldest, which it keeps for a time only."""
         feed, log = self.view.feed, self._log
-        total = len(feed.run) - self.gone + (self._missing or 0)
+        total = self._held() + (self._missing or 0)
         gone = 0
         if "sort" not in log.obedience.ignored:
             params = {**feed.plan.params, "sort": "created_at:asc"}
@@ -344,9 +358,9 @@ class Tail:
                 total = page.total_count
                 number = log.store.number(page.entries[0].key)
                 row = None if number is None else log.store.row_of(feed.run, number)
-                gone = 0 if row is None else len(feed.run) - 1 - row
-        self.gone = max(gone, len(feed.run) - total)
-        self._missing = total - (len(feed.run) - self.gone)
+                gone = 0 if row is None else self._records(row + 1, len(feed.run))
+        feed.gone = max(gone, self._records(0, len(feed.run)) - total)
+        self._missing = total - self._held()
         if self._missing == 0:
             self._settle()
 
@@ -377,15 +391,16 @@ class Tail:
     def _lowest(self) -> int | None:
         """From where on all that the server has should be here; `None`: from the beginning."""
         feed = self.view.feed
-        if feed.complete and not self.gone:
+        if feed.complete and not feed.gone:
             return None
-        last = len(feed.run) - self.gone
+        last = len(feed.run) - feed.gone
         oldest = [us for us in self._instants(max(0, last - PAGE), min(PAGE, last)) if us is not None]
         return oldest[-1] + 1 if oldest else None
 
     def _here(self, low: int | None, until: int) -> int:
         run, store = self.view.feed.run, self._log.store
-        return (len(run) if low is None else newer_than(store, run, low)) - newer_than(store, run, until + 1)
+        bottom = len(run) if low is None else newer_than(store, run, low)
+        return self._records(newer_than(store, run, until + 1), bottom)
 
     async def _count(self, low: int | None, until: int | None) -> int | None:
         self._budget -= 1
@@ -496,8 +511,8 @@ class Tail:
         feed, total = self.view.feed, self.view.feed.total
         if left <= 0:
             self._settle()
-        elif gave_up and feed.complete and total is not None and total <= len(feed.run):
-            self.gone = len(feed.run) - total  # fewer were gone than it seemed
+        elif gave_up and feed.complete and total is not None and total <= self._records(0, len(feed.run)):
+            feed.gone = self._records(0, len(feed.run)) - total  # fewer were gone than it seemed
             self._settle()
         elif gave_up and not feed.complete:
             self._settle()  # below what is loaded

@@ -13,6 +13,7 @@ from itertools import pairwise, product
 
 from auditlog_tui.counting import Counting, How
 from auditlog_tui.errors import QueryError
+from auditlog_tui.growth import stretches
 from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
@@ -90,12 +91,13 @@ class Timeline:
     async def _fill_from_loaded(self, buckets: int, changed: Callable[[], None]) -> None:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
-        slices = range(0, len(run), SLICE)
+        # Rows that come in meanwhile are for the next time.
+        slices = list(stretches(range(run.first, run.after), SLICE))
         lowest: list[int] = []
         highest: list[int] = []
         n = 0
-        for start in slices:
-            low, high, counted = ends(store, run, start, SLICE, AT_ENDS)
+        for stretch in slices:
+            low, high, counted = ends(store, run, stretch, AT_ENDS)
             lowest, highest = sorted([*lowest, *low])[:AT_ENDS], sorted([*highest, *high])[-AT_ENDS:]
             n += counted
             await asyncio.sleep(0)
@@ -105,11 +107,11 @@ class Timeline:
         whole = bulk(lowest, highest, n)
         edges = whole.edges(buckets)
         counts = [(0, 0)] * (len(edges) - 1)
-        for start in slices:
-            for bucket, n, failed in histogram(store, run, start, SLICE, edges):
+        for stretch in slices:
+            for bucket, n, failed in histogram(store, run, stretch, edges):
                 counts[bucket] = counts[bucket][0] + n, counts[bucket][1] + failed
-            stretches = zip(pairwise(edges), counts, strict=True)
-            self.buckets = whole.marked([Bucket(low, high - 1, *found) for (low, high), found in stretches])
+            pieces = zip(pairwise(edges), counts, strict=True)
+            self.buckets = whole.marked([Bucket(low, high - 1, *found) for (low, high), found in pieces])
             changed()
             await asyncio.sleep(0)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from auditlog_tui.errors import ApiError, AuditLogError
-from auditlog_tui.feed import Anchor, At, Feed
+from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
+from auditlog_tui.feed import Anchor, At, Feed, question
+from auditlog_tui.growth import Growth
 from auditlog_tui.log import Log
 from auditlog_tui.query import Plan, Query, plan
 from auditlog_tui.slices import SLICE, newer_than
 from auditlog_tui.sorting import sorted_run
-from auditlog_tui.store import Row, Run
+from auditlog_tui.store import Row, Run, Stretch
 from auditlog_tui.summary import State, Summary
 
 SCAN_REQUESTS = 20
@@ -23,8 +24,8 @@ SCAN_REQUESTS = 20
 
 UNBOUNDED = 1 << 62
 
-Question = tuple[frozenset[tuple[str, str]], str | None, Anchor | At]
-"""What a feed asks the server, and where it begins."""
+TRIES = 3
+"""So often we go on where the server broke off without anything new arriving; after something new, again."""
 
 JUMPS = frozenset({"created_at_min", "created_at_max", "sort"})
 """Parameters without which a server can't begin in the middle."""
@@ -50,9 +51,7 @@ class View:
         self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
         if unable := self._unable(anchor):
             anchor, self._turned, self.notice = Anchor.NEWEST, True, unable
-        self.feed: Feed = self._lent(anchor, like) or Feed(self.log.api, self.log.store, self.plan, anchor)
-        if self.plan.residual is not None or not self.plan.params:
-            self.log.walked[self._question(anchor)] = self.feed
+        self.feed: Feed = self._feed(anchor, like)
         self.anchor = anchor
         self._match()
 
@@ -72,25 +71,14 @@ class View:
         self._matched: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
         self._sorted: Run | None = None
         self._sorted_of = (0, 0)
-        self._low = self._high = self.feed.run.first
-        self._cuts = self.feed.run.cuts
+        self._scan = Growth(self.feed.run)
+        self._turn = self.feed.run.turn
 
-    def _lent(self, anchor: Anchor | At, like: View | None) -> Feed | None:
-        """A feed that asked the server for the same, where nothing is gained by asking again.
-
-        That is the one of the view before, and of any, where all depends on what is evaluated here: walking a log
-        whose server knows no filters once more would take minutes.
-        """
-        if like is not None and like._serves(self.plan, anchor):
+    def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
+        """The feed of the view before or one that was walked, where that asked the same; or a new one."""
+        if like is not None and like.feed.question == question(self.plan, anchor):
             return like.feed
-        return self.log.walked.get(self._question(anchor)) if self.plan.residual is not None else None
-
-    def _question(self, anchor: Anchor | At) -> Question:
-        return frozenset(self.plan.params.items()), self.plan.entry_id, anchor
-
-    def _serves(self, other: Plan, anchor: Anchor | At) -> bool:
-        own = self.feed.plan
-        return self.anchor == anchor and (own.params, own.entry_id) == (other.params, other.entry_id)
+        return self.log.walked(self.plan, anchor) or self.log.feed(self.plan, anchor)
 
     # -- rows --------------------------------------------------------------------------------------------------
 
@@ -117,12 +105,12 @@ class View:
 
     @property
     def older_done(self) -> bool:
-        read = self.plan.residual is None or self._high >= self.feed.run.after
+        read = self.plan.residual is None or self._scan.older_read
         return read and (self.feed.older_end.done or self._below_bound())
 
     @property
     def newer_done(self) -> bool:
-        read = self.plan.residual is None or self._low <= self.feed.run.first
+        read = self.plan.residual is None or self._scan.newer_read
         return read and self.feed.newer_end.done
 
     @property
@@ -137,7 +125,7 @@ class View:
 
     @property
     def complete(self) -> bool:
-        return self.older_done and self.newer_done and not self._unread()
+        return self.older_done and self.newer_done and not self._unread() and self._in_order
 
     def summary(self) -> Summary:
         feed = self.feed
@@ -155,6 +143,7 @@ class View:
             scanned_to_us=None if self.plan.residual is None else newest if self.upwards else oldest,
             more_above=not self.newer_done,
             more_below=not self.older_done,
+            gone=feed.gone,
             marked=self.marked,
         )
 
@@ -172,8 +161,13 @@ class View:
         return oldest is not None and oldest < low
 
     def _unread(self) -> bool:
-        run = self.feed.run
-        return self.plan.residual is not None and (self._high < run.after or self._low > run.first)
+        """True while what came to the feed was not evaluated."""
+        return self.plan.residual is not None and (self._scan.behind or self._turn != self.feed.run.turn)
+
+    @property
+    def _in_order(self) -> bool:
+        """False while what matches is still to be sorted here."""
+        return not self.plan.local_order or self._sorted_of == _state(self._matched) or not len(self._matched)
 
     # -- fetching ----------------------------------------------------------------------------------------------
 
@@ -183,9 +177,10 @@ class View:
         """Fetch at one end until `want` more rows are shown or there are no more.
 
         A failure is kept in `error`, and calling again tries again. Unless `everything` is asked for, at most
-        `SCAN_REQUESTS` requests are made. `paused` says that there may be more, after so many requests or where the
-        server broke off; calling again goes on. `on_page` is called after each page. May be cancelled anywhere;
-        nothing that arrived is lost.
+        `SCAN_REQUESTS` requests are made. Where the server breaks a walk off (a cursor that it refuses, say), it is
+        gone on with, until `TRIES` in a row bring nothing new. `paused` says that there may be more, after so many
+        requests or where the server broke off for good; calling again goes on. `on_page` is called after each page.
+        May be cancelled anywhere; nothing that arrived is lost.
         """
         self.error, self.paused = None, False
         try:
@@ -206,16 +201,18 @@ class View:
 
     async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)
+        tries, older = 0, older or self._turned
         while len(self._matched) < goal and not (self.older_done if older or self._turned else self.newer_done):
             if budget == 0:
                 self.paused = True
                 return
             budget -= 1
-            await self._step(older or self._turned)
+            arrived, refusal = len(self.feed.run), await self._step(older or self._turned)
             await self._evaluate(on_page)
             on_page()
-            if self.feed.broken and not self.complete:
-                self.paused = True
+            tries = 0 if len(self.feed.run) > arrived else tries + bool(self.feed.broken)
+            if tries >= TRIES and self.feed.broken and not self.complete:
+                self.paused, self.error = True, refusal
                 return
             await self.log.turn()
 
@@ -227,12 +224,13 @@ class View:
 
     async def _sort(self) -> None:
         """Put what is loaded in the order asked for, where the server doesn't know that."""
-        matched = self._matched
-        state = (len(matched), matched.cuts)
-        if self._sorted is None or self._sorted_of != state:
+        for _ in range(TRIES):  # rows may come in or be taken out meanwhile
+            matched = self._matched
+            if self._sorted is not None and self._in_order:
+                return
             made = await sorted_run(self.log.store, matched, self.plan.order)
             if matched is self._matched:
-                self._sorted, self._sorted_of = made, state
+                self._sorted, self._sorted_of = made, (len(made), matched.cuts)
 
     def cut(self, us: int) -> None:
         """Take away the rows that happened at or after an instant: they are about to be fetched again."""
@@ -240,15 +238,21 @@ class View:
         if self._matched is not self.feed.run:
             store.cut(self._matched, newer_than(store, self._matched, us))
         store.cut(self.feed.run, newer_than(store, self.feed.run, us))
-        self._low, self._high = max(self._low, self.feed.run.first), max(self._high, self.feed.run.first)
-        self._cuts = self.feed.run.cuts
+        self._scan.go_on()
 
-    async def _step(self, older: bool) -> None:
+    async def _step(self, older: bool) -> ApiError | None:
+        """Fetch a page; returns the error of a cursor that was refused, past which the feed can go on."""
         feed = self.feed
-        step = await (feed.older() if older else feed.newer())
+        try:
+            step = await (feed.older() if older else feed.newer())
+        except (BadRequestError, NotFoundError) as error:
+            if not feed.broken:
+                raise
+            return error
         self.log.obedience.ignored |= step.ignored
         if step.ignored and feed is self.feed:
             self._begin(self.anchor)
+        return None
 
     async def prove(self) -> bool:
         """Find out whether the server obeys what it was asked for; True where it doesn't and the view began anew."""
@@ -268,21 +272,39 @@ class View:
 
     async def _evaluate(self, on_slice: Callable[[], None]) -> None:
         """Let the residual decide about the rows that arrived since, a slice at a time."""
-        if self._cuts != self.feed.run.cuts:
-            self._match()  # another view of this feed put late entries in their place
         while self._unread():
+            if self._scan.cut:
+                self._match()  # another view of this feed put late entries in their place
             self._evaluate_slice()
             on_slice()
             await asyncio.sleep(0)  # where the view may begin anew, so that nothing is kept across it
 
     def _evaluate_slice(self) -> None:
-        store, run, where = self.log.store, self.feed.run, self.plan.where()
-        if self._high < run.after:
-            count = min(SLICE, run.after - self._high)
-            store.append(self._matched, store.matching(run, self._high - run.first, count, where))
-            self._high += count
-        else:
-            count = min(SLICE, self._low - run.first)
-            found = store.matching(run, self._low - run.first - count, count, where)
-            store.prepend(self._matched, found[::-1])
-            self._low -= count
+        store, run, scan = self.log.store, self.feed.run, self._scan
+        if not self._take_versions():
+            self._match()
+            return
+        stretch = scan.following(SLICE)
+        if stretch is not None:
+            put = store.append if stretch.older else store.prepend
+            put(self._matched, store.matching(run, stretch, self.plan.where()))
+            scan.took(stretch)
+
+    def _take_versions(self) -> bool:
+        """Evaluate versions that came after their entry was; False where one needs a row that was passed already."""
+        store, run, matched, scan = self.log.store, self.feed.run, self._matched, self._scan
+        if self._turn == run.turn:
+            return True
+        since, self._turn = self._turn, run.turn
+        late = {position for position, _ in store.others_since(run, since) if scan.holds(position)}
+        for position in late:
+            found = store.matching(run, Stretch(position, 1), self.plan.where())
+            if found and store.row_of(matched, found[0]) is None:
+                return False
+            store.append(matched, found)
+        return True
+
+
+def _state(run: Run) -> tuple[int, int]:
+    """What tells one state of a run's rows from another."""
+    return len(run), run.cuts

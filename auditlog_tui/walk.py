@@ -18,7 +18,8 @@ class End:
 
     `broken` says why the walk stopped short. It goes on by its `cursor` where that is alive, or else begins again:
     at the last instant that was fetched (`bound`), or, on a server that knows no bounds, at the top. `seam` is then
-    where it broke off; the ids tell what was there already.
+    where it broke off; the ids tell what was there already. `refused` counts cursors that the server refused since it
+    took one.
     """
 
     params: Mapping[str, str]
@@ -32,6 +33,7 @@ class End:
     pages: int = 0
     idle: int = 0
     patience: int = IDLE_PAGES
+    refused: int = 0
     seen: set[str] = field(default_factory=set)
 
     @property

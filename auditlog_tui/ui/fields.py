@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -97,6 +98,20 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int) -> 
 def noted(note: str) -> list[Item]:
     """The user's note, as a group of its own; empty where there is none."""
     return [Heading("Note"), Field("note", note, safe(note, VALUE_LIMIT))] if note else []
+
+
+def versions(entry: Entry, others: Sequence[str]) -> list[Item]:
+    """That other texts came under the same id, and in which fields they differ; empty where none did."""
+    if not others:
+        return []
+    from auditlog_tui.log import differences  # late: it loads the models
+    from auditlog_tui.models import read_entry
+
+    names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
+    more = "another record" if len(others) == 1 else f"{len(others)} more records"
+    return [
+        Heading(f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}", "warning")
+    ]
 
 
 def _tone(code: int | None) -> str:

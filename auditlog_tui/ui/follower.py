@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.output.present import safe
-from auditlog_tui.ui.fields import Heading, describe, noted, raw_lines
+from auditlog_tui.ui.fields import Heading, describe, noted, raw_lines, versions
 from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class Follower:
         zone = UTC if look.mode == "utc" else look.zone
         record = detail.entry if detail is not None else entry
         fields = raw_lines(record) if self.raw else describe(entry, detail, zone, log.now_us())
-        items = [*noted(self.note_of(entry.key)), *fields]
+        others = [raw for raw in log.store.versions(n) if raw != record.raw]
+        items = [*noted(self.note_of(entry.key)), *versions(entry, others), *fields]
         subtitle = "full record" if detail is not None else "the list's data, no ID to ask for"
         if fetching:
             subtitle = f"the list's data {look.glyphs.ellipsis} asking for the full record"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auditlog_tui.browser import MOST_PLACES, Browser, Place
 from auditlog_tui.errors import QueryError
 from auditlog_tui.feed import Anchor
-from auditlog_tui.log import Log
+from auditlog_tui.log import WALKED_KEPT, Log
 from auditlog_tui.marks import Marks
 from auditlog_tui.models import Entry
 from auditlog_tui.query import FIELDS
@@ -251,7 +251,7 @@ async def test_the_way_back_is_bounded_and_so_is_what_old_places_hold(browser: B
         browser.submit(f"ua:curl last:{hours}m")
     assert len(browser.places) == MOST_PLACES
     assert browser.place is browser.places[-1]
-    assert len([feed for feed in browser.log.walked.values() if feed.plan.params]) <= MOST_PLACES
+    assert len([feed for feed in browser.log._walked.values() if feed.plan.params]) <= WALKED_KEPT
     gc.collect()
     assert first() is None
     for _ in range(MOST_PLACES - 1):

@@ -77,7 +77,7 @@ async def test_a_detail_is_fetched_once() -> None:
     assert detail.differs == ()
     assert await log.detail(1) is detail is log.known_detail(1)
     assert api.got == ["id-0"]
-    log.forget_details()
+    log.forget()
     assert log.known_detail(1) is None
 
 

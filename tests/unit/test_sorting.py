@@ -11,7 +11,7 @@ from auditlog_tui.models import Entry
 from auditlog_tui.query import FIELDS
 from auditlog_tui.slices import ends, raws
 from auditlog_tui.sorting import sorted_run
-from auditlog_tui.store import EntryStore, Row, Run
+from auditlog_tui.store import EntryStore, Row, Run, Stretch
 from tests.unit.fake import FakeApi, entry, log_of, read
 from tests.unit.query.strategies import entries
 from tests.unit.views import ignore, keys_of, load, view_of
@@ -176,8 +176,8 @@ def test_a_slice_tells_its_times_and_its_json() -> None:
     store = EntryStore()
     found = [read(entry(n)) for n in range(5)]
     run = run_of(store, [*found, read(entry(9, created_at="?"))])
-    assert ends(store, run, 1, 3, 2) == (
+    assert ends(store, run, Stretch(1, 3), 2) == (
         [found[1].created_us, found[2].created_us], [found[2].created_us, found[3].created_us], 3
     )  # fmt: skip
-    assert ends(store, run, 5, 1, 2) == ([], [], 0)
-    assert raws(store, run, 1, 2) == [found[1].raw, found[2].raw]
+    assert ends(store, run, Stretch(5, 1), 2) == ([], [], 0)
+    assert raws(store, run, Stretch(1, 2)) == [found[1].raw, found[2].raw]

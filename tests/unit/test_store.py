@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auditlog_tui.errors import StoreError
 from auditlog_tui.models import read_entry
-from auditlog_tui.store import SWEPT, EntryStore, Run
+from auditlog_tui.store import SWEPT, EntryStore, Run, Stretch
 from tests.app.faulty import faulty
 from tests.unit.fake import START_US, entry, log_of, read
 
@@ -44,7 +44,7 @@ def test_every_column_of_a_row(store: EntryStore) -> None:
     (row,) = store.window(run, 0, 1)
     assert row == (
         n, "id-0", START_US, "2027-01-15T08:00:00Z", "vm.created", "actor-1", "Alice", "user", "203.0.113.7", "POST",
-        "/v1/vms", 200, "curl", "vm-1", "vm", "",
+        "/v1/vms", 200, "curl", "vm-1", "vm", "", 0,
     )  # fmt: skip
 
 
@@ -80,14 +80,15 @@ def test_each_key_is_stored_once(store: EntryStore) -> None:
 def test_the_same_id_with_other_bytes_keeps_both(store: EntryStore) -> None:
     first, second, third = (read(entry(1, path=path)) for path in ("/a", "/b", "/c"))
     (n,) = store.add([first])
-    assert store.add([second, third, second]) == [n, n, n]
-    assert store.entry(n) == first
+    assert store.add([second, third, second, first]) == [2, 3, 2, n]
+    assert [store.entry(number) for number in (n, 2, 3)] == [first, second, third]
+    assert store.number("id-1") == n
     assert set(store.versions(n)) == {second.raw, third.raw}
 
 
 def test_other_bytes_within_one_page_are_kept_too(store: EntryStore) -> None:
     first, second = (read(entry(1, path=path)) for path in ("/a", "/b"))
-    assert store.add([first, second]) == [1, 1]
+    assert store.add([first, second]) == [1, 2]
     assert store.versions(1) == [second.raw]
 
 
@@ -159,7 +160,8 @@ def test_which_row_shows_an_entry(store: EntryStore) -> None:
 def test_matching_keeps_the_order_and_the_slice(store: EntryStore) -> None:
     run, numbers = added(store, 10)
     where: tuple[str, list[object]] = ("e.created_us % 2000000 = ?", [0])
-    assert store.matching(run, 1, 6, where) == numbers[2:7:2]
+    assert store.matching(run, Stretch(1, 6), where) == numbers[2:7:2]
+    assert store.matching(run, Stretch(1, 6, older=False), where) == numbers[2:7:2][::-1]
 
 
 def test_more_keys_than_sqlite_binds(store: EntryStore) -> None:
@@ -221,8 +223,8 @@ def grow(store: EntryStore, run: Run, size: int) -> None:
     """Make the run `size` entries long, with SQL, as reading so many takes seconds."""
     counting = "WITH RECURSIVE c(n) AS (VALUES (?) UNION ALL SELECT n + 1 FROM c WHERE n < ? - 1)"
     for sql in (
-        f"{counting} INSERT INTO entry (n, key, unreadable) SELECT n, 'id-' || n, '' FROM c",
-        f"{counting} INSERT INTO place SELECT 1, n, n FROM c",
+        f"{counting} INSERT INTO entry (n, key, first, unreadable, versions) SELECT n, 'id-' || n, n, '', 0 FROM c",
+        f"{counting} INSERT INTO place SELECT 1, n, n, n FROM c",
     ):
         store.connection.execute(sql, [run.after, size])
     run.after = size

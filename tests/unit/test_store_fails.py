@@ -8,7 +8,7 @@ import pytest
 
 from auditlog_tui import query
 from auditlog_tui.errors import StoreError
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.store import EntryStore, Run, Stretch
 from tests.unit.fake import entry, log_of, read
 
 
@@ -102,7 +102,7 @@ def test_a_closed_store_says_so(store: EntryStore) -> None:
     for call in (
         lambda: store.window(run, 0, 1), lambda: store.entry(n), lambda: store.number("id-0"),
         lambda: store.versions(n), lambda: store.row_of(run, n), lambda: store.add([]), lambda: store.drop(run),
-        lambda: store.matching(run, 0, 1, ("1", [])), lambda: store.append(run, [n]),
+        lambda: store.matching(run, Stretch(0, 1), ("1", [])), lambda: store.append(run, [n]),
     ):  # fmt: skip
         with pytest.raises(StoreError):
             call()

@@ -333,7 +333,7 @@ async def test_what_the_server_has_no_more_is_gone_and_not_missing(ignores: Iter
     tail = await following(api)
     del api.entries[:5]
     await polled(tail)
-    assert (tail.gone, state_of(tail.view), len(tail.view)) == (5, State.COMPLETE, 300)
+    assert (tail.view.feed.gone, state_of(tail.view), len(tail.view)) == (5, State.COMPLETE, 300)
     asked = len(api.calls)
     await polled(tail)
     assert len(api.calls) - asked == 1
@@ -345,12 +345,12 @@ async def test_what_is_gone_does_not_make_up_for_what_came_late() -> None:
     del api.entries[:5]
     write(api, *(at(1_000 + n, 200_500_000 + n) for n in range(3)), *(entry(n) for n in range(300, 310)))
     news = await polled(tail)
-    assert (news.added, news.late, tail.gone) == (10, 3, 5)
+    assert (news.added, news.late, tail.view.feed.gone) == (10, 3, 5)
     assert set(keys_of(tail.view)) >= {data["id"] for data in api.entries}
     assert state_of(tail.view) is State.COMPLETE
     del api.entries[:2]
     await polled(tail)
-    assert tail.gone == 7
+    assert tail.view.feed.gone == 7
 
 
 @GENERATIONS
@@ -359,10 +359,10 @@ async def test_what_is_gone_in_the_middle_is_gone_too(ignores: Iterable[str]) ->
     tail = await following(api)
     del api.entries[100:103]
     await polled(tail)
-    assert (tail.gone, state_of(tail.view)) == (3, State.COMPLETE)
+    assert (tail.view.feed.gone, state_of(tail.view)) == (3, State.COMPLETE)
     write(api, entry(300))
     assert (await polled(tail)).added == 1
-    assert (tail.gone, state_of(tail.view)) == (3, State.COMPLETE)
+    assert (tail.view.feed.gone, state_of(tail.view)) == (3, State.COMPLETE)
 
 
 # -- whatever comes ------------------------------------------------------------------------------------------------

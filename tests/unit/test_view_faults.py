@@ -6,7 +6,7 @@ from auditlog_tui.errors import ServerError, StoreError
 from auditlog_tui.summary import State
 from tests.unit.fake import FakeApi, log_of
 from tests.unit.views import ALL, error_of, ignore, keys_of, load, mixed, newest_first, view_of
-from tests.unit.walks import Held
+from tests.unit.walks import BOUNDS, Held
 
 
 async def test_an_error_is_kept_and_the_next_call_tries_again() -> None:
@@ -20,8 +20,9 @@ async def test_an_error_is_kept_and_the_next_call_tries_again() -> None:
     assert keys_of(view) == newest_first(range(60))
 
 
-async def test_a_cursor_that_died_is_an_error_and_incomplete_until_it_goes_on() -> None:
-    api = FakeApi(log_of(60), trouble={3: "refuse"}, page_size=10)
+async def test_a_walk_that_is_broken_off_again_and_again_is_incomplete_until_it_goes_on() -> None:
+    api = FakeApi(log_of(60), trouble={3: "refuse", **dict.fromkeys(range(5, 10), "refuse")}, page_size=10)
+    api.ignores = BOUNDS
     view = await load(view_of(api))
     assert view.error is not None
     assert view.summary().reason == "the server refused the cursor: cursor expired"

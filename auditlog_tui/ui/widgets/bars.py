@@ -85,7 +85,13 @@ class HeaderBar(Widget):
         rows = f"{count(summary.rows)} match in " if summary.rows != summary.loaded or summary.filtered else ""
         spinner = f"  {glyphs.spinner[self._frame % len(glyphs.spinner)]}" if self.busy else "   "
         if summary.state.value == "complete":
-            return [(f"{rows}{loaded}", "bold"), ("  COMPLETE", "$text-success"), (spinner, "$text-accent")]
+            gone = f"  {count(summary.gone)} gone since" if summary.gone else ""
+            return [
+                (f"{rows}{loaded}", "bold"),
+                ("  COMPLETE", "$text-success"),
+                (gone, "$text-warning"),
+                (spinner, "$text-accent"),
+            ]
         if summary.state.value == "incomplete":
             return [
                 (f"{rows}{loaded}{of_total}", "bold"),

@@ -11,7 +11,7 @@ from hypothesis import assume
 from auditlog_tui.errors import QueryError
 from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query, freeze, parse, plan
-from auditlog_tui.store import EntryStore
+from auditlog_tui.store import EntryStore, Stretch
 from tests.unit.query.evaluate import matches
 from tests.unit.query.strategies import NOON_US
 
@@ -36,4 +36,4 @@ def kept_here(entries: list[Entry], split: Plan) -> list[Entry]:
         run = store.new_run()
         by_number = dict(zip(store.add(entries), entries, strict=True))
         store.append(run, list(by_number))
-        return [by_number[n] for n in store.matching(run, 0, len(run), split.where())]
+        return [by_number[n] for n in store.matching(run, Stretch(run.first, len(run)), split.where())]

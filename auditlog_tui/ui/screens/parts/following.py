@@ -24,7 +24,6 @@ class FollowPart(BrowseBase):
     following = False
     _fresh = 0
     _own = 0
-    _gone = 0
     _failing = False
     _above = False
 
@@ -42,7 +41,7 @@ class FollowPart(BrowseBase):
         self._follow_anew()
 
     def _follow_anew(self) -> None:
-        self._fresh = self._own = self._gone = 0
+        self._fresh = self._own = 0
         self._failing = self._above = False
         self._tell()
         if self.following:
@@ -82,7 +81,6 @@ class FollowPart(BrowseBase):
         self._read(keyed=False)
         self._fresh += news.added - news.own
         self._own += news.own
-        self._gone = tail.gone
         if news.late:
             self.say(f"{count(news.late)} came late, and were put where they belong", "warning")
         if news.added or news.late:
@@ -113,6 +111,5 @@ class FollowPart(BrowseBase):
         """What the header says of it."""
         fresh = f"{count(self._fresh)} new" if self._fresh else ""
         own = f"+{count(self._own)} own reads" if self._own else ""
-        gone = f"{count(self._gone)} gone since" if self._gone else ""
         failing = "no answer" if self._failing else ""
-        self.header.follow(self.following, ", ".join(part for part in (fresh, own, gone, failing) if part))
+        self.header.follow(self.following, ", ".join(part for part in (fresh, own, failing) if part))

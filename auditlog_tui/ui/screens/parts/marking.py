@@ -49,6 +49,8 @@ class MarkPart(FacetPart):
         noted = bool(marks.note_of(row.key))
         if marks.is_marked(row.key):
             return Signs(glyphs.marked, "marked", noted)
+        if row.versions:
+            return Signs(glyphs.differs, "error", noted)
         novel = self.novel(row.n)
         return Signs(glyphs.novel, "error" if novel == "shared" else "accent", noted) if novel else Signs(noted=noted)
 
@@ -79,11 +81,12 @@ class MarkPart(FacetPart):
         """Read the entries, mark them all at once, and save that."""
         from auditlog_tui.models import read_entry
         from auditlog_tui.slices import raws
+        from auditlog_tui.store import Stretch
 
         entries: list[Entry] = []
         positions = range(asked.position, asked.position + asked.count)
         async for some in self.long.portions(positions, "Reading what to mark", lambda done: "nothing was marked"):
-            found = raws(self.browser.log.store, asked.run, some[0] - asked.run.first, len(some))
+            found = raws(self.browser.log.store, asked.run, Stretch(some[0], len(some)))
             entries += map(read_entry, found)
         marks = self.browser.marks
         marks.toggle(entries)

@@ -42,7 +42,9 @@ class ScrollPart(BrowseBase):
         if self.follower.retry(self.browser.log, self.look):
             return
         if self.view.error is not None or self.view.feed.broken or self.loader.stopped is self.view:
-            self.fetch(older=not self.view.older_done, rows=self.table.body)
+            job = self.loader.job
+            everything = job is not None and job.view is self.view and job.everything
+            self.fetch(older=not self.view.older_done, rows=self.table.body, everything=everything)
         elif self.view.marked:
             await self.show_marked()
         else:

@@ -1,0 +1,7 @@
+"""The state machine of verdicts, as long as every run of the tests can wait for it."""
+
+from tests.fuzz.verdicts import check
+
+
+def test_no_verdict_lies_whatever_is_done() -> None:
+    check(examples=60, steps=25, number=20_270_115)

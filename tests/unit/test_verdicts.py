@@ -1,0 +1,277 @@
+"""What COMPLETE means, one case each; `tests.fuzz.verdicts` looks for the cases that nobody thought of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC
+
+import pytest
+
+from auditlog_tui.browser import Browser
+from auditlog_tui.errors import BadRequestError
+from auditlog_tui.feed import Anchor
+from auditlog_tui.find import find
+from auditlog_tui.listing import Walk
+from auditlog_tui.log import Log
+from auditlog_tui.models import Page, rfc3339
+from auditlog_tui.sorting import sorted_run
+from auditlog_tui.store import EntryStore
+from auditlog_tui.summary import State
+from auditlog_tui.tail import Tail
+from auditlog_tui.timeline import Timeline
+from tests.unit import fake
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of, read
+from tests.unit.views import ALL, error_of, ignore, keys_of, load, newest_first, query_of, view_of
+from tests.unit.walks import BOUNDS
+
+
+def browser_of(api: FakeApi) -> Browser:
+    return Browser(Log(api, EntryStore()), UTC)
+
+
+# -- the whole log -------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_marked_is_never_taken_for_the_log() -> None:
+    log = [entry(n, user_agent="terraform" if n % 3 else "curl") for n in range(60)]
+    api = FakeApi(log)
+    browser = browser_of(api)
+    await load(browser.submit("").view)
+    browser.marks.mark([browser.log.store.entry(row.n) for row in browser.view.window(1, 2)])
+    marked = browser.only_marked()
+    assert marked is not None
+    for text, wanted in (("ua:terraform", 40), ("ua:curl sort:path", 20), ("", 60)):
+        browser.only_marked()
+        view = await load(browser.submit(text).view)
+        assert (len(view), view.summary().state) == (wanted, State.COMPLETE)
+    browser.only_marked()
+    assert len(await load(browser.park().view)) == 60
+    browser.only_marked()
+    assert len(await load(browser.jump(oldest=True).view, older=False)) == 60
+    assert marked.view.feed.question is None
+
+
+async def test_a_walked_log_is_lent_and_asked_for_anew_after_a_refresh() -> None:
+    api = FakeApi(log_of(60))
+    browser = browser_of(api)
+    await load(browser.submit("").view)
+    asked = len(api.calls)
+    assert len(await load(browser.submit("ua:curl").view)) == 60
+    assert len(api.calls) == asked
+    await load(browser.refresh().view)
+    assert len(api.calls) > asked
+
+
+# -- a walk that is broken off ------------------------------------------------------------------------------------
+
+
+class RefusesCursors(FakeApi):
+    """Takes no cursor at all, from the call on that it is told."""
+
+    refused = 0
+    since = 0
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        if cursor is not None and len(self.calls) >= self.since:
+            self.refused += 1
+            self.calls.append((dict(params), limit, cursor))
+            raise BadRequestError("cursor expired", status=400)
+        return await super().list(params, limit=limit, cursor=cursor)
+
+
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_where_every_cursor_is_refused_times_are_walked(anchor: Anchor) -> None:
+    api = RefusesCursors(log_of(300), page_size=10)
+    view = await load(view_of(api, anchor=anchor), older=anchor is Anchor.NEWEST)
+    assert keys_of(view) == newest_first(range(300))
+    assert (error_of(view), view.paused, view.summary().state) == (None, False, State.COMPLETE)
+    assert api.refused == 2  # and then none was tried
+
+
+async def test_the_screen_and_a_listing_go_on_alike() -> None:
+    shown = await load(view_of(RefusesCursors(log_of(120), page_size=10), "ua:curl"))
+    walk = Walk(Log(RefusesCursors(log_of(120), page_size=10), EntryStore()), query_of("ua:curl"))
+    await walk.begin()
+    await walk.go(ALL, ignore)
+    assert keys_of(shown) == keys_of(walk.view) == newest_first(range(120))
+    assert walk.missing() == ""
+
+
+async def test_a_cursor_that_died_while_scrolling_is_passed_too() -> None:
+    view = view_of(FakeApi(log_of(60), trouble={2: "refuse"}, page_size=10))
+    await view.more(30, ignore)
+    assert (len(view), error_of(view), view.paused) == (39, None, False)
+
+
+@pytest.mark.parametrize("since", [0, 3], ids=["always", "from the third page on"])
+async def test_more_of_one_instant_than_a_page_holds_is_told_by_its_name(since: int) -> None:
+    log = [entry(n, at=50 if 50 <= n < 75 else n) for n in range(100)]
+    api = RefusesCursors(log, page_size=10)
+    api.since = since
+    view = await load(view_of(api))
+    summary = view.summary()
+    assert summary.state is State.INCOMPLETE
+    assert rfc3339(START_US + 50_000_000) in summary.reason
+    assert view.paused
+    asked = len(api.calls)
+    await load(view)
+    assert asked < len(api.calls) < asked + 12
+    assert rfc3339(START_US + 50_000_000) in view.summary().reason
+    api.since = 1 << 30
+    assert (await load(view)).summary().state is State.COMPLETE
+    assert len(view) == 100
+
+
+@pytest.mark.parametrize("ignores", [BOUNDS, EVERY_FILTER])
+async def test_without_cursors_and_times_it_is_incomplete(ignores: frozenset[str]) -> None:
+    api = RefusesCursors(log_of(60), page_size=10, ignores=ignores)
+    view = await load(view_of(api))
+    assert view.summary().state is State.INCOMPLETE
+    assert isinstance(error_of(view), BadRequestError)
+    assert len(api.calls) < 20
+
+
+# -- counts --------------------------------------------------------------------------------------------------------
+
+
+class Forgets(FakeApi):
+    """Retention takes the oldest five before a call."""
+
+    before = 4
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        if len(self.calls) + 1 == self.before:
+            self.entries.sort(key=fake._instant)
+            del self.entries[:5]
+        return await super().list(params, limit=limit, cursor=cursor)
+
+
+async def test_fewer_at_the_server_than_here_are_gone_and_nothing_is_missing() -> None:
+    class CountsOnce(Forgets):
+        """Which is before retention: what arrives is more than what is counted at the end."""
+
+        before = 7
+
+    for text in ("", "sort:path", "ua:curl"):
+        api = CountsOnce(log_of(60), page_size=10, trouble={1: "lie"})
+        view = await load(view_of(api, text))
+        summary = view.summary()
+        assert (summary.rows, summary.gone, summary.reason, summary.state) == (60, 5, "", State.COMPLETE)
+
+
+async def test_what_is_gone_before_it_was_reached_is_not_missing() -> None:
+    view = await load(view_of(Forgets(log_of(60), page_size=10)))
+    summary = view.summary()
+    assert (summary.rows, summary.gone, summary.state) == (55, 0, State.COMPLETE)
+
+
+async def test_a_count_that_is_absent_later_does_not_undo_the_one_that_was_known() -> None:
+    class Withholds(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            page = await super().list(params, limit=limit, cursor=cursor)
+            total = page.total_count if len(self.calls) == 1 else None
+            return Page(page.entries[1:], page.next_cursor, None, total, page.served_at)
+
+    view = await load(view_of(Withholds(log_of(60), page_size=30)))
+    summary = view.summary()
+    assert (summary.total, summary.state) == (60, State.INCOMPLETE)
+    assert summary.reason == "the server counted 60, 58 arrived, and it tells no count any more"
+
+
+# -- rows that come in above while something is computed ------------------------------------------------------------
+
+
+async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 10)
+    api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
+    view = await load(view_of(api, "sort:path"))
+    store, run = view.log.store, view.matched
+    sorting = asyncio.create_task(sorted_run(store, run, view.plan.order))
+    for number in range(60, 64):
+        await asyncio.sleep(0)
+        store.prepend(run, store.add([read(entry(number, path=f"/{number}"))]))
+    made = await sorting
+    paths = [row.path for row in store.window(made, 0, 100)]
+    assert (len(paths), paths) == (64, sorted(paths, key=str))
+
+
+async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 10)
+    api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
+    view = await load(view_of(api, "sort:path"))
+    tail = Tail(view)
+    for number in range(60, 64):
+        api.entries.append(entry(number, path="/0"))
+        await asyncio.gather(tail.poll(), load(view))
+        await load(view)
+        paths = [row.path for row in view.window(0, 100)]
+        assert (error_of(view), len(paths), paths) == (None, number + 1, sorted(paths, key=str))
+
+
+@pytest.mark.parametrize("turns", [1, 4, 8, 10])
+async def test_rows_that_are_taken_out_while_it_sorts_are_not_in_it(
+    turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 10)
+    view = await load(view_of(FakeApi(log_of(60))))
+    sorting = asyncio.create_task(sorted_run(view.log.store, view.matched, [("path", "asc")]))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    view.cut(START_US + 50_000_000)
+    assert len(await sorting) == 50
+
+
+async def test_two_views_can_sort_at_once_and_stop_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 3)
+    view = await load(view_of(FakeApi(log_of(60))))
+    for turns in range(0, 60, 7):
+        orders = [[("path", "asc")], [("ua", "desc")], [("created", "asc")]]
+        tasks = [asyncio.create_task(sorted_run(view.log.store, view.matched, order)) for order in orders]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+        assert [len(task.result()) for task in tasks[1:]] == [60, 60]
+
+
+async def test_a_view_is_not_complete_before_it_is_sorted() -> None:
+    view = await load(view_of(FakeApi(log_of(60)), "sort:path"))
+    assert view.summary().state is State.COMPLETE
+    view.log.store.prepend(view.matched, view.log.store.add([read(entry(99))]))
+    assert view.summary().state is State.MORE
+
+
+async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("auditlog_tui.timeline.SLICE", 10)
+    view = await load(view_of(FakeApi(log_of(60), ignores=EVERY_FILTER)))
+    browser = Browser(view.log, UTC)
+    timeline = Timeline(view, browser.counting)
+    store = view.log.store
+
+    def arrive() -> None:
+        number = store.size
+        store.prepend(view.run, store.add([read(entry(number, at=30))]))
+
+    filling = asyncio.create_task(timeline.fill(8, arrive))
+    await filling
+    assert sum(bucket.n or 0 for bucket in timeline.buckets) == 60
+
+
+async def test_what_is_found_is_found_though_rows_come_in_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.find.SLICE", 10)
+    view = await load(view_of(FakeApi([entry(n, path="/needle" if n == 20 else "/") for n in range(60)])))
+    store = view.log.store
+
+    async def found() -> str:
+        row = await find(view, "needle", 0, 1)
+        assert row is not None
+        return view.window(row, 1)[0].key
+
+    finding = asyncio.create_task(found())
+    for number in range(60, 90):
+        await asyncio.sleep(0)
+        store.prepend(view.run, store.add([read(entry(number))]))
+    assert await finding == "id-20"

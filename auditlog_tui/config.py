@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from auditlog_tui.errors import SettingsError
+from auditlog_tui.output import files
 from auditlog_tui.output.safe import safe
 from auditlog_tui.settings import OPTIONS, check_file
+
+LIMIT = 1_000_000
+"""Bytes that a settings file may have."""
 
 _BEGINNING = """\
 # Settings of auditlog-tui. A flag goes before the environment, that before this file.
@@ -33,11 +38,12 @@ def read_config(path: Path) -> Mapping[str, Any]:
     """The file's content; nothing where there is no file. Raises `SettingsError`."""
     shown = safe(str(path))
     try:
-        file = tomllib.loads(path.read_text(encoding="utf-8"))
+        file = tomllib.loads(files.read(path, LIMIT).decode().replace("\r\n", "\n"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{shown} can't be read: {safe(str(error), 200)}.") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise SettingsError(f"{shown} can't be read: {safe(why, 200)}.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{shown} is not TOML: {safe(str(error), 200)}.") from error
     check_file(file, shown)
@@ -64,11 +70,13 @@ def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any], object
     check_file(added, safe(str(path)))
     read_config(path)
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-        change(document)
-        content = tomlkit.dumps(document).encode()  # before the file is opened, which empties it
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_bytes(content)
+        target = Path(os.path.realpath(path))  # a link stays one
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with files.alone(target.parent):
+            before = files.read(target, LIMIT).decode() if target.exists() else ""
+            document = tomlkit.parse(before)
+            change(document)
+            files.replace(target, tomlkit.dumps(document).encode())
     except UnicodeEncodeError as error:
         raise SettingsError(f"{safe(str(path))} can't hold this text: it is not valid Unicode.") from error
     except OSError as error:
@@ -84,11 +92,10 @@ def write_beginning(path: Path) -> None:
             f'# {option.help}{able}; {option.flag}, {option.variable}\n# {option.name} = "{option.default}"\n'
         )
     parts.append(_VIEWS)
-    if path.exists():
+    if os.path.lexists(path):
         raise SettingsError(f"{safe(str(path))} is there already; it was left as it is.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with path.open("x", encoding="utf-8") as file:
-            file.write("\n".join(parts))
+        files.create(path, "\n".join(parts).encode())
     except OSError as error:
         raise SettingsError(f"{safe(str(path))} can't be written: {error.strerror}.") from error

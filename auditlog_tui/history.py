@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from auditlog_tui.output import files
 
 KEPT = 500
 """Filters kept over runs."""
+
+LIMIT = 10_000_000
+"""Bytes that the file may have."""
 
 
 class History:
@@ -30,30 +36,47 @@ class History:
             return
         self.texts.append(text)
         if self._path is not None and text.splitlines() == [text]:  # one with line breaks lasts as long as the run
-            self._write(self._path, [text], os.O_APPEND)
+            try:
+                _append(self._path, f"{text}\n".encode("utf-8", "replace"))
+            except OSError as error:
+                self._fail(error)
 
     def _load(self, path: Path) -> None:
         try:
-            self.texts = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line]
+            self.texts = _read(path)
+            if len(self.texts) > 2 * KEPT:
+                with files.alone(path.parent):
+                    self.texts = _read(path)[-KEPT:]  # again: another run may have written since
+                    files.replace(path, "".join(f"{line}\n" for line in self.texts).encode(), private=True)
         except FileNotFoundError:
             return
         except OSError as error:
-            self.error = error.strerror or str(error)
-            return
-        if len(self.texts) > 2 * KEPT:
-            self.texts = self.texts[-KEPT:]
-            self._write(path, self.texts, os.O_TRUNC)
+            self._fail(error)
 
-    def _write(self, path: Path, lines: Sequence[str], how: int) -> None:
+    def _fail(self, error: OSError) -> None:
+        where = files.named(self._path) if self._path is not None else ""
+        self.error = f"Filters are kept for this run only ({error.strerror or error}): {where}"
+
+
+def _read(path: Path) -> list[str]:
+    text = files.read(path, LIMIT, private=True).decode("utf-8", "replace")
+    return [line for line in text.splitlines() if line]
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a line to the file, whole or not at all. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with files.alone(path.parent), files.appending(path) as descriptor:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)  # one that was there already may be open to others
+        size = os.fstat(descriptor).st_size
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            flags = os.O_WRONLY | os.O_CREAT | how | getattr(os, "O_NOFOLLOW", 0)
-            with open(os.open(path, flags, 0o600), "w", encoding="utf-8", errors="replace") as file:
-                if hasattr(os, "fchmod"):
-                    os.fchmod(file.fileno(), 0o600)  # one that was there already may be open to others
-                file.writelines(f"{line}\n" for line in lines)
-        except OSError as error:
-            self.error = error.strerror or str(error)
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
 
 
 def history_path() -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from auditlog_tui.errors import NoKeyError, SettingsError
+from auditlog_tui.output import files
 from auditlog_tui.output.safe import safe
 from auditlog_tui.proxy import proxy_for
 
@@ -175,6 +176,12 @@ def _check_choice(option: Option, value: object, source: str) -> None:
 
 # -- the key -------------------------------------------------------------------------------------------------------
 
+KEY_FILE_LIMIT = 100_000
+"""Bytes that a key file may have."""
+
+PIPE_S = 60.0
+"""Seconds that a program may take to write the key into a pipe; it may ask for a passphrase first."""
+
 _VISIBLE = re.compile(r"[!-~]+")
 
 
@@ -193,15 +200,16 @@ def _checked_key(text: str, source: str) -> Secret:
 
 
 def read_private(path: Path) -> str:
-    """The text of a file that only its owner can read. Raises `SettingsError` for any other."""
+    """The text of a file that only its owner can read, or of a pipe: `<(pass show …)`. Raises `SettingsError`."""
     try:
-        with path.open("rb") as file:
+        with files.opened(path, pipes=True) as file:
             found = os.fstat(file.fileno())
-            if hasattr(os, "geteuid") and (stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid()):
+            others = stat.S_IMODE(found.st_mode) & 0o077 or files.belongs_to_another(found)
+            if hasattr(os, "geteuid") and others:
                 raise SettingsError(f"Others can read {safe(str(path))}: chmod 600 it, and replace the key in it.")
-            return file.read(100_000).decode("utf-8", "replace")
+            return files.content_of(file, KEY_FILE_LIMIT, PIPE_S).decode("utf-8", "replace")
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
-        reason = error.strerror if isinstance(error, OSError) else safe(str(error), 100)
+        reason = (error.strerror if isinstance(error, OSError) else None) or safe(str(error), 100)
         raise SettingsError(f"The key file {safe(str(path))} can't be read: {reason}.") from error
 
 

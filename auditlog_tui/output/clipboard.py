@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditlog_tui.errors import ClipboardError
+from auditlog_tui.output import files
+from auditlog_tui.output.children import environment_of
 from auditlog_tui.output.safe import safe, safe_lines
 
 LIMIT_S = 2.0
@@ -123,7 +125,7 @@ async def _start(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            env=dict(environ),
+            env=environment_of(environ),
             start_new_session=True,
         )
     )
@@ -162,15 +164,8 @@ def _write_file(text: str, directory: Path | None) -> str:
     """Write the text into a new file that only its owner reads, and return the file's path."""
     try:
         path = (directory or Path(tempfile.gettempdir())) / f"auditlog-copy-{secrets.token_hex(6)}.txt"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        files.create(path, text.encode())
     except OSError as error:
-        raise _no_route(error) from error
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(text.encode())
-    except OSError as error:
-        with suppress(OSError):
-            path.unlink()
         raise _no_route(error) from error
     return str(path)
 

@@ -1,6 +1,7 @@
 """A machine to copy on, with made-up clipboard programs."""
 
 import base64
+import shlex
 from pathlib import Path
 
 from auditlog_tui.output.clipboard import Copied, copy
@@ -19,11 +20,11 @@ class Desk:
         self.store = root / "store"
         self.arguments = root / "store.arguments"
         self.sent: list[str] = []
-        self.environ = {"PATH": f"{self.programs}:{SYSTEM_PATH}", "STORE": str(self.store)}
+        self.environ = {"PATH": f"{self.programs}:{SYSTEM_PATH}"}
 
     def program(self, name: str, script: str) -> None:
         path = self.programs / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.write_text(f"#!/bin/sh\nSTORE={shlex.quote(str(self.store))}\n{script}\n")
         path.chmod(0o700)
 
     async def copy(self, text: str, **environ: str) -> Copied:

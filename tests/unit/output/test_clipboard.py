@@ -222,3 +222,37 @@ async def test_what_is_copied_has_its_lines_and_no_other_controls(desk: Desk) ->
 async def test_a_long_line_is_copied_whole(desk: Desk) -> None:
     await desk.copy("x" * 50_000)
     assert desk.sent_text() == "x" * 50_000
+
+
+# -- what programs are given ---------------------------------------------------------------------------------------
+
+SECRETS = {
+    "NIRVANA_LABS_API_KEY": "nirvana-key-0123456789abcdef",
+    "NIRVANA_LABS_CUSTOM_HEADERS": "Cookie: nirvana-key-0123456789abcdef",
+    "HTTPS_PROXY": "http://me:nirvana-key-0123456789abcdef@proxy",
+    "AWS_SECRET_ACCESS_KEY": "nirvana-key-0123456789abcdef",
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "script", "more"),
+    [
+        ("tmux", 'env >"$STORE"; cat >/dev/null', {"TMUX": "x,1,0"}),
+        ("xclip", 'if [ "$3" = -o ]; then env >>"$STORE"; else env >"$STORE"; cat >/dev/null; fi', {"DISPLAY": ":0"}),
+        ("wl-copy", 'env >"$STORE"; cat >/dev/null', {"WAYLAND_DISPLAY": "wayland-0"}),
+    ],
+)
+async def test_programs_are_given_no_secret_and_all_that_they_need(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, program: str, script: str, more: dict[str, str]
+) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    desk.program(program, script)
+    if program == "wl-copy":
+        desk.program("wl-paste", "exit 1")
+    needed = {"HOME": "/home/me", "LC_ALL": "C.UTF-8", "XAUTHORITY": "/x", "XDG_RUNTIME_DIR": "/run/user/1", **more}
+    await desk.copy("text", **SECRETS, **needed)
+    given = desk.store.read_text()
+    assert "nirvana-key" not in given
+    for name, value in needed.items():
+        assert f"{name}={value}\n" in given

@@ -3,10 +3,14 @@
 Every change is in memory first and is then written out whole, so that a disk which is full or can't be written costs
 nothing but the copy on it; what could not be saved is saved with the next change. The entries' own JSON is kept too:
 marks are there without a connection, and after the log has moved on.
+
+Several terminals may use the file at once. Each save takes in what the others changed since, within the same
+transaction: a note is replaced only by someone who could see it, and where two were written on one entry, both stay.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -16,30 +20,41 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from auditlog_tui.errors import StoreError
 from auditlog_tui.models import Entry, read_entry
+from auditlog_tui.output import files
 from auditlog_tui.rawjson import restored, stored
 
 MOST = 10_000
 """Entries that can be marked or noted."""
 
 NOTE_LIMIT = 2_000
-"""Characters of a note."""
+"""Characters of a note as it is typed."""
+
+JOINED_LIMIT = 20 * NOTE_LIMIT
+"""Characters of a note that is read from the file: those of several terminals may have been joined."""
+
+BETWEEN = " | "
+"""What stands between notes that were joined, the newest first."""
 
 BUSY_S = 0.5
 """Seconds that a key waits for another terminal that is writing."""
 
 _VERSION = 1
 _SCHEMA = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS mark (
     key TEXT PRIMARY KEY, raw TEXT NOT NULL, marked INTEGER NOT NULL, note TEXT NOT NULL, made_us INTEGER NOT NULL
 );
 PRAGMA user_version = {_VERSION};
+COMMIT;
 """
+_COLUMNS = {"key", "raw", "marked", "note", "made_us"}
 _TAG = re.compile(r"#(\w(?:[\w-]*\w)?)")
 
 
@@ -51,6 +66,18 @@ class Mark:
     marked: bool
     note: str
     made_us: int
+
+
+_Row = tuple[object, ...]
+"""`marked`, `note` and `made_us` of a row of the file."""
+
+
+class _Stamp(NamedTuple):
+    """What tells whether a file was written since."""
+
+    inode: int
+    written_ns: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +104,20 @@ class Marks:
         self._marks: dict[str, Mark] = {}
         self._marked: set[str] = set()
         self._unsaved: set[str] = set()
+        self._seen: dict[str, _Row] = {}  # what the file held when it was last read, or was written
+        self._stamp: _Stamp | None = None
+        self._inode = 0  # of the file that `_seen` is about; 0: none yet
         if path is not None:
             try:
-                self._load(path)
+                unread = self._load(path)
             except _UnusableError as error:
                 self.error = f"Marks can't be read {error}"
+                return
+            if unread:
+                self.error = f"{unread} of the marks can't be read; they stay in {files.named(path)}"
+            if self._marks:
+                newest_us = max(mark.made_us for mark in self._marks.values())
+                self.earlier = Earlier(self.count, self.notes, newest_us)
 
     # -- what there is -----------------------------------------------------------------------------------------
 
@@ -146,8 +182,17 @@ class Marks:
             self._change([entry], marked=self.is_marked(entry.key), note="")
         self.save()
 
+    def refresh(self) -> None:
+        """Take in what other terminals wrote since. Raises `StoreError` where the file can't be read."""
+        if self._path is None or _stamp(self._path) == self._stamp:
+            return
+        try:
+            self._load(self._path)
+        except _UnusableError as error:
+            raise StoreError(f"Marks of other terminals can't be read {error}") from error
+
     def forget(self) -> None:
-        """Take every mark and note away, in the file too."""
+        """Take every mark and note away, in the file too, but none that another terminal made since `refresh`."""
         self._unsaved.update(self._marks)
         self._marks.clear()
         self._marked.clear()
@@ -173,23 +218,17 @@ class Marks:
 
     # -- the file ----------------------------------------------------------------------------------------------
 
-    def _load(self, path: Path) -> None:
-        if not os.path.lexists(path):
-            return
-        unread = 0
+    def _load(self, path: Path) -> int:
+        """Take in what the file holds; returns how many of its rows can't be read."""
+        stamp = _stamp(path)  # from before it is read: what comes after is read the next time
+        if stamp is None:
+            return 0
         with _opened(path) as connection:
-            if not _version(connection):
-                return
-            query = "SELECT raw, marked, note, made_us FROM mark ORDER BY made_us, rowid LIMIT ?"
-            for row in connection.execute(query, [MOST]):
-                mark = _mark(*row)
-                unread += mark is None
-                if mark is not None:
-                    self._put(mark)
-        if self._marks:
-            self.earlier = Earlier(self.count, self.notes, max(mark.made_us for mark in self._marks.values()))
-        if unread:
-            self.error = f"{unread} of the marks can't be read; they stay in {_named(path)}"
+            connection.execute("BEGIN")
+            unread = self._merge(connection) if _version(connection) else 0
+        self._stamp = stamp
+        self._inode = stamp.inode
+        return unread
 
     @property
     def unsaved(self) -> int:
@@ -201,21 +240,86 @@ class Marks:
         if self._path is None or not self._unsaved:
             self._unsaved.clear()
             return
-        keys = list(islice(self._unsaved, most))
-        kept = [self._marks[key] for key in keys if key in self._marks]
-        rows = [(mark.entry.key, stored(mark.entry.raw), mark.marked, mark.note, mark.made_us) for mark in kept]
         try:
             _make_private(self._path)
             with _opened(self._path) as connection:
-                if not _version(connection):
+                fresh = not _version(connection)
+                if fresh:
                     connection.executescript(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
+                self._know(fresh, _stamp(self._path))
+                self._merge(connection)
+                keys = list(islice(self._unsaved, most))
+                rows = self._rows(keys)
                 connection.executemany("DELETE FROM mark WHERE key = ?", [(key,) for key in keys])
                 connection.executemany("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", rows)
                 connection.execute("COMMIT")
         except _UnusableError as error:
             raise StoreError(f"Kept for this run, not saved {error}. The next mark tries again.") from error
+        for key in keys:
+            self._seen.pop(key, None)
+        self._seen.update({key: (marked, note, made_us) for key, _, marked, note, made_us in rows})
         self._unsaved.difference_update(keys)
+
+    def _know(self, fresh: bool, stamp: _Stamp | None) -> None:
+        """In another file than before, what is missing was not taken away by anyone: all goes into it."""
+        inode = stamp.inode if stamp is not None else 0
+        if fresh or self._inode not in (0, inode):
+            self._unsaved.update(self._marks)
+            self._seen = {}
+        self._inode = inode
+
+    def _rows(self, keys: Sequence[str]) -> list[tuple[str, str | bytes, bool, str, int]]:
+        kept = [self._marks[key] for key in keys if key in self._marks]
+        return [(mark.entry.key, stored(mark.entry.raw), mark.marked, mark.note, mark.made_us) for mark in kept]
+
+    # -- other terminals ---------------------------------------------------------------------------------------
+
+    def _merge(self, connection: sqlite3.Connection) -> int:
+        """Take in the rows that were changed since they were last read; returns how many of them can't be read."""
+        query = "SELECT key, marked, note, made_us FROM mark ORDER BY made_us, rowid LIMIT ?"
+        found: dict[str, _Row] = {key: tuple(row) for key, *row in connection.execute(query, [MOST])}
+        unread = 0
+        for key in [key for key, row in found.items() if self._seen.get(key) != row]:
+            (raw,) = connection.execute("SELECT raw FROM mark WHERE key = ?", [key]).fetchone()
+            theirs = _mark(raw, *found[key])
+            unread += theirs is None
+            if theirs is not None:
+                self._take(theirs, self._seen.get(key))
+        for key in self._seen.keys() - found.keys() - self._unsaved:
+            self._drop(key)
+        self._seen = found
+        return unread
+
+    def _take(self, theirs: Mark, seen: _Row | None) -> None:
+        """Take in another terminal's mark; of one that was changed here too, both notes stay, the newest first."""
+        key = theirs.entry.key
+        if key not in self._unsaved:
+            self._put(theirs)
+            return
+        known = seen[1] if seen is not None else ""
+        ours = self._marks.get(key)
+        if theirs.note == known:
+            return
+        if ours is None:
+            if theirs.note:
+                self._put(theirs)
+        elif ours.note in ("", known):
+            self._put(replace(ours, note=theirs.note))
+        elif theirs.note:
+            self._put(replace(ours, note=_joined(ours, theirs)))
+
+    def _drop(self, key: str) -> None:
+        self._marks.pop(key, None)
+        self._marked.discard(key)
+
+
+def _joined(one: Mark, other: Mark) -> str:
+    newer, older = sorted((one, other), key=lambda mark: mark.made_us, reverse=True)
+    for whole, part in ((newer.note, older.note), (older.note, newer.note)):
+        if part in whole.split(BETWEEN) or part == whole:
+            return whole
+    return f"{newer.note}{BETWEEN}{older.note}"
 
 
 def check_note(text: str) -> str:
@@ -249,7 +353,7 @@ def _mark(raw: object, marked: object, note: object, made_us: object) -> Mark | 
         return None
     if not (isinstance(raw, str | bytes) and isinstance(note, str) and isinstance(made_us, int)):
         return None
-    mark = Mark(read_entry(restored(raw)), bool(marked), note[:NOTE_LIMIT], made_us)
+    mark = Mark(read_entry(restored(raw)), bool(marked), note[:JOINED_LIMIT], made_us)
     return mark if mark.marked or mark.note else None
 
 
@@ -268,18 +372,30 @@ def _make_private(path: Path) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise _UnusableError(f"(no ordinary file). Move it away: {_named(path)}")
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise _UnusableError(f"(no ordinary file). Move it away: {files.named(path)}")
+        if files.belongs_to_another(found):
+            raise _UnusableError(f"(the file belongs to another user). Move it away: {files.named(path)}")
         uri = f"{path.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
-            if _version(connection) > _VERSION:
-                raise _UnusableError(
-                    f"(a newer auditlog-tui wrote them). Use that one, or move it away: {_named(path)}"
-                )
+            _check(connection, path)
             yield connection
     except (sqlite3.Error, OSError, UnicodeError) as error:
         raise _failed(path, error) from error
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN")  # for the three questions are about one moment
+    version = _version(connection)
+    if version > _VERSION:
+        raise _UnusableError(f"(a newer auditlog-tui wrote them). Use that one, or move it away: {files.named(path)}")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(mark)")}
+    connection.execute("COMMIT")
+    if (version or tables) and not columns >= _COLUMNS:
+        raise _UnusableError(f"(the file is another program's). Move it away: {files.named(path)}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -287,19 +403,38 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _stamp(path: Path) -> _Stamp | None:
+    """The file's, `None` where there is none. Raises `_UnusableError`."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _failed(path, error) from error
+    return _Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
+
+
 class _UnusableError(Exception):
     """Why the file can't be used, and what to do: the cause first, since a line may not have room for the path."""
 
 
+_NO_ROOM = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "Close the program that is using it",
+    sqlite3.SQLITE_LOCKED: "Close the program that is using it",
+    sqlite3.SQLITE_FULL: "Make room",
+    sqlite3.SQLITE_IOERR: "Make room, or look after the disk",
+    sqlite3.SQLITE_NOTADB: "Move it away",
+    sqlite3.SQLITE_CORRUPT: "Move it away",
+}
+
+
 def _failed(path: Path, error: sqlite3.Error | OSError | UnicodeError) -> _UnusableError:
-    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-    return _UnusableError(
-        f"({why}). {'Move it away' if broken else 'Make room, or make it writable'}: {_named(path)}"
-    )
-
-
-def _named(path: Path) -> str:
-    """The path as a person writes it."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    why, remedy = str(error), "Move it away"
+    if isinstance(error, OSError):
+        why = error.strerror or why
+        remedy = "Make room" if error.errno in _NO_ROOM else "Make it writable"
+    elif isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)  # not of what Python itself raises
+        remedy = _REMEDIES.get(code & 0xFF, "Make it writable") if code is not None else remedy
+    return _UnusableError(f"({why}). {remedy}: {files.named(path)}")

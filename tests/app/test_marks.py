@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.browser import Browser
+from auditlog_tui.history import History
 from auditlog_tui.marks import Marks
 from auditlog_tui.models import read_entry
 from auditlog_tui.output.clipboard import Copied
@@ -536,3 +537,46 @@ async def test_all_marks_can_be_forgotten_after_a_question(tmp_path: Path) -> No
         assert marked(hand) == []
         assert "Forgot 2 marks and 1 note" in hand.status
     assert Marks(path).earlier is None
+
+
+# -- another terminal ----------------------------------------------------------------------------------------------
+
+
+async def test_what_another_terminal_marked_and_noted_is_seen_at_m_and_in_the_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "marks.sqlite3"
+    async with keeping(path) as hand:
+        await hand.press("m")
+        other = Marks(path)
+        other.mark([read_entry(json.dumps(made(0, id="theirs", action="key.leaked")))])
+        other.note(hand.browser.log.store.entry(hand.row.n), "their note")
+        await hand.press("semicolon")
+        assert "their note" in hand.text
+        await hand.press("escape", "M")
+        assert "theirs" in keys(hand)
+
+
+async def test_forgetting_says_what_another_terminal_made_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "marks.sqlite3"
+    async with keeping(path) as hand:
+        await hand.press("m")
+        hand.screen.action_forget_marks()
+        await hand.settled()
+        assert "forget 1 mark?" in hand.text
+        Marks(path).note(read_entry(json.dumps(made(0, id="theirs"))), "typed meanwhile")
+        await hand.press("f")
+        assert "Forgot 1 mark; another terminal made 1 mark and 1 note since" in hand.status
+    assert Marks(path).note_of("theirs") == "typed meanwhile"
+
+
+async def test_a_history_that_can_not_be_kept_is_told_of_once(tmp_path: Path) -> None:
+    (tmp_path / "history").mkdir()
+    async with keeping(tmp_path / "marks.sqlite3") as hand:
+        hand.browser.history = History(tmp_path / "history")
+        await hand.press("slash")
+        await hand.write("method:GET")
+        await hand.press("enter")
+        assert "Filters are kept for this run only (It is a folder" in hand.status
+        await hand.press("slash")
+        await hand.write("method:POST")
+        await hand.press("enter")
+        assert "Filters are kept" not in hand.status

@@ -5,6 +5,8 @@ import os
 import resource
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -279,7 +281,7 @@ def test_a_folder_that_cant_be_made_is_told_of(tmp_path: Path) -> None:
     blocking = tmp_path / "state"
     blocking.write_text("a file where the folder should be")
     marks = Marks(blocking / "marks.sqlite3")
-    with pytest.raises(StoreError, match="make it writable"):
+    with pytest.raises(StoreError, match="Make it writable"):
         marks.mark([ONE])
     assert keys(marks) == ["id-1"]
 
@@ -418,3 +420,198 @@ def test_no_more_marks_are_read_than_may_be_made(path: Path, monkeypatch: pytest
 def test_a_lone_surrogate_in_a_note_can_be_saved(path: Path) -> None:
     Marks(path).note(ONE, "a\ud800b")
     assert again(path).note_of("id-1") == "a?b"
+
+
+# -- several terminals ---------------------------------------------------------------------------------------------
+
+
+def two(path: Path) -> tuple[Marks, Marks]:
+    """Two terminals over one file, whose changes are each a second later than the one before."""
+    seconds = iter(range(1_000))
+
+    def now_us() -> int:
+        return NOW_US + next(seconds) * 1_000_000
+
+    return Marks(path, now_us=now_us), Marks(path, now_us=now_us)
+
+
+def test_of_two_notes_on_one_entry_both_stay_the_newest_first(path: Path) -> None:
+    here, there = two(path)
+    here.note(ONE, "the leaked key #ioc")
+    there.note(ONE, "seen at 12:00")
+    assert there.note_of("id-1") == "seen at 12:00 | the leaked key #ioc"
+    assert again(path).note_of("id-1") == "seen at 12:00 | the leaked key #ioc"
+    here.refresh()
+    assert here.note_of("id-1") == "seen at 12:00 | the leaked key #ioc"
+
+
+def test_a_note_that_was_seen_can_be_changed_and_taken_away(path: Path) -> None:
+    here, there = two(path)
+    here.note(ONE, "first")
+    there.refresh()
+    there.note(ONE, "better")
+    assert again(path).note_of("id-1") == "better"
+    here.refresh()
+    here.note(ONE, "")
+    there.refresh()
+    assert there.note_of("id-1") == again(path).note_of("id-1") == ""
+
+
+def test_the_same_note_typed_twice_is_kept_once(path: Path) -> None:
+    here, there = two(path)
+    here.note(ONE, "same")
+    there.note(ONE, "same")
+    assert again(path).note_of("id-1") == "same"
+
+
+def test_what_another_terminal_typed_is_not_lost_to_an_older_view_of_it(path: Path) -> None:
+    here, there = two(path)
+    here.note(ONE, "old")
+    there.refresh()
+    here.note(ONE, "new")
+    there.unmark([ONE])
+    assert (there.is_marked("id-1"), there.note_of("id-1")) == (False, "new")
+    here.note(ONE, "newer")
+    there.note(ONE, "")
+    assert again(path).note_of("id-1") == "newer"
+
+
+def test_joined_notes_that_are_longer_than_one_may_be_are_kept_whole(path: Path) -> None:
+    here, there = two(path)
+    here.note(ONE, "a" * NOTE_LIMIT)
+    there.note(ONE, "b" * NOTE_LIMIT)
+    assert again(path).note_of("id-1") == f"{'b' * NOTE_LIMIT} | {'a' * NOTE_LIMIT}"
+
+
+def test_what_another_terminal_marked_is_there_with_the_next_change(path: Path) -> None:
+    here, there = two(path)
+    here.mark([ONE])
+    there.mark([TWO])
+    assert keys(there) == ["id-1", "id-2"]
+    assert keys(here) == ["id-1"]
+    here.unmark([ONE])
+    assert keys(here) == ["id-2"]
+    there.refresh()
+    assert keys(there) == ["id-2"]
+
+
+def test_forgetting_takes_away_what_was_known_and_nothing_that_another_made_since(path: Path) -> None:
+    here, there = two(path)
+    here.note(ONE, "mine")
+    there.note(TWO, "theirs")
+    there.note(ONE, "changed")
+    here.forget()
+    assert keys(here) == keys(again(path)) == ["id-1", "id-2"]
+    assert again(path).note_of("id-1") == "changed"
+    here.forget()
+    assert again(path).earlier is None
+
+
+def test_after_a_full_disk_both_notes_are_kept_in_the_order_in_which_they_were_typed(path: Path) -> None:
+    here, there = two(path)
+    here.mark([TWO])
+    with full_disk(), pytest.raises(StoreError):
+        here.note(ONE, "earlier")
+    there.note(ONE, "later")
+    here.mark([THREE])
+    assert again(path).note_of("id-1") == "later | earlier"
+
+
+def test_a_file_that_was_taken_away_takes_no_mark_away(path: Path) -> None:
+    here, there = two(path)
+    here.note(ONE, "kept")
+    there.refresh()
+    path.rename(path.with_suffix(".away"))
+    there.mark([TWO])
+    here.mark([THREE])
+    assert keys(again(path)) == ["id-1", "id-2", "id-3"]
+    assert again(path).note_of("id-1") == "kept"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from auditlog_tui import marks
+from auditlog_tui.marks import Marks
+from auditlog_tui.models import read_entry
+marks.BUSY_S = 60.0
+path, name = Path(sys.argv[1]), sys.argv[2]
+terminals = [Marks(path) for _ in range(20)]  # each of a person who saw none of the notes
+print("ready", flush=True)
+sys.stdin.readline()
+for number, marks in enumerate(terminals):
+    marks.note(read_entry('{"id": "id-%d"}' % number), f"{name}{number}")
+"""
+
+
+def test_two_processes_that_note_the_same_entries_at_once_lose_no_note(path: Path) -> None:
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for name in "ab"
+    ]
+    for each in runs:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for each in runs:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    for each in runs:
+        each.communicate(timeout=60)
+        assert each.returncode == 0
+    found = again(path)
+    for number in range(20):
+        assert sorted(found.note_of(f"id-{number}").split(" | ")) == [f"a{number}", f"b{number}"]
+
+
+# -- whose file it is ----------------------------------------------------------------------------------------------
+
+
+def test_another_programs_database_is_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE moz_places (id INTEGER)")
+    before = path.read_bytes()
+    marks = again(path)
+    assert "another program's" in marks.error
+    with pytest.raises(StoreError, match="another program's"):
+        marks.mark([ONE])
+    assert path.read_bytes() == before
+
+
+def test_one_with_a_table_of_the_same_name_is_left_alone_too(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE mark (id INTEGER)")
+        connection.execute("PRAGMA user_version = 1")
+    assert "another program's" in again(path).error
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_another_user_is_neither_read_nor_written(path: Path) -> None:
+    Marks(path).mark([ONE])
+    os.chown(path, 12_345, 12_345)
+    marks = again(path)
+    assert "belongs to another user" in marks.error
+    assert marks.count == 0
+    with pytest.raises(StoreError, match="belongs to another user"):
+        marks.mark([TWO])
+
+
+def test_a_file_that_is_locked_at_the_start_is_told_of_and_read_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_S", 0.01)
+    Marks(path).mark([ONE])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        marks = again(path)
+        assert "locked" in marks.error
+        assert "Close the program that is using it" in marks.error
+        assert "room" not in marks.error
+        with pytest.raises(StoreError, match="locked"):
+            marks.refresh()
+    marks.mark([TWO])
+    assert keys(marks) == ["id-1", "id-2"]

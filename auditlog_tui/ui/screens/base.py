@@ -99,6 +99,7 @@ class BrowseBase(ShiftingScreen):
         self._frame = 0
         self._wait_said = ""
         self._skew_said = False
+        self._history_said = ""
         self._keyed_at = 0.0
         self._ignored: frozenset[str] = frozenset()
 
@@ -196,6 +197,15 @@ class BrowseBase(ShiftingScreen):
             return
         self.go(place)
         self.table.focus()
+        if wrong := self.history_error():
+            self.say(wrong, "error")
+
+    def history_error(self) -> str:
+        """What is wrong with the file of filters, the first time that it is asked for."""
+        error = self.browser.history.error
+        fresh = error if error != self._history_said else ""
+        self._history_said = error
+        return fresh
 
     def narrow(self, field: str, value: object, action: str) -> None:
         """Add a term for a value: `action` is `include` or `exclude`."""

@@ -33,8 +33,9 @@ class MarkPart(FacetPart):
         super().begun()
         marks = self.browser.marks
         self.follower.note_of = marks.note_of
-        if marks.error:
-            self.say(marks.error, "error")
+        wrong = [error for error in (marks.error, self.history_error()) if error]
+        if wrong:
+            self.say(". ".join(wrong), "error")
         elif marks.earlier is not None:
             when = self._day(marks.earlier.made_us)
             self.say(f"{self._amount()} from {when} (M shows them, : and “Forget all marks” drops them)")
@@ -102,10 +103,21 @@ class MarkPart(FacetPart):
         async for some in self.long.portions(unsaved, f"{done}, saving", lambda _: left):
             marks.save(len(some))
 
+    def _refresh_marks(self) -> bool:
+        """Take in what other terminals marked and noted; says what is wrong where it can't be read."""
+        try:
+            self.browser.marks.refresh()
+        except AuditLogError as error:
+            self.say(str(error), "error")
+            return False
+        self.table.refresh()
+        return True
+
     def open_note(self, row: Row) -> None:
         """Ask for a note on an entry."""
         from auditlog_tui.marks import check_note
 
+        self._refresh_marks()
         marks, entry = self.browser.marks, self.browser.log.store.entry(row.n)
         used = " ".join(f"#{tag}" for tag in marks.tags[:TAGS_OFFERED])
         hint = f"#words are tags{f': {used}' if used else ''}. An empty note takes the old one away"
@@ -125,6 +137,7 @@ class MarkPart(FacetPart):
 
     def action_forget_marks(self) -> None:
         """Ask, and take every mark and note away."""
+        self._refresh_marks()
         if not self._amount():
             self.say("There are no marks and no notes")
             return
@@ -137,7 +150,8 @@ class MarkPart(FacetPart):
         told = f"Forgot {self._amount()}"
         try:
             self.browser.marks.forget()
-            self.say(told)
+            kept = self._amount()
+            self.say(f"{told}; another terminal made {kept} since" if kept else told)
         finally:
             self.table.refresh()
             self.follower.follow(self.table.row, self.browser.log, self.look)
@@ -172,13 +186,14 @@ class MarkPart(FacetPart):
             self.go(place)
 
     async def show_marked(self) -> None:
+        fresh = self._refresh_marks()
         amount = self.browser.marks.count
         if amount:
-            await self.long.do(amount, self._gather_marked)
+            await self.long.do(amount, lambda: self._gather_marked(fresh=fresh))
         else:
             self.say("Nothing is marked: m marks an entry")
 
-    async def _gather_marked(self) -> None:
+    async def _gather_marked(self, *, fresh: bool) -> None:
         from auditlog_tui.marked_view import MarkedView  # late: it loads the models
 
         before, view = self.view, MarkedView(self.browser.log, [])
@@ -189,7 +204,8 @@ class MarkPart(FacetPart):
             return  # the user went elsewhere
         self.leave()
         self.go(self.browser.show_marked(view))
-        self.say("Only what is marked, without a filter; M or [ goes back")
+        if fresh:
+            self.say("Only what is marked, without a filter; M or [ goes back")
 
     def compare(self) -> None:
         """Show the two marked entries side by side."""

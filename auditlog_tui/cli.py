@@ -80,9 +80,11 @@ def _browse(settings: Settings, text: str) -> int:
     _check_terminal()
     from auditlog_tui.session import Session
     from auditlog_tui.ui.app import AuditLogApp
+    from auditlog_tui.ui.ending import ending
 
     app = AuditLogApp(settings, Session(settings), text)
-    app.run()
+    with ending(app):
+        app.run()
     if app.report:
         with suppress(OSError):  # the terminal may be what failed
             sys.stderr.write(app.report)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
+from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
@@ -67,6 +68,7 @@ class AuditLogApp(TypeAheadApp):
         self.opener = opener
         self.query_text = query_text
         self.report = ""
+        self.ask_end: Callable[[int], None] = _nobody_ends
         self.animation_level = "none"
         if settings.theme not in self.available_themes:
             names = ", ".join(sorted(self.available_themes))
@@ -79,20 +81,22 @@ class AuditLogApp(TypeAheadApp):
         if self._glyphs is ASCII:
             self._filters.append(AsciiFilter())
 
+    def get_driver_class(self) -> type[Driver]:
+        found = super().get_driver_class()
+        if sys.platform == "win32":
+            return found
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from auditlog_tui.ui.patches.safe_terminal import SafeDriver
+
+        return SafeDriver if found is LinuxDriver else found
+
     def get_default_screen(self) -> Screen[None]:
         return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs)
 
     def on_mount(self) -> None:
         # The shell has written on the terminal since.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and not self.is_headless:
-                asyncio.get_running_loop().add_signal_handler(number, self._end, number)
-
-    def _end(self, number: int) -> None:
-        """Leave as the terminal's owner asks, with everything put back."""
-        self.exit(return_code=128 + number)
 
     async def on_unmount(self) -> None:
         await self.opener.close()
@@ -159,6 +163,31 @@ class AuditLogApp(TypeAheadApp):
         screen.say(text, severity)
         return True
 
+    def end(self, status: int) -> None:
+        """Leave with everything put back; from any thread."""
+        self._soon(lambda: self.exit(return_code=status))
+
+    def abandon(self) -> None:
+        """Put the terminal back without waiting for it; from any thread."""
+        put_back = getattr(self._driver, "abandon", None)
+        if put_back is not None:
+            put_back()
+
+    def terminal_gone(self) -> None:
+        """End as by the signal that should have come; from any thread."""
+        self.ask_end(signal.SIGHUP)
+
+    def thread_failed(self, error: BaseException) -> None:
+        """End with a report of it; from any thread."""
+        failure = error if isinstance(error, Exception) else RuntimeError(f"A thread ended by {error!r}")
+        self._soon(lambda: self._handle_exception(failure))
+
+    def _soon(self, deed: Callable[[], object]) -> None:
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(deed)
+
     def _fatal_error(self) -> None:
         """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
         error = self._exception or sys.exc_info()[1]
@@ -167,3 +196,7 @@ class AuditLogApp(TypeAheadApp):
         if error is not None and not self.report:
             self.report = crash_report(error, self.settings.secrets)
         self._close_messages_no_wait()
+
+
+def _nobody_ends(number: int) -> None:
+    """Where the app runs without `ending`, as in tests without a terminal."""

@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ import pyte
 APP = (sys.executable, "-m", "auditlog_tui")
 PATIENCE_S = 30.0
 
-# Makes the pty the program's controlling terminal, which subprocess can't do, and becomes the program.
-_LAUNCHER = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+# Makes the pty the program's controlling terminal, which subprocess can't do, and becomes the program. What is
+# started in the background of a shell inherits that it ignores Ctrl+C.
+_UNCONTROLLED = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])"
 )
+_LAUNCHER = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {_UNCONTROLLED}"
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -65,6 +68,7 @@ class PtyTerminal:
         env: Mapping[str, str],
         size: tuple[int, int] = (120, 36),
         cwd: Path | None = None,
+        controlling: bool = True,
     ) -> None:
         width, height = size
         self.raw = bytearray()
@@ -73,7 +77,7 @@ class PtyTerminal:
         self._master, slave = os.openpty()
         self._set_size(width, height)
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command],
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER if controlling else _UNCONTROLLED, *command],
             stdin=slave, stdout=slave, stderr=slave, env=dict(env), start_new_session=True, cwd=cwd,
         )  # fmt: skip
         os.close(slave)
@@ -137,6 +141,18 @@ class PtyTerminal:
         self._screen.resize(height, width)
         self._set_size(width, height)
         self.process.send_signal(signal.SIGWINCH)
+
+    def fill(self, keys: str) -> None:
+        """Type, and read nothing, until the program has filled what the terminal takes."""
+        deadline, before, same = time.monotonic() + PATIENCE_S, -1, 0
+        while same < 10:
+            assert time.monotonic() < deadline, "the terminal is not full"
+            with suppress(BlockingIOError):
+                self.send(keys)
+            time.sleep(0.1)  # no event tells that nobody writes any more
+            unread = int.from_bytes(fcntl.ioctl(self._master, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+            same = same + 1 if unread == before and unread > 1_000 else 0
+            before = unread
 
     def status(self, timeout_s: float = PATIENCE_S) -> int:
         """Read until the program has ended; its exit status, as a shell counts it."""

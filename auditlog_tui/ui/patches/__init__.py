@@ -1,0 +1,1 @@
+"""Overrides of Textual's inside, each with the versions that it was tested with."""

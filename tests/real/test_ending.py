@@ -1,0 +1,106 @@
+"""How the program ends by signals and by the end of its terminal, which may take nothing any more."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.real.children import interruptible
+from tests.real.pty_terminal import PtyTerminal, environment
+from tests.real.test_pty import DEMO, ROW, check_put_back
+
+PATIENCE_S = 30.0
+REDRAWS = "?\x1b[27u"  # help, and back: each draws the whole screen
+SIGNALS = ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGIO", "SIGRTMIN"]
+
+
+def number_of(name: str) -> int:
+    return int(getattr(signal, name))
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_each_signal_leaves_the_terminal_as_it_was(name: str, tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+        before = terminal.modes()
+        terminal.wait_for(ROW)
+        terminal.signal(number_of(name))
+        assert terminal.status() == 128 + number_of(name)
+        check_put_back(terminal, before, tmp_path)
+        assert b"Traceback" not in terminal.raw
+
+
+def test_a_broken_pipe_elsewhere_does_not_end_it(tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.signal(signal.SIGPIPE)
+        terminal.send("?")
+        terminal.wait_for("quit")
+        assert terminal.process.poll() is None
+
+
+def test_what_was_told_to_ignore_a_hangup_goes_on_ignoring_it(tmp_path: Path) -> None:
+    with PtyTerminal(["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *DEMO], env=environment(tmp_path)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.signal(signal.SIGHUP)
+        terminal.send("?")
+        terminal.wait_for("quit")
+        terminal.signal(signal.SIGTERM)
+        assert terminal.status() == 143
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"])
+def test_a_terminal_that_is_not_read_is_put_back_all_the_same(name: str, tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+        before = terminal.modes()
+        terminal.wait_for(ROW)
+        terminal.fill(REDRAWS)
+        terminal.signal(number_of(name))
+        assert terminal.process.wait(PATIENCE_S) == 128 + number_of(name)
+        terminal.status()
+        check_put_back(terminal, before, tmp_path)
+
+
+@pytest.mark.parametrize("controlling", [True, False])
+@pytest.mark.parametrize("unread", [True, False])
+def test_it_ends_when_its_terminal_goes_away(unread: bool, controlling: bool, tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path), controlling=controlling) as terminal:
+        terminal.wait_for(ROW)
+        if unread:
+            terminal.fill(REDRAWS)
+        terminal.hang_up()
+        assert terminal.process.wait(PATIENCE_S) == 129
+        assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_a_signal_before_the_screen_ends_it_as_any_program(tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+        terminal.signal(signal.SIGTERM)
+        assert terminal.status() == 143
+
+
+COMMAND = [sys.executable, "-m", "auditlog_tui", "list", "--demo", "--format", "jsonl"]
+
+
+@pytest.mark.parametrize("name", [*SIGNALS, "SIGXCPU"])
+def test_a_command_whose_output_nobody_reads_ends_by_each_signal(name: str, tmp_path: Path) -> None:
+    number = number_of(name)
+    with subprocess.Popen(
+        COMMAND,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=interruptible,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        time.sleep(0.2)  # it fills the pipe meanwhile
+        process.send_signal(number)
+        status = process.wait(PATIENCE_S)
+        assert (status if status >= 0 else 128 - status) == 128 + number
+        assert process.stderr.read() == b""
+        assert os.listdir(tmp_path / "tmp") == []

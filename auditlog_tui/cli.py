@@ -78,6 +78,8 @@ def _init_config() -> int:
 
 def _browse(settings: Settings, text: str) -> int:
     _check_terminal()
+    for name in ("COLUMNS", "LINES"):  # of the shell that exported them; the terminal knows its own size
+        os.environ.pop(name, None)
     from auditlog_tui.session import Session
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending
@@ -92,10 +94,22 @@ def _browse(settings: Settings, text: str) -> int:
 
 
 def _check_terminal() -> None:
-    """Textual reads its keys from the one and writes on the other; without them it would wait for ever."""
-    for stream in (sys.__stdin__, sys.__stdout__ if sys.platform == "win32" else sys.__stderr__):
+    """Raise `SettingsError` where there is no terminal to read keys from and to draw on."""
+    streams = {"Standard input": sys.__stdin__, "Standard output": sys.__stdout__}
+    if sys.platform != "win32":
+        streams["Standard error"] = sys.__stderr__  # what Textual draws on
+    for name, stream in streams.items():
         if stream is None or not stream.isatty():
-            raise SettingsError("The browser needs a terminal. Without one: auditlog-tui list, get or count.")
+            raise SettingsError(
+                f"{name} is not a terminal, and the browser needs a terminal."
+                " For files and pipes: auditlog-tui list, get or count."
+            )
+    kind = os.environ.get("TERM", "")
+    if sys.platform != "win32" and kind in ("", "dumb", "unknown"):
+        raise SettingsError(
+            f"The browser needs a terminal that can place text, and TERM is {kind or 'not set'}."
+            " Set TERM (to xterm-256color, say) if this one can. Without one: auditlog-tui list, get or count."
+        )
 
 
 def _print(settings: Settings, command: str, text: str, options: argparse.Namespace) -> int:

@@ -128,7 +128,12 @@ class PtyTerminal:
 
     def send(self, keys: str) -> None:
         """Type; escape sequences are keys."""
-        os.write(self._master, keys.encode())
+        self.send_bytes(keys.encode())
+
+    def send_bytes(self, sent: bytes) -> None:
+        """Send what no keyboard may be able to."""
+        while sent:
+            sent = sent[os.write(self._master, sent) :]
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -177,8 +182,11 @@ class PtyTerminal:
         except OSError:  # Linux's way of saying that nobody has the other end open
             return False
         self.raw += read
-        self._stream.feed(read)
+        self._show(read)
         return bool(read)
+
+    def _show(self, read: bytes) -> None:
+        self._stream.feed(read)
 
     def _ended(self) -> str:
         code = self.process.poll()

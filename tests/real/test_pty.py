@@ -100,16 +100,28 @@ def test_a_change_of_size_is_followed(tmp_path: Path) -> None:
 # -- crashes -------------------------------------------------------------------------------------------------------
 
 CRASH = """
+import os
 from auditlog_tui import cli, session
+import threading
+from auditlog_tui.ui.patches.safe_input import InputReader
+from auditlog_tui.ui.patches.safe_terminal import SafeDriver
 from auditlog_tui.ui.screens.browse import BrowseScreen
 from auditlog_tui.ui.widgets.table import EntryTable
 
+class ThreadedLook:
+    start = None
+
 def fail(self, *arguments):
-    settings = getattr(self, "settings", None) or self.screen.settings
-    key = settings.key.reveal()
+    key = os.environ["NIRVANA_LABS_API_KEY"]
     raise RuntimeError(f"\\x1b[31mred \\x1b]0;owned\\x07 {key} {key[:-4]} {key!r}")
 
 WHERE = fail
+if ThreadedLook.start:
+    began = BrowseScreen.begun
+    def begun(self):
+        began(self)
+        threading.Thread(target=fail, args=(self,)).start()
+    BrowseScreen.begun = begun
 cli.run()
 """
 
@@ -119,6 +131,7 @@ cli.run()
     [
         "BrowseScreen.action_help", "BrowseScreen.compose", "BrowseScreen.on_mount", "session.Session.prepare",
         "session.Session.open", "EntryTable.render_lines",
+        "SafeDriver.process_message", "InputReader.feed", "ThreadedLook.start",
     ],
 )  # fmt: skip
 def test_a_crash_tells_no_secret_and_leaves_a_usable_terminal(where: str, tmp_path: Path, server: Serving) -> None:
@@ -127,6 +140,8 @@ def test_a_crash_tells_no_secret_and_leaves_a_usable_terminal(where: str, tmp_pa
     with PtyTerminal([APP[0], str(driver)], env=with_key(tmp_path, server)) as terminal:
         if where.endswith("help"):
             terminal.wait_for("Nothing|nothing|No entries|no entries|empty")
+        if where.endswith(("help", "process_message")):
+            terminal.wait_raw(b"\x1b[?1049h")
             terminal.send("?")
         assert terminal.status() == 1
         left = terminal.raw.find(b"\x1b[?1049l")

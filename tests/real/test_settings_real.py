@@ -86,11 +86,24 @@ def test_a_private_key_file_is_used(tmp_path: Path, server: Serving) -> None:
         assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
 
 
-def test_without_a_terminal_it_says_so_instead_of_waiting(tmp_path: Path) -> None:
-    done = subprocess.run(DEMO, env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert done.returncode == 2
-    assert b"needs a terminal" in done.stderr
-    assert b"\x1b" not in done.stderr + done.stdout
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+def test_without_a_terminal_it_says_so_instead_of_waiting(stream: str, tmp_path: Path) -> None:
+    redirected = {"stdin": "</dev/null", "stdout": f"| cat >{tmp_path}/out", "stderr": f"2>{tmp_path}/out"}[stream]
+    line = f'set -o pipefail; "$@" {redirected}; echo "status $?"; cat {tmp_path}/out'
+    with PtyTerminal(["bash", "-c", line, "bash", *DEMO], env=environment(tmp_path), size=(200, 40)) as terminal:
+        terminal.status()
+        said = terminal.raw.decode()
+    assert "status 2" in said
+    assert re.search("Standard (input|output|error) is not a terminal", said)
+    assert "auditlog-tui list, get or count" in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown", ""])
+def test_a_terminal_that_can_not_place_text_is_refused(kind: str, tmp_path: Path) -> None:
+    said = refused(["--demo"], environment(tmp_path, TERM=kind))
+    assert f"TERM is {kind or 'not set'}" in said
+    assert "auditlog-tui list, get or count" in said
 
 
 @pytest.mark.parametrize("flag", [f"--api-key={KEY}", f"--key={KEY}", "--nonsense"])

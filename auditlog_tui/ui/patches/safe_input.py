@@ -80,11 +80,15 @@ class InputDecoder:
         return _ODD_IN_PASTE.sub(lambda odd: f"\\x{ord(odd[0]) & 0xFF:02x}", self._decoder.decode(data, final))
 
     def _mouse(self, data: bytes) -> tuple[str, bytes]:
-        """What there is of a mouse report, which an escape cuts short."""
+        """What there is of a mouse report; one that an escape cuts short is filled up, and is no report then."""
         wanted = data[: self._of_mouse]
         part = wanted.partition(b"\x1b")[0]
-        self._of_mouse = self._of_mouse - len(part) if part == wanted else 0
-        return part.decode("latin-1").replace("\n", " "), data[len(part) :]
+        self._of_mouse -= len(part)
+        text = part.decode("latin-1").replace("\n", " ")
+        if part != wanted:
+            text += " " * self._of_mouse
+            self._of_mouse = 0
+        return text, data[len(part) :]
 
 
 class SafeParser(XTermParser):

@@ -1,0 +1,207 @@
+"""What the terminal sends, byte by byte, as messages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual import events
+from textual.message import Message
+
+from auditlog_tui.ui.patches.safe_input import InputDecoder, InputReader, SafeParser
+
+PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
+
+
+def read(*parts: bytes) -> list[Message]:
+    """What arrives in these pieces means."""
+    reader = InputReader()
+    return [message for part in parts for message in reader.feed(part)]
+
+
+def keys(*parts: bytes) -> list[str]:
+    return [message.key for message in read(*parts) if isinstance(message, events.Key)]
+
+
+def pasted(*parts: bytes) -> list[str]:
+    return [message.text for message in read(*parts) if isinstance(message, events.Paste)]
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+# -- odd bytes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "typed"),
+    [
+        (b"\xffa", ["a"]),
+        (b"\xc3(", ["left_parenthesis"]),
+        (b"a\x80\xfe\xffb", ["a", "b"]),
+        (b"\xed\xa0\x80x", ["x"]),
+        (b"\xf4\x90\x80\x80x", ["x"]),
+        ("é漢".encode(), ["é", "漢"]),
+    ],
+)
+def test_bytes_that_are_no_text_are_dropped_and_the_rest_is_typed(sent: bytes, typed: list[str]) -> None:
+    assert keys(sent) == typed
+    assert keys(*bytewise(sent)) == typed
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("Zoë".encode("latin-1"), "Zo\\xeb"),
+        (b"a\xffb", "a\\xffb"),
+        (b"\xc3", "\\xc3"),
+        ("Zoë 漢".encode(), "Zoë 漢"),
+        (b"a\x1b[31mq\x1b[201", "a\\x1b[31mq\\x1b[201"),
+        (b"\x1b[M\xff\xff\xff", "\\x1b[M\\xff\\xff\\xff"),
+        (b"two\r\nlines", "two\r\nlines"),
+    ],
+)
+def test_in_what_is_pasted_they_are_shown_and_nothing_is_a_key(sent: bytes, shown: str) -> None:
+    whole = PASTE + sent + PASTED + b"x"
+    for parts in ([whole], bytewise(whole), [whole[:-5], whole[-5:]]):
+        assert pasted(*parts) == [shown]
+        assert keys(*parts) == ["x"]
+
+
+def test_what_follows_a_paste_that_broke_off_in_a_character_is_as_typed() -> None:
+    assert keys(PASTE + b"\xc3" + PASTED + "é".encode()) == ["é"]
+
+
+# -- the mouse -----------------------------------------------------------------------------------------------------
+
+
+def mouse(*parts: bytes) -> list[tuple[str, int, int, int]]:
+    return [
+        (type(message).__name__, int(message.x), int(message.y), message.button)
+        for message in read(*parts)
+        if isinstance(message, events.MouseEvent)
+    ]
+
+
+def legacy(button: int, x: int, y: int) -> bytes:
+    return b"\x1b[M" + bytes([button + 32, x + 33, y + 33])
+
+
+@pytest.mark.parametrize(("x", "y"), [(5, 7), (100, 20), (222, 222), (162, 136), (0, 0)])
+def test_a_legacy_mouse_report_is_a_click_wherever_it_is(x: int, y: int) -> None:
+    sent = legacy(2, x, y) + legacy(3, x, y) + b"a"
+    for parts in ([sent], bytewise(sent)):
+        assert mouse(*parts) == [("MouseDown", x, y, 3), ("MouseUp", x, y, 3)]
+        assert keys(*parts) == ["a"]
+
+
+def test_a_legacy_wheel_scrolls_and_a_legacy_motion_moves() -> None:
+    assert mouse(legacy(64, 1, 2)) == [("MouseScrollUp", 1, 2, 0)]
+    assert mouse(legacy(35, 1, 2)) == [("MouseMove", 1, 2, 0)]
+
+
+@pytest.mark.parametrize("sent", [b"\x1b[M\n\n\n", b"\x1b[M\0\0\0", b"\x1b[M\xff\x1b[A", b"\x1b[M\x1b[A"])
+def test_a_legacy_report_that_is_none_is_no_key(sent: bytes) -> None:
+    assert set(keys(sent, b"a")) <= {"up", "a"}
+    assert keys(sent, b"a")[-1] == "a"
+
+
+def test_a_report_of_the_size_does_not_make_cells_of_the_mouse_pixels() -> None:
+    found = mouse(b"\x1b[48;36;120;720;1200t", b"\x1b[<0;61;11M")
+    assert found == [("MouseDown", 60, 10, 1)]
+
+
+# -- keys ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "typed"),
+    [
+        ("\x1b[103;1:1u", ["g"]),
+        ("\x1b[103;1:2u", ["g"]),
+        ("\x1b[103;1:3u", []),
+        ("\x1b[103:71;2u", ["G"]),
+        ("\x1b[103:71;2:1;71u", ["G"]),
+        ("\x1b[103::103;5u", ["ctrl+g"]),
+        ("\x1b[1;1:3A", []),
+        ("\x1b[1;5:1A", ["ctrl+up"]),
+        ("\x1b[3;1:3~", []),
+        ("\x1b[97;1;97:98u", ["a", "b"]),
+        ("\x1b[27;5;103~", ["ctrl+g"]),
+        ("\x1b[27;6;103~", ["ctrl+shift+g"]),
+        ("\x1b[57441;2u", ["left_shift"]),
+        ("\x1b[A", ["up"]),
+        ("\x1bOA", ["up"]),
+        ("\x1b[H", ["home"]),
+        ("\x1b[1~", ["home"]),
+        ("\x1b[4~", ["end"]),
+        ("\x1b[5~", ["pageup"]),
+        ("\x1b[Z", ["shift+tab"]),
+        ("\x1b[15~", ["f5"]),
+        ("\x1b[24;2~", ["shift+f12"]),
+        ("\x1b[[A", ["f1"]),
+        ("\x1b[13u", ["enter"]),
+        ("\x1b[27u", ["escape"]),
+    ],
+)  # fmt: skip
+def test_an_encoded_key_is_the_key_that_was_pressed(sent: str, typed: list[str]) -> None:
+    assert keys(sent.encode(), b"x") == [*typed, "x"]
+    assert keys(*bytewise(sent.encode()), b"x") == [*typed, "x"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "\x1b[1114112u",
+        "\x1b[55296u",
+        "\x1b[99999999999999999999999999u",
+        "\x1b[;2u",
+        "\x1b[99~",
+        "\x1b[1114112~",
+        "\x1b[1;2;3;4u",
+        "\x1b[?1;2c",
+        "\x1b[>0;276;0c",
+        "\x1b[0n",
+        "\x1b[?2026;2$y",
+        "\x1b[48;0;0;0;0t",
+        "\x1b[8;36;120t",
+        "\x1b[<0;0;0M",
+        "\x1b[<999999999999999999999;1;1M",
+    ],
+)
+def test_what_is_no_key_types_nothing(sent: str) -> None:
+    assert keys(sent.encode(), b"x") == ["x"]
+
+
+# -- whatever it is ------------------------------------------------------------------------------------------------
+
+PIECES = st.lists(
+    st.one_of(
+        st.binary(max_size=8),
+        st.sampled_from([PASTE, PASTED, b"\x1b[M", b"\x1b", b"\x1b[", b"\x1b[<", b";", b":", b"u", b"~", b"\xc3"]),
+        st.integers(0, 10**30).map(lambda number: str(number).encode()),
+    ),
+    max_size=12,
+)
+
+
+@given(PIECES)
+def test_after_anything_a_key_is_a_key(pieces: list[bytes]) -> None:
+    reader = InputReader()
+    for piece in pieces:
+        list(reader.feed(piece))
+    list(reader.feed(b"\x1b\x1b[201~"))
+    list(reader.feed(b"   " + b"\x1b[A" * 20))
+    found = [message.key for message in reader.feed(b"a\x1b[Bz") if isinstance(message, events.Key)]
+    assert found == ["a", "down", "z"]
+
+
+@given(PIECES)
+def test_the_parser_never_fails_on_decoded_bytes(pieces: list[bytes]) -> None:
+    decoder, parser = InputDecoder(), SafeParser()
+    for piece in pieces:
+        text = decoder.feed(piece)
+        text.encode()
+        if text:
+            list(parser.feed(text))

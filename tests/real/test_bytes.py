@@ -1,0 +1,103 @@
+"""Bytes on a real terminal that no keyboard sends, and what the terminal says of its size."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.real.pty_terminal import PtyTerminal, environment
+from tests.real.test_pty import DEMO, ROW
+
+ODD = {
+    "no UTF-8": b"\xff",
+    "half a character": b"\xc3(",
+    "legacy mouse": b"\x1b[M\x20\xa0\x30",
+    "Latin-1 pasted": b"\x1b[200~Zo\xeb\x1b[201~",
+    "a release": b"\x1b[103;1:3u",
+    "beyond Unicode": b"\x1b[1114112u",
+    "no size": b"\x1b[48;0;0;0;0t",
+    "an enormous size": b"\x1b[48;30000;30000;30000;30000t",
+    "an enormous place": b"\x1b[<0;99999999999999999999;99999999999999999999M",
+    "a surrogate": b"\x1b[55296u",
+    "an answer": b"\x1b[?1;2c",
+}
+
+
+def check_alive(terminal: PtyTerminal) -> None:
+    """It does what a key asks for."""
+    terminal.settle()
+    terminal.send("\x1b[27u\x1b[27u?")
+    terminal.wait_for("keys and filters")
+    assert terminal.process.poll() is None
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_bytes_end_nothing(kind: str, tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send_bytes(ODD[kind])
+        check_alive(terminal)
+        terminal.send("\x1b[27u\x11")
+        assert terminal.status() == 0
+        assert b"Traceback" not in terminal.raw
+
+
+def test_what_is_pasted_is_shown_byte_by_byte_where_it_is_no_text(tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send("/")
+        terminal.settle()
+        terminal.send_bytes(b"\x1b[200~ua:Zo\xeb\x1b[201~")
+        terminal.wait_for(re.escape("ua:Zo\\xeb"))
+
+
+def test_the_release_of_a_key_is_no_press(tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send("\x1b[47;1:1u\x1b[47;1:3u")
+        terminal.settle()
+        for letter in "status":
+            terminal.send(f"\x1b[{ord(letter)};1:1u\x1b[{ord(letter)};1:3u")
+        terminal.wait_for("/ status\\b")
+
+
+# -- its size ------------------------------------------------------------------------------------------------------
+
+
+def test_the_terminals_own_size_goes_before_what_a_shell_exported(tmp_path: Path) -> None:
+    env = environment(tmp_path, COLUMNS="40", LINES="10")
+    with PtyTerminal(DEMO, env=env, size=(120, 36)) as terminal:
+        terminal.wait_for(r"(?:.*\n){35} ⏎ detail.*\Z")
+        terminal.resize(100, 30)
+        terminal.wait_for(r"\A.{90,}\n(?:.*\n){28} ⏎ detail.*\Z")
+
+
+def cursor_row(terminal: PtyTerminal) -> int:
+    """The line of the screen whose entry is chosen: no other has its background."""
+    backgrounds = [line[60].bg for line in terminal.cells()[4:30]]
+    [odd] = [row for row, each in enumerate(backgrounds, 4) if backgrounds.count(each) == 1]
+    return odd
+
+
+def test_a_click_is_where_it_was_made_after_any_report_of_the_size(tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path), size=(120, 36)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send_bytes(b"\x1b[?2048;1$y\x1b[48;36;120;720;1200t")
+        terminal.settle()
+        terminal.send_bytes(b"\x1b[<0;61;21M\x1b[<0;61;21m")
+        terminal.settle(0.5)
+        assert cursor_row(terminal) == 20
+        terminal.resize(120, 34)
+        terminal.settle(0.5)
+        terminal.send_bytes(b"\x1b[<0;61;16M\x1b[<0;61;16m")
+        terminal.settle(0.5)
+        assert cursor_row(terminal) == 15
+        assert b"\x1b[?1016h" not in terminal.raw
+
+
+def test_a_legacy_click_far_to_the_right_is_a_click(tmp_path: Path) -> None:
+    with PtyTerminal(DEMO, env=environment(tmp_path), size=(150, 36)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send_bytes(b"\x1b[M" + bytes([32, 33 + 130, 33 + 20]) + b"\x1b[M" + bytes([35, 33 + 130, 33 + 20]))
+        terminal.settle(0.5)
+        assert cursor_row(terminal) == 20

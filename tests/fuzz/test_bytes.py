@@ -4,4 +4,4 @@ from tests.fuzz import bytes as fuzzer
 
 
 def test_no_bytes_on_the_terminal_end_the_program() -> None:
-    fuzzer.run(10, 1)
+    fuzzer.run(8, 1)

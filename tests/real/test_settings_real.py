@@ -1,7 +1,6 @@
 """What the program does with what was typed or set, wrongly or not, seen in a real terminal."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 

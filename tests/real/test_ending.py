@@ -104,3 +104,21 @@ def test_a_command_whose_output_nobody_reads_ends_by_each_signal(name: str, tmp_
         assert (status if status >= 0 else 128 - status) == 128 + number
         assert process.stderr.read() == b""
         assert os.listdir(tmp_path / "tmp") == []
+
+
+LOADING = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "auditlog_tui.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+runpy.run_module("auditlog_tui", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_it_loads_ends_it_quietly(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING], env=environment(tmp_path), capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -27,6 +27,7 @@ from auditlog_tui.output.present import ASCII, glyphs_for
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.ascii import AsciiFilter
 from auditlog_tui.ui.commands import KeyCommands
+from auditlog_tui.ui.ending import LEAVING
 from auditlog_tui.ui.guard import expected, guarded
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.browse import BrowseScreen
@@ -100,6 +101,7 @@ class AuditLogApp(TypeAheadApp):
 
     async def on_unmount(self) -> None:
         await self.opener.close()
+        self.ask_end(LEAVING)
 
     async def on_event(self, event: events.Event) -> None:
         screen = self.screen_stack[0] if self.screen_stack else None

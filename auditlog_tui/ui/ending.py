@@ -26,11 +26,22 @@ _OTHERS = (
 )  # fmt: skip
 
 
+LEAVING = 0
+"""Asked for like a signal once the terminal is put back: what may still wait, a name server say, matters no more."""
+
+
 class Ended(Protocol):
     """What ends. Every method can be called from any thread."""
 
     ask_end: Callable[[int], None]
-    """Called with the number of a signal where the program is to end as by that signal."""
+    """Called with the number of a signal where the program is to end as by that signal, or with `LEAVING`."""
+
+    report: str
+    """What is to be left on the terminal."""
+
+    @property
+    def return_code(self) -> int | None:
+        """The exit status."""
 
     def end(self, status: int) -> None:
         """Leave the normal way, soon."""
@@ -105,6 +116,10 @@ class _Watch:
                 if not self._left.wait(GRACE_S):
                     self._app.abandon()
                     os._exit(128 + number)
+            elif LEAVING in numbers and not self._left.wait(GRACE_S):
+                with suppress(OSError):
+                    os.write(2, self._app.report.encode(errors="backslashreplace"))
+                os._exit(self._app.return_code or 0)
 
 
 def ending_signals() -> frozenset[int]:

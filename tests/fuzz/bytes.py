@@ -18,7 +18,7 @@ from textual import events
 from auditlog_tui.ui.patches.safe_input import InputReader
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
-ROW = b"203.0.113."
+ROW = rb"\d\d:\d\d:\d\d +\w+\.\w+"
 STYLES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 BURSTS = 40
 """Bursts that one program gets."""
@@ -57,7 +57,7 @@ def _program(chance: random.Random, deadline: float) -> int:
         env = environment(Path(home), SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22")
         size = chance.choice([(120, 36), (80, 24), (160, 50)])
         with BareTerminal((*APP, "--demo"), env=env, size=size, cwd=Path(home)) as terminal:
-            terminal.wait_raw(ROW)
+            _wait_for(terminal, ROW)
             try:
                 for burst in _bursts(chance):
                     sent.append(burst)
@@ -76,12 +76,17 @@ def _check_alive(terminal: BareTerminal, number: int) -> None:
     word = b"word%d" % number
     terminal.raw.clear()
     terminal.send_bytes(END + b"/" + b"\x1b[200~" + word + b"\x1b[201~")
-    deadline = time.monotonic() + PATIENCE_S
-    while word not in STYLES.sub(b"", bytes(terminal.raw)):
-        assert terminal.process.poll() is None, f"it ended: {terminal.raw[-3000:].decode(errors='replace')}"
-        assert time.monotonic() < deadline, f"no answer: {terminal.raw[-3000:].decode(errors='replace')}"
-        terminal.settle(0.05)
+    _wait_for(terminal, word)
     terminal.send_bytes(END)
+
+
+def _wait_for(terminal: BareTerminal, pattern: bytes) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not re.search(pattern, STYLES.sub(b"", bytes(terminal.raw))):
+        left = terminal.raw[-3000:].decode(errors="replace")
+        assert terminal.process.poll() is None, f"it ended: {left}"
+        assert time.monotonic() < deadline, f"{pattern!r} did not come: {left}"
+        terminal.settle(0.05)
 
 
 def _check_quits(terminal: BareTerminal) -> None:

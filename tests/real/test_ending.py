@@ -122,3 +122,26 @@ def test_ctrl_c_while_it_loads_ends_it_quietly(tmp_path: Path) -> None:
         [sys.executable, "-c", LOADING], env=environment(tmp_path), capture_output=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+RESOLVING = """
+import socket, time
+def hang(*_, **__):
+    open("asked", "w").close()
+    time.sleep(3_600)
+socket.getaddrinfo = hang
+from auditlog_tui import cli
+cli.run()
+"""
+
+
+def test_it_quits_while_a_name_server_gives_no_answer(tmp_path: Path) -> None:
+    env = environment(tmp_path, NIRVANA_LABS_API_KEY="any", NIRVANA_LABS_BASE_URL="https://log.example")
+    with PtyTerminal([sys.executable, "-c", RESOLVING], env=env, cwd=tmp_path) as terminal:
+        before = terminal.modes()
+        while not (tmp_path / "asked").exists():
+            terminal.wait_for("log.example")
+            time.sleep(0.05)
+        terminal.send("\x11")
+        assert terminal.status() == 0
+        check_put_back(terminal, before, tmp_path)

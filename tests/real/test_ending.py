@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.children import interruptible
+from tests.real.children import INTERRUPTIBLE
 from tests.real.pty_terminal import PtyTerminal, environment
 from tests.real.test_pty import DEMO, ROW, check_put_back
 
@@ -89,11 +89,10 @@ COMMAND = [sys.executable, "-m", "auditlog_tui", "list", "--demo", "--format", "
 def test_a_command_whose_output_nobody_reads_ends_by_each_signal(name: str, tmp_path: Path) -> None:
     number = number_of(name)
     with subprocess.Popen(
-        COMMAND,
+        [*INTERRUPTIBLE, *COMMAND],
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=interruptible,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
+from auditlog_tui.errors import AuditLogError
 from auditlog_tui.output.present import count, format_time, safe
 from auditlog_tui.ui.screens.compare import CompareScreen
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen

@@ -6,7 +6,7 @@ import os
 import pty
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,10 +36,10 @@ class Tmux:
         )
         return done.stdout.decode()
 
-    async def copy(self, text: str) -> Copied:
+    async def copy(self, text: str, write_escape: Callable[[str], object] | None = None) -> Copied:
         inside = self.run("display-message", "-p", "-t", "test", "#{socket_path},#{pid},0 #{pane_id}").split()
         environ = {**self.environ, "TMUX": inside[0], "TMUX_PANE": inside[1]}
-        return await copy(text, environ=environ, write_escape=refuse)
+        return await copy(text, environ=environ, write_escape=write_escape or refuse)
 
 
 def refuse(sequence: str) -> None:
@@ -79,28 +79,78 @@ async def test_a_server_that_is_gone_is_passed_over(tmux: Tmux, tmp_path: Path) 
     assert (await copy("text", environ=environ, write_escape=sent.append)).route != "tmux"
 
 
-async def test_the_terminal_around_tmux_gets_the_text_as_well(tmux: Tmux) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execvpe(tmux.command[0], [*tmux.command, "attach-session", "-t", "test"], tmux.environ)
-    seen = b""
+class Outside:
+    """A terminal in which a program runs, and what it was sent."""
 
-    async def read_until(wanted: bytes) -> None:
-        nonlocal seen
-        while wanted not in seen:
-            seen += await asyncio.to_thread(os.read, terminal, 65_536)
+    def __init__(self, command: list[str], environ: dict[str, str]) -> None:
+        self.seen = b""
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.execvpe(command[0], command, environ)
 
-    try:
+    async def read_until(self, wanted: bytes) -> None:
         async with asyncio.timeout(60):
-            await read_until(b"test")
-            assert b"]52;" not in seen
-            await tmux.copy("for the terminal")
-            await read_until(base64.b64encode(b"for the terminal"))
-        assert b"\x1b]52;" in seen
+            while wanted not in self.seen:
+                self.seen += await asyncio.to_thread(os.read, self._terminal, 65_536)
+
+    async def close(self) -> None:
+        """After the program was told to end."""
+        await asyncio.to_thread(os.waitpid, self._pid, 0)
+        os.close(self._terminal)
+
+
+async def test_the_terminal_around_tmux_gets_the_text_as_well(tmux: Tmux) -> None:
+    outside = Outside([*tmux.command, "attach-session", "-t", "test"], tmux.environ)
+    try:
+        await outside.read_until(b"test")
+        assert b"]52;" not in outside.seen
+        await tmux.copy("for the terminal")
+        await outside.read_until(base64.b64encode(b"for the terminal"))
+        assert b"\x1b]52;" in outside.seen
     finally:
         tmux.run("detach-client", "-s", "test")
-        await asyncio.to_thread(os.waitpid, pid, 0)
-        os.close(terminal)
+        await outside.close()
+
+
+async def test_a_tmux_without_the_flag_has_the_text_and_lets_it_through(tmux: Tmux, tmp_path: Path) -> None:
+    """The real one behind a program that refuses `-w`, as tmux did before 3.2, and that lets through what it did."""
+    programs, sent = tmp_path / "programs", tmp_path / "sent"
+    programs.mkdir()
+    (programs / "tmux").write_text(f'#!/bin/sh\n[ "$2" != -w ] || exit 1\nexec {tmux.command[0]} "$@"\n')
+    (programs / "tmux").chmod(0o700)
+    tmux.environ["PATH"] = f"{programs}:{tmux.environ['PATH']}"
+    tmux.run("set-option", "-g", "allow-passthrough", "on")
+    outside = Outside([*tmux.command, "attach-session", "-t", "test"], tmux.environ)
+    try:
+        await outside.read_until(b"test")
+        copied = await tmux.copy("for the terminal", sent.write_text)
+        assert copied == Copied("tmux", True, "to the tmux buffer, and sent to the terminal (unconfirmed)")
+        assert tmux.run("show-buffer") == "for the terminal"
+        assert b"]52;" not in outside.seen
+        tmux.run("new-window", f"cat {sent}; sleep 60")
+        await outside.read_until(osc52_sequence("for the terminal").encode())
+    finally:
+        tmux.run("detach-client", "-s", "test")
+        await outside.close()
+
+
+@pytest.mark.parametrize("size", [4, 700, 20_000])
+async def test_the_terminal_around_gnu_screen_gets_the_text(tmp_path: Path, size: int) -> None:
+    program = shutil.which("screen")
+    if program is None:
+        pytest.skip("GNU screen is not installed, so copying in it was not tested")
+    sent, sockets = tmp_path / "sent", tmp_path / "sockets"
+    sockets.mkdir(mode=0o700)
+    kept = {name: value for name, value in os.environ.items() if name not in ("TMUX", "STY", "DISPLAY")}
+    environ = {**kept, "SCREENDIR": str(sockets), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    text = "".join(chr(97 + number % 26) for number in range(size))
+    assert (await copy(text, environ={**environ, "STY": "1.x"}, write_escape=sent.write_text)).route == "osc52"
+    outside = Outside([program, "-c", os.devnull, "-S", "test", "sh", "-c", f"cat {sent}; read -r line"], environ)
+    try:
+        await outside.read_until(osc52_sequence(text).encode())
+    finally:
+        await asyncio.to_thread(subprocess.run, [program, "-S", "test", "-X", "quit"], env=environ, timeout=30)
+        await outside.close()
 
 
 @pytest.mark.parametrize(("setting", "buffers"), [("external", ["kept"]), ("on", ["kept", "sent"])])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
@@ -23,7 +23,7 @@ from auditlog_tui.output.formats import Look, Writer
 from auditlog_tui.output.glyphs import glyphs_for
 from auditlog_tui.output.safe import safe
 from auditlog_tui.output.streams import Progress, standard_out
-from auditlog_tui.output.times import Mode, local_zone
+from auditlog_tui.output.zones import read_zone
 from auditlog_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,10 +113,11 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
     store.seen = Unseen()
     try:
         log = Log(client, store)
+        way = read_zone(settings.zone)
         look = Look(
             width=shutil.get_terminal_size().columns if terminal else None,
-            mode=cast("Mode", settings.zone),
-            zone=local_zone(),
+            mode=way.mode,
+            zone=way.zone,
             now_us=log.now_us(),
             glyphs=glyphs_for(terminal or "utf-8"),
         )
@@ -142,8 +143,7 @@ class _Run:
 
     def query(self, text: str) -> Query:
         """The filter, its times made absolute. Raises `_PointedError`."""
-        zone = local_zone() if self._settings.zone == "local" else UTC
-        return read_query(text, self._settings.views, self._log.now_us(), zone)
+        return read_query(text, self._settings.views, self._log.now_us(), read_zone(self._settings.zone).zone)
 
     async def list(self, query: Query, limit: int | None) -> Exit:
         from auditlog_tui.listing import Listing, Walk

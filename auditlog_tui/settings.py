@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from auditlog_tui.errors import NoKeyError, SettingsError
 from auditlog_tui.output.safe import safe
+from auditlog_tui.output.zones import read_zone
 
 KEY_VARIABLE = "NIRVANA_LABS_API_KEY"
 HEADERS_VARIABLE = "NIRVANA_LABS_CUSTOM_HEADERS"
@@ -55,7 +56,13 @@ OPTIONS: tuple[Option, ...] = (
         metavar="URL",
     ),
     Option("key_file", "AUDITLOG_TUI_KEY_FILE", "", "a file with the API key that only you can read", metavar="FILE"),
-    Option("zone", "AUDITLOG_TUI_ZONE", "utc", "how times are shown", ("utc", "local", "relative")),
+    Option(
+        "zone",
+        "AUDITLOG_TUI_ZONE",
+        "utc",
+        "how times are shown: utc, local, relative, or in a zone such as America/Los_Angeles",
+        metavar="ZONE",
+    ),
     Option("theme", "AUDITLOG_TUI_THEME", "textual-dark", "colours: one of Textual's themes", metavar="NAME"),
     Option(
         "columns",
@@ -167,6 +174,11 @@ def _check_choice(option: Option, value: object, source: str) -> None:
     if not isinstance(value, str) or (option.choices and value not in option.choices):
         able = " or ".join(option.choices) or "a text"
         raise SettingsError(f"{source} is {safe(str(value), 60)!r}; it must be {able}.")
+    if option.name == "zone":
+        try:
+            read_zone(value)
+        except SettingsError as error:
+            raise SettingsError(f"{source}: {error}") from error
 
 
 # -- the key -------------------------------------------------------------------------------------------------------

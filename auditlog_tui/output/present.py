@@ -18,6 +18,7 @@ from auditlog_tui.output.glyphs import (
 )
 from auditlog_tui.output.safe import LIMIT, safe, safe_lines
 from auditlog_tui.output.times import Mode, age, count, format_time, format_time_exact, local_zone, zone_label
+from auditlog_tui.output.zones import read_zone, ways
 
 __all__ = [
     "ASCII",
@@ -39,10 +40,12 @@ __all__ = [
     "format_time_exact",
     "glyphs_for",
     "local_zone",
+    "read_zone",
     "safe",
     "safe_lines",
     "shorten_end",
     "shorten_middle",
     "status_mark",
+    "ways",
     "zone_label",
 ]

@@ -66,7 +66,7 @@ def count(n: int) -> str:
 
 def local_zone() -> tzinfo:
     """The machine's own time zone (`TZ` is honoured), with the offset that was in force at each instant."""
-    return _LocalZone()
+    return _LOCAL
 
 
 class _LocalZone(tzinfo):
@@ -96,6 +96,9 @@ class _LocalZone(tzinfo):
 
     def __repr__(self) -> str:
         return "local_zone()"
+
+
+_LOCAL = _LocalZone()
 
 
 def _at(us: int, zone: tzinfo) -> datetime:

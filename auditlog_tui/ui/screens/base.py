@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from dataclasses import replace
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from auditlog_tui import pace
 from auditlog_tui.errors import AuditLogError, QueryError
-from auditlog_tui.output.present import Glyphs, Mode, age, local_zone, safe
+from auditlog_tui.output.present import Glyphs, age, safe, ways
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
@@ -43,9 +43,6 @@ WIDE = 150
 
 DATES = 100
 """Cells from which times have their date."""
-
-MODES: dict[str, Mode] = {"utc": "utc", "local": "local", "relative": "relative"}
-"""How times are shown, in the order in which `t` goes through them."""
 
 SPINNER_S = 0.12
 CLOCK_S = 1.0
@@ -86,7 +83,8 @@ class BrowseBase(ShiftingScreen):
         self.settings = settings
         self.browser: Browser  # from `opened` on
         self.opened = False
-        self.look = Look(glyphs, MODES[settings.zone], local_zone(), time.time_ns() // 1000)
+        self.ways = deque(ways(settings.zone))
+        self.look = Look(glyphs, *self.ways[0], time.time_ns() // 1000)
         self.look = replace(self.look, columns=read_columns(settings.columns))
         self._opener = opener
         self._text = text
@@ -128,8 +126,7 @@ class BrowseBase(ShiftingScreen):
             self.table.refresh()
             return
         self.opened = True
-        if self.look.mode != "local":
-            self.browser.zone = UTC
+        self.browser.zone = self.look.zone
         self.filter_bar.explain = self.browser.explain
         self.filter_bar.suggest = self.browser.suggest
         self.filter_bar.history = self.browser.history.texts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -63,8 +62,7 @@ class CompareScreen(ModalScreen[None]):
 
     def __init__(self, one: Entry, other: Entry, look: Look, now_us: int) -> None:
         super().__init__()
-        zone = UTC if look.mode == "utc" else look.zone
-        self._pairs = pairs(one, other, zone, now_us)
+        self._pairs = pairs(one, other, look.zone, now_us)
         self._sign = look.glyphs.differs
         self._apart = ""
         if one.created_us is not None and other.created_us is not None:

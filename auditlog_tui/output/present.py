@@ -17,7 +17,18 @@ from auditlog_tui.output.glyphs import (
     status_mark,
 )
 from auditlog_tui.output.safe import LIMIT, safe, safe_lines
-from auditlog_tui.output.times import Mode, age, count, format_time, format_time_exact, local_zone, zone_label
+from auditlog_tui.output.times import (
+    Mode,
+    age,
+    count,
+    day,
+    format_time,
+    format_time_exact,
+    local_zone,
+    repeated_offset,
+    zone_label,
+    zone_labels,
+)
 from auditlog_tui.output.zones import read_zone, ways
 
 __all__ = [
@@ -34,6 +45,7 @@ __all__ = [
     "age",
     "cell_width",
     "count",
+    "day",
     "defang",
     "fit",
     "format_time",
@@ -41,6 +53,7 @@ __all__ = [
     "glyphs_for",
     "local_zone",
     "read_zone",
+    "repeated_offset",
     "safe",
     "safe_lines",
     "shorten_end",
@@ -48,4 +61,5 @@ __all__ = [
     "status_mark",
     "ways",
     "zone_label",
+    "zone_labels",
 ]

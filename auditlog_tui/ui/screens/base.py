@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.getters import query_one
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 WIDE = 150
 """Cells from which the detail pane stands beside the table."""
-
-DATES = 100
-"""Cells from which times have their date."""
 
 SPINNER_S = 0.12
 CLOCK_S = 1.0
@@ -96,8 +93,6 @@ class BrowseBase(ShiftingScreen):
         self._ignored: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
-        # For the size that it has, so that nothing is laid out and styled twice before the first paint.
-        self.look = replace(self.look, dates=self.app.size.width >= DATES)
         yield HeaderBar(self.settings.endpoint, self.look)
         yield FilterBar(self.look.glyphs)
         yield TimelineBar(self.look)
@@ -262,10 +257,10 @@ class BrowseBase(ShiftingScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
-        dates = event.size.width >= DATES
-        if dates != self.look.dates:
-            self.look = replace(self.look, dates=dates)
-            self.table.restyle(self.look)
+
+    @on(EntryTable.Zoned)
+    def _zoned(self, message: EntryTable.Zoned) -> None:
+        self.header.zoned(message.labels)
 
     # -- saying ------------------------------------------------------------------------------------------------
 

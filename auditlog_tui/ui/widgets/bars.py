@@ -29,6 +29,7 @@ class HeaderBar(Widget):
         self.busy = False
         self._frame = 0
         self._follow = False, ""
+        self._labels: tuple[str, ...] = ()
 
     def show(self, summary: Summary | None, look: Look, *, busy: bool) -> None:
         self.summary, self.look, self.busy = summary, look, busy
@@ -40,6 +41,11 @@ class HeaderBar(Widget):
         if (on, fresh) != self._follow:
             self._follow = on, fresh
             self.refresh()
+
+    def zoned(self, labels: tuple[str, ...]) -> None:
+        """What the zone is called at the times that the rows show."""
+        self._labels = labels
+        self.refresh()
 
     def tick(self, look: Look) -> None:
         """Let the age of the newest entry grow, where it shows."""
@@ -63,7 +69,9 @@ class HeaderBar(Widget):
             return []
         as_of_us = int(summary.as_of.timestamp() * 1_000_000)
         mode = "utc" if look.mode == "relative" else look.mode
-        parts = [(f" as of {format_time(as_of_us, mode, look.now_us, look.zone, with_date=False)}", "$text-muted")]
+        other = bool(self._labels) and zone_label(look.zone, as_of_us) not in self._labels
+        at = format_time(as_of_us, mode, look.now_us, look.zone, with_date=False, with_offset=other)
+        parts = [(f" as of {at}", "$text-muted")]
         if summary.newest_us is not None:
             parts.append((f"  newest {age(look.now_us - summary.newest_us)} ago", "$text-muted"))
         return parts
@@ -106,7 +114,9 @@ class HeaderBar(Widget):
         look = self.look
         if look.mode == "utc":
             return "UTC"
-        return zone_label(look.zone, look.now_us) if look.mode == "local" else "ages, UTC"
+        if look.mode == "relative":
+            return "ages, UTC"
+        return " and ".join(self._labels[:2]) or zone_label(look.zone, look.now_us)
 
 
 class FooterBar(Widget):

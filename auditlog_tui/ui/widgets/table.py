@@ -14,6 +14,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 
+from auditlog_tui.output.present import repeated_offset, zone_labels
 from auditlog_tui.ui.keys import TABLE, bindings
 from auditlog_tui.ui.widgets.asking import AskingCanvas
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Look
@@ -45,6 +46,12 @@ class EntryTable(AskingCanvas, can_focus=True):
         older: bool
 
     @dataclass
+    class Zoned(Message):
+        """What the zone is called at the times that are shown: two names around a change of clocks."""
+
+        labels: tuple[str, ...]
+
+    @dataclass
     class Jumped(Message):
         """Go to the newest or the oldest entry there is."""
 
@@ -61,6 +68,7 @@ class EntryTable(AskingCanvas, can_focus=True):
         self._wanted: tuple[int, int] | None = None
         self._centring = False
         self._touched = False
+        self._labels: tuple[str, ...] = ()
 
     # -- what is shown -----------------------------------------------------------------------------------------
 
@@ -131,8 +139,25 @@ class EntryTable(AskingCanvas, can_focus=True):
         self._entry = row.n if row is not None else None
         if moved or self._entry != before:
             self.post_message(self.Moved(row))
+        self._note_zone()
         if ask:
             self.ask_for_more()
+
+    def _note_zone(self) -> None:
+        """Say what the zone is called at the times that are shown, and make room for the offsets beside them."""
+        zone = self.look.zone
+        labels: tuple[str, ...] = ()
+        if self.look.mode == "local":
+            seen = self.rows.visible(self.top, self.body)
+            instants = [row.created_us for row in seen if row.created_us is not None]
+            labels = zone_labels(zone, instants)
+            width = max((len(repeated_offset(us, zone)) for us in instants), default=0)
+            if width > self.offset_width:
+                self.offset_width = width
+                self.restyle()
+        if labels != self._labels:
+            self._labels = labels
+            self.post_message(self.Zoned(labels))
 
     def ask_for_more(self) -> None:
         """Say which end of what is loaded is less than a screen away."""
@@ -234,10 +259,7 @@ class EntryTable(AskingCanvas, can_focus=True):
         """Make a column the one that the keys mean, and scroll sideways until it is seen."""
         layout = self.layout_of_columns
         self.column = max(0, min(column, len(layout.columns) - 1))
-        start = max(0, layout.offsets[self.column] - layout.fixed)
-        end = layout.offsets[self.column] + layout.widths[self.column] - layout.fixed
-        room = self.inner_width - layout.fixed
-        left = max(0, min(max(self.left, end - room), start))
+        left = layout.scrolled(self.column, self.left, self.inner_width)
         if left != self.left:
             self.left = left
             self.forget_lines()

@@ -58,11 +58,12 @@ class PivotPart(BrowseBase):
             return
         if span is not None:
             first, last = (self._time(us) for us in span)
+            last = last[len("2026-11-22 ") :] if last[:10] == first[:10] else last
             menu.update(_choice(pivot, f"{told} · {first} to {last}"))
 
     def _time(self, us: int) -> str:
         look = self.look
-        return format_time(us, "utc" if look.mode == "relative" else look.mode, look.now_us, look.zone)[5:16]
+        return format_time(us, "utc" if look.mode == "relative" else look.mode, look.now_us, look.zone)[:16]
 
 
 def _choice(pivot: Pivot, told: str) -> Choice:

@@ -75,6 +75,7 @@ class Marks:
         self._marks: dict[str, Mark] = {}
         self._marked: set[str] = set()
         self._unsaved: set[str] = set()
+        self._fresh: set[str] = set()
         if path is not None:
             try:
                 self._load(path)
@@ -106,6 +107,19 @@ class Marks:
 
     def is_marked(self, key: str) -> bool:
         return key in self._marked
+
+    @property
+    def fresh(self) -> bool:
+        """Whether any entry was marked in this run."""
+        return not self._fresh.isdisjoint(self._marked)
+
+    def since_us(self) -> int | None:
+        """When the oldest of the marks that an earlier run left was made; `None` where it left none."""
+        return min((self._marks[key].made_us for key in self._marked - self._fresh), default=None)
+
+    def made_earlier_us(self, key: str) -> int | None:
+        """When an entry was marked, if an earlier run did that."""
+        return self._marks[key].made_us if key in self._marked - self._fresh else None
 
     def note_of(self, key: str) -> str:
         """The note on an entry; empty where there is none."""
@@ -157,6 +171,7 @@ class Marks:
             kept = self.note_of(entry.key) if note is None else note
             self._put(Mark(entry, marked, kept, self._now_us()))
             self._unsaved.add(entry.key)
+            self._fresh.add(entry.key)
         self._save()
 
     def _put(self, mark: Mark) -> None:

@@ -124,6 +124,11 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with its noun: `1 entry`, `18,331 entries`. The plural has an s if it is not given."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
 def local_zone() -> tzinfo:
     """The machine's own time zone (`TZ` is honoured), with the offset that was in force at each instant."""
     return _LOCAL

@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from auditlog_tui import pace
 from auditlog_tui.errors import AuditLogError, QueryError
-from auditlog_tui.output.present import Glyphs, age, safe, ways
+from auditlog_tui.output.present import Glyphs, Mode, age, format_time, safe, ways
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
@@ -257,6 +257,11 @@ class BrowseBase(ShiftingScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
+
+    def day(self, us: int) -> str:
+        """The date of an instant, as times are shown."""
+        mode: Mode = "local" if self.look.mode == "local" else "utc"
+        return format_time(us, mode, self.look.now_us, self.look.zone)[:10]
 
     @on(EntryTable.Zoned)
     def _zoned(self, message: EntryTable.Zoned) -> None:

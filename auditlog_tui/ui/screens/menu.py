@@ -52,6 +52,11 @@ class MenuScreen(ModalScreen[str | None]):
         box.border_subtitle = Content(self._hint)
         yield box
 
+    def entitle(self, title: str, hint: str) -> None:
+        """Show another title and another hint."""
+        box = self.query_one(OptionList)
+        box.border_title, box.border_subtitle = Content(safe(title, 80)), Content(safe(hint, 80))
+
     def update(self, choice: Choice) -> None:
         """Show another text for the line of the same key."""
         for number, old in enumerate(self._choices):

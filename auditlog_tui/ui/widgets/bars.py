@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 class HeaderBar(Widget):
-    """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, and the zone."""
+    """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, marks, and the zone."""
 
     ALLOW_SELECT = False
+    marked: reactive[int] = reactive(0)
+    """How many entries are marked."""
 
     def __init__(self, endpoint: str, look: Look) -> None:
         super().__init__()
@@ -56,7 +58,10 @@ class HeaderBar(Widget):
 
     def render(self) -> Content:
         left = Content.assemble((f" {self.endpoint} ", "bold"), *self._times())
-        right = Content.assemble(*self._amount(), (f"  {self._zone()} ", "$text-muted"), *self._following())
+        marks = f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else ""
+        right = Content.assemble(
+            *self._amount(), (marks, "bold $text-accent"), (f"  {self._zone()} ", "$text-muted"), *self._following()
+        )
         space = self.size.width - left.cell_length - right.cell_length
         if space < 1:
             left = Content.assemble((f" {self.endpoint}", "bold"))

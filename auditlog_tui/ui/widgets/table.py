@@ -69,6 +69,7 @@ class EntryTable(AskingCanvas, can_focus=True):
         self._centring = False
         self._touched = False
         self._labels: tuple[str, ...] = ()
+        self._marked_last: int | None = None
 
     # -- what is shown -----------------------------------------------------------------------------------------
 
@@ -202,7 +203,7 @@ class EntryTable(AskingCanvas, can_focus=True):
             return
         if view.paused and row >= len(view):
             self.post_message(self.ScanOn())
-        self._wanted, self._centring, self._touched = None, False, True
+        self._wanted, self._centring, self._touched, self._marked_last = None, False, True, None
         self.cursor = max(0, min(row, len(view) - 1))
         first = self._lowest_top() if self.cursor == 0 else self.cursor
         last = self.cursor + (self.cursor == len(view) - 1)
@@ -266,8 +267,11 @@ class EntryTable(AskingCanvas, can_focus=True):
         self.refresh()
 
     def action_mark(self) -> None:
-        if not self.mark():
+        row = self.row
+        stays = row is not None and self._marked_last == row.n
+        if not self.mark(again=stays):
             self.action_down()
+            self._marked_last = row.n if row is not None and self.row == row else None
 
     # -- mouse -------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.output.present import count, format_time, safe
+from auditlog_tui.output.present import count, counted, safe
 from auditlog_tui.ui.screens.compare import CompareScreen
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
 from auditlog_tui.ui.screens.parts.faceting import FacetPart
@@ -33,10 +33,11 @@ class MarkPart(FacetPart):
         super().begun()
         marks = self.browser.marks
         self.follower.note_of = marks.note_of
+        self.header.marked = marks.count
         if marks.error:
             self.say(marks.error, "error")
         elif marks.earlier is not None:
-            when = self._day(marks.earlier.made_us)
+            when = self.day(marks.earlier.made_us)
             self.say(f"{self._amount()} from {when} (M shows them, : and “Forget all marks” drops them)")
 
     def shown(self) -> None:
@@ -52,17 +53,10 @@ class MarkPart(FacetPart):
         novel = self.novel(row.n)
         return Signs(glyphs.novel, "error" if novel == "shared" else "accent", noted) if novel else Signs(noted=noted)
 
-    def _day(self, us: int) -> str:
-        look = self.look
-        return format_time(us, "local" if look.mode == "local" else "utc", look.now_us, look.zone)[:10]
-
     def _amount(self) -> str:
         """Such as `1 mark and 2 notes`."""
         marks = self.browser.marks
-        parts = [
-            f"{count(n)} {word}{'' if n == 1 else 's'}" for n, word in ((marks.count, "mark"), (marks.notes, "note"))
-        ]
-        return " and ".join(part for part in parts if not part.startswith("0 "))
+        return " and ".join(counted(n, word) for n, word in ((marks.count, "mark"), (marks.notes, "note")) if n)
 
     # -- marking -----------------------------------------------------------------------------------------------
 
@@ -76,15 +70,30 @@ class MarkPart(FacetPart):
             self.say(f"At most {count(MOST)} entries can be marked; the range has {count(message.count)}", "error")
             return
         marks, run = self.browser.marks, message.run
+        if message.again:
+            self.say("This is the last row: to change its mark once more, leave it and press m there")
+            return
         try:
             found = raws(self.browser.log.store, run, max(0, message.position - run.first), message.count)
             entries = [read_entry(raw) for raw in found]
+            since = marks.made_earlier_us(entries[0].key) if entries and not message.ranged else None
             marks.toggle(entries)
-            if message.ranged:
-                done = "marked" if entries and marks.is_marked(entries[0].key) else "unmarked"
-                self.say(f"{count(len(entries))} {done}, {count(marks.count)} marked in all")
+            self._say_marked(entries, since, ranged=message.ranged)
         except AuditLogError as error:
             self.say(str(error), "error")
+        self._marks_changed()
+
+    def _say_marked(self, entries: list[Entry], since: int | None, *, ranged: bool) -> None:
+        """What `m` did; `since` is when an earlier run made the mark that it took away."""
+        marks, of = self.browser.marks, f" {count(len(entries))}" if ranged else ""
+        if entries and marks.is_marked(entries[0].key):
+            self.say(f"Marked{of}, {count(marks.count)}{' in all' if ranged else ''}")
+        else:
+            before = f"; it was marked on {self.day(since)}" if since is not None else ""
+            self.say(f"Unmarked{of}, {count(marks.count) if marks.count else 'none'} left{before}")
+
+    def _marks_changed(self) -> None:
+        self.header.marked = self.browser.marks.count
         self.table.refresh()
 
     def open_note(self, row: Row) -> None:
@@ -106,7 +115,7 @@ class MarkPart(FacetPart):
             self.browser.marks.note(entry, text)
         except AuditLogError as error:
             self.say(str(error), "error")
-        self.table.refresh()
+        self._marks_changed()
         self.follower.follow(self.table.row, self.browser.log, self.look)
 
     def action_forget_marks(self) -> None:
@@ -126,7 +135,7 @@ class MarkPart(FacetPart):
             self.say(told)
         except AuditLogError as error:
             self.say(str(error), "error")
-        self.table.refresh()
+        self._marks_changed()
         self.follower.follow(self.table.row, self.browser.log, self.look)
 
     # -- looking at what is marked -----------------------------------------------------------------------------

@@ -257,8 +257,8 @@ class Hand:
 
     @property
     def status(self) -> str:
-        """The last line: what there is to say, or the keys."""
-        return self.lines[-1]
+        """What there is to say, or the keys: the last line, or two of them for a long text."""
+        return " ".join(line.strip() for line in self.lines[-self.screen.footer.size.height :])
 
     @property
     def rows(self) -> list[str]:

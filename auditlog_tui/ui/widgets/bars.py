@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from auditlog_tui.output.present import age, cell_width, count, format_time, zone_label
+from auditlog_tui.output.present import age, cell_width, count, format_time, shorten_end, zone_label
 from auditlog_tui.ui.keys import TABLE, Key, footer
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class HeaderBar(Widget):
 
 
 class FooterBar(Widget):
-    """The keys of what has the focus, or, until the next key, what there is to say."""
+    """The keys of what has the focus, or, until the next key, what there is to say, in two lines if it takes them."""
 
     ALLOW_SELECT = False
     place: reactive[str] = reactive(TABLE)
@@ -135,11 +135,30 @@ class FooterBar(Widget):
     def say(self, text: str, severity: str = "") -> None:
         """Show a text (made safe by the caller). `severity` is empty, `warning` or `error`."""
         self.message, self.severity = text, severity
+        self._grow()
+
+    def on_resize(self) -> None:
+        self._grow()
+
+    def _grow(self) -> None:
+        lines = len(self._lines())
+        if self.styles.height is None or self.styles.height.value != lines:
+            self.styles.height = lines
+
+    def _lines(self) -> list[str]:
+        """The message, in two lines at most: broken between words where there are any."""
+        width = max(1, self.size.width - 2)
+        if cell_width(self.message) <= width or not self.size.width:
+            return [self.message]
+        first = shorten_end(self.message, width, "")
+        at = first.rfind(" ") if self.message[len(first)] != " " else len(first)
+        first = first[:at] if at > len(first) // 2 else first
+        return [first, shorten_end(self.message[len(first) :].lstrip(), width)]
 
     def render(self) -> Content:
         if self.message:
             style = {"error": "bold $text-error", "warning": "$text-warning"}.get(self.severity, "$text-accent")
-            return Content.assemble((f" {self.message}", style))
+            return Content.assemble(("\n".join(f" {line}" for line in self._lines()), style))
         parts: list[tuple[str, str]] = []
         for key in self._fitting():
             parts += [(f" {key.shown}", "bold $text-accent"), (f" {key.label} ", "$text-muted")]

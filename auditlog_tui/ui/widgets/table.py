@@ -185,7 +185,9 @@ class EntryTable(AskingCanvas, can_focus=True):
 
     def on_resize(self) -> None:
         self.restyle()
-        self.move_to(self.cursor)
+        if self.view is not None and len(self.view):
+            self._scroll_to_cursor(self.view, self.top)
+        self._settle()
 
     def on_focus(self) -> None:
         self.refresh()
@@ -205,11 +207,15 @@ class EntryTable(AskingCanvas, can_focus=True):
             self.post_message(self.ScanOn())
         self._wanted, self._centring, self._touched, self._marked_last = None, False, True, None
         self.cursor = max(0, min(row, len(view) - 1))
-        first = self._lowest_top() if self.cursor == 0 else self.cursor
-        last = self.cursor + (self.cursor == len(view) - 1)
-        self.top = min(max(self.top if top is None else top, last - self.body + 1), first)
+        self._scroll_to_cursor(view, self.top if top is None else top)
         self._settle()
         self.refresh()
+
+    def _scroll_to_cursor(self, view: View, top: int) -> None:
+        """Scroll from `top` as little as it takes to have the cursor in sight."""
+        first = self._lowest_top() if self.cursor == 0 else self.cursor
+        last = self.cursor + (self.cursor == len(view) - 1)
+        self.top = min(max(top, last - self.body + 1), first)
 
     def action_down(self) -> None:
         self.move_to(self.cursor + 1)

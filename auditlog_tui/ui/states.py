@@ -6,6 +6,15 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditlog_tui.errors import (
+    AuditLogError,
+    BadRequestError,
+    KeyRefusedError,
+    NotPermittedError,
+    NotTheApiError,
+    TimedOutError,
+    UnreachableError,
+)
 from auditlog_tui.output.present import count, format_time, safe
 
 if TYPE_CHECKING:
@@ -24,6 +33,24 @@ class Sayings:
     head: Said = ("", "dim")
     tail: Said = ("", "dim")
     blank: tuple[Said, ...] = ()
+
+
+def why_nothing(error: AuditLogError) -> str:
+    """In two words, why there are no rows."""
+    match error:
+        case UnreachableError() | TimedOutError():
+            return "not connected"
+        case KeyRefusedError() | NotPermittedError():
+            return "key refused"
+        case NotTheApiError():
+            return "not the API"
+        case _:
+            return "nothing loaded"
+
+
+def is_refusal(error: AuditLogError) -> bool:
+    """Whether the server does not accept the filter."""
+    return isinstance(error, BadRequestError) and error.status in (400, 422)
 
 
 def sayings(view: View, text: str, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:

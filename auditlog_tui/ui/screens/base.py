@@ -22,7 +22,7 @@ from auditlog_tui.ui.follower import Follower
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.loader import Loader
 from auditlog_tui.ui.shifting import ShiftingScreen
-from auditlog_tui.ui.states import sayings
+from auditlog_tui.ui.states import is_refusal, sayings, why_nothing
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.widgets.chips import ChipLine
 from auditlog_tui.ui.widgets.columns import Look, read_columns
@@ -191,12 +191,31 @@ class BrowseBase(ShiftingScreen):
         self._note_obedience()
         self._say_state()
         self.table.sync()
-        self.header.show(view.summary(), self.look, busy=self.loader.busy)
+        failed = why_nothing(view.error) if view.error is not None and not len(view.feed.run) else ""
+        self.header.show(view.summary(), self.look, busy=self.loader.busy, failed=failed)
         if view.error is not None:
-            self.say(str(view.error), "error")
+            if is_refusal(view.error) and not len(view.feed.run) and self._take_back(view.error):
+                return
+            if len(view):  # else it is said where the rows would be, once
+                self.say(str(view.error), "error")
         elif view.notice:
             self.say(view.notice, "warning")
             view.notice = ""
+
+    def _take_back(self, error: AuditLogError) -> bool:
+        """Go back to the rows before a filter that the server refused, and point at its term; False at the first."""
+        text, pointed = self.browser.place.text, self.browser.refusal(error)
+        place = self.browser.take_back()
+        if place is None:
+            return False
+        typing = self.filter_bar.input.has_focus
+        self.go(place)
+        if typing:  # another filter by now, which is not to be written over
+            self.say(str(error), "error")
+        else:
+            self.filter_bar.open(text)
+            self.filter_bar.refuse(pointed)
+        return True
 
     def _say_state(self) -> None:
         busy, width = self.loader.busy, self.table.inner_width

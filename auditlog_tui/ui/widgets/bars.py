@@ -32,9 +32,11 @@ class HeaderBar(Widget):
         self._frame = 0
         self._follow = False, ""
         self._labels: tuple[str, ...] = ()
+        self._failed = ""
 
-    def show(self, summary: Summary | None, look: Look, *, busy: bool) -> None:
-        self.summary, self.look, self.busy = summary, look, busy
+    def show(self, summary: Summary | None, look: Look, *, busy: bool, failed: str = "") -> None:
+        """`failed` says in two words why nothing could be loaded."""
+        self.summary, self.look, self.busy, self._failed = summary, look, busy, failed
         self._frame += 1
         self.refresh()
 
@@ -85,6 +87,8 @@ class HeaderBar(Widget):
         summary, glyphs = self.summary, self.look.glyphs
         if summary is None:
             return []
+        if self._failed:
+            return [(self._failed, "bold $text-error")]
         if summary.marked:
             return [(f"only what is marked: {count(summary.rows)}", "bold $text-accent")]
         loaded = count(summary.loaded)

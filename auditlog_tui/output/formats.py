@@ -147,7 +147,10 @@ def _time(row: Row, look: Look) -> str:
 
 
 def _actor(row: Row, look: Look) -> str:
-    return _field("actor_name", "actor.name")(row, look) if row.actor_name else _field("actor_id", "actor")(row, look)
+    if row.actor_name:
+        return _field("actor_name", "actor.name")(row, look)
+    kind, identity = _field("actor_type", "actor.type")(row, look), _field("actor_id", "actor")(row, look)
+    return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
 
 
 def _target(row: Row, look: Look) -> str:

@@ -297,6 +297,20 @@ async def test_a_table_for_a_pipe_cuts_nothing_and_has_no_header() -> None:
     assert "\t" not in line
 
 
+@pytest.mark.parametrize(
+    ("actor", "shown"),
+    [
+        ({"id": "key-1", "name": None, "type": "api_key"}, "api_key key-1"),
+        ({"id": "key-1", "name": None}, "key-1"),
+        ({"name": None, "type": "api_key"}, "api_key"),
+        ({"id": "key-1", "name": "ci", "type": "api_key"}, "ci"),
+    ],
+)
+async def test_a_table_tells_an_actor_without_a_name_by_kind_and_id(actor: Json, shown: str) -> None:
+    (line,) = await in_format("table", entry(1, actor=actor))
+    assert f"  {shown}  " in line
+
+
 @pytest.mark.parametrize("width", [None, 20, 80, 120])
 async def test_a_table_in_a_zone_says_the_offset_of_every_row(width: int | None) -> None:
     for created, shown in (

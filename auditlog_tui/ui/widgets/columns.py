@@ -84,7 +84,7 @@ def _action(row: Row, look: Look) -> Cell:
 
 
 def _actor(row: Row, look: Look) -> Cell:
-    name = row.actor_name if row.actor_name else row.actor_id
+    name = row.actor_name or row.actor_id or row.actor_type
     field = "actor.name" if '"actor.name"' in row.unreadable else "actor"
     text = _text(name, row, field, look)
     if row.actor_type is None and not text:

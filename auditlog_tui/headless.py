@@ -23,6 +23,7 @@ from auditlog_tui.output.formats import Look, Writer
 from auditlog_tui.output.glyphs import glyphs_for
 from auditlog_tui.output.safe import safe
 from auditlog_tui.output.streams import Progress, standard_out
+from auditlog_tui.output.times import counted
 from auditlog_tui.output.zones import read_zone
 from auditlog_tui.settings import Settings
 
@@ -158,7 +159,7 @@ class _Run:
 
         number, missing = await count_matching(self._log, query, self._watch)
         if missing:
-            return self._end(f"{missing} {number:,} of them match.")
+            return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.")
         self._printer.line(str(number))
         return self._end("")
 
@@ -167,7 +168,7 @@ class _Run:
         return Exit.DONE
 
     def _watch(self, walk: Walk) -> None:
-        self._progress.describe = lambda: f"{walk.describe()} · {self._client.requests:,} requests"
+        self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
 
     def _end(self, missing: str) -> Exit:
         ignored = self._log.obedience.ignored

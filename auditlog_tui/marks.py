@@ -200,7 +200,8 @@ class Marks:
         if self._marks:
             self.earlier = Earlier(self.count, self.notes, max(mark.made_us for mark in self._marks.values()))
         if unread:
-            self.error = f"{unread} of the marks can't be read; they stay in {_named(path)}"
+            they = "it stays" if unread == 1 else "they stay"
+            self.error = f"{unread} of the marks can't be read; {they} in {_named(path)}"
 
     def _save(self) -> None:
         if self._path is None or not self._unsaved:

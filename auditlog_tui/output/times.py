@@ -114,6 +114,14 @@ def age(us: int) -> str:
     return f"{seconds} s"
 
 
+def distance(us: int) -> str:
+    """How far two instants are apart: `39 s`, `1 m 40 s`, `300 ms`, `0 s`."""
+    us = abs(us)
+    if us >= 1_000_000:
+        return _in_units(us // 1_000_000)
+    return f"{us // 1000} ms" if us >= 1000 else f"{us} µs" if us else "0 s"
+
+
 def zone_label(zone: tzinfo, now_us: int) -> str:
     """What a time zone is called at an instant, with its offset: `UTC`, `CET +01:00`, `+05:45`."""
     return _zone_name(_at(max(_FIRST_US, min(now_us, _LAST_US)), zone))

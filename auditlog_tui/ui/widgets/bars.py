@@ -93,7 +93,11 @@ class HeaderBar(Widget):
             return [(f"only what is marked: {count(summary.rows)}", "bold $text-accent")]
         loaded = count(summary.loaded)
         of_total = f" of {count(summary.total)}" if summary.total is not None else ""
-        rows = f"{count(summary.rows)} match in " if summary.rows != summary.loaded or summary.filtered else ""
+        rows = (
+            f"{count(summary.rows)} {'matches' if summary.rows == 1 else 'match'} in "
+            if summary.rows != summary.loaded or summary.filtered
+            else ""
+        )
         spinner = f"  {glyphs.spinner[self._frame % len(glyphs.spinner)]}" if self.busy else "   "
         if summary.state.value == "complete":
             return [(f"{rows}{loaded}", "bold"), ("  COMPLETE", "$text-success"), (spinner, "$text-accent")]

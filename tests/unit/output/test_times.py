@@ -12,6 +12,8 @@ from auditlog_tui.output.times import (
     Mode,
     age,
     count,
+    counted,
+    distance,
     format_time,
     format_time_exact,
     local_zone,
@@ -187,6 +189,25 @@ def test_a_zone_has_a_name_at_any_instant() -> None:
 )  # fmt: skip
 def test_a_duration_is_told_in_its_largest_unit(duration: int, shown: str) -> None:
     assert age(duration) == shown
+
+
+@pytest.mark.parametrize(
+    ("duration", "shown"),
+    [
+        (0, "0 s"), (1, "1 µs"), (999, "999 µs"), (300_000, "300 ms"), (39_000_000, "39 s"), (-39_999_999, "39 s"),
+        (100_000_000, "1 m 40 s"), (DAY_US + 7_200_000_000, "1 d 2 h"),
+    ],
+)  # fmt: skip
+def test_how_far_two_instants_are_apart(duration: int, shown: str) -> None:
+    assert distance(duration) == shown
+
+
+@pytest.mark.parametrize(
+    ("n", "shown"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (18_331, "18,331 entries")]
+)
+def test_a_number_has_the_noun_that_fits_it(n: int, shown: str) -> None:
+    assert counted(n, "entry", "entries") == shown
+    assert counted(n, "mark") == shown.replace("entries", "marks").replace("entry", "mark")
 
 
 def test_numbers_are_grouped() -> None:

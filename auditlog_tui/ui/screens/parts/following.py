@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.output.present import age, count
+from auditlog_tui.output.present import age, count, counted
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.work import start
 
@@ -68,8 +68,10 @@ class FollowPart(BrowseBase):
                 continue
             self._fresh += news.added - news.own
             self._own += news.own
-            if late:
-                self.say(f"{count(late)} came late, and were put where they belong", "warning")
+            if late == 1:
+                self.say("1 entry came late, and was put where it belongs", "warning")
+            elif late:
+                self.say(f"{count(late)} entries came late, and were put where they belong", "warning")
             if news.added or late:
                 self.changed()
 
@@ -82,5 +84,5 @@ class FollowPart(BrowseBase):
     def _tell(self) -> None:
         """What the header says of it."""
         fresh = f"{count(self._fresh)} new" if self._fresh else ""
-        own = f"+{count(self._own)} own reads" if self._own else ""
+        own = f"+{counted(self._own, 'own read')}" if self._own else ""
         self.header.follow(self.following, " ".join(part for part in (fresh, own) if part))

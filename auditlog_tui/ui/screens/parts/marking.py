@@ -177,4 +177,4 @@ class MarkPart(FacetPart):
         one, other = (
             detail.entry if detail is not None else entry for entry, detail in zip(marked, details, strict=True)
         )
-        self.app.push_screen(CompareScreen(one, other, self.look, log.now_us()))
+        self.app.push_screen(CompareScreen(one, other, self.look))

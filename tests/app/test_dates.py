@@ -88,3 +88,16 @@ async def test_a_range_over_the_repeated_hour_shows_both(zone: str) -> None:
         assert "12 match" in hand.header
         await hand.filter("created:2026-03-08T02:30")
         assert "There was no 02:30 on 2026-03-08 in this time zone: clocks went from 02:00 to 03:00." in hand.text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+async def test_pivots_have_the_year_and_a_line_each(width: int) -> None:
+    async with running(size=(width, 24)) as hand:
+        await hand.press("p")
+        await hand.settled()
+        lines = [line for line in hand.lines if "same " in line]
+        assert len(lines) == 6
+        first = hand.lines.index(lines[0])
+        assert hand.lines[first : first + 6] == lines
+        wanted = "2026-06-29 16:09 to 2026-07-01 11:57" if width == 120 else "2026-06-29 to 2026-07-01"
+        assert wanted in lines[0]

@@ -14,6 +14,9 @@ from auditlog_tui.ui.work import start
 if TYPE_CHECKING:
     from auditlog_tui.pivots import Pivot
 
+NARROW = 96
+"""Cells below which a line has no room for two dates with their times of day."""
+
 HINT = "small letter: within this filter · capital: over all time · Esc closes"
 
 
@@ -57,9 +60,14 @@ class PivotPart(BrowseBase):
             menu.update(_choice(pivot, str(error)))
             return
         if span is not None:
-            first, last = (self._time(us) for us in span)
-            last = last[len("2026-11-22 ") :] if last[:10] == first[:10] else last
-            menu.update(_choice(pivot, f"{told} · {first} to {last}"))
+            menu.update(_choice(pivot, f"{told} · {self._span(*span)}"))
+
+    def _span(self, first_us: int, last_us: int) -> str:
+        """From when to when: without the time of day where there is no room for that, and one date once."""
+        first, last = self._time(first_us), self._time(last_us)
+        if first[:10] == last[:10]:
+            return f"{first} to {last[11:]}"
+        return f"{first} to {last}" if self.app.size.width >= NARROW else f"{first[:10]} to {last[:10]}"
 
     def _time(self, us: int) -> str:
         look = self.look

@@ -160,6 +160,11 @@ class Layout:
     def total(self) -> int:
         return self.offsets[-1] + self.widths[-1]
 
+    @property
+    def drawn(self) -> int:
+        """Cells taken by the columns that have a width, each with the blank after it."""
+        return sum(width + 1 for width in self.widths if width)
+
     def scrolled(self, column: int, left: int, room: int) -> int:
         """How far to scroll sideways from `left` so that a column is seen, in whole columns."""
         if column < STICKY:

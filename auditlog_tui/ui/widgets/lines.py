@@ -97,7 +97,7 @@ class LinePainter:
                 text = text[DATE:]
             segments += self._found(text, self.style(name, under_it))
             segments.append(gap)
-        return Strip(joined(segments))
+        return Strip(joined(segments), GUTTER + layout.drawn)
 
     def _found(self, text: str, style: Style) -> list[Segment]:
         """A cell, with what is looked for highlighted in it."""
@@ -116,7 +116,7 @@ class LinePainter:
             if width:
                 style = self.style("header-column") if number == column else plain
                 segments += [Segment(fit(place.title, width), style), Segment(" ", plain)]
-        return Strip(segments)
+        return Strip(segments, GUTTER + layout.drawn)
 
     def message(self, text: str, style: str, width: int) -> Strip:
         """A line of the table that is no entry."""

@@ -44,6 +44,12 @@ def test_an_offset_has_its_room_beside_the_time_at_80_columns() -> None:
     assert found == {"TIME": 22, "ACTION": 16, "ACTOR": 16, "IP": 15, "ST": 4}
 
 
+@pytest.mark.parametrize(("room", "ip"), [(77, 15), (78, 16), (90, 28), (95, 33), (130, 39)])
+def test_a_long_address_does_not_push_the_status_out(room: int, ip: int) -> None:
+    found = titles(lay_out(room, LOOK, 39).seen(0, room))
+    assert (found["IP"], found["ST"]) == (ip, 4)
+
+
 @given(st.integers(1, 300), st.lists(st.integers(0, 9), min_size=1, max_size=12), st.sampled_from([15, 39]))
 def test_wherever_one_goes_the_column_is_seen_and_none_is_cut(room: int, columns: list[int], ip_width: int) -> None:
     layout, left = lay_out(room, LOOK, ip_width), 0

@@ -194,7 +194,8 @@ class Layout:
 def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0], offset_width: int = 0) -> Layout:
     """Columns sized for the width: the path takes what the others leave, or what those before it do.
 
-    `offset_width` is the room for an offset beside the time, taken from the action where there is little.
+    `offset_width` is the room for an offset beside the time, taken from the action where there is little; a long
+    address then gets what the status leaves it.
     """
     by_name = {column.field: column for column in COLUMNS}
     columns = (*COLUMNS[:STICKY], *(by_name[name] for name in look.columns)) if look.columns else COLUMNS
@@ -202,7 +203,11 @@ def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0], offset_width: 
     widths = [sizes.get(column.field, column.width) for column in columns]
     widths[0] += offset_width
     widths[1] -= offset_width if width < NARROW else 0
-    path = next((n for n, column in enumerate(columns) if column.field == "path"), None)
+    names = [column.field for column in columns]
+    if width < NARROW and "ip" in names and "status" in names[names.index("ip") :]:
+        over = sum(widths[: names.index("status") + 1]) + names.index("status") - width
+        widths[names.index("ip")] = min(ip_width, max(IP_WIDTHS[0], ip_width - over))
+    path = names.index("path") if "path" in names else None
     for last in (len(widths), *(() if path is None else (path + 2, path + 1))):
         spare = width - sum(widths[:last]) - last + 1
         if path is not None and spare >= 0:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from auditlog_tui.counting import Count, Counting
-from auditlog_tui.errors import QueryError
+from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.feed import Anchor, At
 from auditlog_tui.history import History
 from auditlog_tui.link import command_line, filter_in
@@ -23,6 +24,7 @@ from auditlog_tui.query import (
     Query,
     depends_on_now,
     explain,
+    field_of,
     format_query,
     freeze,
     parse,
@@ -245,6 +247,23 @@ class Browser:
     def forward(self) -> Place | None:
         """The place that `back` came from; `None` at the last."""
         return self._go(self.at + 1)
+
+    def take_back(self) -> Place | None:
+        """Go back from a place that is not to be kept, as its filter was refused; `None` at the first."""
+        place = self._go(self.at - 1)
+        if place is not None:
+            del self.places[self.at + 1 :]
+        return place
+
+    def refusal(self, error: AuditLogError) -> QueryError:
+        """What the server says of this place's filter, pointing at the term that it names, else at the whole text."""
+        text, params = self.place.text, self.view.plan.params
+        asked = [(name, term) for term in parse(text).terms for name in field_of(term.key).params if name in params]
+        named = [(len(name), term) for name, term in asked if re.search(rf"\b{name}\b", str(error))]
+        only = asked[0][1] if len({id(term) for _, term in asked}) == 1 else None
+        term = max(named, key=lambda each: each[0])[1] if named else only
+        start, end = (term.start, term.end) if term is not None else (0, len(text))
+        return QueryError(str(error), start, end)
 
     def _go(self, to: int) -> Place | None:
         if not 0 <= to < len(self.places):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
@@ -23,7 +23,8 @@ from auditlog_tui.output.formats import Look, Writer
 from auditlog_tui.output.glyphs import glyphs_for
 from auditlog_tui.output.safe import safe
 from auditlog_tui.output.streams import Progress, standard_out
-from auditlog_tui.output.times import Mode, local_zone
+from auditlog_tui.output.times import counted
+from auditlog_tui.output.zones import read_zone
 from auditlog_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
         store = opened.enter_context(closing(EntryStore()))
         store.seen = Unseen()
         log = Log(client, store)
+        way = read_zone(settings.zone)
         look = Look(
             width=shutil.get_terminal_size().columns if terminal else None,
-            mode=cast("Mode", settings.zone),
-            zone=local_zone(),
+            mode=way.mode,
+            zone=way.zone,
             now_us=log.now_us(),
             glyphs=glyphs_for(terminal or "utf-8"),
         )
@@ -147,7 +149,7 @@ class _Run:
         from auditlog_tui.log import UNTIMED
 
         log, views = self._log, self._settings.views
-        zone = local_zone() if self._settings.zone == "local" else UTC
+        zone = read_zone(self._settings.zone).zone
         query = read_query(text, views, log.now_us(), zone)
         if not is_relative(text, views):
             return query
@@ -169,7 +171,7 @@ class _Run:
 
         number, missing = await count_matching(self._log, query, self._watch)
         if missing:
-            return self._end(f"{missing} {number:,} of them match.")
+            return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.")
         self._printer.line(str(number))
         return self._end("")
 
@@ -178,7 +180,7 @@ class _Run:
         return Exit.DONE
 
     def _watch(self, walk: Walk) -> None:
-        self._progress.describe = lambda: f"{walk.describe()} · {self._client.requests:,} requests"
+        self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
 
     def _end(self, missing: str) -> Exit:
         from auditlog_tui.log import skew

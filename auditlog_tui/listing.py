@@ -84,7 +84,8 @@ class Walk:
             return ""
         reason = summary.reason or "the server broke off"
         counted = f" of {summary.total:,}" if summary.total is not None else ""
-        said = f"Incomplete: {reason}. {summary.loaded:,}{counted} entries arrived"
+        entries = "entry" if summary.total == 1 or (summary.total is None and summary.loaded == 1) else "entries"
+        said = f"Incomplete: {reason}. {summary.loaded:,}{counted} {entries} arrived"
         return f"{said}; {self._gap()} is missing." if not self.view.complete else f"{said}."
 
     def _gap(self) -> str:

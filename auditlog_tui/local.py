@@ -34,7 +34,7 @@ class LocalEntry(NamedTuple):
     created_us: int
     action: str
     actor_id: str
-    actor_name: str
+    actor_name: str | None
     actor_type: str
     client_ip: str
     method: str
@@ -60,7 +60,7 @@ CREATE TABLE entry (
     id TEXT NOT NULL UNIQUE,
     created_us INTEGER NOT NULL,
     action TEXT NOT NULL,
-    actor_id TEXT NOT NULL, actor_name TEXT NOT NULL, actor_type TEXT NOT NULL,
+    actor_id TEXT NOT NULL, actor_name TEXT, actor_type TEXT NOT NULL,
     client_ip TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
     status_code INTEGER NOT NULL,
     user_agent TEXT NOT NULL,

@@ -107,6 +107,7 @@ class Marks:
         self._seen: dict[str, _Row] = {}  # what the file held when it was last read, or was written
         self._stamp: _Stamp | None = None
         self._inode = 0  # of the file that `_seen` is about; 0: none yet
+        self._fresh: set[str] = set()
         if path is not None:
             try:
                 unread = self._load(path)
@@ -114,7 +115,8 @@ class Marks:
                 self.error = f"Marks can't be read {error}"
                 return
             if unread:
-                self.error = f"{unread} of the marks can't be read; they stay in {files.named(path)}"
+                they = "it stays" if unread == 1 else "they stay"
+                self.error = f"{unread} of the marks can't be read; {they} in {files.named(path)}"
             if self._marks:
                 newest_us = max(mark.made_us for mark in self._marks.values())
                 self.earlier = Earlier(self.count, self.notes, newest_us)
@@ -144,6 +146,19 @@ class Marks:
 
     def is_marked(self, key: str) -> bool:
         return key in self._marked
+
+    @property
+    def fresh(self) -> bool:
+        """Whether any entry was marked in this run."""
+        return not self._fresh.isdisjoint(self._marked)
+
+    def since_us(self) -> int | None:
+        """When the oldest of the marks that an earlier run left was made; `None` where it left none."""
+        return min((self._marks[key].made_us for key in self._marked - self._fresh), default=None)
+
+    def made_earlier_us(self, key: str) -> int | None:
+        """When an entry was marked, if an earlier run did that."""
+        return self._marks[key].made_us if key in self._marked - self._fresh else None
 
     def note_of(self, key: str) -> str:
         """The note on an entry; empty where there is none."""
@@ -207,6 +222,7 @@ class Marks:
             kept = self.note_of(entry.key) if note is None else note
             self._put(Mark(entry, marked, kept, self._now_us()))
             self._unsaved.add(entry.key)
+            self._fresh.add(entry.key)
 
     def _put(self, mark: Mark) -> None:
         key = mark.entry.key

@@ -65,5 +65,5 @@ def meanings(text: str) -> list[Pivot]:
 def _called(field: str, row: Row, value: str) -> str:
     """What a person knows the value by."""
     if field == "actor":
-        return row.actor_name or value
+        return row.actor_name or (f"{row.actor_type} {value}" if row.actor_type else value)
     return f"{row.target_type} {value}" if field == "target" and row.target_type else value

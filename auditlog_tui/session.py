@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
 from typing import TYPE_CHECKING
 
-from auditlog_tui.output.times import local_zone
+from auditlog_tui.output.zones import read_zone
 from auditlog_tui.settings import DEFAULT_BASE_URL, Settings
 
 if TYPE_CHECKING:
@@ -68,11 +67,10 @@ class Session:
             raise RuntimeError("open() before prepare()")
         client.on_wait = on_wait
         self._store = EntryStore()
-        zone = local_zone() if self.settings.zone == "local" else UTC
         settings = self.settings
         return Browser(
             Log(client, self._store),
-            zone,
+            read_zone(settings.zone).zone,
             history=History(history_path()),
             marks=Marks(None if settings.demo else marks_path(settings.base_url)),
             views=settings.views,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from auditlog_tui.errors import NoKeyError, SettingsError
 from auditlog_tui.output import files
 from auditlog_tui.output.safe import safe
+from auditlog_tui.output.zones import read_zone
 from auditlog_tui.proxy import proxy_for
 
 KEY_VARIABLE = "NIRVANA_LABS_API_KEY"
@@ -57,7 +58,13 @@ OPTIONS: tuple[Option, ...] = (
         metavar="URL",
     ),
     Option("key_file", "AUDITLOG_TUI_KEY_FILE", "", "a file with the API key that only you can read", metavar="FILE"),
-    Option("zone", "AUDITLOG_TUI_ZONE", "utc", "how times are shown", ("utc", "local", "relative")),
+    Option(
+        "zone",
+        "AUDITLOG_TUI_ZONE",
+        "utc",
+        "how times are shown: utc, local, relative, or in a zone such as America/Los_Angeles",
+        metavar="ZONE",
+    ),
     Option("theme", "AUDITLOG_TUI_THEME", "textual-dark", "colours: one of Textual's themes", metavar="NAME"),
     Option(
         "columns",
@@ -172,6 +179,11 @@ def _check_choice(option: Option, value: object, source: str) -> None:
     if not isinstance(value, str) or (option.choices and value not in option.choices):
         able = " or ".join(option.choices) or "a text"
         raise SettingsError(f"{source} is {safe(str(value), 60)!r}; it must be {able}.")
+    if option.name == "zone":
+        try:
+            read_zone(value)
+        except SettingsError as error:
+            raise SettingsError(f"{source}: {error}") from error
 
 
 # -- the key -------------------------------------------------------------------------------------------------------

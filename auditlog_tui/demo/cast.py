@@ -35,10 +35,10 @@ def microseconds(moment: datetime) -> int:
 
 
 class Actor(NamedTuple):
-    """Who acts, and from where: each use takes one of the addresses and the agents."""
+    """Who acts, and from where: each use takes one of the addresses and the agents. The API knows not every name."""
 
     id: str
-    name: str
+    name: str | None
     type: str
     addresses: tuple[str, ...]
     agents: tuple[str, ...]
@@ -71,7 +71,7 @@ USERS = (
     _user("Grace Chen", _OFFICE, "2001:db8:9f0::21", agents=(_FIREFOX,)),
     _user("Hiro Tanaka", "198.51.100.203", agents=(_CHROME, _CLI)),
     _user("Ines Moreau", _OFFICE, agents=(_FIREFOX,)),
-    _user("Jonas Weber", "203.0.113.132", agents=(_SAFARI,)),
+    _user("Jonas Weber", "203.0.113.132", agents=(_SAFARI,))._replace(name=None),
 )
 
 CI_DEPLOY = api_key("ci-deploy", "192.0.2.40", agent="nirvana-cli/1.12.0 (linux/amd64; ci)")
@@ -80,7 +80,9 @@ TERRAFORM_PROD = api_key("terraform-prod", "192.0.2.17", agent=_TERRAFORM)
 TERRAFORM_STAGING = api_key("terraform-staging", "192.0.2.18", agent=_TERRAFORM)
 GRAFANA = api_key("grafana-reader", "192.0.2.66", agent="Grafana/12.1.0")
 BACKUP = api_key("backup-nightly", "192.0.2.90", agent="curl/8.14.1")
-INVENTORY = api_key("inventory-sync", "192.0.2.101", "2001:db8:77::5", agent="python-requests/2.31.0")
+INVENTORY = api_key("inventory-sync", "192.0.2.101", "2001:db8:77::5", agent="python-requests/2.31.0")._replace(
+    name=None
+)
 AUTOSCALER = api_key("nks-autoscaler", "192.0.2.120", "192.0.2.121", agent="nirvana-go/1.94.2")
 
 

@@ -70,7 +70,7 @@ def incident(until: datetime, rng: Random) -> tuple[list[LocalEntry], Truth]:
     ]
     truth = Truth(
         key_id=_THIEF.id,
-        key_name=_THIEF.name,
+        key_name=_THIEF.name or "",
         addresses=(_FIRST_ADDRESS, _SECOND_ADDRESS),
         new_keys=(_BACKUP_SYNC.id, _SVC_MONITOR.id),
         entries=tuple(entry.id for entry in attack),

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from auditlog_tui.errors import ClipboardError
 from auditlog_tui.output import files
@@ -30,6 +31,9 @@ LIMIT_S = 2.0
 OSC52_LIMIT = 74_994
 """Bytes of UTF-8 that OSC 52 is used for. Terminals agree on no limit and drop what is too long without a word. By a
 convention, from hterm's `osc52.sh`, a sequence has at most 100,000 bytes: 8, and 99,992 of base64 for these."""
+
+SCREEN_LIMIT = 768
+"""Bytes of a control string that GNU screen holds; it drops a longer one."""
 
 # In a process of its own, for pyperclip ignores exit codes, can hang, and lets its programs write on the screen.
 _PYPERCLIP = """
@@ -58,7 +62,7 @@ async def copy(
     text: str,
     *,
     environ: Mapping[str, str],
-    write_escape: Callable[[str], None],
+    write_escape: Callable[[str], object],
     directory: Path | None = None,
 ) -> Copied:
     """Copy `text`, with every control character but LF made visible: what is pasted into a shell gets executed.
@@ -70,21 +74,70 @@ async def copy(
         raise ClipboardError("There is nothing here to copy.")
     text = safe_lines(text, sys.maxsize)
     deadline = asyncio.get_running_loop().time() + LIMIT_S
-    if environ.get("TMUX") and await _run(("tmux", "load-buffer", "-w", "-"), text, environ, deadline):
+    buffer, local = await asyncio.gather(
+        _copy_to_tmux(text, environ, deadline), _copy_to_desktop(text, environ, deadline)
+    )
+    if local:
+        return Copied("local", True, f"to the clipboard (read back){' and the tmux buffer' if buffer else ''}")
+    if buffer == "forwarded":
         return Copied("tmux", True, "to the tmux buffer, and to the terminal's clipboard if it accepts that")
-    if _has_local_display(environ) and await _copy_locally(text, environ, deadline):
-        return Copied("local", True, "to the clipboard (read back)")
     fits = len(text.encode()) <= OSC52_LIMIT
-    if fits and _send(text, write_escape):
+    if buffer:  # tmux before 3.2 lets through what is wrapped
+        sent = fits and _send(tmux_wrapped(osc52_sequence(text)), write_escape)
+        return Copied("tmux", True, f"to the tmux buffer{', and sent to the terminal (unconfirmed)' if sent else ''}")
+    if fits and _send(_sequence_for(environ, text), write_escape):
         return Copied("osc52", False, "sent to the terminal by OSC 52 (unconfirmed)")
     path = _write_file(text, directory)
     reason = "no clipboard took it" if fits else "too long for the terminal's clipboard"
     return Copied("file", True, f"to the file {safe(path)}, {reason}", path)
 
 
+# -- by way of the terminal ----------------------------------------------------------------------------------------
+
+
 def osc52_sequence(text: str) -> str:
     """The sequence that asks a terminal to put `text` on its clipboard."""
     return f"\x1b]52;c;{base64.b64encode(text.encode(errors='backslashreplace')).decode()}\a"
+
+
+def tmux_wrapped(sequence: str) -> str:
+    """The sequence as tmux hands it on to the terminal around it: always before 3.3, then by `allow-passthrough`."""
+    doubled = sequence.replace("\x1b", "\x1b\x1b")
+    return f"\x1bPtmux;{doubled}\x1b\\"
+
+
+def screen_wrapped(sequence: str) -> str:
+    """The sequence as GNU screen hands it on: in device control strings, each no longer than it can hold."""
+    size = SCREEN_LIMIT - len("\x1bP\x1b\\")
+    return "".join(f"\x1bP{sequence[at : at + size]}\x1b\\" for at in range(0, len(sequence), size))
+
+
+def _sequence_for(environ: Mapping[str, str], text: str) -> str:
+    """What is sent where no program could be asked to copy."""
+    sequence = osc52_sequence(text)
+    if environ.get("TMUX"):  # plain for `set-clipboard on`, wrapped for one that hands it on: who knows which
+        return sequence + tmux_wrapped(sequence)
+    return screen_wrapped(sequence) if environ.get("STY") else sequence
+
+
+# -- by way of programs --------------------------------------------------------------------------------------------
+
+
+async def _copy_to_tmux(text: str, environ: Mapping[str, str], deadline: float) -> Literal["", "kept", "forwarded"]:
+    """Whether tmux has it in its buffer, and then whether it was asked to hand it on to the terminal as well.
+
+    It knows how to from 3.2 on; an earlier one refuses the flag.
+    """
+    if not environ.get("TMUX"):
+        return ""
+    if await _run(("tmux", "load-buffer", "-w", "-"), text, environ, deadline):
+        return "forwarded"
+    return "kept" if await _run(("tmux", "load-buffer", "-"), text, environ, deadline) else ""
+
+
+async def _copy_to_desktop(text: str, environ: Mapping[str, str], deadline: float) -> bool:
+    """Whether the clipboard of this machine has it, where the person is in front of it."""
+    return _has_local_display(environ) and await _copy_locally(text, environ, deadline)
 
 
 def _has_local_display(environ: Mapping[str, str]) -> bool:
@@ -152,9 +205,9 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _send(text: str, write_escape: Callable[[str], None]) -> bool:
+def _send(sequence: str, write_escape: Callable[[str], object]) -> bool:
     try:
-        write_escape(osc52_sequence(text))
+        write_escape(sequence)
     except (OSError, ValueError):
         return False
     return True

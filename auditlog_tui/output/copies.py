@@ -34,10 +34,11 @@ def texts(kind: str, entries: Iterable[Entry], base_url: str = "") -> Iterator[s
 def summary(entry: Entry) -> str:
     """The entry in a line for a ticket or a chat: its addresses and links are broken, so that nobody clicks them."""
     log, actor, target = entry.log, entry.actor, entry.target
+    kind_and_id = f"{actor.type or '?'} {actor.id or '?'}"
     parts = [
         format_time_exact(entry.created_us, UTC),
         log.action,
-        f"by {actor.name or '?'} ({actor.type or '?'} {actor.id or '?'})",
+        f"by {actor.name} ({kind_and_id})" if actor.name else f"by {kind_and_id}",
         f"from {log.client_ip or '?'}",
         f"{log.method or '?'} {log.path or '?'} -> {'?' if log.status_code is None else log.status_code}",
         f"on {target.type or '?'} {target.id or '?'}" if target.id or target.type else None,

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -142,11 +142,15 @@ def _field(name: str, dotted: str = "") -> Callable[[Row, Look], str]:
 def _time(row: Row, look: Look) -> str:
     if row.created_us is None:
         return _field("created_at")(row, look)
-    return format_time(row.created_us, look.mode, look.now_us, look.zone)
+    # Nothing else in the output says which zone it is.
+    return format_time(row.created_us, look.mode, look.now_us, look.zone, with_offset=True)
 
 
 def _actor(row: Row, look: Look) -> str:
-    return _field("actor_name", "actor.name")(row, look) if row.actor_name else _field("actor_id", "actor")(row, look)
+    if row.actor_name:
+        return _field("actor_name", "actor.name")(row, look)
+    kind, identity = _field("actor_type", "actor.type")(row, look), _field("actor_id", "actor")(row, look)
+    return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
 
 
 def _target(row: Row, look: Look) -> str:
@@ -161,6 +165,8 @@ _COLUMNS = (
     _Column("ST", 3, 3, _field("status_code")), _Column("METHOD", 6, 6, _field("method")), _PATH,
     _Column("TARGET", 16, 26, _target, middle=True), _Column("ID", 36, 36, _field("key")),
 )  # fmt: skip
+_LOCAL_COLUMNS = (replace(_COLUMNS[0], least=25, width=25), *_COLUMNS[1:])
+"""With room for the offset."""
 
 
 class Table:
@@ -168,7 +174,7 @@ class Table:
 
     def __init__(self, look: Look) -> None:
         self._look = look
-        self._columns = _laid_out(look.width)
+        self._columns = _laid_out(look.width, _LOCAL_COLUMNS if look.mode == "local" else _COLUMNS)
 
     @property
     def header(self) -> str:
@@ -189,11 +195,11 @@ class Table:
         return fit(text, width, ellipsis=self._look.glyphs.ellipsis)
 
 
-def _laid_out(width: int | None) -> list[tuple[_Column, int]]:
+def _laid_out(width: int | None, offered: Sequence[_Column]) -> list[tuple[_Column, int]]:
     """The columns that there is room for, each with its width; the path takes what the others leave."""
     if width is None:
-        return [(column, column.width) for column in _COLUMNS]
-    columns = list(_COLUMNS)
+        return [(column, column.width) for column in offered]
+    columns = list(offered)
     while len(columns) > 1 and _taken(columns) > width:
         columns.pop()
     spare = max(0, width - _taken(columns))
@@ -202,7 +208,8 @@ def _laid_out(width: int | None) -> list[tuple[_Column, int]]:
         more = min(spare, column.width - column.least)
         widths.append(column.least + more)
         spare -= more
-    return [(column, own + spare if column is _PATH else own) for column, own in zip(columns, widths, strict=True)]
+    widths = [own + spare if column is _PATH else own for column, own in zip(columns, widths, strict=True)]
+    return [(column, min(own, width)) for column, own in zip(columns, widths, strict=True)]
 
 
 def _taken(columns: Sequence[_Column]) -> int:

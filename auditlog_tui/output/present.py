@@ -17,7 +17,21 @@ from auditlog_tui.output.glyphs import (
     status_mark,
 )
 from auditlog_tui.output.safe import LIMIT, safe, safe_lines
-from auditlog_tui.output.times import Mode, age, count, format_time, format_time_exact, local_zone, zone_label
+from auditlog_tui.output.times import (
+    Mode,
+    age,
+    count,
+    counted,
+    day,
+    distance,
+    format_time,
+    format_time_exact,
+    local_zone,
+    repeated_offset,
+    zone_label,
+    zone_labels,
+)
+from auditlog_tui.output.zones import read_zone, ways
 
 __all__ = [
     "ASCII",
@@ -33,16 +47,23 @@ __all__ = [
     "age",
     "cell_width",
     "count",
+    "counted",
+    "day",
     "defang",
+    "distance",
     "fit",
     "format_time",
     "format_time_exact",
     "glyphs_for",
     "local_zone",
+    "read_zone",
+    "repeated_offset",
     "safe",
     "safe_lines",
     "shorten_end",
     "shorten_middle",
     "status_mark",
+    "ways",
     "zone_label",
+    "zone_labels",
 ]

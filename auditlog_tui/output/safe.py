@@ -131,7 +131,10 @@ def _thin_out_marks(pieces: list[str]) -> None:
             pieces[surplus] = _number(pieces[surplus])
         elif end > surplus:
             # Counted where the first of them stood: a cut takes all of them or none.
-            pieces[surplus:end] = [f"⟨{end - surplus:,} marks⟩", *[""] * (end - surplus - 1)]
+            pieces[surplus:end] = [
+                f"⟨{end - surplus:,} mark{'' if end - surplus == 1 else 's'}⟩",
+                *[""] * (end - surplus - 1),
+            ]
         start = end
 
 
@@ -142,4 +145,4 @@ def _cut(pieces: list[str], total: int, limit: int) -> str:
 
 
 def _rest(count: int) -> str:
-    return f"… +{count:,} characters"
+    return f"… +{count:,} character{'' if count == 1 else 's'}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal
 
 from auditlog_tui.output.safe import safe
@@ -15,14 +17,27 @@ _FIRST_US = -62_135_596_800_000_000
 _LAST_US = 253_402_300_799_999_999
 _SECOND, _MINUTE, _HOUR, _DAY, _YEAR = 1, 60, 3600, 86_400, 365 * 86_400
 _UNITS = ((_YEAR, "y", _DAY, "d"), (_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", _SECOND, "s"))
+_QUARTER_US = 900 * 1_000_000
+"""Clocks are changed, and days begin, at quarters of an hour (since railways)."""
+
 _LONGEST_ZONE_NAME = 6
 
 
-def format_time(us: int | None, mode: Mode, now_us: int, zone: tzinfo, with_date: bool = True) -> str:
-    """The instant for a table's cell: `2026-11-22 10:41:57`, or `3 m 12 s ago` (19 cells at most).
+def format_time(
+    us: int | None,
+    mode: Mode,
+    now_us: int,
+    zone: tzinfo,
+    with_date: bool = True,
+    *,
+    with_offset: bool = False,
+) -> str:
+    """The instant for a table's cell: `2026-11-22 10:41:57`, or `3 m 12 s ago` (25 cells at most).
 
-    `zone` is used in the mode `local`. `?` is an instant that could not be read; one beyond the years 1 to 9999 is
-    named as that. An instant whose local year would be beyond them is given in UTC.
+    `zone` is used in the mode `local`; a time that its clocks show twice has its offset (`2026-11-01 01:30:00-05`),
+    and so has every one `with_offset`.
+    `?` is an instant that could not be read; one beyond the years 1 to 9999 is named as that. An instant whose local
+    year would be beyond them is given in UTC.
     """
     if us is None:
         return "?"
@@ -31,7 +46,52 @@ def format_time(us: int | None, mode: Mode, now_us: int, zone: tzinfo, with_date
     if mode == "relative":
         return _relative(now_us - us)
     text = _at(us, UTC if mode == "utc" else zone).isoformat(" ", "seconds")
-    return text[:19] if with_date else text[11:19]
+    offset = (short_offset if with_offset else repeated_offset)(us, zone) if mode == "local" else ""
+    return (text[:19] if with_date else text[11:19]) + offset
+
+
+def repeated_offset(us: int, zone: tzinfo) -> str:
+    """The offset of an instant whose time the zone's clocks show twice; empty for any other."""
+    return "" if zone is UTC else _repeated_offset(us // _QUARTER_US, zone)
+
+
+@lru_cache(4096)
+def _repeated_offset(quarter: int, zone: tzinfo) -> str:
+    us = quarter * _QUARTER_US
+    if not _FIRST_US <= us <= _LAST_US:
+        return ""
+    moment = _at(us, zone)
+    other = moment.replace(fold=1 - moment.fold)
+    return short_offset(us, zone) if other.utcoffset() != moment.utcoffset() else ""
+
+
+def short_offset(us: int, zone: tzinfo) -> str:
+    """The offset of a zone at an instant, as ISO 8601 has it: `-05`, or `+05:45` where it is no whole hour."""
+    offset = _at(max(_FIRST_US, min(us, _LAST_US)), zone).utcoffset() or timedelta()
+    return _offset(offset).removesuffix(":00")
+
+
+def day(us: int | None, mode: Mode, zone: tzinfo) -> int | None:
+    """A number for the day on which an instant is shown; the same for two instants of one day, else another."""
+    if us is None or mode != "local":
+        return None if us is None else us // (_DAY * 1_000_000)
+    return _local_day(us // _QUARTER_US, zone)
+
+
+@lru_cache(4096)
+def _local_day(quarter: int, zone: tzinfo) -> int:
+    us = max(_FIRST_US, min(quarter * _QUARTER_US, _LAST_US))
+    return _at(us, zone).toordinal()
+
+
+def zone_labels(zone: tzinfo, instants: Iterable[int]) -> tuple[str, ...]:
+    """What a zone is called at these instants, each label once."""
+    return tuple(dict.fromkeys(_label(zone, us // _QUARTER_US) for us in instants))
+
+
+@lru_cache(4096)
+def _label(zone: tzinfo, quarter: int) -> str:
+    return zone_label(zone, quarter * _QUARTER_US)
 
 
 def format_time_exact(us: int | None, zone: tzinfo) -> str:
@@ -54,6 +114,14 @@ def age(us: int) -> str:
     return f"{seconds} s"
 
 
+def distance(us: int) -> str:
+    """How far two instants are apart: `39 s`, `1 m 40 s`, `300 ms`, `0 s`."""
+    us = abs(us)
+    if us >= 1_000_000:
+        return _in_units(us // 1_000_000)
+    return f"{us // 1000} ms" if us >= 1000 else f"{us} µs" if us else "0 s"
+
+
 def zone_label(zone: tzinfo, now_us: int) -> str:
     """What a time zone is called at an instant, with its offset: `UTC`, `CET +01:00`, `+05:45`."""
     return _zone_name(_at(max(_FIRST_US, min(now_us, _LAST_US)), zone))
@@ -64,9 +132,14 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with its noun: `1 entry`, `18,331 entries`. The plural has an s if it is not given."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
 def local_zone() -> tzinfo:
     """The machine's own time zone (`TZ` is honoured), with the offset that was in force at each instant."""
-    return _LocalZone()
+    return _LOCAL
 
 
 class _LocalZone(tzinfo):
@@ -96,6 +169,9 @@ class _LocalZone(tzinfo):
 
     def __repr__(self) -> str:
         return "local_zone()"
+
+
+_LOCAL = _LocalZone()
 
 
 def _at(us: int, zone: tzinfo) -> datetime:
@@ -132,7 +208,11 @@ def _zone_name(moment: datetime) -> str:
     name = safe(moment.tzname() or "")
     if not offset and name in ("UTC", "Z", "Etc/UTC"):
         return "UTC"
-    minutes = abs(offset) // timedelta(minutes=1)
-    hours = f"{'-' if offset < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"
+    hours = _offset(offset)
     # Some zones are named by their offset, and Windows has names of whole sentences.
     return f"{name} {hours}" if name.isalpha() and len(name) <= _LONGEST_ZONE_NAME else hours
+
+
+def _offset(offset: timedelta) -> str:
+    minutes = abs(offset) // timedelta(minutes=1)
+    return f"{'-' if offset < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"

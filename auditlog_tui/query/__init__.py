@@ -6,7 +6,7 @@ text -> parse -> Query -> freeze -> plan -> Plan: parameters for the API, a cond
 from auditlog_tui.query.complete import Candidate, Completion, complete
 from auditlog_tui.query.edit import term_for, with_term, without_term
 from auditlog_tui.query.explain import explain, overruns
-from auditlog_tui.query.fields import FIELDS, Field, fields_table
+from auditlog_tui.query.fields import FIELDS, Field, field_of, fields_table
 from auditlog_tui.query.format import format_query, format_term
 from auditlog_tui.query.freeze import depends_on_now, freeze
 from auditlog_tui.query.moments import HINT as MOMENT_HINT
@@ -29,6 +29,7 @@ __all__ = [
     "complete",
     "depends_on_now",
     "explain",
+    "field_of",
     "fields_table",
     "format_query",
     "format_term",

@@ -51,6 +51,8 @@ def _frozen_term(term: Term, now_us: int, zone: tzinfo) -> Term:
         return term
     try:
         values = tuple(_frozen(value, now_us, zone) for value in term.values)
+    except SkippedError as error:
+        raise QueryError(error.message, term.start, term.end, error.hint) from error
     except (OverflowError, ValueError) as error:
         message = "This time reaches outside the years 1 to 9999."
         raise QueryError(message, term.start, term.end, "Write a time within them, in UTC.") from error
@@ -70,29 +72,77 @@ def _frozen(value: Value, now_us: int, zone: tzinfo) -> Value:
 
 
 def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: int = 0) -> Instant:
-    """Where a day, or the `following` one, begins, less `back` microseconds. An instant has no edges."""
+    """Where a day, or the `following` one, begins, less `back` microseconds. An instant has no edges.
+
+    A clock's time that comes twice is the second one as an upper bound (`back`), so that a range has both.
+    """
     if isinstance(moment, Instant):
-        return _checked(moment)
+        return checked(moment)
     if isinstance(moment, Clock):
-        us = _us(moment.wall, zone)
+        us = instants_of(moment.wall, zone)[-1 if back else 0]
     else:
-        day = _day(moment, now_us, zone)
+        day = day_of(moment, now_us, zone)
         if following and back and day == date.max:
             us = _us(datetime.max, zone)
         else:
-            midnight = datetime(day.year, day.month, day.day) + timedelta(days=1 if following else 0)
-            us = _us(midnight, zone) - back
-    return _checked(Instant(us, _offset(us, zone)))
+            us = _beginning(datetime(day.year, day.month, day.day) + timedelta(days=int(following)), zone) - back
+    return checked(Instant(us, _offset(us, zone)))
 
 
-def _checked(moment: Instant) -> Instant:
+# -- clocks that are changed ---------------------------------------------------------------------------------------
+
+
+class SkippedError(Exception):
+    """A clock's time that there never was, since clocks were set forward over it at the instant `at_us`."""
+
+    def __init__(self, wall: datetime, at_us: int, zone: tzinfo) -> None:
+        before, after = (_local(us, zone) for us in (at_us - 1, at_us))
+        self.at_us = at_us
+        self.message = (
+            f"There was no {wall:%H:%M} on {wall:%Y-%m-%d} in this time zone: clocks went from"
+            f" {before + MICROSECOND:%H:%M} to {after:%H:%M}."
+        )
+        self.hint = f"Write {after:%Y-%m-%dT%H:%M}, or a time with its offset or in UTC (Z)."
+        super().__init__(self.message)
+
+
+def instants_of(wall: datetime, zone: tzinfo) -> tuple[int, ...]:
+    """The instants at which clocks show this, in microseconds since 1970 UTC: two where they were set back.
+
+    Raises `SkippedError` where it is none.
+    """
+    first, second = _us(wall, zone), _us(wall.replace(fold=1), zone)
+    if first > second:
+        raise SkippedError(wall, _change(second, first, zone), zone)
+    return (first, second) if first < second else (first,)
+
+
+def _beginning(midnight: datetime, zone: tzinfo) -> int:
+    """The first instant of a day; where midnight is skipped, the one at which clocks are set forward over it."""
+    try:
+        return instants_of(midnight, zone)[0]
+    except SkippedError as error:
+        return error.at_us
+
+
+def _change(before: int, after: int, zone: tzinfo) -> int:
+    """The instant within these at which the zone's offset changes."""
+    old = _local(before, zone).utcoffset()
+    while after - before > 1:
+        middle = (before + after) // 2
+        before, after = (middle, after) if _local(middle, zone).utcoffset() == old else (before, middle)
+    return after
+
+
+def checked(moment: Instant) -> Instant:
     """The instant. Raises `OverflowError` for one that can't be written, in UTC (as the API takes it) or as it is."""
     for minutes in (0, moment.offset):
         _ = EPOCH + moment.us * MICROSECOND + minutes * _MINUTE
     return moment
 
 
-def _day(moment: Day | Named, now_us: int, zone: tzinfo) -> date:
+def day_of(moment: Day | Named, now_us: int, zone: tzinfo) -> date:
+    """The day that is meant, where one is. Raises `OverflowError` for one beyond the calendar."""
     if isinstance(moment, Day):
         return moment.day
     today = _local(now_us, zone).date()

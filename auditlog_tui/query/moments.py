@@ -6,9 +6,9 @@ import re
 from datetime import datetime, timedelta, tzinfo
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query.freeze import freeze
-from auditlog_tui.query.syntax import Ago, Instant, Query, Term, Times, Value
-from auditlog_tui.query.times import EPOCH, MICROSECOND, read_ago, read_times
+from auditlog_tui.query.freeze import SkippedError, checked, day_of, freeze, instants_of
+from auditlog_tui.query.syntax import Ago, Clock, Instant, Named, Query, Term, Times, Value
+from auditlog_tui.query.times import read_ago, read_times
 
 HINT = "10:02, yesterday 18:00, 2026-11-22 10:02, 2026-11-22T10:02:00Z, or 2h for two hours ago"
 
@@ -23,9 +23,10 @@ def read_moment(text: str, now_us: int, zone: tzinfo) -> int:
     words = " ".join(text.lower().split())
     try:
         clock = _CLOCK.fullmatch(words)
-        if clock is not None:
-            return _clock(clock, now_us, zone)
-        return _first(_value(words), now_us, zone)
+        us = _clock(clock, now_us, zone) if clock is not None else _first(_value(words), now_us, zone)
+        return checked(Instant(us)).us
+    except SkippedError as error:
+        raise QueryError(error.message, 0, len(text), error.hint) from error
     except (ValueError, OverflowError) as error:
         raise QueryError("This is no moment.", 0, len(text), f"Write {HINT}.") from error
 
@@ -38,6 +39,8 @@ def _value(words: str) -> Value:
 
 
 def _first(value: Value, now_us: int, zone: tzinfo) -> int:
+    if isinstance(value, Times) and isinstance(value.low, Clock):
+        return _latest(value.low.wall, now_us, zone)
     key = "last" if isinstance(value, Ago) else "created"
     frozen = freeze(Query((Term(key, (value,)),)), now_us, zone).terms[0].values[0]
     if isinstance(frozen, Times) and isinstance(frozen.low, Instant):
@@ -46,18 +49,18 @@ def _first(value: Value, now_us: int, zone: tzinfo) -> int:
 
 
 def _clock(match: re.Match[str], now_us: int, zone: tzinfo) -> int:
-    hour, minute, second = int(match[2]), int(match[3]), int(match[4] or 0)
-    midnight = _first(read_times(f">={match[1] or 'today'}"), now_us, zone)
-    today = (EPOCH + (midnight + _offset_us(midnight, zone)) * MICROSECOND).date()
-    wall = datetime(today.year, today.month, today.day, hour, minute, second)
-    us = _instant(wall, now_us, zone)
-    return us if match[1] or us <= now_us else _instant(wall - timedelta(days=1), now_us, zone)
+    today = day_of(Named(match[1] or "today"), now_us, zone)
+    wall = datetime(today.year, today.month, today.day, int(match[2]), int(match[3]), int(match[4] or 0))
+    try:
+        us = _latest(wall, now_us, zone)
+    except SkippedError as error:
+        if match[1] or error.at_us <= now_us:
+            raise
+        us = error.at_us
+    return us if match[1] or us <= now_us else _latest(wall - timedelta(days=1), now_us, zone)
 
 
-def _instant(wall: datetime, now_us: int, zone: tzinfo) -> int:
-    return _first(read_times(f">={wall.isoformat()}"), now_us, zone)
-
-
-def _offset_us(us: int, zone: tzinfo) -> int:
-    local = datetime.fromtimestamp(us / 1_000_000, zone)
-    return (local.utcoffset() or timedelta()) // MICROSECOND
+def _latest(wall: datetime, now_us: int, zone: tzinfo) -> int:
+    """The latest instant at which clocks show this that is not in the future, else the first."""
+    instants = instants_of(wall, zone)
+    return max((us for us in instants if us <= now_us), default=instants[0])

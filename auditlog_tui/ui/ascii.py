@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple
+from itertools import cycle, islice
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -11,14 +12,27 @@ from textual.filter import LineFilter
 
 from auditlog_tui.output.present import ASCII, UNICODE
 
-_DRAWN = dict(zip("─━│┃╭╮╰╯┌┐└┘├┤▔▁▏▕▎▊█▀▄⏎⌫⇧↑↓←→≤≥×·—–", "--||+++++++++++-_||||##^_<<^^v<><>x---", strict=False))
+
+def _as_long(likeness: str, drawn: str) -> str:
+    """The spinner has fewer frames in ASCII: they come round again."""
+    return "".join(islice(cycle(likeness), len(drawn)))
+
+
+_DRAWN = {
+    "─": "-", "━": "-", "│": "|", "┃": "|", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "┌": "+", "┐": "+", "└": "+",
+    "┘": "+", "├": "+", "┤": "+", "▔": "-", "▁": "_", "▏": "|", "▕": "|", "▎": "|", "▊": "|", "█": "#", "▀": "#",
+    "▄": "#", "⏎": "<", "⌫": "<", "⇧": "^", "↑": "^", "↓": "v", "←": "<", "→": ">", "≤": "<", "≥": ">", "×": "x",
+    "·": "-", "—": "-", "–": "-", "“": '"', "µ": "u", "”": '"',
+}  # fmt: skip
+"""What is drawn besides our glyphs: borders, and signs in texts. Pairs, so that none can take another's place."""
+
 _GLYPHS = {
-    unicode: ascii_
-    for drawn, plain in zip(astuple(UNICODE), astuple(ASCII), strict=True)
-    for unicode, ascii_ in zip(drawn, plain, strict=False)
-    if not unicode.isascii()
+    glyph: plain
+    for drawn, likeness in zip(astuple(UNICODE), astuple(ASCII), strict=True)
+    for glyph, plain in zip(drawn, _as_long(likeness, drawn), strict=True)
+    if not glyph.isascii()
 }
-_TABLE = {**_DRAWN, **_GLYPHS}
+REPLACEMENTS = {**_GLYPHS, **_DRAWN}
 
 
 class AsciiFilter(LineFilter):
@@ -31,4 +45,4 @@ class AsciiFilter(LineFilter):
 def _ascii(text: str) -> str:
     if text.isascii():
         return text
-    return "".join(each if each.isascii() else _TABLE.get(each, "?" * cell_len(each)) for each in text)
+    return "".join(each if each.isascii() else REPLACEMENTS.get(each, "?" * cell_len(each)) for each in text)

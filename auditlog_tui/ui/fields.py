@@ -46,8 +46,8 @@ class Field:
 Item = Field | Heading
 
 
-def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int) -> list[Item]:
-    """The fields of the full record where there is one, else of the row."""
+def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | None = None) -> list[Item]:
+    """The fields of the full record where there is one, else of the row; with its age if `now_us` is given."""
     shown = detail.entry if detail is not None else entry
     differs = frozenset(detail.differs if detail is not None else ())
     log, actor, target = shown.log, shown.actor, shown.target
@@ -62,7 +62,9 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int) -> 
         flagged = unread is not None or name.partition(".")[0] in differs
         return Field(name, text or unread or "", words or "–", term, tone, flagged)
 
-    when = f"  ({age(now_us - shown.created_us)} ago)" if shown.created_us is not None else ""
+    when = ""
+    if now_us is not None and shown.created_us is not None:
+        when = f"  ({age(now_us - shown.created_us)} ago)"
     exact = format_time_exact(shown.created_us, zone)
     items: list[Item] = [
         Heading("Event"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError, StoreError
@@ -82,9 +81,8 @@ class Follower:
             self._pane.show([Heading(str(unread), "error")], "can't be read")
             return
         detail, error = log.known_detail(n), self._errors.get(n)
-        zone = UTC if look.mode == "utc" else look.zone
         record = detail.entry if detail is not None else entry
-        fields = raw_lines(record) if self.raw else describe(entry, detail, zone, log.now_us())
+        fields = raw_lines(record) if self.raw else describe(entry, detail, look.zone, log.now_us())
         others = [raw for raw in log.store.versions(n) if raw != record.raw]
         items = [*noted(self.note_of(entry.key)), *versions(entry, others), *fields]
         subtitle = "full record" if detail is not None else "the list's data, no ID to ask for"

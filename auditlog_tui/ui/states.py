@@ -6,7 +6,16 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditlog_tui.output.present import count, format_time, safe
+from auditlog_tui.errors import (
+    AuditLogError,
+    BadRequestError,
+    KeyRefusedError,
+    NotPermittedError,
+    NotTheApiError,
+    TimedOutError,
+    UnreachableError,
+)
+from auditlog_tui.output.present import count, counted, format_time, safe
 
 if TYPE_CHECKING:
     from auditlog_tui.summary import Summary
@@ -24,6 +33,24 @@ class Sayings:
     head: Said = ("", "dim")
     tail: Said = ("", "dim")
     blank: tuple[Said, ...] = ()
+
+
+def why_nothing(error: AuditLogError) -> str:
+    """In two words, why there are no rows."""
+    match error:
+        case UnreachableError() | TimedOutError():
+            return "not connected"
+        case KeyRefusedError() | NotPermittedError():
+            return "key refused"
+        case NotTheApiError():
+            return "not the API"
+        case _:
+            return "nothing loaded"
+
+
+def is_refusal(error: AuditLogError) -> bool:
+    """Whether the server does not accept the filter."""
+    return isinstance(error, BadRequestError) and error.status in (400, 422)
 
 
 def sayings(view: View, text: str, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
@@ -59,8 +86,10 @@ def _ending(view: View, summary: Summary) -> str:
     part = any(term.key != "sort" for term in view.query.terms)
     if not view.complete:
         return "the oldest entry that matches" if part else "the log's oldest entry"
-    seen = f"{count(summary.rows)} entries" if summary.rows != 1 else "the 1 entry"
-    return f"end: {seen} that match" if part else f"end: the whole log, {seen}"
+    seen = counted(summary.rows, "entry", "entries")
+    if not part:
+        return f"end: the whole log, {seen}"
+    return f"end: {seen} that {'matches' if summary.rows == 1 else 'match'}"
 
 
 def _progress(summary: Summary, look: Look) -> str:
@@ -81,7 +110,8 @@ def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) ->
     if view.error is not None:
         return [(str(view.error), "error"), ("", "dim"), ("r tries again · / changes the filter · q quits", "dim")]
     if view.paused:
-        progress = f"None of {count(summary.loaded)} entries scanned matches{_back_to(summary, look)}."
+        scanned = counted(summary.loaded, "entry", "entries")
+        progress = f"None matches of {scanned} scanned{_back_to(summary, look)}."
         return [(progress, "text"), ("", "dim"), ("Space scans on · / changes the filter · z parks it", "dim")]
     if summary.reason and not spinner:
         return [(f"INCOMPLETE: {summary.reason}.", "error"), ("", "dim"), ("r goes on · / changes the filter", "dim")]

@@ -257,8 +257,8 @@ class Hand:
 
     @property
     def status(self) -> str:
-        """The last line: what there is to say, or the keys."""
-        return self.lines[-1]
+        """What there is to say, or the keys: the last line, or two of them for a long text."""
+        return " ".join(line.strip() for line in self.lines[-self.screen.footer.size.height :])
 
     @property
     def rows(self) -> list[str]:
@@ -283,10 +283,11 @@ async def running(
     size: tuple[int, int] = SIZE,
     sleep: Callable[[float], Awaitable[None]] = no_time,
     settle: bool = True,
+    zone: str = "utc",
 ) -> AsyncIterator[Hand]:
     """The app over a log (the demo's, if none is given), opened and at rest."""
     wire = log if isinstance(log, Wire) else Wire(log or log_of())
-    app = app_over(TestOpener(wire, sleep=sleep), query)
+    app = app_over(TestOpener(wire, sleep=sleep), query, zone=zone)
     async with app.run_test(size=size) as pilot:
         hand = Hand(pilot, app, wire)
         if settle:

@@ -56,6 +56,72 @@ async def test_an_error_at_the_start_is_said_where_the_rows_would_be(fault: Faul
         assert "r tries again" not in hand.shown
 
 
+@pytest.mark.parametrize(
+    ("fault", "short"),
+    [(UNREACHABLE, "not connected"), (REFUSED, "key refused"), (FORBIDDEN, "key refused"), (HTML, "not the API"),
+     (answers(500, {"message": "it broke"}), "nothing loaded"), (answers(400, {"message": "no"}), "nothing loaded")],
+)  # fmt: skip
+async def test_a_start_that_failed_is_said_once_and_the_keys_stay(fault: Fault, short: str) -> None:
+    async with running(wire_that_fails(fault), size=(80, 24)) as hand:
+        assert short in hand.header
+        assert "loaded, more" not in " ".join(hand.header.split())
+        assert hand.text.count("log.example ") <= 2  # in the header, and in what is said
+        assert "help" in hand.status
+        hand.wire.fail(fault, times=0)
+        await hand.press("r")
+        assert short not in hand.header
+        assert "100 of" in hand.header
+
+
+# -- a filter that the server refuses ------------------------------------------------------------------------------
+
+
+def invalid(message: str) -> Fault:
+    return answers(400, {"message": message})
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "term"),
+    [
+        ("status:500 ip:203.0.113.7", "client_ip is not an address", "ip:203.0.113.7"),
+        ("actor.type:robot action:a.b", "unknown value of actor_type", "actor.type:robot"),
+        ("action:a.b status:>=400", "status_code_min: must be below 400", "status:>=400"),
+        ("ua:curl ip:203.0.113.7", "not an address", "ip:203.0.113.7"),  # the only one that the server was asked
+        ("status:500 ip:203.0.113.7", "no", "status:500 ip:203.0.113.7"),
+    ],
+)
+async def test_a_refused_filter_keeps_the_rows_and_points_at_its_term(text: str, message: str, term: str) -> None:
+    async with running() as hand:
+        await hand.press("down", "down")
+        rows, key = hand.rows, hand.row.key
+        hand.wire.fail(invalid(message))
+        await hand.filter(text)
+        assert hand.row.key == key
+        assert [row[2:90] for row in hand.rows[:20]] == [row[2:90] for row in rows[:20]]
+        assert hand.input.has_focus
+        assert hand.input.value == text
+        line = next(number for number, line in enumerate(hand.lines) if "^" in line)
+        start = 3 + text.index(term)
+        assert hand.lines[line].rstrip() == " " * start + "^" * min(len(term), 40)
+        assert message in hand.lines[line + 1]
+        assert "of 730 loaded" in hand.header
+
+
+async def test_after_a_refusal_one_goes_on_as_if_it_had_not_been() -> None:
+    async with running() as hand:
+        await hand.filter("status:>=400")
+        hand.wire.fail(invalid("client_ip"), times=1)
+        await hand.filter("ip:203.0.113.10")
+        await hand.press("escape")
+        assert hand.input.value == "status:>=400"
+        assert "^" not in "\n".join(hand.lines[1:4])
+        await hand.filter("ip:203.0.113.10")  # which the server accepts by now
+        assert hand.browser.place.text == "ip:203.0.113.10"
+        assert len(hand.browser.places) == 3
+        await hand.press("left_square_bracket", "left_square_bracket")
+        assert hand.browser.place.text == ""
+
+
 async def test_an_error_at_the_start_still_lets_one_type_and_quit() -> None:
     async with running(wire_that_fails(REFUSED)) as hand:
         await hand.press("/")
@@ -273,7 +339,7 @@ async def test_a_longer_wait_than_anyone_sits_out_is_an_error_that_says_when() -
     async with running(wire_that_fails(answers(429, {"message": "slow down"}, Retry_After="3600"))) as hand:
         assert len(hand.wire.requests) == 1
         assert "r tries again" in hand.shown
-        assert "again" in hand.status
+        assert "asks not to be asked again" in hand.shown
 
 
 # -- broken walks --------------------------------------------------------------------------------------------------

@@ -56,6 +56,17 @@ async def test_typed_times_are_read_in_the_zone_that_is_shown(monkeypatch: pytes
         time.tzset()
 
 
+async def test_a_zone_that_is_named_is_shown_read_and_gone_through() -> None:
+    async with running(zone="America/Los_Angeles") as hand:
+        assert "2026-07-01 04:57:16" in first_line(hand)
+        assert "PDT -07:00" in hand.header
+        await hand.filter("created:>=2026-07-01T04:00")
+        assert hand.wire.pages[-1]["created_at_min"].startswith("2026-07-01T11:00:00")
+        for shown in ("2026-07-01 11:57:16", "ago", "2026-07-01 11:57:16", "2026-07-01 04:57:16"):
+            await hand.press("t")  # this machine's, ages, UTC
+            assert shown in first_line(hand)
+
+
 # -- places --------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ import base64
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,10 +36,10 @@ class Tmux:
         )
         return done.stdout.decode()
 
-    async def copy(self, text: str) -> Copied:
+    async def copy(self, text: str, write_escape: Callable[[str], object] | None = None) -> Copied:
         inside = self.run("display-message", "-p", "-t", "test", "#{socket_path},#{pid},0 #{pane_id}").split()
         environ = {**self.environ, "TMUX": inside[0], "TMUX_PANE": inside[1]}
-        return await copy(text, environ=environ, write_escape=refuse)
+        return await copy(text, environ=environ, write_escape=write_escape or refuse)
 
 
 def refuse(sequence: str) -> None:
@@ -89,6 +89,44 @@ async def test_the_terminal_around_tmux_gets_the_text_as_well(tmux: Tmux) -> Non
         assert b"\x1b]52;" in terminal.raw
         tmux.run("detach-client", "-s", "test")
         assert await asyncio.to_thread(terminal.status) == 0
+
+
+async def test_a_tmux_without_the_flag_has_the_text_and_lets_it_through(tmux: Tmux, tmp_path: Path) -> None:
+    """The real one behind a program that refuses `-w`, as tmux did before 3.2, and that lets through what it did."""
+    programs, sent = tmp_path / "programs", tmp_path / "sent"
+    programs.mkdir()
+    (programs / "tmux").write_text(f'#!/bin/sh\n[ "$2" != -w ] || exit 1\nexec {tmux.command[0]} "$@"\n')
+    (programs / "tmux").chmod(0o700)
+    tmux.environ["PATH"] = f"{programs}:{tmux.environ['PATH']}"
+    tmux.run("set-option", "-g", "allow-passthrough", "on")
+    with PtyTerminal([*tmux.command, "attach-session", "-t", "test"], env=tmux.environ) as outside:
+        await asyncio.to_thread(outside.wait_raw, b"test")
+        copied = await tmux.copy("for the terminal", sent.write_text)
+        assert copied == Copied("tmux", True, "to the tmux buffer, and sent to the terminal (unconfirmed)")
+        assert tmux.run("show-buffer") == "for the terminal"
+        assert b"]52;" not in outside.raw
+        tmux.run("new-window", f"cat {sent}; sleep 60")
+        await asyncio.to_thread(outside.wait_raw, osc52_sequence("for the terminal").encode())
+        tmux.run("detach-client", "-s", "test")
+        assert await asyncio.to_thread(outside.status) == 0
+
+
+@pytest.mark.parametrize("size", [4, 700, 20_000])
+async def test_the_terminal_around_gnu_screen_gets_the_text(tmp_path: Path, size: int) -> None:
+    program = shutil.which("screen")
+    if program is None:
+        pytest.skip("GNU screen is not installed, so copying in it was not tested")
+    sent, sockets = tmp_path / "sent", tmp_path / "sockets"
+    sockets.mkdir(mode=0o700)
+    kept = {name: value for name, value in os.environ.items() if name not in ("TMUX", "STY", "DISPLAY")}
+    environ = {**kept, "SCREENDIR": str(sockets), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    text = "".join(chr(97 + number % 26) for number in range(size))
+    assert (await copy(text, environ={**environ, "STY": "1.x"}, write_escape=sent.write_text)).route == "osc52"
+    command = [program, "-c", os.devnull, "-S", "test", "sh", "-c", f"cat {sent}; read -r line"]
+    with PtyTerminal(command, env=environ) as outside:
+        await asyncio.to_thread(outside.wait_raw, osc52_sequence(text).encode())
+        await asyncio.to_thread(subprocess.run, [program, "-S", "test", "-X", "quit"], env=environ, timeout=30)
+        await asyncio.to_thread(outside.status)
 
 
 @pytest.mark.parametrize(("setting", "buffers"), [("external", ["kept"]), ("on", ["kept", "sent"])])

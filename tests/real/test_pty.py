@@ -92,9 +92,11 @@ def test_it_ends_when_the_window_is_closed(tmp_path: Path) -> None:
 def test_a_change_of_size_is_followed(tmp_path: Path) -> None:
     with PtyTerminal(DEMO, env=environment(tmp_path), size=(80, 24)) as terminal:
         terminal.wait_for(ROW)
-        assert re.search(r"\d{4}-\d\d-\d\d \d\d:", terminal.screen()) is None
+        assert re.search(r"^..\d{4}-\d\d-\d\d \d\d:", terminal.screen(), re.MULTILINE) is not None
+        assert "METHOD" not in terminal.screen()
         terminal.resize(160, 40)
         terminal.wait_for(r"^..\d{4}-\d\d-\d\d \d\d:(?:.*\n){30,} ⏎ detail.*\Z")
+        assert "METHOD" in terminal.screen()
 
 
 # -- crashes -------------------------------------------------------------------------------------------------------

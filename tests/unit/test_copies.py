@@ -46,6 +46,12 @@ def test_each_kind_is_a_line_an_entry_and_repeated_values_once(kind: str, text: 
     assert copied(kind, [of(1), of(2, client_ip="203.0.113.8"), of(1)]) == text
 
 
+def test_an_actor_without_a_name_is_told_by_kind_and_id() -> None:
+    nameless = of(actor={"id": "key-1", "name": None, "type": "api_key"})
+    assert " | by api_key key-1 | " in copied("summary", [nameless])
+    assert copied("actor", [nameless]) == "key-1"
+
+
 def test_json_is_as_it_came() -> None:
     first, second = of(1), of(2)
     assert copied("json", [first, second]) == f"{first.raw}\n{second.raw}"
@@ -70,7 +76,7 @@ def test_a_summary_is_a_line_for_a_ticket_with_every_address_broken() -> None:
 
 
 def test_a_summary_of_next_to_nothing_says_what_is_unknown() -> None:
-    assert summary(read({})) == "? | by ? (? ?) | from ? | ? ? -> ?"
+    assert summary(read({})) == "? | by ? ? | from ? | ? ? -> ?"
     assert "-> 0" in summary(of(1, status_code=0))
 
 

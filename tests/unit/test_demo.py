@@ -134,6 +134,13 @@ def test_a_failed_creation_has_no_target() -> None:
     assert all(entry.target_id is None for entry in failed)
 
 
+def test_some_actors_have_no_name() -> None:
+    nameless = {(entry.actor_id, entry.actor_type) for entry in entries() if entry.actor_name is None}
+    assert {kind for _, kind in nameless} == {"user", "api_key"}
+    found = json.loads(demo_log(until=UNTIL).answer("GET", f"/v1/audit_logs?actor_id={min(nameless)[0]}", {}).body)
+    assert found["items"][0]["actor"] == {"id": min(nameless)[0], "name": None, "type": min(nameless)[1]}
+
+
 def test_actors_are_many_and_each_has_one_name() -> None:
     names = {(entry.actor_id, entry.actor_name, entry.actor_type) for entry in entries()}
     assert len(names) == len({actor_id for actor_id, _, _ in names})

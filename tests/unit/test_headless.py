@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -294,6 +295,34 @@ async def test_a_table_for_a_pipe_cuts_nothing_and_has_no_header() -> None:
     (line,) = await in_format("table", entry(1, path=path))
     assert path in line
     assert "\t" not in line
+
+
+@pytest.mark.parametrize(
+    ("actor", "shown"),
+    [
+        ({"id": "key-1", "name": None, "type": "api_key"}, "api_key key-1"),
+        ({"id": "key-1", "name": None}, "key-1"),
+        ({"name": None, "type": "api_key"}, "api_key"),
+        ({"id": "key-1", "name": "ci", "type": "api_key"}, "ci"),
+    ],
+)
+async def test_a_table_tells_an_actor_without_a_name_by_kind_and_id(actor: Json, shown: str) -> None:
+    (line,) = await in_format("table", entry(1, actor=actor))
+    assert f"  {shown}  " in line
+
+
+@pytest.mark.parametrize("width", [None, 20, 80, 120])
+async def test_a_table_in_a_zone_says_the_offset_of_every_row(width: int | None) -> None:
+    for created, shown in (
+        ("2026-11-01T05:30:00Z", "2026-11-01 01:30:00-04"),
+        ("2026-11-01T06:30:00Z", "2026-11-01 01:30:00-05"),
+        ("2026-11-01T07:30:00Z", "2026-11-01 02:30:00-05"),
+    ):
+        look = Look(width, "local", ZoneInfo("America/New_York"), START_US, UNICODE)
+        line = (await in_format("table", entry(1, created_at=created), look))[-1]
+        assert line.startswith(shown if width != 20 else shown[:19])
+        assert width is None or len(line) <= width
+        assert created in (await in_format("csv", entry(1, created_at=created), look))[1]
 
 
 @pytest.mark.parametrize("width", [20, 80, 120, 200])

@@ -26,7 +26,7 @@ KEY = "nirvana-key-0123456789"
 # Of each option: the values for a flag, a variable and the file, which are not the default.
 VALUES: dict[str, tuple[str, str, str]] = {
     "base_url": ("https://flag.example", "https://variable.example", "https://file.example"),
-    "zone": ("local", "relative", "local"),
+    "zone": ("local", "relative", "America/Los_Angeles"),
     "theme": ("nord", "gruvbox", "dracula"),
     "trust_env": ("yes", "yes", "yes"),
     "columns": ("ip", "actor,status", "path"),
@@ -243,11 +243,40 @@ def test_a_key_in_the_file_is_not_shown() -> None:
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("file", [{"zone": "mars"}, {"theme": 1}, {"trust_env": True}])
+@pytest.mark.parametrize("file", [{"zone": 1}, {"theme": 1}, {"trust_env": True}])
 def test_a_value_of_the_file_is_refused_naming_file_and_setting(file: dict[str, Any]) -> None:
     (name,) = file
     with pytest.raises(SettingsError, match=f"config: {name} is"):
         check_file(file, "config")
+
+
+@pytest.mark.parametrize(
+    ("zone", "hint"),
+    [
+        ("america/los_angeles", "Did you mean America/Los_Angeles?"),
+        ("Los Angeles", "Did you mean America/Los_Angeles?"),
+        ("Amerika/New_York", "Did you mean America/New_York?"),
+        ("Berlim", "Did you mean Europe/Berlin?"),
+        ("lokal", "Write utc, local, relative, or a name such as America/Los_Angeles."),
+        ("America", ""), ("../../etc/passwd", ""), ("", ""), ("\x1b[2J", ""), ("x\0", ""), ("é" * 10_000, ""),
+    ],
+)  # fmt: skip
+def test_a_zone_that_there_is_not_is_refused_with_the_one_that_may_be_meant(zone: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match="There is no time zone") as caught:
+        loaded(flags={"zone": zone})
+    message = str(caught.value)
+    assert message.startswith("--zone: ")
+    assert message.endswith(hint)
+    assert message.isprintable()
+    assert len(message) < 250
+    with pytest.raises(SettingsError, match=r"^config: zone: There is no"):
+        check_file({"zone": zone}, "config")
+
+
+def test_without_a_list_of_zones_it_is_said_where_one_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoneinfo.available_timezones", set)
+    with pytest.raises(SettingsError, match="pip install tzdata, or use utc, local or relative"):
+        loaded(flags={"zone": "Mars/Base"})
 
 
 @pytest.mark.parametrize("views", [[], "status:500", {"mine": 500}, {"mine": {"text": "status:500"}}])

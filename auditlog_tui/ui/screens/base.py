@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from auditlog_tui import pace
 from auditlog_tui.errors import AuditLogError, QueryError, StoreError
-from auditlog_tui.output.present import Glyphs, Mode, local_zone, safe
+from auditlog_tui.output.present import Glyphs, Mode, format_time, safe, ways
 from auditlog_tui.settings import Settings
 from auditlog_tui.ui.follower import Follower
 from auditlog_tui.ui.guard import guarded
@@ -26,7 +26,7 @@ from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.loader import Loader
 from auditlog_tui.ui.long_work import LongWork
 from auditlog_tui.ui.shifting import ShiftingScreen
-from auditlog_tui.ui.states import Sayings, sayings
+from auditlog_tui.ui.states import Sayings, is_refusal, sayings, why_nothing
 from auditlog_tui.ui.widgets.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.widgets.chips import ChipLine
 from auditlog_tui.ui.widgets.columns import Look, read_columns
@@ -45,12 +45,6 @@ if TYPE_CHECKING:
 
 WIDE = 150
 """Cells from which the detail pane stands beside the table."""
-
-DATES = 100
-"""Cells from which times have their date."""
-
-MODES: dict[str, Mode] = {"utc": "utc", "local": "local", "relative": "relative"}
-"""How times are shown, in the order in which `t` goes through them."""
 
 SPINNER_S = 0.12
 CLOCK_S = 1.0
@@ -91,7 +85,8 @@ class BrowseBase(ShiftingScreen):
         self.settings = settings
         self.browser: Browser  # from `opened` on
         self.opened = False
-        self.look = Look(glyphs, MODES[settings.zone], local_zone(), time.time_ns() // 1000)
+        self.ways = deque(ways(settings.zone))
+        self.look = Look(glyphs, *self.ways[0], time.time_ns() // 1000)
         self.look = replace(self.look, columns=read_columns(settings.columns))
         self._opener = opener
         self._text = text
@@ -104,8 +99,6 @@ class BrowseBase(ShiftingScreen):
         self._ignored: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
-        # For the size that it has, so that nothing is laid out and styled twice before the first paint.
-        self.look = replace(self.look, dates=self.app.size.width >= DATES)
         yield HeaderBar(self.settings.endpoint, self.look)
         yield FilterBar(self.look.glyphs)
         yield TimelineBar(self.look)
@@ -138,8 +131,7 @@ class BrowseBase(ShiftingScreen):
             self.table.refresh()
             return
         self.opened = True
-        if self.look.mode != "local":
-            self.browser.zone = UTC
+        self.browser.zone = self.look.zone
         self.filter_bar.explain = self.browser.explain
         self.filter_bar.suggest = self.browser.suggest
         self.filter_bar.history = self.browser.history.texts
@@ -226,10 +218,28 @@ class BrowseBase(ShiftingScreen):
         self._show_state()
         self.table.sync()
         if view.error is not None:
-            self.say(str(view.error), "error")
+            if is_refusal(view.error) and not len(view.feed.run) and self._take_back(view.error):
+                return
+            if len(view):  # else it is said where the rows would be, once
+                self.say(str(view.error), "error")
         elif view.notice:
             self.say(view.notice, "warning")
             view.notice = ""
+
+    def _take_back(self, error: AuditLogError) -> bool:
+        """Go back to the rows before a filter that the server refused, and point at its term; False at the first."""
+        text, pointed = self.browser.place.text, self.browser.refusal(error)
+        place = self.browser.take_back()
+        if place is None:
+            return False
+        typing = self.filter_bar.input.has_focus
+        self.go(place)
+        if typing:  # another filter by now, which is not to be written over
+            self.say(str(error), "error")
+        else:
+            self.filter_bar.open(text)
+            self.filter_bar.refuse(pointed)
+        return True
 
     def _show_state(self) -> None:
         """What header and table say of the view; nothing of one that can't be read."""
@@ -241,7 +251,9 @@ class BrowseBase(ShiftingScreen):
         except StoreError as error:
             self.say(str(error), "error")
         self.table.head, self.table.tail, self.table.blank = said.head, said.tail, list(said.blank)
-        self.header.show(summary, self.look, busy=busy)
+        wrong = self.view.error
+        failed = why_nothing(wrong) if wrong is not None and not len(self.view.feed.run) else ""
+        self.header.show(summary, self.look, busy=busy, failed=failed)
 
     def _idle(self, view: View) -> None:
         self.changed()
@@ -303,10 +315,15 @@ class BrowseBase(ShiftingScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
-        dates = event.size.width >= DATES
-        if dates != self.look.dates:
-            self.look = replace(self.look, dates=dates)
-            self.table.restyle(self.look)
+
+    def day(self, us: int) -> str:
+        """The date of an instant, as times are shown."""
+        mode: Mode = "local" if self.look.mode == "local" else "utc"
+        return format_time(us, mode, self.look.now_us, self.look.zone)[:10]
+
+    @on(EntryTable.Zoned)
+    def _zoned(self, message: EntryTable.Zoned) -> None:
+        self.header.zoned(message.labels)
 
     @on(EntryTable.Failed)
     def _table_failed(self, message: EntryTable.Failed) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 from typing import ClassVar
 
 from textual import on
 from textual.binding import BindingType
 
 from auditlog_tui.ui.keys import EVERYWHERE, bindings
-from auditlog_tui.ui.screens.base import MODES
 from auditlog_tui.ui.screens.help import HelpScreen
 from auditlog_tui.ui.screens.parts.copying import CopyPart
 from auditlog_tui.ui.screens.parts.filters import FilterPart
@@ -76,9 +74,10 @@ class BrowseScreen(
                 self.narrow(message.field, self.browser.value_of(message.row, message.field), message.action)
 
     def action_zone(self) -> None:
-        modes = list(MODES.values())
-        self.look = replace(self.look, mode=modes[(modes.index(self.look.mode) + 1) % len(modes)])
-        self.browser.zone = self.look.zone if self.look.mode == "local" else UTC
+        self.ways.rotate(-1)
+        mode, zone = self.ways[0]
+        self.look = replace(self.look, mode=mode, zone=zone)
+        self.browser.zone = zone
         self.table.restyle(self.look)
         self.changed()
         self.follower.follow(self.table.row, self.browser.log, self.look)

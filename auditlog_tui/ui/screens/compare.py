@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -12,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from auditlog_tui.output.present import age, count, fit, safe
+from auditlog_tui.output.present import count, distance, fit, safe
 from auditlog_tui.ui.fields import Field, Heading, describe
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.dialog import Dialog
@@ -45,9 +44,9 @@ class Pair:
         return _value(self.left) != _value(self.right)
 
 
-def pairs(one: Entry, other: Entry, zone: tzinfo, now_us: int) -> list[Pair | Heading]:
+def pairs(one: Entry, other: Entry, zone: tzinfo) -> list[Pair | Heading]:
     """The fields of both, in the order of the detail pane; those that only the second has go last."""
-    left, right = describe(one, None, zone, now_us), describe(other, None, zone, now_us)
+    left, right = describe(one, None, zone), describe(other, None, zone)
     of_left, of_right = ({item.name: item for item in items if not item.heading} for items in (left, right))
     names = {item.name for item in left}
     items = [*left, *(item for item in right if item.name not in names)]
@@ -61,21 +60,19 @@ class CompareScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,D", "dismiss(None)", "Close", show=False)]
 
-    def __init__(self, one: Entry, other: Entry, look: Look, now_us: int) -> None:
+    def __init__(self, one: Entry, other: Entry, look: Look) -> None:
         super().__init__()
-        zone = UTC if look.mode == "utc" else look.zone
-        self._pairs = pairs(one, other, zone, now_us)
+        self._pairs = pairs(one, other, look.zone)
         self._sign = look.glyphs.differs
         self._apart = ""
         if one.created_us is not None and other.created_us is not None:
-            self._apart = f", {age(abs(other.created_us - one.created_us))} apart"
+            self._apart = f", {distance(other.created_us - one.created_us)} apart"
 
     def compose(self) -> ComposeResult:
         box = PairList(self._pairs, self._sign)
         differing = sum(not item.heading and item.differs for item in self._pairs)
-        box.border_title = Content(
-            f"two marked entries: {count(differing)} fields differ ({self._sign}){self._apart}"
-        )
+        fields = "1 field differs" if differing == 1 else f"{count(differing)} fields differ"
+        box.border_title = Content(f"two marked entries: {fields} ({self._sign}){self._apart}")
         box.border_subtitle = Content("c copies both values, Esc closes")
         yield box
 

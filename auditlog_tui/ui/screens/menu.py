@@ -20,6 +20,9 @@ from auditlog_tui.ui.widgets.options import Options
 LABEL, DETAIL = 30, 52
 """Cells of what a line offers, and of what it says of it."""
 
+NARROW_LABEL, BESIDE = 27, 12
+"""Cells of what a line offers where both have no room, and those that are neither: the key, blanks and the border."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -47,10 +50,15 @@ class MenuScreen(Dialog[str | None]):
         self._choices = list(choices)
 
     def compose(self) -> ComposeResult:
-        box = Options(*map(_option, self._choices), markup=False, id="menu")
+        box = Options(*(Option(self._prompt(choice)) for choice in self._choices), markup=False, id="menu")
         box.border_title = Content(safe(self._title, 80))
         box.border_subtitle = Content(self._hint)
         yield box
+
+    def entitle(self, title: str, hint: str) -> None:
+        """Show another title and another hint."""
+        box = self.query_one(OptionList)
+        box.border_title, box.border_subtitle = Content(safe(title, 80)), Content(safe(hint, 80))
 
     def update(self, choice: Choice) -> None:
         """Show another text for the line of the same key."""
@@ -58,7 +66,15 @@ class MenuScreen(Dialog[str | None]):
             if old.key == choice.key:
                 self._choices[number] = choice
                 for box in self.query(OptionList):  # none while the menu is closing
-                    box.replace_option_prompt_at_index(number, _prompt(choice))
+                    box.replace_option_prompt_at_index(number, self._prompt(choice))
+
+    def _prompt(self, choice: Choice) -> Content:
+        room = self.app.size.width - BESIDE
+        label_width = LABEL if room >= LABEL + DETAIL else NARROW_LABEL
+        detail_width = max(1, min(DETAIL, room - label_width))
+        label = fit(shorten_middle(safe(choice.label), label_width), label_width)
+        detail = fit(shorten_middle(safe(choice.detail), detail_width), detail_width)
+        return Content.assemble((f" {choice.key}  ", "bold $text-accent"), label, (f"  {detail}", "$text-muted"))
 
     def action_list(self, action: str) -> None:
         getattr(self.query_one(OptionList), f"action_{action}")()
@@ -73,13 +89,3 @@ class MenuScreen(Dialog[str | None]):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.dismiss(self._choices[event.option_index].key)
-
-
-def _option(choice: Choice) -> Option:
-    return Option(_prompt(choice))
-
-
-def _prompt(choice: Choice) -> Content:
-    label = fit(shorten_middle(safe(choice.label), LABEL), LABEL)
-    detail = fit(shorten_middle(safe(choice.detail), DETAIL), DETAIL)
-    return Content.assemble((f" {choice.key}  ", "bold $text-accent"), label, (f"  {detail}", "$text-muted"))

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from auditlog_tui.output.present import age, cell_width, count, format_time, zone_label
+from auditlog_tui.output.present import age, cell_width, count, format_time, shorten_end, zone_label
 from auditlog_tui.ui.keys import TABLE, Key, footer
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ YEAR_US = 365 * 86_400_000_000
 
 
 class HeaderBar(Widget):
-    """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, and the zone."""
+    """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, marks, and the zone."""
 
     ALLOW_SELECT = False
+    marked: reactive[int] = reactive(0)
+    """How many entries are marked."""
 
     def __init__(self, endpoint: str, look: Look) -> None:
         super().__init__()
@@ -35,9 +37,12 @@ class HeaderBar(Widget):
         self.busy = False
         self._frame = 0
         self._follow = False, ""
+        self._labels: tuple[str, ...] = ()
+        self._failed = ""
 
-    def show(self, summary: Summary | None, look: Look, *, busy: bool) -> None:
-        self.summary, self.look, self.busy = summary, look, busy
+    def show(self, summary: Summary | None, look: Look, *, busy: bool, failed: str = "") -> None:
+        """`failed` says in two words why nothing could be loaded."""
+        self.summary, self.look, self.busy, self._failed = summary, look, busy, failed
         self._frame += 1
         self.refresh()
 
@@ -46,6 +51,11 @@ class HeaderBar(Widget):
         if (on, fresh) != self._follow:
             self._follow = on, fresh
             self.refresh()
+
+    def zoned(self, labels: tuple[str, ...]) -> None:
+        """What the zone is called at the times that the rows show."""
+        self._labels = labels
+        self.refresh()
 
     def tick(self, look: Look) -> None:
         """Let the age of the newest entry grow, where it shows."""
@@ -56,7 +66,10 @@ class HeaderBar(Widget):
 
     def render(self) -> Content:
         left = Content.assemble((f" {self.endpoint} ", "bold"), *self._times())
-        right = Content.assemble(*self._amount(), (f"  {self._zone()} ", "$text-muted"), *self._following())
+        marks = f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else ""
+        right = Content.assemble(
+            *self._amount(), (marks, "bold $text-accent"), (f"  {self._zone()} ", "$text-muted"), *self._following()
+        )
         space = self.size.width - left.cell_length - right.cell_length
         if space < 1:
             left = Content.assemble((f" {self.endpoint}", "bold"))
@@ -69,7 +82,9 @@ class HeaderBar(Widget):
             return []
         as_of_us = int(summary.as_of.timestamp() * 1_000_000)
         mode = "utc" if look.mode == "relative" else look.mode
-        parts = [(f" as of {format_time(as_of_us, mode, look.now_us, look.zone, with_date=False)}", "$text-muted")]
+        other = bool(self._labels) and zone_label(look.zone, as_of_us) not in self._labels
+        at = format_time(as_of_us, mode, look.now_us, look.zone, with_date=False, with_offset=other)
+        parts = [(f" as of {at}", "$text-muted")]
         if summary.newest_us is not None:
             parts.append((f"  newest {_since(look.now_us - summary.newest_us)}", "$text-muted"))
         return parts
@@ -78,11 +93,17 @@ class HeaderBar(Widget):
         summary, glyphs = self.summary, self.look.glyphs
         if summary is None:
             return []
+        if self._failed:
+            return [(self._failed, "bold $text-error")]
         if summary.marked:
             return [(f"only what is marked: {count(summary.rows)}", "bold $text-accent")]
         loaded = count(summary.loaded)
         of_total = f" of {count(summary.total)}" if summary.total is not None else ""
-        rows = f"{count(summary.rows)} match in " if summary.rows != summary.loaded or summary.filtered else ""
+        rows = (
+            f"{count(summary.rows)} {'matches' if summary.rows == 1 else 'match'} in "
+            if summary.rows != summary.loaded or summary.filtered
+            else ""
+        )
         spinner = f"  {glyphs.spinner[self._frame % len(glyphs.spinner)]}" if self.busy else "   "
         if summary.state.value == "complete":
             gone = f"  {count(summary.gone)} gone since" if summary.gone else ""
@@ -118,7 +139,9 @@ class HeaderBar(Widget):
         look = self.look
         if look.mode == "utc":
             return "UTC"
-        return zone_label(look.zone, look.now_us) if look.mode == "local" else "ages, UTC"
+        if look.mode == "relative":
+            return "ages, UTC"
+        return " and ".join(self._labels[:2]) or zone_label(look.zone, look.now_us)
 
 
 def _since(us: int) -> str:
@@ -129,7 +152,7 @@ def _since(us: int) -> str:
 
 
 class FooterBar(Widget):
-    """The keys of what has the focus, or, until the next key, what there is to say."""
+    """The keys of what has the focus, or, until the next key, what there is to say, in two lines if it takes them."""
 
     ALLOW_SELECT = False
     place: reactive[str] = reactive(TABLE)
@@ -139,11 +162,30 @@ class FooterBar(Widget):
     def say(self, text: str, severity: str = "") -> None:
         """Show a text (made safe by the caller). `severity` is empty, `warning` or `error`."""
         self.message, self.severity = text, severity
+        self._grow()
+
+    def on_resize(self) -> None:
+        self._grow()
+
+    def _grow(self) -> None:
+        lines = len(self._lines())
+        if self.styles.height is None or self.styles.height.value != lines:
+            self.styles.height = lines
+
+    def _lines(self) -> list[str]:
+        """The message, in two lines at most: broken between words where there are any."""
+        width = max(1, self.size.width - 2)
+        if cell_width(self.message) <= width or not self.size.width:
+            return [self.message]
+        first = shorten_end(self.message, width, "")
+        at = first.rfind(" ") if self.message[len(first)] != " " else len(first)
+        first = first[:at] if at > len(first) // 2 else first
+        return [first, shorten_end(self.message[len(first) :].lstrip(), width)]
 
     def render(self) -> Content:
         if self.message:
             style = {"error": "bold $text-error", "warning": "$text-warning"}.get(self.severity, "$text-accent")
-            return Content.assemble((f" {self.message}", style))
+            return Content.assemble(("\n".join(f" {line}" for line in self._lines()), style))
         parts: list[tuple[str, str]] = []
         for key in self._fitting():
             parts += [(f" {key.shown}", "bold $text-accent"), (f" {key.label} ", "$text-muted")]

@@ -14,6 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from auditlog_tui.errors import StoreError
+from auditlog_tui.output.present import day
 from auditlog_tui.ui.guard import guarded
 from auditlog_tui.ui.shifting import ShiftingScreen, shifted
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Layout, Look, lay_out
@@ -46,6 +47,7 @@ class Line(NamedTuple):
     under: str = ""
     column: int | None = None
     signs: Signs = NO_SIGNS
+    new_day: bool = False
     said: Said | None = None
 
 
@@ -80,6 +82,7 @@ class RowCanvas(Widget):
         self.head = self.tail = NOTHING
         self.blank: list[Said] = []
         self.ip_width = IP_WIDTHS[0]
+        self.offset_width = 0
         self.formatted = 0
         self.layout_of_columns: Layout = lay_out(80, look)
         self.signs: Callable[[Row], Signs] = lambda row: NO_SIGNS
@@ -121,7 +124,9 @@ class RowCanvas(Widget):
         self.look = look or self.look
         self._painter = None
         self.forget_lines()
-        self.layout_of_columns = lay_out(self.inner_width, self.look, self.ip_width)
+        self.layout_of_columns = lay_out(self.inner_width, self.look, self.ip_width, self.offset_width)
+        self.column = min(self.column, len(self.layout_of_columns.columns) - 1)
+        self.left = self.layout_of_columns.scrolled(self.column, self.left, self.inner_width)
         self.refresh()
 
     def notify_style_update(self) -> None:
@@ -200,9 +205,19 @@ class RowCanvas(Widget):
             elif row is None:
                 yield Line(bar, said=self.head if number == -1 else self.tail if number == count else NOTHING)
             elif number == self.cursor:
-                yield Line(bar, row.n, cursor, self.column if self.has_focus else None, self.signs(row))
+                column = self.column if self.has_focus else None
+                yield Line(bar, row.n, cursor, column, self.signs(row), self._begins_day(number, row))
             else:
-                yield Line(bar, row.n, "range" if number in span else "", None, self.signs(row))
+                under = "range" if number in span else ""
+                yield Line(bar, row.n, under, None, self.signs(row), self._begins_day(number, row))
+
+    def _begins_day(self, number: int, row: Row) -> bool:
+        """Whether a row shows another date than the one above it."""
+        if self.look.mode == "relative":
+            return False
+        above, mode, zone = self.rows.row(number - 1), self.look.mode, self.look.zone
+        today = day(row.created_us, mode, zone)
+        return today is not None and (above is None or day(above.created_us, mode, zone) != today)
 
     def _strip(self, line: Line, y: int) -> Strip:
         strip = self._strips.get(line)
@@ -227,16 +242,16 @@ class RowCanvas(Widget):
 
     def _content(self, painter: LinePainter, line: Line, number: int, width: int) -> Strip | None:
         """What the line says, without the scroll bar; `None` for an entry that can't be read."""
-        layout = self.layout_of_columns
+        layout = self.layout_of_columns.seen(self.left, self.inner_width)
         if line.said is not None:
             return painter.message(*line.said, width)
         if line.n is None:
-            return painter.window(painter.header(layout, self.column), layout, self.left, width)
+            return painter.header(layout, self.column).crop_extend(0, width, painter.style("text"))
         key = line._replace(bar="")
         strip = self._rows.get(key)
         row = self.rows.row(number) if strip is None else None
         if row is not None:
             self.formatted += 1
-            strip = painter.row(row, layout, line.under, line.column, line.signs)
-            strip = self._rows[key] = painter.window(strip, layout, self.left, width)
+            strip = painter.row(row, layout, line.under, line.column, line.signs, new_day=line.new_day)
+            strip = self._rows[key] = strip.crop_extend(0, width, painter.style("text"))
         return strip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Literal
 
@@ -41,18 +41,21 @@ class Look:
     mode: Mode
     zone: tzinfo
     now_us: int
-    dates: bool = True
     find: str = ""
     columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`field` is the filter's name for what the cell shows; `cut` is where a text that is too long loses letters."""
+    """`field` is the filter's name for what the cell shows; `cut` is where a text that is too long loses letters.
+
+    In fewer than `least` cells it would say nothing, and is left out.
+    """
 
     field: str
     title: str
     width: int
+    least: int
     cell: Callable[[Row, Look], Cell]
     cut: Literal["end", "middle"] = "end"
 
@@ -74,7 +77,7 @@ def _text(value: str | None, row: Row, field: str, look: Look) -> str:
 def _time(row: Row, look: Look) -> Cell:
     if row.created_us is None:
         return _text(row.created_at, row, "created_at", look), "error"
-    return format_time(row.created_us, look.mode, look.now_us, look.zone, look.dates), "time"
+    return format_time(row.created_us, look.mode, look.now_us, look.zone), "time"
 
 
 def _action(row: Row, look: Look) -> Cell:
@@ -83,7 +86,7 @@ def _action(row: Row, look: Look) -> Cell:
 
 
 def _actor(row: Row, look: Look) -> Cell:
-    name = row.actor_name if row.actor_name else row.actor_id
+    name = row.actor_name or row.actor_id or row.actor_type
     field = "actor.name" if '"actor.name"' in row.unreadable else "actor"
     text = _text(name, row, field, look)
     if row.actor_type is None and not text:
@@ -121,22 +124,22 @@ IP_WIDTHS = 15, 39
 """Cells of an address: any IPv4 address, and any IPv6 address."""
 
 COLUMNS: tuple[Column, ...] = (
-    Column("created", "TIME", 19, _time),
-    Column("action", "ACTION", 22, _action),
-    Column("actor", "ACTOR", 20, _actor, "middle"),
-    Column("ip", "IP", IP_WIDTHS[0], _plain("client_ip", "text"), "middle"),
-    Column("status", "ST", 4, _status),
-    Column("method", "METHOD", 6, _plain("method", "dim")),
-    Column("path", "PATH", 26, _path, "middle"),
-    Column("target", "TARGET", 26, _target, "middle"),
-    Column("actor.type", "TYPE", 8, _plain("actor_type", "dim")),
-    Column("ua", "AGENT", 32, _plain("user_agent", "dim")),
+    Column("created", "TIME", 19, 19, _time),
+    Column("action", "ACTION", 22, 8, _action),
+    Column("actor", "ACTOR", 20, 8, _actor, "middle"),
+    Column("ip", "IP", IP_WIDTHS[0], IP_WIDTHS[0], _plain("client_ip", "text"), "middle"),
+    Column("status", "ST", 4, 4, _status),
+    Column("method", "METHOD", 6, 6, _plain("method", "dim")),
+    Column("path", "PATH", 26, 12, _path, "middle"),
+    Column("target", "TARGET", 26, 12, _target, "middle"),
+    Column("actor.type", "TYPE", 8, 7, _plain("actor_type", "dim")),
+    Column("ua", "AGENT", 32, 8, _plain("user_agent", "dim")),
 )
 
 NARROW = 96
-"""Cells below which action and actor get less room, so that 80 columns show the method too."""
+"""Cells below which action and actor get less room, so that 80 columns show address and status too."""
 
-_NARROW_WIDTHS = {"action": 20, "actor": 16}
+_NARROW_WIDTHS = {"action": 19, "actor": 16}
 
 STICKY = 2
 """Time and action stay where they are when the rest scrolls sideways."""
@@ -159,15 +162,54 @@ class Layout:
     def total(self) -> int:
         return self.offsets[-1] + self.widths[-1]
 
+    @property
+    def drawn(self) -> int:
+        """Cells taken by the columns that have a width, each with the blank after it."""
+        return sum(width + 1 for width in self.widths if width)
 
-def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0]) -> Layout:
-    """Columns sized for the width: the path takes what the others leave, or what those before it do."""
+    def scrolled(self, column: int, left: int, room: int) -> int:
+        """How far to scroll sideways from `left` so that a column is seen, in whole columns."""
+        if column < STICKY:
+            return 0
+        starts = [offset - self.fixed for offset in self.offsets[STICKY:]]
+        start, end = starts[column - STICKY], self.offsets[column] + self.widths[column]
+        left = max(each for each in starts if each <= left)
+        least = next((each for each in starts if each >= end - room), start)
+        return min(max(left, least), start)
+
+    def seen(self, left: int, room: int) -> Layout:
+        """The columns as they are drawn in so many cells, scrolled by `left`; those not drawn have no width.
+
+        One that the edge would cut gets what is left of the room, so that its text is shortened for that, or none.
+        """
+        widths = []
+        for number, (column, offset, width) in enumerate(zip(self.columns, self.offsets, self.widths, strict=True)):
+            scrolls = number >= STICKY
+            visible = max(0, min(width, room - offset + (left if scrolls else 0)))
+            first = number < STICKY or offset - self.fixed == left
+            enough = first or visible >= min(column.least, width)
+            hidden = scrolls and offset - self.fixed < left
+            widths.append(visible if enough and not hidden else 0)
+        return replace(self, widths=tuple(widths))
+
+
+def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0], offset_width: int = 0) -> Layout:
+    """Columns sized for the width: the path takes what the others leave, or what those before it do.
+
+    `offset_width` is the room for an offset beside the time, taken from the action where there is little; a long
+    address then gets what the status leaves it.
+    """
     by_name = {column.field: column for column in COLUMNS}
     columns = (*COLUMNS[:STICKY], *(by_name[name] for name in look.columns)) if look.columns else COLUMNS
-    dated = look.dates or look.mode == "relative"
-    sizes = {"created": 19 if dated else 8, "ip": ip_width, **(_NARROW_WIDTHS if width < NARROW else {})}
+    sizes = {"ip": ip_width, **(_NARROW_WIDTHS if width < NARROW else {})}
     widths = [sizes.get(column.field, column.width) for column in columns]
-    path = next((n for n, column in enumerate(columns) if column.field == "path"), None)
+    widths[0] += offset_width
+    widths[1] -= offset_width if width < NARROW else 0
+    names = [column.field for column in columns]
+    if width < NARROW and "ip" in names and "status" in names[names.index("ip") :]:
+        over = sum(widths[: names.index("status") + 1]) + names.index("status") - width
+        widths[names.index("ip")] = min(ip_width, max(IP_WIDTHS[0], ip_width - over))
+    path = names.index("path") if "path" in names else None
     for last in (len(widths), *(() if path is None else (path + 2, path + 1))):
         spare = width - sum(widths[:last]) - last + 1
         if path is not None and spare >= 0:

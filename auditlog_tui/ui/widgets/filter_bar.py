@@ -90,6 +90,7 @@ class FilterBar(Vertical):
         self.history: Sequence[str] = ()
         self._walked: int | None = None
         self._draft = ""
+        self._refused: tuple[str, QueryError] | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -110,7 +111,7 @@ class FilterBar(Vertical):
 
     def show(self, text: str) -> None:
         """Show the filter that is applied now."""
-        self.applied = text
+        self.applied, self._refused = text, None
         self._put(text, len(text))
         self.suggestions.show(None)
         self.tell(text)
@@ -166,8 +167,11 @@ class FilterBar(Vertical):
         if self.explain is None:
             return
         try:
+            if self._refused is not None and self._refused[0] == text:
+                raise self._refused[1]
             told = self.explain(text)
         except QueryError as error:
+            failed = failed or (self._refused is not None and error is self._refused[1])
             typing = self.input.has_focus and not failed and self.input.cursor_position == error.end
             self.chips.show((), keep=True)
             self.line.update(_gentle(error) if typing else self._pointing(text, error))
@@ -182,6 +186,11 @@ class FilterBar(Vertical):
         self.input.cursor_position = error.end
         self.suggestions.show(None)
         self.tell(self.input.value, failed=True)
+
+    def refuse(self, error: QueryError) -> None:
+        """Point at the term that the server does not accept, as long as the text is the same."""
+        self._refused = self.input.value, error
+        self.fail(error)
 
     def _pointing(self, text: str, error: QueryError) -> Content:
         """A caret under the term where that can be seen, the term itself where the line has scrolled."""

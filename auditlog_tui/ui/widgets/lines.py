@@ -16,6 +16,9 @@ from auditlog_tui.ui.widgets.columns import Layout, Look
 if TYPE_CHECKING:
     from auditlog_tui.store import Row
 
+TIME, DATE = 0, len("2026-11-22")
+"""The column of the time, and the cells at its beginning that are the date."""
+
 NOTE = 1
 """The column at whose end a note is told of: the second, which never scrolls away."""
 
@@ -38,7 +41,7 @@ class LinePainter:
     """Draws lines in the theme's styles, each of which it takes once, by name, when it is first needed."""
 
     STYLES: ClassVar[tuple[str, ...]] = (
-        "text", "dim", "time", "read", "change", "destroy", "error",
+        "text", "dim", "time", "day", "read", "change", "destroy", "error",
         "status-ok", "status-moved", "status-refused", "status-failed", "status-unknown",
         "header", "header-column", "cursor", "cursor-blurred", "cell", "range", "marked", "found",
         "bar", "track", "thumb", "accent",
@@ -64,19 +67,37 @@ class LinePainter:
             )
         return self._over[key]
 
-    def row(self, row: Row, layout: Layout, under: str, column: int | None, signs: Signs = NO_SIGNS) -> Strip:
-        """A row over its whole width, the gutter included. `under` is the cursor's or the range's style."""
+    def row(
+        self,
+        row: Row,
+        layout: Layout,
+        under: str,
+        column: int | None,
+        signs: Signs = NO_SIGNS,
+        *,
+        new_day: bool = False,
+    ) -> Strip:
+        """A row over its whole width, the gutter included. `under` is the cursor's or the range's style.
+
+        The date of the first row of a `new_day` stands out.
+        """
         look = self.look
         gap = Segment(" ", self.style("text", under))
         bar = {"": " ", "range": look.glyphs.upright}.get(under, look.glyphs.cursor)
         segments = [Segment(bar, self.style("accent", under)), Segment(signs.glyph, self.style(signs.style, under))]
         for number, (place, width) in enumerate(zip(layout.columns, layout.widths, strict=True)):
+            if not width:
+                continue
             text, name = place.draw(row, look, width)
             if signs.noted and number == NOTE:
                 text = f"{fit(text.rstrip(), width - 2, ellipsis=look.glyphs.ellipsis)} {look.glyphs.noted}"
-            segments += self._found(text, self.style(name, "cell" if number == column else under))
+            under_it = "cell" if number == column else under
+            if number == TIME and new_day:
+                segments += self._found(text[:DATE], self.style("day", under_it))
+                text = text[DATE:]
+            segments += self._found(text, self.style(name, under_it))
             segments.append(gap)
-        return Strip(joined(segments), GUTTER + layout.total + 1)
+        return Strip(joined(segments), GUTTER + layout.drawn)
 
     def _found(self, text: str, style: Style) -> list[Segment]:
         """A cell, with what is looked for highlighted in it."""
@@ -92,21 +113,14 @@ class LinePainter:
         plain = self.style("header")
         segments = [Segment(" " * GUTTER, plain)]
         for number, (place, width) in enumerate(zip(layout.columns, layout.widths, strict=True)):
-            style = self.style("header-column") if number == column else plain
-            segments.append(Segment(fit(place.title, width), style))
-            segments.append(Segment(" ", plain))
-        return Strip(segments, GUTTER + layout.total + 1)
+            if width:
+                style = self.style("header-column") if number == column else plain
+                segments += [Segment(fit(place.title, width), style), Segment(" ", plain)]
+        return Strip(segments, GUTTER + layout.drawn)
 
     def message(self, text: str, style: str, width: int) -> Strip:
         """A line of the table that is no entry."""
         return Strip([Segment(fit(" " * GUTTER + text, width), self.style(style))], width)
-
-    def window(self, strip: Strip, layout: Layout, left: int, width: int) -> Strip:
-        """The part of a full line that fits: the sticky columns, then the others from `left` on."""
-        fixed = GUTTER + layout.fixed
-        if left:
-            strip = Strip.join([strip.crop(0, fixed), strip.crop(fixed + left)])
-        return strip.crop_extend(0, width, self.style("text"))
 
 
 def scrollbar(height: int, total: int, top: int) -> list[str]:

@@ -19,12 +19,16 @@ class MarkingCanvas(RowCanvas):
 
     @dataclass
     class Marking(Message):
-        """Mark `count` entries of a run from a position on, or unmark them where all are marked."""
+        """Mark `count` entries of a run from a position on, or unmark them where all are marked.
+
+        `again`: the key was pressed where it could not go on from the entry that it had just marked.
+        """
 
         run: Run
         position: int
         count: int
         ranged: bool
+        again: bool = False
 
     def __init__(self, look: Look) -> None:
         super().__init__(look)
@@ -53,11 +57,11 @@ class MarkingCanvas(RowCanvas):
             self.refresh()
         return there
 
-    def mark(self) -> bool:
+    def mark(self, *, again: bool = False) -> bool:
         """Ask for the range to be marked and forget it, or else for the entry under the cursor; True for a range."""
         if self.view is None or not len(self.view):
             return False
         run, span = self.view.run, self.span
         rows = span or range(self.cursor, self.cursor + 1)
-        self.post_message(self.Marking(run, run.first + rows.start, len(rows), ranged=bool(span)))
+        self.post_message(self.Marking(run, run.first + rows.start, len(rows), ranged=bool(span), again=again))
         return self.forget_range()

@@ -15,6 +15,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from auditlog_tui.errors import StoreError
+from auditlog_tui.output.present import repeated_offset, zone_labels
 from auditlog_tui.ui.keys import TABLE, bindings
 from auditlog_tui.ui.widgets.asking import AskingCanvas
 from auditlog_tui.ui.widgets.columns import IP_WIDTHS, Look
@@ -46,6 +47,12 @@ class EntryTable(AskingCanvas, can_focus=True):
         older: bool
 
     @dataclass
+    class Zoned(Message):
+        """What the zone is called at the times that are shown: two names around a change of clocks."""
+
+        labels: tuple[str, ...]
+
+    @dataclass
     class Jumped(Message):
         """Go to the newest or the oldest entry there is."""
 
@@ -62,6 +69,8 @@ class EntryTable(AskingCanvas, can_focus=True):
         self._wanted: tuple[int, int] | None = None
         self._centring = False
         self._touched = False
+        self._labels: tuple[str, ...] = ()
+        self._marked_last: int | None = None
 
     # -- what is shown -----------------------------------------------------------------------------------------
 
@@ -139,8 +148,25 @@ class EntryTable(AskingCanvas, can_focus=True):
         self._entry = row.n if row is not None else None
         if moved or self._entry != before:
             self.post_message(self.Moved(row))
+        self._note_zone()
         if ask:
             self.ask_for_more()
+
+    def _note_zone(self) -> None:
+        """Say what the zone is called at the times that are shown, and make room for the offsets beside them."""
+        zone = self.look.zone
+        labels: tuple[str, ...] = ()
+        if self.look.mode == "local":
+            seen = self.rows.visible(self.top, self.body)
+            instants = [row.created_us for row in seen if row.created_us is not None]
+            labels = zone_labels(zone, instants)
+            width = max((len(repeated_offset(us, zone)) for us in instants), default=0)
+            if width > self.offset_width:
+                self.offset_width = width
+                self.restyle()
+        if labels != self._labels:
+            self._labels = labels
+            self.post_message(self.Zoned(labels))
 
     def ask_for_more(self) -> None:
         """Say which end of what is loaded is less than a screen away."""
@@ -170,7 +196,9 @@ class EntryTable(AskingCanvas, can_focus=True):
 
     def on_resize(self) -> None:
         self.restyle()
-        self.move_to(self.cursor)
+        if self.view is not None and len(self.view):
+            self._scroll_to_cursor(self.view, self.top)
+        self._settle()
 
     def on_focus(self) -> None:
         self.refresh()
@@ -188,13 +216,17 @@ class EntryTable(AskingCanvas, can_focus=True):
             return
         if view.paused and row >= len(view):
             self.post_message(self.ScanOn())
-        self._wanted, self._centring, self._touched = None, False, True
+        self._wanted, self._centring, self._touched, self._marked_last = None, False, True, None
         self.cursor = max(0, min(row, len(view) - 1))
-        first = self._lowest_top() if self.cursor == 0 else self.cursor
-        last = self.cursor + (self.cursor == len(view) - 1)
-        self.top = min(max(self.top if top is None else top, last - self.body + 1), first)
+        self._scroll_to_cursor(view, self.top if top is None else top)
         self._settle()
         self.refresh()
+
+    def _scroll_to_cursor(self, view: View, top: int) -> None:
+        """Scroll from `top` as little as it takes to have the cursor in sight."""
+        first = self._lowest_top() if self.cursor == 0 else self.cursor
+        last = self.cursor + (self.cursor == len(view) - 1)
+        self.top = min(max(top, last - self.body + 1), first)
 
     def action_down(self) -> None:
         self.move_to(self.cursor + 1)
@@ -245,18 +277,18 @@ class EntryTable(AskingCanvas, can_focus=True):
         """Make a column the one that the keys mean, and scroll sideways until it is seen."""
         layout = self.layout_of_columns
         self.column = max(0, min(column, len(layout.columns) - 1))
-        start = max(0, layout.offsets[self.column] - layout.fixed)
-        end = layout.offsets[self.column] + layout.widths[self.column] - layout.fixed
-        room = self.inner_width - layout.fixed
-        left = max(0, min(max(self.left, end - room), start))
+        left = layout.scrolled(self.column, self.left, self.inner_width)
         if left != self.left:
             self.left = left
             self.forget_lines()
         self.refresh()
 
     def action_mark(self) -> None:
-        if not self.mark():
+        row = self.row
+        stays = row is not None and self._marked_last == row.n
+        if not self.mark(again=stays):
             self.action_down()
+            self._marked_last = row.n if row is not None and self.row == row else None
 
     # -- mouse -------------------------------------------------------------------------------------------------
 

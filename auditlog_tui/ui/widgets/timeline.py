@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from auditlog_tui.output.present import count, format_time
+from auditlog_tui.output.present import count, counted, format_time
 from auditlog_tui.ui.keys import TIMELINE, bindings
 from auditlog_tui.ui.widgets.chosen import ground
 
@@ -95,7 +95,8 @@ class TimelineBar(Widget, can_focus=True):
         n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
         words = f" {self._time(shown[0].first_us)} to {self._time(shown[-1].last_us)}"
         beyond = self._beyond() if shown is inside else ""
-        return [(words, "bold"), (f"  {count(n)} entries", ""), (f", {count(failed)} failed", "$text-error"),
+        entries = counted(n, "entry", "entries")
+        return [(words, "bold"), (f"  {entries}", ""), (f", {count(failed)} failed", "$text-error"),
                 (beyond, "$text-warning"), (f"  {self.note}", "$text-muted")]  # fmt: skip
 
     def _beyond(self) -> str:

@@ -1,3 +1,4 @@
+import base64
 import os
 import stat
 import sys
@@ -8,7 +9,7 @@ import pytest
 
 from auditlog_tui.errors import ClipboardError
 from auditlog_tui.output import clipboard
-from auditlog_tui.output.clipboard import OSC52_LIMIT, Copied, copy, osc52_sequence
+from auditlog_tui.output.clipboard import OSC52_LIMIT, Copied, copy, osc52_sequence, tmux_wrapped
 from tests.unit.output.desk import Desk
 
 STORES_NOTHING = 'if [ "$3" = -o ]; then printf other; else cat >/dev/null; fi'
@@ -20,6 +21,67 @@ async def test_in_tmux_the_text_goes_to_its_buffer(desk: Desk) -> None:
     assert copied == Copied("tmux", True, "to the tmux buffer, and to the terminal's clipboard if it accepts that")
     assert desk.store.read_text() == "vm_123\n漢"
     assert desk.arguments.read_text() == "load-buffer -w -\n"
+    assert desk.sent == []
+
+
+OLD_TMUX = '[ "$2" != -w ] || { echo "unknown flag -w" >&2; exit 1; }; cat >"$STORE"'
+
+
+async def test_a_tmux_that_cannot_forward_keeps_the_text_and_lets_the_sequence_through(desk: Desk) -> None:
+    desk.program("tmux", OLD_TMUX)
+    copied = await desk.copy("vm_123\n漢", TMUX="x,1,0")
+    assert copied == Copied("tmux", True, "to the tmux buffer, and sent to the terminal (unconfirmed)")
+    assert desk.store.read_text() == "vm_123\n漢"
+    encoded = base64.b64encode("vm_123\n漢".encode()).decode()
+    assert desk.sent == [f"\x1bPtmux;\x1b\x1b]52;c;{encoded}\a\x1b\\"]
+
+
+async def test_what_is_too_long_to_be_sent_is_in_an_old_tmux_all_the_same(desk: Desk) -> None:
+    desk.program("tmux", OLD_TMUX)
+    assert await desk.copy("x" * 100_000, TMUX="x,1,0") == Copied("tmux", True, "to the tmux buffer")
+    assert desk.store.read_text() == "x" * 100_000
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize("script", ['cat >"$STORE.tmux"', OLD_TMUX.replace("$STORE", "$STORE.tmux")])
+async def test_in_tmux_on_a_local_desktop_both_have_it(desk: Desk, script: str) -> None:
+    desk.program("tmux", script)
+    xclip(desk)
+    copied = await desk.copy("vm_123", TMUX="x,1,0", DISPLAY=":0")
+    assert copied == Copied("local", True, "to the clipboard (read back) and the tmux buffer")
+    assert desk.store.read_text() == "vm_123"
+    assert desk.store.with_name("store.tmux").read_text() == "vm_123"
+    assert desk.sent == []
+
+
+async def test_a_tmux_that_fails_is_not_said_to_have_it(desk: Desk) -> None:
+    desk.program("tmux", "exit 1")
+    xclip(desk)
+    assert await desk.copy("text", TMUX="x,1,0", DISPLAY=":0") == Copied(
+        "local", True, "to the clipboard (read back)"
+    )
+
+
+async def test_a_tmux_that_cannot_be_asked_gets_the_sequence_in_both_forms(desk: Desk) -> None:
+    desk.program("tmux", "exit 1")
+    copied = await desk.copy("text", TMUX="x,1,0")
+    assert (copied.route, copied.confirmed) == ("osc52", False)
+    assert desk.sent == [osc52_sequence("text") + tmux_wrapped(osc52_sequence("text"))]
+
+
+@pytest.mark.parametrize("size", [1, 565, 566, 567, OSC52_LIMIT])
+async def test_gnu_screen_gets_pieces_that_it_can_hold(desk: Desk, size: int) -> None:
+    copied = await desk.copy("x" * size, STY="1.pts-0.host")
+    assert copied == Copied("osc52", False, "sent to the terminal by OSC 52 (unconfirmed)")
+    [sent] = desk.sent
+    pieces = sent.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
+    assert all(len(f"\x1bP{piece}\x1b\\") <= 768 for piece in pieces)
+    assert "".join(pieces) == osc52_sequence("x" * size)
+
+
+async def test_in_gnu_screen_on_a_local_desktop_the_desktop_has_it(desk: Desk) -> None:
+    xclip(desk)
+    assert (await desk.copy("text", STY="1.pts-0.host", DISPLAY=":0")).route == "local"
     assert desk.sent == []
 
 

@@ -12,6 +12,8 @@ from auditlog_tui.output.times import (
     Mode,
     age,
     count,
+    counted,
+    distance,
     format_time,
     format_time_exact,
     local_zone,
@@ -101,7 +103,31 @@ def test_the_ends_of_the_calendar_are_shown_in_utc_where_the_zone_would_leave_it
 @given(instants, st.sampled_from(("utc", "local", "relative")), instants, zones)
 def test_every_instant_fits_its_column(instant: int, mode: Mode, now: int, zone: tzinfo) -> None:
     shown = format_time(instant, mode, min(max(now, FIRST_US), LAST_US), zone)
-    assert 0 < cell_width(shown) <= 19
+    assert 0 < cell_width(shown) <= (25 if mode == "local" else 19)
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "shown"),
+    [
+        ("2026-11-01T04:59:59+00:00", "America/New_York", "2026-11-01 00:59:59"),
+        ("2026-11-01T05:00:00+00:00", "America/New_York", "2026-11-01 01:00:00-04"),
+        ("2026-11-01T06:59:59+00:00", "America/New_York", "2026-11-01 01:59:59-05"),
+        ("2026-11-01T07:00:00+00:00", "America/New_York", "2026-11-01 02:00:00"),
+        ("2026-03-08T07:30:00+00:00", "America/New_York", "2026-03-08 03:30:00"),
+        ("2026-04-04T15:10:00+00:00", "Australia/Lord_Howe", "2026-04-05 01:40:00+10:30"),
+        ("2026-07-01T12:00:00+00:00", "Asia/Kathmandu", "2026-07-01 17:45:00"),
+    ],
+)
+def test_a_time_that_clocks_show_twice_has_its_offset(instant: str, zone: str, shown: str) -> None:
+    assert format_time(us(instant), "local", NOW, ZoneInfo(zone)) == shown
+    assert format_time(us(instant), "local", NOW, ZoneInfo(zone), with_date=False) == shown[11:]
+    assert len(format_time(us(instant), "utc", NOW, ZoneInfo(zone))) == 19
+
+
+def test_each_can_have_its_offset() -> None:
+    assert format_time(NOW, "local", NOW, KATHMANDU, with_offset=True) == "2026-11-22 17:45:00+05:45"
+    assert format_time(NOW, "local", NOW, BERLIN, with_offset=True) == "2026-11-22 13:00:00+01"
+    assert format_time(LAST_US + 1, "local", NOW, BERLIN, with_offset=True) == "after year 9999"
 
 
 @given(instants, zones)
@@ -163,6 +189,25 @@ def test_a_zone_has_a_name_at_any_instant() -> None:
 )  # fmt: skip
 def test_a_duration_is_told_in_its_largest_unit(duration: int, shown: str) -> None:
     assert age(duration) == shown
+
+
+@pytest.mark.parametrize(
+    ("duration", "shown"),
+    [
+        (0, "0 s"), (1, "1 µs"), (999, "999 µs"), (300_000, "300 ms"), (39_000_000, "39 s"), (-39_999_999, "39 s"),
+        (100_000_000, "1 m 40 s"), (DAY_US + 7_200_000_000, "1 d 2 h"),
+    ],
+)  # fmt: skip
+def test_how_far_two_instants_are_apart(duration: int, shown: str) -> None:
+    assert distance(duration) == shown
+
+
+@pytest.mark.parametrize(
+    ("n", "shown"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (18_331, "18,331 entries")]
+)
+def test_a_number_has_the_noun_that_fits_it(n: int, shown: str) -> None:
+    assert counted(n, "entry", "entries") == shown
+    assert counted(n, "mark") == shown.replace("entries", "marks").replace("entry", "mark")
 
 
 def test_numbers_are_grouped() -> None:

@@ -84,6 +84,63 @@ def test_a_time_without_an_offset_is_that_of_the_zone_on_display(text: str, zone
     assert frozen(text, zone) == becomes
 
 
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("2026-11-01T01:00..2026-11-01T01:59", "2026-11-01T01:00:00-04:00..2026-11-01T01:59:00-05:00"),
+        ("2026-11-01T01:30", "2026-11-01T01:30:00-04:00..2026-11-01T01:30:59.999999-05:00"),
+        ("<=2026-11-01T01:30", "<=2026-11-01T01:30:00-05:00"),
+        ("<2026-11-01T01:30", "<2026-11-01T01:30:00-05:00"),
+        (">=2026-11-01T01:30", ">=2026-11-01T01:30:00-04:00"),
+        (">2026-11-01T01:30", ">2026-11-01T01:30:00-04:00"),
+        ("2026-11-01T01:30-05:00..2026-11-01T01:40-05:00", "2026-11-01T01:30:00-05:00..2026-11-01T01:40:00-05:00"),
+    ],
+)
+def test_a_bound_in_a_repeated_hour_leaves_out_neither(text: str, becomes: str) -> None:
+    assert frozen(f"created:{text}", NEW_YORK) == f"created:{becomes}"
+
+
+def test_a_range_over_a_repeated_hour_has_the_entries_of_both() -> None:
+    asked = freeze(parse("created:2026-11-01T01:00..2026-11-01T01:59"), NOON_US, NEW_YORK)
+    entries = [f"2026-11-01T{hour:02}:{minute:02}:00Z" for hour in range(3, 10) for minute in range(0, 60, 10)]
+    found = [at for at in entries if matches(asked, read_entry(f'{{"created_at": "{at}"}}'))]
+    assert (len(found), found[0], found[-1]) == (12, "2026-11-01T05:00:00Z", "2026-11-01T06:50:00Z")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "created:>=2026-03-08T02:30",
+        "created:..2026-03-08T02:30",
+        "created:2026-03-08T02:30",
+        "-created:<2026-03-08T02:30",
+    ],
+)
+def test_a_time_that_clocks_skipped_is_said(text: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        frozen(f"status:500 {text}", NEW_YORK)
+    assert "no 02:30 on 2026-03-08 in this time zone: clocks went from 02:00 to 03:00" in caught.value.message
+    assert (caught.value.start, caught.value.end) == (11, 11 + len(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "becomes"),
+    [
+        # Midnight was skipped in São Paulo; in Samoa a whole day.
+        ("created:2018-11-04", "America/Sao_Paulo", "2018-11-04T01:00:00-02:00..2018-11-04T23:59:59.999999-02:00"),
+        ("created:2018-11-03", "America/Sao_Paulo", "2018-11-03T00:00:00-03:00..2018-11-03T23:59:59.999999-03:00"),
+        ("created:>=2011-12-30", "Pacific/Apia", ">=2011-12-31T00:00:00+14:00"),
+        # In Toronto clocks went from 23:30 to 00:30, so that the day began in the middle of an hour.
+        ("created:>=1919-03-31", "America/Toronto", ">=1919-03-31T00:30:00-04:00"),
+        # Havana repeats the hour after midnight: the day begins with the first.
+        ("created:2026-11-01", "America/Havana", "2026-11-01T00:00:00-04:00..2026-11-01T23:59:59.999999-05:00"),
+        ("created:2026-10-31", "America/Havana", "2026-10-31T00:00:00-04:00..2026-10-31T23:59:59.999999-04:00"),
+    ],
+)
+def test_a_day_begins_and_ends_where_clocks_say(text: str, zone: str, becomes: str) -> None:
+    assert frozen(text, ZoneInfo(zone)) == f"created:{becomes}"
+
+
 def test_today_is_the_day_where_one_is() -> None:
     assert frozen("created:>=today", KATHMANDU, "2026-11-22T23:00:00Z") == "created:>=2026-11-23T00:00:00+05:45"
     assert frozen("created:>=today", NEW_YORK, "2026-11-22T03:00:00Z") == "created:>=2026-11-21T00:00:00-05:00"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-from auditlog_tui.output.present import count, safe
+from textual.binding import Binding, BindingType
+
+from auditlog_tui.output.present import count, counted, safe
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
@@ -25,6 +28,25 @@ COPIES = {
 """The second key after `y`: what is copied, and what it is called."""
 
 
+class CopyMenu(MenuScreen):
+    """Says in its title what is meant, of which there may be several: Tab goes on to the next. `at` is its number."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "switch", show=False)]
+
+    def __init__(self, titles: Sequence[str], at: int) -> None:
+        choices = [Choice(key, name) for key, (_, name) in COPIES.items()]
+        choices.append(Choice("l", "link", "the command that shows this view again"))
+        self.at = at
+        self._titles = titles
+        hint = f"Tab: {titles[1 - at]} · Esc closes" if len(titles) > 1 else "Esc closes"
+        super().__init__(titles[at], choices, hint)
+
+    def action_switch(self) -> None:
+        if len(self._titles) > 1:
+            self.at = 1 - self.at
+            self.entitle(self._titles[self.at], f"Tab: {self._titles[1 - self.at]} · Esc closes")
+
+
 class CopyPart(BrowseBase):
     """What `c` and `y` copy."""
 
@@ -35,18 +57,20 @@ class CopyPart(BrowseBase):
             self.post_message(CopyRequested(row.key, f"ID {safe(row.key, 80)}"))
 
     def open_copy_menu(self) -> None:
-        entries = self.meant()
-        marked = self.browser.marks.count
-        of = f"{count(marked)} marked {'entry' if marked == 1 else 'entries'}" if marked else "this entry"
-        choices = [Choice(key, name) for key, (_, name) in COPIES.items()]
-        choices.append(Choice("l", "link", "the command that shows this view again"))
-        self.app.push_screen(MenuScreen(f"copy of {of}", choices), lambda key: self._copy(key, entries))
+        marks, row = self.browser.marks, self.table.row
+        offers = [("copy of this entry", False)] if row is not None or not marks.count else []
+        if marks.count:
+            since = marks.since_us()
+            day = f" (since {self.day(since)})" if since is not None else ""
+            offers.append((f"copy of the {counted(marks.count, 'marked entry', 'marked entries')}{day}", True))
+        # What an earlier run left is not what one means without saying so.
+        menu = CopyMenu([title for title, _ in offers], at=len(offers) - 1 if marks.fresh else 0)
+        self.app.push_screen(menu, lambda key: self._copy(key, self._meant(row, marked=offers[menu.at][1])))
 
-    def meant(self) -> list[Entry]:
-        """The entries that a key means: those marked, in time order, or the one under the cursor."""
-        if self.browser.marks.count:
+    def _meant(self, row: Row | None, *, marked: bool) -> list[Entry]:
+        """The entries to copy: those marked, in time order, or the one that was under the cursor."""
+        if marked:
             return self.browser.marks.marked()
-        row = self.table.row
         return [self.browser.log.store.entry(row.n)] if row is not None else []
 
     async def _copy(self, key: str | None, entries: list[Entry]) -> None:

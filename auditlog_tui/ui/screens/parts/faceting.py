@@ -85,7 +85,11 @@ class FacetPart(BrowseBase):
     def _show_facets(self) -> None:
         if self._facets is not None:
             summary = self.view.summary()
-            matching = f"{count(summary.rows)} that match in " if summary.filtered else ""
+            matching = (
+                f"{count(summary.rows)} that {'matches' if summary.rows == 1 else 'match'} in "
+                if summary.filtered
+                else ""
+            )
             self.facets.show(self._facets.facets, summary.rows, f"{matching}{count(summary.loaded)} loaded")
 
     @on(FacetPane.Asked)
@@ -145,13 +149,19 @@ class FacetPart(BrowseBase):
         if view is not self.view or novelty is None:
             return
         if row is None:
-            so_far = f", of which {count(novelty.read)} were looked at so far" if novelty.behind else ""
+            so_far = (
+                f", of which {count(novelty.read)} {'was' if novelty.read == 1 else 'were'} looked at so far"
+                if novelty.behind
+                else ""
+            )
             self.say(f"Nothing new further {'down' if way > 0 else 'up'}, within what is loaded{so_far}")
             return
         self.table.move_to(row)
         shown = self.table.row
         if shown is not None:
-            self.say(self._told(novelty, shown.n, safe(shown.actor_name or shown.actor_id or "?", 60)))
+            self.say(
+                self._told(novelty, shown.n, safe(shown.actor_name or shown.actor_id or shown.actor_type or "?", 60))
+            )
 
     def _told(self, novelty: Novelty, n: int, actor: str) -> str:
         parts = [f"the first of {actor} {' and '.join(firsts)}" for firsts in [novelty.firsts(n)] if firsts]

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.output.present import age, count
+from auditlog_tui.output.present import age, count, counted
 from auditlog_tui.ui.screens.base import BrowseBase
 from auditlog_tui.ui.work import start
 
@@ -81,8 +81,10 @@ class FollowPart(BrowseBase):
         self._read(keyed=False)
         self._fresh += news.added - news.own
         self._own += news.own
-        if news.late:
-            self.say(f"{count(news.late)} came late, and were put where they belong", "warning")
+        if news.late == 1:
+            self.say("1 entry came late, and was put where it belongs", "warning")
+        elif news.late:
+            self.say(f"{count(news.late)} entries came late, and were put where they belong", "warning")
         if news.added or news.late:
             self.changed()
 
@@ -110,6 +112,6 @@ class FollowPart(BrowseBase):
     def _tell(self) -> None:
         """What the header says of it."""
         fresh = f"{count(self._fresh)} new" if self._fresh else ""
-        own = f"+{count(self._own)} own reads" if self._own else ""
+        own = f"+{counted(self._own, 'own read')}" if self._own else ""
         failing = "no answer" if self._failing else ""
         self.header.follow(self.following, ", ".join(part for part in (fresh, own, failing) if part))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.output.present import count, format_time, safe
+from auditlog_tui.output.present import count, counted, safe
 from auditlog_tui.ui.screens.compare import CompareScreen
 from auditlog_tui.ui.screens.menu import Choice, MenuScreen
 from auditlog_tui.ui.screens.parts.faceting import FacetPart
@@ -34,11 +34,12 @@ class MarkPart(FacetPart):
         super().begun()
         marks = self.browser.marks
         self.follower.note_of = marks.note_of
+        self.header.marked = marks.count
         wrong = [error for error in (marks.error, self.history_error()) if error]
         if wrong:
             self.say(". ".join(wrong), "error")
         elif marks.earlier is not None:
-            when = self._day(marks.earlier.made_us)
+            when = self.day(marks.earlier.made_us)
             self.say(f"{self._amount()} from {when} (M shows them, : and “Forget all marks” drops them)")
 
     def shown(self) -> None:
@@ -56,17 +57,10 @@ class MarkPart(FacetPart):
         novel = self.novel(row.n)
         return Signs(glyphs.novel, "error" if novel == "shared" else "accent", noted) if novel else Signs(noted=noted)
 
-    def _day(self, us: int) -> str:
-        look = self.look
-        return format_time(us, "local" if look.mode == "local" else "utc", look.now_us, look.zone)[:10]
-
     def _amount(self) -> str:
         """Such as `1 mark and 2 notes`."""
         marks = self.browser.marks
-        parts = [
-            f"{count(n)} {word}{'' if n == 1 else 's'}" for n, word in ((marks.count, "mark"), (marks.notes, "note"))
-        ]
-        return " and ".join(part for part in parts if not part.startswith("0 "))
+        return " and ".join(counted(n, word) for n, word in ((marks.count, "mark"), (marks.notes, "note")) if n)
 
     # -- marking -----------------------------------------------------------------------------------------------
 
@@ -76,6 +70,9 @@ class MarkPart(FacetPart):
 
         if message.count > MOST:
             self.say(f"At most {count(MOST)} entries can be marked; the range has {count(message.count)}", "error")
+            return
+        if message.again:
+            self.say("This is the last row: to change its mark once more, leave it and press m there")
             return
         await self.long.do(message.count, lambda: self._mark_rows(message))
 
@@ -91,18 +88,31 @@ class MarkPart(FacetPart):
             found = raws(self.browser.log.store, asked.run, Stretch(some[0], len(some)))
             entries += map(read_entry, found)
         marks = self.browser.marks
+        since = marks.made_earlier_us(entries[0].key) if entries and not asked.ranged else None
         marks.toggle(entries)
+        self._marks_changed()
         done = "marked" if entries and marks.is_marked(entries[0].key) else "unmarked"
-        self.table.refresh()
         await self._save_marks(f"{count(len(entries))} {done}")
-        if asked.ranged:
-            self.say(f"{count(len(entries))} {done}, {count(marks.count)} marked in all")
+        self._say_marked(entries, since, ranged=asked.ranged)
 
     async def _save_marks(self, done: str) -> None:
         marks, unsaved = self.browser.marks, range(self.browser.marks.unsaved)
         left = f"{done}; the next mark saves the rest"
         async for some in self.long.portions(unsaved, f"{done}, saving", lambda _: left):
             marks.save(len(some))
+
+    def _say_marked(self, entries: list[Entry], since: int | None, *, ranged: bool) -> None:
+        """What `m` did; `since` is when an earlier run made the mark that it took away."""
+        marks, of = self.browser.marks, f" {count(len(entries))}" if ranged else ""
+        if entries and marks.is_marked(entries[0].key):
+            self.say(f"Marked{of}, {count(marks.count)}{' in all' if ranged else ''}")
+        else:
+            before = f"; it was marked on {self.day(since)}" if since is not None else ""
+            self.say(f"Unmarked{of}, {count(marks.count) if marks.count else 'none'} left{before}")
+
+    def _marks_changed(self) -> None:
+        self.header.marked = self.browser.marks.count
+        self.table.refresh()
 
     def _refresh_marks(self) -> bool:
         """Take in what other terminals marked and noted; says what is wrong where it can't be read."""
@@ -111,7 +121,7 @@ class MarkPart(FacetPart):
         except AuditLogError as error:
             self.say(str(error), "error")
             return False
-        self.table.refresh()
+        self._marks_changed()
         return True
 
     def open_note(self, row: Row) -> None:
@@ -133,7 +143,7 @@ class MarkPart(FacetPart):
         try:
             self.browser.marks.note(entry, text)
         finally:  # it is changed, even where it can't be saved
-            self.table.refresh()
+            self._marks_changed()
             self.follower.follow(self.table.row, self.browser.log, self.look)
 
     def action_forget_marks(self) -> None:
@@ -154,7 +164,7 @@ class MarkPart(FacetPart):
             kept = self._amount()
             self.say(f"{told}; another terminal made {kept} since" if kept else told)
         finally:
-            self.table.refresh()
+            self._marks_changed()
             self.follower.follow(self.table.row, self.browser.log, self.look)
 
     # -- looking at what is marked -----------------------------------------------------------------------------
@@ -219,4 +229,4 @@ class MarkPart(FacetPart):
         one, other = (
             detail.entry if detail is not None else entry for entry, detail in zip(marked, details, strict=True)
         )
-        self.app.push_screen(CompareScreen(one, other, self.look, log.now_us()))
+        self.app.push_screen(CompareScreen(one, other, self.look))

@@ -14,6 +14,9 @@ from auditlog_tui.ui.work import start
 if TYPE_CHECKING:
     from auditlog_tui.pivots import Pivot
 
+NARROW = 96
+"""Cells below which a line has no room for two dates with their times of day."""
+
 HINT = "small letter: within this filter · capital: over all time · Esc closes"
 
 
@@ -57,12 +60,18 @@ class PivotPart(BrowseBase):
             menu.update(_choice(pivot, str(error)))
             return
         if span is not None:
-            first, last = (self._time(us) for us in span)
-            menu.update(_choice(pivot, f"{told} · {first} to {last}"))
+            menu.update(_choice(pivot, f"{told} · {self._span(*span)}"))
+
+    def _span(self, first_us: int, last_us: int) -> str:
+        """From when to when: without the time of day where there is no room for that, and one date once."""
+        first, last = self._time(first_us), self._time(last_us)
+        if first[:10] == last[:10]:
+            return f"{first} to {last[11:]}"
+        return f"{first} to {last}" if self.app.size.width >= NARROW else f"{first[:10]} to {last[:10]}"
 
     def _time(self, us: int) -> str:
         look = self.look
-        return format_time(us, "utc" if look.mode == "relative" else look.mode, look.now_us, look.zone)[5:16]
+        return format_time(us, "utc" if look.mode == "relative" else look.mode, look.now_us, look.zone)[:16]
 
 
 def _choice(pivot: Pivot, told: str) -> Choice:

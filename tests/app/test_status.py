@@ -1,0 +1,77 @@
+"""The status line: a text that is too long for it, and what is told first."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditlog_tui.output.cells import cell_width
+from tests.app.helpers import Hand, running
+from tests.app.wire import JsonLog, made
+
+LONG = "Half of what there is to say stands here, which is read first of all, and the other half is below it."
+
+
+def footer(hand: Hand) -> list[str]:
+    return [line.strip() for line in hand.lines[-hand.screen.footer.size.height :]]
+
+
+async def say(hand: Hand, text: str) -> None:
+    hand.screen.say(text)
+    await hand.settled()
+
+
+async def test_a_long_text_takes_two_lines_until_the_next_key_and_the_rows_stay() -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.press("down", "down")
+        rows = hand.rows
+        await say(hand, LONG)
+        assert footer(hand) == [
+            "Half of what there is to say stands here, which is read first of all, and the",
+            "other half is below it.",
+        ]
+        assert hand.rows == rows[:-1]
+        await hand.press("up")
+        assert len(footer(hand)) == 1
+        assert [line[2:] for line in hand.rows] == [line[2:] for line in rows]
+
+
+async def test_the_row_under_the_cursor_stays_in_sight() -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.press(*["down"] * 19)
+        key, before = hand.row.key, hand.rows[-1]
+        await say(hand, LONG)
+        assert hand.row.key == key
+        assert hand.rows[-1] == before
+
+
+async def test_a_text_that_is_said_while_a_place_is_fetched_does_not_take_its_place_away() -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.press(*["down"] * 60)
+        key = hand.row.key
+        await hand.press(".", *">>>>>")
+        hand.send(">")
+        await hand.pilot.pause(0)
+        await say(hand, LONG)
+        assert hand.row.key == key
+        assert len(hand.browser.view) > 40
+        assert 0 <= 10 - (hand.table.cursor - hand.table.top) <= 1
+
+
+@pytest.mark.parametrize("text", ["x" * 100, "漢" * 60, "word " * 100, "a " + "x" * 77 + " b", "x" * 78, "x" * 79])
+async def test_whatever_is_said_fits(text: str) -> None:
+    async with running(JsonLog([made(1)]), size=(80, 24)) as hand:
+        await say(hand, text)
+        lines = footer(hand)
+        assert len(lines) == (1 if cell_width(text.strip()) <= 78 else 2)
+        assert all(cell_width(line) <= 78 for line in lines)
+        together = "".join(lines).replace(" ", "")
+        assert text.replace(" ", "").startswith(together.removesuffix("…"))
+        assert together == text.replace(" ", "") or cell_width(together) > 120
+
+
+async def test_a_wider_terminal_needs_one_line() -> None:
+    async with running(size=(80, 24)) as hand:
+        await say(hand, LONG)
+        await hand.pilot.resize_terminal(120, 24)
+        await hand.settled()
+        assert footer(hand) == [LONG]

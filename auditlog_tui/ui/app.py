@@ -190,6 +190,11 @@ class AuditLogApp(TypeAheadApp):
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(deed)
 
+    async def _shutdown(self) -> None:
+        """End what runs before the widgets that it draws in are gone."""
+        self.workers.cancel_all()
+        await super()._shutdown()
+
     def _fatal_error(self) -> None:
         """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
         error = self._exception or sys.exc_info()[1]

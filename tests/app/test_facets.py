@@ -178,7 +178,7 @@ async def test_a_full_disk_is_told_when_one_goes_to_what_is_new(monkeypatch: pyt
         read = store.read
 
         def fails(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-            if sql.startswith("SELECT position, entry"):
+            if sql.startswith("SELECT position, shown"):
                 raise StoreError("The disk is full.")
             return read(sql, values)
 

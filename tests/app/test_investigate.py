@@ -189,7 +189,7 @@ async def test_what_came_late_is_missing_until_it_is_in_its_place(monkeypatch: p
         monkeypatch.setattr(hand.screen, "say", lambda text, severity="": said.append(text))
         log.add([fresh(n, late_us=4_000_000_000) for n in range(3)])
         await hand.until(lambda: "733  COMPLETE" in hand.header)
-        assert said == ["3 came late, and were put where they belong"]
+        assert said == ["3 entries came late, and were put where they belong"]
         times = [us for us in column(hand.screen.view, "created_us") if isinstance(us, int)]
         assert times == sorted(times, reverse=True)
 

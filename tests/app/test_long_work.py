@@ -44,7 +44,7 @@ async def test_a_long_range_is_marked_with_its_progress_and_keys_go_on() -> None
         assert hand.screen.long.busy
         await hand.settled()
         assert hand.browser.marks.count == MANY
-        assert f"{MANY:,} marked" in hand.status
+        assert f"Marked {MANY:,}, {MANY:,} in all" in hand.status
 
 
 async def test_escape_stops_the_reading_of_a_range_and_nothing_is_marked() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.bounds import check
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Query, Term, Times, Value
-from auditlog_tui.query.times import EPOCH, FIRST, MICROSECOND, SECOND, UNITS
+from auditlog_tui.query.times import EPOCH, FIRST, MICROSECOND, MONTHS, SECOND, UNITS, format_moment
 
 _MINUTE = timedelta(minutes=1)
 
@@ -40,30 +41,59 @@ def _frozen_term(term: Term, now_us: int, zone: tzinfo) -> Term:
         return term
     try:
         values = tuple(_frozen(value, now_us, zone) for value in term.values)
+    except TwiceError as error:
+        message = "Clocks were set back: this time came twice."
+        raise QueryError(message, term.start, term.end, f"Write {error}.") from error
     except (OverflowError, ValueError) as error:
         message = "This time reaches outside the years 1 to 9999."
         raise QueryError(message, term.start, term.end, "Write a time within them, in UTC.") from error
     return replace(term, key="created", values=values)
 
 
+class TwiceError(Exception):
+    """A time of day that a clock showed twice; the text is both readings."""
+
+
 def _frozen(value: Value, now_us: int, zone: tzinfo) -> Value:
     if isinstance(value, Ago):
-        return Times(Instant(max(FIRST, now_us - value.count * UNITS[value.unit] * SECOND)), None)
+        return Times(_ago(value, now_us), None)
     if not isinstance(value, Times):
         return value
     # A day that `>` or `<` excludes goes as a whole: what remains begins after it or ends before it.
-    beside = value.strict and isinstance(value.low or value.high, Day | Named)
+    beside = value.strict and _is_whole_day(value.low or value.high)
     low = _edge(value.low, now_us, zone, following=beside) if value.low else None
-    high = _edge(value.high, now_us, zone, following=not beside, back=1) if value.high else None
-    return Times(low, high, value.strict and not beside)
+    high = value.high
+    if isinstance(high, Named) and not high.word and high.at is not None and low is not None and not value.around:
+        end: Instant | None = _after(low, high, _zone_of(value.low, zone))
+    else:
+        end = _edge(high, now_us, zone, following=not beside, back=1) if high else None
+    if value.around and low is not None and end is not None:
+        around = value.around * SECOND
+        low, end = _checked(replace(low, us=low.us - around)), _checked(replace(end, us=end.us + around))
+    return Times(low, end, value.strict and not beside)
+
+
+def _is_whole_day(moment: Moment | None) -> bool:
+    return isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now")
+
+
+def _ago(ago: Ago, now_us: int) -> Instant:
+    return Instant(max(FIRST, now_us - ago.count * UNITS[ago.unit] * SECOND))
 
 
 def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: int = 0) -> Instant:
     """Where a day, or the `following` one, begins, less `back` microseconds. An instant has no edges."""
     if isinstance(moment, Instant):
         return _checked(moment)
+    if isinstance(moment, Ago):
+        return _ago(moment, now_us)
+    if isinstance(moment, Named) and moment.word == "now":
+        return _checked(Instant(now_us))
+    zone = _zone_of(moment, zone)
     if isinstance(moment, Clock):
-        us = _us(moment.wall, zone)
+        us = _once(moment.wall, zone)
+    elif isinstance(moment, Named) and moment.at is not None:
+        us = _named(moment, moment.at, now_us, zone)
     else:
         day = _day(moment, now_us, zone)
         if following and back and day == date.max:
@@ -72,6 +102,42 @@ def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: i
             midnight = datetime(day.year, day.month, day.day) + timedelta(days=1 if following else 0)
             us = _us(midnight, zone) - back
     return _checked(Instant(us, _offset(us, zone)))
+
+
+def _zone_of(moment: Moment | None, zone: tzinfo) -> tzinfo:
+    """The zone in which the moment was written; `zone` where it was not said."""
+    if isinstance(moment, Named | Instant) and moment.offset is not None:
+        return timezone(timedelta(minutes=moment.offset))
+    return zone
+
+
+def _named(moment: Named, at: time, now_us: int, zone: tzinfo) -> int:
+    """A time on a day that depends on now, or, without one, the latest time of day that is not in the future."""
+    if moment.word:
+        return _once(datetime.combine(_day(moment, now_us, zone), at), zone)
+    today = datetime.combine(_local(now_us, zone).date(), at)
+    before = today - timedelta(days=1)
+    found = [_us(wall.replace(fold=fold), zone) for wall in (today, before) for fold in (1, 0)]
+    return next((us for us in found if us <= now_us), found[-1])
+
+
+def _after(low: Instant, moment: Named, zone: tzinfo) -> Instant:
+    """The first such time of day at or after the beginning of the range."""
+    zone = _zone_of(moment, zone)
+    day = datetime.combine(_local(low.us, zone).date(), moment.at or time())
+    for wall in (day, day + timedelta(days=1)):
+        us = _us(wall, zone)
+        if us >= low.us:
+            break
+    return _checked(Instant(us, _offset(us, zone)))
+
+
+def _once(wall: datetime, zone: tzinfo) -> int:
+    """The instant at which a clock shows this. Raises `TwiceError` for one that it shows twice."""
+    first, second = _us(wall, zone), _us(wall.replace(fold=1), zone)
+    if first < second:
+        raise TwiceError(" or ".join(format_moment(Instant(us, _offset(us, zone))) for us in (first, second)))
+    return first
 
 
 def _checked(moment: Instant) -> Instant:
@@ -85,11 +151,24 @@ def _day(moment: Day | Named, now_us: int, zone: tzinfo) -> date:
     if isinstance(moment, Day):
         return moment.day
     today = _local(now_us, zone).date()
+    if "-" in moment.word:
+        return _latest(moment.word, today)
     return today - timedelta(days=1) if moment.word == "yesterday" else today
 
 
+def _latest(word: str, today: date) -> date:
+    """The latest day of this month and date that has begun; 29 February comes every four or eight years."""
+    month, number = MONTHS.index(word[:3]) + 1, int(word[4:])
+    for year in range(today.year, today.year - 9, -1):
+        with suppress(ValueError):
+            if (day := date(year, month, number)) <= today:
+                return day
+    raise ValueError(word)
+
+
 def _us(wall: datetime, zone: tzinfo) -> int:
-    return (wall - EPOCH - (wall.replace(tzinfo=zone).utcoffset() or timedelta())) // MICROSECOND
+    offset = wall.replace(tzinfo=zone).utcoffset() or timedelta()
+    return (wall.replace(fold=0) - EPOCH - offset) // MICROSECOND
 
 
 def _offset(us: int, zone: tzinfo) -> int:

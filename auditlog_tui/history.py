@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from auditlog_tui.query.format import stored
+
 KEPT = 500
 """Filters kept over runs."""
 
@@ -34,7 +36,8 @@ class History:
 
     def _load(self, path: Path) -> None:
         try:
-            self.texts = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line]
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            self.texts = [stored(line) for line in lines if line]
         except FileNotFoundError:
             return
         except OSError as error:

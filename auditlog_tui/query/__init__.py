@@ -7,7 +7,7 @@ from auditlog_tui.query.complete import Candidate, Completion, complete
 from auditlog_tui.query.edit import term_for, with_term, without_term
 from auditlog_tui.query.explain import explain, overruns
 from auditlog_tui.query.fields import FIELDS, Field, fields_table
-from auditlog_tui.query.format import format_query, format_term
+from auditlog_tui.query.format import format_query, format_term, stored
 from auditlog_tui.query.freeze import freeze
 from auditlog_tui.query.moments import HINT as MOMENT_HINT
 from auditlog_tui.query.moments import read_moment
@@ -37,6 +37,7 @@ __all__ = [
     "parse",
     "plan",
     "read_moment",
+    "stored",
     "term_for",
     "with_term",
     "without_term",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 from auditlog_tui.errors import ApiError, AuditLogError, QueryError, SettingsError
 from auditlog_tui.output.cells import cell_width
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.output.formats import Look, Writer
+from auditlog_tui.output.formats import Look, Writer, read_columns
 from auditlog_tui.output.glyphs import glyphs_for
 from auditlog_tui.output.safe import safe
 from auditlog_tui.output.streams import Progress, standard_out
@@ -85,6 +85,11 @@ def _fail(text: str, status: Exit) -> Exit:
     return status
 
 
+def _say(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        _fail(safe(sentence, 500), Exit.DONE)
+
+
 async def _run(settings: Settings, command: Command, progress: Progress) -> Exit:
     async with _session(settings, command, progress) as run:
         match command.name:
@@ -104,6 +109,7 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
     from auditlog_tui.session import Session
     from auditlog_tui.store import EntryStore
 
+    columns = read_columns(settings.columns) if command.format == "table" else ()
     out, terminal = standard_out(progress)
     session = Session(settings)
     session.prepare()
@@ -119,6 +125,7 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
             zone=local_zone(),
             now_us=log.now_us(),
             glyphs=glyphs_for(terminal or "utf-8"),
+            columns=columns,
         )
         writer = Writer(command.format, look, ascii_only=look.glyphs.ellipsis != "…")
         async with progress.shown():
@@ -141,26 +148,32 @@ class _Run:
         self._settings = settings
 
     def query(self, text: str) -> Query:
-        """The filter, its times made absolute. Raises `_PointedError`."""
+        """The filter, its times made absolute; what is odd about it is said. Raises `_PointedError`."""
+        from auditlog_tui.seen import Seen
+        from auditlog_tui.zero import warnings
+
         zone = local_zone() if self._settings.zone == "local" else UTC
-        return read_query(text, self._settings.views, self._log.now_us(), zone)
+        query = read_query(text, self._settings.views, self._log.now_us(), zone)
+        _say(warnings(query, Seen()))
+        return query
 
     async def list(self, query: Query, limit: int | None) -> Exit:
         from auditlog_tui.listing import Listing, Walk
 
         walk = Walk(self._log, query)
         self._watch(walk)
-        missing = await Listing(walk, self._printer, limit).go()
-        return self._end(missing)
+        listing = Listing(walk, self._printer, limit)
+        missing = await listing.go()
+        return self._end(missing, await self._reasons(query, listing.written))
 
     async def count(self, query: Query) -> Exit:
         from auditlog_tui.listing import count_matching
 
         number, missing = await count_matching(self._log, query, self._watch)
         if missing:
-            return self._end(f"{missing} {number:,} of them match.")
+            return self._end(f"{missing} {number:,} of them match.", [])
         self._printer.line(str(number))
-        return self._end("")
+        return self._end("", await self._reasons(query, number))
 
     async def get(self, entry_id: str) -> Exit:
         self._printer.entry(await self._log.api.get(entry_id))
@@ -169,11 +182,23 @@ class _Run:
     def _watch(self, walk: Walk) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {self._client.requests:,} requests"
 
-    def _end(self, missing: str) -> Exit:
+    async def _reasons(self, query: Query, number: int) -> Sequence[str]:
+        """Why nothing may match, by what the newest entries of the log hold: one request, or two."""
+        from auditlog_tui.listing import seen_of
+        from auditlog_tui.zero import reasons
+
+        if number or not query:
+            return []
+        with suppress(AuditLogError):  # the answer is complete without it
+            return reasons(query, await seen_of(self._log, query), self._log.now_us())
+        return []
+
+    def _end(self, missing: str, said: Sequence[str]) -> Exit:
         ignored = self._log.obedience.ignored
         if ignored:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
+        _say(said)
         return _fail(missing, Exit.INCOMPLETE) if missing else Exit.DONE
 
 

@@ -19,7 +19,7 @@ from auditlog_tui.query.syntax import Text
 from auditlog_tui.query.words import ABBREVIATED, COMMANDS, COMPARISONS, LIMITS, ORDERS
 
 if TYPE_CHECKING:
-    from auditlog_tui.query.scan import Item, RawTerm
+    from auditlog_tui.query.scan import Item
 
 _CHUNK = re.compile(r"\S+")
 _SIGN = re.compile(r"(?:[-!+]\s*|(?:NOT|Not|not)\s+)+")
@@ -334,8 +334,3 @@ def _command(text: str, items: Sequence[Item]) -> None:
         f"A filter has no commands: {shown(word)} is none.", first.start, first.end,
         f"Leave it out, or write {quoted(word)}", [rest.strip()], quoted(word),
     )  # fmt: skip
-
-
-def looks_plain(term: RawTerm) -> bool:
-    """Whether a term is a word, in quotes or not."""
-    return term.key == ""

@@ -37,7 +37,6 @@ from auditlog_tui.query.words import NO_VALUE
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
 _HUNDRED = re.compile(r"([1-9])[xX]{2}")
 _TEN = re.compile(r"([1-9][0-9])[xX]")
-_HUNDREDS = re.compile(r"(>=|<=|[<>])?([1-9])[xX]")
 _SIGNED = re.compile(r"(>=|<=|>|<)(-?[0-9]{1,100})")
 _DASHED = re.compile(r"([0-9]{1,100})[-‐‑–—−]([0-9]{1,100})")
 _ORDERS = {"=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "＞": ">", "＜": "<"}
@@ -195,12 +194,10 @@ def _numbers(text: str) -> Numbers:
 
 def _numbers_meant(text: str) -> Iterable[str]:
     ascii_text = as_ascii(text)
-    if match := re.fullmatch(r"([1-9])\*{1,2}", ascii_text):
+    if match := re.fullmatch(r"([1-9])(?:\*{1,2}|[xX])", ascii_text):
         yield f"{match[1]}xx"
     elif match := re.fullmatch(r"([1-9]\d)\*", ascii_text, re.ASCII):
         yield f"{match[1]}x"
-    elif match := _HUNDREDS.fullmatch(ascii_text):
-        yield f"{match[1]}{match[2]}xx"
     elif found := re.findall(r"(?:>=|<=|[<>])?(?<!\d)\d{3}(?!\d)", ascii_text, re.ASCII):
         yield ",".join(found[:5])
 

@@ -317,6 +317,7 @@ REFUSED = {
     "action:'vm.deleted": "action:vm.deleted",
     "action:vm.created, vm.deleted": "action:vm.created,vm.deleted",
     "status:4*": "status:4xx",
+    "status:4x": "status:4xx",
     "status:４０３": "status:403",
     "ｓｔａｔｕｓ：４０３": "status:403",
     "status:401; method:GET": "status:401",

@@ -38,6 +38,7 @@ from auditlog_tui.store import Row
 from auditlog_tui.suggest import suggest
 from auditlog_tui.view import View
 from auditlog_tui.views import BUILT_IN, expand
+from auditlog_tui.zero import warnings
 
 MOST_PLACES = 100
 """Places that `back` reaches; with each older one goes what its view holds."""
@@ -70,10 +71,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a filter becomes: its terms, each with who evaluates it, and the request."""
+    """What a filter becomes: its terms, each with who evaluates it, the request, and what is odd about it."""
 
     chips: tuple[Chip, ...] = ()
     line: str = ""
+    warning: str = ""
 
 
 @dataclass(slots=True)
@@ -107,8 +109,9 @@ class Browser:
 
     def explain(self, text: str) -> Explanation:
         """What `text` would become. Raises `QueryError`."""
-        planned = plan(self._query(text), frozenset(self.log.obedience.ignored))
-        return Explanation(planned.chips, explain(planned))
+        query = self._query(text)
+        planned = plan(query, frozenset(self.log.obedience.ignored))
+        return Explanation(planned.chips, explain(planned), " ".join(warnings(query, self.log.store.seen)))
 
     def suggest(self, text: str, cursor: int) -> Completion:
         """What may come next in `text`."""
@@ -144,7 +147,9 @@ class Browser:
         except QueryError as error:
             if whole == text:
                 raise
-            raise QueryError(error.message, 0, len(text), error.hint) from error  # columns are those of `text`
+            raise QueryError(
+                error.message, 0, len(text), error.hint, error.offers
+            ) from error  # columns are those of `text`
 
     def _parsed(self, text: str) -> Query:
         return parse(expand(filter_in(text), self.views))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from auditlog_tui import __version__
-from auditlog_tui.arguments import command_of, read_options
+from auditlog_tui.arguments import EXAMPLES, command_of, configures, mistaken, read_options
 from auditlog_tui.config import config_path, read_config, write_beginning
 from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.settings import OPTIONS, Settings, load
@@ -27,9 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments[:2] == ["config", "init"]:
-            return _init_config()
+        if (rest := configures(arguments)) is not None:
+            return _config(rest)
+        if arguments == ["help"]:
+            arguments = ["--help"]
         command = command_of(arguments)
+        if meant := mistaken(arguments):
+            raise SettingsError(_not_a_command(arguments, meant))
         options = read_options(_parser(), command, arguments)
         settings, text = _settings(options), " ".join(options.query)
         return _print(settings, command, text, options) if command else _browse(settings, text)
@@ -49,8 +53,9 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="auditlog-tui",
-        description="Browse the Nirvana Labs audit log.",
-        epilog="? in the browser lists its keys. Without a screen: auditlog-tui list, get or count, with --help.",
+        description="Browse the Nirvana Labs audit log. ? in the browser lists its keys.",
+        epilog=f"{EXAMPLES}\n\nEach command has a --help of its own.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("query", nargs="*", help="a filter to begin with, for instance: status:>=400 last:24h")
@@ -69,7 +74,17 @@ def _settings(options: argparse.Namespace) -> Settings:
     return load(flags, os.environ, read_config(config_path()), demo=options.demo)
 
 
-def _init_config() -> int:
+def _not_a_command(arguments: Sequence[str], meant: str) -> str:
+    word = next(argument for argument in arguments if not argument.startswith("-") and argument.isalpha())
+    return f"There is no command {word}. Did you mean {meant}? To search for the word: auditlog-tui '\"{word}\"'"
+
+
+def _config(arguments: Sequence[str]) -> int:
+    if arguments != ["init"]:
+        raise SettingsError(
+            "auditlog-tui config init writes a settings file to begin with, and is all that config can do.\n"
+            "To search for the word: auditlog-tui '\"config\"'"
+        )
     path = config_path()
     write_beginning(path)
     print(f"Wrote {path}")  # noqa: T201

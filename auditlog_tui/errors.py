@@ -40,15 +40,16 @@ class QueryError(AuditLogError):
     """The filter can't be read.
 
     `start` and `end` are the columns (0-based, `end` exclusive) of the term in the typed text; `hint` says what
-    would be valid there.
+    would be valid there, and `offers` are the filters that it writes out.
     """
 
-    def __init__(self, message: str, start: int, end: int, hint: str = "") -> None:
+    def __init__(self, message: str, start: int, end: int, hint: str = "", offers: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.start = start
         self.end = end
         self.hint = hint
+        self.offers = offers
 
 
 class StoreError(AuditLogError):

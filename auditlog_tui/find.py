@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from auditlog_tui.growth import stretches
-from auditlog_tui.query import Query, plan
-from auditlog_tui.query.syntax import WORD, Term, Text
+from auditlog_tui.query import holding
 from auditlog_tui.slices import SLICE
 from auditlog_tui.view import View
 
@@ -18,7 +17,7 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
     """
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
         return None  # a lone surrogate: no entry can hold it, and SQLite does not take it
-    where = plan(Query((Term(WORD, (Text(text),)),))).where()
+    where = holding(text)
     run = view.run
     at = run.first + row
     parts = [range(at + 1, run.after), range(run.first, at + 1)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 from auditlog_tui.errors import ApiError, AuditLogError, QueryError, SettingsError
 from auditlog_tui.output.cells import cell_width
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.output.formats import Look, Writer
+from auditlog_tui.output.formats import Look, Writer, read_columns
 from auditlog_tui.output.glyphs import glyphs_for
 from auditlog_tui.output.safe import safe
 from auditlog_tui.output.streams import Progress, standard_out
@@ -90,6 +90,11 @@ def _say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 (this is where a command line speaks)
 
 
+def _say_all(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        _say(safe(sentence, 500))
+
+
 async def _run(settings: Settings, command: Command, progress: Progress) -> Exit:
     async with _session(settings, command, progress) as run:
         match command.name:
@@ -109,6 +114,7 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
     from auditlog_tui.session import Session
     from auditlog_tui.store import EntryStore
 
+    columns = read_columns(settings.columns) if command.format == "table" else ()
     out, terminal = standard_out(progress)
     async with AsyncExitStack() as opened:
         session = Session(settings)
@@ -126,6 +132,7 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
             zone=way.zone,
             now_us=log.now_us(),
             glyphs=glyphs_for(terminal or "utf-8"),
+            columns=columns,
         )
         writer = Writer(command.format, look, ascii_only=look.glyphs.ellipsis != "…")
         await opened.enter_async_context(progress.shown())
@@ -145,12 +152,18 @@ class _Run:
         self._settings = settings
 
     async def query(self, text: str) -> Query:
-        """The filter, its times made absolute by the server's clock. Raises `_PointedError`, `ApiError`."""
+        """The filter, its times made absolute by the server's clock; what is odd about it is said.
+
+        Raises `_PointedError` and `ApiError`.
+        """
         from auditlog_tui.log import UNTIMED
+        from auditlog_tui.seen import Seen
+        from auditlog_tui.zero import warnings
 
         log, views = self._log, self._settings.views
         zone = read_zone(self._settings.zone).zone
         query = read_query(text, views, log.now_us(), zone)
+        _say_all(warnings(query, Seen()))
         if not is_relative(text, views):
             return query
         await log.learn_clock()
@@ -163,17 +176,18 @@ class _Run:
 
         walk = Walk(self._log, query)
         self._watch(walk)
-        missing = await Listing(walk, self._printer, limit).go()
-        return self._end(missing)
+        listing = Listing(walk, self._printer, limit)
+        missing = await listing.go()
+        return self._end(missing, await self._reasons(query, listing.written))
 
     async def count(self, query: Query) -> Exit:
         from auditlog_tui.listing import count_matching
 
         number, missing = await count_matching(self._log, query, self._watch)
         if missing:
-            return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.")
+            return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
-        return self._end("")
+        return self._end("", await self._reasons(query, number))
 
     async def get(self, entry_id: str) -> Exit:
         self._printer.entry(await self._log.api.get(entry_id))
@@ -182,15 +196,27 @@ class _Run:
     def _watch(self, walk: Walk) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
 
-    def _end(self, missing: str) -> Exit:
+    async def _reasons(self, query: Query, number: int) -> Sequence[str]:
+        """Why nothing may match, by what the newest entries of the log hold: one request, or two."""
+        from auditlog_tui.listing import seen_of
+        from auditlog_tui.zero import reasons
+
+        if number or not query:
+            return []
+        with suppress(AuditLogError):  # the answer is complete without it
+            return reasons(query, await seen_of(self._log, query), self._log.now_us())
+        return []
+
+    def _end(self, missing: str, said: Sequence[str]) -> Exit:
         from auditlog_tui.log import skew
 
         ignored = self._log.obedience.ignored
         if ignored:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
-        if said := skew(self._log.api.clock_offset_us):
-            _say(f"{said}.")
+        if slow := skew(self._log.api.clock_offset_us):
+            _say(f"{slow}.")
+        _say_all(said)
         return _fail(missing, Exit.INCOMPLETE) if missing else Exit.DONE
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from auditlog_tui.output import files
+from auditlog_tui.query.format import stored
 
 KEPT = 500
 """Filters kept over runs."""
@@ -43,11 +44,12 @@ class History:
 
     def _load(self, path: Path) -> None:
         try:
-            self.texts = _read(path)
-            if len(self.texts) > 2 * KEPT:
+            lines = _read(path)
+            if len(lines) > 2 * KEPT:
                 with files.alone(path.parent):
-                    self.texts = _read(path)[-KEPT:]  # again: another run may have written since
-                    files.replace(path, "".join(f"{line}\n" for line in self.texts).encode(), private=True)
+                    lines = _read(path)[-KEPT:]  # again: another run may have written since
+                    files.replace(path, "".join(f"{line}\n" for line in lines).encode(), private=True)
+            self.texts = [stored(line) for line in lines]
         except FileNotFoundError:
             return
         except OSError as error:

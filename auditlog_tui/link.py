@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from auditlog_tui.arguments import COMMANDS, command_of, split
+from auditlog_tui.arguments import mistaken, split, without_command
+from auditlog_tui.query.words import PROGRAM as WORDS
 from auditlog_tui.settings import OPTIONS
 
 PROGRAM = "auditlog-tui"
@@ -19,7 +20,7 @@ def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
         parts.append("--demo")
     elif base_url:
         parts += ["--base-url", base_url]
-    if query.startswith("-") or query in COMMANDS:
+    if query.startswith("-") or (query.split() or [""])[0] in WORDS or mistaken([query]):
         parts.append("--")
     return shlex.join([*parts, *([query] if query else [])])
 
@@ -32,6 +33,5 @@ def filter_in(text: str) -> str:
         return text
     if not words or words[0].rpartition("/")[2] != PROGRAM:
         return text
-    arguments = words[2:] if command_of(words[1:]) else words[1:]
-    found, _ = split(arguments, _FLAGS)
+    found, _ = split(without_command(words[1:]), _FLAGS)
     return " ".join(found)

@@ -6,7 +6,7 @@ wait where the order that was asked for is not shown to be the server's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.feed import PAGE
@@ -19,7 +19,7 @@ from auditlog_tui.output.streams import Out
 from auditlog_tui.query import Query, plan
 from auditlog_tui.seen import Seen
 from auditlog_tui.slices import raws
-from auditlog_tui.store import EntryStore, Run, Stretch
+from auditlog_tui.store import EntryStore, Row, Run, Stretch
 from auditlog_tui.summary import State
 from auditlog_tui.view import View
 
@@ -121,11 +121,14 @@ class Printer:
         self._begun = False
 
     def rows(self, run: Run, first: int, count: int) -> None:
-        self.header()
         if self._writer.raw:
+            self.header()
             self._out.lines(self._writer.raw_lines(raws(self._store, run, Stretch(run.first + first, count))))
-        else:
-            self._out.lines(self._writer.lines(self._store.window(run, first, count)))
+            return
+        rows = self._store.window(run, first, count)
+        self._writer.prepare(rows)
+        self.header(rows)
+        self._out.lines(self._writer.lines(rows))
 
     def entry(self, entry: Entry) -> None:
         """One entry that was got by itself."""
@@ -137,10 +140,10 @@ class Printer:
         """A line that is no row."""
         self._out.lines([text])
 
-    def header(self) -> None:
+    def header(self, rows: Sequence[Row] = ()) -> None:
         if not self._begun:
             self._begun = True
-            self._out.lines(self._writer.header())
+            self._out.lines(self._writer.header(rows))
 
 
 class Listing:
@@ -248,3 +251,22 @@ async def _total(log: Log, query: Query) -> int | None:
     await log.obedience.prove(log.api, planned.params)
     obeyed = log.obedience.proven(planned.params) and log.obedience.ignored.isdisjoint(planned.params)
     return total if obeyed else None
+
+
+async def seen_of(log: Log, query: Query) -> Seen:
+    """What a few small requests show of the log's values: its newest page, its oldest entries, other cases.
+
+    Raises `AuditLogError`.
+    """
+    seen = Seen()
+    seen.take((await log.api.list({}, limit=PAGE)).entries)
+    seen.take((await log.api.list({"sort": "created_at:asc"}, limit=SMALLEST_PAGE)).entries)
+    lower = {name: value.lower() for name, value in plan(query).params.items() if name in _CASED}
+    for name, value in lower.items():
+        if value != plan(query).params[name]:
+            seen.take((await log.api.list({name: value}, limit=SMALLEST_PAGE)).entries)
+    return seen
+
+
+_CASED = ("action", "actor_id", "target_id", "target_type")
+"""Parameters that the server compares with their case."""

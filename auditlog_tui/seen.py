@@ -22,15 +22,24 @@ class SeenValue:
 
 
 class Seen:
-    """Counts the values of entries as they arrive; what it costs does not depend on how many there are."""
+    """Counts the values of entries as they arrive; what it costs does not depend on how many there are.
+
+    `first_us` and `last_us` are the times of the oldest and the newest entry that was seen.
+    """
 
     def __init__(self) -> None:
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._labels: dict[tuple[str, str], str] = {}
+        self.first_us: int | None = None
+        self.last_us: int | None = None
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Count the values of entries that were not seen before."""
         for entry in entries:
+            us = entry.created_us
+            if us is not None:
+                self.first_us = us if self.first_us is None or us < self.first_us else self.first_us
+                self.last_us = us if self.last_us is None or us > self.last_us else self.last_us
             for field, value, label in _values(entry):
                 if value:
                     self._counts[field][value] += 1

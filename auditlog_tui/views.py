@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Mapping
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query import parse
-from auditlog_tui.query.scan import RawTerm, scan
+from auditlog_tui.query import parse, stored
+from auditlog_tui.query.parse import raw_terms
+from auditlog_tui.query.scan import RawTerm
 
 BUILT_IN: Mapping[str, str] = {
     "failures": "status:>=400",
@@ -23,8 +24,8 @@ def expand(text: str, views: Mapping[str, str]) -> str:
 
     Raises `QueryError`, which points at the name: for one that there is not, and for a view that can't be read.
     """
-    known = {**BUILT_IN, **views}
-    for term in reversed(scan(text)):
+    known = {**BUILT_IN, **{name: stored(view) for name, view in views.items()}}
+    for term in reversed(raw_terms(text)):
         name = _name(term)
         if name:
             text = text[: term.start] + _saved(name, known, term) + text[term.end :]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
+from auditlog_tui.errors import SettingsError
 from auditlog_tui.output.cells import cell_width, fit, shorten_middle
 from auditlog_tui.output.glyphs import Glyphs
 from auditlog_tui.output.safe import safe
@@ -39,6 +40,8 @@ class Look:
     zone: tzinfo
     now_us: int
     glyphs: Glyphs
+    columns: tuple[str, ...] = ()
+    """The table's, after time and action; all that there is room for if none is named."""
 
 
 # -- jsonl ---------------------------------------------------------------------------------------------------------
@@ -159,14 +162,34 @@ def _target(row: Row, look: Look) -> str:
 
 
 _PATH = _Column("PATH", 12, 26, _field("path"), middle=True)
-_COLUMNS = (
-    _Column("TIME", 19, 19, _time), _Column("ACTION", 18, 22, _field("action")),
-    _Column("ACTOR", 14, 20, _actor, middle=True), _Column("IP", 15, 15, _field("client_ip"), middle=True),
-    _Column("ST", 3, 3, _field("status_code")), _Column("METHOD", 6, 6, _field("method")), _PATH,
-    _Column("TARGET", 16, 26, _target, middle=True), _Column("ID", 36, 36, _field("key")),
-)  # fmt: skip
-_LOCAL_COLUMNS = (replace(_COLUMNS[0], least=25, width=25), *_COLUMNS[1:])
+_ALWAYS = (_Column("TIME", 19, 19, _time), _Column("ACTION", 18, 22, _field("action")))
+_CHOSEN = {
+    "actor": _Column("ACTOR", 14, 20, _actor, middle=True),
+    "ip": _Column("IP", 15, 15, _field("client_ip"), middle=True),
+    "status": _Column("ST", 3, 3, _field("status_code")),
+    "method": _Column("METHOD", 6, 6, _field("method")), "path": _PATH,
+    "target": _Column("TARGET", 16, 26, _target, middle=True), "id": _Column("ID", 36, 36, _field("key")),
+    "actor.type": _Column("TYPE", 8, 8, _field("actor_type", "actor.type")),
+    "ua": _Column("AGENT", 16, 32, _field("user_agent")),
+}  # fmt: skip
+"""The columns by the names that `--columns` takes."""
+
+_LOCAL_TIME = replace(_ALWAYS[0], least=25, width=25)
 """With room for the offset."""
+
+_COLUMNS = (*_ALWAYS, *(_CHOSEN[name] for name in ("actor", "ip", "status", "method", "path", "target", "id")))
+
+_WIDEST = 80
+"""Cells to which a column grows in a pipe; a longer text sticks out."""
+
+
+def read_columns(text: str) -> tuple[str, ...]:
+    """The names in a comma-separated list. Raises `SettingsError` for what is no column of the table."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in _CHOSEN:
+            raise SettingsError(f"columns: there is no column {safe(name, 40)!r}. There are {', '.join(_CHOSEN)}.")
+    return names
 
 
 class Table:
@@ -174,7 +197,17 @@ class Table:
 
     def __init__(self, look: Look) -> None:
         self._look = look
-        self._columns = _laid_out(look.width, _LOCAL_COLUMNS if look.mode == "local" else _COLUMNS)
+        columns = (*_ALWAYS, *(_CHOSEN[name] for name in look.columns)) if look.columns else _COLUMNS
+        self._columns = _laid_out((_LOCAL_TIME, *columns[1:]) if look.mode == "local" else columns, look.width)
+
+    def widen(self, rows: Iterable[Row]) -> None:
+        """In a pipe, make room for the texts of these rows."""
+        if self._look.width is None:
+            for row in rows:
+                self._columns = [
+                    (column, max(width, min(_WIDEST, cell_width(column.text(row, self._look)))))
+                    for column, width in self._columns
+                ]
 
     @property
     def header(self) -> str:
@@ -195,11 +228,11 @@ class Table:
         return fit(text, width, ellipsis=self._look.glyphs.ellipsis)
 
 
-def _laid_out(width: int | None, offered: Sequence[_Column]) -> list[tuple[_Column, int]]:
+def _laid_out(columns: Sequence[_Column], width: int | None) -> list[tuple[_Column, int]]:
     """The columns that there is room for, each with its width; the path takes what the others leave."""
     if width is None:
-        return [(column, column.width) for column in offered]
-    columns = list(offered)
+        return [(column, column.width) for column in columns]
+    columns = list(columns)
     while len(columns) > 1 and _taken(columns) > width:
         columns.pop()
     spare = max(0, width - _taken(columns))
@@ -230,16 +263,23 @@ class Writer:
         self._terminal = look.width is not None
         self._ascii_only = ascii_only
 
-    def header(self) -> list[str]:
-        """The line before the first: CSV always has one, a table on a terminal only."""
+    def header(self, rows: Sequence[Row] = ()) -> list[str]:
+        """The line before the first of `rows`: CSV always has one, a table in a pipe only where there are rows."""
         if self._name == "csv":
             return [",".join(name for name, _ in _CSV)]
-        return [self._table.header] if self._name == "table" and self._terminal else []
+        return [self._table.header] if self._name == "table" and (self._terminal or rows) else []
 
     def lines(self, rows: Sequence[Row]) -> list[str]:
         if self._name == "csv":
             return csv_lines(rows)
-        return [safe(row.key, UNCUT) for row in rows] if self._name == "ids" else self._table.lines(rows)
+        if self._name == "ids":
+            return [safe(row.key, UNCUT) for row in rows]
+        return self._table.lines(rows)
+
+    def prepare(self, rows: Sequence[Row]) -> None:
+        """Look at rows that are written next, so that a table's columns stay aligned."""
+        if self._name == "table":
+            self._table.widen(rows)
 
     def raw_lines(self, raws: Sequence[str]) -> list[str]:
         if not self._terminal:

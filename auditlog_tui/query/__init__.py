@@ -7,13 +7,13 @@ from auditlog_tui.query.complete import Candidate, Completion, complete
 from auditlog_tui.query.edit import term_for, with_term, without_term
 from auditlog_tui.query.explain import explain, overruns
 from auditlog_tui.query.fields import FIELDS, Field, field_of, fields_table
-from auditlog_tui.query.format import format_query, format_term
+from auditlog_tui.query.format import format_query, format_term, stored
 from auditlog_tui.query.freeze import depends_on_now, freeze
 from auditlog_tui.query.moments import HINT as MOMENT_HINT
 from auditlog_tui.query.moments import read_moment
 from auditlog_tui.query.parse import parse
 from auditlog_tui.query.plan import Chip, Plan, plan
-from auditlog_tui.query.sql import install
+from auditlog_tui.query.sql import holding, install
 from auditlog_tui.query.syntax import Query, Term
 
 __all__ = [
@@ -34,11 +34,13 @@ __all__ = [
     "format_query",
     "format_term",
     "freeze",
+    "holding",
     "install",
     "overruns",
     "parse",
     "plan",
     "read_moment",
+    "stored",
     "term_for",
     "with_term",
     "without_term",

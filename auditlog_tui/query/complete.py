@@ -38,7 +38,7 @@ class Completion:
 def complete(text: str, cursor: int, values: Seen) -> Completion:
     """Candidates for the term in which the cursor stands; what follows the cursor is left alone."""
     start, quote = _term_start(text, cursor)
-    start += text[start:cursor].startswith("-")
+    start += len(text[start:cursor]) - len(text[start:cursor].lstrip("-!(+"))
     typed = text[start:cursor]
     key, colon, rest = typed.partition(":")
     if not colon:

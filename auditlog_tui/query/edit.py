@@ -50,7 +50,10 @@ def _only_one(old: Term, new: Term) -> bool:
 
 
 def without_term(text: str, start: int, end: int) -> str:
-    """The text without what stands from column `start` up to `end`, and one space between its neighbours."""
+    """The text without what stands from column `start` up to `end`, and one space between its neighbours.
+
+    The text is as `format_query` writes it: one with `AND` or brackets may lack a side then.
+    """
     return _joined(text[:start], text[end:])
 
 

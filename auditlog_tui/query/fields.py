@@ -69,7 +69,7 @@ _LIST = (
     Field(
         "ip", Kind.ADDRESS, ("client_ip",), ("client_ip",),
         "the client's address", "ip:203.0.113.7",
-        here="networks: `ip:203.0.113.0/24`; an IPv6 address not in its shortest spelling (finds every spelling)",
+        here="networks: `ip:203.0.113.0/24`; IPv6, in every spelling; `ip:\"2001:db8::1\"` asks the API for the one",
     ),
     Field(
         "method", Kind.EXACT, ("method",), ("method",),
@@ -96,7 +96,8 @@ _LIST = (
     ),
     Field(
         "created", Kind.TIME, ("created_at_min", "created_at_max"), ("created_us",),
-        "when: a day, a time, a..b, >=, >, <=, <, today, yesterday", "created:2026-11-22..2026-11-23T06:00Z",
+        "when: a day, a time, a..b, >=, >, <=, <, today, yesterday 14:00, -1h, nov 1, 10:00±5m",
+        "created:2026-11-22..2026-11-23T06:00Z",
         here="what `>` and `<` exclude; lists",
         server_order="created_at", values=("today", "yesterday", ">=", "<="),
     ),
@@ -133,30 +134,56 @@ ANY = Field(
 """What a term without a key searches."""
 
 
-_ELSEWHERE = {
-    "user": "actor.name", "name": "actor.name", "who": "actor.name", "agent": "ua", "useragent": "ua", "url": "path",
-    "since": "last", "time": "created", "date": "created", "before": "created", "after": "created", "order": "sort",
-    "code": "status", "address": "ip", "host": "ip", "verb": "method", "event": "action", "resource": "target",
-    "type": "target.type",
-}  # fmt: skip
-"""What other tools call the keys, without the punctuation in it."""
+_ELSEWHERE: Mapping[str, str] = {
+    name: field
+    for field, names in {
+        "actor.name": "user username useremail email mail name who principal principalname principalemail login"
+        " account useridentity useridentityusername actorlogin actoremail callername suser by",
+        "actor": "userid principalid useridentityprincipalid useridentityaccesskeyid uid apikey apikeyid accesskeyid",
+        "actor.type": "usertype useridentitytype principaltype",
+        "ua": "agent useragent useragentoriginal httpuseragent client requestuseragent",
+        "path": "url uri urlpath requesturi requestpath requesturl httpurl httppath httptarget endpoint route"
+        " httprequestpath urloriginal csuristem",
+        "created": "time timestamp date datetime eventtime ts when day createdon",
+        "sort": "order orderby sortby",
+        "status": "code httpcode httpstatus httpstatuscode httpresponsestatuscode responsecode responsestatus"
+        " scstatus response result returncode httpresponsecode",
+        "ip": "address host srcip srcipaddr src source sourceip sourceipaddress sourceaddress remoteip remoteaddr"
+        " remoteaddress clientaddress networkclientip cip calleripaddress callerip actorip addr hostip xforwardedfor",
+        "method": "verb httpmethod httpverb httprequestmethod requestmethod csmethod",
+        "action": "event eventname eventaction eventtype operation operationname op evtname activity apicall"
+        " methodname",
+        "target": "resource resourceid resourcename object objectid objectrefname entityid",
+        "target.type": "type resourcetype objecttype kind objectrefresource entitytype",
+        "id": "eventid logid auditid uuid recordid entryid",
+    }.items()
+    for name in names.split()
+}
+"""What other tools call the keys, in lower case and without the punctuation in it."""
 
-_PUNCTUATION = {ord(mark): None for mark in "_-."}
+_PUNCTUATION = {ord(mark): None for mark in "_-.@$"}
+
+BOUNDS: Mapping[str, str] = {"since": ">=", "from": ">=", "after": ">", "until": "<=", "to": "<=", "before": "<"}
+"""Keys that bound `created:` from one side, each with its sign."""
+
+
+def called(key: str) -> str | None:
+    """The key that was meant by another name: the API's, the store's, or another tool's."""
+    bare = key.lower().translate(_PUNCTUATION)
+    for field in FIELDS.values():
+        if bare in (name.translate(_PUNCTUATION) for name in (field.name, *field.params, *field.columns)):
+            return field.name
+    return _ELSEWHERE.get(bare)
 
 
 def nearest(key: str) -> str | None:
-    """The key that was meant by another name: the API's, the store's, another tool's, or one mistyped."""
-    bare = _bare(key)
-    for field in FIELDS.values():
-        if bare in map(_bare, (field.name, *field.params, *field.columns)):
-            return field.name
-    if bare in _ELSEWHERE:
-        return _ELSEWHERE[bare]
-    return next(iter(difflib.get_close_matches(key[:40], FIELDS, 1, 0.7)), None)
+    """The key that was meant by another name, or by one mistyped."""
+    return called(key) or next(iter(difflib.get_close_matches(key[:40], FIELDS, 1, 0.7)), None)
 
 
-def _bare(key: str) -> str:
-    return key.translate(_PUNCTUATION)
+def is_known(key: str) -> bool:
+    """Whether this is one of our keys, or what another tool calls one."""
+    return key.lower() in FIELDS or key.lower() in BOUNDS or called(key) is not None
 
 
 def field_of(key: str) -> Field:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from auditlog_tui.query.chars import is_syntax
 from auditlog_tui.query.fields import Field, Kind, field_of
 from auditlog_tui.query.syntax import (
     WORD,
@@ -22,10 +23,12 @@ from auditlog_tui.query.syntax import (
     Value,
 )
 from auditlog_tui.query.times import format_times
+from auditlog_tui.query.words import NO_VALUE, is_plain
 
-_PLAIN = re.compile(r"[\w.@%+=#/:-]+")
-_PLAIN_WORD = re.compile(r"\w[\w.@%+=#/-]*")
-_ESCAPED = re.compile(r'[\s*,"\\~<>]')
+_PLAIN = re.compile(r"[\w.@%+#/:-][\w.@%+=#/:-]*")
+_CHUNK = re.compile(r'(?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+')
+_OLD_WORD = re.compile(r"(-?)(\w[\w.@%+=#/-]*)")
+_OLD_VALUE = re.compile(rf"(-?[\w.]+:)(=[\w.@%+=#/:-]*)|(-?target:)({'|'.join(NO_VALUE)})", re.IGNORECASE)
 _HUNDRED = 100
 
 
@@ -46,7 +49,7 @@ def format_term(term: Term) -> str:
 
 def _word(value: Value) -> str:
     text = value.text if isinstance(value, Text) else ""
-    return text if _PLAIN_WORD.fullmatch(text) else quoted(text)
+    return text if is_plain(text) else quoted(text)
 
 
 def format_value(field: Field, value: Value, *, last: bool = True) -> str:
@@ -76,7 +79,7 @@ def format_value(field: Field, value: Value, *, last: bool = True) -> str:
 def _text(field: Field, text: str) -> str:
     reserved = (
         field.kind is Kind.ADDRESS
-        or (field.none and text == "none")
+        or (field.none and (text == "none" or text.lower() in NO_VALUE))
         or (field.name == "method" and text != text.upper())
     )
     return text if _PLAIN.fullmatch(text) and not reserved else quoted(text)
@@ -102,7 +105,23 @@ def quoted(text: str) -> str:
 
 def escaped(text: str) -> str:
     """The text without quotes, each character that would mean something after a backslash."""
-    return _ESCAPED.sub(r"\\\g<0>", text)
+    return "".join(f"\\{character}" if is_syntax(character) else character for character in text)
+
+
+def stored(text: str) -> str:
+    """The text of a kept filter, in which a bare word means itself whatever it has come to mean since.
+
+    Filters are kept as `format_query` writes them, which once quoted no word that has become an operator.
+    """
+
+    def kept(match: re.Match[str]) -> str:
+        if (word := _OLD_WORD.fullmatch(match[0])) and not is_plain(word[2]):
+            return word[1] + quoted(word[2])
+        if value := _OLD_VALUE.fullmatch(match[0]):
+            return (value[1] or value[3]) + quoted(value[2] or value[4])
+        return match[0]
+
+    return _CHUNK.sub(kept, text)
 
 
 def shown(text: str, limit: int = 40) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.bounds import check
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Query, Term, Times, Value
-from auditlog_tui.query.times import EPOCH, FIRST, MICROSECOND, SECOND, UNITS
+from auditlog_tui.query.times import EPOCH, FIRST, MICROSECOND, MONTHS, SECOND, UNITS
 
 _MINUTE = timedelta(minutes=1)
 
@@ -30,13 +31,13 @@ def is_frozen(query: Query) -> bool:
 
 
 def depends_on_now(query: Query) -> bool:
-    """True when what the query means depends on what time it is: `last:`, `today`, `yesterday`."""
+    """True when what the query means depends on what time it is: `last:`, `today`, `10:02` and the like."""
     return any(_moves(value) for term in query.terms for value in term.values)
 
 
 def _moves(value: Value) -> bool:
     if isinstance(value, Times):
-        return isinstance(value.low, Named) or isinstance(value.high, Named)
+        return any(isinstance(moment, Named | Ago) for moment in (value.low, value.high))
     return isinstance(value, Ago)
 
 
@@ -61,14 +62,29 @@ def _frozen_term(term: Term, now_us: int, zone: tzinfo) -> Term:
 
 def _frozen(value: Value, now_us: int, zone: tzinfo) -> Value:
     if isinstance(value, Ago):
-        return Times(Instant(max(FIRST, now_us - value.count * UNITS[value.unit] * SECOND)), None)
+        return Times(_ago(value, now_us), None)
     if not isinstance(value, Times):
         return value
     # A day that `>` or `<` excludes goes as a whole: what remains begins after it or ends before it.
-    beside = value.strict and isinstance(value.low or value.high, Day | Named)
+    beside = value.strict and _is_whole_day(value.low or value.high)
     low = _edge(value.low, now_us, zone, following=beside) if value.low else None
-    high = _edge(value.high, now_us, zone, following=not beside, back=1) if value.high else None
-    return Times(low, high, value.strict and not beside)
+    high = value.high
+    if isinstance(high, Named) and not high.word and high.at is not None and low is not None and not value.around:
+        end: Instant | None = _after(low, high, _zone_of(value.low, zone))
+    else:
+        end = _edge(high, now_us, zone, following=not beside, back=1) if high else None
+    if value.around and low is not None and end is not None:
+        around = value.around * SECOND
+        low, end = _checked(replace(low, us=low.us - around)), _checked(replace(end, us=end.us + around))
+    return Times(low, end, value.strict and not beside)
+
+
+def _is_whole_day(moment: Moment | None) -> bool:
+    return isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now")
+
+
+def _ago(ago: Ago, now_us: int) -> Instant:
+    return Instant(max(FIRST, now_us - ago.count * UNITS[ago.unit] * SECOND))
 
 
 def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: int = 0) -> Instant:
@@ -77,16 +93,76 @@ def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: i
     A clock's time that comes twice is the second one as an upper bound (`back`), so that a range has both.
     """
     if isinstance(moment, Instant):
-        return checked(moment)
+        return _checked(moment)
+    if isinstance(moment, Ago):
+        return _ago(moment, now_us)
+    if isinstance(moment, Named) and moment.word == "now":
+        return _checked(Instant(now_us))
+    zone = _zone_of(moment, zone)
     if isinstance(moment, Clock):
         us = instants_of(moment.wall, zone)[-1 if back else 0]
+    elif isinstance(moment, Named) and moment.at is not None and moment.word:
+        us = instants_of(datetime.combine(_day(moment, now_us, zone), moment.at), zone)[-1 if back else 0]
+    elif isinstance(moment, Named) and moment.at is not None:
+        us = _time_of_day(moment.at, now_us, zone)
     else:
-        day = day_of(moment, now_us, zone)
+        day = _day(moment, now_us, zone)
         if following and back and day == date.max:
             us = _us(datetime.max, zone)
         else:
             us = _beginning(datetime(day.year, day.month, day.day) + timedelta(days=int(following)), zone) - back
-    return checked(Instant(us, _offset(us, zone)))
+    return _checked(Instant(us, _offset(us, zone)))
+
+
+def _zone_of(moment: Moment | None, zone: tzinfo) -> tzinfo:
+    """The zone in which the moment was written; `zone` where it was not said."""
+    if isinstance(moment, Named | Instant) and moment.offset is not None:
+        return timezone(timedelta(minutes=moment.offset))
+    return zone
+
+
+def instant_of(moment: Moment, now_us: int, zone: tzinfo) -> int:
+    """The one instant that is meant, in microseconds since 1970 UTC; of a day, its beginning.
+
+    A clock's time that came twice is the latest that is not in the future. Raises `SkippedError`, and `OverflowError`
+    or `ValueError` beyond the years 1 to 9999.
+    """
+    written = _zone_of(moment, zone)
+    if isinstance(moment, Clock):
+        return _checked(Instant(_latest_of(moment.wall, now_us, written))).us
+    if isinstance(moment, Named) and moment.at is not None and moment.word:
+        wall = datetime.combine(_day(moment, now_us, written), moment.at)
+        return _checked(Instant(_latest_of(wall, now_us, written))).us
+    return _edge(moment, now_us, zone, following=False).us
+
+
+def _time_of_day(at: time, now_us: int, zone: tzinfo) -> int:
+    """The latest such time that is not in the future."""
+    today = datetime.combine(_local(now_us, zone).date(), at)
+    try:
+        us = _latest_of(today, now_us, zone)
+    except SkippedError as error:
+        if error.at_us <= now_us:
+            raise
+        us = error.at_us
+    return us if us <= now_us else _latest_of(today - timedelta(days=1), now_us, zone)
+
+
+def _latest_of(wall: datetime, now_us: int, zone: tzinfo) -> int:
+    """The latest instant at which clocks show this that is not in the future, else the first."""
+    instants = instants_of(wall, zone)
+    return max((us for us in instants if us <= now_us), default=instants[0])
+
+
+def _after(low: Instant, moment: Named, zone: tzinfo) -> Instant:
+    """The first such time of day at or after the beginning of the range."""
+    zone = _zone_of(moment, zone)
+    day = datetime.combine(_local(low.us, zone).date(), moment.at or time())
+    for wall in (day, day + timedelta(days=1)):
+        us = instants_of(wall, zone)[-1]
+        if us >= low.us:
+            break
+    return _checked(Instant(us, _offset(us, zone)))
 
 
 # -- clocks that are changed ---------------------------------------------------------------------------------------
@@ -134,23 +210,35 @@ def _change(before: int, after: int, zone: tzinfo) -> int:
     return after
 
 
-def checked(moment: Instant) -> Instant:
+def _checked(moment: Instant) -> Instant:
     """The instant. Raises `OverflowError` for one that can't be written, in UTC (as the API takes it) or as it is."""
     for minutes in (0, moment.offset):
         _ = EPOCH + moment.us * MICROSECOND + minutes * _MINUTE
     return moment
 
 
-def day_of(moment: Day | Named, now_us: int, zone: tzinfo) -> date:
-    """The day that is meant, where one is. Raises `OverflowError` for one beyond the calendar."""
+def _day(moment: Day | Named, now_us: int, zone: tzinfo) -> date:
     if isinstance(moment, Day):
         return moment.day
     today = _local(now_us, zone).date()
+    if "-" in moment.word:
+        return _latest(moment.word, today)
     return today - timedelta(days=1) if moment.word == "yesterday" else today
 
 
+def _latest(word: str, today: date) -> date:
+    """The latest day of this month and date that has begun; 29 February comes every four or eight years."""
+    month, number = MONTHS.index(word[:3]) + 1, int(word[4:])
+    for year in range(today.year, today.year - 9, -1):
+        with suppress(ValueError):
+            if (day := date(year, month, number)) <= today:
+                return day
+    raise ValueError(word)
+
+
 def _us(wall: datetime, zone: tzinfo) -> int:
-    return (wall - EPOCH - (wall.replace(tzinfo=zone).utcoffset() or timedelta())) // MICROSECOND
+    offset = wall.replace(tzinfo=zone).utcoffset() or timedelta()
+    return (wall.replace(fold=0) - EPOCH - offset) // MICROSECOND
 
 
 def _offset(us: int, zone: tzinfo) -> int:

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 
-from auditlog_tui.query.addresses import ip_address
+from auditlog_tui.query.addresses import addresses_in
 from auditlog_tui.query.patterns import compiled
 from auditlog_tui.rawjson import is_exact
 
-_address = lru_cache(maxsize=4096)(ip_address)
+_addresses = lru_cache(maxsize=4096)(addresses_in)
 _pieces: Callable[[str], list[str]] = lru_cache(maxsize=64)(json.loads)
 _network = lru_cache(maxsize=512)(ipaddress.ip_network)
 
@@ -48,14 +48,13 @@ def regex(pattern: str, value: str | None) -> bool:
 
 
 def address(text: str, value: str | None) -> bool:
-    """Whether the value is this address, in whatever spelling."""
-    return value is not None and _address(value) == _address(text)
+    """Whether the value names this address, in whatever spelling."""
+    return value is not None and not _addresses(text).isdisjoint(_addresses(value))
 
 
 def network(text: str, value: str | None) -> bool:
-    """Whether the value is an address of this network."""
-    found = None if value is None else _address(value)
-    return found is not None and found in _network(text)
+    """Whether the value names an address of this network."""
+    return value is not None and any(found in _network(text) for found in _addresses(value))
 
 
 _texts = lru_cache(maxsize=256)(json.loads)

@@ -1,31 +1,49 @@
 r"""Reading the filter language.
 
-    query   = [ term { space term } ]                      every term must hold
-    term    = [ "-" ] ( word | path | keyed )              "-": every entry that the term leaves out
-    word    = quoted | alone | text                        found in any field
-    alone   = an IPv6 address, a URL or a time of day, recognised before keys are
+    query   = [ item { space [ and ] item } ]              every item must hold
+    and     = "AND" | "and" | "&&" | "&"                   in lower case a word, where plain words stand on both sides
+    item    = [ not ] ( term | group )                     every entry that the item leaves out
+    not     = "-" | "!" | "NOT " | "not "                  in lower case before a term with a key only
+    group   = "(" query ")"                                of terms with keys, or of one item; negated, of one item
+    term    = [ "+" ] ( word | path | keyed )              "+" is what every term is anyway: required
+    word    = quoted | alone | text                        found in any field; text holds no operator or bracket
+    alone   = an address, a network, a URL or a time of day, recognised before keys and brackets are
     path    = "/" text                                     as path:/…
-    keyed   = key ":" value { "," value }                  either value
-            | "sort:" [ "-" ] key { "," [ "-" ] key }
-    value   = quoted | "~" pattern | text
+    keyed   = key sep value { "," value }                  either value
+            | "sort" sep [ "-" ] key { "," [ "-" ] key } [ " asc" | " desc" ]
+            | bound sep moment                             since, from, after, until, to, before: a bound of created:
+    sep     = ":" | "=" | "==" | ":="                      as key:value
+            | "!=" | "<>" | ":!=" | ":!"                   as -key:value
+            | "=~" | "!~"                                  as key:~pattern, -key:~pattern
+            | nothing before ">" "<" ">=" "<="             as key:>value; spaces around a sep after a known key
+    value   = quoted | "~" pattern | text | times          times (see there) may have spaces within
     pattern = quoted | every character up to a space       commas and quotes are its own
     quoted  = '"' { character | '\"' | '\\' } '"'          nothing else has a meaning in quotes
+            | "'" … "'"                                    where the second one ends the value
     text    = { character | escape | "*" }                 up to a space and, after a key, a comma
-    escape  = "\" ( "*" | "," | '"' | "\" | "~" | "<" | ">" | space )
+    escape  = "\" ( one of * , " ' \ ~ < > = ! | & ( ) { } [ ] or a space )
 
 A `*` is anything in fields that are compared as a whole, and an error elsewhere. A backslash before any other
-character stands for itself.
+character stands for itself. There is no OR: a comma lists values of one key.
+
+As syntax, curly quotes, full-width characters and dashes are their ASCII form, and characters that nobody sees are
+nothing; within quotes, patterns and values all of them stand for themselves.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from auditlog_tui.errors import QueryError
+from auditlog_tui.query import habits
+from auditlog_tui.query.addresses import ip_address, refanged
 from auditlog_tui.query.bounds import check
 from auditlog_tui.query.fields import ANY, FIELDS, Field, nearest
-from auditlog_tui.query.format import shown
-from auditlog_tui.query.scan import RawTerm, scan
+from auditlog_tui.query.format import format_term, quoted, shown
+from auditlog_tui.query.habits import Misread
+from auditlog_tui.query.scan import Item, Joint, Operand, RawGroup, RawTerm, RawValue, scan
 from auditlog_tui.query.syntax import WORD, Query, Term
 from auditlog_tui.query.values import BadValueError, read_value
 
@@ -36,15 +54,69 @@ MOST_VALUES = 500
 def parse(text: str) -> Query:
     """The query that a line means. Raises `QueryError`, which points at the term that can't be read."""
     _check_text(text)
-    query = Query(tuple(_term(raw) for raw in scan(text)))
+    try:
+        query = _query(text)
+    except Misread as misread:
+        raise _error(misread, text) from misread
+    check(query)
+    return query
+
+
+def raw_terms(text: str) -> list[RawTerm]:
+    """The terms of a line as they were written, those in brackets too. Raises `QueryError`."""
+    _check_text(text)
+    try:
+        return list(_inner(scan(text)))
+    except Misread as misread:
+        raise _error(misread, text) from misread
+
+
+def _inner(items: Iterable[Item]) -> Iterable[RawTerm]:
+    for item in items:
+        if isinstance(item, RawGroup):
+            yield from _inner(item.items)
+        elif isinstance(item, RawTerm):
+            yield item
+
+
+def _query(text: str) -> Query:
+    query = Query(tuple(_term(raw, text) for raw in _flat(scan(text), text)))
     if sum(len(term.values) for term in query.terms) > MOST_VALUES:
-        raise QueryError(
+        raise Misread(
             f"The filter has more than {MOST_VALUES} values.", 0, len(text), "Use a pattern or a network instead."
         )
     for key in ("sort", "id"):
         _check_single(query, key)
-    check(query)
     return query
+
+
+def _error(misread: Misread, text: str) -> QueryError:
+    """The error, with those of its offers that can be read."""
+    offers = tuple(offer for offer in dict.fromkeys(misread.offers) if offer != text and _readable(offer))
+    quote = misread.quote if habits.fits(misread.quote) and _readable(misread.quote) else ""
+    hint = misread.hint or _GENERAL
+    if offers:
+        hint = f"Write {' or '.join(offers)}" + (f", or {quote} for the text itself" if quote else "")
+    elif quote and quote not in hint:
+        first = "" if misread.hint in ("", _IN_QUOTES) else f"{misread.hint.removesuffix('.')}. "
+        hint = f"{first}For the text itself write {quote}"
+    hint = f"{misread.lead} {hint}".strip()
+    return QueryError(misread.message, misread.start, misread.end, hint, (*offers, *filter(None, [quote])))
+
+
+_IN_QUOTES = "To find the text itself, put it in quotes."
+_GENERAL = "Put a text to be found in quotes, or name a field: status:>=400"
+_SEPARATOR = re.compile(r"\s*:?\s*(?:!==?|!~|<>|≠|=~|={1,3}(?![<>]))?\s*")
+
+
+def _readable(text: str) -> bool:
+    if not habits.fits(text):
+        return False
+    try:
+        check(_query(text))
+    except (Misread, QueryError):
+        return False
+    return True
 
 
 def _check_text(text: str) -> None:
@@ -55,8 +127,151 @@ def _check_text(text: str) -> None:
         raise QueryError(message, error.start, error.end, "Type it again, or leave it out.") from error
 
 
-def _term(raw: RawTerm) -> Term:
-    field = _field(raw)
+# -- items ---------------------------------------------------------------------------------------------------------
+
+
+def _flat(items: Sequence[Item], text: str) -> list[RawTerm]:
+    """The terms of items that must all hold. Raises `Misread` for an OR, and for a group that means more."""
+    items = [_settled(items, at, text) for at in range(len(items))]
+    for at, item in enumerate(items):
+        if isinstance(item, Joint):
+            _check_joint(items, at, text)
+    found: list[RawTerm] = []
+    for item in items:
+        if isinstance(item, RawTerm):
+            found.append(item)
+        elif isinstance(item, RawGroup):
+            found += _grouped(item, text)
+    return found
+
+
+def _settled(items: Sequence[Item], at: int, text: str) -> Item:
+    """The item; a joint in lower case that joins no terms is a word."""
+    item = items[at]
+    if not isinstance(item, Joint) or not item.soft or text[item.start] in "&|":
+        return item
+    sides = [*items[max(0, at - 1) : at], *items[at + 1 : at + 2]]
+    if len(sides) < 2:
+        return RawTerm(WORD, (RawValue((text[item.start : item.end],)),), False, item.start, item.end, plain=True)
+    if all(isinstance(side, RawTerm) and side.plain for side in sides):
+        first, last = sides
+        both = text[first.start : last.end]
+        offers = [quoted(both)] if item.is_or else [f"{_text(first, text)} {_text(last, text)}", quoted(both)]
+        raise Misread(
+            f"{_text(item, text)} between words may be a word itself.", item.start, item.end, _TWICE, offers,
+            lead="There is no OR between words: ask twice." if item.is_or else "",
+        )  # fmt: skip
+    return item
+
+
+_TWICE = "Ask twice, once for each."
+
+
+def _text(item: Item, text: str) -> str:
+    return text[item.start : item.end]
+
+
+def _check_joint(items: Sequence[Item], at: int, text: str) -> None:
+    joint = items[at]
+    sides = [item for item in (*items[max(0, at - 1) : at], *items[at + 1 : at + 2]) if not isinstance(item, Joint)]
+    if len(sides) < 2:
+        word = _text(joint, text)
+        raise Misread(
+            f"{word} needs a term on both sides.", joint.start, joint.end, "Leave it out.", quote=quoted(word)
+        )
+    if isinstance(joint, Joint) and joint.is_or:
+        raise _no_or(_chain(items, at), joint, text)
+
+
+def _chain(items: Sequence[Item], at: int) -> list[Operand]:
+    """All that is joined by this OR and those that follow it."""
+    found = [items[at - 1]]
+    while at < len(items) - 1 and isinstance(joint := items[at], Joint) and joint.is_or:
+        found.append(items[at + 1])
+        at += 2
+    return [item for item in found if not isinstance(item, Joint)]
+
+
+def _no_or(operands: Sequence[Operand], joint: Joint, text: str) -> Misread:
+    """An error that offers a list where all sides have one key, and else each side by itself."""
+    listed = _listed(operands, text)
+    if listed:
+        message, offers = "Either of several values is a list with commas.", [listed]
+    else:
+        message = "There is no OR between words." if all(map(_is_word, operands)) else "There is no OR between keys."
+        offers = []
+    texts = [_text(operand, text).strip("()") for operand in operands]
+    hint = f"Ask twice: {', then '.join(texts)}" if all(map(habits.fits, texts)) and len(texts) < 4 else _TWICE
+    return Misread(message, joint.start, joint.end, hint, offers)
+
+
+def _is_word(operand: Operand) -> bool:
+    return isinstance(operand, RawTerm) and operand.key == WORD
+
+
+def _listed(operands: Sequence[Operand], text: str) -> str:
+    """The term with a list that means one of these; empty where there is none."""
+    terms = [operand for operand in operands if isinstance(operand, RawTerm) and not operand.negated]
+    if len(terms) < len(operands):
+        return ""
+    keys = {term.key for term in terms if term.key != WORD}
+    if not keys and all(ip_address(refanged(term.values[0].text)) for term in terms):
+        keys = {"ip"}
+    key = next(iter(keys), "")
+    if len(keys) != 1 or key in ("sort", "last") or (terms[0].key == WORD and key != "ip"):
+        return ""
+    try:
+        read = [_term(replace(term, key=key), text) for term in terms]
+    except Misread:
+        return ""
+    return format_term(Term(key, tuple(value for term in read for value in term.values)))
+
+
+def _grouped(group: RawGroup, text: str) -> list[RawTerm]:
+    """The terms of a group."""
+    try:
+        terms = _flat(group.items, text)
+    except Misread as misread:
+        raise _outside(group, misread) from misread
+    if len(terms) == 1 and not (group.negated and terms[0].negated):
+        if terms[0].key == WORD and not _is_address(terms[0]):
+            word = _text(terms[0], text)
+            raise Misread(
+                "Brackets group terms with keys.", group.start, group.end, offers=[("-" * group.negated) + word],
+                quote=quoted(_text(group, text).lstrip("-!")),
+            )  # fmt: skip
+        negated = terms[0].negated is not group.negated
+        return [replace(terms[0], negated=negated, start=group.start, end=group.end)]
+    if group.negated:
+        raise Misread(
+            "Not all of several terms can't be asked for.", group.start, group.end, "Negate one term: -status:403"
+        )
+    if any(term.key == WORD and not _is_address(term) for term in terms):
+        inner = _text(group, text)[1:-1].strip()
+        raise Misread(
+            "Brackets group terms with keys.", group.start, group.end, offers=[inner],
+            quote=quoted(_text(group, text)),
+        )  # fmt: skip
+    return terms
+
+
+def _outside(group: RawGroup, misread: Misread) -> Misread:
+    """An error in a negated group: neither OR has what the others offer, except that none of them may hold."""
+    if not group.negated or not misread.offers:
+        return misread
+    offers = [f"-{offer}" for offer in misread.offers]
+    return Misread(misread.message, misread.start, misread.end, misread.hint, offers, misread.quote)
+
+
+def _is_address(term: RawTerm) -> bool:
+    return ip_address(refanged(term.values[0].text)) is not None
+
+
+# -- terms ---------------------------------------------------------------------------------------------------------
+
+
+def _term(raw: RawTerm, text: str) -> Term:
+    field = _field(raw, text)
     try:
         term = Term(field.name, tuple(read_value(field, value) for value in raw.values), raw.negated)
         if field.name == "last" and len(term.values) > 1:
@@ -64,23 +279,28 @@ def _term(raw: RawTerm) -> Term:
         if field.name == "sort":
             _check_order(term)
     except BadValueError as error:
-        raise QueryError(error.message, raw.start, raw.end, error.hint) from error
+        sign = "-" if raw.negated else ""
+        offers = [sign + (offer if offer.startswith("last:") else f"{field.name}:{offer}") for offer in error.offers]
+        quote = error.quote and f"{sign}{field.name}:{error.quote}"
+        raise Misread(error.message, raw.start, raw.end, error.hint, offers, quote) from error
     return replace(term, start=raw.start, end=raw.end)
 
 
-def _field(raw: RawTerm) -> Field:
+def _field(raw: RawTerm, text: str) -> Field:
     if raw.key == WORD:
         return ANY
     if raw.key in FIELDS:
         return FIELDS[raw.key]
     near = nearest(raw.key)
-    meant = f"Did you mean {near}:?" if near else f"Keys are {', '.join(FIELDS)}."
-    raise QueryError(
-        f"There is no key {shown(raw.key)}:.",
-        raw.start,
-        raw.end,
-        f"{meant} To find the text itself, put it in quotes.",
-    )
+    typed = habits.unsigned(text[raw.start : raw.end])
+    rest = _SEPARATOR.sub("", typed[len(raw.key) :], count=1)
+    sign = "-" if raw.negated else ""
+    offers = [f"{sign}{near}:{rest}"] if near and rest else []
+    lead = f"Did you mean {near}:?" if near else f"Keys are {', '.join(FIELDS)}." if len(typed) < 40 else ""
+    raise Misread(
+        f"There is no key {shown(raw.key)}:.", raw.start, raw.end, _IN_QUOTES,
+        offers, f"{sign}{quoted(typed)}", lead,
+    )  # fmt: skip
 
 
 def _check_order(term: Term) -> None:
@@ -96,4 +316,4 @@ def _check_single(query: Query, key: str) -> None:
     if len(terms) > 1:
         first, second = terms[:2]
         hints = {"sort": "Join them: sort:status,-created.", "id": "For either of two write id:a,b."}
-        raise QueryError(f"There are two {key}: terms.", second.start, second.end, hints[first.key])
+        raise Misread(f"There are two {key}: terms.", second.start, second.end, hints[first.key])

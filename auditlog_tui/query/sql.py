@@ -46,6 +46,12 @@ def condition(query: Query) -> Condition:
     return _joined(" AND ", [_term(term) for term in query.terms if term.key != "sort"])
 
 
+def holding(text: str) -> Condition:
+    """The condition that a readable field holds a text."""
+    term = Term(WORD, (Text(text),))
+    return _joined(" OR ", list(_either(field_of(term.key), term)))
+
+
 def _term(term: Term) -> Condition:
     field = field_of(term.key)
     sql, values = _joined(" OR ", list(_either(field, term)))

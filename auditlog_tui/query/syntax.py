@@ -6,7 +6,7 @@ Trees are equal when they mean the same; where a term stood in the typed text (`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 WORD = ""
 """The key of a term without one: a text to be found in any field."""
@@ -36,12 +36,26 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """`today` or `yesterday`."""
+    """A day whose date depends on now, or the time `at` on it; `offset` (minutes east of UTC) is its time zone.
+
+    `word` is `today`, `yesterday`, a month and day (`nov-01`: the latest that has begun), or empty: the latest time
+    of day that is not in the future, and as the end of a range the first one after its beginning.
+    """
 
     word: str
+    at: time | None = None
+    offset: int | None = None
 
 
-Moment = Instant | Clock | Day | Named
+@dataclass(frozen=True, slots=True)
+class Ago:
+    """So many units (`s`, `m`, `h`, `d`, `w`) before now; `last:` is everything since."""
+
+    count: int
+    unit: str
+
+
+Moment = Instant | Clock | Day | Named | Ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +110,14 @@ class Numbers:
 class Times:
     """From the beginning of `low` to the end of `high`; `None` is no bound.
 
-    `strict` excludes the bound itself (`>` and `<`); there is then one bound only.
+    `strict` excludes the bound itself (`>` and `<`); there is then one bound only. `around` is a number of seconds
+    to go before `low` and beyond `high`, which are then the same time of a day that depends on now.
     """
 
     low: Moment | None
     high: Moment | None
     strict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ago:
-    """Since so many units (`s`, `m`, `h`, `d`, `w`) before now."""
-
-    count: int
-    unit: str
+    around: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from collections.abc import Iterable
 
 from auditlog_tui.query import patterns, times
-from auditlog_tui.query.addresses import ip_address, one_spelling, refanged
+from auditlog_tui.query.addresses import (
+    address_or_network,
+    addresses_in,
+    ip_address,
+    network_of,
+    one_spelling,
+    refanged,
+)
+from auditlog_tui.query.chars import as_ascii
 from auditlog_tui.query.fields import FIELDS, Field, Kind, nearest
-from auditlog_tui.query.format import shown
+from auditlog_tui.query.format import quoted, shown
 from auditlog_tui.query.scan import RawValue
 from auditlog_tui.query.syntax import (
     WORD,
@@ -24,19 +32,28 @@ from auditlog_tui.query.syntax import (
     Times,
     Value,
 )
+from auditlog_tui.query.words import NO_VALUE
 
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
 _HUNDRED = re.compile(r"([1-9])[xX]{2}")
+_TEN = re.compile(r"([1-9][0-9])[xX]")
 _SIGNED = re.compile(r"(>=|<=|>|<)(-?[0-9]{1,100})")
+_DASHED = re.compile(r"([0-9]{1,100})[-‐‑–—−]([0-9]{1,100})")
+_ORDERS = {"=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "＞": ">", "＜": "<"}
 
 
 class BadValueError(Exception):
-    """A value that its field can't have."""
+    """A value that its field can't have; `offers` are values that it may be meant to be, `quote` is the text itself.
 
-    def __init__(self, message: str, hint: str) -> None:
+    An offer of another key is a whole term.
+    """
+
+    def __init__(self, message: str, hint: str, offers: Iterable[str] = (), quote: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.offers = tuple(offers)
+        self.quote = quote
 
 
 def read_value(field: Field, raw: RawValue) -> Value:
@@ -96,8 +113,12 @@ def _whole(field: Field, raw: RawValue) -> Value:
     if len(pieces) > 1:
         first, *inner, last = pieces
         return Glob((first, *filter(None, inner), last))
-    if field.none and raw.text == "none" and not raw.quoted:
-        return Nothing()
+    if field.none and not raw.quoted:
+        if raw.text == "none":
+            return Nothing()
+        if raw.text.lower() in NO_VALUE:
+            message = f"{field.name}:{shown(raw.text)} may mean none, or this ID."
+            raise BadValueError(message, "Write target:none", ["none"], quoted(raw.text))
     return Text(pieces[0])
 
 
@@ -112,46 +133,73 @@ def _part(field: Field, raw: RawValue) -> Text:
         )
     if not raw.text:
         raise BadValueError("The text to find is empty.", "Write what it must contain.")
-    if field.name == WORD and not raw.quoted and ip_address(refanged(raw.text)) is not None:
-        return Text(refanged(raw.text))
-    return Text(raw.text)
+    return Text(refanged(raw.text) if field.name == WORD and not raw.quoted else raw.text)
 
 
 def _address(raw: RawValue) -> Value:
     if raw.quoted:
         return Address(raw.text) if one_spelling(raw.text) else Text(raw.text)
     text = refanged(raw.text)
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
     if ip_address(text) is not None:
         return Address(text)
     if "/" in text and len(text) < 80:
-        try:
-            return Network(str(ipaddress.ip_network(text, strict=False)))
-        except ValueError as error:
-            message = f"{shown(text)} is no network."
-            raise BadValueError(
-                message, "Write an address and the length of the prefix: ip:203.0.113.0/24"
-            ) from error
+        if (network := network_of(text)) is not None:
+            return Network(network)
+        hint = "Write an address and the length of the prefix: ip:203.0.113.0/24"
+        raise BadValueError(f"{shown(text)} is no network.", hint)
     raise BadValueError(
         f"{shown(raw.text)} is no IP address.",
-        'Write a whole address, or a network: ip:203.0.113.0/24. Any other text in quotes: ip:"unknown"',
+        "Write a whole address, or a network: ip:203.0.113.0/24.",
+        _addresses_meant(text),
+        quoted(raw.text),
     )
 
 
+def _addresses_meant(text: str) -> Iterable[str]:
+    """The address in what is more than one, and the network of what is less."""
+    yield from sorted(str(address) for address in addresses_in(text))
+    if (found := address_or_network(text)) is not None:
+        yield found
+    pieces = [part for part in text.rstrip(".*xX").split(".") if part]
+    if 1 <= len(pieces) <= 3 and all(part.isascii() and part.isdigit() for part in pieces):
+        yield ".".join([*pieces, *["0"] * (4 - len(pieces))]) + f"/{8 * len(pieces)}"
+
+
 def _numbers(text: str) -> Numbers:
+    text = _ORDERS.get(text[:2], text[:2]) + text[2:]
+    text = _ORDERS.get(text[:1], text[:1]) + text[1:]
     if _INTEGER.fullmatch(text):
         return Numbers(int(text), int(text))
     if match := _HUNDRED.fullmatch(text):
         return Numbers(int(match[1]) * 100, int(match[1]) * 100 + 99)
+    if match := _TEN.fullmatch(text):
+        return Numbers(int(match[1]) * 10, int(match[1]) * 10 + 9)
     if match := _SIGNED.fullmatch(text):
         sign, number = match[1], int(match[2])
         if sign[0] == ">":
             return Numbers(number + (sign == ">"), None)
         return Numbers(None, number - (sign == "<"))
+    if match := _DASHED.fullmatch(text):
+        return Numbers(int(match[1]), int(match[2]))
     low, dots, high = text.partition("..")
+    high = high.removeprefix(".")
     ends = [end for end in (low, high) if end]
     if dots and ends and all(map(_INTEGER.fullmatch, ends)):
         return Numbers(int(low) if low else None, int(high) if high else None)
-    raise BadValueError(f"{shown(text)} is no status.", "Write 403, >=400, 5xx, 400..499 or 403,409.")
+    hint = "Write 403, >=400, 5xx, 400..499 or 403,409."
+    raise BadValueError(f"{shown(text)} is no status.", hint, _numbers_meant(text))
+
+
+def _numbers_meant(text: str) -> Iterable[str]:
+    ascii_text = as_ascii(text)
+    if match := re.fullmatch(r"([1-9])(?:\*{1,2}|[xX])", ascii_text):
+        yield f"{match[1]}xx"
+    elif match := re.fullmatch(r"([1-9]\d)\*", ascii_text, re.ASCII):
+        yield f"{match[1]}x"
+    elif found := re.findall(r"(?:>=|<=|[<>])?(?<!\d)\d{3}(?!\d)", ascii_text, re.ASCII):
+        yield ",".join(found[:5])
 
 
 def _times(text: str) -> Times:
@@ -161,16 +209,19 @@ def _times(text: str) -> Times:
         hint = "Write 2026-11-22, 2026-11-22T06:00Z, 2026-11-22..2026-11-23, >=2026-11-22, today or yesterday."
         if times.is_ago(text):
             hint = f"For a length of time before now write last:{text}"
-        raise BadValueError(f"{shown(text)} is no date or time.", hint) from error
+        readings = error.readings if isinstance(error, times.NoTimeError) else ()
+        message = "may be read in two ways" if len(readings) > 1 else "is no date or time"
+        offers = [f"last:{text}"] if times.is_ago(text) else readings
+        raise BadValueError(f"{shown(text)} {message}.", hint, offers) from error
 
 
 def _ago(text: str) -> Ago:
     try:
         return times.read_ago(text)
     except ValueError as error:
-        raise BadValueError(
-            f"{shown(text)} is no length of time.", "Write a number and s, m, h, d or w: last:15m, last:7d"
-        ) from error
+        readings = error.readings if isinstance(error, times.NoTimeError) else ()
+        hint = "Write a number and s, m, h, d or w: last:15m, last:7d"
+        raise BadValueError(f"{shown(text)} is no length of time.", hint, readings) from error
 
 
 def _by(text: str) -> By:

@@ -126,9 +126,16 @@ def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) ->
         ("No entry matches", "text"),
         (safe(text), "accent"),
         (f"{as_of}{scanned}", "dim"),
+        *((safe(reason), "accent") for reason in _reasons(view, look)),
         ("", "dim"),
         ("/ changes the filter · z parks it · [ goes back · r asks again", "dim"),
     ]
+
+
+def _reasons(view: View, look: Look) -> list[str]:
+    from auditlog_tui.zero import reasons  # late: it loads the models
+
+    return reasons(view.query, view.log.store.seen, look.now_us)
 
 
 def _wrapped(lines: list[Said], width: int) -> tuple[Said, ...]:

@@ -202,3 +202,48 @@ async def test_letters_are_text_while_one_types() -> None:
         assert hand.input.value == "q?z[]AGr t"
         assert hand.app.screen is hand.screen
         assert len(hand.wire.requests) == 1
+
+
+# -- what finds nothing --------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_of_none_says_what_was_seen_instead() -> None:
+    async with running() as hand:
+        action = hand.row.action
+        assert action is not None
+        await hand.filter(f"action:{action.upper()}")
+        assert "No entry matches" in hand.shown
+        assert f"Case counts; seen: action:{action}" in hand.shown
+
+
+async def test_a_time_outside_the_log_is_said() -> None:
+    async with running() as hand:
+        await hand.filter("created:<2020-01-01")
+        assert "The time ends before the oldest entry seen" in hand.shown
+        await hand.filter("created:>=2030-01-01")
+        assert "The time begins in the future" in hand.shown
+
+
+async def test_a_value_that_nobody_knows_is_warned_of_while_one_types() -> None:
+    async with running() as hand:
+        await write(hand, "actor.type:robot")
+        assert "Nobody knows actor.type:robot; known are user, api_key" in hand.text
+        assert "actor_type=robot" in hand.text
+
+
+# -- what other languages have -------------------------------------------------------------------------------------
+
+
+async def test_a_filter_of_another_language_is_applied_as_ours() -> None:
+    async with running() as hand:
+        await hand.filter("NOT status=200 AND method != GET")
+        assert hand.browser.place.text == "-status:200 -method:GET"
+        await hand.filter("status>=400 && actor.type = 'api_key'")
+        assert hand.wire.pages[-1] == {"status_code_min": "400", "actor_type": "api_key"}
+
+
+async def test_an_or_is_pointed_at_with_the_list_that_it_means() -> None:
+    async with running() as hand:
+        await hand.filter("status:403 OR status:401")
+        assert "Write status:403,401" in hand.text
+        assert len(hand.wire.requests) == 1

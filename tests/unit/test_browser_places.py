@@ -224,7 +224,7 @@ def test_an_error_points_within_what_was_typed(text: str, start: int, end: int, 
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "last:30m method:POST", '-ua:"it\'s" sort:path', "list", '"-x"', "$(id)"])
+@pytest.mark.parametrize("text", ["", "last:30m method:POST", '-ua:"it\'s" sort:path', "list", '"-x"', '"$(id)"'])
 def test_a_pasted_link_shows_the_same_at_any_later_time(text: str, api: FakeApi) -> None:
     for more in ({}, {"demo": True}, {"base_url": "https://api.test"}):
         browser = browser_of(api, **more)

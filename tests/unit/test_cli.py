@@ -127,6 +127,98 @@ def test_help_names_every_flag_with_its_variable(capsys: pytest.CaptureFixture[s
     assert KEY not in said
 
 
+@pytest.mark.parametrize("command", [[], ["list"], ["get"], ["count"]])
+def test_every_help_lists_the_commands_with_an_example(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    for example in ("list 'status:>=400'", "count 'action:*.deleted", "get 123e4567", "config init"):
+        assert f"auditlog-tui {example}" in said
+    assert ("the entry's ID" in said) == (command == ["get"])
+    assert ("a filter to begin with" in said) != (command == ["get"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "-n", "3"], "there is no option -n; did you mean --limit?"),
+        (["list", "-n3"], "there is no option -n3; did you mean --limit?"),
+        (["list", "-l", "status:403"], "there is no option -l; did you mean --limit?"),
+        (["list", "-o", "json"], "there is no option -o; did you mean --format?"),
+        (["list", "-f", "csv"], "there is no option -f; did you mean --format?"),
+        (["list", "-format", "csv"], "there is no option -format; did you mean --format?"),
+        (["count", "-i"], "there is no option -i."),
+        (["count", "-n", "3"], "there is no option -n."),
+        (["count", "-v"], """A word to leave out goes in quotes: '-"v"'"""),
+        (["-n", "3"], "there is no option -n."),
+        (["-zone", "local"], "there is no option -zone; did you mean --zone?"),
+        (["count", "--columns", "ip"], "--columns is for the browser, and for the table of list"),
+        (["get", "x", "--columns", "ip"], "--columns is for the browser"),
+        (["list", "--format", "csv", "--columns", "ip"], "--columns is for the browser"),
+    ],
+)
+def test_an_option_that_there_is_not_is_no_word(
+    arguments: list[str], said: str, browsed: Browsed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert browsed == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lst"], "Did you mean list?"),
+        (["lists", "status:403"], "Did you mean list?"),
+        (["--demo", "cuont"], "Did you mean count?"),
+        (["cofnig", "init"], "Did you mean config?"),
+        (["config"], "auditlog-tui config init writes"),
+        (["config", "show"], "auditlog-tui config init writes"),
+    ],
+)
+def test_a_command_with_a_slip_is_asked_about(
+    arguments: list[str], said: str, browsed: Browsed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    assert said in capsys.readouterr().err
+    assert browsed == []
+
+
+@pytest.mark.parametrize("arguments", [["--", "lst"], ['"lst"'], ["-lst"], ["las"], ["terraform"], ["lst x"]])
+def test_a_word_like_a_command_can_be_searched_for(arguments: list[str], browsed: Browsed) -> None:
+    assert cli.main(arguments) == 0
+    assert browsed[0][1] == arguments[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--zone", "local", "count", "status:403", "x"],
+        ["--zone=local", "--theme", "nord", "count", "status:403", "x"],
+        ["count status:403", "x", "--zone", "local"],
+    ],
+)
+def test_settings_may_stand_before_the_command(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, browsed: Browsed
+) -> None:
+    found: list[tuple[Settings, str, str]] = []
+
+    def write(settings: Settings, command: str, text: str, _: object) -> int:
+        found.append((settings, command, text))
+        return 0
+
+    monkeypatch.setattr(cli, "_print", write)
+    assert cli.main(arguments) == 0
+    ((settings, command, text),) = found
+    assert (settings.zone, command, text) == ("local", "count", "status:403 x")
+    assert browsed == []
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
@@ -138,7 +230,7 @@ def test_a_settings_file_is_begun_and_never_overwritten(config: Path, capsys: py
     assert cli.main(["config", "init"]) == 0
     assert str(config) in capsys.readouterr().out
     config.write_text("# mine")
-    assert cli.main(["config", "init"]) == 2
+    assert cli.main(["--zone", "local", "config", "init"]) == 2
     assert "is there already" in capsys.readouterr().err
     assert config.read_text() == "# mine"
 

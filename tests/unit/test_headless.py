@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from itertools import groupby
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from auditlog_tui.api import AuditLogApi, AuditLogClient
-from auditlog_tui.arguments import command_of, split
+from auditlog_tui.arguments import command_of, split, without_command
 from auditlog_tui.demo import demo_log
 from auditlog_tui.errors import AuditLogError, ServerError
 from auditlog_tui.headless import read_query
@@ -264,8 +265,8 @@ def test_a_terminal_of_ascii_gets_ascii() -> None:
     assert terminal_line('{"a":"é😀"}', ascii_only=True) == '{"a":"\\u00e9\\ud83d\\ude00"}'
 
 
-async def in_format(form: str, data: Json, look: Look = LOOK) -> list[str]:
-    return (await listed(FakeApi([data]), form=form, look=look))[0]
+async def in_format(form: str, *data: Json, look: Look = LOOK) -> list[str]:
+    return (await listed(FakeApi(list(data)), form=form, look=look))[0]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "  =1", "\ufeff=1", "\t=1", "\rx", "＝1"])
@@ -290,9 +291,10 @@ async def test_no_format_but_jsonl_lets_a_control_character_through(form: str) -
         assert line.isprintable()
 
 
-async def test_a_table_for_a_pipe_cuts_nothing_and_has_no_header() -> None:
+async def test_a_table_for_a_pipe_cuts_nothing_and_has_a_header() -> None:
     path = "/v1/" + "x" * 300
-    (line,) = await in_format("table", entry(1, path=path))
+    header, line = await in_format("table", entry(1, path=path))
+    assert header.startswith("TIME")
     assert path in line
     assert "\t" not in line
 
@@ -307,7 +309,7 @@ async def test_a_table_for_a_pipe_cuts_nothing_and_has_no_header() -> None:
     ],
 )
 async def test_a_table_tells_an_actor_without_a_name_by_kind_and_id(actor: Json, shown: str) -> None:
-    (line,) = await in_format("table", entry(1, actor=actor))
+    _, line = await in_format("table", entry(1, actor=actor))
     assert f"  {shown}  " in line
 
 
@@ -319,17 +321,32 @@ async def test_a_table_in_a_zone_says_the_offset_of_every_row(width: int | None)
         ("2026-11-01T07:30:00Z", "2026-11-01 02:30:00-05"),
     ):
         look = Look(width, "local", ZoneInfo("America/New_York"), START_US, UNICODE)
-        line = (await in_format("table", entry(1, created_at=created), look))[-1]
+        line = (await in_format("table", entry(1, created_at=created), look=look))[-1]
         assert line.startswith(shown if width != 20 else shown[:19])
         assert width is None or len(line) <= width
-        assert created in (await in_format("csv", entry(1, created_at=created), look))[1]
+        assert created in (await in_format("csv", entry(1, created_at=created), look=look))[1]
+
+
+async def test_a_table_for_a_pipe_stays_aligned() -> None:
+    paths = ["/v1/keys", "/v1/" + "x" * 40, "/v1"]
+    header, *lines = await in_format("table", *(entry(n, path=path) for n, path in enumerate(paths, 1)))
+    assert {line.index("/v1") for line in lines} == {header.index("PATH")}
+    assert {len(line[: line.rindex("  ")].rstrip()) > header.index("PATH") for line in lines} == {True}
+    assert len({line.rindex(" ") for line in lines}) == 1
+
+
+async def test_a_table_has_the_columns_that_were_chosen() -> None:
+    look = replace(LOOK, columns=("status", "ua"))
+    header, line = await in_format("table", entry(1, user_agent="curl/8"), look=look)
+    assert header.split() == ["TIME", "ACTION", "ST", "AGENT"]
+    assert line.endswith("200  curl/8")
 
 
 @pytest.mark.parametrize("width", [20, 80, 120, 200])
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 async def test_a_table_on_a_terminal_never_wraps(width: int, glyphs: Any) -> None:
     look = Look(width, "utc", UTC, START_US, glyphs)
-    header, line = await in_format("table", entry(1, path="/v1/" + "ü漢" * 300), look)
+    header, line = await in_format("table", entry(1, path="/v1/" + "ü漢" * 300), look=look)
     assert header.startswith("TIME")
     assert max(len(header), len(line)) <= width
     assert line.startswith("2027-01-15 08:00:01")
@@ -346,14 +363,18 @@ async def test_an_entry_without_an_id_has_its_fingerprint() -> None:
 
 def test_a_command_is_the_first_word_only() -> None:
     assert command_of(["list", "x"]) == "list"
-    assert [command_of(words) for words in ([], ["--demo", "list"], ["--", "list"], ["lists"])] == [""] * 4
+    assert command_of(["--demo", "--zone", "local", "count", "x"]) == "count"
+    assert command_of(["list status:403"]) == "list"
+    assert [command_of(words) for words in ([], ["x", "list"], ["--", "list"], ["lists"], ['"list"'])] == [""] * 5
+    assert without_command(["--zone", "local", "list status:403", "x"]) == ["--zone", "local", "status:403", "x"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "words", "flags"),
     [
         (["-method:GET", "--demo"], ["-method:GET"], ["--demo"]),
-        (["--zone", "-utc", "x", "-y"], ["x", "-y"], ["--zone=-utc"]),
+        (["--zone", "-utc", "x", "-yy"], ["x", "-yy"], ["--zone=-utc"]),
+        (["-n", "3", '-"n"', "-o", "-zone"], ["3", '-"n"'], ["-n", "-o", "-zone"]),
         (["--", "--demo", "-h"], ["--demo", "-h"], []),
         (["-h:x", "-h"], ["-h:x"], ["-h"]),
         (["--method:GET", "--zone"], [], ["--method:GET", "--zone"]),

@@ -13,7 +13,8 @@ from tests.unit.query.strategies import HOSTILE, typed
 
 FLAGS = {option.flag for option in OPTIONS}
 NASTY = (
-    *HOSTILE, *COMMANDS, "-method:GET", "--", "--demo", "--base-url", "-h", "-- x", "'", "''", "$(id)", "`id`", "a;b",
+    *HOSTILE, *COMMANDS, "lst", "config", "-n",
+    "-method:GET", "--", "--demo", "--base-url", "-h", "-- x", "'", "''", "$(id)", "`id`", "a;b",
     "a\nb", "!x", "#x", "~", "ua:\"it's\"", "\\", "auditlog-tui", "auditlog-tui --demo x", "list x", "--zone=u", " ",
 )  # fmt: skip
 
@@ -51,6 +52,7 @@ def test_what_it_looks_like() -> None:
     assert command_line("method:GET") == "auditlog-tui method:GET"
     assert command_line("method:GET ua:x", demo=True) == "auditlog-tui --demo 'method:GET ua:x'"
     assert command_line("x", base_url="https://api.test") == "auditlog-tui --base-url https://api.test x"
+    assert command_line("lst") == "auditlog-tui -- lst"
     assert command_line("-method:GET") == "auditlog-tui -- -method:GET"
     assert command_line("list") == "auditlog-tui -- list"
 
@@ -67,6 +69,8 @@ def test_what_it_looks_like() -> None:
         ("auditlog-tui count method:GET", "method:GET"),
         ("auditlog-tui get 123e4567", "123e4567"),
         ("auditlog-tui --base-url", ""),
+        ("auditlog-tui --zone local count method:GET", "method:GET"),
+        ("auditlog-tui 'list method:GET'", "method:GET"),
     ],
 )
 def test_a_pasted_command_line_is_the_filter_in_it(line: str, text: str) -> None:

@@ -48,6 +48,25 @@ def read(text: str, now: str = NOW, zone: tzinfo = UTC) -> str:
         ("2h ago", "2026-11-23T07:30:00+00:00"),
         ("15 m ago", "2026-11-23T09:15:00+00:00"),
         ("1W", "2026-11-16T09:30:00+00:00"),
+        ("now", "2026-11-23T09:30:00+00:00"),
+        ("-2h", "2026-11-23T07:30:00+00:00"),
+        ("90 min ago", "2026-11-23T08:00:00+00:00"),
+        ("2 hours ago", "2026-11-23T07:30:00+00:00"),
+        ("1h30m", "2026-11-23T08:00:00+00:00"),
+        ("1:30am", "2026-11-23T01:30:00+00:00"),
+        ("2pm", "2026-11-22T14:00:00+00:00"),
+        ("12:05 am", "2026-11-23T00:05:00+00:00"),
+        ("yesterday 10:02 pm", "2026-11-22T22:02:00+00:00"),
+        ("14:00 yesterday", "2026-11-22T14:00:00+00:00"),
+        ("2026-11-01 1:30", "2026-11-01T01:30:00+00:00"),
+        ("2026/11/1 1:30 UTC", "2026-11-01T01:30:00+00:00"),
+        ("nov 1", "2026-11-01T00:00:00+00:00"),
+        ("December 1st", "2025-12-01T00:00:00+00:00"),
+        ("feb 29", "2024-02-29T00:00:00+00:00"),
+        ("1 Nov 2025 10:00", "2025-11-01T10:00:00+00:00"),
+        ("24/Nov/2025:10:00:00 +0100", "2025-11-24T09:00:00+00:00"),
+        ("1795348800", "2026-11-22T12:00:00+00:00"),
+        ("1795348800123", "2026-11-22T12:00:00.123000+00:00"),
     ],
 )
 def test_what_a_person_in_a_hurry_types(text: str, means: str) -> None:
@@ -132,9 +151,9 @@ def test_a_time_of_day_is_the_latest_that_is_not_in_the_future(now: datetime, ti
     "text",
     [
         "", " ", "soon", "25:00", "24:00", "10:60", "10:02:60", "10", "1002", "tomorrow", "tomorrow 10:00",
-        "2026-13-01", "2026-11-31 10:00", "2026-11-20..2026-11-21", ">=2026-11-20", "0h", "2x", "2h 3m", "-2h",
+        "2026-13-01", "2026-11-31 10:00", "2026-11-20..2026-11-21", ">=2026-11-20", "0h", "2x", "2h 3m",
         "10:02\x00", "\ud800", "١٠:٠٢", "2026-11-20T10:02:03+25:00", "0000-01-01", "0001-01-01T00:00:00+05:00",
-        "9999-12-31T23:59:59-05:00", "yesterday 10:02 pm", "x" * 10_000,
+        "9999-12-31T23:59:59-05:00", "x" * 10_000,
     ],
 )  # fmt: skip
 def test_what_is_no_moment_is_told_with_what_would_be(text: str) -> None:
@@ -142,6 +161,34 @@ def test_what_is_no_moment_is_told_with_what_would_be(text: str) -> None:
         read(text)
     assert caught.value.hint
     assert 0 <= caught.value.start <= caught.value.end <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("11/12/2026", "2026-12-11 or 2026-11-12"),
+        ("11/12/2026 10:00", "2026-12-11t10:00 or 2026-11-12t10:00"),
+        ("13/12/2026", "2026-12-13"),
+        ("22.11.2026", "2026-11-22"),
+        ("1/11", "nov-01 or jan-11"),
+        ("20261122", "2026-11-22"),
+        ("1002", "10:02"),
+        ("10:00-11:00", "10:00..11:00 or 10:00:00-11:00"),
+        ("13pm", "13:00"),
+    ],
+)
+def test_what_may_mean_several_is_told_with_its_readings(text: str, readings: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        read(text)
+    assert caught.value.hint == f"Write {readings}."
+
+
+def test_a_time_that_came_twice_is_the_latest_that_is_not_in_the_future() -> None:
+    for text in ("2026-10-25 02:30", "oct 25 2:30am"):
+        assert read(text, zone=BERLIN) == "2026-10-25T01:30:00+00:00"
+        assert read(text, "2026-10-25T02:45:00+02:00", BERLIN) == "2026-10-25T00:30:00+00:00"
+    assert read("2026-10-25 02:30 UTC", zone=BERLIN) == "2026-10-25T02:30:00+00:00"
+    assert read("02:30", "2026-10-25T03:00:00+01:00", BERLIN) == "2026-10-25T01:30:00+00:00"
 
 
 def test_the_hint_is_made_of_moments() -> None:

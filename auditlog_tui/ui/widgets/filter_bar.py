@@ -179,7 +179,8 @@ class FilterBar(Vertical):
             return
         self.chips.show(told.chips, keep=self.input.has_focus)
         self.line.display = self.input.has_focus
-        self.line.update(Content.assemble((f"  {safe(told.line)}", "$text-muted")))
+        warning = (f"  {safe(told.warning)}", "$text-warning") if told.warning else ("", "")
+        self.line.update(Content.assemble(warning, (f"  {safe(told.line)}", "$text-muted")))
 
     def fail(self, error: QueryError) -> None:
         """Point at the term that can't be read, and put the cursor there."""

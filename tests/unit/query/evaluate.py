@@ -118,19 +118,31 @@ def _text_is(key: str, value: Value, text: str) -> bool:
         case Address(wanted) if as_servers_spell(wanted):
             return wanted == text
         case Address(wanted):
-            return address(text) == ipaddress.ip_address(wanted)
+            return bool(set(addresses(wanted)) & set(addresses(text)))
         case Network(wanted):
-            found = address(text)
-            return found is not None and found in ipaddress.ip_network(wanted)
+            return any(found in ipaddress.ip_network(wanted) for found in addresses(text))
     raise TypeError(value)
 
 
 def as_servers_spell(text: str) -> bool:
-    """Whether an address stands as servers write it; only other spellings of IPv6 find every spelling."""
+    """Whether an address has one spelling only; IPv6 finds every spelling."""
     found = address(text)
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        return False
-    return found is not None and found.compressed == text
+    return isinstance(found, ipaddress.IPv4Address) and found.compressed == text
+
+
+def addresses(text: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """The addresses in a field: a chain of them, each with a port, padded, or as IPv4 within IPv6."""
+    found = []
+    for part in text.split(","):
+        host = part.strip().strip("\"'")
+        if port := re.fullmatch(r"\[(.+)\](:[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", host):
+            host = port[1] or port[3]
+        if re.fullmatch(r"[0-9]{1,3}([.][0-9]{1,3}){3}", host):
+            host = ".".join(str(int(number)) for number in host.split("."))
+        one = address(host)
+        mapped = one.ipv4_mapped if isinstance(one, ipaddress.IPv6Address) else None
+        found += [each for each in (one, mapped) if each is not None]
+    return found
 
 
 def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -55,7 +55,9 @@ PATTERNS = ("^/v1/.*s$", "volumes|keys", r"/v\d", "a,b", '^"', "V1", "[0-9]$", r
 HOSTILE = (
     "", " ", "*", "a*b", "none", '"', "\\", "~x", "-x", ",", "a,b", "a b", "x:y", "\x00", "a\x00b", "\x1b[2J",
     "\u202e", "203[.]0[.]113[.]7", "İ", "ß", "\U0001f4a5", "%", "_", "'", "unknown", "sort:", "::", "1.2.3.004",
-    "None",
+    "None", "AND", "or", "not", "null", "status",
+    "status=403", "a|b", "(a)", "[a", "=x", "to", "UTC", "2pm", "203.0.113.0/24",
+    "list", "eq", "desc", "a\u200bb", "'a'", "“a”", "–a", "203.0.113.7.", "@x", "+a", "!a", "where",
 )  # fmt: skip
 STATUSES = (200, 201, 399, 400, 403, 404, 499, 500, 503, 0, -1, 2**63 - 1)
 HUGE = (2**63, -(2**63), 10**30)
@@ -176,7 +178,13 @@ clocks: st.SearchStrategy[Moment] = st.builds(
     Clock, st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1))
 )
 days: st.SearchStrategy[Moment] = st.builds(Day, st.dates(min_value=date(2, 1, 2), max_value=date(9998, 1, 1)))
-words: st.SearchStrategy[Moment] = st.sampled_from((Named("today"), Named("yesterday")))
+_days_by_name = st.sampled_from(("today", "yesterday", "nov-01", "feb-29", "dec-31"))
+words: st.SearchStrategy[Moment] = st.one_of(
+    st.builds(Named, _days_by_name, st.none(), st.sampled_from((None, 0))),
+    st.builds(Named, _days_by_name | st.just(""), st.times(), st.none() | offsets),
+    st.just(Named("now")),
+    st.builds(Ago, st.integers(1, 10_000), st.sampled_from("smhdw")),
+)
 
 
 def _ordered(pair: tuple[Moment, Moment]) -> Value:
@@ -191,7 +199,14 @@ def times(moments: st.SearchStrategy[Moment]) -> st.SearchStrategy[Value]:
         st.tuples(moments, moments).map(_ordered),
         st.builds(Times, moments, st.none(), st.booleans()),
         st.builds(Times, st.none(), moments, st.booleans()),
+        st.tuples(moments, st.integers(1, 10_000)).map(_around),
     )
+
+
+def _around(pair: tuple[Moment, int]) -> Value:
+    moment, seconds = pair
+    named = isinstance(moment, Named) and (moment.at is not None or moment.word == "now")
+    return Times(moment, moment, around=seconds) if named or isinstance(moment, Ago) else Times(moment, None)
 
 
 _addresses: st.SearchStrategy[Value] = st.one_of(
@@ -256,7 +271,9 @@ _snippets = st.sampled_from((
     " ", "  ", "\t", "\u3000", "-", ":", ",", '"', "\\", "~", "*", "<", ">", "=", "..", "/", "/v1", "action:", "ip:",
     "path:", "path:~", "status:", "created:", "last:", "sort:", "id:", "target:", "none", "method:", "foo:", "403",
     "5xx", "2026-11-22", "T06:00", "+01:00", "Z", "24h", "203.0.113.7", "[.]", "::1", "/24", "http://x", "today",
-    "created", "(a", "[", "{1000}", "\\N{x}", "\ud800", "0" * 101, "é", "\x00", "\n",
+    "created", "(a", "[", "{1000}", "\\N{x}", "\ud800", "0" * 101, "é", "\x00", "\n", "=", "!=", " AND ", " or ",
+    "not ", "(", ")", "'", "“", "–", "\u200b", "since:", "user=", " eq ", "|",
+    "±1m", " to ", " UTC", "10:00", "ago", "nov 1",
 ))  # fmt: skip
 typed = st.lists(_snippets | st.text(max_size=3), max_size=10).map("".join)
 """Lines made of the language's own pieces in any order: mostly malformed."""

@@ -143,3 +143,10 @@ def test_what_is_offered_for_a_key_can_be_read() -> None:
                 parse(f"{name}:{text}")
             except QueryError as error:
                 pytest.fail(f"{name}:{text}: {error}")
+
+
+@pytest.mark.parametrize("before", ["-", "!", "(", "-(", "+", "status:403 AND ", "NOT "])
+def test_a_term_is_completed_behind_what_other_languages_put_before_it(before: str) -> None:
+    assert offered(f"{before}meth|") == ["method:"]
+    assert completed(f"{before}meth|").start == len(before)
+    assert offered(f"{before}actor.type:a|") == ["api_key"]

@@ -27,8 +27,6 @@ LINES = [
     "client_ip:203.0.113.7",
     "user:alice",
     "user_agent:curl",
-    "since:2h",
-    "after:2026-11-22",
     "type:vm",
     "localhost:8080",
     "fe80:",
@@ -38,7 +36,6 @@ LINES = [
     "action:vm.created status.code:403",
     # values that are not there
     "status:",
-    "status: 403",
     "status:403,",
     "action:a,,b",
     "path:",
@@ -79,11 +76,8 @@ LINES = [
     "last:~a",
     # status
     "status:abc",
-    "status:40x",
     "status:4*",
     "status:>",
-    "status:=403",
-    "status:403-409",
     "status:..",
     "status:500..400",
     "status:>=500 status:<400",
@@ -118,7 +112,6 @@ LINES = [
     "last:2y",
     "last:-2h",
     "last:1h,2h",
-    "last:90 min",
     # order and ids
     "sort:name",
     "sort:created_at",
@@ -174,7 +167,7 @@ def test_an_error_points_at_its_term_among_others() -> None:
 
 
 def test_every_key_that_a_message_offers_exists() -> None:
-    for line in ("statsu:403", "actor_id:u-1", "user:alice", "since:2h", "type:vm", "action:~^vm"):
+    for line in ("statsu:403", "actor_id:u-1", "user:alice", "type:vm", "action:~^vm"):
         offered = re.findall(r"([\w.]+):(?=\?| does)", refusal(line).hint)
         assert offered
         assert set(offered) <= set(FIELDS)

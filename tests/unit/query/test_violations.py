@@ -68,7 +68,7 @@ BARE = read_entry('{"id": "e-2", "status_code": "403", "created_at": "noon", "ac
         ("actor:u-2", {"actor_id"}),
         ("actor.type:api_key", {"actor_type"}),
         ("ip:203.0.113.7", {"client_ip"}),
-        ("ip:2001:db8::2", {"client_ip"}),
+        ('ip:"2001:db8::2"', {"client_ip"}),
         ("method:GET", {"method"}),
         ("path:/keys", {"path"}),
         ("status:>403", {"status_code_min"}),

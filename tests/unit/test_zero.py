@@ -1,0 +1,84 @@
+"""What is said of a filter that nothing matches."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+
+from auditlog_tui.models import read_entry
+from auditlog_tui.query import Query, freeze, parse
+from auditlog_tui.seen import Seen
+from auditlog_tui.zero import reasons, warnings
+from tests.unit.query.strategies import NOON_US
+
+
+def seen() -> Seen:
+    found = Seen()
+    found.take([
+        read_entry(
+            '{"id": "e-1", "action": "vm.deleted", "created_at": "2026-11-20T12:00:00Z", "path": "/v1/vms/vm-1",'
+            ' "client_ip": "203.0.113.7:52344", "method": "DELETE", "status_code": 403, "user_agent": "curl/8",'
+            ' "actor": {"id": "u-1", "name": "Grace Chen", "type": "user"}, "target": {"id": "vm-1", "type": "vm"}}'
+        ),
+        read_entry(
+            '{"id": "e-2", "action": "volume.created", "created_at": "2026-11-21T12:00:00Z",'
+            ' "client_ip": "2001:DB8:0::1", "actor": {"id": "k-1", "name": null, "type": "service"}}'
+        ),
+    ])  # fmt: skip
+    return found
+
+
+def query(text: str) -> Query:
+    return freeze(parse(text), NOON_US, UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("action:VM.DELETED", ["Case counts; seen: action:vm.deleted"]),
+        ("action:vm.delete", ["Close to it: action:vm.deleted"]),
+        ("action:deleted", ["Close to it: action:vm.deleted"]),
+        ("action:vm.deleted,volume.create", ["Close to it: action:volume.created"]),
+        ("target:VM-1", ["Case counts; seen: target:vm-1"]),
+        ("target.type:vn method:GET", []),
+        ("method:DELTE", ["Close to it: method:DELETE"]),
+        ('actor:"grace chen"', ['actor: takes the ID; the name is actor.name:"Grace Chen"']),
+        ('actor.name:"Grase Chen"', ['Close to it: actor.name:"Grace Chen"']),
+        ("ip:2001:db8::1", []),
+        ("ip:203.0.113.7", ['Seen in another spelling: ip:"203.0.113.7:52344"']),
+        ('"status=403"', ['"status=403" is searched for as text; the filter is status:403']),
+        ("yesterday", ['"yesterday" is searched for as text; the filter is created:yesterday']),
+        ('"2h"', ['"2h" is searched for as text; the filter is last:2h']),
+        ('"203.0.113.0/24"', ['"203.0.113.0/24" is searched for as text; the filter is ip:203.0.113.0/24']),
+        ("action:vm\u200b.deleted", ["action: holds a character that can't be seen: type it again."]),
+        ("te\u200brraform", ["The text holds a character that can't be seen: type it again."]),
+        ("created:<2026-01-01", ["The time ends before the oldest entry seen: 2026-11-20T12:00:00Z."]),
+        ("created:>2026-11-22", ["The time begins in the future: now is 2026-11-22T12:00:00Z."]),
+        ("last:1h", ["The time begins after the newest entry seen: 2026-11-21T12:00:00Z."]),
+        ("created:2026-11-20..2026-11-21", []),
+        ("-action:VM.DELETED -created:<2026-01-01 sort:status", []),
+        ("terraform status:500 path:/v2 ua:wget action:x*", []),
+    ],
+)
+def test_what_was_seen_instead_is_said(text: str, said: list[str]) -> None:
+    assert [line.replace(".000000Z", "Z") for line in reasons(query(text), seen(), NOON_US)] == said
+
+
+def test_nothing_is_said_of_a_log_of_which_nothing_was_seen() -> None:
+    for text in ("action:VM.DELETED", "created:<2026-01-01", "ip:203.0.113.7", "actor:x"):
+        assert reasons(query(text), Seen(), NOON_US) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("actor.type:robot", ["Nobody knows actor.type:robot; known are user, api_key, service."]),
+        ("actor.type:user,api_key,service", []),
+        ("-actor.type:robot", ["Nobody knows actor.type:robot; known are user, api_key, service."]),
+        ("actor.type:r*", []),
+        ("target.type:robot", []),
+    ],
+)
+def test_a_value_that_neither_contract_nor_log_knows_is_warned_of(text: str, said: list[str]) -> None:
+    assert warnings(query(text), seen()) == said

@@ -178,7 +178,11 @@ class _Run:
         self._watch(walk)
         listing = Listing(walk, self._printer, limit)
         missing = await listing.go()
-        return self._end(missing, await self._reasons(query, listing.written))
+        said = [*await self._reasons(query, listing.written)]
+        if walk.gone:
+            are = "is" if walk.gone == 1 else "are"
+            said.append(f"{counted(walk.gone, 'entry', 'entries')} of these {are} gone from the server since.")
+        return self._end(missing, said)
 
     async def count(self, query: Query) -> Exit:
         from auditlog_tui.listing import count_matching

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.feed import PAGE
+from auditlog_tui.growth import stretches
 from auditlog_tui.log import Log
 from auditlog_tui.models import Entry, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE
@@ -95,6 +96,11 @@ class Walk:
             return "what follows"
         return f"what is older than {rfc3339(last[0].created_us)}"
 
+    @property
+    def gone(self) -> int:
+        """How many of the entries the server no longer has."""
+        return self.view.summary().gone
+
     def describe(self) -> str:
         """How far it is, for a line of progress."""
         try:
@@ -119,16 +125,44 @@ class Printer:
         self._writer = writer
         self._out = out
         self._begun = False
+        self._versions: dict[str, list[str]] = {}
+        """The texts written of ids that came with more than one, by key."""
 
     def rows(self, run: Run, first: int, count: int) -> None:
         if self._writer.raw:
             self.header()
-            self._out.lines(self._writer.raw_lines(raws(self._store, run, Stretch(run.first + first, count))))
+            self._out.lines(self._writer.raw_lines(self._texts(run, Stretch(run.first + first, count))))
             return
         rows = self._store.window(run, first, count)
         self._writer.prepare(rows)
         self.header(rows)
         self._out.lines(self._writer.lines(rows))
+
+    def _texts(self, run: Run, stretch: Stretch) -> list[str]:
+        """The evidence in these rows: every text that came under each id, the one that is shown first."""
+        texts = raws(self._store, run, stretch)
+        if not self._store.versioned:
+            return texts
+        rows = self._store.window(run, stretch.position - run.first, stretch.count)
+        found: list[str] = []
+        for row, text in zip(rows, texts, strict=True):
+            versions = [text, *self._store.versions(row.n)] if row.versions else [text]
+            if row.versions:
+                self._versions[row.key] = versions
+            found += versions
+        return found
+
+    def later_versions(self, run: Run, count: int) -> None:
+        """Write what came under an id after its row was written, of the first `count` rows of a run."""
+        if not (self._writer.raw and self._store.versioned):
+            return
+        for stretch in stretches(range(run.first, run.first + count), PORTION):
+            for n in self._store.matching(run, stretch, ("e.versions > 0", []), shown=True):
+                row = self._store.window(run, self._store.row_of(run, n) or 0, 1)[0]
+                written = self._versions.get(row.key) or [self._store.entry(self._store.number(row.key) or n).raw]
+                later = [text for text in (self._store.entry(n).raw, *self._store.versions(n)) if text not in written]
+                self._versions[row.key] = [*written, *later]
+                self._out.lines(self._writer.raw_lines(later))
 
     def entry(self, entry: Entry) -> None:
         """One entry that was got by itself."""
@@ -186,6 +220,9 @@ class Listing:
     def _write_rest(self) -> None:
         """What had to wait until everything was there: the view has put it in order where the server didn't."""
         self._write(self._walk.view.run)
+        if self._run is not None:
+            for run, count in (*self._before, (self._run, self._next)):
+                self._printer.later_versions(run, count)
 
     def _write(self, run: Run) -> None:
         """Write the rows of the run that were not written before, here or in a run that was begun anew."""

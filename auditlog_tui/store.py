@@ -144,7 +144,8 @@ class EntryStore:
         self._runs = 0
         self.unused: deque[int] = deque()
         """Runs that nobody holds any more, whose places `sweep` takes away."""
-        self._versioned = False  # while no id came with other bytes, nothing is asked about versions
+        self.versioned = False
+        """True once an id came with other bytes; until then nothing is asked about versions."""
 
     def close(self) -> None:
         self.connection.close()
@@ -206,7 +207,7 @@ class EntryStore:
             if raw == stored(entry.raw):
                 return int(n)
         self._entries += 1
-        self._versioned = True
+        self.versioned = True
         self._insert([(self._entries, first, entry, len(known))])
         more = "UPDATE entry SET versions = versions + 1 WHERE"
         self.connection.execute(f"{more} n = ?", [first])
@@ -303,7 +304,7 @@ class EntryStore:
     def _with_versions(self, numbers: Sequence[int]) -> dict[int, int]:
         """Those of the numbers whose entry has more than one version, each with the first one's number."""
         found: dict[int, int] = {}
-        for some in _portions(numbers) if self._versioned else ():
+        for some in _portions(numbers) if self.versioned else ():
             sql = f"SELECT n, first FROM entry WHERE n IN ({_marks(some)}) AND versions > 0"  # noqa: S608 (marks only)
             found.update(self.read(sql, some))
         return found
@@ -379,7 +380,7 @@ class EntryStore:
         after = run.first + count
         with self.writing():
             kept = 0
-            if self._versioned:
+            if self.versioned:
                 shown = self.read("SELECT shown FROM place WHERE run = ? AND position < ?", [run.number, after])
                 kept = self._keep_beside(run, self._with_versions([n for (n,) in shown]))
             self.connection.execute("DELETE FROM place WHERE run = ? AND position < ?", [run.number, after])

@@ -63,6 +63,26 @@ async def counted(api: AuditLogApi, text: str = "") -> tuple[int, str]:
     return await count_matching(log_over(api), read_query(text, {}, START_US, UTC), lambda walk: None)
 
 
+@pytest.mark.parametrize("between", [0, 15], ids=["side by side", "pages apart"])
+@pytest.mark.parametrize("ignores", [(), EVERY_FILTER], ids=["pushed", "evaluated here"])
+@pytest.mark.parametrize("text", ["", "ua:second", "status:500", "sort:path"])
+async def test_evidence_has_every_text_that_came_under_an_id(
+    text: str, ignores: frozenset[str], between: int
+) -> None:
+    begun = entry(7, path="/begun", user_agent="first")
+    failed = entry(7, at=7 + between, status_code=500, path="/failed", user_agent="second")
+    log = log_of(30)
+    log[7] = begun
+    lines, missing = await listed(FakeApi([*log, failed], ignores=ignores, page_size=5), text)
+    assert not missing
+    assert len(lines) == len(set(lines))
+    paths = [json.loads(line)["path"] for line in lines if json.loads(line)["id"] == "id-7"]
+    assert sorted(paths) == (["/failed"] if text == "status:500" and not ignores else ["/begun", "/failed"])
+    assert len(lines) == (31 if text in ("", "sort:path") else len(paths))
+    rows, _ = await listed(FakeApi([*log, failed], ignores=ignores, page_size=5), text, form="ids")
+    assert len(rows) == len(set(rows)) == (30 if text in ("", "sort:path") else 1)
+
+
 def ids(lines: Sequence[str]) -> list[str]:
     return [json.loads(line)["id"] for line in lines]
 

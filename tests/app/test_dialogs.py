@@ -124,6 +124,14 @@ async def test_a_list_too_small_to_be_drawn_can_be_paged(opened: list[str]) -> N
         assert hand.app.screen is hand.screen
 
 
+async def test_the_palette_opens_in_windows_of_any_width() -> None:
+    async with running() as hand:
+        for width in range(1, 12):
+            await hand.pilot.resize_terminal(width, 31)
+            await hand.press("ctrl+p", *"sort:path", "escape")
+        assert hand.app.is_running
+
+
 async def test_a_click_on_an_option_that_went_away_does_nothing() -> None:
     async with running() as hand:
         await hand.press("y")

@@ -13,10 +13,18 @@ from textual.command import CommandList
 from textual.geometry import Size
 from textual.widgets import OptionList
 
+LEAST_WIDTH = 8
+"""Cells that an option is wrapped for at least: Textual divides a text into pieces of no width otherwise."""
+
 
 def _has_lines(box: OptionList) -> bool:
     """Whether the cursor is at an option of which it is known where it is drawn."""
     return (box.highlighted or 0) in box._index_to_line and bool(box._lines)
+
+
+def _has_room(box: OptionList) -> bool:
+    """Whether options can be laid out: with fewer cells than that there is nothing of them to see."""
+    return box.scrollable_content_region.width >= LEAST_WIDTH
 
 
 def _drop_stale_click(box: OptionList, event: events.Click) -> None:
@@ -30,7 +38,11 @@ class Options(OptionList):
     """The base of every list of ours."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return super().get_content_height(container, viewport, max(width, 8))
+        return super().get_content_height(container, viewport, max(width, LEAST_WIDTH))
+
+    def _update_lines(self) -> None:
+        if _has_room(self):
+            super()._update_lines()
 
     def _move_page(self, direction: Literal[-1, 1]) -> None:
         if _has_lines(self):
@@ -42,6 +54,13 @@ class Options(OptionList):
 
 class PaletteOptions(CommandList, can_focus=False):
     """The palette's list."""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return super().get_content_height(container, viewport, max(width, LEAST_WIDTH))
+
+    def _update_lines(self) -> None:
+        if _has_room(self):
+            super()._update_lines()
 
     def _move_page(self, direction: Literal[-1, 1]) -> None:
         if _has_lines(self):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from textual import events
 
+from auditlog_tui.ui.widgets.chips import ChipLine
 from tests.app.helpers import Hand, running
 
 
@@ -247,3 +248,15 @@ async def test_an_or_is_pointed_at_with_the_list_that_it_means() -> None:
         await hand.filter("status:403 OR status:401")
         assert "Write status:403,401" in hand.text
         assert len(hand.wire.requests) == 1
+
+
+async def test_a_click_below_an_empty_bar_leaves_the_focus_where_keys_arrive() -> None:
+    async with running() as hand:
+        await hand.press("/")
+        assert hand.screen.filter_bar.chips.display
+        await hand.pilot.click(ChipLine)
+        await hand.settled()
+        assert hand.app.focused is not None
+        assert hand.app.focused.display
+        await hand.press("slash", "escape")
+        assert hand.table.has_focus

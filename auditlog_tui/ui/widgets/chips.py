@@ -48,8 +48,14 @@ class ChipLine(Widget, can_focus=True):
         self.chips: tuple[Chip, ...] = ()
 
     def show(self, chips: tuple[Chip, ...], *, keep: bool = False) -> None:
-        """Show other chips; `keep` the line where there are none, so that nothing moves while one types."""
+        """Show other chips; `keep` the line where there are none, so that nothing moves while one types.
+
+        A line without chips takes no focus: it may be gone with the next key.
+        """
         self.chips = chips
+        self.can_focus = bool(chips)
+        if self.has_focus and not chips:
+            self.post_message(self.Left())
         self.at = max(0, min(self.at, len(chips) - 1))
         self.display = keep or bool(chips)
         self.refresh()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -139,7 +140,13 @@ def counted(n: int, one: str, many: str = "") -> str:
 
 def local_zone() -> tzinfo:
     """The machine's own time zone (`TZ` is honoured), with the offset that was in force at each instant."""
-    return _LOCAL
+    return _local(os.environ.get("TZ"))
+
+
+@lru_cache(1)
+def _local(tz: str | None) -> tzinfo:
+    """One object for each value of `TZ`, by which labels are cached."""
+    return _LocalZone()
 
 
 class _LocalZone(tzinfo):
@@ -169,9 +176,6 @@ class _LocalZone(tzinfo):
 
     def __repr__(self) -> str:
         return "local_zone()"
-
-
-_LOCAL = _LocalZone()
 
 
 def _at(us: int, zone: tzinfo) -> datetime:

@@ -544,6 +544,16 @@ for number, marks in enumerate(terminals):
 """
 
 
+def test_a_file_that_another_terminal_makes_first_is_taken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Marks(path).mark([entry(1)])
+    lexists = os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda each: each != path and lexists(each))
+    late = Marks(path)
+    late.mark([entry(2)])
+    monkeypatch.undo()
+    assert Marks(path).count == 2
+
+
 def test_two_processes_that_note_the_same_entries_at_once_lose_no_note(path: Path) -> None:
     runs = [
         subprocess.Popen(

@@ -137,7 +137,11 @@ class AuditLogClient:
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
         if entry_id in ("", ".", ".."):
             raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
-        return await self._ask(f"{ENDPOINT}/{_quoted(entry_id)}", _entry)
+        entry = await self._ask(f"{ENDPOINT}/{_quoted(entry_id)}", _entry)
+        if entry.log.id is not None and entry.log.id.casefold() != entry_id.casefold():
+            asked, got = safe(entry_id, 60), safe(entry.log.id, 60)
+            raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
+        return entry
 
     async def _ask(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
         """Ask until there is an answer that can be read, no attempt is left, or the user has had enough."""

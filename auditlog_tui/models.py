@@ -280,7 +280,7 @@ def read_page(text: str, served_at: datetime | None = None) -> Page:
 def page_in_portions(text: str, served_at: datetime | None = None) -> Portions[Page]:
     """`read_page` in portions, so that other work can be done between them."""
     items: list[Entry] | None = None
-    pagination: str | None = None
+    pagination: list[str] = []
     reader = Reader(text)
     try:
         for name in reader.members():
@@ -288,7 +288,8 @@ def page_in_portions(text: str, served_at: datetime | None = None) -> Portions[P
                 items = items or []
                 yield from _read_items(reader, items)
             elif name == "pagination":
-                _, pagination = yield from reader.value()
+                _, found = yield from reader.value()
+                pagination.append(found)
             else:
                 yield from reader.value()
         reader.end()
@@ -313,7 +314,8 @@ def _read_items(reader: Reader, items: list[Entry]) -> Portions[None]:
             yield
 
 
-def _page(items: list[Entry], pagination: str | None, served_at: datetime | None) -> Page:
+def _page(items: list[Entry], paginations: list[str], served_at: datetime | None) -> Page:
+    pagination = paginations[0] if len(paginations) == 1 else None  # of several, which one holds?
     found = None if pagination is None else members_of(pagination)
     members = {} if found is None else found.named
     total = members["total_count"].value if "total_count" in members else None
@@ -343,7 +345,7 @@ def _unclear(pagination: str | None, cursor: Member | None) -> str:
     taking a page that lost it for the last would hide all that follows.
     """
     if pagination is None:
-        how = "it sent no pagination"
+        how = "it sent no pagination, or more than one"
     elif not pagination.startswith("{"):
         how = f"its pagination is {_kind(pagination)}"
     elif cursor is None:

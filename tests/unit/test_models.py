@@ -301,3 +301,9 @@ def test_anything_else_is_not_the_api(text: str) -> None:
 def test_other_answers_are_not_the_api(text: str) -> None:
     with pytest.raises(NotTheApiError):
         read_page(text)
+
+
+def test_of_two_paginations_none_tells_the_end() -> None:
+    page = read_page('{"items": [], "pagination": {"next_cursor": "n"}, "pagination": {"next_cursor": null}}')
+    assert (page.last, page.next_cursor) == (False, None)
+    assert "more than one" in page.unclear

@@ -24,11 +24,15 @@ def expand(text: str, views: Mapping[str, str]) -> str:
 
     Raises `QueryError`, which points at the name: for one that there is not, and for a view that can't be read.
     """
-    known = {**BUILT_IN, **{name: stored(view) for name, view in views.items()}}
+    return _expanded(text, {**BUILT_IN, **{name: stored(view) for name, view in views.items()}}, ())
+
+
+def _expanded(text: str, known: Mapping[str, str], within: tuple[str, ...]) -> str:
+    """`within` are the views whose text this is part of."""
     for term in reversed(raw_terms(text)):
         name = _name(term)
         if name:
-            text = text[: term.start] + _saved(name, known, term) + text[term.end :]
+            text = text[: term.start] + _saved(name, known, term, within) + text[term.end :]
     return text
 
 
@@ -39,14 +43,19 @@ def _name(term: RawTerm) -> str:
     return word[1:] if word.startswith("@") else ""
 
 
-def _saved(name: str, known: Mapping[str, str], term: RawTerm) -> str:
+def _saved(name: str, known: Mapping[str, str], term: RawTerm, within: tuple[str, ...]) -> str:
     if name not in known:
         near = difflib.get_close_matches(name[:40], known, 1, 0.6)
         hint = f"Did you mean @{near[0]}?" if near else f"There are {', '.join('@' + each for each in known)}."
         raise QueryError(f"There is no saved view @{name[:40]}.", term.start, term.end, hint)
+    if name in within:
+        raise QueryError(
+            f"The view @{name} is part of itself.", term.start, term.end, "Change it in the settings file."
+        )
     try:
-        parse(known[name])
+        text = _expanded(known[name], known, (*within, name))
+        parse(text)
     except QueryError as error:
         message = f"The view @{name} can't be read: {error.message}"
         raise QueryError(message, term.start, term.end, error.hint) from error
-    return known[name]
+    return text

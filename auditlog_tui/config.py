@@ -38,12 +38,14 @@ def read_config(path: Path) -> Mapping[str, Any]:
     """The file's content; nothing where there is no file. Raises `SettingsError`."""
     shown = safe(str(path))
     try:
-        file = tomllib.loads(files.read(path, LIMIT).decode().replace("\r\n", "\n"))
+        file = tomllib.loads(files.read(path, LIMIT).decode("utf-8-sig").replace("\r\n", "\n"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SettingsError(f"{shown} can't be read: {safe(why, 200)}.") from error
+    except RecursionError as error:
+        raise SettingsError(f"{shown} is not TOML: it is nested too deeply.") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{shown} is not TOML: {safe(str(error), 200)}.") from error
     check_file(file, shown)
@@ -73,7 +75,7 @@ def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any], object
         target = Path(os.path.realpath(path))  # a link stays one
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with files.alone(target.parent):
-            before = files.read(target, LIMIT).decode() if target.exists() else ""
+            before = files.read(target, LIMIT).decode("utf-8-sig") if target.exists() else ""
             document = tomlkit.parse(before)
             change(document)
             files.replace(target, tomlkit.dumps(document).encode())

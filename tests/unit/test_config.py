@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui.config import config_path, read_config, write_beginning
+from auditlog_tui.config import config_path, read_config, save_option, write_beginning
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.settings import OPTIONS, check_file
 
@@ -85,3 +85,18 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_the_file_is_in_the_folder_of_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("platformdirs.user_config_path", lambda name, **_: tmp_path / name)
     assert config_path() == tmp_path / "auditlog-tui" / "config.toml"
+
+
+def test_a_file_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("a=" + "[" * 20_000)
+    with pytest.raises(SettingsError, match="nested too deeply"):
+        read_config(path)
+
+
+def test_a_byte_order_mark_is_no_setting(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('zone = "local"\n', encoding="utf-8-sig")
+    assert read_config(path) == {"zone": "local"}
+    save_option(path, "theme", "nord")
+    assert read_config(path) == {"zone": "local", "theme": "nord"}

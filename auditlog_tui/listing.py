@@ -284,10 +284,15 @@ async def _total(log: Log, query: Query) -> int | None:
         return None
     if not here:
         return 0  # that was the whole walk
-    # The log holds an entry: what a canary counts is proof.
+    if log.obedience.proven(planned.params):
+        return total
+    # The log holds an entry: what a canary counts is proof, of the server that then counts the same.
     await log.obedience.prove(log.api, planned.params)
     obeyed = log.obedience.proven(planned.params) and log.obedience.ignored.isdisjoint(planned.params)
-    return total if obeyed else None
+    if not obeyed or not planned.params:
+        return total if obeyed else None
+    again = await log.api.list(planned.params, limit=SMALLEST_PAGE)
+    return again.total_count if again.total_count in (total, total + 1) else None
 
 
 async def seen_of(log: Log, query: Query) -> Seen:

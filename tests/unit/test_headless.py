@@ -218,10 +218,10 @@ async def test_nothing_found_is_no_line_but_the_header_of_csv() -> None:
 # -- count ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_proven_count_costs_the_smallest_page_and_the_canaries() -> None:
+async def test_a_proven_count_costs_the_smallest_page_twice_and_the_canaries() -> None:
     api = FakeApi([entry(number, method="GET" if number % 2 else "PUT") for number in range(300)])
     assert await counted(api, "method:GET sort:created") == (150, "")
-    assert [limit for _, limit, _ in api.calls] == [10, 10]
+    assert [limit for _, limit, _ in api.calls] == [10, 10, 10]
     assert api.calls[0][0] == {"method": "GET"}
 
 

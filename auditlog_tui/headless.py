@@ -86,6 +86,8 @@ def _fail(text: str, status: Exit) -> Exit:
 
 
 def _say(text: str) -> None:
+    if sys.stderr is None:  # print would write among the data
+        return
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)  # noqa: T201 (this is where a command line speaks)
 

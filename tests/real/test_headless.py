@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -248,3 +249,15 @@ def test_a_server_that_tells_no_time_is_said_to(environ: dict[str, str]) -> None
         assert (status, int(out) > 0) == (0, True)
         assert "go by this machine's clock" in err
         assert Runner(running.url, environ).done("count", "status:>=400")[2] == ""
+
+
+@pytest.mark.parametrize(("closed", "status"), [(">&-", 1), ("2>&-", 0)])
+def test_a_stream_that_was_closed_before_costs_only_itself(
+    program: Runner, tmp_path: Path, closed: str, status: int
+) -> None:
+    kept = tmp_path / "out"
+    out = "" if closed == ">&-" else f">{kept}"
+    line = f"exec {shlex.join(PROGRAM)} list action:x --format ids {out} {closed}"
+    done = subprocess.run(["sh", "-c", line], env=program.environ, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert b"Traceback" not in done.stderr
+    assert (done.returncode, kept.read_bytes() if kept.exists() else b"") == (status, b"")

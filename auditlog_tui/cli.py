@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except AuditLogError as error:
-        print(error, file=sys.stderr)  # noqa: T201 (this is where a command line speaks)
+        if sys.stderr is not None:
+            print(error, file=sys.stderr)  # noqa: T201 (this is where a command line speaks)
         return USAGE_ERROR
 
 
@@ -99,9 +100,13 @@ def _browse(settings: Settings, text: str) -> int:
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending
 
-    app = AuditLogApp(settings, Session(settings), text)
+    session = Session(settings)
+    app = AuditLogApp(settings, session, text)
     with ending(app):
         app.run()
+    if lost := session.save_marks():
+        with suppress(OSError):
+            sys.stderr.write(f"{lost}\n")
     if app.report:
         with suppress(OSError):  # the terminal may be what failed
             sys.stderr.write(app.report)
@@ -138,6 +143,8 @@ def run() -> None:
     """The console script."""
     status = main()
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # it was closed before we began
+            continue
         try:
             stream.flush()
         except OSError:  # the terminal is gone; Python would try once more, and end with a status of its own

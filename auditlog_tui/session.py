@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from auditlog_tui.output.times import counted
 from auditlog_tui.output.zones import read_zone
 from auditlog_tui.settings import DEFAULT_BASE_URL, Settings
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from auditlog_tui.api import AuditLogClient
     from auditlog_tui.browser import Browser
     from auditlog_tui.local import LocalLog
+    from auditlog_tui.marks import Marks
     from auditlog_tui.retry import Wait
     from auditlog_tui.store import EntryStore
 
@@ -26,6 +28,7 @@ class Session:
         self.client: AuditLogClient | None = None
         self._log: LocalLog | None = None
         self._store: EntryStore | None = None
+        self._marks: Marks | None = None
         self._closed = False
 
     def prepare(self) -> None:
@@ -68,15 +71,29 @@ class Session:
         client.on_wait = on_wait
         self._store = EntryStore()
         settings = self.settings
+        self._marks = Marks(None if settings.demo else marks_path(settings.base_url))
         return Browser(
             Log(client, self._store),
             read_zone(settings.zone).zone,
             history=History(history_path()),
-            marks=Marks(None if settings.demo else marks_path(settings.base_url)),
+            marks=self._marks,
             views=settings.views,
             base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
             demo=settings.demo,
         )
+
+    def save_marks(self) -> str:
+        """Save what could not be saved before; returns what to say of marks that are lost."""
+        from auditlog_tui.errors import StoreError
+
+        marks = self._marks
+        if marks is None or not marks.unsaved:
+            return ""
+        try:
+            marks.save()
+        except StoreError as error:
+            return f"{counted(marks.unsaved, 'mark or note', 'marks or notes')} could not be saved: {error}"
+        return ""
 
     async def close(self) -> None:
         """Close the connections and drop the working set."""

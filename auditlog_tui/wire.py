@@ -262,13 +262,11 @@ def error_of(
     if status == 404:
         return NotFoundError(f"{host} has no such entry, or no such endpoint (404).{words}", status=404)
     if status == 429:
-        return RateLimitedError(
-            f"{host} is asked too often (429); r tries again.{words}", status=429, retry_at=retry_at
-        )
+        return RateLimitedError(f"{host} is asked too often (429).{words}", status=429, retry_at=retry_at)
     if 400 <= status < 500:
         return BadRequestError(f"{host} does not accept what was asked ({status}).{words}", status=status)
     if status >= 500:
-        return ServerError(f"{host} failed ({status}); r tries again.{words}", status=status)
+        return ServerError(f"{host} failed ({status}).{words}", status=status)
     where = safe(headers.get("location", ""), 200)
     pointing = f", pointing to {where}" if where else ""
     return NotTheApiError(f"{host} answered {status}{pointing}, not the API. Is the base URL right?", status=status)
@@ -303,4 +301,4 @@ def unreachable(host: str, reason: str) -> str:
 def broken(host: str, reason: str) -> str:
     """What to say of a connection that was made and then lost."""
     why = f" ({safe(reason, 200)})" if reason else ""
-    return f"The connection to {host} broke before the answer was complete{why}; r tries again."
+    return f"The connection to {host} broke before the answer was complete{why}."

@@ -76,6 +76,8 @@ class Loader:
         view = job.view
         view.paused = False
         await view.more(job.rows, self._on_page, older=job.older, everything=job.everything)
+        if job.everything and view.error is None and not view.paused and not view.complete:
+            await view.more(job.rows, self._on_page, older=not job.older, everything=True)  # the other end as well
         self._tell()
         if view.error is None and not view.paused and await view.prove():
             await view.more(job.rows, self._on_page, older=job.older, everything=job.everything)

@@ -321,3 +321,11 @@ async def test_columns_are_chosen_ordered_and_kept(tmp_path: object, monkeypatch
         assert "ACTOR" not in hand.text.splitlines()[2]
         assert hand.text.splitlines()[2].index("ST") < hand.text.splitlines()[2].index("IP")
         assert kept == [("columns", ",".join(hand.screen.look.columns))]
+
+
+async def test_everything_at_a_time_is_loaded_at_both_ends() -> None:
+    async with browsing() as (hand, _):
+        await hand.press("ctrl+t", *"1d", "enter")
+        assert not hand.screen.view.complete
+        await hand.press("A")
+        await hand.until(lambda: hand.screen.view.complete)

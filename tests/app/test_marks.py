@@ -241,12 +241,12 @@ async def test_v_again_forgets_the_range() -> None:
         assert marked(hand) == [1]
 
 
-async def test_another_filter_forgets_the_range() -> None:
+async def test_a_range_waits_among_its_own_rows() -> None:
     async with running() as hand:
         await hand.press("V", "down")
         await hand.filter("status:>=400")
         await hand.press("left_square_bracket")
-        assert in_range(hand) == 0
+        assert in_range(hand) == 2
 
 
 async def test_more_than_can_be_marked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -660,3 +660,17 @@ async def test_a_history_that_can_not_be_kept_is_told_of_once(tmp_path: Path) ->
         await hand.write("method:POST")
         await hand.press("enter")
         assert "Filters are kept" not in hand.status
+
+
+async def test_a_mark_where_no_entry_is_yet_is_refused_aloud() -> None:
+    async with running() as hand:
+        hand.wire.hold()
+        hand.send("G", "m")
+        await hand.until(lambda: "nothing was marked" in hand.status)
+        hand.wire.release()
+        await hand.settled()
+        await hand.press("V")
+        assert len(hand.table.span) == 1
+        await hand.press("g", "m")
+        assert "among other rows" in hand.status
+        assert hand.browser.marks.count == 0

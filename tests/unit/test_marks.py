@@ -17,6 +17,8 @@ from auditlog_tui import marks as module
 from auditlog_tui.errors import StoreError
 from auditlog_tui.marks import MOST, NOTE_LIMIT, Earlier, Marks, marks_path, tags_of
 from auditlog_tui.models import Entry, read_entry
+from auditlog_tui.session import Session
+from auditlog_tui.settings import Settings
 
 NOW_US = 1_790_000_000_000_000
 
@@ -32,6 +34,15 @@ ONE, TWO, THREE = entry(1), entry(2), entry(3)
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "marks.sqlite3"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """While another program writes."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def again(path: Path) -> Marks:
@@ -625,3 +636,16 @@ def test_a_file_that_is_locked_at_the_start_is_told_of_and_read_later(
             marks.refresh()
     marks.mark([TWO])
     assert keys(marks) == ["id-1", "id-2"]
+
+
+def test_what_could_not_be_saved_is_tried_again_at_the_end_or_told(path: Path) -> None:
+    session = Session(Settings(base_url="https://log.example"))
+    assert session.save_marks() == ""
+    session._marks = marks = Marks(path)
+    marks.mark([TWO])
+    with locked(path), pytest.raises(StoreError):
+        marks.mark([ONE])
+    with locked(path):
+        assert session.save_marks().startswith("1 mark or note could not be saved: Kept for this run")
+    assert session.save_marks() == ""
+    assert again(path).count == 2

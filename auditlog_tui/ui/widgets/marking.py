@@ -21,10 +21,11 @@ class MarkingCanvas(RowCanvas):
     class Marking(Message):
         """Mark `count` entries of a run from a position on, or unmark them where all are marked.
 
-        `again`: the key was pressed where it could not go on from the entry that it had just marked.
+        `again`: the key was pressed where it could not go on from the entry that it had just marked. Without a run
+        there is nothing to mark: no entry is here yet, or the range was begun among other rows (`ranged`).
         """
 
-        run: Run
+        run: Run | None
         position: int
         count: int
         ranged: bool
@@ -59,8 +60,11 @@ class MarkingCanvas(RowCanvas):
 
     def mark(self, *, again: bool = False) -> bool:
         """Ask for the range to be marked and forget it, or else for the entry under the cursor; True for a range."""
-        if self.view is None or not len(self.view):
-            return False
+        elsewhere = self._begun is not None and (self.view is None or self._begun[0] is not self.view.run)
+        if self.view is None or not len(self.view) or elsewhere:
+            self._begun = None
+            self.post_message(self.Marking(None, 0, 0, ranged=elsewhere))
+            return elsewhere
         run, span = self.view.run, self.span
         rows = span or range(self.cursor, self.cursor + 1)
         self.post_message(self.Marking(run, run.first + rows.start, len(rows), ranged=bool(span), again=again))

@@ -85,8 +85,6 @@ class EntryTable(AskingCanvas, can_focus=True):
         self.top = self.cursor - above if row is not None else self._lowest_top()
         self._entry = cursor if row is not None else None
         self._first = view.run.first
-        if view.run is not self.rows.run:
-            self.forget_range()
         self.rows.reset(view)
         self.forget_lines()
         self._settle(moved=True)

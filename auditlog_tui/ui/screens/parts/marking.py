@@ -19,7 +19,7 @@ from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.models import Entry
-    from auditlog_tui.store import Row
+    from auditlog_tui.store import Row, Run
 
 TAGS_OFFERED = 8
 
@@ -68,15 +68,20 @@ class MarkPart(FacetPart):
     async def _mark(self, message: EntryTable.Marking) -> None:
         from auditlog_tui.marks import MOST  # late: it loads the models
 
+        if message.run is None:
+            range_lost = "The range was begun among other rows, so nothing was marked: V begins one here"
+            self.say(range_lost if message.ranged else "No entry is here yet, so nothing was marked", "warning")
+            return
         if message.count > MOST:
             self.say(f"At most {count(MOST)} entries can be marked; the range has {count(message.count)}", "error")
             return
         if message.again:
             self.say("This is the last row: to change its mark once more, leave it and press m there")
             return
-        await self.long.do(message.count, lambda: self._mark_rows(message))
+        run = message.run
+        await self.long.do(message.count, lambda: self._mark_rows(run, message))
 
-    async def _mark_rows(self, asked: EntryTable.Marking) -> None:
+    async def _mark_rows(self, run: Run, asked: EntryTable.Marking) -> None:
         """Read the entries, mark them all at once, and save that."""
         from auditlog_tui.models import read_entry
         from auditlog_tui.slices import raws
@@ -85,7 +90,7 @@ class MarkPart(FacetPart):
         entries: list[Entry] = []
         positions = range(asked.position, asked.position + asked.count)
         async for some in self.long.portions(positions, "Reading what to mark", lambda done: "nothing was marked"):
-            found = raws(self.browser.log.store, asked.run, Stretch(some[0], len(some)))
+            found = raws(self.browser.log.store, run, Stretch(some[0], len(some)))
             entries += map(read_entry, found)
         marks = self.browser.marks
         since = marks.made_earlier_us(entries[0].key) if entries and not asked.ranged else None

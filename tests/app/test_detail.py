@@ -70,6 +70,7 @@ async def test_the_pane_follows_the_cursor() -> None:
 async def test_a_cursor_that_does_not_rest_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as hand:
         await hand.press("enter", "escape")
+        await hand.until(lambda: len(hand.wire.gets) == 1)
         monkeypatch.setattr(follower, "REST_S", 3600)
         hand.send(*["down"] * 9)
         await hand.until(lambda: hand.table.cursor == 9)

@@ -203,11 +203,22 @@ class Session:
                 for step in steps:
                     await self._do(*step)
                     await self._quiet()
+                    await self._focus_moved()
                     self._check()
                 await self._mend()
+                await self._focus_moved()
                 self._check()
             finally:
                 self.wire.release()
+
+    async def _focus_moved(self) -> None:
+        """Textual moves the focus in a message of its own, which may come after all others."""
+        for _ in range(20):
+            try:
+                _check_focus(self.app)
+                return
+            except AssertionError:
+                await asyncio.sleep(0.05)
 
     async def _do(self, kind: str, *what: Any) -> None:
         app = self.app

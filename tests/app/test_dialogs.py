@@ -126,7 +126,7 @@ async def test_a_list_too_small_to_be_drawn_can_be_paged(opened: list[str]) -> N
 
 async def test_the_palette_opens_in_windows_of_any_width() -> None:
     async with running() as hand:
-        for width in range(1, 12):
+        for width in (1, 2, 4, 7):
             await hand.pilot.resize_terminal(width, 31)
             await hand.press("ctrl+p", *"sort:path", "escape")
         assert hand.app.is_running

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from auditlog_tui.listing import Printer, Walk
     from auditlog_tui.log import Log
     from auditlog_tui.query import Query
+    from auditlog_tui.seen import Seen
+
+FORMS_TRIED = 2
+"""Forms of a verb that are asked for where the one typed finds nothing, a small request each."""
 
 
 class Exit(IntEnum):
@@ -180,7 +184,7 @@ class _Run:
         self._watch(walk)
         listing = Listing(walk, self._printer, limit)
         missing = await listing.go()
-        said = [*await self._reasons(query, listing.written)]
+        said = [] if listing.written or missing else [*await self._zero(query)]
         if walk.gone:
             are = "is" if walk.gone == 1 else "are"
             said.append(f"{counted(walk.gone, 'entry', 'entries')} of these {are} gone from the server since.")
@@ -193,7 +197,7 @@ class _Run:
         if missing:
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
-        return self._end("", await self._reasons(query, number))
+        return self._end("", [] if number else await self._zero(query))
 
     async def get(self, entry_id: str) -> Exit:
         self._printer.entry(await self._log.api.get(entry_id))
@@ -202,16 +206,34 @@ class _Run:
     def _watch(self, walk: Walk) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
 
-    async def _reasons(self, query: Query, number: int) -> Sequence[str]:
-        """Why nothing may match, by what the newest entries of the log hold: one request, or two."""
-        from auditlog_tui.listing import seen_of
+    async def _zero(self, query: Query) -> Sequence[str]:
+        """That nothing matches, and why that may be, by a few small requests."""
+        from auditlog_tui.feed import PAGE
+        from auditlog_tui.obedience import SMALLEST_PAGE
+        from auditlog_tui.seen import Seen
         from auditlog_tui.zero import reasons
 
-        if number or not query:
-            return []
+        if not query:
+            return ["The log is empty."]
+        seen = Seen()
         with suppress(AuditLogError):  # the answer is complete without it
-            return reasons(query, await seen_of(self._log, query), self._log.now_us())
-        return []
+            seen = await self._seen(query)
+        sample = f"the {PAGE} newest and {SMALLEST_PAGE} oldest entries"
+        return ["No entry matches.", *reasons(query, seen, self._log.now_us(), sample)]
+
+    async def _seen(self, query: Query) -> Seen:
+        """A sample of the log's values, and the other forms of the actions asked for where the log has them.
+
+        Raises `AuditLogError`.
+        """
+        from auditlog_tui.listing import seen_of
+        from auditlog_tui.obedience import SMALLEST_PAGE
+        from auditlog_tui.zero import other_forms
+
+        seen = await seen_of(self._log, query)
+        for form in other_forms(query)[:FORMS_TRIED]:
+            seen.take((await self._log.api.list({"action": form}, limit=SMALLEST_PAGE)).entries)
+        return seen
 
     def _end(self, missing: str, said: Sequence[str]) -> Exit:
         from auditlog_tui.log import skew

@@ -135,7 +135,7 @@ def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) ->
 def _reasons(view: View, look: Look) -> list[str]:
     from auditlog_tui.zero import reasons  # late: it loads the models
 
-    return reasons(view.query, view.log.store.seen, look.now_us)
+    return reasons(view.query, view.log.store.seen, look.now_us, "what was loaded")
 
 
 def _wrapped(lines: list[Said], width: int) -> tuple[Said, ...]:

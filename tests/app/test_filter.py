@@ -217,6 +217,13 @@ async def test_an_answer_of_none_says_what_was_seen_instead() -> None:
         assert f"Case counts; seen: action:{action}" in hand.shown
 
 
+async def test_a_name_where_an_id_goes_is_said() -> None:
+    async with running() as hand:
+        await hand.filter("actor:ci-deploy")
+        assert "No entry matches" in hand.shown
+        assert "actor: takes the ID; a name is actor.name:ci-deploy" in hand.shown
+
+
 async def test_a_time_outside_the_log_is_said() -> None:
     async with running() as hand:
         await hand.filter("created:<2020-01-01")

@@ -18,7 +18,7 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
-from auditlog_tui.local import Answer
+from auditlog_tui.local import Answer, LocalLog
 from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
@@ -261,3 +261,22 @@ def test_a_stream_that_was_closed_before_costs_only_itself(
     done = subprocess.run(["sh", "-c", line], env=program.environ, stderr=subprocess.PIPE, timeout=60, check=False)
     assert b"Traceback" not in done.stderr
     assert (done.returncode, kept.read_bytes() if kept.exists() else b"") == (status, b"")
+
+
+def test_a_filter_that_nothing_matches_is_told_of_on_standard_error(program: Runner) -> None:
+    asked = {
+        "actor:ci-deploy": "actor: takes the ID; a name is actor.name:ci-deploy",
+        "action:api_key.create": "Close to it: action:api_key.created",
+        "created:2026-11-18T14:00:05 status:418": (
+            "The time is one second; created:>=2026-11-18T14:00:05Z is from then on."
+        ),
+        "status:418": "",
+    }
+    for text, reason in asked.items():
+        told = ["No entry matches.", *([reason] if reason else [])]
+        for command, out in (("count", "0\n"), ("list", "")):
+            status, written, err = program.done(command, text, *(["--format", "ids"] if command == "list" else []))
+            assert (status, written, err.splitlines()) == (0, out, told)
+    assert program.done("count", "action:api_key.created")[1] != "0\n"
+    with serving(LocalLog()) as running:
+        assert Runner(running.url, program.environ).done("count") == (0, "0\n", "The log is empty.\n")

@@ -9,7 +9,7 @@ import pytest
 from auditlog_tui.models import read_entry
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.seen import Seen
-from auditlog_tui.zero import reasons, warnings
+from auditlog_tui.zero import other_forms, reasons, warnings
 from tests.unit.query.strategies import NOON_US
 
 
@@ -38,13 +38,21 @@ def query(text: str) -> Query:
     [
         ("action:VM.DELETED", ["Case counts; seen: action:vm.deleted"]),
         ("action:vm.delete", ["Close to it: action:vm.deleted"]),
-        ("action:deleted", ["Close to it: action:vm.deleted"]),
+        ("action:vm.deletes", ["Close to it, of a sample: action:vm.deleted"]),
+        ("action:volume.cre", ["Close to it, of a sample: action:volume.created"]),
+        ("action:deleted", ["Close to it, of a sample: action:vm.deleted"]),
         ("action:vm.deleted,volume.create", ["Close to it: action:volume.created"]),
         ("target:VM-1", ["Case counts; seen: target:vm-1"]),
         ("target.type:vn method:GET", []),
-        ("method:DELTE", ["Close to it: method:DELETE"]),
+        ("method:DELTE", ["Close to it, of a sample: method:DELETE"]),
         ('actor:"grace chen"', ['actor: takes the ID; the name is actor.name:"Grace Chen"']),
-        ('actor.name:"Grase Chen"', ['Close to it: actor.name:"Grace Chen"']),
+        ("actor:ci-deploy", ["actor: takes the ID; a name is actor.name:ci-deploy"]),
+        ("-actor:ci-deploy", []),
+        ("actor:123e4567", ["actor: takes the whole ID; a part of it ends with a star: actor:123e4567*"]),
+        ("actor:123e4567-e89b-12d3-a456-426614174000", []),
+        ("actor:u-1 status:500", []),
+        ("target:volume", ["target: takes the ID; a kind is target.type:volume"]),
+        ('actor.name:"Grase Chen"', ['Close to it, of a sample: actor.name:"Grace Chen"']),
         ("ip:2001:db8::1", []),
         ("ip:203.0.113.7", ['Seen in another spelling: ip:"203.0.113.7:52344"']),
         ('"status=403"', ['"status=403" is searched for as text; the filter is status:403']),
@@ -57,17 +65,44 @@ def query(text: str) -> Query:
         ("created:>2026-11-22", ["The time begins in the future: now is 2026-11-22T12:00:00Z."]),
         ("last:1h", ["The time begins after the newest entry seen: 2026-11-21T12:00:00Z."]),
         ("created:2026-11-20..2026-11-21", []),
+        ("created:2026-11-20T14:00", ["The time is one minute; created:>=2026-11-20T14:00:00Z is from then on."]),
+        ("created:2026-11-20T14:00:05", ["The time is one second; created:>=2026-11-20T14:00:05Z is from then on."]),
         ("-action:VM.DELETED -created:<2026-01-01 sort:status", []),
         ("terraform status:500 path:/v2 ua:wget action:x*", []),
     ],
 )
 def test_what_was_seen_instead_is_said(text: str, said: list[str]) -> None:
-    assert [line.replace(".000000Z", "Z") for line in reasons(query(text), seen(), NOON_US)] == said
+    assert [line.replace(".000000Z", "Z") for line in reasons(query(text), seen(), NOON_US, "a sample")] == said
 
 
 def test_nothing_is_said_of_a_log_of_which_nothing_was_seen() -> None:
-    for text in ("action:VM.DELETED", "created:<2026-01-01", "ip:203.0.113.7", "actor:x"):
+    for text in ("action:VM.DELETED", "created:<2026-01-01", "ip:203.0.113.7"):
         assert reasons(query(text), Seen(), NOON_US) == []
+
+
+def test_a_name_for_an_id_is_told_of_without_having_seen_it() -> None:
+    assert reasons(query("actor:x"), Seen(), NOON_US) == ["actor: takes the ID; a name is actor.name:x"]
+
+
+def test_the_form_of_the_verb_typed_goes_before_whatever_is_more_alike() -> None:
+    found = Seen()
+    found.take([read_entry(f'{{"id": "{n}", "action": "api_key.{n}"}}') for n in ("read", "create2", "created")])
+    assert reasons(query("action:api_key.create"), found, NOON_US) == ["Close to it: action:api_key.created"]
+    assert "api_key.created," in reasons(query("action:api_key.creat"), found, NOON_US)[0] + ","
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [
+        ("action:vm.create", ["vm.created"]),
+        ("action:volume.detach status:500", ["volume.detached"]),
+        ("action:vm.deleted", ["vm.delete", "vm.delet"]),
+        ("-action:vm.create", []),
+        ("action:vm.* actor:delete", []),
+    ],
+)
+def test_the_other_forms_of_a_verb(text: str, forms: list[str]) -> None:
+    assert other_forms(query(text)) == forms
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ sys.exit(pyperclip.paste().replace("\\r\\n", "\\n") != text)
 class Copied:
     """Where a text went.
 
-    `message` completes "Copied the ID …"; `confirmed` says whether the text is known to be there. `path` is the file
-    that was written where no clipboard took the text.
+    `message` completes "Copied the ID …", or "Sent the ID …" where the text is not `confirmed` to be there. `path` is
+    the file that was written where no clipboard took the text.
     """
 
     route: str  # "tmux", "local", "osc52" or "file"
@@ -86,7 +86,7 @@ async def copy(
         sent = fits and _send(tmux_wrapped(osc52_sequence(text)), write_escape)
         return Copied("tmux", True, f"to the tmux buffer{', and sent to the terminal (unconfirmed)' if sent else ''}")
     if fits and _send(_sequence_for(environ, text), write_escape):
-        return Copied("osc52", False, "sent to the terminal by OSC 52 (unconfirmed)")
+        return Copied("osc52", False, "to the terminal's clipboard by OSC 52, unconfirmed")
     path = _write_file(text, directory)
     reason = "no clipboard took it" if fits else "too long for the terminal's clipboard"
     return Copied("file", True, f"to the file {safe(path)}, {reason}", path)

@@ -134,7 +134,8 @@ class AuditLogApp(TypeAheadApp):
     async def _copy(self, text: str, what: str) -> None:
         try:
             copied = await copy(text, environ=os.environ, write_escape=self._write_escape)
-            said, severity = f"Copied {what} {copied.message}", "" if copied.confirmed else "warning"
+            done, severity = ("Copied", "") if copied.confirmed else ("Sent", "warning")
+            said = f"{done} {what} {copied.message}"
         except AuditLogError as error:
             said, severity = str(error), "error"
         self._say(said, severity)

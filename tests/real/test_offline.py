@@ -51,7 +51,7 @@ def do_the_main_job(terminal: PtyTerminal) -> None:
     terminal.send("\r")
     terminal.wait_for("full record")
     terminal.send("c")
-    terminal.wait_for("Copied ")
+    terminal.wait_for("Copied |Sent ")
     terminal.send("\x11")
     assert terminal.status() == 0
 

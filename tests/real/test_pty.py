@@ -164,10 +164,10 @@ def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: P
     with PtyTerminal(DEMO, env=env) as terminal:
         terminal.wait_for(ROW)
         terminal.send("c")
-        terminal.wait_for(r"Copied ID [0-9a-f-]{36} sent to the terminal by OSC 52 \(unconfirmed\)")
+        terminal.wait_for(r"Sent ID [0-9a-f-]{36} to the terminal's clipboard by OSC 52, unconfirmed")
         sent = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\a", terminal.raw)
         assert len(sent) == 1
-        shown = re.search(r"Copied ID ([0-9a-f-]{36}) ", terminal.screen())
+        shown = re.search(r"Sent ID ([0-9a-f-]{36}) ", terminal.screen())
         assert shown is not None
         assert base64.b64decode(sent[0]).decode() == shown[1]
 

@@ -72,7 +72,7 @@ async def test_a_tmux_that_cannot_be_asked_gets_the_sequence_in_both_forms(desk:
 @pytest.mark.parametrize("size", [1, 565, 566, 567, OSC52_LIMIT])
 async def test_gnu_screen_gets_pieces_that_it_can_hold(desk: Desk, size: int) -> None:
     copied = await desk.copy("x" * size, STY="1.pts-0.host")
-    assert copied == Copied("osc52", False, "sent to the terminal by OSC 52 (unconfirmed)")
+    assert copied == Copied("osc52", False, "to the terminal's clipboard by OSC 52, unconfirmed")
     [sent] = desk.sent
     pieces = sent.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
     assert all(len(f"\x1bP{piece}\x1b\\") <= 768 for piece in pieces)
@@ -182,7 +182,7 @@ async def test_a_module_in_the_working_directory_is_not_imported(desk: Desk, mon
 
 
 async def test_without_a_display_the_terminal_is_sent_the_text(desk: Desk) -> None:
-    assert await desk.copy("text\n漢") == Copied("osc52", False, "sent to the terminal by OSC 52 (unconfirmed)")
+    assert await desk.copy("text\n漢") == Copied("osc52", False, "to the terminal's clipboard by OSC 52, unconfirmed")
     assert desk.sent_text() == "text\n漢"
     assert list(desk.files.iterdir()) == []
 

@@ -274,6 +274,19 @@ async def test_a_note_is_typed_drawn_and_shown_in_the_pane() -> None:
         assert "first use of the key #ioc" in hand.text
 
 
+@pytest.mark.parametrize("keys", [["m"], ["semicolon", "x", "enter"]], ids=["mark", "note"])
+async def test_the_demo_says_once_that_it_keeps_none(keys: list[str]) -> None:
+    told = "the demo keeps no marks and no notes after its end"
+    async with running() as hand:
+        await hand.press(*keys)
+        assert told not in hand.status
+        hand.browser.demo = True
+        await hand.press("down", *keys)
+        assert told in hand.status
+        await hand.press("down", *keys)
+        assert told not in hand.status
+
+
 async def test_a_note_is_changed_from_what_it_was_and_tags_are_offered_again() -> None:
     async with running() as hand:
         await hand.press("semicolon")

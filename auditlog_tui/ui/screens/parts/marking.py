@@ -27,6 +27,8 @@ TAGS_OFFERED = 8
 class MarkPart(FacetPart):
     """`m`, `V`, `;`, `u`, `U`, `M` and `D`."""
 
+    _demo_told = False
+
     def on_mount(self) -> None:
         self.table.signs = self.signs
 
@@ -110,10 +112,17 @@ class MarkPart(FacetPart):
         """What `m` did; `since` is when an earlier run made the mark that it took away."""
         marks, of = self.browser.marks, f" {count(len(entries))}" if ranged else ""
         if entries and marks.is_marked(entries[0].key):
-            self.say(f"Marked{of}, {count(marks.count)}{' in all' if ranged else ''}")
+            self.say(f"Marked{of}, {count(marks.count)}{' in all' if ranged else ''}{self._demo_forgets()}")
         else:
             before = f"; it was marked on {self.day(since)}" if since is not None else ""
             self.say(f"Unmarked{of}, {count(marks.count) if marks.count else 'none'} left{before}")
+
+    def _demo_forgets(self) -> str:
+        """What is to be said, once, of marks and notes in the demo."""
+        if not self.browser.demo or self._demo_told:
+            return ""
+        self._demo_told = True
+        return "; the demo keeps no marks and no notes after its end"
 
     def _marks_changed(self) -> None:
         self.header.marked = self.browser.marks.count
@@ -147,6 +156,8 @@ class MarkPart(FacetPart):
             return
         try:
             self.browser.marks.note(entry, text)
+            if text and (forgets := self._demo_forgets()):
+                self.say(f"Noted{forgets}")
         finally:  # it is changed, even where it can't be saved
             self._marks_changed()
             self.follower.follow(self.table.row, self.browser.log, self.look)

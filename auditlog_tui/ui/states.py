@@ -18,6 +18,7 @@ from auditlog_tui.errors import (
 from auditlog_tui.output.present import count, counted, format_time, safe
 
 if TYPE_CHECKING:
+    from auditlog_tui.browser import Browser
     from auditlog_tui.summary import Summary
     from auditlog_tui.ui.widgets.columns import Look
     from auditlog_tui.view import View
@@ -53,12 +54,13 @@ def is_refusal(error: AuditLogError) -> bool:
     return isinstance(error, BadRequestError) and error.status in (400, 422)
 
 
-def sayings(view: View, text: str, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
-    """`text` is the filter, `busy` whether something is being fetched, `frame` counts the spinner's turns."""
+def sayings(browser: Browser, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
+    """What to say of the place shown; `busy`: something is being fetched, `frame` counts the spinner's turns."""
+    view = browser.view
     summary = view.summary()
     spinner = look.glyphs.spinner[frame % len(look.glyphs.spinner)]
     if summary.rows == 0:
-        return Sayings(blank=_wrapped(_blank(view, summary, text, look, spinner if busy else ""), width))
+        return Sayings(blank=_wrapped(_blank(browser, summary, look, spinner if busy else ""), width))
     head = ("", "dim") if view.newer_done else (f"{spinner} newer entries" if busy else "newer entries above", "dim")
     return Sayings(head=head, tail=_tail(view, summary, look, spinner if busy else ""))
 
@@ -106,9 +108,12 @@ def _back_to(summary: Summary, look: Look) -> str:
     return f", back to {format_time(summary.scanned_to_us, mode, look.now_us, look.zone)}"
 
 
-def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) -> list[Said]:
+def _blank(browser: Browser, summary: Summary, look: Look, spinner: str) -> list[Said]:
+    view, text = browser.view, browser.place.text
+    back = "[ goes back · " if browser.at else ""
     if view.error is not None:
-        return [(str(view.error), "error"), ("", "dim"), ("r tries again · / changes the filter · q quits", "dim")]
+        keys = f"r tries again · / changes the filter · {back}q quits"
+        return [(str(view.error), "error"), ("", "dim"), (keys, "dim")]
     if view.paused:
         scanned = counted(summary.loaded, "entry", "entries")
         progress = f"None matches of {scanned} scanned{_back_to(summary, look)}."
@@ -128,7 +133,7 @@ def _blank(view: View, summary: Summary, text: str, look: Look, spinner: str) ->
         (f"{as_of}{scanned}", "dim"),
         *((safe(reason), "accent") for reason in _reasons(view, look)),
         ("", "dim"),
-        ("/ changes the filter · z parks it · [ goes back · r asks again", "dim"),
+        (f"/ changes the filter · z parks it · {back}r asks again", "dim"),
     ]
 
 

@@ -246,7 +246,7 @@ class BrowseBase(ShiftingScreen):
         busy, width = self.loader.busy, self.table.inner_width
         said, summary = Sayings(), None
         try:
-            said = sayings(self.view, self.browser.place.text, self.look, busy=busy, frame=self._frame, width=width)
+            said = sayings(self.browser, self.look, busy=busy, frame=self._frame, width=width)
             summary = self.view.summary()
         except StoreError as error:
             self.say(str(error), "error")

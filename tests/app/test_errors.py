@@ -105,6 +105,37 @@ async def test_a_refused_filter_keeps_the_rows_and_points_at_its_term(text: str,
         assert hand.lines[line].rstrip() == " " * start + "^" * min(len(term), 40)
         assert message in hand.lines[line + 1]
         assert "of 730 loaded" in hand.header
+        assert any("still showing: everything, newest first" in below for below in hand.lines[line + 2 : line + 4])
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)], ids=str)
+async def test_a_filter_that_can_not_be_read_does_not_take_the_verdict_of_the_one_before(
+    size: tuple[int, int],
+) -> None:
+    async with running(size=size) as hand:
+        await hand.filter("action:nothing.so")
+        assert "COMPLETE" in hand.header
+        await hand.filter("statsu:403")
+        assert "COMPLETE" in hand.header
+        assert "still showing: action:nothing.so" in hand.text
+        await hand.press("escape")
+        assert "still showing" not in hand.text
+
+
+@pytest.mark.parametrize("key", ["r", "G"])
+async def test_without_the_network_the_way_back_to_the_rows_is_named(key: str) -> None:
+    async with running(wire_that_fails(UNREACHABLE)) as hand:
+        assert "q quits" in hand.shown
+        assert "[ goes back" not in hand.shown
+        hand.wire.fail(UNREACHABLE, times=0)
+        await hand.press("r")
+        assert hand.rows
+        hand.wire.fail(UNREACHABLE)
+        await hand.press(key)
+        assert "[ goes back · q quits" in hand.shown
+        await hand.press("left_square_bracket")
+        assert "[ goes back" not in hand.shown
+        assert hand.row.key
 
 
 async def test_after_a_refusal_one_goes_on_as_if_it_had_not_been() -> None:

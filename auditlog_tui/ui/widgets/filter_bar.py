@@ -204,6 +204,7 @@ class FilterBar(Vertical):
             (place, "bold $text-error"),
             (f"   {safe(error.message)}", "$text-error"),
             (f"  {safe(error.hint)}", "$text-muted"),
+            (f"\n   still showing: {safe(self.applied) or self.input.placeholder}", "$text-warning"),
         )
 
     # -- history and completion --------------------------------------------------------------------------------

@@ -111,6 +111,8 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error("get takes one ID")
     if options.columns is not None and (command in ("get", "count") or (command and options.format != "table")):
         parser.error("--columns is for the browser, and for the table of list")
+    if command and options.theme is not None:
+        parser.error("--theme is for the browser")
     options.query = words
     return options
 
@@ -129,6 +131,8 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
     parser.prog = f"{parser.prog} {command}"
     parser.description = COMMANDS[command]
     parser.epilog = f"{EXAMPLES}\n\n{_STATUS}"
+    theme = next(action for action in parser._actions if action.dest == "theme")
+    theme.help = argparse.SUPPRESS
     words = next(action for action in parser._actions if action.dest == "query")
     if command == "get":
         words.metavar, words.help, words.nargs = "ID", "the entry's ID, as list --format ids writes it", "?"

@@ -155,6 +155,8 @@ def test_every_help_lists_the_commands_with_an_example(
         (["count", "-v"], """A word to leave out goes in quotes: '-"v"'"""),
         (["-n", "3"], "there is no option -n."),
         (["-zone", "local"], "there is no option -zone; did you mean --zone?"),
+        (["list", "--theme", "no-such-theme"], "--theme is for the browser"),
+        (["--theme", "nord", "count"], "--theme is for the browser"),
         (["count", "--columns", "ip"], "--columns is for the browser, and for the table of list"),
         (["get", "x", "--columns", "ip"], "--columns is for the browser"),
         (["list", "--format", "csv", "--columns", "ip"], "--columns is for the browser"),
@@ -199,7 +201,7 @@ def test_a_word_like_a_command_can_be_searched_for(arguments: list[str], browsed
     "arguments",
     [
         ["--zone", "local", "count", "status:403", "x"],
-        ["--zone=local", "--theme", "nord", "count", "status:403", "x"],
+        ["--zone=local", "--trust-env", "no", "count", "status:403", "x"],
         ["count status:403", "x", "--zone", "local"],
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from auditlog_tui.output.cells import cell_width
@@ -75,3 +77,26 @@ async def test_a_wider_terminal_needs_one_line() -> None:
         await hand.pilot.resize_terminal(120, 24)
         await hand.settled()
         assert footer(hand) == [LONG]
+
+
+# -- the header ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("query", "verdict"), [("", "100 of 730 loaded"), ("action:nothing.so", "COMPLETE")])
+async def test_at_80_columns_the_header_keeps_as_of(query: str, verdict: str) -> None:
+    async with running(query=query, size=(80, 24)) as hand:
+        assert re.search(r"log\.e\S* +as of \d\d:\d\d:\d\d\b", hand.header)
+        assert verdict in hand.header
+        assert "UTC" in hand.header
+
+
+async def test_what_the_header_has_no_room_for_goes_in_the_order_of_its_worth() -> None:
+    found = set()
+    async with running(size=(120, 24)) as hand:
+        for width in range(120, 30, -1):
+            await hand.pilot.resize_terminal(width, 24)
+            await hand.settled()
+            has = ("newest" in hand.header, "as of" in hand.header, "log" in hand.header)
+            found.add(has)
+            assert "100 of 730 loaded" in hand.header or width < 45
+    assert found == {(True, True, True), (False, True, True), (False, False, True), (False, False, False)}

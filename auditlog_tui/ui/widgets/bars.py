@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FUTURE_US = 5_000_000
 """So much in the future is a clock's inaccuracy, in microseconds."""
 
+SHORTEST_NAME = 6
+"""Cells of the endpoint's name that still tell which one it is."""
+
 YEAR_US = 365 * 86_400_000_000
 
 
@@ -65,16 +68,22 @@ class HeaderBar(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        left = Content.assemble((f" {self.endpoint} ", "bold"), *self._times())
         marks = f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else ""
         right = Content.assemble(
             *self._amount(), (marks, "bold $text-accent"), (f"  {self._zone()} ", "$text-muted"), *self._following()
         )
-        space = self.size.width - left.cell_length - right.cell_length
-        if space < 1:
-            left = Content.assemble((f" {self.endpoint}", "bold"))
-            space = self.size.width - left.cell_length - right.cell_length
-        return Content.assemble(left if space > 0 else "", " " * max(0, space), right)
+        left = self._left(self.size.width - right.cell_length - 1)
+        return Content.assemble(left, " " * max(0, self.size.width - left.cell_length - right.cell_length), right)
+
+    def _left(self, room: int) -> Content:
+        """What there is room for: the age of the newest entry goes first, then the end of the endpoint's name."""
+        times, name = self._times(), cell_width(self.endpoint)
+        for shown, shortest in ((times, name), (times[:1], SHORTEST_NAME), ([], SHORTEST_NAME)):
+            spare = room - Content.assemble(*shown).cell_length - 2
+            if spare >= min(name, shortest):
+                shown_name = shorten_end(self.endpoint, spare, self.look.glyphs.ellipsis)
+                return Content.assemble((f" {shown_name} ", "bold"), *shown)
+        return Content("")
 
     def _times(self) -> list[tuple[str, str]]:
         summary, look = self.summary, self.look

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from auditlog_tui.retry import Wait
     from auditlog_tui.store import EntryStore
 
+DEMO_URL = "https://demo"
+"""Where the demo is asked, within this process: errors name it as the header does."""
+
 
 class Session:
     """One run of the program: `prepare` in any thread, then `open` where the store is to be used."""
@@ -41,7 +44,7 @@ class Session:
 
         settings = self.settings
         self.client = AuditLogClient(
-            base_url=settings.base_url,
+            base_url=DEMO_URL if settings.demo else settings.base_url,
             key=settings.key.reveal() if settings.key is not None else None,
             headers=settings.headers,
             transport=self._demo() if settings.demo else None,

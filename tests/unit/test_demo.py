@@ -17,8 +17,11 @@ import pytest
 from auditlog_tui.demo import __main__ as program
 from auditlog_tui.demo import cast, demo_entries, demo_log, demo_transport, demo_truth, live_entries
 from auditlog_tui.demo.server import serving
+from auditlog_tui.errors import BadRequestError
 from auditlog_tui.local import LocalEntry, LocalLog, LocalTransport
 from auditlog_tui.models import instant_us
+from auditlog_tui.session import Session
+from auditlog_tui.settings import Settings
 
 UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
 TRUTH = demo_truth(until=UNTIL)
@@ -313,3 +316,12 @@ def test_a_taken_port_is_an_error_that_says_so(capsys: pytest.CaptureFixture[str
         program.main(["--port", other.url.rpartition(":")[2], "--entries", "0"])
     assert stopped.value.code == 2
     assert "can't listen on port" in capsys.readouterr().err
+
+
+async def test_its_errors_name_the_demo_and_no_server_that_was_never_asked() -> None:
+    session = Session(Settings(demo=True))
+    session.prepare()
+    assert session.client is not None
+    with pytest.raises(BadRequestError, match="^demo does not accept what was asked"):
+        await session.client.list({"status_code_min": "x"}, limit=10)
+    await session.close()

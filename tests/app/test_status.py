@@ -100,3 +100,18 @@ async def test_what_the_header_has_no_room_for_goes_in_the_order_of_its_worth() 
             found.add(has)
             assert "100 of 730 loaded" in hand.header or width < 45
     assert found == {(True, True, True), (False, True, True), (False, False, True), (False, False, False)}
+
+
+# -- the timeline --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize(("query", "worth"), [("ua:curl", " of what is loaded"), ("", "")], ids=["here", "server"])
+async def test_what_the_timelines_counts_are_worth_is_not_cut_off(query: str, worth: str, width: int) -> None:
+    async with running(query=query, size=(width, 24)) as hand:
+        await hand.press("i", "escape")
+        words = next(line for line in hand.lines if " failed" in line)
+        assert re.search(
+            rf"^ \d{{4}}-\d\d-\d\d.* to \d{{4}}-\d\d-\d\d.*  \d+ entr(y|ies){worth}, \d+ failed\b", words
+        )
+        assert ("counted by the server" in words) == (not query and width > 80)

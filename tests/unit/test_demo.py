@@ -322,6 +322,6 @@ async def test_its_errors_name_the_demo_and_no_server_that_was_never_asked() -> 
     session = Session(Settings(demo=True))
     session.prepare()
     assert session.client is not None
-    with pytest.raises(BadRequestError, match="^demo does not accept what was asked"):
+    with pytest.raises(BadRequestError, match=r"^demo does not accept what was asked"):
         await session.client.list({"status_code_min": "x"}, limit=10)
     await session.close()

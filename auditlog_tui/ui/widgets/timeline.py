@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from auditlog_tui.output.present import count, counted, format_time
+from auditlog_tui.output.present import cell_width, count, counted, format_time
 from auditlog_tui.ui.keys import TIMELINE, bindings
 from auditlog_tui.ui.widgets.chosen import ground
 
@@ -43,14 +43,14 @@ class TimelineBar(Widget, can_focus=True):
         super().__init__()
         self.look = look
         self.buckets: list[Bucket] = []
-        self.note = ""
+        self.note = self.worth = ""
         self.at = 0
         self.mark: int | None = None
 
-    def show(self, buckets: list[Bucket], look: Look, note: str) -> None:
-        """`note` says what the counts are worth, or what went wrong."""
+    def show(self, buckets: list[Bucket], look: Look, note: str, worth: str = "") -> None:
+        """`worth` says of what the counts are, if not of all; `note` what goes on, or what went wrong."""
         chosen = self.buckets[self.at] if self.at < len(self.buckets) else None
-        self.buckets, self.look, self.note = buckets, look, note
+        self.buckets, self.look, self.note, self.worth = buckets, look, note, worth
         if chosen is not None:
             # Stretches are cut finer as counts come: stay where the eye is.
             places = [number for number, bucket in enumerate(buckets) if bucket.last_us >= chosen.last_us]
@@ -93,11 +93,20 @@ class TimelineBar(Widget, can_focus=True):
         inside = [bucket for bucket in self.buckets if not bucket.beyond] or self.buckets
         shown = chosen if self.has_focus and chosen else inside
         n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
-        words = f" {self._time(shown[0].first_us)} to {self._time(shown[-1].last_us)}"
         beyond = self._beyond() if shown is inside else ""
         entries = counted(n, "entry", "entries")
-        return [(words, "bold"), (f"  {entries}", ""), (f", {count(failed)} failed", "$text-error"),
-                (beyond, "$text-warning"), (f"  {self.note}", "$text-muted")]  # fmt: skip
+        worth = f" {self.worth}" if self.worth else ""
+        said = [(f"  {entries}", ""), (worth, "$text-warning"), (f", {count(failed)} failed", "$text-error"),
+                (beyond, "$text-warning")]  # fmt: skip
+        room = self.size.width - cell_width("".join(text for text, _ in said)) - 1
+        return [(f" {self._between(shown, room)}", "bold"), *said, (f"  {self.note}", "$text-muted")]
+
+    def _between(self, shown: list[Bucket], room: int) -> str:
+        """From when to when; in a narrow window to the minute, or the day, before a count's worth is cut off."""
+        first, last = self._time(shown[0].first_us), self._time(shown[-1].last_us)
+        sizes = (len(first), len("2026-11-22 12:00"), len("2026-11-22"))
+        spans = [f"{first[:size]} to {last[:size]}" for size in sizes]
+        return next((span for span in spans if len(span) <= room), spans[-1])
 
     def _beyond(self) -> str:
         """What is far off all the others, at either end: it has a bar of its own there."""

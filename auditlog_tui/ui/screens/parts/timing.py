@@ -14,7 +14,7 @@ from auditlog_tui.ui.work import start
 if TYPE_CHECKING:
     from auditlog_tui.timeline import Timeline
 
-NOTES = {"exact": "counted by the server", "at most": "at most", "loaded": "of what is loaded"}
+WORTH = {"exact": "", "at most": "at most", "loaded": "of what is loaded"}
 
 
 class TimelinePart(BrowseBase):
@@ -62,8 +62,9 @@ class TimelinePart(BrowseBase):
 
     def _show_timeline(self, timeline: Timeline, more: str) -> None:
         if timeline is self._timeline:
-            notes = [NOTES[timeline.how.value], *([more] if more else [])]
-            self.timeline.show(timeline.buckets, self.look, ", ".join(notes))
+            worth = WORTH[timeline.how.value]
+            note = more or ("" if worth else "counted by the server")
+            self.timeline.show(timeline.buckets, self.look, note, worth)
 
     @on(TimelineBar.Finer)
     def _finer(self) -> None:

@@ -28,7 +28,12 @@ PICTURES = (
     Picture("filter", (120, 32), "", ("/", *"status:>=400 actor.type:api_key -path:/vpcs")),
     Picture("detail", (160, 40), "action:*.deleted", ("down", "down", "enter", "down")),
     Picture("pivots", (120, 32), "status:401", ("p",)),
-    Picture("marked", (120, 32), "status:401", ("p", "I", "V", "G", "m", "[", "down", "down", "down", "p", "I", "V", "G", "m", "M")),
+    Picture(
+        "marked",
+        (120, 32),
+        "status:401",
+        ("p", "I", "V", "G", "m", "[", "down", "down", "down", "p", "I", "V", "G", "m", "M"),
+    ),
     Picture("timeline", (120, 32), "", ("i", "+", "l", "l")),
     Picture("facets", (160, 40), "last:24h", ("s", "j")),
     Picture("narrow", (80, 24), "status:>=400", ("down", "enter")),

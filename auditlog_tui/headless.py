@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from auditlog_tui.query import Query
     from auditlog_tui.seen import Seen
 
-FORMS_TRIED = 2
-"""Forms of a verb that are asked for where the one typed finds nothing, a small request each."""
-
 
 class Exit(IntEnum):
     """How the program ends. `BROKEN_PIPE` is that of a program which SIGPIPE ended: nobody reads any more."""
@@ -227,12 +224,10 @@ class _Run:
         Raises `AuditLogError`.
         """
         from auditlog_tui.listing import seen_of
-        from auditlog_tui.obedience import SMALLEST_PAGE
-        from auditlog_tui.zero import other_forms
+        from auditlog_tui.zero import take_other_forms
 
         seen = await seen_of(self._log, query)
-        for form in other_forms(query)[:FORMS_TRIED]:
-            seen.take((await self._log.api.list({"action": form}, limit=SMALLEST_PAGE)).entries)
+        await take_other_forms(query, seen, self._log.api)
         return seen
 
     def _end(self, missing: str, said: Sequence[str]) -> Exit:

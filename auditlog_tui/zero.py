@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.models import rfc3339
+from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.query import FIELDS, Query, Term, format_term, parse
 from auditlog_tui.query.addresses import addresses_in, one_spelling
 from auditlog_tui.query.chars import ZERO_WIDTH
@@ -15,11 +17,17 @@ from auditlog_tui.query.fields import Kind
 from auditlog_tui.query.syntax import WORD, Address, Glob, Instant, Text, Times, Value
 from auditlog_tui.seen import Seen
 
+if TYPE_CHECKING:
+    from auditlog_tui.api import AuditLogApi
+
 _COMPARED = 300
 """Values of a field that are compared, the most frequent first."""
 
+FORMS_TRIED = 2
+"""Forms of verbs that are asked for where the one typed finds nothing."""
+
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_PART_OF_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,34}", re.IGNORECASE)
+_PART_OF_ID = re.compile(r"(?=.*[0-9])[0-9a-f][0-9a-f-]{3,34}", re.IGNORECASE)
 
 _LENGTHS = {60_000_000: "minute", 1_000_000: "second"}
 """What a time without its seconds or fractions is, by its length in microseconds."""
@@ -61,6 +69,12 @@ def other_forms(query: Query) -> list[str]:
     """Actions that are another form of the verb in an action asked for: `vm.created` for `vm.create`."""
     terms = [term for term in query.terms if term.key == "action" and not term.negated]
     return [form for term in terms for value in term.values if isinstance(value, Text) for form in _forms(value.text)]
+
+
+async def take_other_forms(query: Query, seen: Seen, api: AuditLogApi) -> None:
+    """See whether the log has those forms: a small request each, two at most. Raises `ApiError`."""
+    for form in other_forms(query)[:FORMS_TRIED]:
+        seen.take((await api.list({"action": form}, limit=SMALLEST_PAGE)).entries)
 
 
 def _forms(action: str) -> list[str]:

@@ -217,6 +217,18 @@ async def test_an_answer_of_none_says_what_was_seen_instead() -> None:
         assert f"Case counts; seen: action:{action}" in hand.shown
 
 
+async def test_another_form_of_the_verb_is_looked_for_in_the_log_once() -> None:
+    async with running() as hand:
+        assert "api_key.created" not in {value.text for value in hand.browser.log.store.seen.values("action")}
+        before = len(hand.wire.requests)
+        await hand.filter("action:api_key.create")
+        assert "0  COMPLETE" in hand.header
+        assert "Close to it: action:api_key.created" in hand.shown
+        asked = len(hand.wire.requests) - before
+        await hand.press("/", "escape", "down")
+        assert len(hand.wire.requests) - before == asked
+
+
 async def test_a_name_where_an_id_goes_is_said() -> None:
     async with running() as hand:
         await hand.filter("actor:ci-deploy")

@@ -49,6 +49,7 @@ def query(text: str) -> Query:
         ("actor:ci-deploy", ["actor: takes the ID; a name is actor.name:ci-deploy"]),
         ("-actor:ci-deploy", []),
         ("actor:123e4567", ["actor: takes the whole ID; a part of it ends with a star: actor:123e4567*"]),
+        ("actor:abba", ["actor: takes the ID; a name is actor.name:abba"]),
         ("actor:123e4567-e89b-12d3-a456-426614174000", []),
         ("actor:u-1 status:500", []),
         ("target:volume", ["target: takes the ID; a kind is target.type:volume"]),

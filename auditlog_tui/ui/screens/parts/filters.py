@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import on
 
 from auditlog_tui.config import config_path, save_view
+from auditlog_tui.errors import ApiError
 from auditlog_tui.output.present import safe
 from auditlog_tui.ui.screens.parts.pivoting import PivotPart
 from auditlog_tui.ui.screens.prompt import PromptScreen
 from auditlog_tui.ui.widgets.filter_bar import FilterBar
+from auditlog_tui.ui.work import start
 
 if TYPE_CHECKING:
     from auditlog_tui.browser import Place
+    from auditlog_tui.view import View
 
 
 class FilterPart(PivotPart):
     """The filter bar's requests, and the history of places."""
+
+    _forms_of: View | None = None
+
+    def changed(self) -> None:
+        super().changed()
+        view = self.view
+        if view is not self._forms_of and view.complete and not len(view) and view.query:
+            self._forms_of = view
+            start(self, lambda: self._try_forms(view), "forms")
+
+    async def _try_forms(self, view: View) -> None:
+        """See whether the log has another form of an action that found nothing, and then say so."""
+        from auditlog_tui.zero import take_other_forms  # late: it loads the models
+
+        with suppress(ApiError):  # nobody asked for it
+            await take_other_forms(view.query, view.log.store.seen, view.log.api)
+        if view is self.view:
+            self._show_state()
+            self.table.refresh()
 
     @on(FilterBar.Submitted)
     def _submitted(self, message: FilterBar.Submitted) -> None:

@@ -8,6 +8,7 @@ is kept: a server of generation 1 answers any filter with everything.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,8 @@ from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
 from auditlog_tui.order import NEWEST_FIRST, Stand, in_order, leading, rank, reversed_order
 from auditlog_tui.query import Plan
 from auditlog_tui.query.check import contradicts
-from auditlog_tui.store import EntryStore
+from auditlog_tui.records import note_records
+from auditlog_tui.store import EntryStore, Row
 from auditlog_tui.walk import End
 
 PAGE = 100
@@ -67,7 +69,8 @@ class Feed:
 
     `as_of` is the server's clock when the newest end was reached, `total` its count of them at that time,
     `duplicates` how many entries it sent more than once. `short` says why a feed that reached its ends may still
-    lack entries, `gone` how many of them the server no longer has. `newest_first` says that the order asked for puts
+    lack entries, `gone` how many of them the server no longer has, `uncounted` how many its count left out from the
+    beginning. `newest_first` says that the order asked for puts
     the newest entry first. `question` is `None` for what is no feed of the log.
     """
 
@@ -82,12 +85,18 @@ class Feed:
         self.duplicates = 0
         self.short = ""
         self.gone = 0
+        self.uncounted = 0
         self._api = api
         self._store = store
         self._turn = asyncio.Lock()
         self._verified = False
         self._disordered = False
         self._unbounded = False
+        self._suspected = False
+        self._at_first: int | None = None
+        self._counted = 0
+        self._shrank = False
+        self._perhaps = Counter[int]()
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
         self.newest_first = leading(sort) == NEWEST_FIRST
@@ -230,12 +239,24 @@ class Feed:
             self.duplicates += len(numbers) - len(fresh)
         put = self._store.append if end is self.older_end else self._store.prepend
         # Other versions of what is there go beside it; what came before the seam stays out.
-        put(self.run, [n for n, entry in zip(numbers, page.entries, strict=True) if entry.key not in lacking])
+        taken = [(n, e) for n, e in zip(numbers, page.entries, strict=True) if e.key not in lacking]
+        reading = [(n, _stand(e)) for n, e in taken]
+        self._perhaps += note_records(self._store, self.run, [reading], "" if self._disordered else end.sort)
+        put(self.run, [n for n, _ in taken])
         if end.upwards or not end.pages:
             self.as_of = page.served_at
             if page.total_count is not None and not end.bound and not isinstance(self.anchor, At):
                 self.total = page.total_count
+        self._note_count(page, end)
         return len(fresh)
+
+    def _note_count(self, page: Page, end: End) -> None:
+        total = page.total_count
+        if total is None or end.bound or isinstance(self.anchor, At):
+            return
+        self._at_first = total if self._at_first is None else self._at_first
+        self._shrank = self._shrank or total < self._counted
+        self._counted = total
 
     # -- beginning again ---------------------------------------------------------------------------------------
 
@@ -280,17 +301,40 @@ class Feed:
         """Compare the server's count with what arrived, once, when both ends were reached.
 
         Where they differ it is counted once more, up to the newest entry, as the log goes on growing. What the server
-        has more is told by `short`; what it has less is `gone`. Raises `ApiError`.
+        has more is told by `short`; what it has less is `gone`, as far as it was counted when the walk began. Where
+        the server did not prove that it obeys, only a count that is higher is told, until it did. Raises `ApiError`.
         """
         async with self._turn:
-            if self._verified or self.plan.entry_id is not None or not obedience.proven(self.plan.params):
+            proven = obedience.proven(self.plan.params)
+            if self._verified or self.plan.entry_id is not None or not (proven or self._seems_short()):
                 return
-            arrived = self._store.records(self.run)
-            if self.total is not None and self.total != arrived:
-                await self._count_again(arrived)
-            self._verified = True
+            await self._compare()
+            if not proven:
+                self.gone = self.uncounted = 0
+            self._verified, self._suspected = proven, not proven
 
-    async def _count_again(self, arrived: int) -> None:
+    def _seems_short(self) -> bool:
+        most = self._store.records(self.run) + self._perhaps.total()
+        return not self._suspected and self.total is not None and self.total > most
+
+    async def _compare(self) -> None:
+        gone = await self._gone_at_beginning() if self._shrank else 0
+        held = self._store.records(self.run) - gone
+        counted = self.total is not None or isinstance(self.anchor, At)
+        if self.total is not None and held <= self.total <= held + self._perhaps.total():
+            self._decide(self.total - held)
+            self.gone, self.short = gone, "" if self._suspected else self.short
+        elif counted:
+            await self._count_again(held, gone)
+
+    def _decide(self, more: int) -> None:
+        """So many of the versions that may be records of their own are; the others replaced the ones before."""
+        records = self._store.records_of(self.run, list(self._perhaps))
+        found = list(self._perhaps.elements())[:more]
+        self._store.note_records(self.run, {n: records.get(n, 1) + k for n, k in Counter(found).items()})
+        self._perhaps.clear()
+
+    async def _count_again(self, held: int, gone: int) -> None:
         bound = self._up_to_newest()
         self.requests += 1
         try:
@@ -299,16 +343,54 @@ class Feed:
             self._unbounded = True  # the next attempt goes without
             raise
         bounded = bool(bound) and not any(_outside(entry, bound) for entry in page.entries)
-        now, before = page.total_count, self.total or 0
+        now, before, most = page.total_count, self.total, held + self._perhaps.total()
         if now is None:
-            if before > arrived:
-                self.short = f"the server counted {before:,}, {arrived:,} arrived, and it tells no count any more"
+            missing = before is not None and before > most
+            self.short = (
+                f"the server counted {before:,}, {most:,} arrived, and it tells no count any more" if missing else ""
+            )
             return
+        if not bounded and before is None:
+            return  # what was written since may be counted
         # Without the bound, what was written during the walk may have arrived or not.
-        least, most = (now, now) if bounded else (min(before, now), max(before, now))
-        self.total = arrived if least <= arrived <= most else now
-        self.gone = max(0, arrived - most)
-        self.short = f"the server counts {now:,}, {arrived:,} arrived" if arrived < least else ""
+        least, highest = (now, now) if bounded or before is None else (min(before, now), max(before, now))
+        arrived = max(held, min(most, least))
+        self._decide(arrived - held)
+        self.total = arrived if least <= arrived <= highest else now
+        missing_here = max(0, min(arrived, (self._at_first or 0) - gone) - highest)
+        self.gone = gone + missing_here
+        self.uncounted = max(0, arrived - highest - missing_here)
+        still = f"{arrived:,} of them arrived" if gone else f"{arrived:,} arrived"
+        self.short = f"the server counts {now:,}, {still}" if arrived < least else ""
+
+    async def _gone_at_beginning(self) -> int:
+        """How many of the entries with which the walk began the server has no more.
+
+        Its cursors may be offsets, which then pass others over: what arrived is as many as it counts, but not those.
+        """
+        end = self.older_end if self.anchor is Anchor.NEWEST else self.newer_end
+        self.requests += 1
+        page = await self._api.list(end.params, limit=PAGE)
+        there = {entry.key for entry in page.entries}
+        last = rank(_stand(page.entries[-1]), end.sort) if page.entries else None
+        if self._disordered or (last is None and not page.last):
+            return 0
+        gone = 0
+        for start in range(0, len(self.run), PAGE):
+            for row in self._from_beginning(start):
+                place = rank(Stand(row.created_us, row.status_code), end.sort)
+                if not page.last and place is not None and last is not None and place >= last:
+                    return gone
+                gone += place is not None and row.key not in there
+            await asyncio.sleep(0)
+        return gone
+
+    def _from_beginning(self, start: int) -> list[Row]:
+        """A page of rows as they came."""
+        if self.anchor is Anchor.NEWEST:
+            return self._store.window(self.run, start, PAGE)
+        after = len(self.run) - start
+        return self._store.window(self.run, max(0, after - PAGE), min(PAGE, after))[::-1]
 
     def _up_to_newest(self) -> Mapping[str, str]:
         first = self._store.window(self.run, 0, 1)

@@ -7,7 +7,8 @@ renumbering, and row `y` is one index lookup away at any size.
 
 A server may send one id with other bytes. Each such *version* has a number of its own; `first` is the number of the
 one that came first, which stands for the entry. A run shows one version of an entry, the first that was put there,
-and keeps the others that were put there beside it.
+and keeps the others that were put there beside it. Such a version may have replaced the one before, or belong to a
+second record under the same id: `note_records` says which.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ CREATE TABLE version_of (
     PRIMARY KEY (run, turn)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX version_of_entry ON version_of (run, entry, n);
+CREATE TABLE record_of (run INTEGER, entry INTEGER, more INTEGER, PRIMARY KEY (run, entry)) WITHOUT ROWID;
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
 """
 
@@ -260,7 +262,7 @@ class EntryStore:
                     {"run": self.unused[0], "most": SWEPT},
                 ).rowcount
                 if gone < SWEPT:
-                    self.connection.execute("DELETE FROM version_of WHERE run = ?", [self.unused[0]])
+                    self._forget_versions(self.unused[0])
             if gone < SWEPT:
                 self.unused.popleft()
             await asyncio.sleep(0)
@@ -268,8 +270,12 @@ class EntryStore:
     def drop(self, run: Run) -> None:
         with self.writing():
             self.connection.execute("DELETE FROM place WHERE run = ?", [run.number])
-            self.connection.execute("DELETE FROM version_of WHERE run = ?", [run.number])
+            self._forget_versions(run.number)
         run.first = run.after = 0
+
+    def _forget_versions(self, run: int) -> None:
+        self.connection.execute("DELETE FROM version_of WHERE run = ?", [run])
+        self.connection.execute("DELETE FROM record_of WHERE run = ?", [run])
 
     def append(self, run: Run, numbers: Sequence[int]) -> int:
         """Put entries at the older end, those that the run lacks; returns how many that were."""
@@ -280,7 +286,7 @@ class EntryStore:
         return self._put(run, numbers, older=False)
 
     def _put(self, run: Run, numbers: Sequence[int], *, older: bool) -> int:
-        versioned = self._with_versions(numbers)
+        versioned = self.with_versions(numbers)
         fresh: dict[int, int] = {}
         for n in numbers:
             fresh.setdefault(versioned.get(n, n), n)
@@ -301,8 +307,8 @@ class EntryStore:
         run.turn += kept
         return len(fresh)
 
-    def _with_versions(self, numbers: Sequence[int]) -> dict[int, int]:
-        """Those of the numbers whose entry has more than one version, each with the first one's number."""
+    def with_versions(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Those of the versions whose entry has several, each with its entry's number."""
         found: dict[int, int] = {}
         for some in _portions(numbers) if self.versioned else ():
             sql = f"SELECT n, first FROM entry WHERE n IN ({_marks(some)}) AND versions > 0"  # noqa: S608 (marks only)
@@ -317,13 +323,48 @@ class EntryStore:
             kept += self.connection.execute(sql, [run.turn + kept, n, run.number, entry]).rowcount
         return kept
 
+    def known_versions(self, run: Run, numbers: Sequence[int]) -> list[tuple[int, int, int | None, int | None]]:
+        """The versions that the run knows of the entries that these numbers are versions of.
+
+        Each as the entry, the version's number, its time and its status; only of entries with several versions.
+        """
+        found: list[tuple[int, int, int | None, int | None]] = []
+        for some in _portions(sorted(set(self.with_versions(numbers).values()))):
+            marks = _marks(some)
+            sql = (
+                "SELECT known.entry, e.n, e.created_us, e.status_code FROM"  # noqa: S608 (marks only)
+                f" (SELECT entry, shown AS n FROM place WHERE run = ? AND entry IN ({marks})"
+                f" UNION SELECT entry, n FROM version_of WHERE run = ? AND entry IN ({marks})) known"
+                " JOIN entry e ON e.n = known.n"
+            )
+            found += self.read(sql, [run.number, *some, run.number, *some])
+        return found
+
+    def records_of(self, run: Run, entries: Sequence[int]) -> dict[int, int]:
+        """How many records the server has under the ids of these entries, where that is more than one."""
+        found: dict[int, int] = {}
+        for some in _portions(entries):
+            sql = f"SELECT entry, more + 1 FROM record_of WHERE run = ? AND entry IN ({_marks(some)})"  # noqa: S608 (marks only)
+            found.update(self.read(sql, [run.number, *some]))
+        return found
+
+    def note_records(self, run: Run, records: Mapping[int, int]) -> None:
+        """Note how many records the server has under the ids of these entries."""
+        with self.writing():
+            self.connection.executemany(
+                "INSERT OR REPLACE INTO record_of VALUES (?, ?, ?)",
+                [(run.number, entry, count - 1) for entry, count in records.items()],
+            )
+
     def records(self, run: Run, stretch: Stretch | None = None) -> int:
-        """How many of the server's records a stretch of the run, or all of it, holds: rows, and other versions."""
+        """How many of the server's records a stretch of the run, or all of it, holds: rows and those noted."""
         stretch = stretch or Stretch(run.first, len(run))
-        if not run.turn:
+        if not self.versioned:
             return stretch.count
-        bounds = "p.run = ? AND p.position >= ? AND p.position < ?"
-        sql = f"SELECT count(*) FROM {_BESIDE} WHERE {bounds}"  # noqa: S608 (our own names)
+        sql = (
+            "SELECT coalesce(sum(r.more), 0) FROM record_of r JOIN place p ON p.run = r.run AND p.entry = r.entry"
+            " WHERE r.run = ? AND p.position >= ? AND p.position < ?"
+        )
         return stretch.count + int(self.read(sql, [run.number, stretch.position, stretch.end])[0][0])
 
     def lacking(self, run: Run, keys: Sequence[str]) -> set[str]:
@@ -382,7 +423,7 @@ class EntryStore:
             kept = 0
             if self.versioned:
                 shown = self.read("SELECT shown FROM place WHERE run = ? AND position < ?", [run.number, after])
-                kept = self._keep_beside(run, self._with_versions([n for (n,) in shown]))
+                kept = self._keep_beside(run, self.with_versions([n for (n,) in shown]))
             self.connection.execute("DELETE FROM place WHERE run = ? AND position < ?", [run.number, after])
         run.turn += kept
         run.first = after

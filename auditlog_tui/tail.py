@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from auditlog_tui import __version__
 from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError, StoreError
@@ -18,6 +19,7 @@ from auditlog_tui.obedience import SMALLEST_PAGE
 from auditlog_tui.order import Stand, in_order
 from auditlog_tui.query.check import contradicts
 from auditlog_tui.query.times import FIRST, LAST
+from auditlog_tui.records import note_records
 from auditlog_tui.slices import newer_than
 from auditlog_tui.store import Stretch
 from auditlog_tui.view import View
@@ -228,20 +230,23 @@ class Tail:
 
     # -- putting entries in their place ------------------------------------------------------------------------
 
-    async def _keep(self, entries: Sequence[Entry]) -> list[Entry]:
+    async def _keep(self, entries: Sequence[Entry], *others: Sequence[Entry]) -> list[Entry]:
         feed = self._feed
         async with feed.turn:
-            put = self._put(entries) if feed is self.view.feed else []
+            put = self._put(entries, *others) if feed is self.view.feed else []
             self._expected = None if self._expected is None else self._expected + len(put)
         await self.view.take_in()
         return put
 
-    def _put(self, entries: Sequence[Entry]) -> list[Entry]:
+    def _put(self, *readings: Sequence[Entry]) -> list[Entry]:
         """Put those that the run lacks where they belong, and return them; to be called in the feed's `turn`.
 
-        `entries` are in the server's order, oldest first. One without a time keeps its place beside the one before.
+        Each reading is in the server's order, oldest first. An entry without a time keeps its place beside the one
+        before.
         """
         feed, store = self.view.feed, self._log.store
+        entries = readings[0] if len(readings) == 1 else sorted(chain(*readings), key=_time)
+        self._note_records(readings)
         lacking = store.lacking(feed.run, [entry.key for entry in entries])
         put: dict[str, Entry] = {}
         places: dict[int, list[int]] = {}
@@ -265,6 +270,15 @@ class Tail:
         self._insert(places, lowest)
         store.append(feed.run, beside)  # other versions of what is there
         return list(put.values())
+
+    def _note_records(self, readings: Sequence[Sequence[Entry]]) -> None:
+        """Tell a second record under an id from a text that replaced the one before."""
+        feed, store = self.view.feed, self._log.store
+        stood = []
+        for reading in readings:
+            allowed = [entry for entry in reading if not feed.plan.violations(entry)]
+            stood.append(list(zip(store.add(allowed), map(_stand, allowed), strict=True)))
+        note_records(store, feed.run, stood, "created_at:asc")
 
     def _place(self, us: int | None, before: int) -> int:
         """Above which row an entry belongs that happened at an instant; the one before it belongs above `before`."""
@@ -337,7 +351,7 @@ class Tail:
     def _held(self) -> int:
         """How many records are here that the server should still have."""
         feed = self.view.feed
-        return self._records(0, len(feed.run)) - feed.gone
+        return self._records(0, len(feed.run)) - feed.gone - feed.uncounted
 
     def _fewer(self) -> bool:
         """True where the server seems to have fewer entries than are here."""
@@ -384,8 +398,9 @@ class Tail:
             return await self._beyond_time(until)
         self._lacks(server - here)
         found = await self._narrow(low, until, server)
-        put = await self._keep(sorted(found, key=lambda entry: entry.created_us or 0))
-        self._conclude(server - here - len(put), gave_up=self._budget > 0 and not put)
+        put = await self._keep(*found) if found else []
+        came = self._here(low, until) - here
+        self._conclude(server - here - came, gave_up=self._budget > 0 and came <= 0)
         return _news(put, until + 1)
 
     def _lowest(self) -> int | None:
@@ -407,12 +422,12 @@ class Tail:
         page = await self._log.api.list(self._between(low, until), limit=SMALLEST_PAGE)
         return page.total_count
 
-    async def _narrow(self, low: int | None, until: int, server: int) -> list[Entry]:
-        """The entries of those ranges where the server counts more than are here, by halving.
+    async def _narrow(self, low: int | None, until: int, server: int) -> list[list[Entry]]:
+        """The entries, range by range, of those ranges where the server counts more than are here, by halving.
 
         Counts go from an instant up to `until`, and are subtracted: neighbouring ranges would share an instant.
         """
-        found: list[Entry] = []
+        found: list[list[Entry]] = []
         ranges = [(low, until + 1, server, 0)]
         while ranges and self._budget > 0:
             first, after, more, less = ranges.pop()
@@ -421,7 +436,8 @@ class Tail:
                 continue
             middle = self._middle(first, after) if more - less > PAGE else None
             if middle is None:
-                found += await self._fetch(first, min(after, until))
+                fetched = await self._fetch(first, min(after, until))
+                found.append(sorted(fetched, key=_time))
                 continue
             count = await self._count(middle, until)
             if count is None:
@@ -519,6 +535,10 @@ class Tail:
         else:
             self._lacks(left)
             self._given_up = self._missing = left if gave_up else None
+
+
+def _time(entry: Entry) -> int:
+    return entry.created_us or 0
 
 
 def _following(page: Page) -> str | None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
-from auditlog_tui.feed import Anchor
+from auditlog_tui.feed import Anchor, At
 from auditlog_tui.models import Page
 from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
-from tests.unit.fake import EVERY_FILTER, FakeApi, log_of
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, log_of, read
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, verified, walk
 
 
@@ -36,9 +36,9 @@ async def test_a_count_that_was_wrong_once_is_counted_again(anchor: Anchor) -> N
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_fewer_than_arrived_are_gone(anchor: Anchor) -> None:
+async def test_what_was_never_counted_is_not_gone(anchor: Anchor) -> None:
     _, feed = await survived(dict.fromkeys(range(1, 20), "lie"), anchor)
-    assert (feed.short, feed.gone) == ("", 53)
+    assert (feed.short, feed.gone, feed.uncounted) == ("", 0, 53)
 
 
 async def test_an_absent_count_never_drives_completion() -> None:
@@ -127,3 +127,128 @@ async def test_a_cursor_that_is_not_found_is_a_refused_one() -> None:
     api.fails = None
     await walk(feed)
     assert keys_of(feed) == newest_first(30)
+
+
+# -- what can't be taken for granted of a count --------------------------------------------------------------------
+
+
+class Offsets(FakeApi):
+    """Its cursors are offsets: what is written or deleted meanwhile moves the rest. `after_first` happens then."""
+
+    def after_first(self) -> None:
+        raise NotImplementedError
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        self.calls.append((dict(params), limit, cursor))
+        found = self.matching(params)
+        begin = int(cursor or 0)
+        end = begin + min(limit, self.page_size)
+        page = Page(
+            tuple(map(read, found[begin:end])), str(end) if end < len(found) else None, None, len(found), self.clock
+        )
+        if len(self.calls) == 1:
+            self.after_first()
+        return page
+
+
+def renamed(log: list[Json]) -> None:
+    for data in log:
+        data["actor"] = {**data["actor"], "name": "Alice B"}
+
+
+async def test_a_changed_text_that_comes_again_is_no_second_record() -> None:
+    class Renames(Offsets):
+        def after_first(self) -> None:
+            self.arrive()
+            renamed(self.entries)
+
+    feed = feed_of(Renames(log_of(60), page_size=10))
+    await walk(feed)
+    assert feed._perhaps.total() == 1
+    await verified(feed)
+    assert (len(feed.run), feed.total, feed.gone, feed.short) == (60, 60, 0, "")
+
+    class RenamesMore(Renames):
+        def after_first(self) -> None:
+            for _ in range(4):
+                self.arrive()
+            renamed(self.entries)
+
+    feed = feed_of(RenamesMore(log_of(60), page_size=10))
+    await walk(feed)
+    assert feed._perhaps.total() == 1  # the others are within what was read again
+    await verified(feed)
+    assert (len(feed.run), feed.total, feed.gone, feed.short) == (60, 60, 0, "")
+
+
+@pytest.mark.parametrize(("text", "anchor"), [("sort:created", Anchor.NEWEST), ("", Anchor.OLDEST)])
+async def test_what_offsets_pass_over_is_missing_though_the_counts_agree(text: str, anchor: Anchor) -> None:
+    class Deletes(Offsets):
+        def after_first(self) -> None:
+            del self.entries[:10]
+
+    feed = feed_of(Deletes(log_of(300)), text, anchor)
+    await walk(feed)
+    assert len(feed.run) == 290
+    await verified(feed)
+    assert (feed.gone, feed.short) == (10, "the server counts 290, 280 of them arrived")
+
+
+async def test_retention_during_a_walk_that_lost_nothing_is_told_apart() -> None:
+    class Deletes(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            if len(self.calls) == 2:
+                del self.entries[:10]
+            return await super().list(params, limit=limit, cursor=cursor)
+
+    feed = feed_of(Deletes(log_of(300)), "sort:created")
+    await walk(feed)
+    await verified(feed)
+    assert (len(feed.run), feed.total, feed.gone, feed.short) == (300, 290, 10, "")
+
+
+class CutsShort(FakeApi):
+    """Says that nothing follows its first page."""
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        page = await super().list(params, limit=limit, cursor=cursor)
+        return replace(page, next_cursor=None)
+
+
+async def test_a_walk_from_an_instant_is_counted_too() -> None:
+    feed = feed_of(CutsShort(log_of(500)), anchor=At(START_US + 250_000_000))
+    await walk(feed)
+    await verified(feed)
+    assert len(feed.run) == 199
+    assert feed.short == "the server counts 350, 199 arrived"
+    feed = feed_of(FakeApi(log_of(500)), anchor=At(START_US + 250_000_000))
+    await walk(feed)
+    await verified(feed)
+    assert (feed.short, feed.total, feed.gone) == ("", 500, 0)
+
+
+async def test_a_higher_count_is_told_though_nothing_is_proven_and_decided_anew_then() -> None:
+    api = CutsShort(log_of(500))
+    feed = feed_of(api, "method:POST")
+    await walk(feed)
+    await feed.verify(Obedience())
+    assert feed.short == "the server counts 500, 100 arrived"
+    asked = len(api.calls)
+    await feed.verify(Obedience())
+    assert len(api.calls) == asked
+    del api.entries[:400]
+    await verified(feed)
+    assert feed.short == ""
+
+
+async def test_a_count_that_is_capped_makes_nothing_gone() -> None:
+    class Capped(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            page = await super().list(params, limit=limit, cursor=cursor)
+            return replace(page, total_count=min(100, page.total_count or 0))
+
+    for anchor in Anchor:
+        feed = feed_of(Capped(log_of(300)), anchor=anchor)
+        await walk(feed)
+        await verified(feed)
+        assert (feed.short, feed.gone, feed.uncounted) == ("", 0, 200)

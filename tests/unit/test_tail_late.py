@@ -365,6 +365,33 @@ async def test_what_is_gone_in_the_middle_is_gone_too(ignores: Iterable[str]) ->
     assert (tail.view.feed.gone, state_of(tail.view)) == (3, State.COMPLETE)
 
 
+# -- changed -------------------------------------------------------------------------------------------------------
+
+
+@GENERATIONS
+async def test_records_that_were_changed_do_not_make_up_for_what_came_late(ignores: Iterable[str]) -> None:
+    api = FakeApi(log_of(300), ignores=ignores)
+    tail = await following(api)
+    for data in api.entries:
+        data["actor"] = {**data["actor"], "name": "Alice B"}
+    write(api, *(at(9_000 + n, 100_500_000 + n * 1_000_000) for n in range(9)), entry(400))
+    for _ in range(2):
+        await polled(tail)
+    assert holds_everything(tail, api)
+    summary = tail.view.summary()
+    assert (summary.rows, summary.total, summary.gone, summary.state) == (310, 310, 0, State.COMPLETE)
+
+
+async def test_two_records_of_one_id_that_come_later_are_two() -> None:
+    api = FakeApi(log_of(300))
+    tail = await following(api)
+    write(api, entry(400), entry(400, status_code=500), entry(7, at=500, status_code=500), entry(401, at=501))
+    for _ in range(2):
+        await polled(tail)
+    summary = tail.view.summary()
+    assert (summary.rows, summary.total, summary.gone, summary.state) == (302, 304, 0, State.COMPLETE)
+
+
 # -- whatever comes ------------------------------------------------------------------------------------------------
 
 writes = st.lists(

@@ -28,7 +28,10 @@ MARGIN_US = 2_000_000
 """A poll begins so much before the newest entry, in microseconds: what is written a little late comes with it."""
 
 LATE_US, LATE_EVERY = 5 * 60_000_000, 6
-"""Where the server tells no count, so much (microseconds) is read again every so many polls."""
+"""Where the server tells no count, so much (microseconds) is read again every so many polls.
+
+Where it tells one that agrees, its oldest entry is looked at as often.
+"""
 
 AHEAD_US = 60_000_000
 """What is dated further ahead, in microseconds, is not read in each poll where that would be pages."""
@@ -97,7 +100,7 @@ class Tail:
         self._cut_short = False
         self._counted = True
         self._served_at = feed.as_of
-        self._expected = feed.total
+        self._expected = self._agreed = feed.total
         self._missing: int | None = 0
         self._given_up: int | None = None
         self._cursor: str | None = None
@@ -124,6 +127,8 @@ class Tail:
         if not self._cut_short:
             self._reached_us = before_us if top.served_at is None else _us(top.served_at)
         await self.view.take_in()
+        if self._missing == 0 and self._counted and feed.complete and not self._polls % LATE_EVERY:
+            await self._look_below()
         return _news(fresh, since)
 
     async def mend(self) -> News:
@@ -331,7 +336,8 @@ class Tail:
     def _settle(self) -> None:
         """Everything that the server counted is here."""
         feed = self._feed
-        self._missing, self._given_up, self._cursor, self._expected = 0, None, None, feed.total
+        self._missing, self._given_up, self._cursor = 0, None, None
+        self._expected = self._agreed = feed.total
         feed.as_of = self._served_at or feed.as_of
         if feed.short.startswith(COUNTS_MORE) or feed.short == MISPLACED:
             feed.short = ""
@@ -361,22 +367,50 @@ class Tail:
         return feed.total < self._held() if self._missing is None else self._missing < 0
 
     async def _count_gone(self) -> None:
-        """Set apart what the server has no more: as a rule the oldest, which it keeps for a time only."""
-        feed, log = self.view.feed, self._log
-        total = self._held() + (self._missing or 0)
-        gone = 0
-        if "sort" not in log.obedience.ignored:
-            params = {**feed.plan.params, "sort": "created_at:asc"}
-            page = await log.api.list(params, limit=SMALLEST_PAGE)
-            if page.total_count is not None and page.entries and not _ignored(page.entries, params):
-                total = page.total_count
-                number = log.store.number(page.entries[0].key)
-                row = None if number is None else log.store.row_of(feed.run, number)
-                gone = 0 if row is None else self._records(row + 1, len(feed.run))
-        feed.gone = max(gone, self._records(0, len(feed.run)) - total)
-        self._missing = total - self._held()
+        """Set apart what the server has no more: as a rule the oldest, which it keeps for a time only.
+
+        A count that did not fall may be one that goes no higher: then only what is older than its oldest is gone.
+        """
+        feed = self.view.feed
+        total, gone = self._held() + (self._missing or 0), 0
+        if (known := await self._gone_below()) is not None:
+            gone, total = known
+        fell = self._agreed is not None and total < self._agreed
+        fewer = self._records(0, len(feed.run)) - feed.uncounted - total if fell else 0
+        self._set_gone(max(gone, fewer, feed.gone), total)
         if self._missing == 0:
             self._settle()
+
+    async def _gone_below(self) -> tuple[int, int] | None:
+        """How many that are here are older than the oldest that the server has, and its count; `None` if unknown."""
+        feed, log = self.view.feed, self._log
+        if "sort" in log.obedience.ignored:
+            return None
+        params = {**feed.plan.params, "sort": "created_at:asc"}
+        page = await log.api.list(params, limit=SMALLEST_PAGE)
+        if page.total_count is None or _ignored(page.entries, params):
+            return None
+        for number in map(log.store.number, (entry.key for entry in page.entries)):
+            row = None if number is None else log.store.row_of(feed.run, number)
+            if row is not None:
+                return self._records(row + 1, len(feed.run)), page.total_count
+        return None
+
+    def _set_gone(self, gone: int, total: int) -> None:
+        feed = self._feed
+        feed.gone = gone
+        feed.uncounted = max(0, feed.uncounted + self._held() - total)
+        self._missing = total - self._held()
+
+    async def _look_below(self) -> None:
+        """Where the counts agree: as many may have come late as are gone."""
+        feed, total = self._feed, self._feed.total
+        known = await self._gone_below()
+        if known is None or total is None or feed is not self.view.feed or known[0] <= feed.gone:
+            return
+        self._set_gone(known[0], min(total, known[1]))
+        if self._missing:
+            self._lacks(self._missing)
 
     async def _knows_bounds(self) -> bool:
         log, feed = self._log, self.view.feed
@@ -394,6 +428,9 @@ class Tail:
         until -= 1
         low = self._lowest()
         server, here = await self._count(low, until), self._here(low, until)
+        if server == here and self._feed.uncounted:
+            self._feed.uncounted, self._missing = 0, None  # it counts all of them now: the next poll compares
+            return News()
         if server is None or server <= here:
             return await self._beyond_time(until)
         self._lacks(server - here)
@@ -528,7 +565,9 @@ class Tail:
         if left <= 0:
             self._settle()
         elif gave_up and feed.complete and total is not None and total <= self._records(0, len(feed.run)):
-            feed.gone = self._records(0, len(feed.run)) - total  # fewer were gone than it seemed
+            fewer = self._records(0, len(feed.run)) - total
+            feed.gone = min(feed.gone, fewer)  # fewer were gone than it seemed
+            feed.uncounted = fewer - feed.gone
             self._settle()
         elif gave_up and not feed.complete:
             self._settle()  # below what is loaded

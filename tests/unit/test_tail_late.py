@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -363,6 +364,46 @@ async def test_what_is_gone_in_the_middle_is_gone_too(ignores: Iterable[str]) ->
     write(api, entry(300))
     assert (await polled(tail)).added == 1
     assert (tail.view.feed.gone, state_of(tail.view)) == (3, State.COMPLETE)
+
+
+async def test_as_many_late_ones_as_are_gone_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+    api = FakeApi(log_of(300))
+    tail = await following(api)
+    del api.entries[:5]
+    write(api, *(at(1_000 + n, 200_500_000 + n) for n in range(5)))
+    await tail.poll()
+    await tail.poll()
+    assert (tail.view.feed.gone, tail.view.summary().reason) == (5, "the server counts 5 more")
+    assert (await tail.mend()).late == 5
+    assert set(keys_of(tail.view)) >= {data["id"] for data in api.entries}
+    assert (tail.view.feed.gone, state_of(tail.view), len(tail.view)) == (5, State.COMPLETE, 305)
+
+
+@pytest.mark.parametrize("cap", [100, 305])
+async def test_a_count_that_goes_no_higher_makes_nothing_gone(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+    api = FakeApi(log_of(300))
+    ask = api.list
+
+    async def capped(params, **how):  # type: ignore[no-untyped-def]  # as the one it hides
+        page = await ask(params, **how)
+        return replace(page, total_count=min(cap, page.total_count))
+
+    monkeypatch.setattr(api, "list", capped)
+    tail = await following(api)
+    for number in range(300, 320, 4):
+        write(api, *(entry(n) for n in range(number, number + 4)))
+        assert (await polled(tail)).added == 4
+        assert (tail.view.feed.gone, state_of(tail.view)) == (0, State.COMPLETE)
+    del api.entries[:6]
+    for _ in range(2):
+        await polled(tail)
+    assert (tail.view.feed.gone, state_of(tail.view)) == (6, State.COMPLETE)
+    monkeypatch.setattr(api, "list", ask)
+    for _ in range(3):
+        await polled(tail)
+    assert (tail.view.feed.gone, tail.view.feed.uncounted, state_of(tail.view)) == (6, 0, State.COMPLETE)
 
 
 # -- changed -------------------------------------------------------------------------------------------------------

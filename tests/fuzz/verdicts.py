@@ -1,8 +1,8 @@
 """What a view says of itself, whatever is done to it and to its log: a state machine over the browser.
 
-The server keeps the contract over a log that grows, is late, forgets and has two records under one id; it fails and
-refuses cursors when told. The model knows when each record came and went, so an evaluator that shares nothing with
-the program can say what a view that calls itself COMPLETE must hold.
+The server keeps the contract over a log that grows, is late, forgets, changes and has two records under one id; it
+fails and refuses cursors when told, and may cap its counts. The model knows when each record came and went, so an
+evaluator that shares nothing with the program can say what a view that calls itself COMPLETE must hold.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ class Server:
         self.epoch = 0
         self.refuses_cursors = False
         self.counts = True
+        self.cap = EVERYTHING
         self.coming: list[tuple[int, Callable[[], None]]] = []
         self.grown = self.troubled = self.changed = 0
         self._cache: dict[frozenset[tuple[str, str]], Placed] = {}
@@ -134,6 +135,14 @@ class Server:
         }  # fmt: skip
         self.records.append(Record(number, read_entry(json.dumps(data)), us, self.tick))
         self.grown = self.changed = self.tick
+
+    def change(self, records: list[Record]) -> None:
+        """The same records with other texts, as where an actor was renamed."""
+        self.tick += 1
+        for record in records:
+            data = json.loads(record.entry.raw)
+            data["actor"]["name"] = f"A {self.tick}"
+            record.entry = read_entry(json.dumps(data))
 
     def forget(self, count: int) -> None:
         """Retention takes the oldest."""
@@ -175,7 +184,7 @@ class Server:
         begin = 0 if after is None else bisect_right(placed, after, key=lambda each: list(each[0]))
         end = begin + min(limit, self.page_size)
         following = json.dumps([self.epoch, placed[end - 1][0]]) if end < len(placed) else None
-        total = len(placed) if self.counts else None
+        total = min(self.cap, len(placed)) if self.counts else None
         served = SERVED_AT + timedelta(seconds=self.tick)
         await asyncio.sleep(0)
         return Page(tuple(record.entry for _, record in placed[begin:end]), following, None, total, served)
@@ -236,7 +245,7 @@ dice = st.integers(0, 1 << 16).map(random.Random)
 few = st.integers(0, 6)
 methods, statuses, agents = st.sampled_from(["GET", "PUT"]), st.sampled_from([200, 404, 500]), st.sampled_from("ab")
 events = st.lists(
-    st.tuples(st.integers(1, 12), st.sampled_from(["grow", "late", "forget", "twin", "fail", "die"]), dice),
+    st.tuples(st.integers(1, 12), st.sampled_from(["grow", "late", "forget", "twin", "change", "fail", "die"]), dice),
     max_size=4,
 )
 
@@ -251,12 +260,14 @@ class Verdicts(RuleBasedStateMachine):
         dice=dice,
         spread=st.sampled_from([0, 1, 3, 200]),
         twins=st.sampled_from([0, 0, 0.1, 0.4]),
+        cap=st.sampled_from([EVERYTHING, EVERYTHING, EVERYTHING, 30]),
     )
     def begin(
-        self, generation: int, page_size: int, count: int, dice: random.Random, spread: int, twins: float
+        self, generation: int, page_size: int, count: int, dice: random.Random, spread: int, twins: float, cap: int
     ) -> None:
         self.loop = asyncio.new_event_loop()
         self.server = Server(generation, page_size)
+        self.server.cap = cap
         self.crowd = random.Random(dice.randrange(1 << 30))
         self.spread = spread
         for _ in range(count):
@@ -310,6 +321,8 @@ class Verdicts(RuleBasedStateMachine):
                 of = dice.choice(server.alive[-20:])
                 at_s = (of.us - START_US) // 1_000_000 + dice.choice([0, 0, 1, 5])
                 server.write(at_s, *fields, entry_id=of.entry.key)
+            case "change":
+                server.change(dice.choice([server.alive, server.alive[-10:], server.alive[::7]]))
             case "forget":
                 server.forget(dice.randint(1, 1 + len(server.alive) // 3))
             case "fail":
@@ -341,6 +354,10 @@ class Verdicts(RuleBasedStateMachine):
     @rule(dice=dice)
     def it_forgets(self, dice: random.Random) -> None:
         self._happens("forget", dice)
+
+    @rule(dice=dice)
+    def it_is_changed(self, dice: random.Random) -> None:
+        self._happens("change", dice)
 
     @rule(coming=events)
     def something_is_about_to_happen(self, coming: list[tuple[int, str, random.Random]]) -> None:
@@ -474,8 +491,15 @@ class Verdicts(RuleBasedStateMachine):
             assert not missing, f"COMPLETE without {sorted(missing)}: {said}"
             assert _in_order(shown, rows), f"not in the order asked for: {said}"
 
+        self._check_gone(shown)
         if shown.feed.short and shown.feed not in self.raced:  # else the next poll compares again
             self._check_short(shown)
+
+    def _check_gone(self, shown: View) -> None:
+        """No more than the server really lost."""
+        held = {row.key for row in self.store.window(shown.feed.run, 0, len(shown.feed.run))}
+        gone = [record for record in self.server.records if record.gone is not None and record.entry.key in held]
+        assert shown.feed.gone <= len(gone), f"{shown.feed.gone} are not gone, {len(gone)} are: {shown.summary()}"
 
     def _check_short(self, shown: View) -> None:
         """What is said to be missing must be missing: retention is no loss of what arrived."""
@@ -505,7 +529,7 @@ class Verdicts(RuleBasedStateMachine):
         """Once nothing happens any more, everything is found, and said to be all."""
         server = self.server
         server.coming.clear()
-        server.failures, server.refuses_cursors, server.counts = 0, False, True
+        server.failures, server.refuses_cursors, server.counts, server.cap = 0, False, True, EVERYTHING
         for text in ("", "status:>=400 ua:b", "method:PUT sort:-path"):
             self.browser.submit(text)
             self.browser.refresh()

@@ -388,7 +388,7 @@ async def test_a_count_that_goes_no_higher_makes_nothing_gone(cap: int, monkeypa
 
     async def capped(params, **how):  # type: ignore[no-untyped-def]  # as the one it hides
         page = await ask(params, **how)
-        return replace(page, total_count=min(cap, page.total_count))
+        return replace(page, total_count=min(cap, page.total_count or 0))
 
     monkeypatch.setattr(api, "list", capped)
     tail = await following(api)

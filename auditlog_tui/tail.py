@@ -390,11 +390,14 @@ class Tail:
         page = await log.api.list(params, limit=SMALLEST_PAGE)
         if page.total_count is None or _ignored(page.entries, params):
             return None
-        for number in map(log.store.number, (entry.key for entry in page.entries)):
-            row = None if number is None else log.store.row_of(feed.run, number)
-            if row is not None:
-                return self._records(row + 1, len(feed.run)), page.total_count
-        return None
+        oldest = next((entry.created_us for entry in page.entries if entry.created_us is not None), None)
+        if oldest is None:
+            return None
+        # Of equal instants it is not known which the server would name first.
+        below = newer_than(log.store, feed.run, oldest)
+        stretch = Stretch(feed.run.first + below, len(feed.run) - below)
+        undated = log.store.matching(feed.run, stretch, ("e.created_us IS NULL", []), shown=True)
+        return self._records(below, len(feed.run)) - len(undated), page.total_count
 
     def _set_gone(self, gone: int, total: int) -> None:
         feed = self._feed

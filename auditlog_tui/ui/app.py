@@ -13,12 +13,12 @@ from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import ThemeProvider
-from textual.worker import WorkerFailed
 
 from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.output.clipboard import copy
@@ -28,7 +28,7 @@ from auditlog_tui.settings import Settings
 from auditlog_tui.ui.ascii import AsciiFilter
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.ending import LEAVING
-from auditlog_tui.ui.guard import expected, guarded
+from auditlog_tui.ui.guard import cause, expected, guarded
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.screens.browse import BrowseScreen
 from auditlog_tui.ui.screens.dialog import Palette
@@ -69,6 +69,7 @@ class AuditLogApp(TypeAheadApp):
         self.opener = opener
         self.query_text = query_text
         self.report = ""
+        self._leaving = False
         self.ask_end: Callable[[int], None] = _nobody_ends
         self.animation_level = "none"
         if settings.theme not in self.available_themes:
@@ -152,6 +153,8 @@ class AuditLogApp(TypeAheadApp):
 
     def _handle_exception(self, error: Exception) -> None:
         """Say what a person can act on; anything else ends the app."""
+        if (self._exit or self._leaving) and isinstance(cause(error), NoMatches):
+            return  # what was cancelled tidies up among widgets that are gone already
         told = expected(error)
         if told is None or not self._say(str(told), "error"):
             super()._handle_exception(error)
@@ -193,14 +196,13 @@ class AuditLogApp(TypeAheadApp):
 
     async def _shutdown(self) -> None:
         """End what runs before the widgets that it draws in are gone."""
+        self._leaving = True
         self.workers.cancel_all()
         await super()._shutdown()
 
     def _fatal_error(self) -> None:
         """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
-        error = self._exception or sys.exc_info()[1]
-        if isinstance(error, WorkerFailed):
-            error = error.error
+        error = cause(self._exception or sys.exc_info()[1])
         if error is not None and not self.report:
             self.report = crash_report(error, self.settings.secrets)
         self._close_messages_no_wait()

@@ -16,11 +16,15 @@ from textual.worker import WorkerFailed
 from auditlog_tui.errors import AuditLogError
 
 
+def cause(error: BaseException | None) -> BaseException | None:
+    """What failed in a worker; any other error as it is."""
+    return error.error if isinstance(error, WorkerFailed) else error
+
+
 def expected(error: BaseException) -> AuditLogError | None:
     """The error to be said, `None` for a fault of the program."""
-    if isinstance(error, WorkerFailed):  # it tells nothing but that there is another
-        error = error.error
-    return error if isinstance(error, AuditLogError) else None
+    found = cause(error)
+    return found if isinstance(found, AuditLogError) else None
 
 
 async def guarded(pump: MessagePump, dispatching: Awaitable[None]) -> None:

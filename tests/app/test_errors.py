@@ -521,3 +521,21 @@ async def test_an_error_of_the_servers_own_in_a_200_is_shown_in_its_words() -> N
         assert "closed for" in " ".join(hand.shown.split())
         assert "maintenance" in hand.shown
         assert "r tries again" in hand.shown
+
+
+async def test_work_that_tidies_up_while_the_app_closes_is_no_failure() -> None:
+    begun = asyncio.Event()
+
+    async def long() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            while hand.screen.query("EntryTable"):  # noqa: ASYNC110 (no event tells that widgets are gone)
+                await asyncio.sleep(0.001)
+            hand.screen.changed()
+
+    async with running() as hand:
+        hand.screen.run_worker(long(), group="test")
+        await begun.wait()
+    assert not hand.app.report

@@ -17,9 +17,10 @@ from tests.real.pty_terminal import APP, PtyTerminal, environment
 DOWN, UP, PAGE_DOWN, PAGE_UP, END, HOME = "\x1b[B", "\x1b[A", "\x1b[6~", "\x1b[5~", "\x1b[F", "\x1b[H"
 WHEEL_DOWN, WHEEL_UP = "\x1b[<65;20;10M", "\x1b[<64;20;10M"
 HALF_DOWN, HALF_UP, REDRAW, ESCAPE, F12 = "\x04", "\x15", "\x0c", "\x1b", "\x1b[24~"
+# Without `t`: ages change by themselves between two looks.
 KEYS = [
     *[DOWN, UP, WHEEL_DOWN, WHEEL_UP] * 4, *[DOWN * 9, UP * 9, DOWN * 50, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP] * 2,
-    END, HOME, "l", "h", "lllllll", "V", "m", "i", "t", "\r", "J", "s",
+    END, HOME, "l", "h", "lllllll", "V", "m", "i", "\r", "J", "s",
     ESCAPE, "?" + ESCAPE, "/" + ESCAPE, "p" + ESCAPE,
 ]  # fmt: skip
 MOVED = re.compile(rb"\x1b\[\d+;\d+r\x1b\[\d+;1H\x1b\[\d+[ML]\x1b\[r")

@@ -213,7 +213,7 @@ class Feed:
         lacking = self._store.lacking(self.run, [entry.key for entry in entries])
         fresh: dict[str, Entry] = {}
         for entry in entries:
-            if entry.key in lacking and (self._disordered or not end.precedes(_stand(entry))):
+            if entry.key in lacking and (self._disordered or not end.precedes(stand_of(entry))):
                 fresh.setdefault(entry.key, entry)
         return list(fresh.values())
 
@@ -224,7 +224,7 @@ class Feed:
             found |= self.plan.violations(entry)
             found |= {name for name, value in bounds if contradicts(entry, name, value)}
         last = self._last(end)
-        if not in_order([*([last] if last else []), *map(_stand, fresh)], end.sort):
+        if not in_order([*([last] if last else []), *map(stand_of, fresh)], end.sort):
             if "sort" in end.params:
                 found.add("sort")
             else:
@@ -240,7 +240,7 @@ class Feed:
         put = self._store.append if end is self.older_end else self._store.prepend
         # Other versions of what is there go beside it; what came before the seam stays out.
         taken = [(n, e) for n, e in zip(numbers, page.entries, strict=True) if e.key not in lacking]
-        reading = [(n, _stand(e)) for n, e in taken]
+        reading = [(n, stand_of(e)) for n, e in taken]
         self._perhaps += note_records(self._store, self.run, [reading], "" if self._disordered else end.sort)
         put(self.run, [n for n, _ in taken])
         if end.upwards or not end.pages:
@@ -372,7 +372,7 @@ class Feed:
         self.requests += 1
         page = await self._api.list(end.params, limit=PAGE)
         there = {entry.key for entry in page.entries}
-        last = rank(_stand(page.entries[-1]), end.sort) if page.entries else None
+        last = rank(stand_of(page.entries[-1]), end.sort) if page.entries else None
         if self._disordered or (last is None and not page.last):
             return 0
         gone = 0
@@ -402,7 +402,8 @@ class Feed:
 _BOUNDS = ("created_at_min", "created_at_max")
 
 
-def _stand(entry: Entry) -> Stand:
+def stand_of(entry: Entry) -> Stand:
+    """Where an entry stands in the API's orders."""
     return Stand(entry.created_us, entry.log.status_code)
 
 

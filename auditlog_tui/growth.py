@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from auditlog_tui.store import Run, Stretch
 
-__all__ = ["Growth", "Stretch", "give_way", "stretches"]
+__all__ = ["Growth", "Stretch", "beyond", "give_way", "stretches"]
 
 TURNS = 8
 """Turns of the event loop between two slices: a key goes through so many until it is answered (about 20 us each)."""
@@ -85,6 +85,11 @@ class Growth:
             self._high = stretch.end
         else:
             self._low = stretch.position
+
+
+def beyond(run: Run, position: int, most: int, way: int) -> Iterator[Stretch]:
+    """The rows below a position (1) or above it (-1), nearest first, in slices of so many at most."""
+    return stretches(range(position + 1, run.after) if way > 0 else range(run.first, position), most, way)
 
 
 def stretches(part: range, most: int, way: int = 1) -> Iterator[Stretch]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 
 from auditlog_tui.feed import Anchor, At, Feed
-from auditlog_tui.growth import stretches
+from auditlog_tui.growth import beyond
 from auditlog_tui.log import Log
 from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query
@@ -58,8 +58,7 @@ async def next_marked(view: View, marked: Collection[str], row: int, way: int) -
         "SELECT p.position, e.key FROM place p JOIN entry e ON e.n = p.entry"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
-    at = run.first + row
-    for stretch in stretches(range(at + 1, run.after) if way > 0 else range(run.first, at), SLICE, way):
+    for stretch in beyond(run, run.first + row, SLICE, way):
         found = view.log.store.read(sql, [run.number, stretch.position, stretch.end])
         for position, key in found[::way]:
             if key in marked:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from auditlog_tui.growth import Growth, Stretch, give_way, stretches
+from auditlog_tui.growth import Growth, Stretch, beyond, give_way
 from auditlog_tui.slices import SLICE
 from auditlog_tui.store import EntryStore, Run
 from auditlog_tui.view import View
@@ -186,8 +186,7 @@ async def next_novel(view: View, novelty: Novelty, row: int, way: int) -> int | 
     `None` where there is none. Reads in slices, and may be cancelled.
     """
     run = view.run
-    at = run.first + row
-    for stretch in stretches(range(at + 1, run.after) if way > 0 else range(run.first, at), SLICE, way):
+    for stretch in beyond(run, run.first + row, SLICE, way):
         sql = "SELECT position, shown FROM place WHERE run = ? AND position >= ? AND position < ? ORDER BY position"
         found = view.log.store.read(sql, [run.number, stretch.position, stretch.end])
         for position, n in found[::way]:

@@ -13,10 +13,10 @@ from itertools import chain
 
 from auditlog_tui import __version__
 from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError, StoreError
-from auditlog_tui.feed import PAGE
+from auditlog_tui.feed import PAGE, stand_of
 from auditlog_tui.models import Entry, Page, instant_us, rfc3339
 from auditlog_tui.obedience import SMALLEST_PAGE
-from auditlog_tui.order import Stand, in_order
+from auditlog_tui.order import in_order
 from auditlog_tui.query.check import contradicts
 from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.records import note_records
@@ -174,7 +174,7 @@ class Tail:
         return await self._down(since)
 
     def _disordered(self, page: Page) -> bool:
-        return not in_order(map(_stand, page.entries), "created_at:desc")
+        return not in_order(map(stand_of, page.entries), "created_at:desc")
 
     def _reaches(self, page: Page, since: int | None) -> bool:
         """True where the page goes down to what was read before."""
@@ -282,7 +282,7 @@ class Tail:
         stood = []
         for reading in readings:
             allowed = [entry for entry in reading if not feed.plan.violations(entry)]
-            stood.append(list(zip(store.add(allowed), map(_stand, allowed), strict=True)))
+            stood.append(list(zip(store.add(allowed), map(stand_of, allowed), strict=True)))
         note_records(store, feed.run, stood, "created_at:asc")
 
     def _place(self, us: int | None, before: int) -> int:
@@ -594,10 +594,6 @@ def _us(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000_000)
 
 
-def _stand(entry: Entry) -> Stand:
-    return Stand(entry.created_us, entry.log.status_code)
-
-
 def _timed(entries: Iterable[Entry]) -> Iterator[tuple[Entry, int | None]]:
     """The entries, oldest first, and when each happened: where that can't be read, when the one before did."""
     entries = list(entries)
@@ -622,6 +618,6 @@ def _ignored(entries: Sequence[Entry], params: dict[str, str]) -> set[str]:
     """Of what was asked for here, the parameters that these entries contradict."""
     asked = _BOUNDS & params.keys()
     ignored = {name for name in asked if any(contradicts(entry, name, params[name]) for entry in entries)}
-    if not in_order(map(_stand, entries), params["sort"]):
+    if not in_order(map(stand_of, entries), params["sort"]):
         ignored.add("sort")
     return ignored

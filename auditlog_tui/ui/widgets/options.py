@@ -52,19 +52,5 @@ class Options(OptionList):
         _drop_stale_click(self, event)
 
 
-class PaletteOptions(CommandList, can_focus=False):
-    """The palette's list."""
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return super().get_content_height(container, viewport, max(width, LEAST_WIDTH))
-
-    def _update_lines(self) -> None:
-        if _has_room(self):
-            super()._update_lines()
-
-    def _move_page(self, direction: Literal[-1, 1]) -> None:
-        if _has_lines(self):
-            super()._move_page(direction)
-
-    def on_click(self, event: events.Click) -> None:
-        _drop_stale_click(self, event)
+class PaletteOptions(CommandList, Options, can_focus=False):
+    """The palette's list; it comes first, since Textual finds widgets by the first base alone."""

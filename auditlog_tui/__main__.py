@@ -2,9 +2,9 @@
 
 import sys
 
-from auditlog_tui import pace
+from auditlog_tui import runtime
 
-pace.begin()
+runtime.begin()
 
 try:
     from auditlog_tui.cli import run

@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import NoReturn
 
 from auditlog_tui import __version__
-from auditlog_tui.arguments import EXAMPLES, command_of, configures, mistaken, read_options
-from auditlog_tui.config import config_path, read_config, write_beginning
 from auditlog_tui.errors import AuditLogError, SettingsError
-from auditlog_tui.settings import OPTIONS, Settings, load
+from auditlog_tui.settings.command_line import EXAMPLES, command_of, configures, mistaken, read_options
+from auditlog_tui.settings.file import config_path, read_config, write_beginning
+from auditlog_tui.settings.options import OPTIONS, Settings, load
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -23,7 +23,7 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status: 0, 1 after a crash, 2 for what was typed or set wrongly.
 
-    `list`, `get` and `count` have more of them: see `headless.Exit`.
+    `list`, `get` and `count` have more of them: see `headless.run.Exit`.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -96,7 +96,7 @@ def _browse(settings: Settings, text: str) -> int:
     _check_terminal()
     for name in ("COLUMNS", "LINES"):  # of the shell that exported them; the terminal knows its own size
         os.environ.pop(name, None)
-    from auditlog_tui.session import Session
+    from auditlog_tui.session.opening import Session
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending
 
@@ -133,10 +133,12 @@ def _check_terminal() -> None:
 
 
 def _print(settings: Settings, command: str, text: str, options: argparse.Namespace) -> int:
-    from auditlog_tui import headless, pace
+    from auditlog_tui import runtime
+    from auditlog_tui.headless.run import Command
+    from auditlog_tui.headless.run import run as run_command
 
-    pace.without_screen()
-    return headless.run(settings, headless.Command(command, text, options.format, options.limit))
+    runtime.without_screen()
+    return run_command(settings, Command(command, text, options.format, options.limit))
 
 
 def run() -> None:

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditlog_tui.session import Session
-from auditlog_tui.settings import Settings
+from auditlog_tui.session.opening import Session
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.ui.app import AuditLogApp
 
 FOLDER = Path(__file__).parent.parent / "screenshots"

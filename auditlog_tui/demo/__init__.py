@@ -13,7 +13,7 @@ from random import Random
 from auditlog_tui.demo import cast
 from auditlog_tui.demo.incident import Truth, incident, story
 from auditlog_tui.demo.noise import Noise, noise
-from auditlog_tui.local import LocalEntry, LocalLog, LocalTransport
+from auditlog_tui.offline.transport import LocalEntry, LocalLog, LocalTransport
 
 __all__ = ["ENTRIES", "SEED", "Truth", "demo_entries", "demo_log", "demo_transport", "demo_truth", "live_entries"]
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from auditlog_tui.demo import ENTRIES, cast, demo_log, live_entries
 from auditlog_tui.demo.server import serving
-from auditlog_tui.local import LocalLog
+from auditlog_tui.offline.transport import LocalLog
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from auditlog_tui.local import LocalEntry
+from auditlog_tui.offline.transport import LocalEntry
 
 
 def _id(name: str) -> str:

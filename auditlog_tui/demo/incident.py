@@ -15,7 +15,7 @@ from random import Random
 from auditlog_tui.demo import cast
 from auditlog_tui.demo.cast import Actor, Step
 from auditlog_tui.demo.noise import MINUTE, SECOND, Story
-from auditlog_tui.local import LocalEntry
+from auditlog_tui.offline.transport import LocalEntry
 
 _BEFORE_UNTIL = timedelta(hours=9)
 _REQUESTS = "python-requests/2.32.3"

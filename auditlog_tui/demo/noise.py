@@ -12,7 +12,7 @@ from random import Random
 
 from auditlog_tui.demo import cast
 from auditlog_tui.demo.cast import Actor, Resource, Step
-from auditlog_tui.local import LocalEntry
+from auditlog_tui.offline.transport import LocalEntry
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

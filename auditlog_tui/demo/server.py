@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
 
-from auditlog_tui.local import Answer, LocalLog
+from auditlog_tui.offline.transport import Answer, LocalLog
 
 
 @dataclass(frozen=True, slots=True)

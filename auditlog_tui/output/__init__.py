@@ -1,0 +1,1 @@
+"""Out of the program: clipboard, copies, files, crash reports."""

@@ -23,7 +23,7 @@ from typing import Literal
 from auditlog_tui.errors import ClipboardError
 from auditlog_tui.output import files
 from auditlog_tui.output.children import environment_of
-from auditlog_tui.output.safe import safe, safe_lines
+from auditlog_tui.text.safe import safe, safe_lines
 
 LIMIT_S = 2.0
 """Seconds that the programs tried may take together; a person waits for this."""

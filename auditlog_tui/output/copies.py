@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from urllib.parse import quote
 
-from auditlog_tui.models import Entry
-from auditlog_tui.output.defang import defang
-from auditlog_tui.output.safe import safe
-from auditlog_tui.output.times import format_time_exact
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.text.defang import defang
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import format_time_exact
 
 
 def copied(kind: str, entries: Sequence[Entry], base_url: str = "") -> str:

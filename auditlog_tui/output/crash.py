@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, quote_plus
 
-from auditlog_tui.output.safe import safe_lines
+from auditlog_tui.text.safe import safe_lines
 
 LIMIT = 20_000
 """Characters of a report, of which the start and the end are kept."""

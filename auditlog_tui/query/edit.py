@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.models import instant_us
 from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.fields import FIELDS, Kind
 from auditlog_tui.query.format import format_term
 from auditlog_tui.query.parse import parse
 from auditlog_tui.query.syntax import Address, Instant, Nothing, Numbers, Term, Text, Times, Value
 from auditlog_tui.query.times import FIRST, LAST
+from auditlog_tui.text.times import instant_us
 
 _BY_COLUMN = {column: field.name for field in FIELDS.values() for column in field.columns if field.name != "last"}
 _BY_COLUMN["created_at"] = "created"

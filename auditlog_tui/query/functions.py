@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 
+from auditlog_tui.entries.raw_json import is_exact
 from auditlog_tui.query.addresses import addresses_in
 from auditlog_tui.query.patterns import compiled
-from auditlog_tui.rawjson import is_exact
 
 _addresses = lru_cache(maxsize=4096)(addresses_in)
 _pieces: Callable[[str], list[str]] = lru_cache(maxsize=64)(json.loads)

@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from auditlog_tui.models import Entry, rfc3339
 from auditlog_tui.query.bounds import Bounds, bounding, check, enclosing
-from auditlog_tui.query.check import contradicts
+from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.fields import FIELDS, Kind, field_of
 from auditlog_tui.query.format import format_term
 from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.sql import as_it_stands, condition
 from auditlog_tui.query.syntax import By, Query, Term, Text, Times
+from auditlog_tui.text.times import rfc3339
+
+if TYPE_CHECKING:
+    from auditlog_tui.entries.models import Entry
 
 Where = Literal["server", "local", "both"]
 

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
-from auditlog_tui.models import SQLITE_INT
+from auditlog_tui.entries.raw_json import SQLITE_INT
 from auditlog_tui.query import functions
 from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.fields import FIELD_OF_COLUMN, Field, Kind, field_of

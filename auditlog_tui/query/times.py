@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from auditlog_tui.models import instant_us
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Times
+from auditlog_tui.text.times import instant_us
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)

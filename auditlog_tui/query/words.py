@@ -7,6 +7,7 @@ import re
 from auditlog_tui.query.addresses import address_or_network
 from auditlog_tui.query.fields import FIELDS
 from auditlog_tui.query.times import UNITS
+from auditlog_tui.settings.command_line import FIRST_WORDS
 
 ANDS = frozenset({"and", "&&", "&"})
 ORS = frozenset({"or", "||"})
@@ -35,12 +36,9 @@ ORDERS = frozenset({"order", "sort", "group", "sorted", "count"})
 NO_VALUE = frozenset({"null", "nil", "undefined", "empty", "nothing", "-"})
 """What other languages write where there is no value; `none` is ours."""
 
-PROGRAM = frozenset({"list", "get", "count", "config", "help"})
-"""What the program itself understands as the first word of its command line."""
-
 _RESERVED = frozenset({
     *ANDS, *ORS, "not", "to", "until", "till", "utc", "gmt", "ago", "am", "pm", "at", "now", "today", "yesterday",
-    *DIRECTIONS, *COMPARISONS, *COMMANDS, *LIMITS, *ORDERS, *PROGRAM, *FIELDS, "by", *UNITS,
+    *DIRECTIONS, *COMPARISONS, *COMMANDS, *LIMITS, *ORDERS, *FIRST_WORDS, *FIELDS, "by", *UNITS,
 })  # fmt: skip
 _WORD = re.compile(r"\w[\w.@%+#/-]*")
 _CLOCK = re.compile(r"\d{1,2}[ap]m", re.ASCII)

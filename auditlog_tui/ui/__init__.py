@@ -1,0 +1,1 @@
+"""The Textual app; knows nothing of the wire."""

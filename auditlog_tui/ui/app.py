@@ -23,22 +23,22 @@ from textual.theme import ThemeProvider
 from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.output.present import ASCII, glyphs_for
-from auditlog_tui.settings import Settings
-from auditlog_tui.ui.ascii import AsciiFilter
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.text.present import ASCII, glyphs_for
+from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.commands import KeyCommands
+from auditlog_tui.ui.dialogs.dialog import Palette
 from auditlog_tui.ui.ending import LEAVING
 from auditlog_tui.ui.guard import cause, expected, guarded
 from auditlog_tui.ui.messages import CopyRequested
-from auditlog_tui.ui.screens.browse import BrowseScreen
-from auditlog_tui.ui.screens.dialog import Palette
-from auditlog_tui.ui.typeahead import TypeAheadApp
-from auditlog_tui.ui.widgets.columns import read_columns
-from auditlog_tui.ui.work import start
+from auditlog_tui.ui.patches.ascii_filter import AsciiFilter
+from auditlog_tui.ui.patches.key_order import TypeAheadApp
+from auditlog_tui.ui.patches.workers import start
+from auditlog_tui.ui.table.columns import read_columns
 
 if TYPE_CHECKING:
-    from auditlog_tui.browser import Browser
-    from auditlog_tui.retry import Wait
+    from auditlog_tui.api.retry import Wait
+    from auditlog_tui.session.navigator import Browser
 
 
 class Opener(Protocol):

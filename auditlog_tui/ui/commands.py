@@ -7,10 +7,10 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.widget import Widget
 
+from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, KEYS, TABLE, Key
-from auditlog_tui.ui.screens.browse import BrowseScreen
-from auditlog_tui.ui.widgets.detail import DetailPane
-from auditlog_tui.ui.widgets.table import EntryTable
+from auditlog_tui.ui.panes.detail import DetailPane
+from auditlog_tui.ui.table.table import EntryTable
 
 _WIDGETS: dict[str, type[Widget]] = {TABLE: EntryTable, DETAIL: DetailPane}
 _MOVES = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"})

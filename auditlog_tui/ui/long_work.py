@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from auditlog_tui.output.present import count
-from auditlog_tui.ui.work import start
+from auditlog_tui.text.present import count
+from auditlog_tui.ui.patches.workers import start
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -48,7 +48,7 @@ class LongWork:
 
         `doing` names the work, and `stopped` tells what is true if it ends after so many items.
         """
-        from auditlog_tui.growth import give_way  # late: it loads the models
+        from auditlog_tui.store.growth import give_way  # late: it loads the models
 
         self._doing, self._stopped = doing, stopped(0)
         for first in range(0, len(items), PORTION):

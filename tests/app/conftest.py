@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from auditlog_tui.output.glyphs import glyphs_for
-from auditlog_tui.ui import app, follower
+from auditlog_tui.text.glyphs import glyphs_for
+from auditlog_tui.ui import app
+from auditlog_tui.ui.browse import detail
 
 
 @pytest.fixture(autouse=True)
 def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(follower, "REST_S", 0.0)
+    monkeypatch.setattr(detail, "REST_S", 0.0)
     monkeypatch.setattr(app, "glyphs_for", lambda encoding: glyphs_for("utf-8"))
     monkeypatch.setenv("TZ", "UTC")
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_COLOR_SYSTEM"):

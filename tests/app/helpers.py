@@ -18,18 +18,18 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
-from auditlog_tui.api import AuditLogClient
-from auditlog_tui.browser import Browser
-from auditlog_tui.log import Log
-from auditlog_tui.retry import Wait
-from auditlog_tui.settings import Settings
-from auditlog_tui.store import EntryStore, Row
+from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.api.retry import Wait
+from auditlog_tui.log.log import Log
+from auditlog_tui.session.navigator import Browser
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.ui.app import AuditLogApp
-from auditlog_tui.ui.screens.browse import BrowseScreen
-from auditlog_tui.ui.typeahead import TypeAheadApp
-from auditlog_tui.ui.widgets.detail import DetailPane
-from auditlog_tui.ui.widgets.filter_bar import FilterBar, FilterInput
-from auditlog_tui.ui.widgets.table import EntryTable
+from auditlog_tui.ui.browse.screen import BrowseScreen
+from auditlog_tui.ui.panes.detail import DetailPane
+from auditlog_tui.ui.panes.filter_bar import FilterBar, FilterInput
+from auditlog_tui.ui.patches.key_order import TypeAheadApp
+from auditlog_tui.ui.table.table import EntryTable
 from tests.app.wire import NOW_US, Answers, Wire, log_of
 
 SIZE = 120, 36

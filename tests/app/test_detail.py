@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui.ui import follower
+from auditlog_tui.ui.browse import detail
 from tests.app.helpers import Hand, running
 from tests.app.wire import JsonLog, answers, made
 
@@ -71,11 +71,11 @@ async def test_a_cursor_that_does_not_rest_asks_for_nothing(monkeypatch: pytest.
     async with running() as hand:
         await hand.press("enter", "escape")
         await hand.until(lambda: len(hand.wire.gets) == 1)
-        monkeypatch.setattr(follower, "REST_S", 3600)
+        monkeypatch.setattr(detail, "REST_S", 3600)
         hand.send(*["down"] * 9)
         await hand.until(lambda: hand.table.cursor == 9)
         assert len(hand.wire.gets) == 1
-        monkeypatch.setattr(follower, "REST_S", 0)
+        monkeypatch.setattr(detail, "REST_S", 0)
         passed = {row.key for row in hand.screen.view.window(1, 8)}
         await hand.press("down")
         assert hand.wire.gets[-1] == hand.row.key

@@ -11,7 +11,7 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from auditlog_tui.ui.screens.browse import BrowseScreen
+from auditlog_tui.ui.browse.screen import BrowseScreen
 from tests.app.helpers import Hand, running
 
 DIALOGS = ["y", "semicolon", "question_mark", "C", "p", "ctrl+t", "ctrl+f", "D"]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.settings import Settings
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import Hand, app_over, drawn, running, settled, texts
 from tests.app.helpers import TestOpener as Opener
@@ -300,7 +300,7 @@ async def test_a_wait_goes_on_being_shown_while_other_keys_are_pressed() -> None
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+    monkeypatch.setattr("auditlog_tui.api.client.PATIENCE", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")

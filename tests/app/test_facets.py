@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from auditlog_tui.analysis.facets import Facet, Facets
 from auditlog_tui.errors import StoreError
-from auditlog_tui.facets import Facet, Facets
 from tests.app.helpers import Hand, running
 from tests.app.wire import JsonLog, log_of, made
 

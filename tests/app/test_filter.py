@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from textual import events
 
-from auditlog_tui.ui.widgets.chips import ChipLine
+from auditlog_tui.ui.panes.chips import ChipLine
 from tests.app.helpers import Hand, running
 
 

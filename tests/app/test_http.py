@@ -10,11 +10,11 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
-from auditlog_tui.feed import At
-from auditlog_tui.local import LIST_PATH
+from auditlog_tui.log.feed import At
+from auditlog_tui.offline.transport import LIST_PATH
 from auditlog_tui.output.clipboard import Copied
-from auditlog_tui.session import Session
-from auditlog_tui.settings import Secret, Settings
+from auditlog_tui.session.opening import Session
+from auditlog_tui.settings.options import Secret, Settings
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import SIZE, Hand, app_over, settled

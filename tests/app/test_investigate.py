@@ -11,11 +11,11 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.local import LocalEntry, LocalLog
-from auditlog_tui.ui.screens.choose_columns import ColumnsScreen
-from auditlog_tui.ui.screens.menu import MenuScreen
-from auditlog_tui.ui.screens.parts import following
-from auditlog_tui.view import View
+from auditlog_tui.log.view import View
+from auditlog_tui.offline.transport import LocalEntry, LocalLog
+from auditlog_tui.ui.browse import following
+from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
+from auditlog_tui.ui.dialogs.menu import MenuScreen
 from tests.app.helpers import SIZE, Hand, app_over, settled
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import NOW, NOW_US, Wire, log_of
@@ -312,7 +312,7 @@ async def test_a_column_sorts_what_is_loaded_and_status_sorts_at_the_server(gene
 async def test_columns_are_chosen_ordered_and_kept(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "auditlog_tui.ui.screens.parts.finding.save_option", lambda path, name, value: kept.append((name, value))
+        "auditlog_tui.ui.browse.finding.save_option", lambda path, name, value: kept.append((name, value))
     )
     async with browsing() as (hand, _):
         await hand.press("C")

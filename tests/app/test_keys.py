@@ -14,8 +14,8 @@ from textual.widgets import Static
 
 from auditlog_tui.ui import keys
 from auditlog_tui.ui.commands import KeyCommands
+from auditlog_tui.ui.dialogs.help import HelpScreen
 from auditlog_tui.ui.keys import KEYS, Key, bindings, footer
-from auditlog_tui.ui.screens.help import HelpScreen
 from tests.app.helpers import Hand, running
 
 PLACES = list(dict.fromkeys(key.place for key in KEYS))

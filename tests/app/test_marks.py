@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui.browser import Browser
-from auditlog_tui.history import History
-from auditlog_tui.marks import Marks
-from auditlog_tui.models import read_entry
+from auditlog_tui.api.retry import Wait
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.output.clipboard import Copied
-from auditlog_tui.output.present import ASCII
-from auditlog_tui.retry import Wait
+from auditlog_tui.session.filter_history import History
+from auditlog_tui.session.marks import Marks
+from auditlog_tui.session.navigator import Browser
+from auditlog_tui.text.present import ASCII
 from auditlog_tui.ui import app as app_module
-from auditlog_tui.ui.screens.compare import CompareScreen, PairList
-from auditlog_tui.ui.screens.menu import MenuScreen
-from auditlog_tui.ui.screens.prompt import PromptScreen
+from auditlog_tui.ui.dialogs.compare import CompareScreen, PairList
+from auditlog_tui.ui.dialogs.menu import MenuScreen
+from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import NOW_US, UNREACHABLE, JsonLog, Wire, log_of, made
@@ -250,7 +250,7 @@ async def test_a_range_waits_among_its_own_rows() -> None:
 
 
 async def test_more_than_can_be_marked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.marks.MOST", 2)
+    monkeypatch.setattr("auditlog_tui.session.marks.MOST", 2)
     async with running() as hand:
         await hand.press("V", "down", "down", "m")
         assert "At most 2 entries can be marked; the range has 3" in hand.status

@@ -123,7 +123,7 @@ async def test_an_empty_result_says_what_was_asked_and_offers_a_way_out() -> Non
 
 
 async def test_an_empty_log_says_that_it_is_empty() -> None:
-    from auditlog_tui.local import LocalLog
+    from auditlog_tui.offline.transport import LocalLog
 
     async with running(LocalLog()) as hand:
         assert "The log is empty" in hand.shown

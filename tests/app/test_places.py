@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from auditlog_tui.demo import demo_entries
-from auditlog_tui.local import LocalLog
+from auditlog_tui.offline.transport import LocalLog
 from tests.app.helpers import Hand, running
 from tests.app.wire import ENTRIES, NOW
 

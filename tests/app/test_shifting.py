@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
-from auditlog_tui.ui.shifting import Shifted, ShiftingCompositor, ShiftingScreen, shifted
+from auditlog_tui.ui.patches.scroll_region import Shifted, ShiftingCompositor, ShiftingScreen, shifted
 
 WIDTH, HEIGHT = 40, 12
 LAST = [Region(0, HEIGHT - 3, WIDTH, 1)]

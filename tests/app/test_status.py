@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from auditlog_tui.output.cells import cell_width
+from auditlog_tui.text.cells import cell_width
 from tests.app.helpers import Hand, running
 from tests.app.wire import JsonLog, made
 

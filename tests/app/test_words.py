@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from auditlog_tui.ui.screens.menu import MenuScreen
+from auditlog_tui.ui.dialogs.menu import MenuScreen
 from tests.app.helpers import running
 from tests.app.wire import JsonLog, made
 

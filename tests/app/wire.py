@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import httpx
 
 from auditlog_tui.demo import demo_log
-from auditlog_tui.local import LIST_PATH, Answer, LocalLog
+from auditlog_tui.offline.transport import LIST_PATH, Answer, LocalLog
 from tests.opened import lasting
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

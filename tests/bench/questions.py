@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from auditlog_tui.api import AuditLogClient
-from auditlog_tui.facets import KINDS, Facet
-from auditlog_tui.feed import Anchor
-from auditlog_tui.find import find
-from auditlog_tui.log import Log
+from auditlog_tui.analysis.facets import KINDS, Facet
+from auditlog_tui.analysis.search import find
+from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.view import View
 from auditlog_tui.query import freeze, parse
-from auditlog_tui.sorting import sorted_run
-from auditlog_tui.store import EntryStore
-from auditlog_tui.view import View
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.store.sorting import sorted_run
 from tests.bench import peers
 from tests.bench.bench import Bench
 from tests.bench.figures import Figure, p99

@@ -14,7 +14,7 @@ import httpx
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import serving
-from auditlog_tui.local import LocalTransport
+from auditlog_tui.offline.transport import LocalTransport
 from tests.app.helpers import Hand, TestOpener, app_over, settled, until
 from tests.app.wire import Wire
 from tests.bench.bench import APP

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from auditlog_tui.demo import demo_entries, demo_log
 from auditlog_tui.demo.server import serving
-from auditlog_tui.local import LocalEntry, LocalLog
-from auditlog_tui.models import rfc3339
+from auditlog_tui.offline.transport import LocalEntry, LocalLog
+from auditlog_tui.text.times import rfc3339
 
 UNTIL = datetime(2026, 7, 1, 12, tzinfo=UTC)
 

@@ -23,17 +23,17 @@ from textual.app import App
 from textual.geometry import Size
 from textual.pilot import Pilot
 
-from auditlog_tui.browser import Browser
-from auditlog_tui.history import History
-from auditlog_tui.marks import Marks
+from auditlog_tui.api.retry import Wait
 from auditlog_tui.output.clipboard import Copied
-from auditlog_tui.retry import Wait
-from auditlog_tui.settings import Settings
+from auditlog_tui.session.filter_history import History
+from auditlog_tui.session.marks import Marks
+from auditlog_tui.session.navigator import Browser
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.ui import app as app_module
-from auditlog_tui.ui import follower
 from auditlog_tui.ui.app import AuditLogApp
+from auditlog_tui.ui.browse import detail
+from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.keys import KEYS
-from auditlog_tui.ui.screens.browse import BrowseScreen
 from tests.app.faulty import FaultyConnection, faulty
 from tests.app.helpers import TestOpener as Opener
 from tests.app.helpers import _unread, key_event, until
@@ -178,7 +178,7 @@ def _private() -> Iterator[Path]:
         with (
             patch.dict(os.environ, homes),
             patch.object(app_module, "copy", copy),
-            patch.object(follower, "REST_S", 0.0),
+            patch.object(detail, "REST_S", 0.0),
         ):
             yield Path(folder)
 

@@ -13,7 +13,7 @@ def test_random_keys_and_faults_do_not_end_the_app(seed: int) -> None:
 
 
 def test_a_failure_is_found_and_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
-    from auditlog_tui.ui.screens.browse import BrowseScreen
+    from auditlog_tui.ui.browse.screen import BrowseScreen
 
     def broken(screen: BrowseScreen) -> None:
         raise RuntimeError("a fault of the program")

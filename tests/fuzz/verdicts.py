@@ -24,17 +24,19 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from auditlog_tui import sorting, view
-from auditlog_tui.browser import Browser
+from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError, StoreError
-from auditlog_tui.feed import Anchor, Feed
-from auditlog_tui.log import Log
-from auditlog_tui.models import Entry, Page, instant_us, read_entry, rfc3339
+from auditlog_tui.log import view
+from auditlog_tui.log.feed import Anchor, Feed
+from auditlog_tui.log.live import Tail
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import View
 from auditlog_tui.query import FIELDS
-from auditlog_tui.store import EntryStore, Row
-from auditlog_tui.summary import State
-from auditlog_tui.tail import Tail
-from auditlog_tui.view import View
+from auditlog_tui.session.navigator import Browser
+from auditlog_tui.store import sorting
+from auditlog_tui.store.entries import EntryStore, Row
+from auditlog_tui.text.times import instant_us, rfc3339
 from tests.unit.fake import EVERY_FILTER
 from tests.unit.query.evaluate import matches
 

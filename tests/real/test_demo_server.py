@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from auditlog_tui.api import AuditLogClient
+from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.demo import demo_log, demo_truth
 from auditlog_tui.demo.server import Fault, Request, Serving, serving
 from auditlog_tui.errors import NotFoundError
-from auditlog_tui.local import LocalLog
+from auditlog_tui.offline.transport import LocalLog
 from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui.config import read_config, save_option, save_view, write_beginning
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import ClipboardError, SettingsError, StoreError
-from auditlog_tui.history import History
-from auditlog_tui.marks import Marks
-from auditlog_tui.models import read_entry
 from auditlog_tui.output import files
+from auditlog_tui.session.filter_history import History
+from auditlog_tui.session.marks import Marks
+from auditlog_tui.settings.file import read_config, save_option, save_view, write_beginning
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 from tests.unit.output.desk import Desk
 
@@ -196,7 +196,7 @@ def test_private_files_that_are_none_are_told_of_on_the_screen(name: str, kind: 
     state = tmp_path / ".local" / "state" / "auditlog-tui"
     state.mkdir(parents=True)
     url = "https://127.0.0.1:1"
-    from auditlog_tui.marks import marks_path
+    from auditlog_tui.session.marks import marks_path
 
     path = state / ("history" if name == "history" else marks_path(url).name)
     if kind == "pipe":
@@ -244,8 +244,8 @@ def test_a_link_to_nothing_yet_makes_what_it_points_to(tmp_path: Path) -> None:
 SAVE = """
 import sys
 from pathlib import Path
-from auditlog_tui.config import save_view
-from auditlog_tui.history import History
+from auditlog_tui.settings.file import save_view
+from auditlog_tui.session.filter_history import History
 for number in range(20):
     save_view(Path(sys.argv[1]), f"{sys.argv[3]}{number}", "status:403")
     History(Path(sys.argv[2])).add(f"{sys.argv[3]}{number}")

@@ -18,7 +18,7 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
-from auditlog_tui.local import Answer, LocalLog
+from auditlog_tui.offline.transport import Answer, LocalLog
 from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)

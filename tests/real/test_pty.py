@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.local import LocalLog
+from auditlog_tui.offline.transport import LocalLog
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
@@ -103,12 +103,13 @@ def test_a_change_of_size_is_followed(tmp_path: Path) -> None:
 
 CRASH = """
 import os
-from auditlog_tui import cli, session
+from auditlog_tui import cli
+from auditlog_tui.session import opening as session
 import threading
 from auditlog_tui.ui.patches.safe_input import InputReader
 from auditlog_tui.ui.patches.safe_terminal import SafeDriver
-from auditlog_tui.ui.screens.browse import BrowseScreen
-from auditlog_tui.ui.widgets.table import EntryTable
+from auditlog_tui.ui.browse.screen import BrowseScreen
+from auditlog_tui.ui.table.table import EntryTable
 
 class ThreadedLook:
     start = None

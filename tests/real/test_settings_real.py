@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.local import LocalLog
+from auditlog_tui.offline.transport import LocalLog
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.demo.server import Fault, serving
-from auditlog_tui.local import LocalEntry, LocalLog
+from auditlog_tui.offline.transport import LocalEntry, LocalLog
 from tests.real.pty_terminal import APP, environment
 from tests.real.tmux import Tmux
 

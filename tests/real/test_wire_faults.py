@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui import models, wire
-from auditlog_tui.api import AuditLogClient
+from auditlog_tui.api import http
+from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.api.retry import Wait
+from auditlog_tui.entries import models
 from auditlog_tui.errors import (
     ApiError,
     KeyRefusedError,
@@ -24,7 +26,6 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
-from auditlog_tui.retry import Wait
 
 KEY = "sk-0123456789"
 PAGE = json.dumps({"items": [{"id": "e1"}], "pagination": {"next_cursor": None, "total_count": 7}}).encode()
@@ -250,7 +251,7 @@ async def test_a_whole_gzip_body_is_read_though_none_was_asked_for() -> None:
 
 
 async def test_a_bomb_is_refused_after_one_request() -> None:
-    bomb = sends(answer(gzip.compress(b" " * (wire.BODY_LIMIT + 1), 9), "Content-Encoding: gzip"))
+    bomb = sends(answer(gzip.compress(b" " * (http.BODY_LIMIT + 1), 9), "Content-Encoding: gzip"))
     async with serving(bomb, FINE) as server, Client(server.url) as client:
         error = await client.failure()
         assert isinstance(error, NotTheApiError)
@@ -260,7 +261,7 @@ async def test_a_bomb_is_refused_after_one_request() -> None:
 
 
 async def test_a_body_without_end_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "BODY_LIMIT", 1024**2)
+    monkeypatch.setattr(http, "BODY_LIMIT", 1024**2)
     gone = asyncio.Event()
 
     async def floods(connection: Connection) -> None:
@@ -288,7 +289,7 @@ async def test_a_drip_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> Non
 
     async with serving(drips) as server, Client(server.url) as client:
         # Set after the client was made, whose limit for a single read is still a long one.
-        monkeypatch.setattr("auditlog_tui.api.DEADLINE", 0.1)
+        monkeypatch.setattr("auditlog_tui.api.client.DEADLINE", 0.1)
         assert isinstance(await client.failure(), TimedOutError)
         assert client.requests == 3
         assert client.sleeper.pauses == [0.5, 1.0]
@@ -318,7 +319,7 @@ async def told(client: Client, condition: Callable[[list[Wait | None]], bool]) -
 async def test_an_answer_that_does_not_come_is_told_and_can_be_stopped(
     slow: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+    monkeypatch.setattr("auditlog_tui.api.client.PATIENCE", 0.05)
     async with serving(slow, FINE) as server, Client(server.url) as client:
         asked = asyncio.create_task(client.list({}, limit=10))
         await told(client, bool)
@@ -335,9 +336,9 @@ async def test_an_answer_that_does_not_come_is_told_and_can_be_stopped(
 
 
 async def test_each_attempt_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+    monkeypatch.setattr("auditlog_tui.api.client.PATIENCE", 0.05)
     async with serving(hangs) as server, Client(server.url) as client:
-        monkeypatch.setattr("auditlog_tui.api.DEADLINE", 0.2)
+        monkeypatch.setattr("auditlog_tui.api.client.DEADLINE", 0.2)
         assert isinstance(await client.failure(), TimedOutError)
     waits = [(wait.attempt, wait.until is None) for wait in client.told if wait]
     assert waits == [(1, True), (2, False), (2, True), (3, False), (3, True)]
@@ -345,7 +346,7 @@ async def test_each_attempt_is_told_by_its_number(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_the_end_of_one_wait_leaves_that_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.api.PATIENCE", 0.05)
+    monkeypatch.setattr("auditlog_tui.api.client.PATIENCE", 0.05)
     async with serving(hangs) as server, Client(server.url) as client:
         first = asyncio.create_task(client.list({}, limit=10))
         await told(client, bool)

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, BadRequestError, NotFoundError, ServerError
-from auditlog_tui.models import Entry, Page, instant_us, read_entry, rfc3339
+from auditlog_tui.text.times import instant_us, rfc3339
 
 TROUBLES = ("error", "refuse", "repeat", "cycle", "empty", "overlap", "arrive", "no total", "lie")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui.models import rfc3339
-from auditlog_tui.tail import News, Tail
-from auditlog_tui.view import View
+from auditlog_tui.log.live import News, Tail
+from auditlog_tui.log.view import View
+from auditlog_tui.text.times import rfc3339
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry
 from tests.unit.views import ALL, ignore, view_of
 

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from auditlog_tui import __version__
-from auditlog_tui.api import AuditLogClient
+from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.api.retry import Wait
 from auditlog_tui.errors import (
     ApiError,
     BadRequestError,
@@ -26,7 +27,6 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
-from auditlog_tui.retry import Wait
 
 KEY = "sk-0123456789"
 ENTRY = {"id": "e1", "action": "vm.created", "created_at": "2025-01-01T00:00:00Z"}
@@ -603,7 +603,7 @@ async def test_the_server_may_ask_for_a_retry() -> None:
 
 
 async def test_waits_are_told_and_their_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.api.time.monotonic", lambda: 1000.0)
+    monkeypatch.setattr("auditlog_tui.api.client.time.monotonic", lambda: 1000.0)
     told: list[Wait | None] = []
     await failure(client_of(Server(Reply(500, b"")), on_wait=told.append))
     reason = "api.test failed (500)."
@@ -672,7 +672,7 @@ async def test_a_time_limit_of_the_caller_is_the_callers() -> None:
 
 
 async def test_the_deadline_is_for_each_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.api.DEADLINE", 0.01)
+    monkeypatch.setattr("auditlog_tui.api.client.DEADLINE", 0.01)
     held, sleep = Held(), Sleeper()
     client = AuditLogClient(
         base_url="https://api.test",

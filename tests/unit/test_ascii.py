@@ -11,8 +11,8 @@ from rich.segment import Segment
 from textual.color import Color
 
 import auditlog_tui
-from auditlog_tui.output.glyphs import ASCII, UNICODE
-from auditlog_tui.ui.ascii import REPLACEMENTS, AsciiFilter
+from auditlog_tui.text.glyphs import ASCII, UNICODE
+from auditlog_tui.ui.patches.ascii_filter import REPLACEMENTS, AsciiFilter
 
 HOUSE = Path(auditlog_tui.__file__).parent
 NEVER_DRAWN = "�"

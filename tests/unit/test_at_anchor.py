@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui.feed import Anchor, At
-from auditlog_tui.log import Log
-from auditlog_tui.models import rfc3339
-from auditlog_tui.store import EntryStore
-from auditlog_tui.summary import State
-from auditlog_tui.view import View
+from auditlog_tui.log.feed import Anchor, At
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import View
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.text.times import rfc3339
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of
 from tests.unit.views import ignore, keys_of, load, newest_first, query_of, view_of
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.browser import MOST_PLACES, Browser, Place
+from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import QueryError
-from auditlog_tui.feed import Anchor
-from auditlog_tui.log import WALKED_KEPT, Log
-from auditlog_tui.marks import Marks
-from auditlog_tui.models import Entry
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.log import WALKED_KEPT, Log
 from auditlog_tui.query import FIELDS
-from auditlog_tui.store import EntryStore, Row
+from auditlog_tui.session.marks import Marks
+from auditlog_tui.session.navigator import MOST_PLACES, Browser, Place
+from auditlog_tui.store.entries import EntryStore, Row
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, log_of
 from tests.unit.query.evaluate import matches
 from tests.unit.query.strategies import entries

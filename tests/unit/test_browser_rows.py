@@ -2,10 +2,10 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.browser import Browser, Place
 from auditlog_tui.errors import QueryError
-from auditlog_tui.log import Log
-from auditlog_tui.store import EntryStore
+from auditlog_tui.log.log import Log
+from auditlog_tui.session.navigator import Browser, Place
+from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import START_US, FakeApi, entry, log_of
 from tests.unit.views import ignore, keys_of, load, newest_first
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.output.glyphs import UNICODE
-from auditlog_tui.ui.widgets.columns import STICKY, Layout, Look, lay_out
+from auditlog_tui.text.glyphs import UNICODE
+from auditlog_tui.ui.table.columns import STICKY, Layout, Look, lay_out
 
 LOOK = Look(UNICODE, "utc", UTC, 0)
 

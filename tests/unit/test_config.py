@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui.config import config_path, read_config, save_option, write_beginning
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.settings import OPTIONS, check_file
+from auditlog_tui.settings.file import config_path, read_config, save_option, write_beginning
+from auditlog_tui.settings.options import OPTIONS, check_file
 
 
 def test_no_file_sets_nothing(tmp_path: Path) -> None:

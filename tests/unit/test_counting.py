@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auditlog_tui.api import AuditLogClient
-from auditlog_tui.counting import AT_ONCE, KEPT, Count, Counting, How
+from auditlog_tui.analysis.counting import AT_ONCE, KEPT, Count, Counting, How
+from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.demo import demo_entries, demo_log
+from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ServerError
-from auditlog_tui.feed import Anchor
-from auditlog_tui.local import LocalTransport
-from auditlog_tui.log import Log
-from auditlog_tui.models import Page
-from auditlog_tui.obedience import SMALLEST_PAGE
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.server_support import SMALLEST_PAGE
+from auditlog_tui.log.view import View
+from auditlog_tui.offline.transport import LocalTransport
 from auditlog_tui.query import Query, freeze, parse
-from auditlog_tui.store import EntryStore
-from auditlog_tui.view import View
+from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
 from tests.unit.query.evaluate import matches
 from tests.unit.views import ignore, load, mixed, query_of

@@ -18,10 +18,10 @@ from auditlog_tui.demo import __main__ as program
 from auditlog_tui.demo import cast, demo_entries, demo_log, demo_transport, demo_truth, live_entries
 from auditlog_tui.demo.server import serving
 from auditlog_tui.errors import BadRequestError
-from auditlog_tui.local import LocalEntry, LocalLog, LocalTransport
-from auditlog_tui.models import instant_us
-from auditlog_tui.session import Session
-from auditlog_tui.settings import Settings
+from auditlog_tui.offline.transport import LocalEntry, LocalLog, LocalTransport
+from auditlog_tui.session.opening import Session
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.text.times import instant_us
 
 UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
 TRUTH = demo_truth(until=UNTIL)

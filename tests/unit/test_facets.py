@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui import facets as module
+from auditlog_tui.analysis import facets as module
+from auditlog_tui.analysis.facets import Facet, Facets
 from auditlog_tui.demo import demo_entries
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import StoreError
-from auditlog_tui.facets import Facet, Facets
-from auditlog_tui.local import LocalEntry
-from auditlog_tui.models import read_entry
-from auditlog_tui.slices import SLICE
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.offline.transport import LocalEntry
+from auditlog_tui.store.entries import EntryStore, Run
+from auditlog_tui.store.scans import SLICE
 
 UNTIL = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ENTRIES = list(demo_entries(entries=3 * SLICE + 17, until=UNTIL))[::-1]

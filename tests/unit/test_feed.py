@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui.feed import Anchor
+from auditlog_tui.log.feed import Anchor
 from tests.unit.fake import EVERY_FILTER, FakeApi, Json, entry, log_of
 from tests.unit.walks import BOUNDS, Held, feed_of, keys_of, newest_first, verified, walk
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
-from auditlog_tui.feed import Anchor, At
-from auditlog_tui.models import Page
-from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
+from auditlog_tui.log.feed import Anchor, At
+from auditlog_tui.log.server_support import SMALLEST_PAGE, Obedience
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, log_of, read
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, verified, walk
 

@@ -3,8 +3,8 @@ import asyncio
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from auditlog_tui.feed import Anchor, At
-from auditlog_tui.order import Stand, in_order
+from auditlog_tui.log.feed import Anchor, At
+from auditlog_tui.log.sort_order import Stand, in_order
 from tests.unit.fake import EVERY_FILTER, START_US, TROUBLES, FakeApi, Json, entry
 from tests.unit.walks import BOUNDS, feed_of, keys_of, rows_of, verified, walk
 

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui import find as find_module
-from auditlog_tui.find import find
-from auditlog_tui.log import Log
-from auditlog_tui.models import Entry
+from auditlog_tui.analysis import search as find_module
+from auditlog_tui.analysis.search import find
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.view import View
 from auditlog_tui.query import Query
-from auditlog_tui.store import EntryStore
-from auditlog_tui.view import View
+from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import FakeApi, entry, log_of
 from tests.unit.query.evaluate import texts
 from tests.unit.query.strategies import HOSTILE, entries

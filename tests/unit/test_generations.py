@@ -7,15 +7,15 @@ from functools import lru_cache
 
 import pytest
 
-from auditlog_tui.api import AuditLogClient
+from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.demo import demo_log, demo_truth
-from auditlog_tui.local import LocalLog, LocalTransport
-from auditlog_tui.log import Log
-from auditlog_tui.models import Entry
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import UNBOUNDED, View
+from auditlog_tui.offline.transport import LocalLog, LocalTransport
 from auditlog_tui.query import Query, freeze, parse
-from auditlog_tui.store import EntryStore
-from auditlog_tui.summary import State
-from auditlog_tui.view import UNBOUNDED, View
+from auditlog_tui.store.entries import EntryStore
 from tests.opened import lasting
 from tests.unit.query.evaluate import matches
 

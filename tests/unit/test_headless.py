@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from auditlog_tui.api import AuditLogApi, AuditLogClient
-from auditlog_tui.arguments import command_of, split, without_command
+from auditlog_tui.api.client import AuditLogApi, AuditLogClient
+from auditlog_tui.api.retry import Wait
 from auditlog_tui.demo import demo_log
 from auditlog_tui.errors import AuditLogError, ServerError
-from auditlog_tui.headless import read_query
-from auditlog_tui.listing import Listing, Printer, Unseen, Walk, count_matching
-from auditlog_tui.local import LocalTransport
-from auditlog_tui.log import Log
-from auditlog_tui.output.formats import Look, Writer, one_line, terminal_line
-from auditlog_tui.output.glyphs import ASCII, UNICODE
-from auditlog_tui.output.streams import Out, Progress
-from auditlog_tui.retry import Wait
-from auditlog_tui.store import EntryStore
+from auditlog_tui.evidence.formats import Look, Writer, one_line, terminal_line
+from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching
+from auditlog_tui.headless.run import read_query
+from auditlog_tui.headless.streams import Out, Progress
+from auditlog_tui.log.log import Log
+from auditlog_tui.offline.transport import LocalTransport
+from auditlog_tui.settings.command_line import command_of, split, without_command
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.text.glyphs import ASCII, UNICODE
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui.history import KEPT, History, history_path
+from auditlog_tui.session.filter_history import KEPT, History, history_path
 
 
 def mode(path: Path) -> int:

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 CORE = (
-    "errors", "rawjson", "models", "query", "api", "wire", "retry", "store", "order", "obedience", "walk", "feed",
-    "log", "view", "browser", "output.present",
+    "errors", "text.present", "entries.raw_json", "entries.models", "settings.options", "api.client", "query",
+    "store.entries", "store.scans", "log.live", "log.view", "analysis.search", "evidence.formats",
+    "session.navigator",
 )  # fmt: skip
 
 

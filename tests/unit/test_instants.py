@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.models import instant_us, read_entry, rfc3339
+from auditlog_tui.entries.models import read_entry
+from auditlog_tui.text.times import instant_us, rfc3339
 from tests.unit.fake import entry
 
 FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999

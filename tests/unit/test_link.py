@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.arguments import COMMANDS, command_of, split
-from auditlog_tui.link import command_line, filter_in
-from auditlog_tui.settings import OPTIONS
+from auditlog_tui.settings.command_line import COMMANDS, command_line, command_of, filter_in, split
+from auditlog_tui.settings.options import OPTIONS
 from tests.unit.query.strategies import HOSTILE, typed
 
 FLAGS = {option.flag for option in OPTIONS}

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from auditlog_tui.local import Answer, LocalEntry, LocalLog, LocalTransport
-from auditlog_tui.local_query import Cursor, read_query
-from auditlog_tui.models import rfc3339
+from auditlog_tui.offline.requests import Cursor, read_query
+from auditlog_tui.offline.transport import Answer, LocalEntry, LocalLog, LocalTransport
+from auditlog_tui.text.times import rfc3339
 
 Json = Any
 NOW = datetime(2026, 8, 20, 12, 0, 0, tzinfo=UTC)
@@ -402,7 +402,7 @@ def test_a_walk_is_not_disturbed_by_newer_entries() -> None:
 
 
 def test_counts_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.local._COUNTS_KEPT", 3)
+    monkeypatch.setattr("auditlog_tui.offline.transport._COUNTS_KEPT", 3)
     log = a_log([an_entry(1)])
     assert [total(log, status_code_min=least) for least in range(197, 204)] == [1, 1, 1, 1, 0, 0, 0]
     assert len(log._counts) <= 3

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui import log as log_module
+from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.errors import NotFoundError, ServerError
-from auditlog_tui.log import Log, differences
-from auditlog_tui.models import Entry, read_entry
-from auditlog_tui.store import EntryStore
+from auditlog_tui.log import log as log_module
+from auditlog_tui.log.log import Log, differences
+from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import FakeApi, Json, entry, log_of, read
 
 DEEP = "[" * 20_000 + "]" * 20_000

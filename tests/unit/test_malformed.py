@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui import models, rawjson
+from auditlog_tui.api.http import decode
+from auditlog_tui.entries import models, raw_json
+from auditlog_tui.entries.models import Entry, page_in_portions, read_entry, read_page
+from auditlog_tui.entries.raw_json import at_once
 from auditlog_tui.errors import NotTheApiError
-from auditlog_tui.models import Entry, page_in_portions, read_entry, read_page
 from auditlog_tui.output.copies import copied
-from auditlog_tui.rawjson import at_once
-from auditlog_tui.slices import raws
-from auditlog_tui.store import EntryStore, Stretch
-from auditlog_tui.wire import decode
+from auditlog_tui.store.entries import EntryStore, Stretch
+from auditlog_tui.store.scans import raws
 from tests.unit.fake import entry
 
 FIELDS = (
@@ -165,8 +165,8 @@ def test_what_is_nested_deeply_is_passed_over_in_portions(unit: str, monkeypatch
             searched += 1
             return run.search(text, start, end)
 
-    run = rawjson._RUN
-    monkeypatch.setattr(rawjson, "_RUN", Counting)
+    run = raw_json._RUN
+    monkeypatch.setattr(raw_json, "_RUN", Counting)
     work, most = page_in_portions(text), 0
     while True:
         searched = 0
@@ -176,7 +176,7 @@ def test_what_is_nested_deeply_is_passed_over_in_portions(unit: str, monkeypatch
             page = done.value
             break
         most = max(most, searched)
-    assert most <= rawjson.STEPS
+    assert most <= raw_json.STEPS
     assert [read.raw.startswith("{") for read in page.entries] == [True, True]
     assert page.entries[1].key == "b"
     assert page.entries[0].unreadable

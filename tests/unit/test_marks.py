@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui import marks as module
+from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.errors import StoreError
-from auditlog_tui.marks import MOST, NOTE_LIMIT, Earlier, Marks, marks_path, tags_of
-from auditlog_tui.models import Entry, read_entry
-from auditlog_tui.session import Session
-from auditlog_tui.settings import Settings
+from auditlog_tui.session import marks as module
+from auditlog_tui.session.marks import MOST, NOTE_LIMIT, Earlier, Marks, marks_path, tags_of
+from auditlog_tui.session.opening import Session
+from auditlog_tui.settings.options import Settings
 
 NOW_US = 1_790_000_000_000_000
 
@@ -542,9 +542,9 @@ def test_a_file_that_was_taken_away_takes_no_mark_away(path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from auditlog_tui import marks
-from auditlog_tui.marks import Marks
-from auditlog_tui.models import read_entry
+from auditlog_tui.session import marks
+from auditlog_tui.session.marks import Marks
+from auditlog_tui.entries.models import read_entry
 marks.BUSY_S = 60.0
 path, name = Path(sys.argv[1]), sys.argv[2]
 terminals = [Marks(path) for _ in range(20)]  # each of a person who saw none of the notes

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditlog_tui.entries.models import Page, read_entry, read_page
+from auditlog_tui.entries.raw_json import SQLITE_INT
 from auditlog_tui.errors import NotTheApiError
-from auditlog_tui.models import SQLITE_INT, Page, read_entry, read_page
 from tests.unit.fake import entry, log_of
 
 json_values = st.recursive(

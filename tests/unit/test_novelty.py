@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.models import read_entry, rfc3339
-from auditlog_tui.novelty import SOON_US, Novelty
-from auditlog_tui.store import EntryStore, Run
+from auditlog_tui.analysis.novelty import SOON_US, Novelty
+from auditlog_tui.entries.models import read_entry
+from auditlog_tui.store.entries import EntryStore, Run
+from auditlog_tui.text.times import rfc3339
 
 MINUTE = 60_000_000
 

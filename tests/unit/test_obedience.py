@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, RateLimitedError
-from auditlog_tui.models import Page
-from auditlog_tui.obedience import SMALLEST_PAGE, Obedience
+from auditlog_tui.log.server_support import SMALLEST_PAGE, Obedience
 from tests.unit.fake import EVERY_FILTER, FakeApi, entry, log_of
 
 FILTERS = sorted(EVERY_FILTER - {"sort"})

@@ -6,13 +6,13 @@ import sqlite3
 
 import pytest
 
-from auditlog_tui import store
 from auditlog_tui.errors import StoreError
-from auditlog_tui.headless import Command, Exit, run
-from auditlog_tui.local import LocalLog
-from auditlog_tui.session import Session
-from auditlog_tui.settings import Settings
-from auditlog_tui.store import EntryStore
+from auditlog_tui.headless.run import Command, Exit, run
+from auditlog_tui.offline.transport import LocalLog
+from auditlog_tui.session.opening import Session
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.store import entries as store
+from auditlog_tui.store.entries import EntryStore
 from tests import opened
 
 DEMO = Settings(demo=True)
@@ -35,9 +35,9 @@ def prepared() -> Session:
 def test_what_the_program_leaves_open_is_found_by_where_it_was_opened() -> None:
     prepared().open(lambda wait: None)
     log, entries = opened.close()
-    assert log.startswith("session.py:")
+    assert log.startswith("opening.py:")
     assert log.endswith("Session._demo")
-    assert entries.startswith("session.py:")
+    assert entries.startswith("opening.py:")
     assert entries.endswith("Session.open")
     assert opened.close() == []
 

@@ -35,22 +35,22 @@ def test_commands_without_a_screen_run_with_the_collector() -> None:
 
 CYCLES = """
 import gc
-from auditlog_tui import pace
+from auditlog_tui import runtime
 class Node: pass
 def leave(count):
     for _ in range(count):
         node = Node(); node.self = node
 BEGIN
-pace.settle()
-leave(10 * pace.ENOUGH)
-pace.rest(idle=IDLE)
+runtime.settle()
+leave(10 * runtime.ENOUGH)
+runtime.rest(idle=IDLE)
 print(sum(isinstance(each, Node) for each in gc.get_objects()))
 """
 
 
 @pytest.mark.parametrize("idle", ["True", "False"])
 def test_what_gathered_is_collected(idle: str) -> None:
-    assert printed(CYCLES.replace("BEGIN", "pace.begin()").replace("IDLE", idle)) == "0"
+    assert printed(CYCLES.replace("BEGIN", "runtime.begin()").replace("IDLE", idle)) == "0"
 
 
 def test_where_the_collector_works_by_itself_it_is_left_alone() -> None:
@@ -60,20 +60,20 @@ def test_where_the_collector_works_by_itself_it_is_left_alone() -> None:
 
 LEFT_LATER = """
 import gc
-from auditlog_tui import pace
+from auditlog_tui import runtime
 class Node: pass
-pace.begin()
-pace.settle()
+runtime.begin()
+runtime.settle()
 kept, most = [], 0
-for second in range(15 * pace.OLDER):
+for second in range(15 * runtime.OLDER):
     for _ in range(100):
         node = Node(); node.self = node; kept.append(node)
     del kept[:-300]  # each is left when it is young no more
     junk = None
-    junk = [[] for _ in range(pace.ENOUGH + 1_000)]
+    junk = [[] for _ in range(runtime.ENOUGH + 1_000)]
     del node
-    pace.rest(idle=False, pressed=PRESSED)
-    if not second % pace.OLDER:
+    runtime.rest(idle=False, pressed=PRESSED)
+    if not second % runtime.OLDER:
         most = max(most, sum(isinstance(each, Node) for each in gc.get_objects()))
 print(most)
 """

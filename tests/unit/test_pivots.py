@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from auditlog_tui.browser import Browser
-from auditlog_tui.log import Log
-from auditlog_tui.models import Entry
-from auditlog_tui.pivots import meanings, pivots
+from auditlog_tui.analysis.pivots import meanings, pivots
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.log.log import Log
 from auditlog_tui.query import parse
-from auditlog_tui.store import EntryStore, Row
+from auditlog_tui.session.navigator import Browser
+from auditlog_tui.store.entries import EntryStore, Row
 from tests.unit.fake import FakeApi, entry, log_of, read
 from tests.unit.query.evaluate import matches
 from tests.unit.query.strategies import entries

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from auditlog_tui.cli import main
-from auditlog_tui.settings import HEADERS_VARIABLE, KEY_VARIABLE, OPTIONS
-from auditlog_tui.views import BUILT_IN
+from auditlog_tui.query.saved_filters import BUILT_IN
+from auditlog_tui.settings.options import HEADERS_VARIABLE, KEY_VARIABLE, OPTIONS
 from tests.readme import README, current, keys_table
 
 ROOT = README.parent

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.retry import asked_delay, backoff, http_date, worth_retrying
+from auditlog_tui.api.retry import asked_delay, backoff, http_date, worth_retrying
 
 NOW = datetime(2025, 1, 1, 12, 0, 0, tzinfo=UTC)
 

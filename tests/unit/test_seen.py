@@ -4,9 +4,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.models import Entry
-from auditlog_tui.seen import MOST, Seen, SeenValue
-from auditlog_tui.store import EntryStore
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.query.seen_values import MOST, Seen, SeenValue
+from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import entry, log_of, read
 from tests.unit.query.evaluate import texts
 from tests.unit.query.strategies import entries

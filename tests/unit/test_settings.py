@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.settings import (
+from auditlog_tui.settings.options import (
     DEFAULT_BASE_URL,
     HEADERS_VARIABLE,
     KEY_VARIABLE,

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui import sorting
+from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import StoreError
-from auditlog_tui.models import Entry
 from auditlog_tui.query import FIELDS
-from auditlog_tui.slices import ends, raws
-from auditlog_tui.sorting import sorted_run
-from auditlog_tui.store import EntryStore, Row, Run, Stretch
+from auditlog_tui.store import sorting
+from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
+from auditlog_tui.store.scans import ends, raws
+from auditlog_tui.store.sorting import sorted_run
 from tests.unit.fake import FakeApi, entry, log_of, read
 from tests.unit.query.strategies import entries
 from tests.unit.views import ignore, keys_of, load, view_of

@@ -8,7 +8,7 @@ import pytest
 
 from auditlog_tui import query
 from auditlog_tui.errors import StoreError
-from auditlog_tui.store import EntryStore, Run, Stretch
+from auditlog_tui.store.entries import EntryStore, Run, Stretch
 from tests.unit.fake import entry, log_of, read
 
 

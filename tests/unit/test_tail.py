@@ -3,13 +3,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from auditlog_tui import __version__, tail
+from auditlog_tui import __version__
 from auditlog_tui.errors import ServerError
-from auditlog_tui.feed import Anchor, At
-from auditlog_tui.log import Log
-from auditlog_tui.marked_view import MarkedView
-from auditlog_tui.store import EntryStore
-from auditlog_tui.tail import News, Tail
+from auditlog_tui.log import live as tail
+from auditlog_tui.log.feed import Anchor, At
+from auditlog_tui.log.live import News, Tail
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.marked_view import MarkedView
+from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
 from tests.unit.tails import GENERATIONS, NOON_US, at, following, in_time_order, polled, set_clock, write
 from tests.unit.views import ignore, keys_of, load, newest_first, query_of, view_of

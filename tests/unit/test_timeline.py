@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui import timeline as timeline_module
-from auditlog_tui.counting import Counting, How
+from auditlog_tui.analysis import timeline as timeline_module
+from auditlog_tui.analysis.counting import Counting, How
+from auditlog_tui.analysis.timeline import FEWEST, MOST, Bucket, Timeline
 from auditlog_tui.errors import ServerError
-from auditlog_tui.feed import Anchor
-from auditlog_tui.log import Log
-from auditlog_tui.marked_view import MarkedView
-from auditlog_tui.models import rfc3339
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.marked_view import MarkedView
+from auditlog_tui.log.view import View
 from auditlog_tui.query import Query
-from auditlog_tui.store import EntryStore
-from auditlog_tui.timeline import FEWEST, MOST, Bucket, Timeline
-from auditlog_tui.view import View
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.text.times import rfc3339
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 from tests.unit.views import ALL, ignore, load, query_of
 from tests.unit.walks import Held

@@ -8,18 +8,19 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.browser import Browser
+from auditlog_tui.analysis.search import find
+from auditlog_tui.analysis.timeline import Timeline
+from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError
-from auditlog_tui.feed import Anchor
-from auditlog_tui.find import find
-from auditlog_tui.listing import Walk
-from auditlog_tui.log import Log
-from auditlog_tui.models import Page, rfc3339
-from auditlog_tui.sorting import sorted_run
-from auditlog_tui.store import EntryStore
-from auditlog_tui.summary import State
-from auditlog_tui.tail import Tail
-from auditlog_tui.timeline import Timeline
+from auditlog_tui.headless.listing import Walk
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.live import Tail
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.summary import State
+from auditlog_tui.session.navigator import Browser
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.store.sorting import sorted_run
+from auditlog_tui.text.times import rfc3339
 from tests.unit import fake
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of, read
 from tests.unit.views import ALL, error_of, ignore, keys_of, load, newest_first, query_of, view_of
@@ -177,7 +178,7 @@ async def test_a_count_that_is_absent_later_does_not_undo_the_one_that_was_known
 
 
 async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 10)
     api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
     view = await load(view_of(api, "sort:path"))
     store, run = view.log.store, view.matched
@@ -191,7 +192,7 @@ async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pyt
 
 
 async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 10)
     api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
     view = await load(view_of(api, "sort:path"))
     tail = Tail(view)
@@ -207,7 +208,7 @@ async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pyte
 async def test_rows_that_are_taken_out_while_it_sorts_are_not_in_it(
     turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 10)
     view = await load(view_of(FakeApi(log_of(60))))
     sorting = asyncio.create_task(sorted_run(view.log.store, view.matched, [("path", "asc")]))
     for _ in range(turns):
@@ -217,7 +218,7 @@ async def test_rows_that_are_taken_out_while_it_sorts_are_not_in_it(
 
 
 async def test_two_views_can_sort_at_once_and_stop_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.sorting.SLICE", 3)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 3)
     view = await load(view_of(FakeApi(log_of(60))))
     for turns in range(0, 60, 7):
         orders = [[("path", "asc")], [("ua", "desc")], [("created", "asc")]]
@@ -239,7 +240,7 @@ async def test_a_view_is_not_complete_before_it_is_sorted() -> None:
 async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("auditlog_tui.timeline.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.analysis.timeline.SLICE", 10)
     view = await load(view_of(FakeApi(log_of(60), ignores=EVERY_FILTER)))
     browser = Browser(view.log, UTC)
     timeline = Timeline(view, browser.counting)
@@ -255,7 +256,7 @@ async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
 
 
 async def test_what_is_found_is_found_though_rows_come_in_above(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.find.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.analysis.search.SLICE", 10)
     view = await load(view_of(FakeApi([entry(n, path="/needle" if n == 20 else "/") for n in range(60)])))
     store = view.log.store
 

@@ -4,17 +4,17 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.browser import Browser
-from auditlog_tui.counting import Counting
-from auditlog_tui.facets import Facets
-from auditlog_tui.feed import Anchor
-from auditlog_tui.find import find
-from auditlog_tui.log import Log
-from auditlog_tui.slices import raws
-from auditlog_tui.sorting import sorted_run
-from auditlog_tui.store import EntryStore, Stretch
-from auditlog_tui.summary import State
-from auditlog_tui.view import View
+from auditlog_tui.analysis.counting import Counting
+from auditlog_tui.analysis.facets import Facets
+from auditlog_tui.analysis.search import find
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import View
+from auditlog_tui.session.navigator import Browser
+from auditlog_tui.store.entries import EntryStore, Stretch
+from auditlog_tui.store.scans import raws
+from auditlog_tui.store.sorting import sorted_run
 from tests.unit.fake import EVERY_FILTER, FakeApi, Json, entry, log_of, read
 from tests.unit.views import load, query_of, view_of
 

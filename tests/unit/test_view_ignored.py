@@ -1,8 +1,8 @@
 import asyncio
 
-from auditlog_tui.feed import Anchor
-from auditlog_tui.summary import State
-from auditlog_tui.view import View
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import View
 from tests.unit.fake import EVERY_FILTER, FakeApi, entry, log_of
 from tests.unit.views import ALL, ignore, keys_of, load, mixed, newest_first, now, view_of
 from tests.unit.walks import Held

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.feed import Anchor
+from auditlog_tui.log.feed import Anchor
 from tests.unit.fake import EVERY_FILTER, TROUBLES, FakeApi, entry
 from tests.unit.views import load, now, view_of
 

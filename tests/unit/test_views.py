@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.config import read_config, save_option, save_view, write_beginning
 from auditlog_tui.errors import QueryError, SettingsError
 from auditlog_tui.query import parse
-from auditlog_tui.views import BUILT_IN, expand
+from auditlog_tui.query.saved_filters import BUILT_IN, expand
+from auditlog_tui.settings.file import read_config, save_option, save_view, write_beginning
 from tests.unit.query.strategies import typed
 
 VIEWS = {"mine": "ua:curl method:GET", "broken": "nonsense:1", "failures": "status:500", "empty": ""}

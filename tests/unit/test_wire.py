@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from auditlog_tui import __version__, wire
+from auditlog_tui import __version__
+from auditlog_tui.api import http
 from auditlog_tui.errors import (
     ApiError,
     BadRequestError,
@@ -57,7 +58,7 @@ class Chunks:
 
 
 def test_our_headers() -> None:
-    assert wire.request_headers("sk-1", {}) == {
+    assert http.request_headers("sk-1", {}) == {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": f"auditlog-tui/{__version__}",
@@ -66,11 +67,11 @@ def test_our_headers() -> None:
 
 
 def test_without_a_key_there_is_no_authorization() -> None:
-    assert "Authorization" not in wire.request_headers(None, {})
+    assert "Authorization" not in http.request_headers(None, {})
 
 
 def test_a_custom_header_replaces_ours_whatever_its_case() -> None:
-    headers = wire.request_headers("sk-1", {"user-AGENT": "mine", "authorization": "Basic x", "X-Team": "a\tb"})
+    headers = http.request_headers("sk-1", {"user-AGENT": "mine", "authorization": "Basic x", "X-Team": "a\tb"})
     assert headers["user-AGENT"] == "mine"
     assert headers["authorization"] == "Basic x"
     assert headers["X-Team"] == "a\tb"
@@ -82,7 +83,7 @@ def test_a_custom_header_replaces_ours_whatever_its_case() -> None:
 )
 def test_a_key_that_http_forbids_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(SettingsError, match="API key") as caught:
-        wire.request_headers(key, {})
+        http.request_headers(key, {})
     assert "sk" not in str(caught.value)
     assert caught.value.__context__ is None
 
@@ -90,33 +91,33 @@ def test_a_key_that_http_forbids_is_refused_and_not_shown(key: str) -> None:
 @pytest.mark.parametrize("value", ["hidden\n", "hidden\r\nY: z", " hidden", "hidden\t", "hidden\x00", "hiddené"])
 def test_a_header_that_http_forbids_is_refused_by_name(value: str) -> None:
     with pytest.raises(SettingsError, match="X-Team") as caught:
-        wire.request_headers("sk-1", {"X-Team": value})
+        http.request_headers("sk-1", {"X-Team": value})
     assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", "hidden name", "hidden:", "hidden\n", "hiddené"])
 def test_a_header_without_a_proper_name_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="name of a custom header") as caught:
-        wire.request_headers("sk-1", {name: "x"})
+        http.request_headers("sk-1", {name: "x"})
     assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
 def test_a_header_of_a_body_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=name):
-        wire.request_headers("sk-1", {name: "5"})
+        http.request_headers("sk-1", {name: "5"})
 
 
 def test_secrets_are_the_key_and_long_headers_longest_first() -> None:
-    assert wire.secrets_of("sk-123456", {"X-A": "short", "X-B": "long-enough"}) == (b"long-enough", b"sk-123456")
-    assert wire.secrets_of(None, {}) == ()
+    assert http.secrets_of("sk-123456", {"X-A": "short", "X-B": "long-enough"}) == (b"long-enough", b"sk-123456")
+    assert http.secrets_of(None, {}) == ()
 
 
 @pytest.mark.parametrize(
     "url", ["https://api.test", "http://127.0.0.1:8787/base/", "http://[::1]:80", "HTTPS://A.test"]
 )
 def test_a_base_url(url: str) -> None:
-    assert wire.checked_base(url).scheme in ("http", "https")
+    assert http.checked_base(url).scheme in ("http", "https")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_base_url(url: str) -> None:
 )  # fmt: skip
 def test_what_is_no_base_url_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="base URL") as caught:
-        wire.checked_base(url)
+        http.checked_base(url)
     assert "hidden" not in str(caught.value)
 
 
@@ -134,7 +135,7 @@ def test_what_is_no_base_url_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
 async def test_a_plain_body(encoding: str) -> None:
-    assert await wire.read_body(Chunks(TEXT[:3], b"", TEXT[3:]), encoding) == TEXT
+    assert await http.read_body(Chunks(TEXT[:3], b"", TEXT[3:]), encoding) == TEXT
 
 
 @pytest.mark.parametrize(
@@ -143,81 +144,81 @@ async def test_a_plain_body(encoding: str) -> None:
     ids=short,
 )
 async def test_a_packed_body_byte_by_byte(encoding: str, body: bytes) -> None:
-    assert await wire.read_body(Chunks(*(body[n : n + 1] for n in range(len(body)))), encoding) == TEXT
+    assert await http.read_body(Chunks(*(body[n : n + 1] for n in range(len(body)))), encoding) == TEXT
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "\x1b[31m"])
 async def test_another_packing_is_refused_in_safe_words(encoding: str) -> None:
     with pytest.raises(NotTheApiError, match="packed as") as caught:
-        await wire.read_body(Chunks(TEXT), encoding)
+        await http.read_body(Chunks(TEXT), encoding)
     assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("body", [TEXT, b"\x1f\x8b" + TEXT, packed(TEXT)[:-8] + b"\0" * 8], ids=short)
 async def test_a_body_that_is_not_packed_as_it_says(body: bytes) -> None:
     with pytest.raises(NotTheApiError, match="not packed as it says"):
-        await wire.read_body(Chunks(body), "gzip")
+        await http.read_body(Chunks(body), "gzip")
 
 
 async def test_bytes_after_the_packed_ones_are_refused_at_once() -> None:
     chunks = Chunks(packed(TEXT), b"more", b"and more")
     with pytest.raises(NotTheApiError, match="not packed as it says"):
-        await wire.read_body(chunks, "gzip")
+        await http.read_body(chunks, "gzip")
     assert chunks.given == 2
 
 
 async def test_a_body_of_the_limit_is_read_and_one_byte_more_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "BODY_LIMIT", 1024**2)
+    monkeypatch.setattr(http, "BODY_LIMIT", 1024**2)
     whole = b"x" * 1024**2
     for encoding, pack in (("", bytes), ("gzip", packed)):
-        assert await wire.read_body(Chunks(pack(whole)), encoding) == whole
+        assert await http.read_body(Chunks(pack(whole)), encoding) == whole
         with pytest.raises(NotTheApiError, match="larger than 1 MB"):
-            await wire.read_body(Chunks(pack(whole + b"x")), encoding)
+            await http.read_body(Chunks(pack(whole + b"x")), encoding)
 
 
 async def test_a_large_body_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "BODY_LIMIT", 1000)
+    monkeypatch.setattr(http, "BODY_LIMIT", 1000)
     chunks = Chunks(*[b"x" * 600] * 5)
     with pytest.raises(NotTheApiError, match="larger"):
-        await wire.read_body(chunks, "")
+        await http.read_body(chunks, "")
     assert chunks.given == 2
 
 
 async def test_a_bomb_is_unpacked_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "BODY_LIMIT", 1024**2)
-    bomb = wire._Body("gzip", wire.BODY_LIMIT)
+    monkeypatch.setattr(http, "BODY_LIMIT", 1024**2)
+    bomb = http._Body("gzip", http.BODY_LIMIT)
     with pytest.raises(NotTheApiError, match="larger"):
         bomb.add(packed(b"\0" * 50 * 1024**2))
-    assert len(bomb.unpacked) == wire.BODY_LIMIT + 1
+    assert len(bomb.unpacked) == http.BODY_LIMIT + 1
 
 
 async def test_packed_bytes_that_unpack_to_nothing_are_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "BODY_LIMIT", 1000)
+    monkeypatch.setattr(http, "BODY_LIMIT", 1000)
     nothing = b"\x00\x00\x00\xff\xff" * 100  # empty blocks
     chunks = Chunks(b"\x78\x9c", *[nothing] * 9)
     with pytest.raises(NotTheApiError, match="larger"):
-        await wire.read_body(chunks, "deflate")
+        await http.read_body(chunks, "deflate")
     assert chunks.given == 3
 
 
 @pytest.mark.parametrize("kept", [0, 5, 12, 20])
 async def test_a_packed_body_that_is_cut_tells_by_its_text(kept: int) -> None:
-    assert wire.cut_short(await wire.read_body(Chunks(packed(TEXT)[:kept]), "gzip"))
+    assert http.cut_short(await http.read_body(Chunks(packed(TEXT)[:kept]), "gzip"))
 
 
 async def test_an_errors_body_is_read_as_far_as_it_goes() -> None:
     chunks = Chunks(b"what I know", httpx.ReadError("lost"))
-    assert await wire.read_error_body(chunks, "") == b"what I know"
+    assert await http.read_error_body(chunks, "") == b"what I know"
 
 
 async def test_an_errors_body_that_can_not_be_unpacked_is_empty() -> None:
-    assert await wire.read_error_body(Chunks(b"junk"), "gzip") == b""
-    assert await wire.read_error_body(Chunks(b"junk"), "br") == b""
+    assert await http.read_error_body(Chunks(b"junk"), "gzip") == b""
+    assert await http.read_error_body(Chunks(b"junk"), "br") == b""
 
 
 async def test_a_large_error_is_not_read_on() -> None:
     chunks = Chunks(*[b"x" * 60_000] * 9)
-    assert len(await wire.read_error_body(chunks, "")) == 120_000
+    assert len(await http.read_error_body(chunks, "")) == 120_000
     assert chunks.given == 2
 
 
@@ -228,21 +229,21 @@ async def test_a_large_error_is_not_read_on() -> None:
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
 )
 def test_every_json_encoding_is_read(encoding: str) -> None:
-    assert wire.decode('{"name": "é"}'.encode(encoding)) == '{"name": "é"}'
+    assert http.decode('{"name": "é"}'.encode(encoding)) == '{"name": "é"}'
 
 
 def test_leading_space_is_kept_for_the_reader() -> None:
-    assert wire.decode(b"\r\n\t {}") == "\r\n\t {}"
+    assert http.decode(b"\r\n\t {}") == "\r\n\t {}"
 
 
 def test_bytes_that_are_not_utf_8_are_kept() -> None:
     body = b'{"name": "\xe9", "surrogate": "\xed\xa0\x80"}'
-    assert wire.decode(body).encode("utf-8", "surrogateescape") == body
+    assert http.decode(body).encode("utf-8", "surrogateescape") == body
 
 
 def test_half_a_character_is_named() -> None:
     with pytest.raises(NotTheApiError, match="not UTF-8"):
-        wire.decode('{"name": "é"}'.encode("utf-16-le")[:-1])
+        http.decode('{"name": "é"}'.encode("utf-16-le")[:-1])
 
 
 @pytest.mark.parametrize(
@@ -260,14 +261,14 @@ def test_half_a_character_is_named() -> None:
 )
 def test_what_is_no_object_is_named(body: bytes, what: str) -> None:
     with pytest.raises(NotTheApiError, match=f"^{what} answered instead of the API"):
-        wire.decode(body)
+        http.decode(body)
 
 
 @pytest.mark.parametrize(
     "body", [b"", b" ", b"{", b'{"items": [{"id": "x"}', '{"a": "é'.encode()[:-1], '{"a": 1'.encode("utf-16")[:-1]]
 )
 def test_a_text_that_stops_before_its_end_is_cut_short(body: bytes) -> None:
-    assert wire.cut_short(body)
+    assert http.cut_short(body)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +277,7 @@ def test_a_text_that_stops_before_its_end_is_cut_short(body: bytes) -> None:
     ids=short,
 )
 def test_a_text_that_is_whole_or_something_else_is_not_cut_short(body: bytes) -> None:
-    assert not wire.cut_short(body)
+    assert not http.cut_short(body)
 
 
 # -- errors --------------------------------------------------------------------------------------------------------
@@ -309,7 +310,7 @@ def test_a_text_that_is_whole_or_something_else_is_not_cut_short(body: bytes) ->
     ],
 )
 def test_what_the_server_says(body: bytes, words: str) -> None:
-    assert wire.server_words(body) == words
+    assert http.server_words(body) == words
 
 
 @pytest.mark.parametrize(
@@ -319,7 +320,7 @@ def test_what_the_server_says(body: bytes, words: str) -> None:
     ids=short,
 )  # fmt: skip
 def test_what_the_server_says_is_safe_and_short(body: bytes) -> None:
-    words = wire.server_words(body)
+    words = http.server_words(body)
     assert words.isprintable()
     assert "\u202e" not in words
     assert 0 < len(words.encode()) <= 900
@@ -343,7 +344,7 @@ def test_what_the_server_says_is_safe_and_short(body: bytes) -> None:
     ],
 )
 def test_each_status_has_its_error(status: int, kind: type[ApiError], hint: str) -> None:
-    error = wire.error_of(status, {}, b'{"message": "so \\u001b[2Jit is"}', HOST)
+    error = http.error_of(status, {}, b'{"message": "so \\u001b[2Jit is"}', HOST)
     assert type(error) is kind
     assert error.status == status
     assert hint in str(error)
@@ -353,24 +354,24 @@ def test_each_status_has_its_error(status: int, kind: type[ApiError], hint: str)
 
 @pytest.mark.parametrize("status", [201, 204, 206, 301, 302, 304, 307])
 def test_every_other_status_is_not_the_api(status: int) -> None:
-    error = wire.error_of(status, {}, b"", HOST)
+    error = http.error_of(status, {}, b"", HOST)
     assert type(error) is NotTheApiError
     assert error.status == status
     assert str(error) == f"{HOST} answered {status}, not the API. Is the base URL right?"
 
 
 def test_a_redirect_says_where_to_in_safe_words() -> None:
-    error = wire.error_of(302, {"location": "https://login.test/\x1b[2J"}, b"", HOST)
+    error = http.error_of(302, {"location": "https://login.test/\x1b[2J"}, b"", HOST)
     assert "pointing to https://login.test/␛[2J," in str(error)
 
 
 def test_without_words_an_error_quotes_none() -> None:
-    assert "says" not in str(wire.error_of(500, {}, b"<html>", HOST))
+    assert "says" not in str(http.error_of(500, {}, b"<html>", HOST))
 
 
 def test_a_long_wait_tells_when_to_try_again() -> None:
     before = datetime.now(UTC)
-    error = wire.too_long(503, HOST, 86_400)
+    error = http.too_long(503, HOST, 86_400)
     assert error.status == 503
     assert error.retry_at is not None
     assert 86_400 <= (error.retry_at - before).total_seconds() < 86_460
@@ -379,15 +380,15 @@ def test_a_long_wait_tells_when_to_try_again() -> None:
 
 @pytest.mark.parametrize("seconds", [1e12, 1e308])
 def test_a_wait_beyond_the_calendar_has_no_date(seconds: float) -> None:
-    error = wire.too_long(429, HOST, seconds)
+    error = http.too_long(429, HOST, seconds)
     assert error.retry_at is None
     assert "more years than there are" in str(error)
 
 
 def test_the_servers_clock() -> None:
-    assert wire.served_at({"date": "Wed, 01 Jan 2025 00:00:00 GMT"}) == datetime(2025, 1, 1, tzinfo=UTC)
-    assert wire.served_at({}) is None
-    assert wire.served_at({"date": "yesterday"}) is None
+    assert http.served_at({"date": "Wed, 01 Jan 2025 00:00:00 GMT"}) == datetime(2025, 1, 1, tzinfo=UTC)
+    assert http.served_at({}) is None
+    assert http.served_at({"date": "yesterday"}) is None
 
 
 @pytest.mark.parametrize(
@@ -399,23 +400,23 @@ def test_the_servers_clock() -> None:
     ],
 )
 def test_a_certificate_that_is_not_trusted_is_named(reason: str) -> None:
-    words = wire.unreachable(HOST, reason)
+    words = http.unreachable(HOST, reason)
     assert words.startswith(f"{HOST} shows a certificate that this system does not trust. Is its CA installed here?")
     assert reason in words
 
 
 @pytest.mark.parametrize("reason", ["", "[Errno -2] Name or service not known", "tlsv13 alert certificate required"])
 def test_another_reason_asks_for_the_network(reason: str) -> None:
-    words = wire.unreachable(HOST, reason)
+    words = http.unreachable(HOST, reason)
     assert words.startswith(f"Can't reach {HOST} ({reason or 'no connection'}).")
     assert "Is the network up" in words
 
 
 def test_reasons_are_safe() -> None:
-    assert wire.unreachable(HOST, "\x1b[2J").isprintable()
-    assert wire.broken(HOST, "\x1b[2J").isprintable()
+    assert http.unreachable(HOST, "\x1b[2J").isprintable()
+    assert http.broken(HOST, "\x1b[2J").isprintable()
 
 
 def test_a_broken_connection_gives_its_reason_where_there_is_one() -> None:
-    assert wire.broken(HOST, "") == "The connection to api.test broke before the answer was complete."
-    assert wire.broken(HOST, "reset").endswith("was complete (reset).")
+    assert http.broken(HOST, "") == "The connection to api.test broke before the answer was complete."
+    assert http.broken(HOST, "reset").endswith("was complete (reset).")

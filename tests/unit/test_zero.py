@@ -6,10 +6,10 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.models import read_entry
+from auditlog_tui.analysis.zero import other_forms, reasons, warnings
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.query import Query, freeze, parse
-from auditlog_tui.seen import Seen
-from auditlog_tui.zero import other_forms, reasons, warnings
+from auditlog_tui.query.seen_values import Seen
 from tests.unit.query.strategies import NOON_US
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import UTC
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.feed import Anchor, At
-from auditlog_tui.log import Log
+from auditlog_tui.log.feed import Anchor, At
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, freeze, parse
-from auditlog_tui.store import EntryStore
-from auditlog_tui.view import View
+from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import START_US, FakeApi, Json, entry
 
 ALL = 1 << 60

@@ -6,13 +6,13 @@ from contextlib import suppress
 from datetime import UTC
 from typing import Any
 
+from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ApiError
-from auditlog_tui.feed import Anchor, At, Feed
-from auditlog_tui.models import Page
-from auditlog_tui.obedience import Obedience
-from auditlog_tui.order import Stand, in_order
+from auditlog_tui.log.feed import Anchor, At, Feed
+from auditlog_tui.log.server_support import Obedience
+from auditlog_tui.log.sort_order import Stand, in_order
 from auditlog_tui.query import freeze, parse, plan
-from auditlog_tui.store import EntryStore, Row
+from auditlog_tui.store.entries import EntryStore, Row
 from tests.unit.fake import START_US, FakeApi, Json, log_of
 
 BOUNDS = frozenset({"created_at_min", "created_at_max"})

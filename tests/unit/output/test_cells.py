@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
 
-from auditlog_tui.output.cells import cell_width, fit, shorten_end, shorten_middle
-from auditlog_tui.output.safe import safe
+from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
+from auditlog_tui.text.safe import safe
 
 texts = st.text(st.sampled_from("abc /漢字é🙂\u0301\u0336😀") | st.characters()).map(safe)
 widths = st.integers(0, 30)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.output.safe import safe_lines
+from auditlog_tui.text.safe import safe_lines
 
 KEY = "nirvana-0123456789abcdefghijklmnopqrstuvwxyz-END"
 

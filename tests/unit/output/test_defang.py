@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.output.defang import defang
+from auditlog_tui.text.defang import defang
 
 ADDRESS_LIKE = st.sampled_from([
     "http://", "https://", "HTTP://", "ftp://", "::", ":", ".", "[.]", "[", "]", "/", "?", "-", "1", "203.0.113.7",

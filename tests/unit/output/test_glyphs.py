@@ -4,7 +4,7 @@ from dataclasses import asdict
 import pytest
 from rich.cells import cell_len
 
-from auditlog_tui.output.glyphs import (
+from auditlog_tui.text.glyphs import (
     ASCII,
     UNICODE,
     Glyphs,
@@ -13,7 +13,7 @@ from auditlog_tui.output.glyphs import (
     glyphs_for,
     status_mark,
 )
-from auditlog_tui.output.safe import safe
+from auditlog_tui.text.safe import safe
 
 SEVERAL = {"corners", "bars", "spinner"}
 AMBIGUOUS_BY_THE_LETTER = set("·…─│╭╮╰╯▌▁▂▃▄▅▆▇█")

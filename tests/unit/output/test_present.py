@@ -1,4 +1,4 @@
-from auditlog_tui.output import present
+from auditlog_tui.text import present
 
 
 def test_every_name_that_is_promised_is_there() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.output.safe import LIMIT, safe, safe_lines
+from auditlog_tui.text.safe import LIMIT, safe, safe_lines
 
 CONTEXTS = ("{}", "a{}b", "{}{}", "é{}", "a\u0301{}", "漢{}\n")
 EVERYTHING = [chr(code) for code in range(sys.maxunicode + 1)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.output.cells import cell_width
-from auditlog_tui.output.times import (
+from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.times import (
     Mode,
     age,
     count,

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from auditlog_tui.output.times import local_zone
-from auditlog_tui.output.zones import Way, read_zone, ways
+from auditlog_tui.text.times import local_zone
+from auditlog_tui.text.zones import Way, read_zone, ways
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 

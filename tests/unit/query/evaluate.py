@@ -6,7 +6,7 @@ import ipaddress
 import json
 import re
 
-from auditlog_tui.models import Entry
+from auditlog_tui.entries.models import Entry
 from auditlog_tui.query.syntax import (
     Address,
     Glob,

@@ -8,10 +8,10 @@ from datetime import UTC
 
 from hypothesis import assume
 
+from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import QueryError
-from auditlog_tui.models import Entry
 from auditlog_tui.query import Plan, Query, freeze, parse, plan
-from auditlog_tui.store import EntryStore, Stretch
+from auditlog_tui.store.entries import EntryStore, Stretch
 from tests.unit.query.evaluate import matches
 from tests.unit.query.strategies import NOON_US
 

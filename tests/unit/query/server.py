@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from auditlog_tui.models import Entry
+from auditlog_tui.entries.models import Entry
 from tests.unit.query.evaluate import unknown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

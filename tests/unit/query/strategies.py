@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from hypothesis import strategies as st
 
-from auditlog_tui.models import Entry, read_entry
+from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.query.syntax import (
     Address,
     Ago,

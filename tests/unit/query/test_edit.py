@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import QueryError
-from auditlog_tui.models import Entry
 from auditlog_tui.query import FIELDS, format_query, parse, term_for, with_term, without_term
 from auditlog_tui.query.syntax import Query
 from tests.unit.query.evaluate import matches

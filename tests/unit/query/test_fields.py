@@ -7,10 +7,10 @@ from dataclasses import fields
 
 import pytest
 
-from auditlog_tui.models import AuditLog
+from auditlog_tui.entries.models import AuditLog
 from auditlog_tui.query import FIELDS, fields_table, parse
 from auditlog_tui.query.fields import ANY, field_of, nearest
-from auditlog_tui.store import Row
+from auditlog_tui.store.entries import Row
 from tests.unit.query.here import planned
 from tests.unit.query.server import PARAMETERS
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.models import read_entry
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.query import explain, overruns
 from auditlog_tui.query.patterns import LONGEST, PER_VALUE, Pattern, TooBigError, compiled
 from tests.unit.query.here import kept_here, planned

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import event, given, settings
 
-from auditlog_tui.models import Entry
+from auditlog_tui.entries.models import Entry
 from auditlog_tui.query import Plan, Query, parse
 from tests.unit.query import server
 from tests.unit.query.evaluate import matches

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.models import read_entry
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.query import freeze, parse
 from tests.unit.query.evaluate import matches
 from tests.unit.query.here import kept_here, planned

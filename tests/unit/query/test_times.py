@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import QueryError
-from auditlog_tui.models import instant_us, read_entry, rfc3339
 from auditlog_tui.query import format_query, freeze, parse
 from auditlog_tui.query.syntax import Instant, Moment, Query, Times
 from auditlog_tui.query.times import format_times, read_times
+from auditlog_tui.text.times import instant_us, rfc3339
 from tests.unit.query.evaluate import matches
 from tests.unit.query.strategies import NOON_US, clocks, instants
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import event, given, settings
 
-from auditlog_tui.models import Entry, read_entry
+from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.query import Query
 from tests.unit.query import server
 from tests.unit.query.evaluate import address

@@ -1,0 +1,1 @@
+"""Questions over what is loaded or counted: facets, timeline, novelty, pivots, search."""

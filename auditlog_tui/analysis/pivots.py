@@ -1,0 +1,69 @@
+"""Where one can go from an entry: everything of the same actor, address, target and so on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from auditlog_tui.query import FIELDS, term_for, with_term
+from auditlog_tui.store.entries import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Pivot:
+    """`value` is what the entries have in common, `within` the filter with the term for it, `alone` the term only."""
+
+    key: str
+    name: str
+    value: str
+    within: str
+    alone: str
+    spans: bool
+
+
+_KINDS = (
+    ("a", "actor", "same actor", True),
+    ("i", "ip", "same address", True),
+    ("t", "target", "same target", True),
+    ("u", "ua", "same user agent", False),
+    ("v", "action", "same action", False),
+    ("m", "method", "same method", False),
+    ("p", "path", "same path", False),
+)
+"""Key, field, name, and whether first and last seen are worth a request."""
+
+
+def pivots(row: Row, text: str) -> list[Pivot]:
+    """What a row offers, where `text` is the filter it stands in."""
+    found = []
+    for key, field, name, spans in _KINDS:
+        column = FIELDS[field].columns[0]
+        value = getattr(row, column)
+        term = term_for(column, value) if value is not None else ""
+        if term:
+            found.append(Pivot(key, name, _called(field, row, value), with_term(text, term), term, spans))
+    return found
+
+
+_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def meanings(text: str) -> list[Pivot]:
+    """What a text may mean that is nothing but an ID: an entry, an actor, a target, or a part of any field."""
+    text = text.strip().strip('"')
+    if not _ID.fullmatch(text):
+        return []
+    kinds = (
+        ("e", "id", "the entry"),
+        ("a", "actor", "entries of the actor"),
+        ("t", "target", "entries on the target"),
+    )
+    terms = [(key, name, f"{field}:{text}") for key, field, name in kinds] + [("w", "in any field", f'"{text}"')]
+    return [Pivot(key, name, "", term, term, spans=False) for key, name, term in terms]
+
+
+def _called(field: str, row: Row, value: str) -> str:
+    """What a person knows the value by."""
+    if field == "actor":
+        return row.actor_name or (f"{row.actor_type} {value}" if row.actor_type else value)
+    return f"{row.target_type} {value}" if field == "target" and row.target_type else value

@@ -1,0 +1,1 @@
+"""The two endpoints over HTTP: requests, retries, what an answer may be."""

@@ -1,0 +1,372 @@
+"""The API's two endpoints over httpx: authentication, limits, a deadline, retries that can be seen and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from auditlog_tui.api.http import (
+    broken,
+    checked_base,
+    cut_short,
+    decode,
+    error_of,
+    moment_in,
+    own_error,
+    read_body,
+    read_error_body,
+    request_headers,
+    secrets_of,
+    served_at,
+    server_words,
+    too_long,
+    unreachable,
+)
+from auditlog_tui.api.retry import LONGEST_WAIT, PATIENCE, RETRIES, Wait, Waits, asked_delay, backoff, worth_retrying
+from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entry
+from auditlog_tui.entries.raw_json import Portions
+from auditlog_tui.errors import (
+    ApiError,
+    BadRequestError,
+    NotFoundError,
+    NotTheApiError,
+    ServerError,
+    SettingsError,
+    StoppedError,
+    TimedOutError,
+    UnreachableError,
+)
+from auditlog_tui.settings.options import without_endpoint
+from auditlog_tui.settings.proxy import Proxy, proxy_for
+from auditlog_tui.text.safe import safe
+
+DEADLINE = 60.0
+"""Seconds for one attempt, its answer read to the end; waits between attempts don't count."""
+
+CONNECT = 15.0
+"""Seconds to make a connection."""
+
+ENDPOINT = "/v1/audit_logs"
+_CLOCK_NOISE_US = 1_500_000
+"""A `Date` header has whole seconds: differences up to this are no difference."""
+
+
+class AuditLogApi(Protocol):
+    """What feed, view and screen know of the outside."""
+
+    @property
+    def clock_offset_us(self) -> int | None:
+        """The server's clock less this machine's, in microseconds; `None` before the first answer."""
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        """One page of entries. Raises `ApiError`."""
+
+    async def get(self, entry_id: str) -> Entry:
+        """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class AuditLogClient:
+    """The API over HTTP. `requests` counts attempts, those that failed included.
+
+    A base URL, key or header that can't be sent raises `SettingsError` at once, in words that hold no secret.
+    `on_wait` is told of the request that has been waiting longest, as soon as one pauses before another attempt or
+    has had no answer for `PATIENCE`, and of the end of all waiting (`None`). Cancelling the call ends its wait.
+    `sleep` and `chance` are replaced by tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: str | None,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        trust_env: bool = False,
+        on_wait: Callable[[Wait | None], None] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.requests = 0
+        self.on_wait = on_wait
+        self._base = without_endpoint(base_url)
+        proxy = proxy_for(base_url) if trust_env and transport is None else None
+        host = safe(checked_base(base_url).netloc.decode("ascii"), 100)
+        self._host = host if proxy is None else f"{host} via proxy {proxy.name}"
+        self._waits = Waits(self._told)
+        self._secrets = secrets_of(key, headers or {})
+        self._offset_us: int | None = None
+        self._sleep = sleep
+        self._chance = chance
+        self._client = _http_client(request_headers(key, headers or {}), transport, proxy)
+
+    @property
+    def clock_offset_us(self) -> int | None:
+        """The server's clock less this machine's, in microseconds; `None` before the first answer."""
+        return self._offset_us
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
+        query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
+        return await self._ask(
+            f"{ENDPOINT}?{urlencode(query, errors='replace')}",
+            lambda answer: page_in_portions(decode(answer.body), served_at(answer.headers)),
+        )
+
+    async def get(self, entry_id: str) -> Entry:
+        """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
+        if entry_id in ("", ".", ".."):
+            raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
+        entry = await self._ask(f"{ENDPOINT}/{_quoted(entry_id)}", _entry)
+        if entry.log.id is not None and entry.log.id.casefold() != entry_id.casefold():
+            asked, got = safe(entry_id, 60), safe(entry.log.id, 60)
+            raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
+        return entry
+
+    async def _ask(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
+        """Ask until there is an answer that can be read, no attempt is left, or the user has had enough."""
+        request = _Request(time.monotonic())
+        try:
+            async with asyncio.timeout(None) as scope:
+                request.scope = scope
+                return await self._ask_again(target, read, request)
+        except TimeoutError:
+            waited = time.monotonic() - request.since
+            raise StoppedError(f"Stopped after {waited:.0f} s without an answer from {self._host}.") from None
+        finally:
+            request.scope = None
+            self._waits.put(request, None)
+
+    async def _ask_again(self, target: str, read: Callable[[_Answer], Portions[_Read]], request: _Request) -> _Read:
+        for attempt in range(1, RETRIES + 2):
+            due = max(0.0, request.since + PATIENCE - time.monotonic())
+            slow = Wait("", attempt, RETRIES + 1, None, request.since, request.stop)
+            timer = asyncio.get_running_loop().call_later(due, self._waits.put, request, slow)
+            try:
+                return await self._attempt(target, read)
+            except _AgainError as again:
+                failed = again
+            finally:
+                timer.cancel()
+            if attempt <= RETRIES:
+                await self._pause(failed, attempt, request)
+        raise failed.error from failed.__cause__
+
+    async def _pause(self, failed: _AgainError, attempt: int, request: _Request) -> None:
+        """Wait after attempt number `attempt`, unless the next may follow at once, which nobody need be told."""
+        delay = failed.delay
+        if delay is None:
+            delay = 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
+        if delay <= 0:
+            return
+        until = time.monotonic() + delay
+        again = Wait(str(failed.error), attempt + 1, RETRIES + 1, until, request.since, request.stop)
+        self._waits.put(request, again)
+        try:
+            await self._sleep(delay)
+        finally:
+            self._waits.put(request, None)
+
+    def _told(self, wait: Wait | None) -> None:
+        if self.on_wait is not None:
+            self.on_wait(wait)
+
+    async def _attempt(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
+        answer = await self._fetch(target)
+        if answer.status != 200:
+            raise _refusal(answer, self._host)
+        try:
+            return await in_turns(read(answer))
+        except NotTheApiError as error:
+            if cut_short(answer.body):
+                raise _AgainError(error) from error.__cause__
+            if said := own_error(answer.body):
+                words = server_words(self._without_secrets(said))
+                raise ServerError(f'{self._host} answered with an error of its own (200): "{words}"') from None
+            raise
+
+    async def _fetch(self, target: str) -> _Answer:
+        self.requests += 1
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._send(target)
+        except httpx.ConnectTimeout as error:
+            reason = f"no connection within {CONNECT:.0f} s"
+            raise _AgainError(UnreachableError(unreachable(self._host, reason))) from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            timed_out = TimedOutError(f"{self._host} did not answer within {DEADLINE:.0f} s.")
+            raise _AgainError(timed_out) from error
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+            lost = UnreachableError(broken(self._host, str(error)))
+            raise _AgainError(lost, broke=True) from error
+        except httpx.InvalidURL as error:
+            raise BadRequestError("What was asked is too long for a request.") from error
+        except httpx.LocalProtocolError:
+            pass  # its text can hold a header's value: what is raised below does not even refer to it
+        except httpx.HTTPError as error:
+            raise _AgainError(UnreachableError(unreachable(self._host, str(error)))) from error
+        raise BadRequestError("HTTP does not allow what was to be sent. Is one of the custom headers wrong?")
+
+    async def _send(self, target: str) -> _Answer:
+        async with self._client.stream("GET", self._base + target) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            self._note_clock(served_at(headers))
+            if response.is_stream_consumed:  # answered within this process, and unpacked
+                body = response.content
+            else:
+                read = read_body if response.status_code == 200 else read_error_body
+                body = await read(response.aiter_raw(), headers.get("content-encoding", ""))
+            await response.aclose()
+            # It and its response hold each other, and 15 KiB besides, until the garbage collector comes.
+            response.stream = httpx.ByteStream(b"")
+            if response.status_code != 200:
+                body = self._without_secrets(body)
+            return _Answer(response.status_code, headers, body)
+
+    def _without_secrets(self, body: bytes) -> bytes:
+        """An error's body, of which a part is shown, without the key that some servers put there."""
+        for secret in self._secrets:
+            body = body.replace(secret, b"[secret]")
+        return body
+
+    def _note_clock(self, served: datetime | None) -> None:
+        if served is None:
+            return
+        offset_us = (served - datetime.now(UTC)) // timedelta(microseconds=1)
+        if abs(offset_us - (self._offset_us or 0)) > _CLOCK_NOISE_US:
+            self._offset_us = offset_us
+        elif self._offset_us is None:
+            self._offset_us = 0
+
+
+_Read = TypeVar("_Read")
+
+
+class _AgainError(Exception):
+    """An attempt that failed and may be made again, after `delay` seconds or the policy's own (`None`).
+
+    `broke` tells of a connection that was there and was lost, often one that had been idle: the first of these is
+    tried again at once.
+    """
+
+    def __init__(self, error: ApiError, delay: float | None = None, *, broke: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.delay = delay
+        self.broke = broke
+
+
+def _http_client(
+    headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, proxy: Proxy | None
+) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            headers=headers,
+            transport=transport,
+            verify=_tls() if transport is None else True,
+            proxy=None if proxy is None else _proxy(proxy),
+            trust_env=False,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            timeout=httpx.Timeout(DEADLINE, connect=CONNECT),
+        )
+    except ImportError as error:
+        raise SettingsError(_unusable(proxy, safe(str(error), 200))) from error
+    except (ValueError, httpx.InvalidURL):  # whose text may hold the password
+        raise SettingsError(_unusable(proxy, "write it like http://host:port")) from None
+
+
+def _unusable(proxy: Proxy | None, reason: str) -> str:
+    name = "" if proxy is None else f" ({proxy.name})"
+    return f"The proxy that the environment names{name} can't be used: {reason}"
+
+
+def _proxy(proxy: Proxy) -> httpx.Proxy:
+    return httpx.Proxy(proxy.url, ssl_context=_tls() if proxy.url.lower().startswith("https:") else None)
+
+
+def _tls() -> ssl.SSLContext:
+    """The system's own certificates, so that a company's CA is trusted where its machines trust it."""
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+TURNS = 8
+"""Turns of the event loop between two portions of an answer: a key goes through so many until it is answered."""
+
+
+async def in_turns(work: Portions[_Read]) -> _Read:
+    """Do work in portions; whatever else waits for its turn goes first, after each."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: _Read = done.value
+            return result
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """A request; `since` is a reading of `time.monotonic()`, `scope` is there while it is under way."""
+
+    since: float
+    scope: asyncio.Timeout | None = None
+
+    def stop(self) -> None:
+        """End it, if it is under way."""
+        if self.scope is not None:
+            self.scope.reschedule(asyncio.get_running_loop().time())
+
+
+def _entry(answer: _Answer) -> Portions[Entry]:
+    yield from ()
+    entry = read_entry(decode(answer.body))
+    if "" in entry.unreadable and cut_short(answer.body):
+        raise NotTheApiError("The server's answer is not complete JSON of this API.")
+    if entry.log.id is None and entry.log.action is None:
+        raise NotTheApiError("The server's answer is no audit log entry. Is the base URL this API's?")
+    return entry
+
+
+def _quoted(entry_id: str) -> str:
+    try:
+        return quote(entry_id, safe="")
+    except UnicodeEncodeError:
+        raise NotFoundError(f"{safe(entry_id, 100)} is no entry's ID: no URL can hold it.") from None
+
+
+# -- errors --------------------------------------------------------------------------------------------------------
+
+
+def _refusal(answer: _Answer, host: str) -> ApiError | _AgainError:
+    """What to raise for an answer that is not 200: an error, or one that is tried again."""
+    if not worth_retrying(answer.status, answer.headers):
+        return error_of(answer.status, answer.headers, answer.body, host)
+    asked = asked_delay(answer.headers, served_at(answer.headers) or datetime.now(UTC))
+    if asked is not None and asked > LONGEST_WAIT:
+        return too_long(answer.status, host, asked)
+    retry_at = None if asked is None else moment_in(asked)
+    return _AgainError(error_of(answer.status, answer.headers, answer.body, host, retry_at), asked)

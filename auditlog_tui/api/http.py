@@ -1,0 +1,304 @@
+"""What is sent, checked; the body of an answer, within limits, as text; and what one that is an error says."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from auditlog_tui import __version__
+from auditlog_tui.api.retry import http_date
+from auditlog_tui.errors import (
+    ApiError,
+    BadRequestError,
+    KeyRefusedError,
+    NotFoundError,
+    NotPermittedError,
+    NotTheApiError,
+    RateLimitedError,
+    ServerError,
+    SettingsError,
+)
+from auditlog_tui.text.safe import safe
+
+BODY_LIMIT = 32 * 1024 * 1024
+"""Bytes of one answer, unpacked. A page of 100 entries has some 50 KB; a packed one can be a bomb."""
+
+_ERROR_LIMIT = 64 * 1024
+"""Bytes of an error's body; what follows is not read."""
+
+_KEY = re.compile(r"[!-~]+")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[ -~\t]*")
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_LOOKED_THROUGH = 1024 * 1024
+"""Characters of a bad answer that are looked through for its end, which nobody should wait for."""
+
+_SHORTEST_SECRET = 8
+_WORDS = 300
+_HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
+
+
+# -- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def checked_base(base_url: str) -> httpx.URL:
+    """The base URL, if requests can be made from it. Raises `SettingsError`, which does not repeat it."""
+    try:
+        base = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        base = httpx.URL()
+    if not base.host or base.userinfo or "?" in base_url or "#" in base_url:
+        raise SettingsError("The base URL must look like https://host, without a user name, ? or #.")
+    return base
+
+
+def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
+    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits.
+
+    Raises `SettingsError` for what HTTP forbids, before a library does that repeats the key in its error.
+    """
+    if key is not None and not _KEY.fullmatch(key):
+        raise SettingsError("The API key must be visible ASCII characters, without spaces or line breaks.")
+    for name, value in extra.items():
+        if not _NAME.fullmatch(name):
+            raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
+        if name.lower() in _FRAMING:
+            raise SettingsError(f"The custom header {name} is not allowed: it belongs to a body, and none is sent.")
+        if not _VALUE.fullmatch(value) or value != value.strip():
+            raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
+    ours = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"auditlog-tui/{__version__}",
+        **({} if key is None else {"Authorization": f"Bearer {key}"}),
+    }
+    named = {name.lower() for name in extra}
+    return {name: value for name, value in ours.items() if name.lower() not in named} | dict(extra)
+
+
+def secrets_of(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:
+    """What must not be shown; the value of a header may be a secret too, unless it is too short for one."""
+    values = [*extra.values()] + ([] if key is None else [key])
+    long = [value.encode("utf-8", "replace") for value in values if len(value) >= _SHORTEST_SECRET]
+    return tuple(sorted(long, key=len, reverse=True))
+
+
+# -- bodies ----------------------------------------------------------------------------------------------------------
+
+
+async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
+    """All of the raw chunks, unpacked. Raises `NotTheApiError` for what is too large or not packed as it says.
+
+    A packed body that is cut short is unpacked as far as it goes: its text tells (`cut_short`).
+    """
+    body = _Body(encoding, BODY_LIMIT)
+    async for chunk in chunks:
+        body.add(chunk)
+    return bytes(body.unpacked)
+
+
+async def read_error_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
+    """The start of an error's body, as far as it can be read: what is wrong with it must not hide the error."""
+    try:
+        body = _Body(encoding, _ERROR_LIMIT)
+    except NotTheApiError:
+        return b""
+    try:
+        async for chunk in chunks:
+            body.add(chunk)
+    except (NotTheApiError, httpx.HTTPError):
+        pass
+    return bytes(body.unpacked)
+
+
+class _Body:
+    """The bytes of an answer as they come; `add` raises `NotTheApiError` beyond the limit."""
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        self.unpacked = bytearray()
+        self._unpack = _unpacker(encoding)
+        self._received = 0
+        self._limit = limit
+
+    def add(self, chunk: bytes) -> None:
+        self._received += len(chunk)
+        room = self._limit + 1 - len(self.unpacked)
+        self.unpacked += chunk if self._unpack is None else _unpacked(self._unpack, chunk, room)
+        # Both are counted: there are packed bytes without end that unpack to nothing.
+        if max(self._received, len(self.unpacked)) > self._limit:
+            raise NotTheApiError(
+                f"The server's answer is larger than {self._limit // 1024**2} MB; it was not read on."
+            )
+
+
+def _unpacker(encoding: str) -> Any:
+    """We ask for no compression; a server or proxy that compresses all the same is read, with care."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return zlib.decompressobj(zlib.MAX_WBITS | 32)
+    raise NotTheApiError(f"The server's answer is packed as {safe(encoding, 40)}, which was not asked for.")
+
+
+def _unpacked(unpack: Any, chunk: bytes, room: int) -> bytes:
+    try:
+        part = bytes(unpack.decompress(chunk, room))
+    except zlib.error as error:
+        raise NotTheApiError("The server's answer is not packed as it says.") from error
+    if unpack.unused_data:  # more than was packed; zlib would gather it without end
+        raise NotTheApiError("The server's answer is not packed as it says.")
+    return part
+
+
+def decode(body: bytes) -> str:
+    """The JSON text of a body: UTF-8, UTF-16 or UTF-32, by its first bytes. Raises `NotTheApiError`.
+
+    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`): they cost the string that they stand in.
+    """
+    try:
+        text = _text(body, "surrogateescape")
+    except UnicodeDecodeError as error:  # half a character of UTF-16 or UTF-32
+        raise NotTheApiError("The server's answer is not UTF-8 text.") from error
+    if not text.lstrip(" \t\r\n").startswith("{"):
+        raise NotTheApiError(
+            f"{_what(text)} answered instead of the API. Is the base URL right, or a proxy in between?"
+        )
+    return text
+
+
+def _text(body: bytes, errors: str) -> str:
+    return body.decode(json.detect_encoding(body), errors).removeprefix("\ufeff")
+
+
+def _what(text: str) -> str:
+    if _HTML.match(text):
+        return "An HTML page"
+    return "Something other than a JSON object" if text.strip() else "An empty page"
+
+
+def cut_short(body: bytes) -> bool:
+    """Whether a body ends before its JSON does, which a lost connection can leave behind without any other sign."""
+    text = _text(body, "replace").strip()
+    if not text.startswith("{"):
+        return not text
+    if len(text) > _LOOKED_THROUGH:
+        return not text.endswith("}")
+    try:
+        json.loads(text)
+    except RecursionError:
+        return False
+    except ValueError:
+        return True
+    return False
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+
+
+def server_words(body: bytes) -> str:
+    """What an error's body says, made safe and short; empty for HTML and for what says nothing."""
+    text = _text(body[:_ERROR_LIMIT], "replace").strip()
+    if text.startswith("<"):
+        return ""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        found = text
+    else:
+        found = _message(data) or (text if data else "")
+    return safe(" ".join(found.split()), _WORDS)
+
+
+def _message(data: Any) -> str:
+    """The text in an error's JSON, whose form is not documented."""
+    for _ in range(4):
+        if isinstance(data, list):
+            data = data[0] if data else ""
+        if not isinstance(data, dict):
+            break
+        data = next((data[name] for name in ("message", "detail", "error", "title", "errors") if data.get(name)), "")
+    return data if isinstance(data, str) else ""
+
+
+def own_error(body: bytes) -> bytes:
+    """The body of an answer of 200 that is an error by its words; empty for one that has none."""
+    if len(body) > _ERROR_LIMIT:
+        return b""
+    try:
+        data = json.loads(_text(body, "replace"))
+    except (ValueError, RecursionError):
+        return b""
+    return body if isinstance(data, dict) and _message(data) else b""
+
+
+def served_at(headers: Mapping[str, str]) -> datetime | None:
+    """The server's clock (its `Date` header), whole seconds, UTC."""
+    return http_date(headers.get("date", ""))
+
+
+def error_of(
+    status: int, headers: Mapping[str, str], body: bytes, host: str, retry_at: datetime | None = None
+) -> ApiError:
+    """The error of an answer that is not 200, in words that say what to do."""
+    said = server_words(body)
+    words = f' It says: "{said}"' if said else ""
+    if status == 401:
+        return KeyRefusedError(
+            f"{host} refused the API key (401): is it right, not expired, not revoked?{words}", status=401
+        )
+    if status == 403:
+        return NotPermittedError(
+            f"{host} accepts the key, but it may not read the audit log (403):"
+            f" it needs read permission on audit_log.{words}",
+            status=403,
+        )
+    if status == 404:
+        return NotFoundError(f"{host} has no such entry, or no such endpoint (404).{words}", status=404)
+    if status == 429:
+        return RateLimitedError(f"{host} is asked too often (429).{words}", status=429, retry_at=retry_at)
+    if 400 <= status < 500:
+        return BadRequestError(f"{host} does not accept what was asked ({status}).{words}", status=status)
+    if status >= 500:
+        return ServerError(f"{host} failed ({status}).{words}", status=status)
+    where = safe(headers.get("location", ""), 200)
+    pointing = f", pointing to {where}" if where else ""
+    return NotTheApiError(f"{host} answered {status}{pointing}, not the API. Is the base URL right?", status=status)
+
+
+def too_long(status: int, host: str, seconds: float) -> RateLimitedError:
+    """The error of an answer that asks for a wait of so many `seconds`, which nobody wants to sit out."""
+    retry_at = moment_in(seconds)
+    when = "in more years than there are" if retry_at is None else f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
+    return RateLimitedError(
+        f"{host} asks not to be asked again ({status}); try {when}.", status=status, retry_at=retry_at
+    )
+
+
+def moment_in(seconds: float) -> datetime | None:
+    """The instant so many seconds from now, UTC; `None` beyond the year 9999."""
+    try:
+        return datetime.now(UTC) + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+
+
+def unreachable(host: str, reason: str) -> str:
+    """What to say of a host that can't be reached."""
+    reason = safe(reason, 200)
+    # Each system words it in its own way; an alert is the server's word on a certificate of ours.
+    if "certificate" in reason.lower() and "alert" not in reason.lower():
+        return f"{host} shows a certificate that this system does not trust. Is its CA installed here? ({reason})"
+    return f"Can't reach {host} ({reason or 'no connection'}). Is the network up, and the base URL right?"
+
+
+def broken(host: str, reason: str) -> str:
+    """What to say of a connection that was made and then lost."""
+    why = f" ({safe(reason, 200)})" if reason else ""
+    return f"The connection to {host} broke before the answer was complete{why}."

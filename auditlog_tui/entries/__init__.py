@@ -1,0 +1,1 @@
+"""The API's schemas, read leniently, each entry with its exact text."""

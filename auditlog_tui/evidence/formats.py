@@ -1,0 +1,285 @@
+"""Entries as lines of text, for pipes and terminals: `table`, `jsonl`, `csv` and `ids`.
+
+`jsonl` is the evidence: each entry's JSON exactly as it came. The others are for reading, and lose what only the JSON
+has; everything in them goes through `safe()`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+from auditlog_tui.errors import SettingsError
+from auditlog_tui.text.cells import cell_width, fit, shorten_middle
+from auditlog_tui.text.glyphs import Glyphs
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import Mode, format_time
+
+if TYPE_CHECKING:
+    from auditlog_tui.store.entries import Row
+
+UNCUT = sys.maxsize
+"""`safe()`'s limit where a text may be as long as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a table is drawn. `width` is the terminal's in cells; `None` is a pipe, for which nothing is cut."""
+
+    width: int | None
+    mode: Mode
+    zone: tzinfo
+    now_us: int
+    glyphs: Glyphs
+    columns: tuple[str, ...] = ()
+    """The table's, after time and action; all that there is room for if none is named."""
+
+
+# -- jsonl ---------------------------------------------------------------------------------------------------------
+
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
+_STRING_OR_BREAK = re.compile(rf"{_STRING}|[\r\n][ \t\r\n]*", re.DOTALL)
+_STRING_OR_SPACE = re.compile(rf"{_STRING}|[\t\r\n]+", re.DOTALL)
+_NOT_ASCII = re.compile(r"[^ -~]")
+
+
+def one_line(raw: str) -> str:
+    """An entry's JSON as it came, on one line.
+
+    Nothing is decoded and encoded again: digits, escapes, the order of members and duplicates stay. Where it came on
+    several lines, each break outside strings and the indentation after it become one space. A break inside a string
+    is not JSON; it becomes the escape that means it.
+    """
+    return _STRING_OR_BREAK.sub(_unbroken, raw) if "\n" in raw or "\r" in raw else raw
+
+
+def _unbroken(match: re.Match[str]) -> str:
+    return match[0].replace("\n", "\\n").replace("\r", "\\r") if match[0][0] == '"' else " "
+
+
+def terminal_line(raw: str, *, ascii_only: bool = False) -> str:
+    """`one_line` for a terminal: what it might obey or hide becomes a `u` escape, which is the same JSON."""
+    if raw.isascii() and raw.isprintable():
+        return raw
+    text = _STRING_OR_SPACE.sub(lambda found: found[0] if found[0][0] == '"' else " ", one_line(raw))
+    return _NOT_ASCII.sub(lambda found: _escaped(found[0], ascii_only=ascii_only), text)
+
+
+def _escaped(character: str, *, ascii_only: bool) -> str:
+    if not ascii_only and safe(character) == character:
+        return character
+    return json.dumps(character)[1:-1] if ord(character) != 0x7F else "\\u007f"
+
+
+# -- csv -----------------------------------------------------------------------------------------------------------
+
+_CSV = (
+    ("id", "key"), ("created_at", "created_at"), ("action", "action"), ("actor.id", "actor_id"),
+    ("actor.name", "actor_name"), ("actor.type", "actor_type"), ("client_ip", "client_ip"), ("method", "method"),
+    ("path", "path"), ("status_code", "status_code"), ("user_agent", "user_agent"), ("target.id", "target_id"),
+    ("target.type", "target_type"),
+)  # fmt: skip
+"""The columns' names, which are the API's, and the row's fields that they show."""
+
+_FORMULA = re.compile(r"[\s\ufeff]*[=+\-@＝＋－＠]|[\t\r]")
+
+
+def csv_lines(rows: Iterable[Row]) -> list[str]:
+    """The rows as CSV. What a spreadsheet would run as a formula begins with an apostrophe."""
+    return [_csv([_cell(value) for value in _values(row)]) for row in rows]
+
+
+def _values(row: Row) -> Iterable[str]:
+    """The row's values; of one that can't be read its JSON text."""
+    unreadable: dict[str, str] = json.loads(row.unreadable) if row.unreadable else {}
+    for name, field in _CSV:
+        value = getattr(row, field)
+        if value is None:
+            value = unreadable.get(name, unreadable.get(name.partition(".")[0], ""))
+        yield str(value)
+
+
+def _cell(text: str) -> str:
+    return ("'" if _FORMULA.match(text) else "") + safe(text, UNCUT)
+
+
+def _csv(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
+# -- table ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """`least` cells where there is little room, `width` where there is enough."""
+
+    title: str
+    least: int
+    width: int
+    text: Callable[[Row, Look], str]
+    middle: bool = False
+
+
+def _field(name: str, dotted: str = "") -> Callable[[Row, Look], str]:
+    def text(row: Row, look: Look) -> str:
+        value = getattr(row, name)
+        if value is not None:
+            return safe(str(value)) or "-"
+        return look.glyphs.unknown if f'"{dotted or name}"' in row.unreadable else "-"
+
+    return text
+
+
+def _time(row: Row, look: Look) -> str:
+    if row.created_us is None:
+        return _field("created_at")(row, look)
+    # Nothing else in the output says which zone it is.
+    return format_time(row.created_us, look.mode, look.now_us, look.zone, with_offset=True)
+
+
+def _actor(row: Row, look: Look) -> str:
+    if row.actor_name:
+        return _field("actor_name", "actor.name")(row, look)
+    kind, identity = _field("actor_type", "actor.type")(row, look), _field("actor_id", "actor")(row, look)
+    return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
+
+
+def _target(row: Row, look: Look) -> str:
+    kind, identity = _field("target_type", "target.type")(row, look), _field("target_id", "target")(row, look)
+    return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
+
+
+_PATH = _Column("PATH", 12, 26, _field("path"), middle=True)
+_ALWAYS = (_Column("TIME", 19, 19, _time), _Column("ACTION", 18, 22, _field("action")))
+_CHOSEN = {
+    "actor": _Column("ACTOR", 14, 20, _actor, middle=True),
+    "ip": _Column("IP", 15, 15, _field("client_ip"), middle=True),
+    "status": _Column("ST", 3, 3, _field("status_code")),
+    "method": _Column("METHOD", 6, 6, _field("method")), "path": _PATH,
+    "target": _Column("TARGET", 16, 26, _target, middle=True), "id": _Column("ID", 36, 36, _field("key")),
+    "actor.type": _Column("TYPE", 8, 8, _field("actor_type", "actor.type")),
+    "ua": _Column("AGENT", 16, 32, _field("user_agent")),
+}  # fmt: skip
+"""The columns by the names that `--columns` takes."""
+
+_LOCAL_TIME = replace(_ALWAYS[0], least=25, width=25)
+"""With room for the offset."""
+
+_COLUMNS = (*_ALWAYS, *(_CHOSEN[name] for name in ("actor", "ip", "status", "method", "path", "target", "id")))
+
+_WIDEST = 80
+"""Cells to which a column grows in a pipe; a longer text sticks out."""
+
+
+def read_columns(text: str) -> tuple[str, ...]:
+    """The names in a comma-separated list. Raises `SettingsError` for what is no column of the table."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in _CHOSEN:
+            raise SettingsError(f"columns: there is no column {safe(name, 40)!r}. There are {', '.join(_CHOSEN)}.")
+    return names
+
+
+class Table:
+    """Rows in columns. On a terminal each has a fixed width and no line is wrapped; in a pipe nothing is cut."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        columns = (*_ALWAYS, *(_CHOSEN[name] for name in look.columns)) if look.columns else _COLUMNS
+        self._columns = _laid_out((_LOCAL_TIME, *columns[1:]) if look.mode == "local" else columns, look.width)
+
+    def widen(self, rows: Iterable[Row]) -> None:
+        """In a pipe, make room for the texts of these rows."""
+        if self._look.width is None:
+            for row in rows:
+                self._columns = [
+                    (column, max(width, min(_WIDEST, cell_width(column.text(row, self._look)))))
+                    for column, width in self._columns
+                ]
+
+    @property
+    def header(self) -> str:
+        return self._line([column.title for column, _ in self._columns])
+
+    def lines(self, rows: Iterable[Row]) -> list[str]:
+        return [self._line([column.text(row, self._look) for column, _ in self._columns]) for row in rows]
+
+    def _line(self, texts: Sequence[str]) -> str:
+        cells = [self._fitted(text, *place) for text, place in zip(texts, self._columns, strict=True)]
+        return (" " if self._look.width else "  ").join(cells).rstrip()
+
+    def _fitted(self, text: str, column: _Column, width: int) -> str:
+        if self._look.width is None:
+            return text + " " * (width - cell_width(text))
+        if column.middle:
+            text = shorten_middle(text, width, self._look.glyphs.ellipsis)
+        return fit(text, width, ellipsis=self._look.glyphs.ellipsis)
+
+
+def _laid_out(columns: Sequence[_Column], width: int | None) -> list[tuple[_Column, int]]:
+    """The columns that there is room for, each with its width; the path takes what the others leave."""
+    if width is None:
+        return [(column, column.width) for column in columns]
+    columns = list(columns)
+    while len(columns) > 1 and _taken(columns) > width:
+        columns.pop()
+    spare = max(0, width - _taken(columns))
+    widths = []
+    for column in columns:
+        more = min(spare, column.width - column.least)
+        widths.append(column.least + more)
+        spare -= more
+    widths = [own + spare if column is _PATH else own for column, own in zip(columns, widths, strict=True)]
+    return [(column, min(own, width)) for column, own in zip(columns, widths, strict=True)]
+
+
+def _taken(columns: Sequence[_Column]) -> int:
+    """The fewest cells that columns take, with one between two of them."""
+    return sum(column.least + 1 for column in columns) - 1
+
+
+# -- all -----------------------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """Turns rows into the lines of one format. `raw` says that it takes the entries' JSON instead of rows."""
+
+    def __init__(self, name: str, look: Look, *, ascii_only: bool = False) -> None:
+        self.raw = name == "jsonl"
+        self._name = name
+        self._table = Table(look)
+        self._terminal = look.width is not None
+        self._ascii_only = ascii_only
+
+    def header(self, rows: Sequence[Row] = ()) -> list[str]:
+        """The line before the first of `rows`: CSV always has one, a table in a pipe only where there are rows."""
+        if self._name == "csv":
+            return [",".join(name for name, _ in _CSV)]
+        return [self._table.header] if self._name == "table" and (self._terminal or rows) else []
+
+    def lines(self, rows: Sequence[Row]) -> list[str]:
+        if self._name == "csv":
+            return csv_lines(rows)
+        if self._name == "ids":
+            return [safe(row.key, UNCUT) for row in rows]
+        return self._table.lines(rows)
+
+    def prepare(self, rows: Sequence[Row]) -> None:
+        """Look at rows that are written next, so that a table's columns stay aligned."""
+        if self._name == "table":
+            self._table.widen(rows)
+
+    def raw_lines(self, raws: Sequence[str]) -> list[str]:
+        if not self._terminal:
+            return [one_line(raw) for raw in raws]
+        return [terminal_line(raw, ascii_only=self._ascii_only) for raw in raws]

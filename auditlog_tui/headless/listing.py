@@ -1,0 +1,315 @@
+"""A query walked to its end without a screen, and its rows written on the way.
+
+What was written can't be taken back, as a screen would: so the server is tried on every parameter first, and rows
+wait where the order that was asked for is not shown to be the server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
+from auditlog_tui.evidence.formats import Writer
+from auditlog_tui.headless.streams import Out
+from auditlog_tui.log.feed import PAGE
+from auditlog_tui.log.log import Log
+from auditlog_tui.log.server_support import SMALLEST_PAGE
+from auditlog_tui.log.sort_order import NEWEST_FIRST, Stand, in_order, rank, reversed_order
+from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import View
+from auditlog_tui.query import Query, plan
+from auditlog_tui.query.seen_values import Seen
+from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
+from auditlog_tui.store.growth import stretches
+from auditlog_tui.store.scans import raws
+from auditlog_tui.text.times import rfc3339
+
+EVERYTHING = 1 << 62
+"""More rows than there are."""
+
+PORTION = 1_000
+"""Rows written at a time."""
+
+
+class Unseen(Seen):
+    """Counts no values: completion is for a screen, and would take a sixth of a walk's time."""
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        pass
+
+
+class Walk:
+    """Brings the view of a query to its end, or to so many rows."""
+
+    def __init__(self, log: Log, query: Query) -> None:
+        self.view = View(log, query)
+
+    async def begin(self) -> None:
+        """Fetch the first rows, and find out what the server obeys. Raises `AuditLogError`."""
+        await self._more(1, _nothing, everything=False)
+        await self.view.prove()
+
+    async def go(self, limit: int, on_page: Callable[[], None]) -> None:
+        """Fetch until there are `limit` rows or no more. Raises `AuditLogError`."""
+        await self._more(limit - len(self.view), on_page, everything=True)
+
+    async def _more(self, want: int, on_page: Callable[[], None], *, everything: bool) -> None:
+        view = self.view
+        await view.more(want, on_page, everything=everything)
+        refused_cursor = view.feed.broken and isinstance(view.error, BadRequestError | NotFoundError)
+        if view.error is not None and not refused_cursor:
+            raise view.error
+
+    async def order_shown(self) -> bool:
+        """Whether what arrived shows the order that the server was asked for, and not its own by chance.
+
+        One request decides where the first page fits both: a server that obeys begins the reverse elsewhere.
+        """
+        feed, log = self.view.feed, self.view.log
+        sort = feed.plan.params.get("sort")
+        stands = [Stand(row.created_us, row.status_code) for row in log.store.window(feed.run, 0, PAGE)]
+        if sort is None or feed.complete or not in_order(stands, NEWEST_FIRST):
+            return True
+        try:
+            page = await log.api.list({**feed.plan.params, "sort": reversed_order(sort)}, limit=SMALLEST_PAGE)
+        except ApiError:
+            return False
+        ends = [Stand(entry.created_us, entry.log.status_code) for entry in page.entries[:1]] + stands[:1]
+        last, first = [rank(stand, sort) for stand in ends] if len(ends) > 1 else (None, None)
+        return first is not None and last is not None and first < last
+
+    def missing(self) -> str:
+        """What is known to be missing, in a sentence; empty for a walk that reached its end."""
+        summary = self.view.summary()
+        if summary.state is State.COMPLETE:
+            return ""
+        reason = summary.reason or "the server broke off"
+        counted = f" of {summary.total:,}" if summary.total is not None else ""
+        entries = "entry" if summary.total == 1 or (summary.total is None and summary.loaded == 1) else "entries"
+        said = f"Incomplete: {reason}. {summary.loaded:,}{counted} {entries} arrived"
+        return f"{said}; {self._gap()} is missing." if not self.view.complete else f"{said}."
+
+    def _gap(self) -> str:
+        feed = self.view.feed
+        last = self.view.log.store.window(feed.run, len(feed.run) - 1, 1)
+        if not last or last[0].created_us is None or not feed.by_time:
+            return "what follows"
+        return f"what is older than {rfc3339(last[0].created_us)}"
+
+    @property
+    def gone(self) -> int:
+        """How many of the entries the server no longer has."""
+        return self.view.summary().gone
+
+    def describe(self) -> str:
+        """How far it is, for a line of progress."""
+        try:
+            summary = self.view.summary()
+        except AuditLogError:
+            return ""
+        of = f" of {summary.total:,}" if summary.total is not None else ""
+        if summary.filtered:
+            return f"{summary.rows:,} found · {summary.loaded:,}{of} scanned"
+        return f"{summary.loaded:,}{of} fetched"
+
+
+def _nothing() -> None:
+    pass
+
+
+class Printer:
+    """Writes rows of the store in one format, the header before the first."""
+
+    def __init__(self, store: EntryStore, writer: Writer, out: Out) -> None:
+        self._store = store
+        self._writer = writer
+        self._out = out
+        self._begun = False
+        self._versions: dict[str, list[str]] = {}
+        """The texts written of ids that came with more than one, by key."""
+
+    def rows(self, run: Run, first: int, count: int) -> None:
+        if self._writer.raw:
+            self.header()
+            self._out.lines(self._writer.raw_lines(self._texts(run, Stretch(run.first + first, count))))
+            return
+        rows = self._store.window(run, first, count)
+        self._writer.prepare(rows)
+        self.header(rows)
+        self._out.lines(self._writer.lines(rows))
+
+    def _texts(self, run: Run, stretch: Stretch) -> list[str]:
+        """The evidence in these rows: every text that came under each id, the one that is shown first."""
+        texts = raws(self._store, run, stretch)
+        if not self._store.versioned:
+            return texts
+        rows = self._store.window(run, stretch.position - run.first, stretch.count)
+        found: list[str] = []
+        for row, text in zip(rows, texts, strict=True):
+            versions = [text, *self._store.versions(row.n)] if row.versions else [text]
+            if row.versions:
+                self._versions[row.key] = versions
+            found += versions
+        return found
+
+    def later_versions(self, run: Run, count: int) -> None:
+        """Write what came under an id after its row was written, of the first `count` rows of a run."""
+        if not (self._writer.raw and self._store.versioned):
+            return
+        for stretch in stretches(range(run.first, run.first + count), PORTION):
+            for n in self._store.matching(run, stretch, ("e.versions > 0", []), shown=True):
+                row = self._store.window(run, self._store.row_of(run, n) or 0, 1)[0]
+                written = self._versions.get(row.key) or [self._store.entry(self._store.number(row.key) or n).raw]
+                later = [text for text in (self._store.entry(n).raw, *self._store.versions(n)) if text not in written]
+                self._versions[row.key] = [*written, *later]
+                self._out.lines(self._writer.raw_lines(later))
+
+    def entry(self, entry: Entry) -> None:
+        """One entry that was got by itself."""
+        run = self._store.new_run()
+        self._store.append(run, self._store.add([entry]))
+        self.rows(run, 0, 1)
+
+    def line(self, text: str) -> None:
+        """A line that is no row."""
+        self._out.lines([text])
+
+    def header(self, rows: Sequence[Row] = ()) -> None:
+        if not self._begun:
+            self._begun = True
+            self._out.lines(self._writer.header(rows))
+
+
+class Listing:
+    """The entries of a query, written as they come, `limit` of them at most. `written` counts them."""
+
+    def __init__(self, walk: Walk, printer: Printer, limit: int | None = None) -> None:
+        self.written = 0
+        self._walk = walk
+        self._printer = printer
+        self._limit = EVERYTHING if limit is None else limit
+        self._run: Run | None = None
+        self._next = 0
+        self._before: list[tuple[Run, int]] = []
+        self._whole = False
+
+    async def go(self) -> str:
+        """Write everything; returns what is missing, if anything is. Raises `AuditLogError` and `OSError`."""
+        walk, view = self._walk, self._walk.view
+        await walk.begin()
+        self._whole = view.plan.local_order or not await walk.order_shown()
+        disordered = ""
+        try:
+            self._on_page()
+            await walk.go(EVERYTHING if self._whole else self._limit, self._on_page)
+            if view.plan.local_order and not self._whole:
+                disordered = "The server left the order that it was asked for." if self.written else ""
+                self._whole = True
+                await walk.go(EVERYTHING, self._on_page)
+        except AuditLogError:
+            self._write_rest()
+            raise
+        self._write_rest()
+        self._printer.header()
+        return disordered or ("" if self.written >= self._limit else walk.missing())
+
+    def _on_page(self) -> None:
+        if not self._whole and not self._walk.view.plan.local_order:
+            self._write(self._walk.view.run)
+
+    def _write_rest(self) -> None:
+        """What had to wait until everything was there: the view has put it in order where the server didn't."""
+        self._write(self._walk.view.run)
+        if self._run is not None:
+            for run, count in (*self._before, (self._run, self._next)):
+                self._printer.later_versions(run, count)
+
+    def _write(self, run: Run) -> None:
+        """Write the rows of the run that were not written before, here or in a run that was begun anew."""
+        if run is not self._run:
+            if self._run is not None and self._next:
+                self._before.append((self._run, self._next))
+            self._run, self._next = run, 0
+        while self._next < len(run) and self.written < self._limit:
+            count = min(PORTION, len(run) - self._next, self._limit - self.written)
+            for first, length in self._unwritten(run, self._next, count):
+                self._printer.rows(run, first, length)
+                self.written += length
+            self._next += count
+
+    def _unwritten(self, run: Run, first: int, count: int) -> Iterator[tuple[int, int]]:
+        if not self._before:
+            yield first, count
+            return
+        for row, entry in enumerate(self._numbers(run, first, count), first):
+            if not any(self._was_written(entry, *before) for before in self._before):
+                yield row, 1
+
+    def _numbers(self, run: Run, first: int, count: int) -> list[int]:
+        return [row.n for row in self._walk.view.log.store.window(run, first, count)]
+
+    def _was_written(self, entry: int, run: Run, count: int) -> bool:
+        row = self._walk.view.log.store.row_of(run, entry)
+        return row is not None and row < count
+
+
+async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) -> tuple[int, str]:
+    """How many entries match, and what is missing of them, if anything is. Raises `AuditLogError`.
+
+    The server is asked where all of the query is its own and every parameter is proven; else everything is walked,
+    and `watch` is given the walk.
+    """
+    query = Query(tuple(term for term in query.terms if term.key != "sort"))
+    total = await _total(log, query)
+    if total is not None:
+        return total, ""
+    walk = Walk(log, query)
+    watch(walk)
+    await walk.begin()
+    await walk.go(EVERYTHING, _nothing)
+    return len(walk.view), walk.missing()
+
+
+async def _total(log: Log, query: Query) -> int | None:
+    """The server's count, where it is proven to be one of this query."""
+    planned = plan(query, frozenset(log.obedience.ignored))
+    if planned.residual is not None or planned.entry_id is not None:
+        return None
+    page = await log.api.list(planned.params, limit=SMALLEST_PAGE)
+    for entry in page.entries:
+        log.obedience.ignored |= planned.violations(entry)
+    here = len(page.entries)
+    total = page.total_count
+    if total is None or total < here or page.unclear or page.last != (total == here):
+        return None
+    if not here:
+        return 0  # that was the whole walk
+    if log.obedience.proven(planned.params):
+        return total
+    # The log holds an entry: what a canary counts is proof, of the server that then counts the same.
+    await log.obedience.prove(log.api, planned.params)
+    obeyed = log.obedience.proven(planned.params) and log.obedience.ignored.isdisjoint(planned.params)
+    if not obeyed or not planned.params:
+        return total if obeyed else None
+    again = await log.api.list(planned.params, limit=SMALLEST_PAGE)
+    return again.total_count if again.total_count in (total, total + 1) else None
+
+
+async def seen_of(log: Log, query: Query) -> Seen:
+    """What a few small requests show of the log's values: its newest page, its oldest entries, other cases.
+
+    Raises `AuditLogError`.
+    """
+    seen = Seen()
+    seen.take((await log.api.list({}, limit=PAGE)).entries)
+    seen.take((await log.api.list({"sort": "created_at:asc"}, limit=SMALLEST_PAGE)).entries)
+    lower = {name: value.lower() for name, value in plan(query).params.items() if name in _CASED}
+    for name, value in lower.items():
+        if value != plan(query).params[name]:
+            seen.take((await log.api.list({name: value}, limit=SMALLEST_PAGE)).entries)
+    return seen
+
+
+_CASED = ("action", "actor_id", "target_id", "target_type")
+"""Parameters that the server compares with their case."""

@@ -1,0 +1,1 @@
+"""One log, as far as it was fetched: feeds, views, the live end."""

@@ -1,0 +1,1 @@
+"""The API's two endpoints answered in this process, from any source of entries."""

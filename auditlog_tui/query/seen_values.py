@@ -1,0 +1,69 @@
+"""The values seen so far of each field, and how often: for completion, without reading the log again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auditlog_tui.entries.models import Entry
+
+MOST = 1_000
+"""Values kept of each field; where there are more, those seen least make room."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenValue:
+    """`label` is what a person knows an id by: an actor's name, a target's kind."""
+
+    text: str
+    count: int
+    label: str = ""
+
+
+class Seen:
+    """Counts the values of entries as they arrive; what it costs does not depend on how many there are.
+
+    `first_us` and `last_us` are the times of the oldest and the newest entry that was seen.
+    """
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._labels: dict[tuple[str, str], str] = {}
+        self.first_us: int | None = None
+        self.last_us: int | None = None
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Count the values of entries that were not seen before."""
+        for entry in entries:
+            us = entry.created_us
+            if us is not None:
+                self.first_us = us if self.first_us is None or us < self.first_us else self.first_us
+                self.last_us = us if self.last_us is None or us > self.last_us else self.last_us
+            for field, value, label in _values(entry):
+                if value:
+                    self._counts[field][value] += 1
+                    if label:
+                        self._labels[field, value] = label
+        for field, counts in self._counts.items():
+            if len(counts) > 2 * MOST:
+                self._counts[field] = Counter(dict(counts.most_common(MOST)))
+                self._labels = {key: label for key, label in self._labels.items() if key[1] in self._counts[key[0]]}
+
+    def values(self, field: str) -> list[SeenValue]:
+        """The values of a field, most frequent first."""
+        counts = self._counts[field]
+        return [
+            SeenValue(text, count, self._labels.get((field, text), "")) for text, count in counts.most_common(MOST)
+        ]
+
+
+def _values(entry: Entry) -> tuple[tuple[str, str | None, str | None], ...]:
+    log, actor, target = entry.log, entry.actor, entry.target
+    status = None if log.status_code is None else str(log.status_code)
+    return (
+        ("action", log.action, None), ("actor", actor.id, actor.name), ("actor.name", actor.name, None),
+        ("actor.type", actor.type, None), ("ip", log.client_ip, None), ("method", log.method, None),
+        ("path", log.path, None), ("status", status, None), ("target", target.id, target.type),
+        ("target.type", target.type, None), ("ua", log.user_agent, None),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""One investigation: places, marks, filter history."""

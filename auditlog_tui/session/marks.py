@@ -1,0 +1,457 @@
+"""What the user marked and noted, kept in a private file of its own for each endpoint.
+
+Every change is in memory first and is then written out whole, so that a disk which is full or can't be written costs
+nothing but the copy on it; what could not be saved is saved with the next change. The entries' own JSON is kept too:
+marks are there without a connection, and after the log has moved on.
+
+Several terminals may use the file at once. Each save takes in what the others changed since, within the same
+transaction: a note is replaced only by someone who could see it, and where two were written on one entry, both stay.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import sqlite3
+import stat
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from auditlog_tui.entries.models import Entry, read_entry
+from auditlog_tui.entries.raw_json import restored, stored
+from auditlog_tui.errors import StoreError
+from auditlog_tui.output import files
+
+MOST = 10_000
+"""Entries that can be marked or noted."""
+
+NOTE_LIMIT = 2_000
+"""Characters of a note as it is typed."""
+
+JOINED_LIMIT = 20 * NOTE_LIMIT
+"""Characters of a note that is read from the file: those of several terminals may have been joined."""
+
+BETWEEN = " | "
+"""What stands between notes that were joined, the newest first."""
+
+BUSY_S = 0.5
+"""Seconds that a key waits for another terminal that is writing."""
+
+_VERSION = 1
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS mark (
+    key TEXT PRIMARY KEY, raw TEXT NOT NULL, marked INTEGER NOT NULL, note TEXT NOT NULL, made_us INTEGER NOT NULL
+);
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+_COLUMNS = {"key", "raw", "marked", "note", "made_us"}
+_TAG = re.compile(r"#(\w(?:[\w-]*\w)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An entry that is marked, has a note, or both. `made_us` is when that was last changed (microseconds, UTC)."""
+
+    entry: Entry
+    marked: bool
+    note: str
+    made_us: int
+
+
+_Row = tuple[object, ...]
+"""`marked`, `note` and `made_us` of a row of the file."""
+
+
+class _Stamp(NamedTuple):
+    """What tells whether a file was written since."""
+
+    inode: int
+    written_ns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run left: entries marked, notes, and when the last of them was made (microseconds, UTC)."""
+
+    marks: int
+    notes: int
+    made_us: int
+
+
+class Marks:
+    """The marks and notes of one endpoint; without a path they last as long as the run.
+
+    What changes them raises `StoreError` where it can't be saved, and has then changed them all the same. `error`
+    says what is wrong with the file that was there at the start.
+    """
+
+    def __init__(self, path: Path | None = None, *, now_us: Callable[[], int] | None = None) -> None:
+        self.error = ""
+        self.earlier: Earlier | None = None
+        self._path = path
+        self._now_us = now_us or (lambda: time.time_ns() // 1000)
+        self._marks: dict[str, Mark] = {}
+        self._marked: set[str] = set()
+        self._unsaved: set[str] = set()
+        self._seen: dict[str, _Row] = {}  # what the file held when it was last read, or was written
+        self._stamp: _Stamp | None = None
+        self._inode = 0  # of the file that `_seen` is about; 0: none yet
+        self._fresh: set[str] = set()
+        if path is not None:
+            try:
+                unread = self._load(path)
+            except _UnusableError as error:
+                self.error = f"Marks can't be read {error}"
+                return
+            if unread:
+                they = "it stays" if unread == 1 else "they stay"
+                self.error = f"{unread} of the marks can't be read; {they} in {files.named(path)}"
+            if self._marks:
+                newest_us = max(mark.made_us for mark in self._marks.values())
+                self.earlier = Earlier(self.count, self.notes, newest_us)
+
+    # -- what there is -----------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """How many entries are marked."""
+        return len(self._marked)
+
+    @property
+    def notes(self) -> int:
+        """How many entries have a note."""
+        return sum(1 for mark in self._marks.values() if mark.note)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of the marked entries."""
+        return frozenset(self._marked)
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags in all notes, without `#`, the most used first."""
+        counted = Counter(tag for mark in self._marks.values() for tag in tags_of(mark.note))
+        return [tag for tag, _ in counted.most_common()]
+
+    def is_marked(self, key: str) -> bool:
+        return key in self._marked
+
+    @property
+    def fresh(self) -> bool:
+        """Whether any entry was marked in this run."""
+        return not self._fresh.isdisjoint(self._marked)
+
+    def since_us(self) -> int | None:
+        """When the oldest of the marks that an earlier run left was made; `None` where it left none."""
+        return min((self._marks[key].made_us for key in self._marked - self._fresh), default=None)
+
+    def made_earlier_us(self, key: str) -> int | None:
+        """When an entry was marked, if an earlier run did that."""
+        return self._marks[key].made_us if key in self._marked - self._fresh else None
+
+    def note_of(self, key: str) -> str:
+        """The note on an entry; empty where there is none."""
+        mark = self._marks.get(key)
+        return mark.note if mark is not None else ""
+
+    def marked(self) -> list[Entry]:
+        """The marked entries, the oldest first; those whose time can't be read go last."""
+        return sorted((self._marks[key].entry for key in self._marks if key in self._marked), key=_when)
+
+    # -- changing it -------------------------------------------------------------------------------------------
+
+    def mark(self, entries: Sequence[Entry]) -> None:
+        """Mark entries. Raises `StoreError`; where they would be too many, nothing is marked."""
+        self._change(entries, marked=True)
+        self.save()
+
+    def unmark(self, entries: Sequence[Entry]) -> None:
+        """Take the marks off entries; their notes stay."""
+        self._change([entry for entry in entries if entry.key in self._marked], marked=False)
+        self.save()
+
+    def toggle(self, entries: Sequence[Entry]) -> None:
+        """Mark the entries, or unmark them where all of them are marked; `save` is left to the caller."""
+        if all(entry.key in self._marked for entry in entries):
+            self._change(entries, marked=False)
+        else:
+            self._change(entries, marked=True)
+
+    def note(self, entry: Entry, text: str) -> None:
+        """Put a note on an entry, which marks it; an empty text takes the note away and leaves the mark."""
+        note = check_note(text)
+        if note:
+            self._change([entry], marked=True, note=note)
+        elif self.note_of(entry.key):
+            self._change([entry], marked=self.is_marked(entry.key), note="")
+        self.save()
+
+    def refresh(self) -> None:
+        """Take in what other terminals wrote since. Raises `StoreError` where the file can't be read."""
+        if self._path is None or _stamp(self._path) == self._stamp:
+            return
+        try:
+            self._load(self._path)
+        except _UnusableError as error:
+            raise StoreError(f"Marks of other terminals can't be read {error}") from error
+
+    def forget(self) -> None:
+        """Take every mark and note away, in the file too, but none that another terminal made since `refresh`."""
+        self._unsaved.update(self._marks)
+        self._marks.clear()
+        self._marked.clear()
+        self.earlier = None
+        self.save()
+
+    def _change(self, entries: Sequence[Entry], *, marked: bool, note: str | None = None) -> None:
+        fresh = {entry.key for entry in entries} - self._marks.keys()
+        if len(self._marks) + len(fresh) > MOST:
+            raise StoreError(f"At most {MOST:,} entries can be marked; with these it would be more.")
+        for entry in entries:
+            kept = self.note_of(entry.key) if note is None else note
+            self._put(Mark(entry, marked, kept, self._now_us()))
+            self._unsaved.add(entry.key)
+            self._fresh.add(entry.key)
+
+    def _put(self, mark: Mark) -> None:
+        key = mark.entry.key
+        (self._marked.add if mark.marked else self._marked.discard)(key)
+        if mark.marked or mark.note:
+            self._marks[key] = mark
+        else:
+            self._marks.pop(key, None)
+
+    # -- the file ----------------------------------------------------------------------------------------------
+
+    def _load(self, path: Path) -> int:
+        """Take in what the file holds; returns how many of its rows can't be read."""
+        stamp = _stamp(path)  # from before it is read: what comes after is read the next time
+        if stamp is None:
+            return 0
+        with _opened(path) as connection:
+            connection.execute("BEGIN")
+            unread = self._merge(connection) if _version(connection) else 0
+        self._stamp = stamp
+        self._inode = stamp.inode
+        return unread
+
+    @property
+    def unsaved(self) -> int:
+        """How many changed since they were saved."""
+        return len(self._unsaved)
+
+    def save(self, most: int | None = None) -> None:
+        """Write what is not saved, or at most so many of it. Raises `StoreError`."""
+        if self._path is None or not self._unsaved:
+            self._unsaved.clear()
+            return
+        try:
+            _make_private(self._path)
+            with _opened(self._path) as connection:
+                fresh = not _version(connection)
+                if fresh:
+                    connection.executescript(_SCHEMA)
+                connection.execute("BEGIN IMMEDIATE")
+                self._know(fresh, _stamp(self._path))
+                self._merge(connection)
+                keys = list(islice(self._unsaved, most))
+                rows = self._rows(keys)
+                connection.executemany("DELETE FROM mark WHERE key = ?", [(key,) for key in keys])
+                connection.executemany("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", rows)
+                connection.execute("COMMIT")
+        except _UnusableError as error:
+            raise StoreError(f"Kept for this run, not saved {error}. The next mark tries again.") from error
+        for key in keys:
+            self._seen.pop(key, None)
+        self._seen.update({key: (marked, note, made_us) for key, _, marked, note, made_us in rows})
+        self._unsaved.difference_update(keys)
+
+    def _know(self, fresh: bool, stamp: _Stamp | None) -> None:
+        """In another file than before, what is missing was not taken away by anyone: all goes into it."""
+        inode = stamp.inode if stamp is not None else 0
+        if fresh or self._inode not in (0, inode):
+            self._unsaved.update(self._marks)
+            self._seen = {}
+        self._inode = inode
+
+    def _rows(self, keys: Sequence[str]) -> list[tuple[str, str | bytes, bool, str, int]]:
+        kept = [self._marks[key] for key in keys if key in self._marks]
+        return [(mark.entry.key, stored(mark.entry.raw), mark.marked, mark.note, mark.made_us) for mark in kept]
+
+    # -- other terminals ---------------------------------------------------------------------------------------
+
+    def _merge(self, connection: sqlite3.Connection) -> int:
+        """Take in the rows that were changed since they were last read; returns how many of them can't be read."""
+        query = "SELECT key, marked, note, made_us FROM mark ORDER BY made_us, rowid LIMIT ?"
+        found: dict[str, _Row] = {key: tuple(row) for key, *row in connection.execute(query, [MOST])}
+        unread = 0
+        for key in [key for key, row in found.items() if self._seen.get(key) != row]:
+            (raw,) = connection.execute("SELECT raw FROM mark WHERE key = ?", [key]).fetchone()
+            theirs = _mark(raw, *found[key])
+            unread += theirs is None
+            if theirs is not None:
+                self._take(theirs, self._seen.get(key))
+        for key in self._seen.keys() - found.keys() - self._unsaved:
+            self._drop(key)
+        self._seen = found
+        return unread
+
+    def _take(self, theirs: Mark, seen: _Row | None) -> None:
+        """Take in another terminal's mark; of one that was changed here too, both notes stay, the newest first."""
+        key = theirs.entry.key
+        if key not in self._unsaved:
+            self._put(theirs)
+            return
+        known = seen[1] if seen is not None else ""
+        ours = self._marks.get(key)
+        if theirs.note == known:
+            return
+        if ours is None:
+            if theirs.note:
+                self._put(theirs)
+        elif ours.note in ("", known):
+            self._put(replace(ours, note=theirs.note))
+        elif theirs.note:
+            self._put(replace(ours, note=_joined(ours, theirs)))
+
+    def _drop(self, key: str) -> None:
+        self._marks.pop(key, None)
+        self._marked.discard(key)
+
+
+def _joined(one: Mark, other: Mark) -> str:
+    newer, older = sorted((one, other), key=lambda mark: mark.made_us, reverse=True)
+    for whole, part in ((newer.note, older.note), (older.note, newer.note)):
+        if part in whole.split(BETWEEN) or part == whole:
+            return whole
+    return f"{newer.note}{BETWEEN}{older.note}"
+
+
+def check_note(text: str) -> str:
+    """The note as it is kept. Raises `StoreError` for one that is too long."""
+    note = text.strip().encode("utf-8", "replace").decode()
+    if len(note) > NOTE_LIMIT:
+        raise StoreError(f"A note has at most {NOTE_LIMIT:,} characters; this has {len(note):,}.")
+    return note
+
+
+def tags_of(note: str) -> list[str]:
+    """The words after a `#`, each once."""
+    return list(dict.fromkeys(_TAG.findall(note)))
+
+
+def marks_path(endpoint: str) -> Path:
+    """The file for an endpoint (its base URL) in the platform's folder for state."""
+    import platformdirs
+
+    name = hashlib.sha256(endpoint.encode("utf-8", "replace")).hexdigest()[:16]
+    return platformdirs.user_state_path("auditlog-tui", appauthor=False) / f"marks-{name}.sqlite3"
+
+
+def _when(entry: Entry) -> tuple[bool, int]:
+    return entry.created_us is None, entry.created_us or 0
+
+
+def _mark(raw: object, marked: object, note: object, made_us: object) -> Mark | None:
+    """A row of the file, `None` for one that this program did not write. The entry's key is what its JSON says."""
+    if isinstance(raw, bytes) and not raw.startswith(b"{"):
+        return None
+    if not (isinstance(raw, str | bytes) and isinstance(note, str) and isinstance(made_us, int)):
+        return None
+    mark = Mark(read_entry(restored(raw)), bool(marked), note[:JOINED_LIMIT], made_us)
+    return mark if mark.marked or mark.note else None
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, or see to it that only its owner reads the one that is there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.path.lexists(path):
+            with suppress(FileExistsError):  # another terminal was quicker
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        elif stat.S_IMODE(os.lstat(path).st_mode) & 0o077 and not path.is_symlink():
+            path.chmod(0o600)
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise _UnusableError(f"(no ordinary file). Move it away: {files.named(path)}")
+        if files.belongs_to_another(found):
+            raise _UnusableError(f"(the file belongs to another user). Move it away: {files.named(path)}")
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")
+            _check(connection, path)
+            yield connection
+    except (sqlite3.Error, OSError, UnicodeError) as error:
+        raise _failed(path, error) from error
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN")  # for the three questions are about one moment
+    version = _version(connection)
+    if version > _VERSION:
+        raise _UnusableError(f"(a newer auditlog-tui wrote them). Use that one, or move it away: {files.named(path)}")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    columns = {row[1] for row in connection.execute("PRAGMA table_info(mark)")}
+    connection.execute("COMMIT")
+    if (version or tables) and not columns >= _COLUMNS:
+        raise _UnusableError(f"(the file is another program's). Move it away: {files.named(path)}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """Of the file's tables; 0 where it has none yet."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """The file's, `None` where there is none. Raises `_UnusableError`."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _failed(path, error) from error
+    return _Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+class _UnusableError(Exception):
+    """Why the file can't be used, and what to do: the cause first, since a line may not have room for the path."""
+
+
+_NO_ROOM = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "Close the program that is using it",
+    sqlite3.SQLITE_LOCKED: "Close the program that is using it",
+    sqlite3.SQLITE_FULL: "Make room",
+    sqlite3.SQLITE_IOERR: "Make room, or look after the disk",
+    sqlite3.SQLITE_NOTADB: "Move it away",
+    sqlite3.SQLITE_CORRUPT: "Move it away",
+}
+
+
+def _failed(path: Path, error: sqlite3.Error | OSError | UnicodeError) -> _UnusableError:
+    why, remedy = str(error), "Move it away"
+    if isinstance(error, OSError):
+        why = error.strerror or why
+        remedy = "Make room" if error.errno in _NO_ROOM else "Make it writable"
+    elif isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)  # not of what Python itself raises
+        remedy = _REMEDIES.get(code & 0xFF, "Make it writable") if code is not None else remedy
+    return _UnusableError(f"({why}). {remedy}: {files.named(path)}")

@@ -1,0 +1,1 @@
+"""Flags, environment, settings file, and the words of a command line."""

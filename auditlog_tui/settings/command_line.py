@@ -1,0 +1,209 @@
+"""The command line's words: which are the filter, which are flags; and a filter as such a line, to be pasted."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+
+from auditlog_tui.settings.options import OPTIONS
+
+COMMANDS = {
+    "list": "Write the entries that match a filter, as they come.",
+    "get": "Write one entry in full, by its ID.",
+    "count": "Write how many entries match a filter.",
+}
+"""What works without a screen, when it is the first word: `auditlog-tui -- list` searches for the word."""
+
+FIRST_WORDS = frozenset((*COMMANDS, "config", "help"))
+"""What the program understands as the first word of its command line."""
+
+FORMATS = ("table", "jsonl", "csv", "ids")
+"""How `list` and `get` can write entries."""
+
+PROGRAM = "auditlog-tui"
+
+EXAMPLES = """\
+commands:
+  auditlog-tui 'status:>=400 last:24h'                browse what matches a filter
+  auditlog-tui list 'status:>=400' --format jsonl     write the entries
+  auditlog-tui count 'action:*.deleted last:7d'       write how many there are
+  auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
+                                                      write one entry, by its ID
+  auditlog-tui config init                            write a settings file to begin with"""
+
+_STATUS = """\
+exit status:
+  0 done; 1 incomplete (standard error says what is missing) or crashed; 2 for what was typed or set wrongly;
+  3 the API refused or could not be reached; 130 Ctrl+C; 141 nobody reads the output any more"""
+
+VALUED = frozenset(option.flag for option in OPTIONS)
+"""Flags that a value follows, whatever the command."""
+
+_COMMANDS_VALUED = frozenset(("--format", "--limit"))
+"""Those of the commands."""
+
+_OPTIONS = {"n": "--limit", "l": "--limit", "o": "--format", "f": "--format"}
+"""What a letter after one dash means to other programs."""
+
+_LETTER = re.compile(r"-[A-Za-z]|-n\d+")
+_WORD = re.compile(r"[a-z]+")
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """The command that the first word which is no flag names; empty for the browser."""
+    return _first_word(arguments)[1]
+
+
+def without_command(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the command taken out of them."""
+    at, command = _first_word(arguments)
+    if not command:
+        return list(arguments)
+    rest = arguments[at][len(command) :].strip()
+    return [*arguments[:at], *([rest] if rest else []), *arguments[at + 1 :]]
+
+
+def _first_word(arguments: Sequence[str]) -> tuple[int, str]:
+    """Where the first word is, and the command that it names, alone or as the first word of a filter."""
+    at = 0
+    while at < len(arguments):
+        argument = arguments[at]
+        if argument == "--":
+            break
+        if argument in VALUED or argument in _COMMANDS_VALUED:
+            at += 2
+        elif argument.startswith("--") or argument == "-h":
+            at += 1
+        else:
+            words = argument.split()
+            return at, words[0] if words and words[0] in COMMANDS and argument.startswith(words[0]) else ""
+    return at, ""
+
+
+def configures(arguments: Sequence[str]) -> list[str] | None:
+    """What follows the word `config`, where that is the first one; `None` for every other command line."""
+    at, _ = _first_word(arguments)
+    return list(arguments[at + 1 :]) if list(arguments[at : at + 1]) == ["config"] else None
+
+
+def mistaken(arguments: Sequence[str]) -> str:
+    """The command that a first word is one slip away from; empty where it is a command or nothing like one."""
+    at, command = _first_word(arguments)
+    word = arguments[at] if at < len(arguments) and not command else ""
+    if not _WORD.fullmatch(word) or (at and arguments[at - 1] == "--"):
+        return ""
+    return next((name for name in (*COMMANDS, "config") if word != name and name in _slips(word)), "")
+
+
+def _slips(word: str) -> Iterator[str]:
+    """Every word that differs in one letter, more or less, or in the order of two."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    for at in range(len(word) + 1):
+        before, after = word[:at], word[at:]
+        yield before + after[1:]
+        yield before + after[1:2] + after[:1] + after[2:]
+        for letter in letters:
+            yield before + letter + after
+            yield before + letter + after[1:]
+
+
+def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
+    """The flags, and in `query` the words. Ends the program, as argparse does, where they can't be read."""
+    parser.set_defaults(format="jsonl" if command == "get" else "table", limit=None)
+    valued = set(VALUED)
+    if command:
+        _make_command(parser, command)
+        valued |= _COMMANDS_VALUED
+    words, flags = split(without_command(arguments), valued)
+    _check_letters(parser, flags)
+    options = parser.parse_args(flags)
+    if command == "get" and len(words) != 1:
+        parser.error("get takes one ID")
+    if options.columns is not None and (command in ("get", "count") or (command and options.format != "table")):
+        parser.error("--columns is for the browser, and for the table of list")
+    if command and options.theme is not None:
+        parser.error("--theme is for the browser")
+    options.query = words
+    return options
+
+
+def _check_letters(parser: argparse.ArgumentParser, flags: Sequence[str]) -> None:
+    able = [action.option_strings[-1] for action in parser._actions if action.option_strings]
+    for flag in flags:
+        if flag.startswith("--") or flag == "-h":
+            continue
+        known = _OPTIONS.get(flag[1], "") if _LETTER.fullmatch(flag) else f"-{flag}"
+        meant = f"; did you mean {known}?" if known in able else "."
+        parser.error(f"there is no option {flag}{meant} A word to leave out goes in quotes: '-\"{flag[1:]}\"'")
+
+
+def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
+    parser.prog = f"{parser.prog} {command}"
+    parser.description = COMMANDS[command]
+    parser.epilog = f"{EXAMPLES}\n\n{_STATUS}"
+    theme = next(action for action in parser._actions if action.dest == "theme")
+    theme.help = argparse.SUPPRESS
+    words = next(action for action in parser._actions if action.dest == "query")
+    if command == "get":
+        words.metavar, words.help, words.nargs = "ID", "the entry's ID, as list --format ids writes it", "?"
+    if command == "count":
+        return
+    default = parser.get_default("format")
+
+    parser.add_argument("--format", choices=FORMATS, default=default, help=f"how to write them (default: {default})")
+    if command == "list":
+        parser.add_argument("--limit", type=_positive, metavar="N", help="no more than so many")
+
+
+def split(arguments: Sequence[str], valued: Collection[str]) -> tuple[list[str], list[str]]:
+    """The filter's words and the flags, each in their order; `valued` are the flags that a value follows.
+
+    argparse takes every word that begins with a dash for a flag, but `-method:GET` is a term of a filter: here only
+    `--name`, `-name` of an option that there is and a lone letter after a dash are flags, and nothing after `--` is.
+    """
+    words: list[str] = []
+    flags: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            words.extend(rest)
+        elif argument in valued:
+            value = next(rest, None)
+            flags.append(argument if value is None else f"{argument}={value}")
+        elif argument.startswith("--") or _LETTER.fullmatch(argument) or f"-{argument}" in valued:
+            flags.append(argument)
+        else:
+            words.append(argument)
+    return words, flags
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
+    """The command that shows what `query` (with absolute times) shows now; `base_url` unless it is the default."""
+    parts = [PROGRAM]
+    if demo:
+        parts.append("--demo")
+    elif base_url:
+        parts += ["--base-url", base_url]
+    if query.startswith("-") or (query.split() or [""])[0] in FIRST_WORDS or mistaken([query]):
+        parts.append("--")
+    return shlex.join([*parts, *([query] if query else [])])
+
+
+def filter_in(text: str) -> str:
+    """The filter in a pasted command line; any other text as it is."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return text
+    if not words or words[0].rpartition("/")[2] != PROGRAM:
+        return text
+    found, _ = split(without_command(words[1:]), VALUED | _COMMANDS_VALUED)
+    return " ".join(found)

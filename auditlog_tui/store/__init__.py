@@ -1,0 +1,1 @@
+"""SQLite, and every SQL statement over the working set."""

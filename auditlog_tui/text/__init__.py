@@ -1,0 +1,1 @@
+"""Hostile data to printable cells, instants to text; no I/O."""

@@ -1,0 +1,132 @@
+"""Two entries side by side, field by field, with what differs highlighted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets.option_list import Option
+
+from auditlog_tui.text.present import count, distance, fit, safe
+from auditlog_tui.ui.dialogs.dialog import Dialog
+from auditlog_tui.ui.messages import CopyRequested
+from auditlog_tui.ui.panes.detail import LABEL, wrap
+from auditlog_tui.ui.panes.detail_fields import Field, Heading, describe
+from auditlog_tui.ui.patches.options import Options
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from auditlog_tui.entries.models import Entry
+    from auditlog_tui.ui.table.columns import Look
+
+GAP = 2
+"""Cells between the columns, and before the first for the sign of a difference."""
+
+NARROWEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A field of two entries; `None` is one that an entry has not."""
+
+    name: str
+    left: Field | None
+    right: Field | None
+    heading: ClassVar[Literal[False]] = False
+
+    @property
+    def differs(self) -> bool:
+        return _value(self.left) != _value(self.right)
+
+
+def pairs(one: Entry, other: Entry, zone: tzinfo) -> list[Pair | Heading]:
+    """The fields of both, in the order of the detail pane; those that only the second has go last."""
+    left, right = describe(one, None, zone), describe(other, None, zone)
+    of_left, of_right = ({item.name: item for item in items if not item.heading} for items in (left, right))
+    names = {item.name for item in left}
+    items = [*left, *(item for item in right if item.name not in names)]
+    return [
+        item if item.heading else Pair(item.name, of_left.get(item.name), of_right.get(item.name)) for item in items
+    ]
+
+
+class CompareScreen(Dialog[None]):
+    """The older entry on the left. Escape, q and D close it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,D", "dismiss(None)", "Close", show=False)]
+
+    def __init__(self, one: Entry, other: Entry, look: Look) -> None:
+        super().__init__()
+        self._pairs = pairs(one, other, look.zone)
+        self._sign = look.glyphs.differs
+        self._apart = ""
+        if one.created_us is not None and other.created_us is not None:
+            self._apart = f", {distance(other.created_us - one.created_us)} apart"
+
+    def compose(self) -> ComposeResult:
+        box = PairList(self._pairs, self._sign)
+        differing = sum(not item.heading and item.differs for item in self._pairs)
+        fields = "1 field differs" if differing == 1 else f"{count(differing)} fields differ"
+        box.border_title = Content(f"two marked entries: {fields} ({self._sign}){self._apart}")
+        box.border_subtitle = Content("c copies both values, Esc closes")
+        yield box
+
+
+class PairList(Options):
+    """A line a field, or more where a value is long."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+        Binding("c", "copy", show=False),
+    ]
+
+    def __init__(self, items: list[Pair | Heading], sign: str) -> None:
+        super().__init__(markup=False, id="compare")
+        self._items = items
+        self._sign = sign
+        self._width = 0
+
+    def on_resize(self) -> None:
+        width = self.scrollable_content_region.width
+        if width == self._width:
+            return
+        self._width = width
+        first = next(number for number, item in enumerate(self._items) if not item.heading)
+        at = self.highlighted if self.highlighted is not None else first
+        self.clear_options()
+        self.add_options([Option(self._prompt(item), disabled=item.heading) for item in self._items])
+        self.highlighted = at
+
+    def _prompt(self, item: Pair | Heading) -> Content:
+        if item.heading:
+            return Content.assemble((item.name, "bold $text-accent"))
+        room = max(NARROWEST, (self._width - LABEL - 2 * GAP) // 2)
+        sides = [wrap(field.shown if field is not None else "", room) for field in (item.left, item.right)]
+        style = "bold $text-warning" if item.differs else ""
+        label = fit(item.name.rpartition(".")[2].replace("_", " "), LABEL)
+        parts: list[tuple[str, str]] = []
+        for number, (left, right) in enumerate(zip_longest(*sides, fillvalue="")):
+            sign = self._sign if item.differs and not number else " "
+            parts += [("\n" if number else "", ""), (fit(sign, GAP), "bold $text-warning")]
+            parts += [
+                (" " * LABEL if number else label, "$text-muted"),
+                (fit(left, room + GAP), style),
+                (right, style),
+            ]
+        return Content.assemble(*parts)
+
+    def action_copy(self) -> None:
+        item = self._items[self.highlighted] if self.highlighted is not None else None
+        if item is not None and not item.heading:
+            text = f"{_value(item.left)}\n{_value(item.right)}"
+            self.post_message(CopyRequested(text, f"both values of {safe(item.name, 40)}"))
+
+
+def _value(field: Field | None) -> str:
+    return field.value if field is not None else ""

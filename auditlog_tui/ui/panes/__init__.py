@@ -1,0 +1,1 @@
+"""Passive widgets around the table."""

@@ -1,0 +1,208 @@
+"""The one line above the log and the one below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from auditlog_tui.text.present import age, cell_width, count, format_time, shorten_end, zone_label
+from auditlog_tui.ui.keys import TABLE, Key, footer
+
+if TYPE_CHECKING:
+    from auditlog_tui.log.summary import Summary
+    from auditlog_tui.ui.table.columns import Look
+
+
+FUTURE_US = 5_000_000
+"""So much in the future is a clock's inaccuracy, in microseconds."""
+
+SHORTEST_NAME = 6
+"""Cells of the endpoint's name that still tell which one it is."""
+
+YEAR_US = 365 * 86_400_000_000
+
+
+class HeaderBar(Widget):
+    """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, marks, and the zone."""
+
+    ALLOW_SELECT = False
+    marked: reactive[int] = reactive(0)
+    """How many entries are marked."""
+
+    def __init__(self, endpoint: str, look: Look) -> None:
+        super().__init__()
+        self.endpoint = endpoint
+        self.look = look
+        self.summary: Summary | None = None
+        self.busy = False
+        self._frame = 0
+        self._follow = False, ""
+        self._labels: tuple[str, ...] = ()
+        self._failed = ""
+
+    def show(self, summary: Summary | None, look: Look, *, busy: bool, failed: str = "") -> None:
+        """`failed` says in two words why nothing could be loaded."""
+        self.summary, self.look, self.busy, self._failed = summary, look, busy, failed
+        self._frame += 1
+        self.refresh()
+
+    def follow(self, on: bool, fresh: str) -> None:
+        """Whether the newest end is followed, and what is new there."""
+        if (on, fresh) != self._follow:
+            self._follow = on, fresh
+            self.refresh()
+
+    def zoned(self, labels: tuple[str, ...]) -> None:
+        """What the zone is called at the times that the rows show."""
+        self._labels = labels
+        self.refresh()
+
+    def tick(self, look: Look) -> None:
+        """Let the age of the newest entry grow, where it shows."""
+        before = self._times()
+        self.look = look
+        if self._times() != before:
+            self.refresh()
+
+    def render(self) -> Content:
+        marks = f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else ""
+        right = Content.assemble(
+            *self._amount(), (marks, "bold $text-accent"), (f"  {self._zone()} ", "$text-muted"), *self._following()
+        )
+        left = self._left(self.size.width - right.cell_length - 1)
+        return Content.assemble(left, " " * max(0, self.size.width - left.cell_length - right.cell_length), right)
+
+    def _left(self, room: int) -> Content:
+        """What there is room for: the age of the newest entry goes first, then the end of the endpoint's name."""
+        times, name = self._times(), cell_width(self.endpoint)
+        for shown, shortest in ((times, name), (times[:1], SHORTEST_NAME), ([], SHORTEST_NAME)):
+            spare = room - Content.assemble(*shown).cell_length - 2
+            if spare >= min(name, shortest):
+                shown_name = shorten_end(self.endpoint, spare, self.look.glyphs.ellipsis)
+                return Content.assemble((f" {shown_name} ", "bold"), *shown)
+        return Content("")
+
+    def _times(self) -> list[tuple[str, str]]:
+        summary, look = self.summary, self.look
+        if summary is None or summary.as_of is None:
+            return []
+        as_of_us = int(summary.as_of.timestamp() * 1_000_000)
+        mode = "utc" if look.mode == "relative" else look.mode
+        other = bool(self._labels) and zone_label(look.zone, as_of_us) not in self._labels
+        at = format_time(as_of_us, mode, look.now_us, look.zone, with_date=False, with_offset=other)
+        parts = [(f" as of {at}", "$text-muted")]
+        if summary.newest_us is not None:
+            parts.append((f"  newest {_since(look.now_us - summary.newest_us)}", "$text-muted"))
+        return parts
+
+    def _amount(self) -> list[tuple[str, str]]:
+        summary, glyphs = self.summary, self.look.glyphs
+        if summary is None:
+            return []
+        if self._failed:
+            return [(self._failed, "bold $text-error")]
+        if summary.marked:
+            return [(f"only what is marked: {count(summary.rows)}", "bold $text-accent")]
+        loaded = count(summary.loaded)
+        of_total = f" of {count(summary.total)}" if summary.total is not None else ""
+        rows = (
+            f"{count(summary.rows)} {'matches' if summary.rows == 1 else 'match'} in "
+            if summary.rows != summary.loaded or summary.filtered
+            else ""
+        )
+        spinner = f"  {glyphs.spinner[self._frame % len(glyphs.spinner)]}" if self.busy else "   "
+        if summary.state.value == "complete":
+            gone = f"  {count(summary.gone)} gone since" if summary.gone else ""
+            return [
+                (f"{rows}{loaded}", "bold"),
+                ("  COMPLETE", "$text-success"),
+                (gone, "$text-warning"),
+                (spinner, "$text-accent"),
+            ]
+        if summary.state.value == "incomplete":
+            return [
+                (f"{rows}{loaded}{of_total}", "bold"),
+                ("  INCOMPLETE", "bold $text-error"),
+                (f" {summary.reason}" if self.size.width >= 120 else "", "$text-error"),
+                (spinner, "$text-accent"),
+            ]
+        places = [name for name, more in (("above", summary.more_above), ("below", summary.more_below)) if more]
+        where = " and ".join(places)
+        return [
+            (f"{rows}{loaded}{of_total} loaded", ""),
+            (f"  more {where}", "$text-muted"),
+            (spinner, "$text-accent"),
+        ]
+
+    def _following(self) -> list[tuple[str, str]]:
+        on, fresh = self._follow
+        if not on:
+            return []
+        mark = f" {self.look.glyphs.on} follow "
+        return [(mark, "$text-accent"), (f"{fresh} " if fresh else "", "bold $text-accent")]
+
+    def _zone(self) -> str:
+        look = self.look
+        if look.mode == "utc":
+            return "UTC"
+        if look.mode == "relative":
+            return "ages, UTC"
+        return " and ".join(self._labels[:2]) or zone_label(look.zone, look.now_us)
+
+
+def _since(us: int) -> str:
+    """How long ago that was; an entry may be dated in the future, which is no news of the present."""
+    if us > -FUTURE_US:
+        return f"{age(us)} ago"
+    return f"{age(-us)} in the future" if -us < YEAR_US else f"{count(-us // YEAR_US)} y in the future"
+
+
+class FooterBar(Widget):
+    """The keys of what has the focus, or, until the next key, what there is to say, in two lines if it takes them."""
+
+    ALLOW_SELECT = False
+    place: reactive[str] = reactive(TABLE)
+    message: reactive[str] = reactive("")
+    severity: reactive[str] = reactive("")
+
+    def say(self, text: str, severity: str = "") -> None:
+        """Show a text (made safe by the caller). `severity` is empty, `warning` or `error`."""
+        self.message, self.severity = text, severity
+        self._grow()
+
+    def on_resize(self) -> None:
+        self._grow()
+
+    def _grow(self) -> None:
+        lines = len(self._lines())
+        if self.styles.height is None or self.styles.height.value != lines:
+            self.styles.height = lines
+
+    def _lines(self) -> list[str]:
+        """The message, in two lines at most: broken between words where there are any."""
+        width = max(1, self.size.width - 2)
+        if cell_width(self.message) <= width or not self.size.width:
+            return [self.message]
+        first = shorten_end(self.message, width, "")
+        at = first.rfind(" ") if self.message[len(first)] != " " else len(first)
+        first = first[:at] if at > len(first) // 2 else first
+        return [first, shorten_end(self.message[len(first) :].lstrip(), width)]
+
+    def render(self) -> Content:
+        if self.message:
+            style = {"error": "bold $text-error", "warning": "$text-warning"}.get(self.severity, "$text-accent")
+            return Content.assemble(("\n".join(f" {line}" for line in self._lines()), style))
+        parts: list[tuple[str, str]] = []
+        for key in self._fitting():
+            parts += [(f" {key.shown}", "bold $text-accent"), (f" {key.label} ", "$text-muted")]
+        return Content.assemble(*parts)
+
+    def _fitting(self) -> list[Key]:
+        """The keys that there is room for; the last one, which explains the others, before any other."""
+        keys = footer(self.place)
+        while len(keys) > 1 and sum(cell_width(f" {key.shown} {key.label} ") for key in keys) > self.size.width:
+            del keys[-2]
+        return keys

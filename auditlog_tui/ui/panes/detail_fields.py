@@ -1,0 +1,141 @@
+"""What the detail pane lists of an entry: its fields in the order that an investigator asks for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from auditlog_tui.text.present import action_severity, age, format_time_exact, safe, status_mark
+
+if TYPE_CHECKING:
+    from auditlog_tui.entries.models import Entry
+    from auditlog_tui.log.log import Detail
+
+VALUE_LIMIT = 4_000
+"""Characters of a value that the pane shows; the copy has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A line between groups of fields."""
+
+    name: str
+    tone: str = ""
+    heading: ClassVar[Literal[True]] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`value` is what is copied, `shown` what stands there (safe); `term` is the filter's name for it, if it has one.
+
+    `flagged` marks a field that can't be read, or that differs between row and full record.
+    """
+
+    name: str
+    value: str
+    shown: str
+    term: str = ""
+    tone: str = ""
+    flagged: bool = False
+    heading: ClassVar[Literal[False]] = False
+
+
+Item = Field | Heading
+
+
+def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | None = None) -> list[Item]:
+    """The fields of the full record where there is one, else of the row; with its age if `now_us` is given."""
+    shown = detail.entry if detail is not None else entry
+    differs = frozenset(detail.differs if detail is not None else ())
+    log, actor, target = shown.log, shown.actor, shown.target
+    flags = {name.partition(".")[0] for name in shown.unreadable} | differs
+
+    def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> Field:
+        text = "" if value is None else str(value)
+        unread = shown.unreadable.get(name)
+        words = safe(text, VALUE_LIMIT) + more
+        if unread is not None:
+            words = f"{words} (malformed)" if words else f"{safe(unread, VALUE_LIMIT)} (can't be read)"
+        flagged = unread is not None or name.partition(".")[0] in differs
+        return Field(name, text or unread or "", words or "–", term, tone, flagged)
+
+    when = ""
+    if now_us is not None and shown.created_us is not None:
+        when = f"  ({age(now_us - shown.created_us)} ago)"
+    exact = format_time_exact(shown.created_us, zone)
+    items: list[Item] = [
+        Heading("Event"),
+        field("action", log.action, "action", {"destroy": "warning"}.get(action_severity(log.action), "")),
+        field("status_code", log.status_code, "status", _tone(log.status_code)),
+        Field("created_at", log.created_at or "", exact + when, flagged="created_at" in flags)
+        if shown.created_us is not None
+        else field("created_at", log.created_at),
+        field("id", log.id, "id"),
+        Heading("Actor"),
+        field("actor.name", actor.name, "actor.name"),
+        field("actor.type", actor.type, "actor.type"),
+        field("actor.id", actor.id, "actor"),
+        Heading("Request"),
+        field("method", log.method, "method"),
+        field("path", log.path, "path"),
+        field("client_ip", log.client_ip, "ip"),
+        field("user_agent", log.user_agent, "ua"),
+        Heading("Target"),
+        field("target.type", target.type, "target.type"),
+        field("target.id", target.id, "target"),
+    ]
+    others = _others(shown)
+    if others:
+        items += [Heading("Other fields"), *others]
+    if differs:
+        items += [
+            Heading(f"The full record differs from the row in: {', '.join(sorted(map(safe, differs)))}", "warning")
+        ]
+    return items
+
+
+def noted(note: str) -> list[Item]:
+    """The user's note, as a group of its own; empty where there is none."""
+    return [Heading("Note"), Field("note", note, safe(note, VALUE_LIMIT))] if note else []
+
+
+def versions(entry: Entry, others: Sequence[str]) -> list[Item]:
+    """That other texts came under the same id, and in which fields they differ; empty where none did."""
+    if not others:
+        return []
+    from auditlog_tui.entries.models import read_entry
+    from auditlog_tui.log.log import differences  # late: it loads the models
+
+    names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
+    more = "another record" if len(others) == 1 else f"{len(others)} more records"
+    return [
+        Heading(f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}", "warning")
+    ]
+
+
+def _tone(code: int | None) -> str:
+    return {"refused": "error", "failed": "error"}.get(status_mark(code).kind, "")
+
+
+def _others(entry: Entry) -> list[Item]:
+    found: dict[str, object] = dict(entry.log.model_extra or {})
+    for name, part in (("actor", entry.log.actor), ("target", entry.log.target)):
+        found |= {f"{name}.{key}": value for key, value in ((part.model_extra or {}) if part else {}).items()}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+    unknown = {name: text for name, text in entry.unreadable.items() if name == ""}
+    return [
+        Field(safe(name) or "malformed", text, safe(text, VALUE_LIMIT)) for name, text in (texts | unknown).items()
+    ]
+
+
+def raw_lines(entry: Entry) -> list[Item]:
+    """The record's JSON, one line a line; what can't be parsed as it came."""
+    try:
+        text = json.dumps(json.loads(entry.raw), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = entry.raw
+    lines = text[: 20 * VALUE_LIMIT].split("\n")
+    return [Field(f"{number:3}", line, safe(line, VALUE_LIMIT)) for number, line in enumerate(lines, 1)]

@@ -1,0 +1,134 @@
+"""The facets: what is most frequent in what is loaded, to be included, excluded, or counted by the server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets.option_list import Option
+
+from auditlog_tui.text.present import Glyphs, count, fit, safe, shorten_middle
+from auditlog_tui.ui.keys import FACETS, bindings
+from auditlog_tui.ui.patches.options import Options
+
+if TYPE_CHECKING:
+    from auditlog_tui.analysis.facets import Facet, Tally
+
+LISTED = 6
+"""Values of each facet that are listed."""
+
+BAR = 8
+"""Cells of a bar."""
+
+
+class FacetPane(Options):
+    """Groups of values. `asked` are the server's counts, by field and value."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(FACETS)]
+
+    @dataclass
+    class Asked(Message):
+        """A key that means the line under the cursor: `action` is the key's."""
+
+        action: str
+        field: str
+        value: str | int | None
+
+    class Left(Message):
+        """The facets give the focus back."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(markup=False)
+        self.glyphs = glyphs
+        self.asked: dict[tuple[str, object], str] = {}
+        self._listed: list[tuple[str, Tally] | None] = []
+        self._shown: tuple[tuple[Facet, ...], int, str] | None = None
+
+    def show(self, facets: tuple[Facet, ...], rows: int, of: str) -> None:
+        """Show the counts so far over `rows`, which `of` names; the cursor stays on its value."""
+        at = self._chosen
+        self._shown = facets, rows, of
+        self.border_title = Content(f"of {of}")
+        self._listed, options = [], []
+        for facet in facets:
+            self._listed.append(None)
+            options.append(Option(self._heading(facet, rows), disabled=True))
+            top = facet.top(LISTED)
+            names = Counter(tally.name for tally in top if tally.name)
+            for tally in top:
+                self._listed.append((facet.kind.field, tally))
+                options.append(Option(self._line_of(facet, tally, namesakes=names[tally.name] > 1)))
+        self.clear_options()
+        self.add_options(options)
+        places = {(line[0], line[1].value): n for n, line in enumerate(self._listed) if line}
+        first = min(places.values(), default=None)
+        self.highlighted = places.get((at[0], at[1].value), first) if at is not None else first
+
+    def on_resize(self) -> None:
+        """Lines are as wide as the pane, which has no width before it is first laid out."""
+        if self._shown is not None:
+            self.show(*self._shown)
+
+    @property
+    def _chosen(self) -> tuple[str, Tally] | None:
+        at = self.highlighted
+        return self._listed[at] if at is not None and at < len(self._listed) else None
+
+    def _heading(self, facet: Facet, rows: int) -> Content:
+        more = facet.distinct - LISTED
+        kept = "" if facet.all_known else " at least"
+        rest = f"  {count(more)} more{kept}" if more > 0 else ""
+        long = f"  {count(facet.too_long)} too long to list" if facet.too_long else ""
+        so_far = f"  {facet.read * 100 // rows} %" if facet.behind and rows else ""
+        return Content.assemble(
+            (facet.kind.title.upper(), "bold $text-accent"), (rest + long + so_far, "$text-muted")
+        )
+
+    def _line_of(self, facet: Facet, tally: Tally, *, namesakes: bool) -> Content:
+        share = tally.n / max(1, facet.read)
+        number = f"{'' if tally.exact else '≥ '}{count(tally.n)}"
+        asked = self.asked.get((facet.kind.field, tally.value), "")
+        beside = max((len(told) + 2 for told in self.asked.values()), default=0)
+        room = max(10, self.scrollable_content_region.width - 10 - 6 - BAR - 3 - beside)
+        ellipsis = self.glyphs.ellipsis
+        name = fit(shorten_middle(_called(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
+        level = round(share * BAR * 8)
+        bar = self.glyphs.bars[-1] * (level // 8)
+        return Content.assemble(
+            f"  {name}", (f"{number:>8}", "bold"), (f"{_percent(share):>5} ", "$text-muted"),
+            (f"{bar:<{BAR}}", "$text-accent"), (f"  {asked}" if asked else "", "$text-success"),
+        )  # fmt: skip
+
+    def _ask(self, action: str) -> None:
+        if (line := self._chosen) is not None:
+            self.post_message(self.Asked(action, line[0], line[1].value))
+
+    def action_include(self) -> None:
+        self._ask("include")
+
+    def action_exclude(self) -> None:
+        self._ask("exclude")
+
+    def action_count(self) -> None:
+        self._ask("count")
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left())
+
+
+def _percent(share: float) -> str:
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def _called(tally: Tally, *, namesakes: bool) -> str:
+    """What a person knows the value by; with its id where another has the same name."""
+    if tally.value is None:
+        return "(none)"
+    value = safe(str(tally.value), 400)
+    if tally.name:
+        return f"{safe(tally.name, 400)} {value}" if namesakes else safe(tally.name, 400)
+    return f"{safe(tally.kind, 100)} {value}" if tally.kind else value

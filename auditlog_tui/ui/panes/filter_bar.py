@@ -1,0 +1,242 @@
+"""The filter bar: a line to type in, the terms as chips, and what it all becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.getters import query_one
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from auditlog_tui.errors import QueryError
+from auditlog_tui.text.present import Glyphs, safe
+from auditlog_tui.ui.keys import FILTER, bindings
+from auditlog_tui.ui.panes.chips import ChipLine
+from auditlog_tui.ui.panes.safe_input import SafeInput
+from auditlog_tui.ui.panes.suggestions import Suggestions
+
+if TYPE_CHECKING:
+    from auditlog_tui.query import Completion
+    from auditlog_tui.session.navigator import Explanation
+
+PLACEHOLDER = "everything, newest first"
+
+
+class FilterInput(SafeInput):
+    """An input whose own bindings give way to the filter bar's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(FILTER)]
+
+    def action_older_text(self) -> None:
+        self.bar.walk_history(-1)
+
+    def action_newer_text(self) -> None:
+        self.bar.walk_history(1)
+
+    def action_complete(self) -> None:
+        self.bar.complete(1)
+
+    def action_complete_back(self) -> None:
+        self.bar.complete(-1)
+
+    def action_cancel(self) -> None:
+        self.bar.cancel()
+
+    def on_blur(self) -> None:
+        if self.app.app_focus:  # else the whole terminal lost the focus, and what is typed stays
+            self.call_later(self.bar.restore)  # this handler runs before `has_focus` is gone
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Paste as one line: a line break in what was copied is a space here."""
+        event.prevent_default()
+        event.stop()
+        self.insert_text_at_cursor(" ".join(event.text.split()))
+
+    @property
+    def bar(self) -> FilterBar:
+        return self.query_ancestor(FilterBar)
+
+
+class FilterBar(Vertical):
+    """Shows the filter that made the rows; while it has the focus, what is typed and what that would become."""
+
+    input = query_one(FilterInput)
+    chips = query_one(ChipLine)
+    suggestions = query_one(Suggestions)
+    line = query_one("#filter-line", Static)
+
+    @dataclass
+    class Submitted(Message):
+        """The text is to be applied."""
+
+        text: str
+
+    class Left(Message):
+        """The bar gives the focus back."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+        self.applied = ""
+        self.explain: Callable[[str], Explanation] | None = None
+        self.suggest: Callable[[str, int], Completion] | None = None
+        self.history: Sequence[str] = ()
+        self._walked: int | None = None
+        self._draft = ""
+        self._refused: tuple[str, QueryError] | None = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Static("/", markup=False, id="filter-sign")
+            yield FilterInput(placeholder=PLACEHOLDER, compact=True, select_on_focus=False)
+        yield ChipLine(self.glyphs)
+        yield Static("", markup=False, id="filter-line")
+        yield Suggestions()
+
+    def open(self, text: str | None = None) -> None:
+        """Take the focus, with another text than the applied one if one is given."""
+        self._walked = None
+        if text is not None:
+            self.input.value = text
+        self.input.focus()
+        self.input.cursor_position = len(self.input.value)
+        self.tell(self.input.value)
+
+    def show(self, text: str) -> None:
+        """Show the filter that is applied now."""
+        self.applied, self._refused = text, None
+        self._put(text, len(text))
+        self.suggestions.show(None)
+        self.tell(text)
+
+    def restore(self) -> None:
+        """Give the applied text back; what was typed stays reachable with Down."""
+        if self.input.value != self.applied:
+            self._draft = self.input.value
+        self.show(self.applied)
+
+    def cancel(self) -> None:
+        self.restore()
+        self.post_message(self.Left())
+
+    def _put(self, text: str, cursor: int) -> None:
+        with self.prevent(Input.Changed):
+            self.input.value = text
+        self.input.cursor_position = cursor
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.value != self.input.value:
+            return  # more was typed since
+        self.tell(event.value)
+        if self.suggest is not None and self.input.has_focus:
+            self.suggestions.show(self.suggest(event.value, self.input.cursor_position))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.suggestions.show(None)
+        self.post_message(self.Submitted(event.value))
+
+    @on(ChipLine.Removed)
+    def _chip_removed(self, event: ChipLine.Removed) -> None:
+        event.stop()
+        text = self.input.value
+        self.post_message(self.Submitted(f"{text[: event.start].rstrip()} {text[event.end :].lstrip()}".strip()))
+
+    @on(ChipLine.Left)
+    def _chips_left(self, event: ChipLine.Left) -> None:
+        event.stop()
+        self.post_message(self.Left())
+
+    # -- what the text becomes ---------------------------------------------------------------------------------
+
+    def tell(self, text: str, *, failed: bool = False) -> None:
+        """Say below the bar what the text becomes, or what is wrong with it and where.
+
+        A term that is still being typed is wrong for the time being; unless it `failed`, that is no alarm.
+        """
+        if self.explain is None:
+            return
+        try:
+            if self._refused is not None and self._refused[0] == text:
+                raise self._refused[1]
+            told = self.explain(text)
+        except QueryError as error:
+            failed = failed or (self._refused is not None and error is self._refused[1])
+            typing = self.input.has_focus and not failed and self.input.cursor_position == error.end
+            self.chips.show((), keep=True)
+            self.line.update(_gentle(error) if typing else self._pointing(text, error))
+            self.line.display = True
+            return
+        self.chips.show(told.chips, keep=self.input.has_focus)
+        self.line.display = self.input.has_focus
+        warning = (f"  {safe(told.warning)}", "$text-warning") if told.warning else ("", "")
+        self.line.update(Content.assemble(warning, (f"  {safe(told.line)}", "$text-muted")))
+
+    def fail(self, error: QueryError) -> None:
+        """Point at the term that can't be read, and put the cursor there."""
+        self.input.cursor_position = error.end
+        self.suggestions.show(None)
+        self.tell(self.input.value, failed=True)
+
+    def refuse(self, error: QueryError) -> None:
+        """Point at the term that the server does not accept, as long as the text is the same."""
+        self._refused = self.input.value, error
+        self.fail(error)
+
+    def _pointing(self, text: str, error: QueryError) -> Content:
+        """A caret under the term where that can be seen, the term itself where the line has scrolled."""
+        start = 3 + len(safe(text[: error.start]))
+        width = max(1, min(error.end - error.start, 40))
+        term = safe(text[error.start : error.end], 60)
+        seen = start + width < self.size.width and self.input.scroll_offset.x == 0
+        place = f"{' ' * start}{'^' * width}\n" if seen else f"   {term}: "
+        return Content.assemble(
+            (place, "bold $text-error"),
+            (f"   {safe(error.message)}", "$text-error"),
+            (f"  {safe(error.hint)}", "$text-muted"),
+            (f"\n   still showing: {safe(self.applied) or self.input.placeholder}", "$text-warning"),
+        )
+
+    # -- history and completion --------------------------------------------------------------------------------
+
+    def walk_history(self, way: int) -> None:
+        """Show the text submitted before (-1) or after (1); past the newest stands what was being typed."""
+        texts = list(dict.fromkeys(reversed(self.history)))[::-1]
+        if self._walked is None:
+            self._draft = self.input.value if self.input.value != self.applied else self._draft
+            self._walked = len(texts)
+        self._walked = max(0, min(self._walked + way, len(texts)))
+        text = texts[self._walked] if self._walked < len(texts) else self._draft
+        self._put(text, len(text))
+        self.suggestions.show(None)
+        self.tell(text)
+
+    def complete(self, way: int) -> None:
+        """Put the first candidate in, or the one after or before that which was put in last."""
+        if self.suggest is None:
+            return
+        found, chosen = self.suggestions.completion, self.suggestions.chosen
+        if found is None or chosen is None:
+            found, chosen = self.suggest(self.input.value, self.input.cursor_position), None
+        if not found.candidates:
+            return
+        following = 0 if chosen is None else (chosen + way) % len(found.candidates)
+        end = found.end if chosen is None else self.input.cursor_position
+        text = found.candidates[following].text
+        self._put(self.input.value[: found.start] + text + self.input.value[end:], found.start + len(text))
+        self.suggestions.show(found, following)
+        self.tell(self.input.value)
+
+
+def _gentle(error: QueryError) -> Content:
+    return Content.assemble((f"  {safe(error.message)}  {safe(error.hint)}", "$text-muted"))

@@ -1,0 +1,162 @@
+"""The timeline: a bar a stretch of time, failures apart, and what the chosen stretch holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from auditlog_tui.text.present import cell_width, count, counted, format_time
+from auditlog_tui.ui.keys import TIMELINE, bindings
+from auditlog_tui.ui.panes.chosen import ground
+
+if TYPE_CHECKING:
+    from auditlog_tui.analysis.timeline import Bucket
+    from auditlog_tui.ui.table.columns import Look
+
+
+class TimelineBar(Widget, can_focus=True):
+    """Three lines: all entries, those that failed, and words."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TIMELINE)]
+    ALLOW_SELECT = False
+
+    @dataclass
+    class Chosen(Message):
+        """Filter by this stretch of time, both ends included (microseconds)."""
+
+        first_us: int
+        last_us: int
+
+    class Finer(Message):
+        """Count in stretches half as long."""
+
+    class Left(Message):
+        """The timeline gives the focus back."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+        self.buckets: list[Bucket] = []
+        self.note = self.worth = ""
+        self.at = 0
+        self.mark: int | None = None
+
+    def show(self, buckets: list[Bucket], look: Look, note: str, worth: str = "") -> None:
+        """`worth` says of what the counts are, if not of all; `note` what goes on, or what went wrong."""
+        chosen = self.buckets[self.at] if self.at < len(self.buckets) else None
+        self.buckets, self.look, self.note, self.worth = buckets, look, note, worth
+        if chosen is not None:
+            # Stretches are cut finer as counts come: stay where the eye is.
+            places = [number for number, bucket in enumerate(buckets) if bucket.last_us >= chosen.last_us]
+            self.at = places[0] if places else max(0, len(buckets) - 1)
+        self.refresh()
+
+    def _span(self) -> range:
+        other = self.at if self.mark is None else self.mark
+        return range(min(self.at, other), max(self.at, other) + 1)
+
+    def _places(self) -> list[tuple[int, int]]:
+        """Where each bar begins and how wide it is, in cells, as long as its stretch of time."""
+        if not self.buckets:
+            return []
+        width = max(1, self.size.width - 2)
+        first, whole = self.buckets[0].first_us, self.buckets[-1].last_us + 1 - self.buckets[0].first_us
+        starts = [width * (bucket.first_us - first) // whole for bucket in self.buckets]
+        ends = [*starts[1:], width]
+        return [(start, max(0, end - start)) for start, end in zip(starts, ends, strict=True)]
+
+    def render(self) -> Content:
+        if not self.buckets:
+            return Content.assemble((f" {self.note or 'counting'} …\n\n", "$text-muted"))
+        return Content.assemble(*self._bars(failed=False), *self._bars(failed=True), *self._words())
+
+    def _bars(self, *, failed: bool) -> list[tuple[str, str]]:
+        numbers = [(bucket.failed if failed else bucket.n) or 0 for bucket in self.buckets]
+        highest = max([*numbers, 1])
+        parts: list[tuple[str, str]] = [(" ", "")]
+        bars = self.look.glyphs.bars
+        for place, (number, (_, width)) in enumerate(zip(numbers, self._places(), strict=True)):
+            level = 0 if not number else max(1, number * (len(bars) - 1) // highest)
+            under = ground(self, chosen=self.has_focus and place in self._span())
+            parts.append((bars[level] * width, ("$text-error" if failed else "$text-accent") + under))
+        return [*parts, ("\n", "")]
+
+    def _words(self) -> list[tuple[str, str]]:
+        span = self._span()
+        chosen = [self.buckets[place] for place in span if place < len(self.buckets)]
+        inside = [bucket for bucket in self.buckets if not bucket.beyond] or self.buckets
+        shown = chosen if self.has_focus and chosen else inside
+        n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
+        beyond = self._beyond() if shown is inside else ""
+        entries = counted(n, "entry", "entries")
+        worth = f" {self.worth}" if self.worth else ""
+        said = [(f"  {entries}", ""), (worth, "$text-warning"), (f", {count(failed)} failed", "$text-error"),
+                (beyond, "$text-warning")]  # fmt: skip
+        room = self.size.width - cell_width("".join(text for text, _ in said)) - 1
+        return [(f" {self._between(shown, room)}", "bold"), *said, (f"  {self.note}", "$text-muted")]
+
+    def _between(self, shown: list[Bucket], room: int) -> str:
+        """From when to when; in a narrow window to the minute, or the day, before a count's worth is cut off."""
+        first, last = self._time(shown[0].first_us), self._time(shown[-1].last_us)
+        sizes = (len(first), len("2026-11-22 12:00"), len("2026-11-22"))
+        spans = [f"{first[:size]} to {last[:size]}" for size in sizes]
+        return next((span for span in spans if len(span) <= room), spans[-1])
+
+    def _beyond(self) -> str:
+        """What is far off all the others, at either end: it has a bar of its own there."""
+        ends = (("before", self.buckets[0]), ("after", self.buckets[-1]))
+        return "".join(f"  +{count(bucket.n or 0)} {where}" for where, bucket in ends if bucket.beyond)
+
+    def _time(self, us: int) -> str:
+        mode = "utc" if self.look.mode == "relative" else self.look.mode
+        return format_time(us, mode, self.look.now_us, self.look.zone)
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.mark = None
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        for number, (start, width) in enumerate(self._places()):
+            if start <= event.x - 1 < start + width:
+                self.at = number
+                if event.chain > 1:
+                    self.action_choose()
+        self.refresh()
+
+    def _move(self, by: int) -> None:
+        self.at = max(0, min(self.at + by, len(self.buckets) - 1))
+        self.refresh()
+
+    def action_earlier(self) -> None:
+        self._move(-1)
+
+    def action_later(self) -> None:
+        self._move(1)
+
+    def action_range(self) -> None:
+        """Begin a range here, or forget it."""
+        self.mark = self.at if self.mark is None else None
+        self.refresh()
+
+    def action_choose(self) -> None:
+        chosen = [self.buckets[place] for place in self._span() if place < len(self.buckets)]
+        if chosen:
+            self.post_message(self.Chosen(chosen[0].first_us, chosen[-1].last_us))
+
+    def action_finer(self) -> None:
+        self.post_message(self.Finer())
+
+    def action_leave(self) -> None:
+        if self.mark is not None:
+            self.action_range()
+        else:
+            self.post_message(self.Left())

@@ -1,0 +1,150 @@
+"""What the table says besides entries: what is being fetched, what failed, where the end is, why nothing is here."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditlog_tui.errors import (
+    AuditLogError,
+    BadRequestError,
+    KeyRefusedError,
+    NotPermittedError,
+    NotTheApiError,
+    TimedOutError,
+    UnreachableError,
+)
+from auditlog_tui.text.present import count, counted, format_time, safe
+
+if TYPE_CHECKING:
+    from auditlog_tui.log.summary import Summary
+    from auditlog_tui.log.view import View
+    from auditlog_tui.session.navigator import Browser
+    from auditlog_tui.ui.table.columns import Look
+
+Said = tuple[str, str]
+"""A line, and its style's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sayings:
+    """The line above the first entry, the one below the last, and the lines where there is no entry at all."""
+
+    head: Said = ("", "dim")
+    tail: Said = ("", "dim")
+    blank: tuple[Said, ...] = ()
+
+
+def why_nothing(error: AuditLogError) -> str:
+    """In two words, why there are no rows."""
+    match error:
+        case UnreachableError() | TimedOutError():
+            return "not connected"
+        case KeyRefusedError() | NotPermittedError():
+            return "key refused"
+        case NotTheApiError():
+            return "not the API"
+        case _:
+            return "nothing loaded"
+
+
+def is_refusal(error: AuditLogError) -> bool:
+    """Whether the server does not accept the filter."""
+    return isinstance(error, BadRequestError) and error.status in (400, 422)
+
+
+def sayings(browser: Browser, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
+    """What to say of the place shown; `busy`: something is being fetched, `frame` counts the spinner's turns."""
+    view = browser.view
+    summary = view.summary()
+    spinner = look.glyphs.spinner[frame % len(look.glyphs.spinner)]
+    if summary.rows == 0:
+        return Sayings(blank=_wrapped(_blank(browser, summary, look, spinner if busy else ""), width))
+    head = ("", "dim") if view.newer_done else (f"{spinner} newer entries" if busy else "newer entries above", "dim")
+    return Sayings(head=head, tail=_tail(view, summary, look, spinner if busy else ""))
+
+
+def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
+    glyphs = look.glyphs
+    if view.error is not None:
+        return f"{glyphs.refused} r tries again: {view.error}", "error"  # the hint first, as the error may be cut
+    if summary.reason:
+        return f"{glyphs.failed} INCOMPLETE, r goes on: {summary.reason}", "error"
+    if view.older_done:
+        return f"{glyphs.line * 2} {_ending(view, summary)} {glyphs.line * 2}", "dim"
+    if view.plan.local_order and not spinner:
+        return f"sorted over {count(summary.loaded)} loaded; A loads all", "accent"
+    if spinner:
+        return f"{spinner} {_progress(summary, look)}", "dim"
+    if view.paused:
+        return f"{_progress(summary, look)}  Space goes on", "accent"
+    return "older entries below", "dim"
+
+
+def _ending(view: View, summary: Summary) -> str:
+    if summary.marked:
+        return f"end: {count(summary.rows)} marked"
+    part = any(term.key != "sort" for term in view.query.terms)
+    if not view.complete:
+        return "the oldest entry that matches" if part else "the log's oldest entry"
+    seen = counted(summary.rows, "entry", "entries")
+    if not part:
+        return f"end: the whole log, {seen}"
+    return f"end: {seen} that {'matches' if summary.rows == 1 else 'match'}"
+
+
+def _progress(summary: Summary, look: Look) -> str:
+    if not summary.filtered:
+        return f"loading older entries, {count(summary.loaded)} so far"
+    back = _back_to(summary, look)
+    return f"{count(summary.rows)} of {count(summary.loaded)} scanned{back}"
+
+
+def _back_to(summary: Summary, look: Look) -> str:
+    if summary.scanned_to_us is None:
+        return ""
+    mode = "utc" if look.mode == "relative" else look.mode
+    return f", back to {format_time(summary.scanned_to_us, mode, look.now_us, look.zone)}"
+
+
+def _blank(browser: Browser, summary: Summary, look: Look, spinner: str) -> list[Said]:
+    view, text = browser.view, browser.place.text
+    back = "[ goes back · " if browser.at else ""
+    if view.error is not None:
+        keys = f"r tries again · / changes the filter · {back}q quits"
+        return [(str(view.error), "error"), ("", "dim"), (keys, "dim")]
+    if view.paused:
+        scanned = counted(summary.loaded, "entry", "entries")
+        progress = f"None matches of {scanned} scanned{_back_to(summary, look)}."
+        return [(progress, "text"), ("", "dim"), ("Space scans on · / changes the filter · z parks it", "dim")]
+    if summary.reason and not spinner:
+        return [(f"INCOMPLETE: {summary.reason}.", "error"), ("", "dim"), ("r goes on · / changes the filter", "dim")]
+    if spinner or not view.older_done or not view.newer_done:
+        scanned = f"  {_progress(summary, look)}" if summary.loaded else ""
+        return [(f"{spinner or look.glyphs.spinner[0]} asking for entries …{scanned}", "dim")]
+    if not text:
+        return [("The log is empty.", "text"), ("", "dim"), ("r asks again", "dim")]
+    as_of = "" if summary.as_of is None else f"as of {summary.as_of:%Y-%m-%d %H:%M:%S} UTC. "
+    scanned = f"Scanned {count(summary.loaded)}{_back_to(summary, look)}." if summary.loaded else ""
+    return [
+        ("No entry matches", "text"),
+        (safe(text), "accent"),
+        (f"{as_of}{scanned}", "dim"),
+        *((safe(reason), "accent") for reason in _reasons(view, look)),
+        ("", "dim"),
+        (f"/ changes the filter · z parks it · {back}r asks again", "dim"),
+    ]
+
+
+def _reasons(view: View, look: Look) -> list[str]:
+    from auditlog_tui.analysis.zero import reasons  # late: it loads the models
+
+    return reasons(view.query, view.log.store.seen, look.now_us, "what was loaded")
+
+
+def _wrapped(lines: list[Said], width: int) -> tuple[Said, ...]:
+    found: list[Said] = []
+    for text, style in lines:
+        found += [(part, style) for part in textwrap.wrap(text, max(20, width - 4)) or [""]]
+    return tuple(found)

@@ -13,8 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from auditlog_tui.store.entries import EntryStore, Run
-from auditlog_tui.store.growth import Growth, give_way
-from auditlog_tui.store.scans import SLICE
+from auditlog_tui.store.scans import SLICE, Growth, give_way
 
 MOST, TOO_MANY = 2_000, 8_000
 """Values of each facet that are kept where there are too many, and how many that is."""

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 from auditlog_tui.log.view import View
 from auditlog_tui.store.entries import EntryStore, Run
-from auditlog_tui.store.growth import Growth, Stretch, beyond, give_way
-from auditlog_tui.store.scans import SLICE
+from auditlog_tui.store.scans import SLICE, Growth, Stretch, beyond, give_way
 
 PORTION = 500
 """Rows looked at in one go."""

@@ -6,8 +6,7 @@ import asyncio
 
 from auditlog_tui.log.view import View
 from auditlog_tui.query import holding
-from auditlog_tui.store.growth import stretches
-from auditlog_tui.store.scans import SLICE
+from auditlog_tui.store.scans import SLICE, stretches
 
 
 async def find(view: View, text: str, row: int, way: int) -> int | None:

@@ -18,8 +18,7 @@ from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import LAST
-from auditlog_tui.store.growth import stretches
-from auditlog_tui.store.scans import SLICE, ends, histogram
+from auditlog_tui.store.scans import SLICE, ends, histogram, stretches
 
 FEWEST, MOST = 8, 64
 """Buckets: to begin with (16 counting requests and two for the range), and after asking for finer ones."""

@@ -16,13 +16,11 @@ from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import NEWEST_FIRST, Stand, in_order, rank, reversed_order
-from auditlog_tui.log.summary import State
-from auditlog_tui.log.view import View
+from auditlog_tui.log.view import State, View
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
-from auditlog_tui.store.growth import stretches
-from auditlog_tui.store.scans import raws
+from auditlog_tui.store.scans import raws, stretches
 from auditlog_tui.text.times import rfc3339
 
 EVERYTHING = 1 << 62

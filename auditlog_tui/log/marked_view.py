@@ -10,8 +10,7 @@ from auditlog_tui.log.feed import Anchor, At, Feed
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Plan, Query
-from auditlog_tui.store.growth import beyond
-from auditlog_tui.store.scans import SLICE
+from auditlog_tui.store.scans import SLICE, beyond
 
 
 class _Kept(Feed):

@@ -8,16 +8,53 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
 
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.log.feed import Anchor, At, Feed, question
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.summary import State, Summary
 from auditlog_tui.query import Plan, Query, plan
 from auditlog_tui.store.entries import Row, Run, Stretch
-from auditlog_tui.store.growth import Growth
-from auditlog_tui.store.scans import SLICE, newer_than
+from auditlog_tui.store.scans import SLICE, Growth, newer_than
 from auditlog_tui.store.sorting import sorted_run
+
+
+class State(Enum):
+    """How much of what matches a view holds."""
+
+    MORE = "more"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the header says of a view.
+
+    `rows` are shown, out of `loaded` that were fetched, out of `total` that the server counts (`None` where it
+    proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is
+    INCOMPLETE. `newest_us` is the instant of the newest entry, `None` where that was not reached or is not the
+    first; `more_above` and `more_below` tell of ends not reached; `scanned_to_us` is how far the evaluation here has
+    come. `gone` is how many of those loaded the server no longer has: retention took them.
+    `marked`: these are the entries that the user marked.
+    """
+
+    rows: int
+    loaded: int
+    filtered: bool
+    total: int | None
+    state: State
+    reason: str
+    as_of: datetime | None
+    newest_us: int | None
+    scanned_to_us: int | None
+    more_above: bool
+    more_below: bool
+    gone: int = 0
+    marked: bool = False
+
 
 SCAN_REQUESTS = 20
 """Requests that one step may cost where most of what arrives doesn't match."""

@@ -5,14 +5,12 @@ text -> parse -> Query -> freeze -> plan -> Plan: parameters for the API, a cond
 
 from auditlog_tui.query.complete import Candidate, Completion, complete
 from auditlog_tui.query.edit import term_for, with_term, without_term
-from auditlog_tui.query.explain import explain, overruns
 from auditlog_tui.query.fields import FIELDS, Field, field_of, fields_table
 from auditlog_tui.query.format import format_query, format_term, stored
-from auditlog_tui.query.freeze import depends_on_now, freeze
-from auditlog_tui.query.moments import HINT as MOMENT_HINT
-from auditlog_tui.query.moments import read_moment
+from auditlog_tui.query.freeze import HINT as MOMENT_HINT
+from auditlog_tui.query.freeze import depends_on_now, freeze, read_moment
 from auditlog_tui.query.parse import parse
-from auditlog_tui.query.plan import Chip, Plan, plan
+from auditlog_tui.query.plan import Chip, Plan, explain, overruns, plan
 from auditlog_tui.query.sql import holding, install
 from auditlog_tui.query.syntax import Query, Term
 

@@ -13,14 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
 from auditlog_tui.query.bounds import Bounds, bounding, check, enclosing
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.fields import FIELDS, Kind, field_of
-from auditlog_tui.query.format import format_term
+from auditlog_tui.query.format import format_term, format_value, quoted
 from auditlog_tui.query.freeze import is_frozen
+from auditlog_tui.query.patterns import compiled
 from auditlog_tui.query.sql import as_it_stands, condition
-from auditlog_tui.query.syntax import By, Query, Term, Text, Times
+from auditlog_tui.query.syntax import WORD, By, Query, Regex, Term, Text, Times
 from auditlog_tui.text.times import rfc3339
 
 if TYPE_CHECKING:
@@ -213,3 +215,40 @@ def _overlap(terms: list[Term]) -> Bounds:
     lows = [bound.low for bound in bounds if bound.low is not None]
     highs = [bound.high for bound in bounds if bound.high is not None]
     return Bounds(max(lows, default=None), min(highs, default=None))
+
+
+ENDPOINT = "/v1/audit_logs"
+_PLAIN_IN_URLS = "/:,@"
+
+
+def explain(plan: Plan) -> str:
+    """For instance `GET /v1/audit_logs?status_code_min=400 · here: not path /health`. May hold any text typed."""
+    parts = [f"GET {_target(plan)}"]
+    if plan.residual:
+        parts.append("here: " + ", ".join(map(_described, plan.residual.terms)))
+    if plan.local_order:
+        parts.append("sorted here by " + ", ".join(f"{name} {way}" for name, way in plan.order))
+    return " · ".join(parts)
+
+
+def _target(plan: Plan) -> str:
+    if plan.entry_id is not None:
+        return f"{ENDPOINT}/{quote(plan.entry_id, safe='')}"
+    query = "&".join(f"{name}={quote(value, safe=_PLAIN_IN_URLS)}" for name, value in plan.params.items())
+    return f"{ENDPOINT}?{query}" if query else ENDPOINT
+
+
+def _described(term: Term) -> str:
+    field = field_of(term.key)
+    if term.key == WORD:
+        values = [quoted(value.text) for value in term.values if isinstance(value, Text)]
+    else:
+        values = [format_value(field, value) for value in term.values]
+    return f"{'not ' if term.negated else ''}{term.key or 'text'} {' or '.join(values)}"
+
+
+def overruns(plan: Plan) -> int:
+    """The values that the plan's patterns had no time for, and that therefore count as not matching."""
+    terms = plan.residual.terms if plan.residual else ()
+    found = {value.pattern for term in terms for value in term.values if isinstance(value, Regex)}
+    return sum(compiled(pattern).overruns for pattern in found)

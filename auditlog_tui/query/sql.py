@@ -6,14 +6,16 @@ never decides: a term is true or it is not, and its negation is `IS NOT TRUE`.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
-from auditlog_tui.entries.raw_json import SQLITE_INT
-from auditlog_tui.query import functions
-from auditlog_tui.query.addresses import one_spelling
+from auditlog_tui.entries.raw_json import SQLITE_INT, is_exact
+from auditlog_tui.query.addresses import addresses_in, one_spelling
 from auditlog_tui.query.fields import FIELD_OF_COLUMN, Field, Kind, field_of
+from auditlog_tui.query.patterns import compiled
 from auditlog_tui.query.syntax import (
     WORD,
     Address,
@@ -30,6 +32,81 @@ from auditlog_tui.query.syntax import (
     Value,
 )
 
+_addresses = lru_cache(maxsize=4096)(addresses_in)
+_pieces: Callable[[str], list[str]] = lru_cache(maxsize=64)(json.loads)
+_network = lru_cache(maxsize=512)(ipaddress.ip_network)
+
+
+def part(needle: str, value: str | None) -> bool:
+    """Whether the value contains the case-folded needle."""
+    return value is not None and needle in value.casefold()
+
+
+def any_part(needle: str, *values: str | int | None) -> bool:
+    """Whether one of the values contains the case-folded needle."""
+    return any(value is not None and needle in str(value).casefold() for value in values)
+
+
+def glob(pieces_json: str, value: str | None) -> bool:
+    """Whether the value is these pieces with anything between them."""
+    if value is None:
+        return False
+    first, *inner, last = _pieces(pieces_json)
+    if not value.startswith(first) or len(value) < len(first) + len(last) or not value.endswith(last):
+        return False
+    at, end = len(first), len(value) - len(last)
+    for piece in inner:
+        at = value.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def regex(pattern: str, value: str | None) -> bool:
+    """Whether the pattern is found in the value in time."""
+    return value is not None and compiled(pattern).found(value)
+
+
+def address(text: str, value: str | None) -> bool:
+    """Whether the value names this address, in whatever spelling."""
+    return value is not None and not _addresses(text).isdisjoint(_addresses(value))
+
+
+def network(text: str, value: str | None) -> bool:
+    """Whether the value names an address of this network."""
+    return value is not None and any(found in _network(text) for found in _addresses(value))
+
+
+_texts = lru_cache(maxsize=256)(json.loads)
+
+
+def unknown(names_json: str, unreadable: str, *values: object) -> bool:
+    """Whether one of the values is not what the server meant: `names` are their fields, `unreadable` the entry's.
+
+    A value may be missing, or only close to what stood there. A raw control character leaves it exact.
+    """
+    texts: dict[str, str] = _texts(unreadable)
+    for name, value in zip(_texts(names_json), values, strict=True):
+        if value is None and not {"", name, name.partition(".")[0]}.isdisjoint(texts):
+            return True
+        if name in texts and not is_exact(texts[name]):
+            return True
+    return False
+
+
+_FUNCTIONS: tuple[tuple[str, int, Callable[..., bool]], ...] = (
+    ("q_part", 2, part),
+    ("q_any", -1, any_part),
+    ("q_glob", 2, glob),
+    ("q_regex", 2, regex),
+    ("q_address", 2, address),
+    ("q_network", 2, network),
+    ("q_unknown", -1, unknown),
+)
+"""Name in SQL, number of arguments (-1: any), function."""
+
+
 Condition = tuple[str, list[object]]
 
 _NO_TARGET = "(e.target_id IS NULL AND e.target_type IS NULL)"
@@ -37,7 +114,7 @@ _NO_TARGET = "(e.target_id IS NULL AND e.target_type IS NULL)"
 
 def install(connection: sqlite3.Connection) -> None:
     """Register the functions that conditions use."""
-    for name, arguments, function in functions.ALL:
+    for name, arguments, function in _FUNCTIONS:
         connection.create_function(name, arguments, function, deterministic=True)
 
 

@@ -32,8 +32,8 @@ from auditlog_tui.query import (
     with_term,
     without_term,
 )
+from auditlog_tui.query.complete import suggest
 from auditlog_tui.query.saved_filters import BUILT_IN, expand
-from auditlog_tui.query.suggest import suggest
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.settings.command_line import command_line, filter_in

@@ -13,7 +13,7 @@ from contextlib import closing
 
 from auditlog_tui.query import FIELDS
 from auditlog_tui.store.entries import EntryStore, Run, Stretch, failed
-from auditlog_tui.store.growth import Growth
+from auditlog_tui.store.scans import Growth
 
 SLICE = 1_000
 """Rows a slice: half as many as where they are only read, since each is written, in 7 ms at most (measured)."""

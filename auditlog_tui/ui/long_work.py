@@ -48,7 +48,7 @@ class LongWork:
 
         `doing` names the work, and `stopped` tells what is true if it ends after so many items.
         """
-        from auditlog_tui.store.growth import give_way  # late: it loads the models
+        from auditlog_tui.store.scans import give_way  # late: it loads the models
 
         self._doing, self._stopped = doing, stopped(0)
         for first in range(0, len(items), PORTION):

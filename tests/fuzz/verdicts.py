@@ -30,8 +30,7 @@ from auditlog_tui.log import view
 from auditlog_tui.log.feed import Anchor, Feed
 from auditlog_tui.log.live import Tail
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.summary import State
-from auditlog_tui.log.view import View
+from auditlog_tui.log.view import State, View
 from auditlog_tui.query import FIELDS
 from auditlog_tui.session.navigator import Browser
 from auditlog_tui.store import sorting

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from auditlog_tui.log.feed import Anchor, At
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.summary import State
-from auditlog_tui.log.view import View
+from auditlog_tui.log.view import State, View
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.times import rfc3339
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of

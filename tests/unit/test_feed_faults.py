@@ -4,9 +4,8 @@ import pytest
 
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, ServerError
-from auditlog_tui.log.feed import Anchor, At
+from auditlog_tui.log.feed import IDLE_PAGES, Anchor, At
 from auditlog_tui.log.sort_order import Stand, in_order
-from auditlog_tui.log.walk import IDLE_PAGES
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, rows_of, survived, verified, walk
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import parse
+from auditlog_tui.query.complete import suggest
 from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.query.seen_values import Seen
-from auditlog_tui.query.suggest import suggest
 from auditlog_tui.session.navigator import Browser
 from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import FakeApi, entry, log_of, read

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log import live as tail_module
 from auditlog_tui.log.live import News, Tail
-from auditlog_tui.log.summary import State
-from auditlog_tui.log.view import View
+from auditlog_tui.log.view import State, View
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of
 from tests.unit.tails import GENERATIONS, NOON_US, at, following, in_time_order, polled, set_clock, write
 from tests.unit.views import keys_of, like, load

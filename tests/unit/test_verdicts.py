@@ -16,7 +16,7 @@ from auditlog_tui.headless.listing import Walk
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.live import Tail
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import State
 from auditlog_tui.session.navigator import Browser
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.sorting import sorted_run

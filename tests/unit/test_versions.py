@@ -9,8 +9,7 @@ from auditlog_tui.analysis.facets import Facets
 from auditlog_tui.analysis.search import find
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.summary import State
-from auditlog_tui.log.view import View
+from auditlog_tui.log.view import State, View
 from auditlog_tui.session.navigator import Browser
 from auditlog_tui.store.entries import EntryStore, Stretch
 from auditlog_tui.store.scans import raws

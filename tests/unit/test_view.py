@@ -8,8 +8,7 @@ from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log import view as view_module
 from auditlog_tui.log.feed import Anchor
-from auditlog_tui.log.summary import State
-from auditlog_tui.log.view import SCAN_REQUESTS, TRIES, View
+from auditlog_tui.log.view import SCAN_REQUESTS, TRIES, State, View
 from tests.unit.fake import START_US, FakeApi, log_of
 from tests.unit.views import ALL, ignore, keys_of, like, load, mixed, newest_first, now, query_of, view_of
 

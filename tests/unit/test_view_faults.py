@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from auditlog_tui.errors import ServerError, StoreError
-from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import State
 from tests.unit.fake import FakeApi, log_of
 from tests.unit.views import ALL, error_of, ignore, keys_of, load, mixed, newest_first, view_of
 from tests.unit.walks import BOUNDS, Held

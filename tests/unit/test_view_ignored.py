@@ -1,8 +1,7 @@
 import asyncio
 
 from auditlog_tui.log.feed import Anchor
-from auditlog_tui.log.summary import State
-from auditlog_tui.log.view import View
+from auditlog_tui.log.view import State, View
 from tests.unit.fake import EVERY_FILTER, FakeApi, entry, log_of
 from tests.unit.views import ALL, ignore, keys_of, load, mixed, newest_first, now, view_of
 from tests.unit.walks import Held

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 import pytest
 
 from auditlog_tui.log.feed import At
-from auditlog_tui.log.summary import State
+from auditlog_tui.log.view import State
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of, read
 from tests.unit.views import ignore, keys_of, like, load, mixed, newest_first, view_of
 

@@ -12,7 +12,7 @@ from auditlog_tui.text.present import age, cell_width, count, format_time, short
 from auditlog_tui.ui.keys import TABLE, Key, footer
 
 if TYPE_CHECKING:
-    from auditlog_tui.log.summary import Summary
+    from auditlog_tui.log.view import Summary
     from auditlog_tui.ui.table.columns import Look
 
 

@@ -14,10 +14,17 @@ from textual.widget import Widget
 
 from auditlog_tui.text.present import Glyphs, cell_width, safe, shorten_middle
 from auditlog_tui.ui.keys import CHIPS, bindings
-from auditlog_tui.ui.panes.chosen import ground
 
 if TYPE_CHECKING:
     from auditlog_tui.query import Chip
+
+
+def ground(widget: Widget, *, chosen: bool, otherwise: str = "") -> str:
+    """The end of a style: the accent's background, or reversed where there are no colours (NO_COLOR)."""
+    if not chosen:
+        return otherwise
+    return " reverse" if widget.app.no_color else " on $primary"
+
 
 LONGEST = 40
 """Cells of a chip; the bar above has the whole term."""

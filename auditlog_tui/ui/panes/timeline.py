@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from auditlog_tui.text.present import cell_width, count, counted, format_time
 from auditlog_tui.ui.keys import TIMELINE, bindings
-from auditlog_tui.ui.panes.chosen import ground
+from auditlog_tui.ui.panes.chips import ground
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.timeline import Bucket

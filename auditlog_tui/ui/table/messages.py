@@ -18,8 +18,7 @@ from auditlog_tui.errors import (
 from auditlog_tui.text.present import count, counted, format_time, safe
 
 if TYPE_CHECKING:
-    from auditlog_tui.log.summary import Summary
-    from auditlog_tui.log.view import View
+    from auditlog_tui.log.view import Summary, View
     from auditlog_tui.session.navigator import Browser
     from auditlog_tui.ui.table.columns import Look
 

@@ -80,15 +80,15 @@ class Counting:
 
     async def proven(self, query: Query) -> Plan:
         """The query's plan, once every parameter in it was tried on the server; the unproven count as ignored."""
-        obedience = self.log.obedience
-        planned = plan(query, frozenset(obedience.ignored))
+        server_support = self.log.server_support
+        planned = plan(query, frozenset(server_support.ignored))
         for name in planned.params:
-            if not obedience.proven([name]) and self.log.store.size:  # in an empty log every count is 0
+            if not server_support.proven([name]) and self.log.store.size:  # in an empty log every count is 0
                 async with self._proving, self._at_once:
                     await self.log.quiet.wait()
-                    await obedience.prove(self.log.api, [name])
-        unproven = {name for name in planned.params if not obedience.proven([name])}
-        return plan(query, frozenset(obedience.ignored) | unproven)
+                    await server_support.prove(self.log.api, [name])
+        unproven = {name for name in planned.params if not server_support.proven([name])}
+        return plan(query, frozenset(server_support.ignored) | unproven)
 
     async def total(self, params: dict[str, str]) -> int | None:
         """The server's count under parameters that it obeys; `None` where it tells none."""
@@ -108,7 +108,7 @@ class Counting:
                 known[key] = page.total_count, tuple(entry.created_us for entry in page.entries)
                 stands = (Stand(entry.created_us, entry.log.status_code) for entry in page.entries)
                 if "sort" in params and not in_order(stands, params["sort"]):
-                    self.log.obedience.ignored.add("sort")
+                    self.log.server_support.ignored.add("sort")
         found = known[key]
         if len(known) > KEPT:
             known.popitem(last=False)
@@ -126,11 +126,11 @@ class Counting:
         """
         planned = await self.proven(query)
         pushed = {name: value for name, value in planned.params.items() if name != "sort"}
-        if planned.residual is not None or "sort" in self.log.obedience.ignored:
+        if planned.residual is not None or "sort" in self.log.server_support.ignored:
             return None
         total, last = await self._ask(pushed)
         _, first = await self._ask({**pushed, "sort": "created_at:asc"})
-        if not first or not last or total is None or "sort" in self.log.obedience.ignored:
+        if not first or not last or total is None or "sort" in self.log.server_support.ignored:
             return None
         if first[0] is None or last[0] is None or first[0] > last[0]:
             return None

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from auditlog_tui.store.entries import EntryStore, Run
-from auditlog_tui.store.scans import SLICE, Growth, give_way
+from auditlog_tui.store.scans import SLICE, Scan, give_way
 
 MOST, TOO_MANY = 2_000, 8_000
 """Values of each facet that are kept where there are too many, and how many that is."""
@@ -28,7 +28,7 @@ Value = str | int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FacetField:
     """What a facet counts: the filter's `field`, the store's `column`, and the one that has what it is called by."""
 
     field: str
@@ -39,12 +39,12 @@ class Kind:
 
 
 KINDS = (
-    Kind("actor", "actors", "e.actor_id", "e.actor_name", "e.actor_type"),
-    Kind("ip", "addresses", "e.client_ip"),
-    Kind("action", "actions", "e.action"),
-    Kind("target", "targets", "e.target_id", kind="e.target_type"),
-    Kind("status", "statuses", "e.status_code"),
-    Kind("ua", "agents", "e.user_agent"),
+    FacetField("actor", "actors", "e.actor_id", "e.actor_name", "e.actor_type"),
+    FacetField("ip", "addresses", "e.client_ip"),
+    FacetField("action", "actions", "e.action"),
+    FacetField("target", "targets", "e.target_id", kind="e.target_type"),
+    FacetField("status", "statuses", "e.status_code"),
+    FacetField("ua", "agents", "e.user_agent"),
 )
 
 
@@ -64,14 +64,14 @@ class Tally(NamedTuple):
 class Facet:
     """The counts of one kind, over as many rows of a run as were read."""
 
-    def __init__(self, kind: Kind, store: EntryStore, run: Run) -> None:
+    def __init__(self, kind: FacetField, store: EntryStore, run: Run) -> None:
         self.kind = kind
         self._store = store
-        self._growth = Growth(run)
+        self._scan = Scan(run)
         self._begin()
 
     def _begin(self) -> None:
-        self._growth.restart()
+        self._scan.restart()
         self.too_long = 0
         self._counts: Counter[Value] = Counter()
         self._names: dict[Value, tuple[str, str]] = {}
@@ -81,12 +81,12 @@ class Facet:
     @property
     def read(self) -> int:
         """Rows counted so far."""
-        return self._growth.read
+        return self._scan.read
 
     @property
     def behind(self) -> bool:
         """True while there are rows to count."""
-        return self._growth.behind
+        return self._scan.behind
 
     @property
     def distinct(self) -> int:
@@ -107,9 +107,9 @@ class Facet:
 
     def count_slice(self) -> None:
         """Count a slice more of what is behind. Raises `StoreError`, after which the same call may be made again."""
-        if self._growth.cut:
+        if self._scan.cut:
             self._begin()
-        stretch = self._growth.following(self._most)
+        stretch = self._scan.following(self._most)
         if stretch is None:
             return
         kind = self.kind
@@ -119,7 +119,7 @@ class Facet:
             " FROM place p JOIN entry e ON e.n = p.shown"
             f" WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY {kind.column}"
         )
-        found = self._store.read(sql, [self._growth.run.number, stretch.position, stretch.end])
+        found = self._store.read(sql, [self._scan.run.number, stretch.position, stretch.end])
         for value, long, n, name, type_ in found:
             if long:
                 self.too_long += n
@@ -127,7 +127,7 @@ class Facet:
                 self._counts[value] += n
                 if (name or type_) and (value not in self._names or not stretch.older):
                     self._names[value] = name or "", type_ or ""
-        self._growth.took(stretch)
+        self._scan.took(stretch)
         self._most = (
             min(SLICE, CROWDED) if len(found) >= CROWDED else SLICE if len(found) < CROWDED // 4 else self._most
         )

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from auditlog_tui.log.view import View
-from auditlog_tui.store.entries import EntryStore, Run
-from auditlog_tui.store.scans import SLICE, Growth, Stretch, beyond, give_way
+from auditlog_tui.store.entries import EntryStore, Run, Stretch
+from auditlog_tui.store.scans import SLICE, Scan, beyond, give_way
 
 PORTION = 500
 """Rows looked at in one go."""
@@ -52,11 +52,11 @@ class Novelty:
         self.run = run
         self._store = store
         self._ascending = ascending
-        self._growth = Growth(run)
+        self._scan = Scan(run)
         self._begin()
 
     def _begin(self) -> None:
-        self._growth.restart()
+        self._scan.restart()
         self._oldest: tuple[dict[int, _Oldest], ...] = tuple({} for _ in FIRSTS)
         self._bits: dict[int, int] = {}
         self._shared: dict[int, int] = {}  # numbers only: a million objects would cost the garbage collector's time
@@ -65,12 +65,12 @@ class Novelty:
     @property
     def behind(self) -> bool:
         """True while there are rows to look at."""
-        return self._growth.behind
+        return self._scan.behind
 
     @property
     def read(self) -> int:
         """Rows looked at so far."""
-        return self._growth.read
+        return self._scan.read
 
     def firsts(self, n: int) -> list[str]:
         """What entry `n` is its actor's first of."""
@@ -105,15 +105,15 @@ class Novelty:
 
     def look_on(self) -> None:
         """Look at a portion more. Raises `StoreError`, after which the same call may be made again."""
-        if self._growth.cut:
+        if self._scan.cut:
             self._begin()
-        stretch = self._growth.following(PORTION)
+        stretch = self._scan.following(PORTION)
         if stretch is None:
             return
         rows = self._rows(stretch)
         self._note_firsts(rows)
         self._note_uses(rows, older=stretch.older is not self._ascending)
-        self._growth.took(stretch)
+        self._scan.took(stretch)
 
     def _rows(self, stretch: Stretch) -> Sequence[tuple[Any, ...]]:
         """The portion's entries, oldest first; those whose time can't be read are left out."""

@@ -34,7 +34,7 @@ def microseconds(moment: datetime) -> int:
 # -- actors ------------------------------------------------------------------------------------------------------
 
 
-class Actor(NamedTuple):
+class Persona(NamedTuple):
     """Who acts, and from where: each use takes one of the addresses and the agents. The API knows not every name."""
 
     id: str
@@ -52,12 +52,12 @@ _TERRAFORM = "Terraform/1.9.8 (+https://www.terraform.io) terraform-provider-nir
 _OFFICE = "203.0.113.10"
 
 
-def _user(name: str, *addresses: str, agents: tuple[str, ...]) -> Actor:
-    return Actor(_id(f"user.{name}"), name, "user", addresses, agents)
+def _user(name: str, *addresses: str, agents: tuple[str, ...]) -> Persona:
+    return Persona(_id(f"user.{name}"), name, "user", addresses, agents)
 
 
-def api_key(name: str, *addresses: str, agent: str) -> Actor:
-    return Actor(_id(f"key.{name}"), name, "api_key", addresses, (agent,))
+def api_key(name: str, *addresses: str, agent: str) -> Persona:
+    return Persona(_id(f"key.{name}"), name, "api_key", addresses, (agent,))
 
 
 ALICE = _user("Alice Smith", _OFFICE, "203.0.113.58", agents=(_FIREFOX, _CLI))
@@ -176,7 +176,7 @@ def post(target: Resource, verb: str, done: str) -> Step:
     return Step(f"{target.type}.{done}", "POST", f"{target.path}/{verb}", 200, target)
 
 
-def entry(rng: Random, us: int, actor: Actor, address: str, agent: str, step: Step) -> LocalEntry:
+def entry(rng: Random, us: int, actor: Persona, address: str, agent: str, step: Step) -> LocalEntry:
     """The log's entry of a request. A creation that failed has no target: nothing came to be."""
     target = None if step.method == "POST" and step.status >= 400 and step.path in _COLLECTIONS else step.target
     return LocalEntry(

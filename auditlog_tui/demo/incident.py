@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from auditlog_tui.demo import cast
-from auditlog_tui.demo.cast import Actor, Step
+from auditlog_tui.demo.cast import Persona, Step
 from auditlog_tui.demo.noise import MINUTE, SECOND, Story
 from auditlog_tui.offline.transport import LocalEntry
 
@@ -85,7 +85,9 @@ def incident(until: datetime, rng: Random) -> tuple[list[LocalEntry], Truth]:
     return sorted([*attack, *others], key=lambda entry: entry.created_us), truth
 
 
-def _play(rng: Random, us: int, actor: Actor, steps: Iterable[Step], shortest: int, longest: int) -> list[LocalEntry]:
+def _play(
+    rng: Random, us: int, actor: Persona, steps: Iterable[Step], shortest: int, longest: int
+) -> list[LocalEntry]:
     """The steps, `shortest` to `longest` seconds apart."""
     entries = []
     for step in steps:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from auditlog_tui.demo import cast
-from auditlog_tui.demo.cast import Actor, Resource, Step
+from auditlog_tui.demo.cast import Persona, Resource, Step
 from auditlog_tui.offline.transport import LocalEntry
 
 SECOND = 1_000_000
@@ -55,7 +55,7 @@ class Noise:
         self._pipeline = cast.CI_DEPLOY if last_us < self._story.revoked_us else cast.CI_DEPLOY_2
         return self._rng.choices(_SCRIPTS, cum_weights=_WEIGHTS[start_us // HOUR % (7 * 24)])[0](self, start_us)
 
-    def _play(self, us: int, actor: Actor, steps: Iterable[Step], shortest: int, longest: int) -> list[LocalEntry]:
+    def _play(self, us: int, actor: Persona, steps: Iterable[Step], shortest: int, longest: int) -> list[LocalEntry]:
         """The steps, each `shortest` to `longest` milliseconds after the one before."""
         rng = self._rng
         address, agent = rng.choice(actor.addresses), rng.choice(actor.agents)

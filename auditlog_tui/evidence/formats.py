@@ -30,7 +30,7 @@ UNCUT = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TableStyle:
     """How a table is drawn. `width` is the terminal's in cells; `None` is a pipe, for which nothing is cut."""
 
     width: int | None
@@ -126,12 +126,12 @@ class _Column:
     title: str
     least: int
     width: int
-    text: Callable[[Row, Look], str]
+    text: Callable[[Row, TableStyle], str]
     middle: bool = False
 
 
-def _field(name: str, dotted: str = "") -> Callable[[Row, Look], str]:
-    def text(row: Row, look: Look) -> str:
+def _field(name: str, dotted: str = "") -> Callable[[Row, TableStyle], str]:
+    def text(row: Row, look: TableStyle) -> str:
         value = getattr(row, name)
         if value is not None:
             return safe(str(value)) or "-"
@@ -140,21 +140,21 @@ def _field(name: str, dotted: str = "") -> Callable[[Row, Look], str]:
     return text
 
 
-def _time(row: Row, look: Look) -> str:
+def _time(row: Row, look: TableStyle) -> str:
     if row.created_us is None:
         return _field("created_at")(row, look)
     # Nothing else in the output says which zone it is.
     return format_time(row.created_us, look.mode, look.now_us, look.zone, with_offset=True)
 
 
-def _actor(row: Row, look: Look) -> str:
+def _actor(row: Row, look: TableStyle) -> str:
     if row.actor_name:
         return _field("actor_name", "actor.name")(row, look)
     kind, identity = _field("actor_type", "actor.type")(row, look), _field("actor_id", "actor")(row, look)
     return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
 
 
-def _target(row: Row, look: Look) -> str:
+def _target(row: Row, look: TableStyle) -> str:
     kind, identity = _field("target_type", "target.type")(row, look), _field("target_id", "target")(row, look)
     return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
 
@@ -193,7 +193,7 @@ def read_columns(text: str) -> tuple[str, ...]:
 class Table:
     """Rows in columns. On a terminal each has a fixed width and no line is wrapped; in a pipe nothing is cut."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: TableStyle) -> None:
         self._look = look
         columns = (*_ALWAYS, *(_CHOSEN[name] for name in look.columns)) if look.columns else _COLUMNS
         self._columns = _laid_out((_LOCAL_TIME, *columns[1:]) if look.mode == "local" else columns, look.width)
@@ -254,7 +254,7 @@ def _taken(columns: Sequence[_Column]) -> int:
 class Writer:
     """Turns rows into the lines of one format. `raw` says that it takes the entries' JSON instead of rows."""
 
-    def __init__(self, name: str, look: Look, *, ascii_only: bool = False) -> None:
+    def __init__(self, name: str, look: TableStyle, *, ascii_only: bool = False) -> None:
         self.raw = name == "jsonl"
         self._name = name
         self._table = Table(look)

@@ -271,23 +271,23 @@ async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) 
 
 async def _total(log: Log, query: Query) -> int | None:
     """The server's count, where it is proven to be one of this query."""
-    planned = plan(query, frozenset(log.obedience.ignored))
+    planned = plan(query, frozenset(log.server_support.ignored))
     if planned.residual is not None or planned.entry_id is not None:
         return None
     page = await log.api.list(planned.params, limit=SMALLEST_PAGE)
     for entry in page.entries:
-        log.obedience.ignored |= planned.violations(entry)
+        log.server_support.ignored |= planned.violations(entry)
     here = len(page.entries)
     total = page.total_count
     if total is None or total < here or page.unclear or page.last != (total == here):
         return None
     if not here:
         return 0  # that was the whole walk
-    if log.obedience.proven(planned.params):
+    if log.server_support.proven(planned.params):
         return total
     # The log holds an entry: what a canary counts is proof, of the server that then counts the same.
-    await log.obedience.prove(log.api, planned.params)
-    obeyed = log.obedience.proven(planned.params) and log.obedience.ignored.isdisjoint(planned.params)
+    await log.server_support.prove(log.api, planned.params)
+    obeyed = log.server_support.proven(planned.params) and log.server_support.ignored.isdisjoint(planned.params)
     if not obeyed or not planned.params:
         return total if obeyed else None
     again = await log.api.list(planned.params, limit=SMALLEST_PAGE)

@@ -17,7 +17,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
 from auditlog_tui.errors import ApiError, AuditLogError, QueryError, SettingsError
-from auditlog_tui.evidence.formats import Look, Writer, read_columns
+from auditlog_tui.evidence.formats import TableStyle, Writer, read_columns
 from auditlog_tui.headless.streams import Progress, standard_out
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import Settings
@@ -129,7 +129,7 @@ async def _session(settings: Settings, command: Command, progress: Progress) -> 
         store.seen = Unseen()
         log = Log(client, store)
         way = read_zone(settings.zone)
-        look = Look(
+        look = TableStyle(
             width=shutil.get_terminal_size().columns if terminal else None,
             mode=way.mode,
             zone=way.zone,
@@ -233,7 +233,7 @@ class _Run:
     def _end(self, missing: str, said: Sequence[str]) -> Exit:
         from auditlog_tui.log.log import skew
 
-        ignored = self._log.obedience.ignored
+        ignored = self._log.server_support.ignored
         if ignored:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()

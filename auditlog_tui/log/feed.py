@@ -18,7 +18,7 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.records import note_records
-from auditlog_tui.log.server_support import SMALLEST_PAGE, Obedience
+from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from auditlog_tui.log.sort_order import NEWEST_FIRST, Rank, Stand, in_order, leading, rank, reversed_order
 from auditlog_tui.query import Plan
 from auditlog_tui.query.contradicts import contradicts
@@ -362,7 +362,7 @@ class Feed:
 
     # -- the server's count ------------------------------------------------------------------------------------
 
-    async def verify(self, obedience: Obedience) -> None:
+    async def verify(self, server_support: ServerSupport) -> None:
         """Compare the server's count with what arrived, once, when both ends were reached.
 
         Where they differ it is counted once more, up to the newest entry, as the log goes on growing. What the server
@@ -370,7 +370,7 @@ class Feed:
         the server did not prove that it obeys, only a count that is higher is told, until it did. Raises `ApiError`.
         """
         async with self._turn:
-            proven = obedience.proven(self.plan.params)
+            proven = server_support.proven(self.plan.params)
             if self._verified or self.plan.entry_id is not None or not (proven or self._seems_short()):
                 return
             await self._compare()

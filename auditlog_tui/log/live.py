@@ -81,7 +81,7 @@ class _Top:
     count_fits: bool = True
 
 
-class Tail:
+class LiveTail:
     """Follows a view whose newest entry is the first. `poll` and `mend` raise `ApiError` and may be called again.
 
     `changed` is called when the verdict changes while `mend` is under way.
@@ -168,7 +168,7 @@ class Tail:
         if not self._disordered(page) and (page.last or self._reaches(page, since)):
             self._cut_short = False
             return _Top(page.entries[::-1], page.total_count, page.served_at)
-        if since is not None and not self._log.obedience.ignored & _ASKED:
+        if since is not None and not self._log.server_support.ignored & _ASKED:
             found = await self._upwards(since, capped=self._ahead(since) > PAGE)
             if found is not None:
                 return _Top(found, page.total_count, page.served_at, count_fits=False)
@@ -199,7 +199,7 @@ class Tail:
             page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
             found += page.entries
             if ignored := _ignored(found, params):
-                self._log.obedience.ignored |= ignored
+                self._log.server_support.ignored |= ignored
                 return None
             cursor = _following(page)
             if cursor is None:
@@ -318,7 +318,7 @@ class Tail:
     def _compare(self, top: _Top, fresh: int) -> None:
         """How many entries the server counts more than there should be, after `fresh` were put."""
         feed = self.view.feed
-        total = top.total if self._log.obedience.proven(feed.plan.params) else None
+        total = top.total if self._log.server_support.proven(feed.plan.params) else None
         self._expected = None if self._expected is None else self._expected + fresh
         expected = self._held() if feed.complete else self._expected
         self._served_at, self._counted = top.served_at, total is not None
@@ -385,7 +385,7 @@ class Tail:
     async def _gone_below(self) -> tuple[int, int] | None:
         """How many that are here are older than the oldest that the server has, and its count; `None` if unknown."""
         feed, log = self.view.feed, self._log
-        if "sort" in log.obedience.ignored:
+        if "sort" in log.server_support.ignored:
             return None
         params = {**feed.plan.params, "sort": "created_at:asc"}
         page = await log.api.list(params, limit=SMALLEST_PAGE)
@@ -419,10 +419,10 @@ class Tail:
     async def _knows_bounds(self) -> bool:
         log, feed = self._log, self.view.feed
         names = [*feed.plan.params, *_BOUNDS]
-        if not log.obedience.proven(names) and not log.obedience.ignored & _ASKED:
+        if not log.server_support.proven(names) and not log.server_support.ignored & _ASKED:
             async with feed.turn:
-                await log.obedience.prove(log.api, names)
-        return log.obedience.proven(names)
+                await log.server_support.prove(log.api, names)
+        return log.server_support.proven(names)
 
     # -- finding what came late --------------------------------------------------------------------------------
 

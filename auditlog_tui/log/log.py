@@ -14,7 +14,7 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import UNREAD, Json, members_of
 from auditlog_tui.log.feed import Anchor, At, Feed, Question, question
-from auditlog_tui.log.server_support import SMALLEST_PAGE, Obedience
+from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from auditlog_tui.query import Plan
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.times import age
@@ -44,7 +44,7 @@ class Log:
     def __init__(self, api: AuditLogApi, store: EntryStore) -> None:
         self.api = api
         self.store = store
-        self.obedience = Obedience()
+        self.server_support = ServerSupport()
         self._walked: dict[Question, Feed] = {}
         self.quiet = asyncio.Event()
         self.quiet.set()

@@ -42,7 +42,7 @@ _CANARIES: Mapping[str, Callable[[], str]] = {
 }
 
 
-class Obedience:
+class ServerSupport:
     """One server's record; what is in neither set is unproven. `sort` needs no proof: every page shows its order."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from auditlog_tui.log.feed import Anchor, At, Feed, question
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import Plan, Query, plan
 from auditlog_tui.store.entries import Row, Run, Stretch
-from auditlog_tui.store.scans import SLICE, Growth, newer_than
+from auditlog_tui.store.scans import SLICE, Scan, newer_than
 from auditlog_tui.store.sorting import sorted_run
 
 
@@ -85,7 +85,7 @@ class View:
         self._begin(anchor, like)
 
     def _begin(self, anchor: Anchor | At, like: View | None = None) -> None:
-        self.plan: Plan = plan(self.query, frozenset(self.log.obedience.ignored))
+        self.plan: Plan = plan(self.query, frozenset(self.log.server_support.ignored))
         if unable := self._unable(anchor):
             anchor, self._turned, self.notice = Anchor.NEWEST, True, unable
         self.feed: Feed = self._feed(anchor, like)
@@ -94,7 +94,7 @@ class View:
 
     def _unable(self, anchor: Anchor | At) -> str:
         """Why it can't be begun there; empty where it can."""
-        ignored = self.log.obedience.ignored
+        ignored = self.log.server_support.ignored
         if anchor is Anchor.OLDEST and "sort" in ignored:
             return "This server ignores sort, so the oldest entry can only be walked to: A loads all"
         if isinstance(anchor, At) and ignored & JUMPS:
@@ -108,7 +108,7 @@ class View:
         self._matched: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
         self._sorted: Run | None = None
         self._sorted_of = (0, 0)
-        self._scan = Growth(self.feed.run)
+        self._scan = Scan(self.feed.run)
         self._turn = self.feed.run.turn
 
     def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
@@ -172,7 +172,7 @@ class View:
             rows=len(self),
             loaded=len(feed.run),
             filtered=self.plan.residual is not None,
-            total=feed.total if self.log.obedience.proven(feed.plan.params) else None,
+            total=feed.total if self.log.server_support.proven(feed.plan.params) else None,
             state=State.INCOMPLETE if reason else State.COMPLETE if self.complete else State.MORE,
             reason=reason,
             as_of=feed.as_of,
@@ -232,7 +232,7 @@ class View:
             with self.log.urgent():
                 await self._fetch(goal, budget, older, on_page)
             if self.feed.complete:
-                await self.feed.verify(self.log.obedience)
+                await self.feed.verify(self.log.server_support)
         except ApiError as error:
             self.error = error
 
@@ -286,7 +286,7 @@ class View:
             if not feed.broken:
                 raise
             return error
-        self.log.obedience.ignored |= step.ignored
+        self.log.server_support.ignored |= step.ignored
         if step.ignored and feed is self.feed:
             self._begin(self.anchor)
         return None
@@ -297,12 +297,12 @@ class View:
         if not len(feed.run):
             return False
         try:
-            ignored = await self.log.obedience.prove(self.log.api, feed.plan.params)
+            ignored = await self.log.server_support.prove(self.log.api, feed.plan.params)
             if ignored and feed is self.feed:
                 self._begin(self.anchor)
                 return True
             if feed.complete:
-                await feed.verify(self.log.obedience)
+                await feed.verify(self.log.server_support)
         except AuditLogError as error:
             self.error = error
         return False

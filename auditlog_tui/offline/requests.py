@@ -82,7 +82,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class ListRequest:
     """One list request."""
 
     filter: Filter
@@ -95,7 +95,7 @@ class Query:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_query(text: str, generation: int = 2) -> Query:
+def read_query(text: str, generation: int = 2) -> ListRequest:
     """The request in a URL's query string; raises `BadRequestError` for what the contract does not allow.
 
     Parameters that the generation doesn't know are ignored.
@@ -111,7 +111,7 @@ def read_query(text: str, generation: int = 2) -> Query:
     order = _order(params.get("sort"), where.fixed())
     limit = _limit(params.get("limit"))
     cursor = _decode(params["cursor"], where, order) if "cursor" in params else None
-    return Query(where, order, limit, cursor)
+    return ListRequest(where, order, limit, cursor)
 
 
 _FILTERS = (*_EXACT, "path", "sort", *(f"{field}_{end}" for field in _COLUMN for end in ("min", "max")))

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import httpx
 
 from auditlog_tui.errors import ApiError, NotFoundError
-from auditlog_tui.offline.requests import Cursor, Filter, Query, beyond, read_query, reverse
+from auditlog_tui.offline.requests import Cursor, Filter, ListRequest, beyond, read_query, reverse
 from auditlog_tui.text.times import rfc3339
 
 LIST_PATH = "/v1/audit_logs"
@@ -158,7 +158,7 @@ class LocalLog:
 
     # -- pages ---------------------------------------------------------------------------------------------------
 
-    def _page(self, query: Query) -> dict[str, Any]:
+    def _page(self, query: ListRequest) -> dict[str, Any]:
         back = query.cursor is not None and query.cursor.back
         total = self._count(query.filter)
         rows = self._rows(query, back) if total else []
@@ -177,7 +177,7 @@ class LocalLog:
             },
         }
 
-    def _rows(self, query: Query, back: bool) -> list[sqlite3.Row]:
+    def _rows(self, query: ListRequest, back: bool) -> list[sqlite3.Row]:
         """The rows of a page in the direction of the walk, and one more if there is one."""
         order = reverse(query.order) if back else query.order
         by = ", ".join(f"{column} DESC" if down else column for column, down in order)
@@ -211,7 +211,7 @@ class LocalLog:
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET"}}
 
 
-def _place(row: sqlite3.Row, query: Query) -> tuple[int, ...]:
+def _place(row: sqlite3.Row, query: ListRequest) -> tuple[int, ...]:
     return tuple(row[column] for column, _ in query.order)
 
 

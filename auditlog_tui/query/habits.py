@@ -19,7 +19,7 @@ from auditlog_tui.query.syntax import Text
 from auditlog_tui.query.words import ABBREVIATED, COMMANDS, COMPARISONS, LIMITS, ORDERS
 
 if TYPE_CHECKING:
-    from auditlog_tui.query.scan import Item
+    from auditlog_tui.query.lexer import Item
 
 _CHUNK = re.compile(r"\S+")
 _SIGN = re.compile(r"(?:[-!+]\s*|(?:NOT|Not|not)\s+)+")

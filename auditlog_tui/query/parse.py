@@ -43,7 +43,7 @@ from auditlog_tui.query.bounds import check
 from auditlog_tui.query.fields import ANY, FIELDS, Field, nearest
 from auditlog_tui.query.format import format_term, quoted, shown
 from auditlog_tui.query.habits import Misread
-from auditlog_tui.query.scan import Item, Joint, Operand, RawGroup, RawTerm, RawValue, scan
+from auditlog_tui.query.lexer import Item, Joint, Operand, RawGroup, RawTerm, RawValue, scan
 from auditlog_tui.query.syntax import WORD, Query, Term
 from auditlog_tui.query.values import BadValueError, read_value
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query import parse, stored
+from auditlog_tui.query.lexer import RawTerm
 from auditlog_tui.query.parse import raw_terms
-from auditlog_tui.query.scan import RawTerm
 
 BUILT_IN: Mapping[str, str] = {
     "failures": "status:>=400",

@@ -17,7 +17,7 @@ from auditlog_tui.query.addresses import (
 from auditlog_tui.query.chars import as_ascii
 from auditlog_tui.query.fields import FIELDS, Field, Kind, nearest
 from auditlog_tui.query.format import quoted, shown
-from auditlog_tui.query.scan import RawValue
+from auditlog_tui.query.lexer import RawValue
 from auditlog_tui.query.syntax import (
     WORD,
     Address,

@@ -79,7 +79,7 @@ class Explanation:
 
 
 @dataclass(slots=True)
-class Browser:
+class Navigator:
     """The history of places, one of which is shown. `zone` reads times that were typed without an offset."""
 
     log: Log
@@ -110,7 +110,7 @@ class Browser:
     def explain(self, text: str) -> Explanation:
         """What `text` would become. Raises `QueryError`."""
         query = self._query(text)
-        planned = plan(query, frozenset(self.log.obedience.ignored))
+        planned = plan(query, frozenset(self.log.server_support.ignored))
         return Explanation(planned.chips, explain(planned), " ".join(warnings(query, self.log.store.seen)))
 
     def suggest(self, text: str, cursor: int) -> Completion:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auditlog_tui.api.retry import Wait
     from auditlog_tui.offline.transport import LocalLog
     from auditlog_tui.session.marks import Marks
-    from auditlog_tui.session.navigator import Browser
+    from auditlog_tui.session.navigator import Navigator
     from auditlog_tui.store.entries import EntryStore
 
 DEMO_URL = "https://demo"
@@ -60,12 +60,12 @@ class Session:
             self._log.close()
         return LocalTransport(self._log)
 
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser. Raises `StoreError`."""
         from auditlog_tui.log.log import Log
         from auditlog_tui.session.filter_history import History, history_path
         from auditlog_tui.session.marks import Marks, marks_path
-        from auditlog_tui.session.navigator import Browser
+        from auditlog_tui.session.navigator import Navigator
         from auditlog_tui.store.entries import EntryStore
 
         client = self.client
@@ -75,7 +75,7 @@ class Session:
         self._store = EntryStore()
         settings = self.settings
         self._marks = Marks(None if settings.demo else marks_path(settings.base_url))
-        return Browser(
+        return Navigator(
             Log(client, self._store),
             read_zone(settings.zone).zone,
             history=History(history_path()),

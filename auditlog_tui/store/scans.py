@@ -9,8 +9,6 @@ from itertools import pairwise
 from auditlog_tui.entries.raw_json import restored
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 
-__all__ = ["Growth", "Stretch", "beyond", "give_way", "stretches"]
-
 TURNS = 8
 """Turns of the event loop between two slices: a key goes through so many until it is answered (about 20 us each)."""
 
@@ -21,7 +19,7 @@ async def give_way() -> None:
         await asyncio.sleep(0)
 
 
-class Growth:
+class Scan:
     """Hands out the rows of a run that were not read yet, whichever end they came to."""
 
     def __init__(self, run: Run) -> None:

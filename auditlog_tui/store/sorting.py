@@ -13,7 +13,7 @@ from contextlib import closing
 
 from auditlog_tui.query import FIELDS
 from auditlog_tui.store.entries import EntryStore, Run, Stretch, failed
-from auditlog_tui.store.scans import Growth
+from auditlog_tui.store.scans import Scan
 
 SLICE = 1_000
 """Rows a slice: half as many as where they are only read, since each is written, in 7 ms at most (measured)."""
@@ -29,25 +29,25 @@ async def sorted_run(store: EntryStore, run: Run, order: Order) -> Run:
     """
     async with store.sorting:  # a table can't be let go while another one is read
         while True:
-            growth = Growth(run)
-            made = await _sorted(store, growth, order)
-            if not growth.cut:
+            scan = Scan(run)
+            made = await _sorted(store, scan, order)
+            if not scan.cut:
                 return made
             store.drop(made)
 
 
-async def _sorted(store: EntryStore, growth: Growth, order: Order) -> Run:
+async def _sorted(store: EntryStore, scan: Scan, order: Order) -> Run:
     made = store.new_run()
     columns = [FIELDS[field].columns[0] for field, _ in order]
     sorter = _Sorter(store, f"sorting_{made.number}", columns, [way for _, way in order])
     try:
-        while not growth.cut and (stretch := growth.following(SLICE)) is not None:
-            sorter.take(growth.run, stretch)
-            growth.took(stretch)
+        while not scan.cut and (stretch := scan.following(SLICE)) is not None:
+            sorter.take(scan.run, stretch)
+            scan.took(stretch)
             await asyncio.sleep(0)
         with closing(sorter.numbers(SLICE)) as portions:
             for numbers in portions:
-                if growth.cut:
+                if scan.cut:
                     break
                 store.append(made, numbers)
                 await asyncio.sleep(0)

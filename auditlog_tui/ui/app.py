@@ -38,7 +38,7 @@ from auditlog_tui.ui.table.columns import read_columns
 
 if TYPE_CHECKING:
     from auditlog_tui.api.retry import Wait
-    from auditlog_tui.session.navigator import Browser
+    from auditlog_tui.session.navigator import Navigator
 
 
 class Opener(Protocol):
@@ -47,7 +47,7 @@ class Opener(Protocol):
     def prepare(self) -> None:
         """The slow part; runs in a thread. Raises `SettingsError`."""
 
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser of the log."""
 
     async def close(self) -> None:

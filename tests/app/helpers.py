@@ -21,7 +21,7 @@ from textual.widget import Widget
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.log.log import Log
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.ui.app import AuditLogApp
@@ -82,11 +82,11 @@ class TestOpener:
             base_url=self.base_url, key="a-key", transport=self.transport, sleep=self.sleep, chance=lambda: 0.0
         )
 
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         assert self.client is not None
         self.client.on_wait = on_wait
         self.store = EntryStore()
-        return Browser(PinnedLog(self.client, self.store), UTC)
+        return Navigator(PinnedLog(self.client, self.store), UTC)
 
     async def close(self) -> None:
         if self.client is not None:
@@ -224,9 +224,9 @@ class Hand:
         return pane
 
     @property
-    def browser(self) -> Browser:
-        assert self.screen.browser is not None
-        return self.screen.browser
+    def navigator(self) -> Navigator:
+        assert self.screen.navigator is not None
+        return self.screen.navigator
 
     @property
     def row(self) -> Row:

@@ -24,7 +24,7 @@ _PLACES = "INSERT INTO place SELECT ?, n - 1, n, n FROM entry WHERE n > ?"
 
 def fill(hand: Hand, total: int) -> None:
     """Make the run on the screen `total` entries long, as if they had been fetched."""
-    run, db = hand.screen.view.run, hand.browser.log.store.connection
+    run, db = hand.screen.view.run, hand.navigator.log.store.connection
     there = len(run)
     db.execute(_ENTRIES, [there + 1, total, NOW_US])
     db.execute(_PLACES, [run.number, there])
@@ -45,7 +45,7 @@ def counted(hand: Hand) -> Iterator[Callable[[], tuple[int, int]]]:
     """Count SQL statements and formatted rows from here on."""
     statements: list[str] = []
     formatted = hand.table.formatted
-    db = hand.browser.log.store.connection
+    db = hand.navigator.log.store.connection
     db.set_trace_callback(statements.append)
     yield lambda: (len(statements), hand.table.formatted - formatted)
     db.set_trace_callback(None)

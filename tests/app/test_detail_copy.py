@@ -86,7 +86,7 @@ async def test_equals_and_minus_filter_by_the_field() -> None:
         await hand.to_field("method")
         method = hand.row.method
         await hand.press("-")
-        assert f"-method:{method}" in hand.browser.place.text
+        assert f"-method:{method}" in hand.navigator.place.text
 
 
 async def test_a_field_that_is_no_filter_says_so() -> None:
@@ -95,4 +95,4 @@ async def test_a_field_that_is_no_filter_says_so() -> None:
         await hand.to_field("region")
         await hand.press("=")
         assert "nothing to filter by" in hand.status
-        assert hand.browser.place.text == ""
+        assert hand.navigator.place.text == ""

@@ -147,10 +147,10 @@ async def test_after_a_refusal_one_goes_on_as_if_it_had_not_been() -> None:
         assert hand.input.value == "status:>=400"
         assert "^" not in "\n".join(hand.lines[1:4])
         await hand.filter("ip:203.0.113.10")  # which the server accepts by now
-        assert hand.browser.place.text == "ip:203.0.113.10"
-        assert len(hand.browser.places) == 3
+        assert hand.navigator.place.text == "ip:203.0.113.10"
+        assert len(hand.navigator.places) == 3
         await hand.press("left_square_bracket", "left_square_bracket")
-        assert hand.browser.place.text == ""
+        assert hand.navigator.place.text == ""
 
 
 async def test_an_error_at_the_start_still_lets_one_type_and_quit() -> None:

@@ -30,7 +30,7 @@ PLACES = {
 async def failing(fails: str, query: str = "") -> AsyncIterator[tuple[Hand, FaultyConnection]]:
     """The app with what it needs on the screen, and from then on a store that fails."""
     async with running(query=query) as hand:
-        disk = faulty(hand.browser.log.store, random.Random(1))
+        disk = faulty(hand.navigator.log.store, random.Random(1))
         await hand.press("m", "m", "down")
         disk.fails = fails
         yield hand, disk

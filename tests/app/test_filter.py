@@ -85,8 +85,8 @@ async def test_a_filter_typed_faster_than_the_screen_follows_arrives_whole() -> 
         await hand.until(lambda: len(hand.wire.pages) == 2)
         await hand.settled()
         assert hand.wire.pages[1] == {"status_code_min": "400", "method": "GET"}
-        assert hand.browser.place.text == "status:>=400 method:GET"
-        assert len(hand.browser.places) == 2
+        assert hand.navigator.place.text == "status:>=400 method:GET"
+        assert len(hand.navigator.places) == 2
 
 
 # -- what can't be read --------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ async def test_up_and_down_walk_the_history() -> None:
         await hand.press("down", "down")
         assert hand.input.value == "half"
         await hand.press("up", "up", "enter")
-        assert hand.browser.place.text == "status:>=400"
+        assert hand.navigator.place.text == "status:>=400"
 
 
 async def test_a_paste_of_several_lines_is_one_line() -> None:
@@ -219,7 +219,7 @@ async def test_an_answer_of_none_says_what_was_seen_instead() -> None:
 
 async def test_another_form_of_the_verb_is_looked_for_in_the_log_once() -> None:
     async with running() as hand:
-        assert "api_key.created" not in {value.text for value in hand.browser.log.store.seen.values("action")}
+        assert "api_key.created" not in {value.text for value in hand.navigator.log.store.seen.values("action")}
         before = len(hand.wire.requests)
         await hand.filter("action:api_key.create")
         assert "0  COMPLETE" in hand.header
@@ -257,7 +257,7 @@ async def test_a_value_that_nobody_knows_is_warned_of_while_one_types() -> None:
 async def test_a_filter_of_another_language_is_applied_as_ours() -> None:
     async with running() as hand:
         await hand.filter("NOT status=200 AND method != GET")
-        assert hand.browser.place.text == "-status:200 -method:GET"
+        assert hand.navigator.place.text == "-status:200 -method:GET"
         await hand.filter("status>=400 && actor.type = 'api_key'")
         assert hand.wire.pages[-1] == {"status_code_min": "400", "actor_type": "api_key"}
 

@@ -130,9 +130,9 @@ async def test_the_first_filter_goes_by_the_servers_clock(
             low = hand.screen.view.plan.created_min_us
             assert low is not None
             assert abs(low - hour_ago_us) < 60_000_000
-            assert len(hand.browser.places) == 1
+            assert len(hand.navigator.places) == 1
             assert len(hand.screen.view) > 0
-            assert hand.input.value == hand.browser.place.text
+            assert hand.input.value == hand.navigator.place.text
             assert "clock" in hand.status
             await hand.press("A")  # the hour may have more entries than a page
             await hand.until(lambda: "COMPLETE" in hand.header)

@@ -18,7 +18,7 @@ async def solve(hand: Hand, *steps: tuple[str, ...]) -> set[str | None]:
     for keys in steps:
         hand.send(*keys)
         await hand.settled()
-    return {entry.log.id for entry in hand.screen.browser.marks.marked()}
+    return {entry.log.id for entry in hand.screen.navigator.marks.marked()}
 
 
 async def test_at_most_60_keys_and_60_requests_find_all_of_it() -> None:

@@ -233,10 +233,10 @@ async def test_around_and_its_steps_say_what_the_filter_has() -> None:
             assert (plan.created_min_us, plan.created_max_us) == (
                 row.created_us - half_s * 1_000_000, row.created_us + half_s * 1_000_000
             )  # fmt: skip
-        places = len(hand.browser.places)
+        places = len(hand.navigator.places)
         await hand.press(">")
         assert "30 d before and after is the most" in hand.status
-        assert len(hand.browser.places) == places
+        assert len(hand.navigator.places) == places
 
 
 @asynccontextmanager

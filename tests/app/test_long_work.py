@@ -37,13 +37,13 @@ async def test_a_long_range_is_marked_with_its_progress_and_keys_go_on() -> None
         await hand.press("g", "V", "G")
         await begun(hand, "m")
         assert hand.screen.footer.message.startswith("Reading what to mark: ")
-        assert hand.browser.marks.count == 0
+        assert hand.navigator.marks.count == 0
         at = hand.table.cursor
         hand.send("k")
         await hand.until(lambda: hand.table.cursor == at - 1)
         assert hand.screen.long.busy
         await hand.settled()
-        assert hand.browser.marks.count == MANY
+        assert hand.navigator.marks.count == MANY
         assert f"Marked {MANY:,}, {MANY:,} in all" in hand.status
 
 
@@ -53,10 +53,10 @@ async def test_escape_stops_the_reading_of_a_range_and_nothing_is_marked() -> No
         await hand.press("g", "V", "G")
         await begun(hand, "m")
         await hand.press("escape")
-        assert hand.browser.marks.count == 0
+        assert hand.navigator.marks.count == 0
         assert "Stopped: nothing was marked" in hand.status
         await hand.press("g", "V", "G", "m")
-        assert hand.browser.marks.count == MANY
+        assert hand.navigator.marks.count == MANY
 
 
 async def test_escape_while_marks_are_saved_tells_what_is_so(tmp_path: Path) -> None:
@@ -66,12 +66,12 @@ async def test_escape_while_marks_are_saved_tells_what_is_so(tmp_path: Path) -> 
         await hand.until(lambda: "saving" in hand.screen.footer.message)
         await hand.press("escape")
         assert f"Stopped: {ENTRIES} marked; the next mark saves the rest" in hand.status
-        unsaved = hand.browser.marks.unsaved
+        unsaved = hand.navigator.marks.unsaved
         assert 0 < unsaved < ENTRIES
         await hand.press("g", "m")
-        assert hand.browser.marks.unsaved == 0
+        assert hand.navigator.marks.unsaved == 0
     async with keeping(tmp_path / "marks") as again:
-        assert again.browser.marks.count == ENTRIES - 1
+        assert again.navigator.marks.count == ENTRIES - 1
 
 
 async def test_copying_stops_without_a_copy_and_goes_first_when_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from auditlog_tui.entries.models import read_entry
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.text.present import ASCII
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.dialogs.compare import CompareScreen, PairList
@@ -45,10 +45,10 @@ class KeepingOpener(Opener):
         super().__init__(wire)
         self.path = path
 
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
-        browser = super().open(on_wait)
-        browser.marks = Marks(self.path, now_us=lambda: NOW_US - DAY_US)
-        return browser
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
+        navigator = super().open(on_wait)
+        navigator.marks = Marks(self.path, now_us=lambda: NOW_US - DAY_US)
+        return navigator
 
 
 @asynccontextmanager
@@ -90,7 +90,7 @@ async def test_m_marks_goes_down_one_and_costs_no_request() -> None:
         await hand.press("m", "down", "m")
         assert marked(hand) == [0, 2]
         assert hand.table.cursor == 3
-        assert hand.browser.marks.count == 2
+        assert hand.navigator.marks.count == 2
         assert len(hand.wire.requests) == 1
 
 
@@ -112,7 +112,7 @@ async def test_m_on_a_mark_takes_it_away() -> None:
     async with running() as hand:
         await hand.press("m", "up", "m")
         assert marked(hand) == []
-        assert hand.browser.marks.count == 0
+        assert hand.navigator.marks.count == 0
 
 
 async def test_m_says_what_it_did_and_the_header_how_many_there_are() -> None:
@@ -172,13 +172,13 @@ async def test_an_entry_without_an_id_can_be_marked() -> None:
     async with running(JsonLog([made(0, id=None), made(1)])) as hand:
         await hand.press("m")
         assert marked(hand) == [0]
-        assert hand.browser.marks.count == 1
+        assert hand.navigator.marks.count == 1
 
 
 async def test_keys_that_mean_an_entry_do_nothing_where_there_is_none() -> None:
     async with running(JsonLog([])) as hand:
         await hand.press("m", "V", "m", "semicolon", "u", "U", "D", "M")
-        assert hand.browser.marks.count == 0
+        assert hand.navigator.marks.count == 0
         assert len(hand.app.screen_stack) == 1
 
 
@@ -218,7 +218,7 @@ async def test_a_range_of_marks_is_unmarked_and_a_mixed_one_is_marked() -> None:
 async def test_a_range_over_several_screens_holds_every_entry_once() -> None:
     async with running() as hand:
         await hand.press("V", "pagedown", "pagedown", "pagedown", "m")
-        assert hand.browser.marks.count == hand.table.cursor + 1 > 90
+        assert hand.navigator.marks.count == hand.table.cursor + 1 > 90
 
 
 async def test_escape_forgets_the_range_before_anything_else() -> None:
@@ -254,7 +254,7 @@ async def test_more_than_can_be_marked_is_refused(monkeypatch: pytest.MonkeyPatc
     async with running() as hand:
         await hand.press("V", "down", "down", "m")
         assert "At most 2 entries can be marked; the range has 3" in hand.status
-        assert hand.browser.marks.count == 0
+        assert hand.navigator.marks.count == 0
 
 
 # -- notes ---------------------------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ async def test_the_demo_says_once_that_it_keeps_none(keys: list[str]) -> None:
     async with running() as hand:
         await hand.press(*keys)
         assert told not in hand.status
-        hand.browser.demo = True
+        hand.navigator.demo = True
         await hand.press("down", *keys)
         assert told in hand.status
         await hand.press("down", *keys)
@@ -296,15 +296,15 @@ async def test_a_note_is_changed_from_what_it_was_and_tags_are_offered_again() -
         await hand.press("escape", "up", "semicolon")
         await hand.write(" two")
         await hand.press("enter")
-        assert hand.browser.marks.note_of(hand.row.key) == "one #ioc two"
+        assert hand.navigator.marks.note_of(hand.row.key) == "one #ioc two"
 
 
 async def test_an_empty_note_takes_it_away_and_escape_changes_nothing() -> None:
     async with running() as hand:
         await hand.press("semicolon", "x", "enter", "semicolon", "y", "escape")
-        assert hand.browser.marks.note_of(hand.row.key) == "x"
+        assert hand.navigator.marks.note_of(hand.row.key) == "x"
         await hand.press("semicolon", "backspace", "enter")
-        assert hand.browser.marks.note_of(hand.row.key) == ""
+        assert hand.navigator.marks.note_of(hand.row.key) == ""
         assert "✎" not in hand.rows[0]
         assert marked(hand) == [0]
 
@@ -326,7 +326,7 @@ async def test_in_the_pane_m_and_the_note_act_on_its_entry_and_the_cursor_stays(
         assert marked(hand) == [1]
         assert hand.table.cursor == 1
         await hand.press("semicolon", "h", "i", "enter")
-        assert hand.browser.marks.note_of(hand.row.key) == "hi"
+        assert hand.navigator.marks.note_of(hand.row.key) == "hi"
         assert "hi" in hand.text
         await hand.press("m")
         assert marked(hand) == []
@@ -356,13 +356,13 @@ async def test_without_marks_u_and_capital_m_say_how_to_make_one() -> None:
         assert "m marks an entry" in hand.status
         await hand.press("M")
         assert "m marks an entry" in hand.status
-        assert hand.browser.at == 0
+        assert hand.navigator.at == 0
 
 
 async def test_capital_m_shows_exactly_the_marks_newest_first_and_asks_nobody() -> None:
     async with running() as hand:
         await hand.press("pagedown", "m", "g", "down", "m", "down", "m")
-        wanted = [row.key for row in hand.browser.view.window(0, 100) if hand.browser.marks.is_marked(row.key)]
+        wanted = [row.key for row in hand.navigator.view.window(0, 100) if hand.navigator.marks.is_marked(row.key)]
         hand.wire.fail(UNREACHABLE)
         before = len(hand.wire.requests)
         await hand.press("M", "i")
@@ -381,7 +381,7 @@ async def test_marks_from_several_filters_are_shown_together_in_time_order() -> 
         await hand.filter("method:POST")
         await hand.press("m", "m")
         await hand.press("M")
-        times = [row.created_us for row in hand.browser.view.window(0, 10)]
+        times = [row.created_us for row in hand.navigator.view.window(0, 10)]
         assert len(times) == 3
         assert times == sorted(times, key=lambda us: -(us or 0))
 
@@ -436,7 +436,7 @@ async def test_a_filter_is_asked_of_the_whole_log_not_of_the_marks() -> None:
 
 async def test_copying_takes_the_marks_in_time_order_and_says_how_many(clipboard: list[str]) -> None:
     async with running() as hand:
-        newer, older = (row.key for row in hand.browser.view.window(0, 2))
+        newer, older = (row.key for row in hand.navigator.view.window(0, 2))
         await hand.press("m", "m", *["down"] * 5, "y")
         assert "copy of the 2 marked entries" in hand.text
         await hand.press("y")
@@ -610,7 +610,7 @@ async def test_a_broken_file_is_told_of_and_the_note_typed_is_there(tmp_path: Pa
         await hand.press("enter")
         assert "Kept for this run, not saved (file is not a database). Move it away" in hand.status
         assert marked(hand) == [0]
-        assert hand.browser.marks.note_of(hand.row.key) == "typed #ioc"
+        assert hand.navigator.marks.note_of(hand.row.key) == "typed #ioc"
     assert path.read_bytes() == b"this is no database"
 
 
@@ -623,7 +623,7 @@ async def test_all_marks_can_be_forgotten_after_a_question(tmp_path: Path) -> No
         assert isinstance(hand.app.screen, MenuScreen)
         assert "forget 2 marks and 1 note?" in hand.text
         await hand.press("k")
-        assert hand.browser.marks.count == 2
+        assert hand.navigator.marks.count == 2
         hand.screen.action_forget_marks()
         await hand.settled()
         await hand.press("f")
@@ -641,7 +641,7 @@ async def test_what_another_terminal_marked_and_noted_is_seen_at_m_and_in_the_pr
         await hand.press("m")
         other = Marks(path)
         other.mark([read_entry(json.dumps(made(0, id="theirs", action="key.leaked")))])
-        other.note(hand.browser.log.store.entry(hand.row.n), "their note")
+        other.note(hand.navigator.log.store.entry(hand.row.n), "their note")
         await hand.press("semicolon")
         assert "their note" in hand.text
         await hand.press("escape", "M")
@@ -664,7 +664,7 @@ async def test_forgetting_says_what_another_terminal_made_meanwhile(tmp_path: Pa
 async def test_a_history_that_can_not_be_kept_is_told_of_once(tmp_path: Path) -> None:
     (tmp_path / "history").mkdir()
     async with keeping(tmp_path / "marks.sqlite3") as hand:
-        hand.browser.history = History(tmp_path / "history")
+        hand.navigator.history = History(tmp_path / "history")
         await hand.press("slash")
         await hand.write("method:GET")
         await hand.press("enter")
@@ -686,4 +686,4 @@ async def test_a_mark_where_no_entry_is_yet_is_refused_aloud() -> None:
         assert len(hand.table.span) == 1
         await hand.press("g", "m")
         assert "among other rows" in hand.status
-        assert hand.browser.marks.count == 0
+        assert hand.navigator.marks.count == 0

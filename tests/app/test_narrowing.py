@@ -29,12 +29,12 @@ async def test_include_asks_for_the_cells_value(field: str, parameter: str) -> N
     async with running() as hand:
         await hand.press("down")
         await on_column(hand, field)
-        value = hand.browser.value_of(hand.row, field)
+        value = hand.navigator.value_of(hand.row, field)
         await hand.press("=")
         assert hand.wire.pages[-1] == {parameter: value}
         rows = hand.table.rows.visible(0, len(hand.table.view or ()))
         assert rows
-        assert {hand.browser.value_of(row, field) for row in rows} == {value}
+        assert {hand.navigator.value_of(row, field) for row in rows} == {value}
 
 
 async def test_include_of_a_status_asks_for_just_that() -> None:
@@ -64,10 +64,10 @@ async def test_a_target_that_is_none_can_be_asked_for_and_hidden() -> None:
         await on_column(hand, "target")
         assert hand.row.target_id is None
         await hand.press("=")
-        assert "target:none" in hand.browser.place.text
+        assert "target:none" in hand.navigator.place.text
         assert {row.target_id for row in hand.table.rows.visible(0, 50)} == {None}
         await hand.press("-")
-        assert "-target:none" in hand.browser.place.text
+        assert "-target:none" in hand.navigator.place.text
 
 
 async def test_include_of_a_time_narrows_to_it() -> None:
@@ -75,7 +75,7 @@ async def test_include_of_a_time_narrows_to_it() -> None:
         await hand.press("down", "down")
         entry = hand.row.key
         await hand.press("=")
-        assert "created:" in hand.browser.place.text
+        assert "created:" in hand.navigator.place.text
         assert entry in {row.key for row in hand.table.rows.visible(0, 100)}
         assert len(hand.table.view or ()) < 10
 
@@ -84,9 +84,9 @@ async def test_including_twice_changes_nothing_more() -> None:
     async with running() as hand:
         await on_column(hand, "method")
         await hand.press("=")
-        text = hand.browser.place.text
+        text = hand.navigator.place.text
         await hand.press("=")
-        assert hand.browser.place.text == text
+        assert hand.navigator.place.text == text
 
 
 # -- what is evaluated here ----------------------------------------------------------------------------------------
@@ -142,10 +142,10 @@ async def test_a_server_that_ignores_a_filter_never_fills_the_table_with_other_r
         hand.send("enter")
 
         def checked() -> bool:
-            if hand.browser.place.text:
+            if hand.navigator.place.text:
                 rows = hand.table.rows.visible(0, len(hand.table.view or ()))
                 wrong.extend(row.key for row in rows if (row.status_code or 0) < 400)
-            return bool(hand.browser.place.text) and not hand.screen.loader.busy
+            return bool(hand.navigator.place.text) and not hand.screen.loader.busy
 
         await hand.until(checked)
         await hand.press("A")

@@ -88,7 +88,7 @@ async def test_z_parks_the_filter_and_brings_it_back_without_a_request() -> None
     async with running(query="status:>=400") as hand:
         await hand.press("down", "down", "z")
         assert hand.input.value == ""
-        assert hand.browser.place.text == ""
+        assert hand.navigator.place.text == ""
         asked = len(hand.wire.pages)
         assert hand.wire.pages == [{"status_code_min": "400"}, {}]
         failed = hand.row.status_code

@@ -55,7 +55,7 @@ async def test_a_text_that_is_said_while_a_place_is_fetched_does_not_take_its_pl
         await hand.pilot.pause(0)
         await say(hand, LONG)
         assert hand.row.key == key
-        assert len(hand.browser.view) > 40
+        assert len(hand.navigator.view) > 40
         assert 0 <= 10 - (hand.table.cursor - hand.table.top) <= 1
 
 

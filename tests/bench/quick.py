@@ -75,7 +75,7 @@ async def _screen_counts(size: int) -> Counts:
             nonlocal statements
             statements += 1
 
-        hand.browser.log.store.connection.set_trace_callback(count)
+        hand.navigator.log.store.connection.set_trace_callback(count)
         for name, key in KEYS.items():
             if name == "scroll":
                 await hand.press(*["down"] * HEIGHT)
@@ -84,7 +84,7 @@ async def _screen_counts(size: int) -> Counts:
             await hand.press(*[key] * times)
             found[f"statements, {name}, {size}"] = (statements - before) / times
             found[f"rows formatted, {name}, {size}"] = (hand.table.formatted - drawn) / times
-        hand.browser.log.store.connection.set_trace_callback(None)
+        hand.navigator.log.store.connection.set_trace_callback(None)
     return found
 
 

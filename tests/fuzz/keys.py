@@ -27,7 +27,7 @@ from auditlog_tui.api.retry import Wait
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.app import AuditLogApp
@@ -147,12 +147,12 @@ class FuzzOpener(Opener):
         self.dice = dice
         self.connection: FaultyConnection | None = None
 
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Browser:
-        browser = super().open(on_wait)
-        self.connection = faulty(browser.log.store, self.dice)
-        browser.marks = Marks(self.folder / "marks")
-        browser.history = History(self.folder / "history")
-        return browser
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
+        navigator = super().open(on_wait)
+        self.connection = faulty(navigator.log.store, self.dice)
+        navigator.marks = Marks(self.folder / "marks")
+        navigator.history = History(self.folder / "history")
+        return navigator
 
 
 def _log(name: str) -> Answers:
@@ -312,12 +312,12 @@ class Session:
         screen = app.screen_stack[0]
         assert isinstance(screen, BrowseScreen)
         _check_focus(app)
-        if screen.opened and screen.browser.places:
+        if screen.opened and screen.navigator.places:
             self._check_verdict(screen)
 
     def _check_verdict(self, screen: BrowseScreen) -> None:
         assert screen.table.view is screen.view, "the table shows another place than the browser's"
-        assert screen.filter_bar.applied == screen.browser.place.text, "the bar shows another filter than the rows'"
+        assert screen.filter_bar.applied == screen.navigator.place.text, "the bar shows another filter than the rows'"
         header = screen.header.render().plain
         if self.opener.connection is not None and self.opener.connection.fails != "works":
             return  # what the view says can't be looked up now

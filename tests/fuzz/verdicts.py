@@ -28,11 +28,11 @@ from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError, StoreError
 from auditlog_tui.log import view
 from auditlog_tui.log.feed import Anchor, Feed
-from auditlog_tui.log.live import Tail
+from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State, View
 from auditlog_tui.query import FIELDS
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store import sorting
 from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.text.times import instant_us, rfc3339
@@ -274,9 +274,9 @@ class Verdicts(RuleBasedStateMachine):
         for _ in range(count):
             self._happens("twin" if self.crowd.random() < twins else "grow", self.crowd)
         self.store = EntryStore(":memory:")
-        self.browser = Browser(Log(self.server, self.store), UTC)
+        self.navigator = Navigator(Log(self.server, self.store), UTC)
         self.began: dict[Feed, int] = {}
-        self.tails: dict[View, Tail] = {}
+        self.tails: dict[View, LiveTail] = {}
         self.raced: set[Feed] = set()
         self.asked: dict[Feed, int] = {}
         self.entries: dict[int, Entry] = {}
@@ -295,13 +295,13 @@ class Verdicts(RuleBasedStateMachine):
                 machine.asked[feed] = machine.server.tick
 
         self.patches.enter_context(patch.object(Feed, "_ask", noted))
-        self.browser.submit("")
+        self.navigator.submit("")
 
     def teardown(self) -> None:
         if not hasattr(self, "patches"):
             return
         try:
-            for place in self.browser.places:
+            for place in self.navigator.places:
                 self._check(place.view)
             self._settle()
         finally:
@@ -374,51 +374,51 @@ class Verdicts(RuleBasedStateMachine):
 
     @rule(text=texts)
     def filter_by(self, text: str) -> None:
-        self.browser.submit(text)
+        self.navigator.submit(text)
 
     @rule(text=texts, cancel=st.none() | st.integers(0, 40))
     def filter_by_and_load_all(self, text: str, cancel: int | None) -> None:
-        self.browser.submit(text)
+        self.navigator.submit(text)
         self._do(self._load(EVERYTHING, everything=True), cancel)
 
     @rule(oldest=st.booleans())
     def jump(self, oldest: bool) -> None:
-        self.browser.jump(oldest=oldest)
+        self.navigator.jump(oldest=oldest)
 
     @rule(at_s=st.integers(-5, 80))
     def go_to_a_moment(self, at_s: int) -> None:
-        self.browser.at_moment(START_US + 1_000_000 * at_s)
+        self.navigator.at_moment(START_US + 1_000_000 * at_s)
 
     @rule(number=st.integers(0, 50), half_s=st.sampled_from([1, 5, 60]))
     def look_around(self, number: int, half_s: int) -> None:
-        for row in self.browser.view.window(number, 1):
-            self.browser.around(row, half_s * 1_000_000, 0)
+        for row in self.navigator.view.window(number, 1):
+            self.navigator.around(row, half_s * 1_000_000, 0)
 
     @rule()
     def park(self) -> None:
-        self.browser.park()
+        self.navigator.park()
 
     @rule()
     def back(self) -> None:
-        self.browser.back()
+        self.navigator.back()
 
     @rule()
     def forward(self) -> None:
-        self.browser.forward()
+        self.navigator.forward()
 
     @rule(rows=st.sets(st.integers(0, 20), min_size=1, max_size=3))
     def mark(self, rows: set[int]) -> None:
-        found = [row for number in rows for row in self.browser.view.window(number, 1)]
+        found = [row for number in rows for row in self.navigator.view.window(number, 1)]
         if found:
-            self.browser.marks.toggle([self._entry(row) for row in found])
+            self.navigator.marks.toggle([self._entry(row) for row in found])
 
     @rule()
     def show_only_what_is_marked(self) -> None:
-        self.browser.only_marked()
+        self.navigator.only_marked()
 
     @rule()
     def refresh(self) -> None:
-        self.browser.refresh()
+        self.navigator.refresh()
 
     @rule(want=st.integers(1, 30), older=st.booleans(), cancel=st.none() | st.integers(0, 30))
     def scroll(self, want: int, older: bool, cancel: int | None) -> None:
@@ -432,26 +432,26 @@ class Verdicts(RuleBasedStateMachine):
     def follow(self, mend: bool, cancel: int | None) -> None:
         self._do(self._poll(mend), cancel)
         if cancel is None:
-            self.raced.discard(self.browser.view.feed)
+            self.raced.discard(self.navigator.view.feed)
 
     @rule(mend=st.booleans(), want=st.integers(1, 100))
     def follow_while_it_loads(self, mend: bool, want: int) -> None:
         async def both() -> None:
             await asyncio.gather(self._poll(mend), self._load(want, everything=want > 50))
 
-        self.raced.add(self.browser.view.feed)
+        self.raced.add(self.navigator.view.feed)
         self._do(both())
 
     async def _load(self, want: int, *, older: bool = True, everything: bool = False) -> None:
-        shown = self.browser.view
+        shown = self.navigator.view
         for end in (older, not older) if everything else (older,):
             await shown.more(want, _ignore, older=end, everything=everything)
         if shown.error is None and not shown.paused and await shown.prove():
             await shown.more(want, _ignore, older=older, everything=everything)
 
     async def _poll(self, mend: bool) -> None:
-        followed = self.tails.setdefault(self.browser.view, Tail(self.browser.view))
-        feed, now = self.browser.view.feed, self.server.tick + 1
+        followed = self.tails.setdefault(self.navigator.view, LiveTail(self.navigator.view))
+        feed, now = self.navigator.view.feed, self.server.tick + 1
         try:
             if followed.possible:
                 self.began.setdefault(feed, now)  # what is followed before it was walked is walked by that
@@ -466,8 +466,8 @@ class Verdicts(RuleBasedStateMachine):
 
     @invariant()
     def it_does_not_lie(self) -> None:
-        if hasattr(self, "browser"):
-            self._check(self.browser.view)
+        if hasattr(self, "navigator"):
+            self._check(self.navigator.view)
 
     def _entry(self, row: Row) -> Entry:
         found = self.entries.get(row.n)
@@ -532,10 +532,10 @@ class Verdicts(RuleBasedStateMachine):
         server.coming.clear()
         server.failures, server.refuses_cursors, server.counts, server.cap = 0, False, True, EVERYTHING
         for text in ("", "status:>=400 ua:b", "method:PUT sort:-path"):
-            self.browser.submit(text)
-            self.browser.refresh()
+            self.navigator.submit(text)
+            self.navigator.refresh()
             self._do(self._load(EVERYTHING, everything=True))
-            shown = self.browser.view
+            shown = self.navigator.view
             self._check(shown)
             keys = {row.key for row in shown.window(0, len(shown))}
             summary = shown.summary()

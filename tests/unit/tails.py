@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui.log.live import News, Tail
+from auditlog_tui.log.live import LiveTail, News
 from auditlog_tui.log.view import View
 from auditlog_tui.text.times import rfc3339
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry
@@ -20,14 +20,14 @@ GENERATIONS = pytest.mark.parametrize("ignores", [(), EVERY_FILTER], ids=["gener
 
 async def following(
     api: FakeApi, text: str = "", rows: int = ALL, changed: Callable[[View], None] = lambda view: None
-) -> Tail:
+) -> LiveTail:
     """A view as it is followed: loaded, with the server proven, half a day after its log began."""
     set_clock(api, START_US + NOON_US)
     view = view_of(api, text)
     await view.more(rows, ignore, everything=True)
     if await view.prove():
         await view.more(rows, ignore, everything=True)
-    return Tail(view, lambda: changed(view))
+    return LiveTail(view, lambda: changed(view))
 
 
 def set_clock(api: FakeApi, us: int) -> None:
@@ -36,7 +36,7 @@ def set_clock(api: FakeApi, us: int) -> None:
     api.clock_offset_us = us - time.time_ns() // 1000
 
 
-async def polled(tail: Tail) -> News:
+async def polled(tail: LiveTail) -> News:
     """What one round brings: a poll, and what is missing then."""
     return await tail.poll() + await tail.mend()
 

@@ -6,7 +6,7 @@ import pytest
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
 from auditlog_tui.log.feed import Anchor, At
-from auditlog_tui.log.server_support import SMALLEST_PAGE, Obedience
+from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, log_of, read
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, verified, walk
 
@@ -20,7 +20,7 @@ async def test_a_count_that_fits_is_not_asked_for_again() -> None:
 async def test_without_proof_nothing_is_verified() -> None:
     feed = feed_of(FakeApi(log_of(3), trouble={1: "lie"}), "method:POST")
     await walk(feed)
-    await feed.verify(Obedience())
+    await feed.verify(ServerSupport())
     assert not feed.short
     assert (await verified(feed)).total == 3
 
@@ -64,7 +64,7 @@ async def test_what_was_counted_and_did_not_arrive_is_missing_though_nothing_is_
 
     feed = feed_of(Cuts(log_of(600)))
     await walk(feed)
-    await feed.verify(Obedience())
+    await feed.verify(ServerSupport())
     assert feed.total == 600
     assert feed.short == "the server counted 600, 200 arrived, and it tells no count any more"
 
@@ -98,8 +98,8 @@ async def test_an_error_while_counting_is_raised_and_tried_again() -> None:
     feed = feed_of(api)
     await walk(feed)
     with pytest.raises(ServerError):
-        await feed.verify(Obedience())
-    await feed.verify(Obedience())
+        await feed.verify(ServerSupport())
+    await feed.verify(ServerSupport())
     assert feed.total == 3
 
 
@@ -109,9 +109,9 @@ async def test_a_bound_that_is_refused_while_counting_is_left_out() -> None:
     await walk(feed)
     api.fails = BadRequestError("unknown parameter", status=400)
     with pytest.raises(BadRequestError):
-        await feed.verify(Obedience())
+        await feed.verify(ServerSupport())
     api.fails = None
-    await feed.verify(Obedience())
+    await feed.verify(ServerSupport())
     assert api.calls[-1][0] == {}
     assert not feed.short
 
@@ -231,10 +231,10 @@ async def test_a_higher_count_is_told_though_nothing_is_proven_and_decided_anew_
     api = CutsShort(log_of(500))
     feed = feed_of(api, "method:POST")
     await walk(feed)
-    await feed.verify(Obedience())
+    await feed.verify(ServerSupport())
     assert feed.short == "the server counts 500, 100 arrived"
     asked = len(api.calls)
-    await feed.verify(Obedience())
+    await feed.verify(ServerSupport())
     assert len(api.calls) == asked
     del api.entries[:400]
     await verified(feed)

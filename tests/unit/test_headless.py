@@ -13,7 +13,7 @@ from auditlog_tui.api.client import AuditLogApi, AuditLogClient
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.demo import demo_log
 from auditlog_tui.errors import AuditLogError, ServerError
-from auditlog_tui.evidence.formats import Look, Writer, one_line, terminal_line
+from auditlog_tui.evidence.formats import TableStyle, Writer, one_line, terminal_line
 from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching
 from auditlog_tui.headless.run import read_query
 from auditlog_tui.headless.streams import Out, Progress
@@ -26,7 +26,7 @@ from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 ENTRIES = 1_500
-LOOK = Look(None, "utc", UTC, START_US, UNICODE)
+LOOK = TableStyle(None, "utc", UTC, START_US, UNICODE)
 
 
 class Terminal(StringIO):
@@ -46,7 +46,7 @@ def log_over(api: AuditLogApi) -> Log:
 
 
 async def listed(
-    api: AuditLogApi, text: str = "", *, form: str = "jsonl", limit: int | None = None, look: Look = LOOK
+    api: AuditLogApi, text: str = "", *, form: str = "jsonl", limit: int | None = None, look: TableStyle = LOOK
 ) -> tuple[list[str], str]:
     """The lines written for a filter, and what was said to be missing."""
     log, sink = log_over(api), BytesIO()
@@ -285,7 +285,7 @@ def test_a_terminal_of_ascii_gets_ascii() -> None:
     assert terminal_line('{"a":"é😀"}', ascii_only=True) == '{"a":"\\u00e9\\ud83d\\ude00"}'
 
 
-async def in_format(form: str, *data: Json, look: Look = LOOK) -> list[str]:
+async def in_format(form: str, *data: Json, look: TableStyle = LOOK) -> list[str]:
     return (await listed(FakeApi(list(data)), form=form, look=look))[0]
 
 
@@ -340,7 +340,7 @@ async def test_a_table_in_a_zone_says_the_offset_of_every_row(width: int | None)
         ("2026-11-01T06:30:00Z", "2026-11-01 01:30:00-05"),
         ("2026-11-01T07:30:00Z", "2026-11-01 02:30:00-05"),
     ):
-        look = Look(width, "local", ZoneInfo("America/New_York"), START_US, UNICODE)
+        look = TableStyle(width, "local", ZoneInfo("America/New_York"), START_US, UNICODE)
         line = (await in_format("table", entry(1, created_at=created), look=look))[-1]
         assert line.startswith(shown if width != 20 else shown[:19])
         assert width is None or len(line) <= width
@@ -365,7 +365,7 @@ async def test_a_table_has_the_columns_that_were_chosen() -> None:
 @pytest.mark.parametrize("width", [20, 80, 120, 200])
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 async def test_a_table_on_a_terminal_never_wraps(width: int, glyphs: Any) -> None:
-    look = Look(width, "utc", UTC, START_US, glyphs)
+    look = TableStyle(width, "utc", UTC, START_US, glyphs)
     header, line = await in_format("table", entry(1, path="/v1/" + "ü漢" * 300), look=look)
     assert header.startswith("TIME")
     assert max(len(header), len(line)) <= width

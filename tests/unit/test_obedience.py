@@ -4,64 +4,64 @@ import pytest
 
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, RateLimitedError
-from auditlog_tui.log.server_support import SMALLEST_PAGE, Obedience
+from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from tests.unit.fake import EVERY_FILTER, FakeApi, entry, log_of
 
 FILTERS = sorted(EVERY_FILTER - {"sort"})
 
 
-async def proved(api: FakeApi, *params: str) -> Obedience:
-    obedience = Obedience()
-    await obedience.prove(api, params)
-    return obedience
+async def proved(api: FakeApi, *params: str) -> ServerSupport:
+    server_support = ServerSupport()
+    await server_support.prove(api, params)
+    return server_support
 
 
 def test_at_first_nothing_is_proven() -> None:
-    obedience = Obedience()
-    assert not any(obedience.proven([name]) for name in FILTERS)
+    server_support = ServerSupport()
+    assert not any(server_support.proven([name]) for name in FILTERS)
 
 
 def test_no_filter_and_sort_need_no_proof() -> None:
-    assert Obedience().proven([])
-    assert Obedience().proven(["sort"])
+    assert ServerSupport().proven([])
+    assert ServerSupport().proven(["sort"])
 
 
 @pytest.mark.parametrize("name", FILTERS)
 async def test_a_server_that_obeys(name: str) -> None:
     api = FakeApi(log_of(30))
-    obedience = await proved(api, name)
-    assert obedience.proven([name])
-    assert not obedience.ignored
+    server_support = await proved(api, name)
+    assert server_support.proven([name])
+    assert not server_support.ignored
     assert len(api.calls) == 1
     assert api.calls[0][1] == SMALLEST_PAGE
 
 
 @pytest.mark.parametrize("name", FILTERS)
 async def test_a_server_that_ignores(name: str) -> None:
-    obedience = Obedience()
-    assert await obedience.prove(FakeApi(log_of(30), ignores=[name]), FILTERS) == {name}
-    assert obedience.ignored == {name}
-    assert not obedience.proven([name])
-    assert obedience.proven(set(FILTERS) - {name})
+    server_support = ServerSupport()
+    assert await server_support.prove(FakeApi(log_of(30), ignores=[name]), FILTERS) == {name}
+    assert server_support.ignored == {name}
+    assert not server_support.proven([name])
+    assert server_support.proven(set(FILTERS) - {name})
 
 
 async def test_generation_1_ignores_everything() -> None:
-    obedience = await proved(FakeApi(log_of(1), ignores=EVERY_FILTER), *FILTERS)
-    assert obedience.ignored == set(FILTERS)
+    server_support = await proved(FakeApi(log_of(1), ignores=EVERY_FILTER), *FILTERS)
+    assert server_support.ignored == set(FILTERS)
 
 
 async def test_canaries_differ_every_time() -> None:
     api = FakeApi(log_of(1))
     for _ in range(2):
-        await Obedience().prove(api, ["action", "actor_id", "client_ip", "path", "target_id"])
+        await ServerSupport().prove(api, ["action", "actor_id", "client_ip", "path", "target_id"])
     values = [value for params, _, _ in api.calls for value in params.values()]
     assert len(set(values)) == len(values) == 10
 
 
 async def test_each_parameter_is_tried_once() -> None:
     api = FakeApi(log_of(3), ignores=["method"])
-    obedience = await proved(api, "method", "action")
-    assert await obedience.prove(api, ["method", "action", "path"]) == {"method"}
+    server_support = await proved(api, "method", "action")
+    assert await server_support.prove(api, ["method", "action", "path"]) == {"method"}
     assert [list(params) for params, _, _ in api.calls] == [["action"], ["method"], ["path"]]
 
 
@@ -73,11 +73,11 @@ async def test_sort_and_unknown_parameters_are_not_tried() -> None:
 
 async def test_an_error_leaves_the_rest_unproven_and_is_tried_again() -> None:
     api = FakeApi(log_of(3), trouble={2: "error"})
-    obedience = await proved(api, "action", "method", "path")
-    assert obedience.obeyed == {"action"}
-    assert not obedience.ignored
-    await obedience.prove(api, ["action", "method", "path"])
-    assert obedience.obeyed == {"action", "method", "path"}
+    server_support = await proved(api, "action", "method", "path")
+    assert server_support.obeyed == {"action"}
+    assert not server_support.ignored
+    await server_support.prove(api, ["action", "method", "path"])
+    assert server_support.obeyed == {"action", "method", "path"}
 
 
 @pytest.mark.parametrize(("status", "obeyed"), [(400, True), (422, True), (405, False), (418, False)])
@@ -90,16 +90,16 @@ async def test_a_refused_value_was_read(status: int, obeyed: bool) -> None:
 async def test_being_sent_away_proves_nothing() -> None:
     api = FakeApi(log_of(3))
     api.fails = RateLimitedError("slow down", status=429)
-    obedience = await proved(api, "method")
-    assert not obedience.obeyed | obedience.ignored
+    server_support = await proved(api, "method")
+    assert not server_support.obeyed | server_support.ignored
 
 
 @pytest.mark.parametrize("trouble", ["no total", "lie"])
 async def test_a_count_that_is_not_zero_proves_nothing(trouble: str) -> None:
     api = FakeApi(log_of(3), trouble={1: trouble})
-    obedience = await proved(api, "method")
-    assert not obedience.proven(["method"])
-    assert not obedience.ignored
+    server_support = await proved(api, "method")
+    assert not server_support.proven(["method"])
+    assert not server_support.ignored
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ async def test_a_count_that_is_not_zero_proves_nothing(trouble: str) -> None:
     [("status_code_min", {"status_code": 999}), ("created_at_max", {"created_at": "1970-01-01T00:00:00Z"})],
 )
 async def test_an_entry_that_is_like_the_canary_is_no_disobedience(name: str, fields: dict[str, Any]) -> None:
-    obedience = await proved(FakeApi([entry(1, **fields), *log_of(1)]), name)
-    assert not obedience.ignored
+    server_support = await proved(FakeApi([entry(1, **fields), *log_of(1)]), name)
+    assert not server_support.ignored
 
 
 async def test_an_entry_that_cannot_be_read_is_no_disobedience() -> None:
-    obedience = await proved(FakeApi([entry(1, status_code="x")], ignores=EVERY_FILTER), "status_code_min")
-    assert not obedience.ignored
-    assert not obedience.proven(["status_code_min"])
+    server_support = await proved(FakeApi([entry(1, status_code="x")], ignores=EVERY_FILTER), "status_code_min")
+    assert not server_support.ignored
+    assert not server_support.proven(["status_code_min"])
 
 
 class Interrupted(FakeApi):
@@ -128,7 +128,7 @@ class Interrupted(FakeApi):
 
 async def test_what_was_found_before_an_interruption_is_not_forgotten() -> None:
     api = Interrupted(log_of(3), ignores=EVERY_FILTER)
-    obedience = Obedience()
+    server_support = ServerSupport()
     with pytest.raises(KeyboardInterrupt):
-        await obedience.prove(api, ["action", "method"])
-    assert obedience.ignored == {"action"}
+        await server_support.prove(api, ["action", "method"])
+    assert server_support.ignored == {"action"}

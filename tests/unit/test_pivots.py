@@ -8,7 +8,7 @@ from auditlog_tui.analysis.pivots import meanings, pivots
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import parse
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store.entries import EntryStore, Row
 from tests.unit.fake import FakeApi, entry, log_of, read
 from tests.unit.query.evaluate import matches
@@ -24,12 +24,12 @@ def api() -> FakeApi:
 
 
 @pytest.fixture
-def browser(api: FakeApi) -> Browser:
-    return Browser(Log(api, EntryStore()), UTC)
+def navigator(api: FakeApi) -> Navigator:
+    return Navigator(Log(api, EntryStore()), UTC)
 
 
-async def row_of(browser: Browser, text: str = "", number: int = 0) -> Row:
-    place = browser.submit(text)
+async def row_of(navigator: Navigator, text: str = "", number: int = 0) -> Row:
+    place = navigator.submit(text)
     await place.view.more(number + 1, ignore)
     return place.view.window(number, 1)[0]
 
@@ -79,20 +79,20 @@ def test_going_somewhere_from_an_entry_shows_the_entry(found: Entry) -> None:
 
 async def test_each_way_is_counted_within_the_filter_and_over_all_time() -> None:
     api = FakeApi([entry(n, method="GET" if n % 4 else "PUT", status_code=200 + n % 2) for n in range(400)])
-    browser = Browser(Log(api, EntryStore()), UTC)
-    row = await row_of(browser, "status:200")
+    navigator = Navigator(Log(api, EntryStore()), UTC)
+    row = await row_of(navigator, "status:200")
     counts = {
-        pivot.key: (str(await browser.count(pivot.within)), str(await browser.count(pivot.alone)))
-        for pivot in browser.pivots(row)
+        pivot.key: (str(await navigator.count(pivot.within)), str(await navigator.count(pivot.alone)))
+        for pivot in navigator.pivots(row)
     }
     assert counts["a"] == ("200", "400")
     assert counts["m"] == ("100", "300") if row.method == "GET" else ("100", "100")
     assert counts["u"] == ("≤ 200", "100 loaded")
 
 
-def test_a_bare_id_may_be_an_entry_an_actor_or_a_target(browser: Browser) -> None:
+def test_a_bare_id_may_be_an_entry_an_actor_or_a_target(navigator: Navigator) -> None:
     for text in (UUID, f" {UUID.upper()} ", f'"{UUID}"'):
-        found = browser.meanings(text)
+        found = navigator.meanings(text)
         assert [pivot.key for pivot in found] == ["e", "a", "t", "w"]
         assert [parse(pivot.within).terms[0].key for pivot in found] == ["id", "actor", "target", ""]
         assert [parse(pivot.alone).terms[0].values for pivot in found] == [parse(found[0].within).terms[0].values] * 4
@@ -103,11 +103,11 @@ def test_any_other_text_means_itself(text: str) -> None:
     assert meanings(text) == []
 
 
-async def test_going_back_from_a_pivot_costs_nothing(browser: Browser, api: FakeApi) -> None:
-    row = await row_of(browser, "", 150)
-    place = browser.place
+async def test_going_back_from_a_pivot_costs_nothing(navigator: Navigator, api: FakeApi) -> None:
+    row = await row_of(navigator, "", 150)
+    place = navigator.place
     place.cursor, place.above = row.n, 12
-    await load(browser.submit(browser.pivots(row)[0].within).view)
+    await load(navigator.submit(navigator.pivots(row)[0].within).view)
     asked = len(api.calls)
-    assert browser.back() is place
+    assert navigator.back() is place
     assert (place.cursor, place.above, place.view.row_of(row.n), len(api.calls)) == (row.n, 12, 150, asked)

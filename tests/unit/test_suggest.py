@@ -10,7 +10,7 @@ from auditlog_tui.query import parse
 from auditlog_tui.query.complete import suggest
 from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.query.seen_values import Seen
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import FakeApi, entry, log_of, read
 from tests.unit.query.strategies import HOSTILE, typed
@@ -143,10 +143,10 @@ def test_whatever_is_typed_candidates_stand_at_the_cursor(text: str, cursor: int
 def test_a_keystroke_executes_no_sql() -> None:
     store = EntryStore()
     store.add(list(map(read, log_of(300))))
-    browser = Browser(Log(FakeApi([]), store), UTC, views={"mine": "ua:curl"})
+    navigator = Navigator(Log(FakeApi([]), store), UTC, views={"mine": "ua:curl"})
     executed: list[str] = []
     store.connection.set_trace_callback(executed.append)
     line = 'actor:ali actor.name:"al" @mi method:P status:4 -path:/v1 sort:cr'
-    offered: list[Sequence[object]] = [browser.suggest(line[:at], at).candidates for at in range(len(line) + 1)]
+    offered: list[Sequence[object]] = [navigator.suggest(line[:at], at).candidates for at in range(len(line) + 1)]
     assert any(offered)
     assert executed == []

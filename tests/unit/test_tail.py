@@ -7,7 +7,7 @@ from auditlog_tui import __version__
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log import live as tail
 from auditlog_tui.log.feed import Anchor, At
-from auditlog_tui.log.live import News, Tail
+from auditlog_tui.log.live import LiveTail, News
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.marked_view import MarkedView
 from auditlog_tui.store.entries import EntryStore
@@ -204,16 +204,16 @@ async def test_only_from_the_newest_entry_on() -> None:
     for anchor in (Anchor.OLDEST, At(START_US + 120_000_000)):
         view = view_of(api, anchor=anchor)
         await view.more(1, ignore, older=False)
-        assert not Tail(view).possible
+        assert not LiveTail(view).possible
         await load(view, older=False)
-        assert Tail(view).possible
+        assert LiveTail(view).possible
         write(api, entry(len(api.entries)))
-        assert (await Tail(view).poll()).added == 1
+        assert (await LiveTail(view).poll()).added == 1
 
 
 async def test_marked_entries_are_not_followed() -> None:
     log = Log(FakeApi([]), EntryStore())
-    assert not Tail(MarkedView(log, [])).possible
+    assert not LiveTail(MarkedView(log, [])).possible
 
 
 async def test_a_cancelled_poll_leaves_all_as_it_was() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log import live as tail_module
-from auditlog_tui.log.live import News, Tail
+from auditlog_tui.log.live import LiveTail, News
 from auditlog_tui.log.view import State, View
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of
 from tests.unit.tails import GENERATIONS, NOON_US, at, following, in_time_order, polled, set_clock, write
@@ -29,7 +29,7 @@ def sparse(count: int, seconds: int) -> list[Json]:
     return [entry(number, at=number * seconds) for number in range(count)]
 
 
-def holds_everything(tail: Tail, api: FakeApi) -> bool:
+def holds_everything(tail: LiveTail, api: FakeApi) -> bool:
     keys = keys_of(tail.view)
     return len(keys) == len(set(keys)) and set(keys) == {data["id"] for data in api.entries}
 

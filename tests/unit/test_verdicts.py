@@ -14,10 +14,10 @@ from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError
 from auditlog_tui.headless.listing import Walk
 from auditlog_tui.log.feed import Anchor
-from auditlog_tui.log.live import Tail
+from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.sorting import sorted_run
 from auditlog_tui.text.times import rfc3339
@@ -27,8 +27,8 @@ from tests.unit.views import ALL, error_of, ignore, keys_of, load, newest_first,
 from tests.unit.walks import BOUNDS
 
 
-def browser_of(api: FakeApi) -> Browser:
-    return Browser(Log(api, EntryStore()), UTC)
+def browser_of(api: FakeApi) -> Navigator:
+    return Navigator(Log(api, EntryStore()), UTC)
 
 
 # -- the whole log -------------------------------------------------------------------------------------------------
@@ -37,30 +37,30 @@ def browser_of(api: FakeApi) -> Browser:
 async def test_what_is_marked_is_never_taken_for_the_log() -> None:
     log = [entry(n, user_agent="terraform" if n % 3 else "curl") for n in range(60)]
     api = FakeApi(log)
-    browser = browser_of(api)
-    await load(browser.submit("").view)
-    browser.marks.mark([browser.log.store.entry(row.n) for row in browser.view.window(1, 2)])
-    marked = browser.only_marked()
+    navigator = browser_of(api)
+    await load(navigator.submit("").view)
+    navigator.marks.mark([navigator.log.store.entry(row.n) for row in navigator.view.window(1, 2)])
+    marked = navigator.only_marked()
     assert marked is not None
     for text, wanted in (("ua:terraform", 40), ("ua:curl sort:path", 20), ("", 60)):
-        browser.only_marked()
-        view = await load(browser.submit(text).view)
+        navigator.only_marked()
+        view = await load(navigator.submit(text).view)
         assert (len(view), view.summary().state) == (wanted, State.COMPLETE)
-    browser.only_marked()
-    assert len(await load(browser.park().view)) == 60
-    browser.only_marked()
-    assert len(await load(browser.jump(oldest=True).view, older=False)) == 60
+    navigator.only_marked()
+    assert len(await load(navigator.park().view)) == 60
+    navigator.only_marked()
+    assert len(await load(navigator.jump(oldest=True).view, older=False)) == 60
     assert marked.view.feed.question is None
 
 
 async def test_a_walked_log_is_lent_and_asked_for_anew_after_a_refresh() -> None:
     api = FakeApi(log_of(60))
-    browser = browser_of(api)
-    await load(browser.submit("").view)
+    navigator = browser_of(api)
+    await load(navigator.submit("").view)
     asked = len(api.calls)
-    assert len(await load(browser.submit("ua:curl").view)) == 60
+    assert len(await load(navigator.submit("ua:curl").view)) == 60
     assert len(api.calls) == asked
-    await load(browser.refresh().view)
+    await load(navigator.refresh().view)
     assert len(api.calls) > asked
 
 
@@ -195,7 +195,7 @@ async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pyte
     monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 10)
     api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
     view = await load(view_of(api, "sort:path"))
-    tail = Tail(view)
+    tail = LiveTail(view)
     for number in range(60, 64):
         api.entries.append(entry(number, path="/0"))
         await asyncio.gather(tail.poll(), load(view))
@@ -242,8 +242,8 @@ async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
 ) -> None:
     monkeypatch.setattr("auditlog_tui.analysis.timeline.SLICE", 10)
     view = await load(view_of(FakeApi(log_of(60), ignores=EVERY_FILTER)))
-    browser = Browser(view.log, UTC)
-    timeline = Timeline(view, browser.counting)
+    navigator = Navigator(view.log, UTC)
+    timeline = Timeline(view, navigator.counting)
     store = view.log.store
 
     def arrive() -> None:

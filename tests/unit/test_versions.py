@@ -10,7 +10,7 @@ from auditlog_tui.analysis.search import find
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State, View
-from auditlog_tui.session.navigator import Browser
+from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store.entries import EntryStore, Stretch
 from auditlog_tui.store.scans import raws
 from auditlog_tui.store.sorting import sorted_run
@@ -111,13 +111,13 @@ async def test_an_entry_of_two_versions_is_counted_once() -> None:
 
 
 async def test_the_cursor_stays_on_the_entry_whichever_version_a_view_shows() -> None:
-    browser = Browser(Log(FakeApi(stages()), EntryStore()), UTC)
-    browser.submit("")
-    await load(browser.view)
-    (row,) = [row for row in browser.view.window(0, 30) if row.key == "id-7"]
-    browser.submit("status:500")
-    await load(browser.view)
-    assert browser.view.row_of(row.n) == 0
+    navigator = Navigator(Log(FakeApi(stages()), EntryStore()), UTC)
+    navigator.submit("")
+    await load(navigator.view)
+    (row,) = [row for row in navigator.view.window(0, 30) if row.key == "id-7"]
+    navigator.submit("status:500")
+    await load(navigator.view)
+    assert navigator.view.row_of(row.n) == 0
 
 
 def test_versions_beside_those_that_are_shown_go_with_them() -> None:

@@ -12,11 +12,11 @@ async def test_generation_1_every_row_satisfies_the_query_and_none_is_missing() 
     view = view_of(api, "method:DELETE status:<400")
     await load(view)
     assert keys_of(view) == newest_first(range(0, 350, 10))
-    assert view.log.obedience.ignored == {"method"}  # the other was never contradicted
+    assert view.log.server_support.ignored == {"method"}  # the other was never contradicted
     assert await view.prove()
     await load(view)
     assert keys_of(view) == newest_first(range(0, 350, 10))
-    assert view.log.obedience.ignored == {"method", "status_code_max"}
+    assert view.log.server_support.ignored == {"method", "status_code_max"}
     assert not view.feed.plan.params
     summary = view.summary()
     assert (summary.filtered, summary.total, summary.loaded, summary.rows) == (True, 350, 350, 35)
@@ -47,7 +47,7 @@ async def test_what_a_page_cannot_tell_a_canary_does() -> None:
 async def test_what_another_view_found_out_is_known_here() -> None:
     view = view_of(FakeApi(log_of(50), ignores=["method"]), "method:POST")
     await view.more(50, ignore)
-    view.log.obedience.ignored.add("method")
+    view.log.server_support.ignored.add("method")
     assert await view.prove()
     assert not view.plan.params
 
@@ -88,7 +88,7 @@ async def test_an_entry_at_the_bound_itself_does_not_stop_it() -> None:
 async def test_below_the_bound_a_broken_walk_does_not_matter() -> None:
     api = FakeApi(log_of(60), ignores=EVERY_FILTER, page_size=10)
     view = view_of(api, "created:>=2027-01-15T08:00:50Z")
-    view.log.obedience.ignored |= EVERY_FILTER
+    view.log.server_support.ignored |= EVERY_FILTER
     view = View(view.log, view.query)
     api.trouble = {2: "repeat"}
     await load(view)
@@ -109,7 +109,7 @@ async def test_from_the_oldest_where_sort_is_ignored_it_begins_at_the_newest_and
 
 async def test_where_sort_is_known_to_be_ignored_the_feed_is_lent() -> None:
     first = await load(view_of(FakeApi(log_of(250), ignores=["sort"])))
-    first.log.obedience.ignored.add("sort")
+    first.log.server_support.ignored.add("sort")
     second = View(first.log, first.query, anchor=Anchor.OLDEST, like=first)
     assert second.feed is first.feed
     assert second.notice
@@ -131,7 +131,7 @@ async def test_a_view_that_began_anew_while_a_page_was_on_its_way() -> None:
     loading = asyncio.create_task(load(view))
     await api.asked.wait()
     api.answer.set()
-    view.log.obedience.ignored.add("method")
+    view.log.server_support.ignored.add("method")
     assert await view.prove()
     await loading
     await load(view)

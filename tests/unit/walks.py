@@ -9,7 +9,7 @@ from typing import Any
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ApiError
 from auditlog_tui.log.feed import Anchor, At, Feed
-from auditlog_tui.log.server_support import Obedience
+from auditlog_tui.log.server_support import ServerSupport
 from auditlog_tui.log.sort_order import Stand, in_order
 from auditlog_tui.query import freeze, parse, plan
 from auditlog_tui.store.entries import EntryStore, Row
@@ -49,11 +49,11 @@ async def walk(feed: Feed, steps: int = 300) -> list[str]:
 
 
 async def verified(feed: Feed) -> Feed:
-    obedience = Obedience()
-    obedience.obeyed |= feed.plan.params.keys()
+    server_support = ServerSupport()
+    server_support.obeyed |= feed.plan.params.keys()
     for _ in range(20):
         try:
-            await feed.verify(obedience)
+            await feed.verify(server_support)
         except ApiError:
             continue
         return feed

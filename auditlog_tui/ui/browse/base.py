@@ -40,7 +40,7 @@ from auditlog_tui.ui.table.table import EntryTable
 if TYPE_CHECKING:
     from auditlog_tui.api.retry import Wait
     from auditlog_tui.log.view import View
-    from auditlog_tui.session.navigator import Browser, Place
+    from auditlog_tui.session.navigator import Navigator, Place
     from auditlog_tui.ui.app import Opener
 
 WIDE = 150
@@ -83,7 +83,7 @@ class BrowseBase(ShiftingScreen):
     def __init__(self, settings: Settings, opener: Opener, text: str, glyphs: Glyphs) -> None:
         super().__init__()
         self.settings = settings
-        self.browser: Browser  # from `opened` on
+        self.navigator: Navigator  # from `opened` on
         self.opened = False
         self.ways = deque(ways(settings.zone))
         self.look = Look(glyphs, *self.ways[0], time.time_ns() // 1000)
@@ -125,20 +125,20 @@ class BrowseBase(ShiftingScreen):
     async def _open(self) -> None:
         try:
             await asyncio.to_thread(self._opener.prepare)
-            self.browser = self._opener.open(self._waiting)
+            self.navigator = self._opener.open(self._waiting)
         except AuditLogError as error:
             self.table.blank = [(str(error), "error"), ("", "dim"), ("q quits", "dim")]
             self.table.refresh()
             return
         self.opened = True
-        self.browser.zone = self.look.zone
-        self.filter_bar.explain = self.browser.explain
-        self.filter_bar.suggest = self.browser.suggest
-        self.filter_bar.history = self.browser.history.texts
+        self.navigator.zone = self.look.zone
+        self.filter_bar.explain = self.navigator.explain
+        self.filter_bar.suggest = self.navigator.suggest
+        self.filter_bar.history = self.navigator.history.texts
         try:
-            self.go(self.browser.submit(self._text))
+            self.go(self.navigator.submit(self._text))
         except QueryError as error:
-            self.go(self.browser.submit(""))
+            self.go(self.navigator.submit(""))
             self.filter_bar.open(self._text)
             self.filter_bar.fail(error)
         self.begun()
@@ -152,14 +152,14 @@ class BrowseBase(ShiftingScreen):
     @property
     def view(self) -> View:
         """The view on the screen, once there is one."""
-        return self.browser.view
+        return self.navigator.view
 
     def leave(self) -> None:
         """Note where the user is, for the way back."""
-        if self.browser.places and self.table.view is self.view:
+        if self.navigator.places and self.table.view is self.view:
             row = self.table.row
-            self.browser.place.cursor = row.n if row is not None else None
-            self.browser.place.above = self.table.cursor - self.table.top
+            self.navigator.place.cursor = row.n if row is not None else None
+            self.navigator.place.above = self.table.cursor - self.table.top
 
     def go(self, place: Place) -> None:
         """Show a place; what it lacks is fetched as the table asks for it."""
@@ -182,7 +182,7 @@ class BrowseBase(ShiftingScreen):
             return
         self.leave()
         try:
-            place = self.browser.submit(text)
+            place = self.navigator.submit(text)
         except QueryError as error:
             self.filter_bar.open(text)
             self.filter_bar.fail(error)
@@ -194,14 +194,14 @@ class BrowseBase(ShiftingScreen):
 
     def history_error(self) -> str:
         """What is wrong with the file of filters, the first time that it is asked for."""
-        error = self.browser.history.error
+        error = self.navigator.history.error
         fresh = error if error != self._history_said else ""
         self._history_said = error
         return fresh
 
     def narrow(self, field: str, value: object, action: str) -> None:
         """Add a term for a value: `action` is `include` or `exclude`."""
-        text = self.browser.narrowed(field, value, negated=action == "exclude")
+        text = self.navigator.narrowed(field, value, negated=action == "exclude")
         if text is None:
             self.say("There is nothing to filter by here", "warning")
         else:
@@ -209,7 +209,7 @@ class BrowseBase(ShiftingScreen):
 
     def changed(self) -> None:
         """Rows arrived, or what there is to say of them changed."""
-        if (place := self.browser.frozen_anew()) is not None:
+        if (place := self.navigator.frozen_anew()) is not None:
             self.go(place)
             return
         view = self.view
@@ -228,8 +228,8 @@ class BrowseBase(ShiftingScreen):
 
     def _take_back(self, error: AuditLogError) -> bool:
         """Go back to the rows before a filter that the server refused, and point at its term; False at the first."""
-        text, pointed = self.browser.place.text, self.browser.refusal(error)
-        place = self.browser.take_back()
+        text, pointed = self.navigator.place.text, self.navigator.refusal(error)
+        place = self.navigator.take_back()
         if place is None:
             return False
         typing = self.filter_bar.input.has_focus
@@ -246,7 +246,7 @@ class BrowseBase(ShiftingScreen):
         busy, width = self.loader.busy, self.table.inner_width
         said, summary = Sayings(), None
         try:
-            said = sayings(self.browser, self.look, busy=busy, frame=self._frame, width=width)
+            said = sayings(self.navigator, self.look, busy=busy, frame=self._frame, width=width)
             summary = self.view.summary()
         except StoreError as error:
             self.say(str(error), "error")
@@ -263,10 +263,10 @@ class BrowseBase(ShiftingScreen):
     def _note_clock(self) -> None:
         from auditlog_tui.log.log import UNTIMED, skew  # late: it loads the models
 
-        log = self.browser.log
+        log = self.navigator.log
         self.look = replace(self.look, now_us=log.now_us())
         said = skew(log.api.clock_offset_us)
-        if not said and log.api.clock_offset_us is None and self.browser.place.relative and self.view.feed.requests:
+        if not said and log.api.clock_offset_us is None and self.navigator.place.relative and self.view.feed.requests:
             said = "" if self.view.error is not None or self.loader.busy else UNTIMED
         if said and not self._skew_said:
             self._skew_said = True
@@ -274,7 +274,7 @@ class BrowseBase(ShiftingScreen):
 
     def _note_obedience(self) -> None:
         """Say once of each parameter that the server ignores it; the chips then tell of it."""
-        fresh = self.browser.log.obedience.ignored - self._ignored
+        fresh = self.navigator.log.server_support.ignored - self._ignored
         if fresh:
             self._ignored |= fresh
             self.filter_bar.tell(self.filter_bar.input.value)
@@ -302,16 +302,16 @@ class BrowseBase(ShiftingScreen):
             return
         since_key = time.monotonic() - self._keyed_at
         runtime.rest(idle=since_key > IDLE_S, pressed=since_key < SOON_S)
-        if self.browser.log.store.unused:
+        if self.navigator.log.store.unused:
             start(self, self._sweep, "sweep")
-        self.look = replace(self.look, now_us=self.browser.log.now_us())
+        self.look = replace(self.look, now_us=self.navigator.log.now_us())
         if self.look.mode == "relative":
             self.table.restyle(self.look)
         self.header.tick(self.look)
 
     async def _sweep(self) -> None:
         with suppress(StoreError):  # nobody asked for it, and the next tick tries again
-            await self.browser.log.store.sweep()
+            await self.navigator.log.store.sweep()
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
@@ -339,7 +339,7 @@ class BrowseBase(ShiftingScreen):
         """A key was pressed: what was said is read, and the next page can wait until the key is done."""
         self._keyed_at = time.monotonic()
         if self.opened:
-            self.browser.log.hold(KEY_S)
+            self.navigator.log.hold(KEY_S)
         self.forget_message()
 
     def forget_message(self) -> None:

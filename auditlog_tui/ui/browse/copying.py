@@ -57,7 +57,7 @@ class CopyPart(BrowseBase):
             self.post_message(CopyRequested(row.key, f"ID {safe(row.key, 80)}"))
 
     def open_copy_menu(self) -> None:
-        marks, row = self.browser.marks, self.table.row
+        marks, row = self.navigator.marks, self.table.row
         offers = [("copy of this entry", False)] if row is not None or not marks.count else []
         if marks.count:
             since = marks.since_us()
@@ -70,14 +70,14 @@ class CopyPart(BrowseBase):
     def _meant(self, row: Row | None, *, marked: bool) -> list[Entry]:
         """The entries to copy: those marked, in time order, or the one that was under the cursor."""
         if marked:
-            return self.browser.marks.marked()
-        return [self.browser.log.store.entry(row.n)] if row is not None else []
+            return self.navigator.marks.marked()
+        return [self.navigator.log.store.entry(row.n)] if row is not None else []
 
     async def _copy(self, key: str | None, entries: list[Entry]) -> None:
         if key == "l" and self.view.marked:
             self.say("Marks are kept on this machine, so there is no link to them; y y copies their IDs", "warning")
         elif key == "l":
-            self.post_message(CopyRequested(self.browser.link(), "the link to this view"))
+            self.post_message(CopyRequested(self.navigator.link(), "the link to this view"))
         elif key is not None:
             await self.long.do(len(entries), lambda: self._copy_of(*COPIES[key], entries))
 

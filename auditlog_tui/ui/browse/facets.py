@@ -65,7 +65,7 @@ class FacetPart(BrowseBase):
 
         run = self.view.matched
         if self._facets is None or self._facets.run is not run:
-            self._facets = Facets(self.browser.log.store, run)
+            self._facets = Facets(self.navigator.log.store, run)
             self.facets.asked = {}
             self._show_facets()
         facets = self._facets
@@ -101,12 +101,12 @@ class FacetPart(BrowseBase):
             self.narrow(message.field, message.value, message.action)
 
     async def _count_value(self, field: str, value: str | int | None) -> None:
-        text = self.browser.narrowed(field, value, negated=False)
+        text = self.navigator.narrowed(field, value, negated=False)
         if text is None:
             self.say("There is nothing to count here", "warning")
             return
         facets = self._facets
-        counted = await self.browser.count(text)
+        counted = await self.navigator.count(text)
         if facets is not self._facets:
             return  # it was counted under another filter
         self.facets.asked[field, value] = str(counted) if counted.how.value == "loaded" else f"{counted} in all"
@@ -123,7 +123,7 @@ class FacetPart(BrowseBase):
 
         run = self.view.matched
         if self._novelty is None or self._novelty.run is not run:
-            self._novelty = Novelty(self.browser.log.store, run, ascending=not self.view.feed.newest_first)
+            self._novelty = Novelty(self.navigator.log.store, run, ascending=not self.view.feed.newest_first)
         novelty = self._novelty
         if novelty.behind:
             self._keep_at("novelty", novelty, lambda: self._catch_up(novelty))

@@ -56,11 +56,11 @@ class FilterPart(PivotPart):
 
     def action_back(self) -> None:
         self.leave()
-        self._show(self.browser.back(), "This is the first filter of this run")
+        self._show(self.navigator.back(), "This is the first filter of this run")
 
     def action_forward(self) -> None:
         self.leave()
-        self._show(self.browser.forward(), "There is nothing to go forward to")
+        self._show(self.navigator.forward(), "There is nothing to go forward to")
 
     def _show(self, place: Place | None, nothing: str) -> None:
         if place is None:
@@ -70,7 +70,7 @@ class FilterPart(PivotPart):
 
     def action_save_view(self) -> None:
         """Ask for a name, and keep the filter under it in the settings file."""
-        text = self.browser.place.text
+        text = self.navigator.place.text
         if not text:
             self.say("There is no filter to save", "warning")
             return
@@ -80,8 +80,8 @@ class FilterPart(PivotPart):
 
     def _save(self, name: str, text: str) -> None:
         save_view(config_path(), name, text)
-        self.browser.views = {**self.browser.views, name: text}
+        self.navigator.views = {**self.navigator.views, name: text}
 
     def action_park(self) -> None:
         self.leave()
-        self.go(self.browser.park())
+        self.go(self.navigator.park())

@@ -66,7 +66,7 @@ class FindPart(BrowseBase):
 
     def sort_by(self, field: str) -> None:
         """Sort by what a column shows: descending, then ascending, then as the log is."""
-        self.submit(self.browser.sorted_by("actor.name" if field == "actor" else field))
+        self.submit(self.navigator.sorted_by("actor.name" if field == "actor" else field))
 
     def choose_columns(self) -> None:
         names = self.look.columns or tuple(column.field for column in COLUMNS[STICKY:])

@@ -11,7 +11,7 @@ from auditlog_tui.ui.browse.base import BrowseBase
 from auditlog_tui.ui.patches.workers import start
 
 if TYPE_CHECKING:
-    from auditlog_tui.log.live import News, Tail
+    from auditlog_tui.log.live import LiveTail, News
     from auditlog_tui.log.view import View
 
 POLL_S, SLOWEST_S = 5.0, 60.0
@@ -31,7 +31,7 @@ class FollowPart(BrowseBase):
         self.following = not self.following
         if self.following and not self.view.newer_done:
             self.leave()
-            self.go(self.browser.jump(oldest=False))
+            self.go(self.navigator.jump(oldest=False))
         else:
             self._follow_anew()
         self.say("Following: what is new comes in above, g goes there" if self.following else "Not following")
@@ -50,9 +50,9 @@ class FollowPart(BrowseBase):
             self.workers.cancel_group(self, "follow")
 
     async def _follow(self, view: View) -> None:
-        from auditlog_tui.log.live import Tail  # late: it loads the models
+        from auditlog_tui.log.live import LiveTail  # late: it loads the models
 
-        tail, delay, told = Tail(view, self.changed), POLL_S, False
+        tail, delay, told = LiveTail(view, self.changed), POLL_S, False
         while True:
             await asyncio.sleep(delay)
             if tail.possible:
@@ -61,7 +61,7 @@ class FollowPart(BrowseBase):
                 told = True
                 self.say("Only the log's own order can be followed, from its newest entry on", "warning")
 
-    async def _round(self, tail: Tail, delay: float) -> float:
+    async def _round(self, tail: LiveTail, delay: float) -> float:
         """One poll, and what came late; returns the seconds until the next."""
         try:
             self._came(tail, await tail.poll())
@@ -77,7 +77,7 @@ class FollowPart(BrowseBase):
         self.changed()
         return POLL_S
 
-    def _came(self, tail: Tail, news: News) -> None:
+    def _came(self, tail: LiveTail, news: News) -> None:
         self._read(keyed=False)
         self._fresh += news.added - news.own
         self._own += news.own

@@ -34,7 +34,7 @@ class MarkPart(FacetPart):
 
     def begun(self) -> None:
         super().begun()
-        marks = self.browser.marks
+        marks = self.navigator.marks
         self.follower.note_of = marks.note_of
         self.header.marked = marks.count
         wrong = [error for error in (marks.error, self.history_error()) if error]
@@ -50,7 +50,7 @@ class MarkPart(FacetPart):
 
     def signs(self, row: Row) -> Signs:
         """What stands beside a row."""
-        marks, glyphs = self.browser.marks, self.look.glyphs
+        marks, glyphs = self.navigator.marks, self.look.glyphs
         noted = bool(marks.note_of(row.key))
         if marks.is_marked(row.key):
             return Signs(glyphs.marked, "marked", noted)
@@ -61,7 +61,7 @@ class MarkPart(FacetPart):
 
     def _amount(self) -> str:
         """Such as `1 mark and 2 notes`."""
-        marks = self.browser.marks
+        marks = self.navigator.marks
         return " and ".join(counted(n, word) for n, word in ((marks.count, "mark"), (marks.notes, "note")) if n)
 
     # -- marking -----------------------------------------------------------------------------------------------
@@ -92,9 +92,9 @@ class MarkPart(FacetPart):
         entries: list[Entry] = []
         positions = range(asked.position, asked.position + asked.count)
         async for some in self.long.portions(positions, "Reading what to mark", lambda done: "nothing was marked"):
-            found = raws(self.browser.log.store, run, Stretch(some[0], len(some)))
+            found = raws(self.navigator.log.store, run, Stretch(some[0], len(some)))
             entries += map(read_entry, found)
-        marks = self.browser.marks
+        marks = self.navigator.marks
         since = marks.made_earlier_us(entries[0].key) if entries and not asked.ranged else None
         marks.toggle(entries)
         self._marks_changed()
@@ -103,14 +103,14 @@ class MarkPart(FacetPart):
         self._say_marked(entries, since, ranged=asked.ranged)
 
     async def _save_marks(self, done: str) -> None:
-        marks, unsaved = self.browser.marks, range(self.browser.marks.unsaved)
+        marks, unsaved = self.navigator.marks, range(self.navigator.marks.unsaved)
         left = f"{done}; the next mark saves the rest"
         async for some in self.long.portions(unsaved, f"{done}, saving", lambda _: left):
             marks.save(len(some))
 
     def _say_marked(self, entries: list[Entry], since: int | None, *, ranged: bool) -> None:
         """What `m` did; `since` is when an earlier run made the mark that it took away."""
-        marks, of = self.browser.marks, f" {count(len(entries))}" if ranged else ""
+        marks, of = self.navigator.marks, f" {count(len(entries))}" if ranged else ""
         if entries and marks.is_marked(entries[0].key):
             self.say(f"Marked{of}, {count(marks.count)}{' in all' if ranged else ''}{self._demo_forgets()}")
         else:
@@ -119,19 +119,19 @@ class MarkPart(FacetPart):
 
     def _demo_forgets(self) -> str:
         """What is to be said, once, of marks and notes in the demo."""
-        if not self.browser.demo or self._demo_told:
+        if not self.navigator.demo or self._demo_told:
             return ""
         self._demo_told = True
         return "; the demo keeps no marks and no notes after its end"
 
     def _marks_changed(self) -> None:
-        self.header.marked = self.browser.marks.count
+        self.header.marked = self.navigator.marks.count
         self.table.refresh()
 
     def _refresh_marks(self) -> bool:
         """Take in what other terminals marked and noted; says what is wrong where it can't be read."""
         try:
-            self.browser.marks.refresh()
+            self.navigator.marks.refresh()
         except AuditLogError as error:
             self.say(str(error), "error")
             return False
@@ -143,7 +143,7 @@ class MarkPart(FacetPart):
         from auditlog_tui.session.marks import check_note
 
         self._refresh_marks()
-        marks, entry = self.browser.marks, self.browser.log.store.entry(row.n)
+        marks, entry = self.navigator.marks, self.navigator.log.store.entry(row.n)
         used = " ".join(f"#{tag}" for tag in marks.tags[:TAGS_OFFERED])
         hint = f"#words are tags{f': {used}' if used else ''}. An empty note takes the old one away"
         prompt = PromptScreen(
@@ -155,12 +155,12 @@ class MarkPart(FacetPart):
         if text is None:
             return
         try:
-            self.browser.marks.note(entry, text)
+            self.navigator.marks.note(entry, text)
             if text and (forgets := self._demo_forgets()):
                 self.say(f"Noted{forgets}")
         finally:  # it is changed, even where it can't be saved
             self._marks_changed()
-            self.follower.follow(self.table.row, self.browser.log, self.look)
+            self.follower.follow(self.table.row, self.navigator.log, self.look)
 
     def action_forget_marks(self) -> None:
         """Ask, and take every mark and note away."""
@@ -176,25 +176,25 @@ class MarkPart(FacetPart):
             return
         told = f"Forgot {self._amount()}"
         try:
-            self.browser.marks.forget()
+            self.navigator.marks.forget()
             kept = self._amount()
             self.say(f"{told}; another terminal made {kept} since" if kept else told)
         finally:
             self._marks_changed()
-            self.follower.follow(self.table.row, self.browser.log, self.look)
+            self.follower.follow(self.table.row, self.navigator.log, self.look)
 
     # -- looking at what is marked -----------------------------------------------------------------------------
 
     def go_to_mark(self, way: int) -> None:
         """Go to the next mark further down (1) or up (-1), of those that are loaded."""
-        if self.browser.marks.count:
+        if self.navigator.marks.count:
             start(self, lambda: self._to_mark(way), "find")
         else:
             self.say("Nothing is marked: m marks an entry")
 
     async def _to_mark(self, way: int) -> None:
         view = self.view
-        found = await self.browser.next_marked(self.table.cursor, way)
+        found = await self.navigator.next_marked(self.table.cursor, way)
         if view is not self.view:
             return
         if found is not None:
@@ -208,13 +208,13 @@ class MarkPart(FacetPart):
             await self.show_marked()
             return
         self.leave()
-        place = self.browser.back()
+        place = self.navigator.back()
         if place is not None:
             self.go(place)
 
     async def show_marked(self) -> None:
         fresh = self._refresh_marks()
-        amount = self.browser.marks.count
+        amount = self.navigator.marks.count
         if amount:
             await self.long.do(amount, lambda: self._gather_marked(fresh=fresh))
         else:
@@ -223,24 +223,24 @@ class MarkPart(FacetPart):
     async def _gather_marked(self, *, fresh: bool) -> None:
         from auditlog_tui.log.marked_view import MarkedView  # late: it loads the models
 
-        before, view = self.view, MarkedView(self.browser.log, [])
-        marked = self.browser.marks.marked()[::-1]
+        before, view = self.view, MarkedView(self.navigator.log, [])
+        marked = self.navigator.marks.marked()[::-1]
         async for some in self.long.portions(marked, "Gathering what is marked", lambda done: "nothing has changed"):
             view.take(some)
         if before is not self.view:
             return  # the user went elsewhere
         self.leave()
-        self.go(self.browser.show_marked(view))
+        self.go(self.navigator.show_marked(view))
         if fresh:
             self.say("Only what is marked, without a filter; M or [ goes back")
 
     def compare(self) -> None:
         """Show the two marked entries side by side."""
-        if self.browser.marks.count != 2:
-            told = count(self.browser.marks.count)
+        if self.navigator.marks.count != 2:
+            told = count(self.navigator.marks.count)
             self.say(f"Two marked entries can be compared: {told} marked now, m marks and unmarks")
             return
-        log, marked = self.browser.log, self.browser.marks.marked()
+        log, marked = self.navigator.log, self.navigator.marks.marked()
         details = [log.known_detail(n) for n in log.store.add(marked)]
         one, other = (
             detail.entry if detail is not None else entry for entry, detail in zip(marked, details, strict=True)

@@ -23,7 +23,7 @@ class MomentPart(BrowseBase):
         if row is None:
             return
         self.leave()
-        place = self.browser.around(row, half_us, self.table.body // 2)
+        place = self.navigator.around(row, half_us, self.table.body // 2)
         if place is None:
             self.say("This entry's time can't be read, so there is nothing around it", "warning")
             return
@@ -32,7 +32,7 @@ class MomentPart(BrowseBase):
 
     def change_around(self, way: int) -> None:
         """Show less time around the entry (-1) or more (1)."""
-        half_us = self.browser.place.around
+        half_us = self.navigator.place.around
         if not half_us:
             self.say("< and > narrow and widen the time around an entry: . shows that first")
             return
@@ -45,7 +45,7 @@ class MomentPart(BrowseBase):
     def action_go_to_time(self) -> None:
         from auditlog_tui.query import MOMENT_HINT  # late: it loads the models
 
-        prompt = PromptScreen("go to time", hint=MOMENT_HINT, check=self.browser.moment)
+        prompt = PromptScreen("go to time", hint=MOMENT_HINT, check=self.navigator.moment)
         self.app.push_screen(prompt, self._go_to)
 
     def _go_to(self, text: str | None) -> None:
@@ -55,8 +55,8 @@ class MomentPart(BrowseBase):
     async def _go_when_known(self, text: str) -> None:
         """Go there, once the server's clock is known: a moment may depend on now."""
         try:
-            await self.browser.log.learn_clock()
+            await self.navigator.log.learn_clock()
         except AuditLogError as error:
             self.say(str(error), "error")
         self.leave()
-        self.go(self.browser.at_moment(self.browser.moment(text)))
+        self.go(self.navigator.at_moment(self.navigator.moment(text)))

@@ -27,11 +27,11 @@ class PivotPart(BrowseBase):
         row = self.table.row
         if row is None:
             return
-        self._offer("entries of …", self.browser.pivots(row), HINT)
+        self._offer("entries of …", self.navigator.pivots(row), HINT)
 
     def open_meanings(self, text: str) -> bool:
         """Where a text is nothing but an ID, offer what that may mean, each counted; False for any other text."""
-        offers = self.browser.meanings(text)
+        offers = self.navigator.meanings(text)
         if offers:
             self._offer(f"{text} as …", offers, "Esc closes")
         return bool(offers)
@@ -51,11 +51,11 @@ class PivotPart(BrowseBase):
 
     async def _count_pivot(self, menu: MenuScreen, pivot: Pivot) -> None:
         try:
-            alone = await self.browser.count(pivot.alone)
+            alone = await self.navigator.count(pivot.alone)
             same = pivot.within == pivot.alone
-            told = str(alone) if same else f"{await self.browser.count(pivot.within)} here, {alone} in all"
+            told = str(alone) if same else f"{await self.navigator.count(pivot.within)} here, {alone} in all"
             menu.update(_choice(pivot, told))
-            span = await self.browser.span(pivot.alone) if pivot.spans else None
+            span = await self.navigator.span(pivot.alone) if pivot.spans else None
         except AuditLogError as error:
             menu.update(_choice(pivot, str(error)))
             return

@@ -16,13 +16,13 @@ class RecordPart(BrowseBase):
 
     @on(EntryTable.Moved)
     def _moved(self, message: EntryTable.Moved) -> None:
-        self.follower.follow(message.row, self.browser.log, self.look)
+        self.follower.follow(message.row, self.navigator.log, self.look)
 
     def open_pane(self) -> None:
         self.facets.display = False  # they share the place
         self.pane.add_class("-open")
         self.pane.focus()
-        self.follower.follow(self.table.row, self.browser.log, self.look, now=True)
+        self.follower.follow(self.table.row, self.navigator.log, self.look, now=True)
 
     def close_pane(self) -> None:
         self.pane.remove_class("-open")
@@ -45,7 +45,7 @@ class RecordPart(BrowseBase):
             case "note":
                 self.table.action_note()
             case "raw":
-                self.follower.toggle_raw(self.browser.log, self.look)
+                self.follower.toggle_raw(self.navigator.log, self.look)
             case "copy" if field is not None:
                 what = f"{safe(field.name, 40)} {safe(field.value, 80)}"
                 self.post_message(CopyRequested(field.value, what))

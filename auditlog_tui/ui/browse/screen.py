@@ -71,16 +71,16 @@ class BrowseScreen(
             case "sort":
                 self.sort_by(message.field)
             case _:
-                self.narrow(message.field, self.browser.value_of(message.row, message.field), message.action)
+                self.narrow(message.field, self.navigator.value_of(message.row, message.field), message.action)
 
     def action_zone(self) -> None:
         self.ways.rotate(-1)
         mode, zone = self.ways[0]
         self.look = replace(self.look, mode=mode, zone=zone)
-        self.browser.zone = zone
+        self.navigator.zone = zone
         self.table.restyle(self.look)
         self.changed()
-        self.follower.follow(self.table.row, self.browser.log, self.look)
+        self.follower.follow(self.table.row, self.navigator.log, self.look)
 
     def action_redraw(self) -> None:
         self.refresh()

@@ -30,7 +30,7 @@ class ScrollPart(BrowseBase):
     @on(EntryTable.Jumped)
     def _jumped(self, message: EntryTable.Jumped) -> None:
         self.leave()
-        self.go(self.browser.jump(oldest=message.oldest))
+        self.go(self.navigator.jump(oldest=message.oldest))
 
     def action_load_all(self) -> None:
         if self.view.complete:
@@ -39,7 +39,7 @@ class ScrollPart(BrowseBase):
             self.fetch(older=not self.view.older_done, everything=True)
 
     async def action_retry(self) -> None:
-        if self.follower.retry(self.browser.log, self.look):
+        if self.follower.retry(self.navigator.log, self.look):
             return
         if self.view.error is not None or self.view.feed.broken or self.loader.stopped is self.view:
             job = self.loader.job
@@ -49,4 +49,4 @@ class ScrollPart(BrowseBase):
             await self.show_marked()
         else:
             self.leave()
-            self.go(self.browser.refresh())
+            self.go(self.navigator.refresh())

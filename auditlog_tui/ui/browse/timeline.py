@@ -48,7 +48,7 @@ class TimelinePart(BrowseBase):
         from auditlog_tui.analysis.timeline import FEWEST, Timeline  # late: it loads the models
 
         if self._timeline is None or self._timeline.view is not self.view:
-            self._timeline, self._buckets = Timeline(self.view, self.browser.counting), FEWEST
+            self._timeline, self._buckets = Timeline(self.view, self.navigator.counting), FEWEST
             self.timeline.show([], self.look, "counting")
         timeline, buckets = self._timeline, self._buckets
         start(self, lambda: self._fill_timeline(timeline, buckets), "timeline")
@@ -78,7 +78,7 @@ class TimelinePart(BrowseBase):
 
     @on(TimelineBar.Chosen)
     def _chosen(self, message: TimelineBar.Chosen) -> None:
-        self.submit(self.browser.between(message.first_us, message.last_us))
+        self.submit(self.navigator.between(message.first_us, message.last_us))
 
     @on(TimelineBar.Left)
     def _left_timeline(self) -> None:

@@ -15,7 +15,7 @@ from auditlog_tui.text.present import count, distance, fit, safe
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.panes.detail import LABEL, wrap
-from auditlog_tui.ui.panes.detail_fields import Field, Heading, describe
+from auditlog_tui.ui.panes.detail_fields import DetailField, Heading, describe
 from auditlog_tui.ui.patches.options import Options
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Pair:
     """A field of two entries; `None` is one that an entry has not."""
 
     name: str
-    left: Field | None
-    right: Field | None
+    left: DetailField | None
+    right: DetailField | None
     heading: ClassVar[Literal[False]] = False
 
     @property
@@ -128,5 +128,5 @@ class PairList(Options):
             self.post_message(CopyRequested(text, f"both values of {safe(item.name, 40)}"))
 
 
-def _value(field: Field | None) -> str:
+def _value(field: DetailField | None) -> str:
     return field.value if field is not None else ""

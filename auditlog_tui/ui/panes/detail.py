@@ -15,7 +15,7 @@ from auditlog_tui.ui.keys import DETAIL, bindings
 from auditlog_tui.ui.patches.options import Options
 
 if TYPE_CHECKING:
-    from auditlog_tui.ui.panes.detail_fields import Field, Heading
+    from auditlog_tui.ui.panes.detail_fields import DetailField, Heading
 
 LABEL = 13
 """Cells of the column of labels."""
@@ -31,14 +31,14 @@ class DetailPane(Options):
         """A key that means the field under the cursor, or the whole record: `action` is the key's."""
 
         action: str
-        field: Field | None
+        field: DetailField | None
 
     def __init__(self) -> None:
         super().__init__(markup=False)
-        self._items: list[Field | Heading] = []
+        self._items: list[DetailField | Heading] = []
         self._width = 0
 
-    def show(self, items: list[Field | Heading], title: str, subtitle: str = "") -> None:
+    def show(self, items: list[DetailField | Heading], title: str, subtitle: str = "") -> None:
         """Show other fields; the cursor stays on the field of the same name."""
         at = self.field
         self.border_title = Content(title)
@@ -60,7 +60,7 @@ class DetailPane(Options):
             self._draw()
             self.highlighted = at
 
-    def _prompt(self, item: Field | Heading) -> Content:
+    def _prompt(self, item: DetailField | Heading) -> Content:
         if item.heading:
             return Content.assemble((item.name, f"bold $text-{item.tone}" if item.tone else "bold $text-accent"))
         room = max(10, self._width - LABEL - 2)
@@ -72,7 +72,7 @@ class DetailPane(Options):
         return Content.assemble(*parts)
 
     @property
-    def field(self) -> Field | None:
+    def field(self) -> DetailField | None:
         """The field under the cursor."""
         at = self.highlighted
         item = self._items[at] if at is not None and at < len(self._items) else None

@@ -28,7 +28,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DetailField:
     """`value` is what is copied, `shown` what stands there (safe); `term` is the filter's name for it, if it has one.
 
     `flagged` marks a field that can't be read, or that differs between row and full record.
@@ -43,7 +43,7 @@ class Field:
     heading: ClassVar[Literal[False]] = False
 
 
-Item = Field | Heading
+Item = DetailField | Heading
 
 
 def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | None = None) -> list[Item]:
@@ -53,14 +53,14 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
     log, actor, target = shown.log, shown.actor, shown.target
     flags = {name.partition(".")[0] for name in shown.unreadable} | differs
 
-    def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> Field:
+    def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> DetailField:
         text = "" if value is None else str(value)
         unread = shown.unreadable.get(name)
         words = safe(text, VALUE_LIMIT) + more
         if unread is not None:
             words = f"{words} (malformed)" if words else f"{safe(unread, VALUE_LIMIT)} (can't be read)"
         flagged = unread is not None or name.partition(".")[0] in differs
-        return Field(name, text or unread or "", words or "–", term, tone, flagged)
+        return DetailField(name, text or unread or "", words or "–", term, tone, flagged)
 
     when = ""
     if now_us is not None and shown.created_us is not None:
@@ -70,7 +70,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         Heading("Event"),
         field("action", log.action, "action", {"destroy": "warning"}.get(action_severity(log.action), "")),
         field("status_code", log.status_code, "status", _tone(log.status_code)),
-        Field("created_at", log.created_at or "", exact + when, flagged="created_at" in flags)
+        DetailField("created_at", log.created_at or "", exact + when, flagged="created_at" in flags)
         if shown.created_us is not None
         else field("created_at", log.created_at),
         field("id", log.id, "id"),
@@ -99,7 +99,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
 
 def noted(note: str) -> list[Item]:
     """The user's note, as a group of its own; empty where there is none."""
-    return [Heading("Note"), Field("note", note, safe(note, VALUE_LIMIT))] if note else []
+    return [Heading("Note"), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
 
 
 def versions(entry: Entry, others: Sequence[str]) -> list[Item]:
@@ -127,7 +127,8 @@ def _others(entry: Entry) -> list[Item]:
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
     unknown = {name: text for name, text in entry.unreadable.items() if name == ""}
     return [
-        Field(safe(name) or "malformed", text, safe(text, VALUE_LIMIT)) for name, text in (texts | unknown).items()
+        DetailField(safe(name) or "malformed", text, safe(text, VALUE_LIMIT))
+        for name, text in (texts | unknown).items()
     ]
 
 
@@ -138,4 +139,4 @@ def raw_lines(entry: Entry) -> list[Item]:
     except (ValueError, RecursionError):
         text = entry.raw
     lines = text[: 20 * VALUE_LIMIT].split("\n")
-    return [Field(f"{number:3}", line, safe(line, VALUE_LIMIT)) for number, line in enumerate(lines, 1)]
+    return [DetailField(f"{number:3}", line, safe(line, VALUE_LIMIT)) for number, line in enumerate(lines, 1)]

@@ -19,7 +19,7 @@ from auditlog_tui.text.present import count, counted, format_time, safe
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary, View
-    from auditlog_tui.session.navigator import Browser
+    from auditlog_tui.session.navigator import Navigator
     from auditlog_tui.ui.table.columns import Look
 
 Said = tuple[str, str]
@@ -53,13 +53,13 @@ def is_refusal(error: AuditLogError) -> bool:
     return isinstance(error, BadRequestError) and error.status in (400, 422)
 
 
-def sayings(browser: Browser, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
+def sayings(navigator: Navigator, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
     """What to say of the place shown; `busy`: something is being fetched, `frame` counts the spinner's turns."""
-    view = browser.view
+    view = navigator.view
     summary = view.summary()
     spinner = look.glyphs.spinner[frame % len(look.glyphs.spinner)]
     if summary.rows == 0:
-        return Sayings(blank=_wrapped(_blank(browser, summary, look, spinner if busy else ""), width))
+        return Sayings(blank=_wrapped(_blank(navigator, summary, look, spinner if busy else ""), width))
     head = ("", "dim") if view.newer_done else (f"{spinner} newer entries" if busy else "newer entries above", "dim")
     return Sayings(head=head, tail=_tail(view, summary, look, spinner if busy else ""))
 
@@ -107,9 +107,9 @@ def _back_to(summary: Summary, look: Look) -> str:
     return f", back to {format_time(summary.scanned_to_us, mode, look.now_us, look.zone)}"
 
 
-def _blank(browser: Browser, summary: Summary, look: Look, spinner: str) -> list[Said]:
-    view, text = browser.view, browser.place.text
-    back = "[ goes back · " if browser.at else ""
+def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> list[Said]:
+    view, text = navigator.view, navigator.place.text
+    back = "[ goes back · " if navigator.at else ""
     if view.error is not None:
         keys = f"r tries again · / changes the filter · {back}q quits"
         return [(str(view.error), "error"), ("", "dim"), (keys, "dim")]

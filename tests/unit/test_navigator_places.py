@@ -13,7 +13,7 @@ from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import WALKED_KEPT, Log
 from auditlog_tui.query import FIELDS
 from auditlog_tui.session.marks import Marks
-from auditlog_tui.session.navigator import MOST_PLACES, Browser, Place
+from auditlog_tui.session.navigator import MOST_PLACES, Navigator, Place
 from auditlog_tui.store.entries import EntryStore, Row
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, log_of
 from tests.unit.query.evaluate import matches
@@ -31,8 +31,8 @@ class Stopped(Log):
         return START_US + 60 * MINUTE
 
 
-def browser_of(api: FakeApi, **more: Any) -> Browser:
-    return Browser(Stopped(api, EntryStore()), UTC, **more)
+def browser_of(api: FakeApi, **more: Any) -> Navigator:
+    return Navigator(Stopped(api, EntryStore()), UTC, **more)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def api() -> FakeApi:
 
 
 @pytest.fixture
-def browser(api: FakeApi) -> Browser:
+def navigator(api: FakeApi) -> Navigator:
     return browser_of(api)
 
 
@@ -51,8 +51,8 @@ async def both_ways(place: Place | None) -> Place:
     return place
 
 
-async def row_of(browser: Browser, text: str = "", number: int = 0) -> Row:
-    place = browser.submit(text)
+async def row_of(navigator: Navigator, text: str = "", number: int = 0) -> Row:
+    place = navigator.submit(text)
     await place.view.more(number + 1, ignore)
     return place.view.window(number, 1)[0]
 
@@ -60,45 +60,45 @@ async def row_of(browser: Browser, text: str = "", number: int = 0) -> Row:
 # -- around an entry -----------------------------------------------------------------------------------------------
 
 
-async def test_around_an_entry_stand_both_sides_and_the_entry_between(browser: Browser, api: FakeApi) -> None:
-    row = await row_of(browser, "ua:curl", 200)
+async def test_around_an_entry_stand_both_sides_and_the_entry_between(navigator: Navigator, api: FakeApi) -> None:
+    row = await row_of(navigator, "ua:curl", 200)
     asked = len(api.calls)
-    place = browser.around(row, 60_000_000, above=7)
+    place = navigator.around(row, 60_000_000, above=7)
     assert place is not None
     await place.view.more(50, ignore)
     await place.view.more(50, ignore, older=False)
     assert len(api.calls) - asked == 2
     assert keys_of(place.view) == newest_first(range(439, 560))
     assert place.view.row_of(row.n) == 60
-    assert (place.cursor, place.above, browser.parked) == (row.n, 7, "ua:curl")
+    assert (place.cursor, place.above, navigator.parked) == (row.n, 7, "ua:curl")
 
 
-async def test_halving_and_doubling_keep_the_filter_parked_and_back_is_where_it_began(browser: Browser) -> None:
-    row = await row_of(browser, "ua:curl", 200)
-    first = browser.place
+async def test_halving_and_doubling_keep_the_filter_parked_and_back_is_where_it_began(navigator: Navigator) -> None:
+    row = await row_of(navigator, "ua:curl", 200)
+    first = navigator.place
     for half in (60_000_000, 30_000_000, 15_000_000, 120_000_000):
-        place = await both_ways(browser.around(row, half, above=3))
+        place = await both_ways(navigator.around(row, half, above=3))
         seconds = half // 1_000_000
         assert keys_of(place.view) == newest_first(range(499 - seconds, 500 + seconds))
-    assert browser.parked == "ua:curl"
-    places = [browser.back() for _ in range(4)]
+    assert navigator.parked == "ua:curl"
+    places = [navigator.back() for _ in range(4)]
     assert places[-1] is first
-    browser.forward()
-    assert browser.place.around == 60_000_000
+    navigator.forward()
+    assert navigator.place.around == 60_000_000
 
 
-async def test_around_an_entry_can_be_narrowed_and_linked(browser: Browser) -> None:
-    row = await row_of(browser, "", 500)
-    place = browser.around(row, 5_000_000, above=3)
+async def test_around_an_entry_can_be_narrowed_and_linked(navigator: Navigator) -> None:
+    row = await row_of(navigator, "", 500)
+    place = navigator.around(row, 5_000_000, above=3)
     assert place is not None
-    assert browser.submit(browser.link()).text == place.text
-    assert browser.narrowed("method", "POST", negated=False) == f"{place.text} method:POST"
+    assert navigator.submit(navigator.link()).text == place.text
+    assert navigator.narrowed("method", "POST", negated=False) == f"{place.text} method:POST"
 
 
 async def test_where_the_server_knows_no_times_around_is_walked_to() -> None:
-    browser = browser_of(FakeApi(log_of(300), ignores=EVERY_FILTER))
-    row = await row_of(browser, "", 150)
-    place = await both_ways(browser.around(row, 5_000_000, above=3))
+    navigator = browser_of(FakeApi(log_of(300), ignores=EVERY_FILTER))
+    row = await row_of(navigator, "", 150)
+    place = await both_ways(navigator.around(row, 5_000_000, above=3))
     assert keys_of(place.view) == newest_first(range(144, 155))
     assert place.view.notice
 
@@ -106,9 +106,9 @@ async def test_where_the_server_knows_no_times_around_is_walked_to() -> None:
 # -- an instant ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_moment_is_shown_from_both_sides_with_two_requests(browser: Browser, api: FakeApi) -> None:
-    browser.submit("method:POST")
-    place = browser.at_moment(browser.moment("08:05"))
+async def test_a_moment_is_shown_from_both_sides_with_two_requests(navigator: Navigator, api: FakeApi) -> None:
+    navigator.submit("method:POST")
+    place = navigator.at_moment(navigator.moment("08:05"))
     await place.view.more(50, ignore)
     await place.view.more(50, ignore, older=False)
     assert len(api.calls) == 2
@@ -119,41 +119,41 @@ async def test_a_moment_is_shown_from_both_sides_with_two_requests(browser: Brow
 
 
 @pytest.mark.parametrize("sort", ["sort:created", "sort:-status", "sort:status,-created", "sort:path"])
-async def test_a_moment_is_shown_in_the_logs_own_order(sort: str, browser: Browser) -> None:
-    browser.submit(f"method:POST {sort}")
-    place = browser.at_moment(START_US + 500_000_000)
+async def test_a_moment_is_shown_in_the_logs_own_order(sort: str, navigator: Navigator) -> None:
+    navigator.submit(f"method:POST {sort}")
+    place = navigator.at_moment(START_US + 500_000_000)
     assert place.text == "method:POST"
     await both_ways(place)
     assert keys_of(place.view) == newest_first(range(700))
-    assert not browser.log.obedience.ignored
+    assert not navigator.log.server_support.ignored
 
 
-async def test_the_same_filter_after_a_moment_begins_at_the_newest(browser: Browser) -> None:
-    browser.submit("method:POST")
-    place = browser.at_moment(START_US)
-    assert browser.submit("method:POST") is not place
-    assert browser.view.anchor is Anchor.NEWEST
+async def test_the_same_filter_after_a_moment_begins_at_the_newest(navigator: Navigator) -> None:
+    navigator.submit("method:POST")
+    place = navigator.at_moment(START_US)
+    assert navigator.submit("method:POST") is not place
+    assert navigator.view.anchor is Anchor.NEWEST
 
 
-async def test_refreshing_keeps_the_moment(browser: Browser) -> None:
-    browser.submit("")
-    place = browser.at_moment(START_US + 5)
-    assert browser.refresh().view.anchor == place.view.anchor
+async def test_refreshing_keeps_the_moment(navigator: Navigator) -> None:
+    navigator.submit("")
+    place = navigator.at_moment(START_US + 5)
+    assert navigator.refresh().view.anchor == place.view.anchor
 
 
 # -- filters from what is shown ------------------------------------------------------------------------------------
 
 
-def test_bounds_take_the_place_of_all_there_were(browser: Browser) -> None:
-    browser.submit("created:>=2027-01-15T08:00:00Z method:POST created:<2027-01-15T09:00:00Z")
-    text = browser.between(START_US + 1, START_US + 2)
+def test_bounds_take_the_place_of_all_there_were(navigator: Navigator) -> None:
+    navigator.submit("created:>=2027-01-15T08:00:00Z method:POST created:<2027-01-15T09:00:00Z")
+    text = navigator.between(START_US + 1, START_US + 2)
     assert text == "method:POST created:2027-01-15T08:00:00.000001Z..2027-01-15T08:00:00.000002Z"
-    assert browser.submit(text).view.plan.residual is None
+    assert navigator.submit(text).view.plan.residual is None
 
 
-async def test_bounds_include_both_ends(browser: Browser) -> None:
-    browser.submit("")
-    place = browser.submit(browser.between(START_US + 3_000_000, START_US + 5_000_000))
+async def test_bounds_include_both_ends(navigator: Navigator) -> None:
+    navigator.submit("")
+    place = navigator.submit(navigator.between(START_US + 3_000_000, START_US + 5_000_000))
     assert keys_of((await both_ways(place)).view) == newest_first(range(3, 6))
 
 
@@ -169,20 +169,20 @@ async def test_bounds_include_both_ends(browser: Browser) -> None:
         ("sort:path", "sort", ["sort:path"] * 3),
     ],
 )
-def test_sorting_by_a_column_goes_round(text: str, field: str, then: list[str], browser: Browser) -> None:
-    browser.submit(text)
-    assert [browser.submit(browser.sorted_by(field)).text for _ in then] == then
+def test_sorting_by_a_column_goes_round(text: str, field: str, then: list[str], navigator: Navigator) -> None:
+    navigator.submit(text)
+    assert [navigator.submit(navigator.sorted_by(field)).text for _ in then] == then
 
 
 @given(entries, st.booleans(), st.sampled_from([name for name, field in FIELDS.items() if field.columns]))
 def test_a_cell_becomes_a_filter_that_keeps_or_leaves_out_its_entry(found: Entry, negated: bool, field: str) -> None:
-    browser = browser_of(FakeApi([]))
-    browser.submit("")
-    store = browser.log.store
+    navigator = browser_of(FakeApi([]))
+    navigator.submit("")
+    store = navigator.log.store
     run = store.new_run()
     store.append(run, store.add([found]))
     row = store.window(run, 0, 1)[0]
-    text = browser.narrowed(field, browser.value_of(row, field), negated=negated)
+    text = navigator.narrowed(field, navigator.value_of(row, field), negated=negated)
     unread = {"", "target", "target.id", "target.type"} & set(found.unreadable)
     half = row.target_id is None and (row.target_type is not None or unread)
     if text and not (field == "target" and half):  # `target:none` would say too much of half a target
@@ -190,20 +190,20 @@ def test_a_cell_becomes_a_filter_that_keeps_or_leaves_out_its_entry(found: Entry
     store.close()
 
 
-def test_excluding_what_was_included_leaves_one_of_the_two(browser: Browser) -> None:
-    browser.submit("action:vm.created")
-    assert browser.narrowed("action", "vm.created", negated=True) == "-action:vm.created"
-    assert browser.narrowed("action", "vm.created", negated=False) == "action:vm.created"
+def test_excluding_what_was_included_leaves_one_of_the_two(navigator: Navigator) -> None:
+    navigator.submit("action:vm.created")
+    assert navigator.narrowed("action", "vm.created", negated=True) == "-action:vm.created"
+    assert navigator.narrowed("action", "vm.created", negated=False) == "action:vm.created"
 
 
 # -- views and pasted lines ----------------------------------------------------------------------------------------
 
 
 def test_a_view_is_shown_as_what_it_stands_for(api: FakeApi) -> None:
-    browser = browser_of(api, views={"mine": "last:30m ua:curl"})
-    assert browser.submit("@mine method:POST").text == "created:>=2027-01-15T08:30:00Z ua:curl method:POST"
-    assert browser.explain("@mine").chips[-1].text == "ua:curl"
-    assert browser.suggest("@mi", 3).candidates[0].help == "last:30m ua:curl"
+    navigator = browser_of(api, views={"mine": "last:30m ua:curl"})
+    assert navigator.submit("@mine method:POST").text == "created:>=2027-01-15T08:30:00Z ua:curl method:POST"
+    assert navigator.explain("@mine").chips[-1].text == "ua:curl"
+    assert navigator.suggest("@mi", 3).candidates[0].help == "last:30m ua:curl"
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_a_view_is_shown_as_what_it_stands_for(api: FakeApi) -> None:
     ],
 )
 def test_an_error_points_within_what_was_typed(text: str, start: int, end: int, api: FakeApi) -> None:
-    browser = browser_of(api, views={"mine": "ua:a-long-text-that-moves-every-column"})
+    navigator = browser_of(api, views={"mine": "ua:a-long-text-that-moves-every-column"})
     with pytest.raises(QueryError) as caught:
-        browser.submit(text)
+        navigator.submit(text)
     assert (caught.value.start, caught.value.end) == (start, end)
     assert caught.value.hint
 
@@ -227,33 +227,33 @@ def test_an_error_points_within_what_was_typed(text: str, start: int, end: int, 
 @pytest.mark.parametrize("text", ["", "last:30m method:POST", '-ua:"it\'s" sort:path', "list", '"-x"', '"$(id)"'])
 def test_a_pasted_link_shows_the_same_at_any_later_time(text: str, api: FakeApi) -> None:
     for more in ({}, {"demo": True}, {"base_url": "https://api.test"}):
-        browser = browser_of(api, **more)
-        place = browser.submit(text)
-        line = browser.link()
+        navigator = browser_of(api, **more)
+        place = navigator.submit(text)
+        line = navigator.link()
         assert line.startswith("auditlog-tui")
         later = browser_of(api)
         later.submit("method:GET")
         assert later.submit(line).view.query == place.view.query
 
 
-async def test_a_moment_from_the_marked_entries_is_of_the_whole_log(browser: Browser) -> None:
-    row = await row_of(browser, "")
-    browser.marks = Marks()
-    browser.marks.mark([browser.log.store.entry(row.n)])
-    browser.only_marked()
-    place = await both_ways(browser.at_moment(START_US))
+async def test_a_moment_from_the_marked_entries_is_of_the_whole_log(navigator: Navigator) -> None:
+    row = await row_of(navigator, "")
+    navigator.marks = Marks()
+    navigator.marks.mark([navigator.log.store.entry(row.n)])
+    navigator.only_marked()
+    place = await both_ways(navigator.at_moment(START_US))
     assert len(place.view) == 700
 
 
-async def test_the_way_back_is_bounded_and_so_is_what_old_places_hold(browser: Browser) -> None:
-    first = weakref.ref(browser.submit("ua:curl last:99h").view.matched)
+async def test_the_way_back_is_bounded_and_so_is_what_old_places_hold(navigator: Navigator) -> None:
+    first = weakref.ref(navigator.submit("ua:curl last:99h").view.matched)
     for hours in range(1, 2 * MOST_PLACES):
-        browser.submit(f"ua:curl last:{hours}m")
-    assert len(browser.places) == MOST_PLACES
-    assert browser.place is browser.places[-1]
-    assert len([feed for feed in browser.log._walked.values() if feed.plan.params]) <= WALKED_KEPT
+        navigator.submit(f"ua:curl last:{hours}m")
+    assert len(navigator.places) == MOST_PLACES
+    assert navigator.place is navigator.places[-1]
+    assert len([feed for feed in navigator.log._walked.values() if feed.plan.params]) <= WALKED_KEPT
     gc.collect()
     assert first() is None
     for _ in range(MOST_PLACES - 1):
-        assert browser.back() is not None
-    assert browser.back() is None
+        assert navigator.back() is not None
+    assert navigator.back() is None

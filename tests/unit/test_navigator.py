@@ -1,0 +1,220 @@
+from datetime import UTC, timedelta, timezone
+
+import pytest
+
+from auditlog_tui.errors import QueryError
+from auditlog_tui.log.feed import Anchor
+from auditlog_tui.log.log import Log
+from auditlog_tui.session.navigator import Navigator, Place
+from auditlog_tui.store.entries import EntryStore
+from tests.unit.fake import START_US, FakeApi, log_of
+from tests.unit.views import ignore, keys_of, load, newest_first
+
+NOW_US = START_US + 3_600_000_000
+
+
+class At(Log):
+    """A log whose clock stands where it is put."""
+
+    us = NOW_US
+
+    def now_us(self) -> int:
+        return self.us
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    return FakeApi(log_of(250))
+
+
+@pytest.fixture
+def navigator(api: FakeApi) -> Navigator:
+    return Navigator(At(api, EntryStore()), UTC)
+
+
+async def shown(place: Place | None) -> Place:
+    assert place is not None
+    await place.view.more(50, ignore, older=not place.view.upwards)
+    return place
+
+
+# -- the filter ----------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_submitted_is_shown(navigator: Navigator) -> None:
+    place = navigator.submit("method:POST")
+    assert navigator.place is place
+    assert navigator.view is place.view
+    assert place.text == "method:POST"
+    assert keys_of(await load(place.view)) == newest_first(range(250))
+
+
+def test_times_are_absolute_once_submitted(navigator: Navigator) -> None:
+    place = navigator.submit("last:30m")
+    assert place.text == "created:>=2027-01-15T08:30:00Z"
+    navigator.log.us += 60_000_000  # type: ignore[attr-defined]  # the clock is ours
+    assert place.view.plan.params == {"created_at_min": "2027-01-15T08:30:00Z"}
+    assert navigator.submit("last:30m").text == "created:>=2027-01-15T08:31:00Z"
+
+
+def test_times_without_an_offset_are_read_in_the_browsers_zone(navigator: Navigator) -> None:
+    navigator.zone = timezone(timedelta(hours=2))
+    assert navigator.submit("created:>=2027-01-15T08:00").view.plan.params == {
+        "created_at_min": "2027-01-15T06:00:00Z"
+    }
+
+
+def test_the_same_filter_again_is_the_same_place(navigator: Navigator) -> None:
+    place = navigator.submit("method:POST")
+    assert navigator.submit(" method:POST ") is place
+    assert navigator.submit(place.text) is place
+    assert len(navigator.places) == 1
+
+
+def test_the_same_filter_from_the_other_end_begins_at_the_newest_again(navigator: Navigator) -> None:
+    navigator.submit("method:POST")
+    navigator.anchored(Anchor.OLDEST)
+    assert navigator.submit("method:POST").view.anchor is Anchor.NEWEST
+
+
+async def test_a_filter_that_the_server_knows_nothing_of_asks_nothing(navigator: Navigator, api: FakeApi) -> None:
+    first = navigator.submit("")
+    await load(first.view)
+    asked = len(api.calls)
+    second = navigator.submit("ua:curl")
+    await load(second.view)
+    assert second.view.feed is first.view.feed
+    assert len(api.calls) == asked
+    assert len(second.view) == 250
+
+
+@pytest.mark.parametrize("text", ["nonsense:1", "status:x", "status:>500 status:<400", "created:never", '"open'])
+def test_a_filter_that_cannot_be_read_changes_nothing(navigator: Navigator, text: str) -> None:
+    place = navigator.submit("method:POST")
+    places, remembered = list(navigator.places), list(navigator.history.texts)
+    with pytest.raises(QueryError):
+        navigator.submit(text)
+    with pytest.raises(QueryError):
+        navigator.explain(text)
+    assert (navigator.place, navigator.places, list(navigator.history.texts)) == (place, places, remembered)
+
+
+def test_explaining_shows_who_evaluates_what_and_asks_nothing(navigator: Navigator, api: FakeApi) -> None:
+    navigator.log.server_support.ignored.add("method")
+    explanation = navigator.explain("method:POST action:vm.created")
+    assert [chip.where for chip in explanation.chips] == ["local", "server"]
+    assert explanation.line
+    assert not navigator.places
+    assert not api.calls
+
+
+# -- back and forward ----------------------------------------------------------------------------------------------
+
+
+async def test_back_and_forward_are_the_places_as_they_were_left(navigator: Navigator, api: FakeApi) -> None:
+    places = [await shown(navigator.submit(text)) for text in ("", "method:POST", "ua:curl")]
+    places[0].cursor, places[0].above = 7, 3
+    asked = len(api.calls)
+    assert [navigator.back(), navigator.back(), navigator.back()] == [places[1], places[0], None]
+    assert navigator.place is places[0]
+    assert (navigator.place.cursor, navigator.place.above) == (7, 3)
+    assert [navigator.forward(), navigator.forward(), navigator.forward()] == [places[1], places[2], None]
+    assert navigator.place is places[2]
+    assert len(api.calls) == asked
+
+
+def test_a_new_filter_after_going_back_ends_what_was_ahead(navigator: Navigator) -> None:
+    first = navigator.submit("")
+    navigator.submit("method:POST")
+    navigator.back()
+    third = navigator.submit("ua:curl")
+    assert navigator.forward() is None
+    assert navigator.back() is first
+    assert navigator.places == [first, third]
+
+
+# -- parking -------------------------------------------------------------------------------------------------------
+
+
+async def test_parking_and_unparking_are_the_same_views_and_ask_nothing(navigator: Navigator, api: FakeApi) -> None:
+    bare = await shown(navigator.submit(""))
+    narrow = await shown(navigator.submit("method:POST"))
+    narrow.cursor, narrow.above = 5, 2
+    asked = len(api.calls)
+    assert navigator.park().view is bare.view
+    again = navigator.park()
+    assert again.view is narrow.view
+    assert (again.text, again.cursor, again.above) == ("method:POST", 5, 2)
+    assert navigator.park().view is bare.view
+    assert len(api.calls) == asked
+
+
+def test_parking_where_the_bare_log_was_never_shown_shows_it(navigator: Navigator) -> None:
+    navigator.submit("method:POST")
+    assert navigator.park().text == ""
+    assert navigator.park().text == "method:POST"
+
+
+def test_the_filter_that_is_shown_is_the_one_that_is_parked(navigator: Navigator) -> None:
+    navigator.submit("method:POST")
+    navigator.park()
+    navigator.submit("ua:curl")
+    assert navigator.park().text == ""
+    assert navigator.park().text == "ua:curl"
+
+
+def test_with_nothing_to_park_nothing_changes(navigator: Navigator) -> None:
+    place = navigator.submit("")
+    assert navigator.park() is place
+    assert navigator.places == [place]
+
+
+# -- ends and refreshing -------------------------------------------------------------------------------------------
+
+
+async def test_the_oldest_end_is_a_place_of_its_own(navigator: Navigator) -> None:
+    first = navigator.submit("method:POST")
+    oldest = await shown(navigator.jump(oldest=True))
+    assert oldest.text == "method:POST"
+    assert keys_of(oldest.view) == newest_first(range(100))
+    assert navigator.back() is first
+
+
+async def test_an_end_that_was_shown_is_not_fetched_again(navigator: Navigator, api: FakeApi) -> None:
+    first = await shown(navigator.submit("method:POST"))
+    oldest = await shown(navigator.anchored(Anchor.OLDEST))
+    asked = len(api.calls)
+    assert navigator.jump(oldest=False).view is first.view
+    assert navigator.jump(oldest=True).view is oldest.view
+    assert len(api.calls) == asked
+
+
+async def test_where_sort_is_known_to_be_ignored_an_end_costs_nothing_again(
+    navigator: Navigator, api: FakeApi
+) -> None:
+    first = await shown(navigator.submit(""))
+    navigator.log.server_support.ignored.add("sort")
+    asked = len(api.calls)
+    oldest = navigator.jump(oldest=True)
+    assert oldest.view.notice
+    assert len(oldest.view) == len(first.view) > 0
+    assert len(api.calls) == asked
+
+
+async def test_refreshing_asks_anew_and_leaves_the_old_rows_behind(navigator: Navigator, api: FakeApi) -> None:
+    first = await shown(navigator.submit("last:30d"))
+    row = first.view.window(0, 1)[0]
+    await navigator.log.detail(row.n)
+    api.arrive()
+    fresh = await shown(navigator.refresh())
+    assert keys_of(fresh.view)[:2] == ["id-250", "id-249"]
+    assert fresh.text == first.text
+    assert navigator.log.known_detail(row.n) is None
+    assert navigator.back() is first
+    assert keys_of(first.view)[0] == "id-249"
+
+
+def test_refreshing_keeps_the_end(navigator: Navigator) -> None:
+    navigator.submit("")
+    navigator.jump(oldest=True)
+    assert navigator.refresh().view.anchor is Anchor.OLDEST

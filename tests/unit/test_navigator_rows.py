@@ -1,0 +1,176 @@
+from datetime import UTC
+
+import pytest
+
+from auditlog_tui.errors import QueryError
+from auditlog_tui.log.log import Log
+from auditlog_tui.session.navigator import Navigator, Place
+from auditlog_tui.store.entries import EntryStore
+from tests.unit.fake import START_US, FakeApi, entry, log_of
+from tests.unit.views import ignore, keys_of, load, newest_first
+
+NOW_US = START_US + 3_600_000_000
+
+
+class At(Log):
+    """A log whose clock stands where it is put."""
+
+    us = NOW_US
+
+    def now_us(self) -> int:
+        return self.us
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    return FakeApi(log_of(250))
+
+
+@pytest.fixture
+def navigator(api: FakeApi) -> Navigator:
+    return Navigator(At(api, EntryStore()), UTC)
+
+
+async def shown(place: Place | None) -> Place:
+    assert place is not None
+    await place.view.more(50, ignore, older=not place.view.upwards)
+    return place
+
+
+# -- from a cell, from a row ---------------------------------------------------------------------------------------
+
+
+async def test_a_cell_narrows_or_excludes(navigator: Navigator) -> None:
+    row = (await shown(navigator.submit("ua:curl"))).view.window(0, 1)[0]
+    assert navigator.value_of(row, "status") == 200
+    assert navigator.narrowed("status", 200, negated=False) == "ua:curl status:200"
+    assert navigator.narrowed("status", "200", negated=False) == "ua:curl status:200"
+    assert navigator.narrowed("actor.name", navigator.value_of(row, "actor.name"), negated=True) == (
+        "ua:curl -actor.name:Alice"
+    )
+
+
+def test_a_stretch_of_time_takes_the_place_of_the_times_before(navigator: Navigator) -> None:
+    navigator.submit("last:30m method:POST -created:2020-01-01")
+    between = navigator.submit(navigator.between(START_US, START_US + 1_000_000))
+    assert "2027-01-15T08:30" not in between.text
+    assert between.view.plan.params == {
+        "method": "POST",
+        "created_at_min": "2027-01-15T08:00:00Z",
+        "created_at_max": "2027-01-15T08:00:01Z",
+    }
+    assert between.view.plan.residual is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "orders"),
+    [
+        ("status", ["method:POST sort:-status", "method:POST sort:status", "method:POST"]),
+        ("created", ["method:POST sort:created", "method:POST", "method:POST sort:created"]),
+        ("last", ["method:POST", "method:POST", "method:POST"]),
+    ],
+)
+def test_sorting_goes_round(navigator: Navigator, field: str, orders: list[str]) -> None:
+    navigator.submit("method:POST")
+    assert [navigator.submit(navigator.sorted_by(field)).text for _ in orders] == orders
+
+
+async def test_an_instant_is_a_place_of_its_own(navigator: Navigator) -> None:
+    first = navigator.submit("method:POST")
+    us = navigator.moment("2027-01-15T08:02Z")
+    assert us == START_US + 120_000_000
+    place = await shown(navigator.at_moment(us))
+    assert place.text == "method:POST"
+    assert keys_of(place.view)[0] == "id-120"
+    assert navigator.back() is first
+
+
+def test_a_moment_that_cannot_be_read_is_told(navigator: Navigator) -> None:
+    with pytest.raises(QueryError):
+        navigator.moment("soon")
+
+
+async def test_around_an_entry_is_everything_and_the_filter_is_parked(navigator: Navigator) -> None:
+    row = (await shown(navigator.submit("ua:curl"))).view.window(99, 1)[0]
+    place = navigator.around(row, 5_000_000, above=4)
+    assert place is not None
+    await load(place.view)
+    await load(place.view, older=False)
+    assert keys_of(place.view) == newest_first(range(145, 156))
+    assert (place.cursor, place.above, place.around) == (row.n, 4, 5_000_000)
+    wider = navigator.around(row, 10_000_000, above=4)
+    assert wider is not None
+    assert navigator.parked == "ua:curl"
+
+
+async def test_around_an_entry_without_a_time_is_nothing(navigator: Navigator, api: FakeApi) -> None:
+    api.entries = [entry(1, created_at="?")]
+    row = (await shown(navigator.submit(""))).view.window(0, 1)[0]
+    assert navigator.around(row, 1, above=0) is None
+
+
+async def test_counts_and_spans_are_of_the_filter_as_typed(navigator: Navigator, api: FakeApi) -> None:
+    await shown(navigator.submit(""))
+    assert (await navigator.count("method:POST")).n == 250
+    assert (await navigator.count("created:<2027-01-15T08:00:10Z method:POST")).n in (10, 11)
+    assert await navigator.span("method:POST") == (START_US, START_US + 249_000_000)
+    with pytest.raises(QueryError):
+        await navigator.count("nonsense:1")
+
+
+async def test_a_row_offers_ways_to_go_on(navigator: Navigator) -> None:
+    row = (await shown(navigator.submit(""))).view.window(0, 1)[0]
+    assert any(pivot.alone == "actor:actor-1" for pivot in navigator.pivots(row))
+
+
+def test_a_link_is_a_command_line_that_comes_back_as_the_filter(navigator: Navigator) -> None:
+    place = navigator.submit("last:30m method:POST")
+    navigator.submit("")
+    assert navigator.submit(navigator.link()).text == ""
+    navigator.submit(place.text)
+    link = navigator.link()
+    navigator.submit("")
+    assert navigator.submit(link).text == place.text
+
+
+def test_completion_offers_keys(navigator: Navigator) -> None:
+    assert any("method" in candidate.text for candidate in navigator.suggest("meth", 4).candidates)
+
+
+# -- marked entries ------------------------------------------------------------------------------------------------
+
+
+async def test_the_marked_entries_are_a_view_without_a_request(navigator: Navigator, api: FakeApi) -> None:
+    assert navigator.only_marked() is None
+    place = await shown(navigator.submit("ua:curl"))
+    rows = place.view.window(0, 9)
+    navigator.marks.mark([navigator.log.store.entry(row.n) for row in (rows[3], rows[1])])
+    asks = (0, 1), (1, 1), (3, 1), (9, -1), (3, -1), (1, -1)
+    assert [await navigator.next_marked(row, way) for row, way in asks] == [1, 3, None, 3, 1, None]
+    place.cursor = rows[3].n
+    asked = len(api.calls)
+    marked = await shown(navigator.only_marked())
+    assert keys_of(marked.view) == [rows[1].key, rows[3].key]
+    assert marked.cursor == rows[3].n
+    assert marked.view.complete
+    assert not await marked.view.prove()
+    assert len(api.calls) == asked
+    assert navigator.back() is place
+
+
+async def test_the_marked_entries_are_not_the_whole_log(navigator: Navigator) -> None:
+    place = await shown(navigator.submit("ua:curl"))
+    navigator.marks.mark([navigator.log.store.entry(place.view.window(0, 1)[0].n)])
+    navigator.only_marked()
+    assert len((await shown(navigator.submit(""))).view) == 100
+
+
+async def test_refreshing_the_marked_entries_shows_those_that_are_marked_now(navigator: Navigator) -> None:
+    place = await shown(navigator.submit("ua:curl"))
+    entries = [navigator.log.store.entry(row.n) for row in place.view.window(0, 2)]
+    navigator.marks.mark(entries)
+    navigator.only_marked()
+    navigator.marks.unmark(entries[:1])
+    assert keys_of(navigator.refresh().view) == [entries[1].key]
+    navigator.marks.unmark(entries)
+    assert not navigator.refresh().view.marked

@@ -87,7 +87,7 @@ class Tracer:
     def __init__(self, folder: Path) -> None:
         self.running = False
         self._within = f"{folder}{os.sep}"
-        self._names: dict[CodeType, str] = {}
+        self._names: dict[str, str] = {}
         self._seen: list[tuple[CodeType, CodeType | None]] = []
 
     @contextmanager
@@ -104,14 +104,14 @@ class Tracer:
 
     def figures(self) -> Figures:
         """What ran so far."""
-        calls = Counter((self._file(by), self._file(code)) for code, by in self._seen if by is not None)
-        between = {(one, other): times for (one, other), times in calls.items() if one != other}
-        ran = {code for code, _ in self._seen}
+        ran = [code for code, _ in self._seen]
+        calls = [(self._file(by), self._file(code)) for code, by in self._seen if by is not None]
+        between = [(one, other) for one, other in calls if one != other]
         return Figures(
             frozenset(map(self._file, ran)),
             frozenset(f"{self._file(code)}:{code.co_qualname}:{code.co_firstlineno}" for code in ran),
             frozenset(between),
-            sum(between.values()),
+            len(between),
         )
 
     def _profile(self, frame: FrameType, event: str, arg: object) -> None:
@@ -130,11 +130,10 @@ class Tracer:
 
     def _file(self, code: CodeType) -> str:
         """The file below the folder; empty for any other."""
-        name = self._names.get(code)
+        file = code.co_filename
+        name = self._names.get(file)
         if name is None:
-            file = code.co_filename
-            name = file.removeprefix(self._within) if file.startswith(self._within) else ""
-            self._names[code] = name
+            name = self._names[file] = file.removeprefix(self._within) if file.startswith(self._within) else ""
         return name
 
 
@@ -199,8 +198,7 @@ class Journey:
 
     async def ended(self) -> None:
         """Wait for the end without running any code of the package."""
-        async with asyncio.timeout(PATIENCE_S):
-            await self._ended.wait()
+        await self._ended.wait()
 
     async def rest(self) -> None:
         """Let the app finish what is under way."""
@@ -297,8 +295,9 @@ async def traced(name: str) -> Figures:
         gate = Gate(log_of())
         async with running(gate) as hand:
             journey = Journey(hand, gate, tracer)
-            with still(journey):
-                await JOURNEYS[name](journey)
+            async with asyncio.timeout(PATIENCE_S):
+                with still(journey):
+                    await JOURNEYS[name](journey)
     return tracer.figures()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.paths import PACKAGE, Figures, Tracer, most, once
+from tests.paths import JOURNEYS, PACKAGE, Figures, Tracer, most, once
 
 FIRST = """
 import asyncio, threading
@@ -142,14 +142,25 @@ def test_a_coroutine_that_is_resumed_runs_and_makes_no_call(made: tuple[Tracer, 
     assert figures.moves == {("first.py", "second.py")}
 
 
+def test_functions_that_look_alike_in_two_files_are_two(tmp_path: Path) -> None:
+    tracer = Tracer(tmp_path)
+    alike: list[Any] = [_module(tmp_path, name, "def same():\n    pass\n") for name in ("one", "other")]
+    with tracer.installed():
+        tracer.running = True
+        for module in alike:
+            module.same()
+    assert names(tracer.figures()) == {"one.py:same", "other.py:same"}
+
+
 def test_what_most_rounds_have_counts() -> None:
     usual = Figures(frozenset({"a.py", "b.py"}), frozenset({"a.py:f:1"}), frozenset({("a.py", "b.py")}), 3)
     odd = Figures(frozenset({"a.py", "c.py"}), frozenset({"c.py:g:1"}), frozenset({("c.py", "a.py")}), 9)
     assert most([usual, odd, usual]) == usual
 
 
-def test_a_journey_through_the_app() -> None:
-    figures = once("copy")
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_a_journey_through_the_app(name: str) -> None:
+    figures = once(name)
     assert all((PACKAGE / file).is_file() for file in figures.files)
     assert {function.partition(":")[0] for function in figures.functions} == figures.files
     assert {file for move in figures.moves for file in move} <= figures.files

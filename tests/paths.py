@@ -9,8 +9,8 @@ A journey runs from one event to another in an app that is warm and idle:
 - query: from Enter in the filter bar to the request entering the transport
 - copy: from the key `c` to the frame that shows its message
 
-Every function of the package that runs in between counts, in any thread. Repeating timers (clock, spinner, cursor)
-are held meanwhile, and so is drawing where the end is no frame. A call goes from the nearest function of the package
+Every function of the package that runs in between counts, in any thread, except for repeating timers (clock, spinner,
+cursor) and, where the end is no frame, drawing. A call goes from the nearest function of the package
 on the stack, whatever libraries lie between, to the function that starts; a coroutine that is resumed counts as a
 function and makes no call. A function that Textual or asyncio calls from its own loop has no caller.
 
@@ -28,8 +28,9 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import CO_OPTIMIZED
@@ -49,7 +50,7 @@ from tests.app.wire import Answers, Json, Wire, log_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(auditlog_tui.__file__).parent
-ROUNDS = 5
+ROUNDS = 3
 REST_S = 0.3
 """Seconds that the app gets to finish what is under way before a journey."""
 
@@ -128,6 +129,10 @@ class Tracer:
         """Whether it is a function: no body of a module or class, and no comprehension."""
         return bool(self._file(code) and code.co_flags & CO_OPTIMIZED and code.co_name not in _COMPREHENSIONS)
 
+    def knows(self, code: CodeType) -> bool:
+        """Whether it is code of a file below the folder."""
+        return bool(self._file(code))
+
     def _file(self, code: CodeType) -> str:
         """The file below the folder; empty for any other."""
         file = code.co_filename
@@ -186,10 +191,13 @@ class Journey:
         self.gate = gate
         self.tracer = tracer
         self.drawn = False
+        self.held = False
+        self.begun = 0.0
         self._ended = asyncio.Event()
 
     def begin(self) -> None:
         """Start the journey, which is made once."""
+        self.begun = time.monotonic()
         self.tracer.running = not self._ended.is_set()
 
     def end(self) -> None:
@@ -201,7 +209,8 @@ class Journey:
         await self._ended.wait()
 
     async def rest(self) -> None:
-        """Let the app finish what is under way."""
+        """Hold repeating timers from here on, and let the app finish what is under way."""
+        self.held = True
         await asyncio.sleep(REST_S)
 
     def ends_at_frame(self, text: str) -> None:
@@ -224,15 +233,33 @@ def _plain(sequence: str) -> str:
 
 @contextmanager
 def still(journey: Journey) -> Iterator[None]:
-    """Hold repeating timers during the journey, but let it draw frames if it ends with one."""
-    tick = Timer._tick
+    """Keep the wall clock out of the journey, so that every run takes the same turns.
+
+    Repeating timers are held (frames are drawn where the journey ends with one), the package's clock stands still,
+    and its pauses are so long that everything else is finished before they end.
+    """
+    tracer = journey.tracer
+    tick, clock, sleep = Timer._tick, time.monotonic, asyncio.sleep
+
+    def by_package() -> bool:
+        return tracer.running and tracer.knows(sys._getframe(2).f_code)
 
     async def ticked(timer: Timer, *, next_timer: float, count: int) -> None:
-        frame = timer.name == "screen_update" and journey.drawn
-        if not journey.tracer.running or timer._repeat == 0 or frame:
+        frame = timer.name == "screen_update" and (journey.drawn or not tracer.running)
+        if not journey.held or timer._repeat == 0 or frame:
             await tick(timer, next_timer=next_timer, count=count)
 
-    with patch.object(Timer, "_tick", ticked):
+    def told() -> float:
+        return journey.begun if by_package() else clock()
+
+    def paused(delay: float, result: object = None) -> Coroutine[Any, Any, object]:
+        return sleep(max(delay, REST_S) if delay > 0 and by_package() else delay, result)
+
+    with (
+        patch.object(Timer, "_tick", ticked),
+        patch.object(time, "monotonic", told),
+        patch.object(asyncio, "sleep", paused),
+    ):
         yield
 
 

@@ -45,7 +45,7 @@ def views_read_it(store: EntryStore) -> Reading:
 
 def it_is_private_without_a_path() -> None:
     assert_type(EntryStore(), EntryStore)
-    assert_type(EntryStore("/tmp/case.db"), EntryStore)
+    assert_type(EntryStore("case.db"), EntryStore)
     assert_type(len(EntryStore().new_run()), int)
 
 

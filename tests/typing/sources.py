@@ -1,0 +1,62 @@
+"""The client asks any httpx transport; offline sources answer through one too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, assert_type
+
+import httpx
+
+from auditlog_tui.api import AuditLogApi, AuditLogClient
+from auditlog_tui.demo import demo_log, demo_transport
+from auditlog_tui.local import Answer, LocalLog, LocalTransport
+from auditlog_tui.models import Entry, Page
+
+
+class Source(Protocol):
+    """What a transport in this process needs: a log that answers requests and can be closed."""
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+def the_demo_is_a_source() -> Source:
+    return assert_type(demo_log(), LocalLog)
+
+
+def a_transport_answers_from_it(log: LocalLog) -> httpx.AsyncBaseTransport:
+    assert_type(demo_transport(), LocalTransport)
+    return LocalTransport(log, latency_ms=5)
+
+
+def the_client_asks_any_transport(transport: httpx.AsyncBaseTransport) -> AuditLogApi:
+    return AuditLogClient(base_url="https://log.example", key="a-key", transport=transport)
+
+
+def a_blocking_transport_is_refused(transport: httpx.BaseTransport) -> None:
+    AuditLogClient(base_url="https://log.example", key=None, transport=transport)  # type: ignore[arg-type]  # it would stop the screen
+
+
+def the_key_is_always_given() -> None:
+    AuditLogClient(base_url="https://log.example")  # type: ignore[call-arg]  # None where there is none
+
+
+async def two_questions(api: AuditLogApi) -> None:
+    assert_type(await api.list({"method": "GET"}, limit=100), Page)
+    assert_type(await api.list({}, limit=100, cursor="next"), Page)
+    assert_type(await api.get("an-id"), Entry)
+    assert_type(api.clock_offset_us, int | None)
+
+
+async def parameters_are_texts(api: AuditLogApi) -> None:
+    await api.list({"status_code_min": 400}, limit=100)  # type: ignore[dict-item]  # the API takes texts
+    await api.list({}, 100)  # type: ignore[call-arg]  # limit and cursor go by name
+
+
+async def the_answer_is_awaited(api: AuditLogApi) -> int:
+    return len(api.list({}, limit=100))  # type: ignore[arg-type]  # a coroutine, no page
+
+
+def the_clock_may_be_unknown(api: AuditLogApi, now_us: int) -> int:
+    return now_us + api.clock_offset_us  # type: ignore[operator]  # None before the first answer

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_type
 
-from auditlog_tui.models import AuditLog, Entry, Page, instant_us, read_entry, read_page, rfc3339
+from auditlog_tui.entries.models import AuditLog, Entry, Page, read_entry, read_page
+from auditlog_tui.text.times import instant_us, rfc3339
 
 
 def what_was_read(text: str) -> None:

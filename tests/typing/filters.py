@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from typing import Literal, assert_type
 
-from auditlog_tui.models import Entry
+from auditlog_tui.entries.models import Entry
 from auditlog_tui.query import Chip, Plan, Query, Term, explain, format_query, freeze, parse, plan, read_moment
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
-from auditlog_tui.api import AuditLogClient
-from auditlog_tui.config import read_config
-from auditlog_tui.settings import OPTIONS, Option, Secret, Settings, load
+from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.settings.file import read_config
+from auditlog_tui.settings.options import OPTIONS, Option, Secret, Settings, load
 
 
 def from_flags_environment_and_file(flags: Mapping[str, str | None], environ: Mapping[str, str], path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Protocol, assert_type
 
 import httpx
 
-from auditlog_tui.api import AuditLogApi, AuditLogClient
+from auditlog_tui.api.client import AuditLogApi, AuditLogClient
 from auditlog_tui.demo import demo_log, demo_transport
-from auditlog_tui.local import Answer, LocalLog, LocalTransport
-from auditlog_tui.models import Entry, Page
+from auditlog_tui.entries.models import Entry, Page
+from auditlog_tui.offline.transport import Answer, LocalLog, LocalTransport
 
 
 class Source(Protocol):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, assert_type
 
-from auditlog_tui.api import AuditLogApi
+from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.feed import Anchor, At, Feed, Step
-from auditlog_tui.log import Detail, Log
-from auditlog_tui.marked_view import MarkedView
+from auditlog_tui.log.feed import Anchor, At, Feed, Step
+from auditlog_tui.log.log import Detail, Log
+from auditlog_tui.log.marked_view import MarkedView
+from auditlog_tui.log.view import View
 from auditlog_tui.query import Plan, Query
-from auditlog_tui.store import EntryStore, Row, Run
-from auditlog_tui.view import View
+from auditlog_tui.store.entries import EntryStore, Row, Run
 
 
 class Rows(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, assert_type
 
-from auditlog_tui.models import Entry
-from auditlog_tui.store import EntryStore, Row, Run
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.store.entries import EntryStore, Row, Run
 
 
 class Writing(Protocol):

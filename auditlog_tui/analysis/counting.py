@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from auditlog_tui.entries import OLDEST_FIRST
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
@@ -129,7 +130,7 @@ class Counting:
         if planned.residual is not None or "sort" in self.log.server_support.ignored:
             return None
         total, last = await self._ask(pushed)
-        _, first = await self._ask({**pushed, "sort": "created_at:asc"})
+        _, first = await self._ask({**pushed, "sort": OLDEST_FIRST})
         if not first or not last or total is None or "sort" in self.log.server_support.ignored:
             return None
         if first[0] is None or last[0] is None or first[0] > last[0]:

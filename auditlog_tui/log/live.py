@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import chain
 
 from auditlog_tui import __version__
+from auditlog_tui.entries import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError, StoreError
 from auditlog_tui.log.feed import PAGE, stand_of
@@ -175,7 +176,7 @@ class LiveTail:
         return await self._down(since)
 
     def _disordered(self, page: Page) -> bool:
-        return not in_order(map(stand_of, page.entries), "created_at:desc")
+        return not in_order(map(stand_of, page.entries), NEWEST_FIRST)
 
     def _reaches(self, page: Page, since: int | None) -> bool:
         """True where the page goes down to what was read before."""
@@ -192,7 +193,7 @@ class LiveTail:
         `capped` leaves out what is dated in the future.
         """
         until = self._log.now_us() + AHEAD_US if capped else None
-        params = {**self._between(since, until), "sort": "created_at:asc"}
+        params = {**self._between(since, until), "sort": OLDEST_FIRST}
         found: list[Entry] = []
         cursor: str | None = None
         for _ in range(PAGES):
@@ -284,7 +285,7 @@ class LiveTail:
         for reading in readings:
             allowed = [entry for entry in reading if not feed.plan.violations(entry)]
             stood.append(list(zip(store.add(allowed), map(stand_of, allowed), strict=True)))
-        note_records(store, feed.run, stood, "created_at:asc")
+        note_records(store, feed.run, stood, OLDEST_FIRST)
 
     def _place(self, us: int | None, before: int) -> int:
         """Above which row an entry belongs that happened at an instant; the one before it belongs above `before`."""
@@ -387,7 +388,7 @@ class LiveTail:
         feed, log = self.view.feed, self._log
         if "sort" in log.server_support.ignored:
             return None
-        params = {**feed.plan.params, "sort": "created_at:asc"}
+        params = {**feed.plan.params, "sort": OLDEST_FIRST}
         page = await log.api.list(params, limit=SMALLEST_PAGE)
         if page.total_count is None or _ignored(page.entries, params):
             return None

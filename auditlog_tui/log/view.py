@@ -16,6 +16,7 @@ from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFou
 from auditlog_tui.log.feed import Anchor, At, Feed, question
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import Row, Run, Stretch
 from auditlog_tui.store.scans import SLICE, Scan, newer_than
 from auditlog_tui.store.sorting import sorted_run
@@ -58,8 +59,6 @@ class Summary:
 
 SCAN_REQUESTS = 20
 """Requests that one step may cost where most of what arrives doesn't match."""
-
-UNBOUNDED = 1 << 62
 
 TRIES = 3
 """So often we go on where the server broke off without anything new arriving; after something new, again."""

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from auditlog_tui.entries import NEWEST_FIRST
 from auditlog_tui.query.bounds import Bounds, bounding, check, enclosing
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.fields import FIELDS, Kind, field_of
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
 
 Where = Literal["server", "local", "both"]
-
-DEFAULT_SORT = "created_at:desc"
-"""The API's order when it is not told any."""
 
 _BOUNDED = (("status",), ("created", "last"))
 
@@ -173,7 +171,7 @@ class _Split:
                 break
             leading.append(f"{name}:{'desc' if by.descending else 'asc'}")
         sort = ",".join(leading)
-        if sort == DEFAULT_SORT or self._by_id:
+        if sort == NEWEST_FIRST or self._by_id:
             sort = ""
         elif "sort" in self._ignored:
             leading, sort = [], ""

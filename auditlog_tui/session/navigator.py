@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from auditlog_tui.analysis.counting import Count, Counting
+from auditlog_tui.analysis.no_matches import warnings
 from auditlog_tui.analysis.pivots import Pivot, meanings, pivots
-from auditlog_tui.analysis.zero import warnings
 from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.log.feed import Anchor, At
 from auditlog_tui.log.log import Log

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.analysis.zero import other_forms, reasons, warnings
+from auditlog_tui.analysis.no_matches import other_forms, reasons, warnings
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.query.seen_values import Seen

@@ -22,7 +22,7 @@ from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
-from auditlog_tui.store.scans import raws, stretches
+from auditlog_tui.store.scans import raws, stretches, with_versions
 from auditlog_tui.text.times import rfc3339
 
 PORTION = 1_000
@@ -155,7 +155,7 @@ class Printer:
         if not (self._writer.raw and self._store.versioned):
             return
         for stretch in stretches(range(run.first, run.first + count), PORTION):
-            for n in self._store.matching(run, stretch, ("e.versions > 0", []), shown=True):
+            for n in with_versions(self._store, run, stretch):
                 row = self._store.window(run, self._store.row_of(run, n) or 0, 1)[0]
                 written = self._versions.get(row.key) or [self._store.entry(self._store.number(row.key) or n).raw]
                 later = [text for text in (self._store.entry(n).raw, *self._store.versions(n)) if text not in written]

@@ -23,7 +23,7 @@ from auditlog_tui.log.view import View
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.store.entries import Stretch
-from auditlog_tui.store.scans import newer_than
+from auditlog_tui.store.scans import count_undated, newer_than, numbers
 from auditlog_tui.text.times import instant_us, rfc3339
 
 MARGIN_US = 2_000_000
@@ -303,7 +303,7 @@ class LiveTail:
         order = list[int]()
         if lowest is not None:
             deepest = max(places)
-            moved = store.matching(feed.run, Stretch(feed.run.first, deepest), ("1", []), shown=True)
+            moved = [n for _, n in numbers(store, feed.run, Stretch(feed.run.first, deepest))]
             for row in range(deepest, 0, -1):
                 order += [*places.get(row, []), moved[row - 1]]
         try:
@@ -398,8 +398,8 @@ class LiveTail:
         # Of equal instants it is not known which the server would name first.
         below = newer_than(log.store, feed.run, oldest)
         stretch = Stretch(feed.run.first + below, len(feed.run) - below)
-        undated = log.store.matching(feed.run, stretch, ("e.created_us IS NULL", []), shown=True)
-        return self._records(below, len(feed.run)) - len(undated), page.total_count
+        undated = count_undated(log.store, feed.run, stretch)
+        return self._records(below, len(feed.run)) - undated, page.total_count
 
     def _set_gone(self, gone: int, total: int) -> None:
         feed = self._feed

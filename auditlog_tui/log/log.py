@@ -124,7 +124,7 @@ class Log:
             entry = await self.api.get(row.log.id)
         detail = Detail(entry, differences(row, entry))
         if detail.differs and entry.key == row.key:
-            self.store.keep(n, entry.raw)
+            self.store.keep_detail(n, entry.raw)
         self._details[n] = detail
         if len(self._details) > DETAILS_KEPT:
             self._details.popitem(last=False)

@@ -22,7 +22,7 @@ from auditlog_tui.query.fields import FIELDS, Kind, field_of
 from auditlog_tui.query.format import format_term, format_value, quoted
 from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.patterns import compiled
-from auditlog_tui.query.sql import as_it_stands, condition
+from auditlog_tui.query.sql import Condition, as_it_stands, condition
 from auditlog_tui.query.syntax import WORD, By, Query, Regex, Term, Text, Times
 from auditlog_tui.text.times import rfc3339
 
@@ -73,8 +73,8 @@ class Plan:
         """
         return frozenset(name for name, value in self.params.items() if contradicts(entry, name, value))
 
-    def where(self) -> tuple[str, list[object]]:
-        """The residual as an SQL condition over `entry e`, and the values it binds; see `install`."""
+    def where(self) -> Condition:
+        """The residual as an SQL condition; see `install`."""
         return condition(self.residual) if self.residual else ("1", [])
 
 

@@ -140,7 +140,7 @@ class Counting:
             return None
         if first[0] is None or last[0] is None or first[0] > last[0]:
             return None
-        return _known(first), _known(last)[::-1], total
+        return _readable(first), _readable(last)[::-1], total
 
     async def loaded(self, query: Query) -> Count:
         """Count the matching entries among those fetched so far. Raises `StoreError`. May be cancelled."""
@@ -148,7 +148,7 @@ class Counting:
         return Count(await count_entries(self.log.store, condition), How.LOADED)
 
 
-def _known(times: Iterable[int | None]) -> list[int]:
+def _readable(times: Iterable[int | None]) -> list[int]:
     return [us for us in times if us is not None]
 
 

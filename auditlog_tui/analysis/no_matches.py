@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from auditlog_tui.analysis.pivots import is_id
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.query import FIELDS, Query, Term, format_term, parse
@@ -26,7 +27,6 @@ _COMPARED = 300
 FORMS_TRIED = 2
 """Other forms of a verb requested when the one typed finds nothing."""
 
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PART_OF_ID = re.compile(r"(?=.*[0-9])[0-9a-f][0-9a-f-]{3,34}", re.IGNORECASE)
 
 _LENGTHS = {60_000_000: "minute", 1_000_000: "second"}
@@ -46,7 +46,7 @@ def warnings(query: Query, seen: Seen) -> list[str]:
         if term.key in _ENUMS:
             known = dict.fromkeys((*FIELDS[term.key].values, *(value.text for value in seen.values(term.key))))
             texts = [value.text for value in term.values if isinstance(value, Text) and value.text not in known]
-            found += [f"Nobody knows {term.key}:{text}; known are {', '.join(known)}." for text in texts]
+            found += [f"Unknown {term.key}:{text}; known: {', '.join(known)}." for text in texts]
     return found
 
 
@@ -89,7 +89,7 @@ def _reason(key: str, value: Value, seen: Seen, sample: str) -> str:
     if not isinstance(value, Text) or not value.text:
         return ""
     if any(character in ZERO_WIDTH for character in value.text):
-        return f"{_name(key)} holds a character that can't be seen: type it again."
+        return f"{_name(key)} contains an invisible character: type it again."
     if key == WORD:
         return _as_term(value.text)
     texts = [each.text for each in seen.values(key)]
@@ -97,14 +97,14 @@ def _reason(key: str, value: Value, seen: Seen, sample: str) -> str:
         return ""
     same = [text for text in texts if text.casefold() == value.text.casefold()]
     if same and FIELDS[key].kind is Kind.EXACT:
-        return f"Case counts; seen: {_terms(key, same)}"
+        return f"Case matters; seen: {_terms(key, same)}"
     if key == "actor" and (label := _label(value.text, seen)):
         return f"actor: takes the ID; the name is {_terms('actor.name', [label])}"
     if key == "action" and (forms := [form for form in _forms(value.text) if form in texts]):
-        return f"Close to it: {_terms(key, forms)}"
+        return f"Similar: {_terms(key, forms)}"
     offered = _near(key, value.text, texts[:_COMPARED])
-    of = f", of {sample}" if sample else ""
-    return f"Close to it{of}: {_terms(key, offered)}" if offered else ""
+    among = f" in {sample}" if sample else ""
+    return f"Similar{among}: {_terms(key, offered)}" if offered else ""
 
 
 def _near(key: str, text: str, texts: list[str]) -> list[str]:
@@ -125,7 +125,7 @@ def _label(text: str, seen: Seen) -> str:
 
 def _no_id(key: str, value: Value, seen: Seen) -> str:
     """Why a value is not one of the IDs that its field holds; empty if it may be one."""
-    if key not in _NAMED or not isinstance(value, Text) or not value.text or _ID.fullmatch(value.text):
+    if key not in _NAMED or not isinstance(value, Text) or not value.text or is_id(value.text):
         return ""
     text = value.text
     if any(each.text.casefold() == text.casefold() for each in seen.values(key)):
@@ -174,7 +174,7 @@ def _short(term: Term) -> Iterator[str]:
         low, high = (value.low, value.high) if isinstance(value, Times) else (None, None)
         if isinstance(low, Instant) and isinstance(high, Instant) and high.us - low.us + 1 in _LENGTHS:
             since = format_term(Term(term.key, (Times(low, None),)))
-            yield f"The time is one {_LENGTHS[high.us - low.us + 1]}; {since} is from then on."
+            yield f"The time covers only one {_LENGTHS[high.us - low.us + 1]}; {since} begins there."
 
 
 def _outside(term: Term, seen: Seen, now_us: int) -> Iterator[str]:

@@ -52,10 +52,15 @@ def pivots(row: Row, text: str) -> list[Pivot]:
 _ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
+def is_id(text: str) -> bool:
+    """True for a UUID, which every ID in the log is."""
+    return _ID.fullmatch(text) is not None
+
+
 def meanings(text: str) -> list[Pivot]:
     """The filters that an ID alone may mean: an entry, an actor, a target, or a text in any field. Else empty."""
     text = text.strip().strip('"')
-    if not _ID.fullmatch(text):
+    if not is_id(text):
         return []
     kinds = (
         ("e", "id", "the entry"),

@@ -434,7 +434,7 @@ class EntryStore:
     # -- SQLite ------------------------------------------------------------------------------------------------
 
     def read(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run a SELECT; for this package only."""
+        """The rows of a SELECT. For this package only: others call functions with names."""
         try:
             return self.connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
@@ -442,7 +442,7 @@ class EntryStore:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction, rolled back on an error; for this package only."""
+        """A transaction, rolled back on an error. For this package only."""
         try:
             with self.connection:
                 self.connection.execute("BEGIN")
@@ -493,6 +493,6 @@ def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, .
 def store_error(error: sqlite3.Error) -> StoreError:
     """The `StoreError` for an error of SQLite."""
     return StoreError(
-        f"The working set can't be read or written ({error}). Is the disk that holds temporary files full?"
-        " SQLITE_TMPDIR names another."
+        f"The working set can't be read or written ({error})."
+        " If the disk for temporary files is full, make room or set SQLITE_TMPDIR to another folder."
     )

@@ -1,4 +1,4 @@
-"""How many entries match: asked of the server with its smallest page, where it proves to count what it is asked."""
+"""How many entries match: the server's count, if it is proven to honour the filter, otherwise the loaded ones."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from auditlog_tui.entries import OLDEST_FIRST
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import Stand, in_order
 from auditlog_tui.query import FIELDS, Plan, Query, plan
-from auditlog_tui.store.scans import SLICE, count_slice
+from auditlog_tui.store.scans import count_entries
 
 AT_ONCE = 3
-"""Counting requests under way together: pages and details go first."""
+"""Counting requests under way at once; pages and details go first."""
 
 KEPT = 2_000
+"""Counts cached."""
 
 
 class How(Enum):
-    """What a count is worth."""
+    """How exact a count is."""
 
     EXACT = "exact"
     AT_MOST = "at most"
@@ -31,7 +33,7 @@ class How(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`n` entries: exactly, at most (a part of the query is not the server's), or of what is loaded here."""
+    """A number of entries: exact, an upper bound (the server evaluates a part of the query), or of those loaded."""
 
     n: int
     how: How
@@ -42,7 +44,7 @@ class Count:
 
 
 class Counting:
-    """Counts of one log. The server's are kept until `forget`; `requests` is how many were asked for."""
+    """Counts of one log. The server's are cached until `forget`; `requests` is the number of requests made."""
 
     def __init__(self, log: Log) -> None:
         self.log = log
@@ -54,10 +56,11 @@ class Counting:
         self._proving = asyncio.Lock()
 
     def forget(self) -> None:
-        self._known = OrderedDict()  # what is under way is of before, and goes with the old one
+        """Empty the cache."""
+        self._known = OrderedDict()  # a new one: requests under way still write to the old one
 
     async def count(self, query: Query) -> Count:
-        """The entries that match a frozen query. Raises `ApiError`, `StoreError`. May be cancelled."""
+        """Count the entries that match a frozen query. Raises `ApiError`, `StoreError`. May be cancelled."""
         planned = await self.proven(query)
         if planned.entry_id is not None and planned.residual is None:
             return Count(await self._exists(planned.entry_id), How.EXACT)
@@ -79,11 +82,14 @@ class Counting:
         return 1
 
     async def proven(self, query: Query) -> Plan:
-        """The query's plan, once every parameter in it was tried on the server; the unproven count as ignored."""
+        """The query's plan, after each of its parameters was tested on the server. Unproven ones count as ignored.
+
+        Raises `ApiError`.
+        """
         server_support = self.log.server_support
         planned = plan(query, frozenset(server_support.ignored))
         for name in planned.params:
-            if not server_support.proven([name]) and self.log.store.size:  # in an empty log every count is 0
+            if not server_support.proven([name]) and self.log.store.size:  # an empty log proves nothing
                 async with self._proving, self._at_once:
                     await self.log.quiet.wait()
                     await server_support.prove(self.log.api, [name])
@@ -91,11 +97,11 @@ class Counting:
         return plan(query, frozenset(server_support.ignored) | unproven)
 
     async def total(self, params: dict[str, str]) -> int | None:
-        """The server's count under parameters that it obeys; `None` where it tells none."""
+        """The server's count for parameters that it honours; `None` if it sends none. Raises `ApiError`."""
         return (await self._ask(params))[0]
 
     async def _ask(self, params: dict[str, str]) -> tuple[int | None, tuple[int | None, ...]]:
-        """The count, and when the entries of the answer happened: the newest first, unless `sort` says otherwise."""
+        """The server's count, and the times of the entries that came with it (newest first without `sort`)."""
         key = tuple(sorted(params.items()))
         known = self._known
         if key in known:
@@ -115,41 +121,36 @@ class Counting:
         return found
 
     async def span(self, query: Query) -> tuple[int, int] | None:
-        """When the first and the last entry that match happened, as the server knows; `None` where it can't tell."""
+        """The times of the first and the last matching entry; `None` if the server can't tell. Raises `ApiError`."""
         found = await self.ends(query)
         return None if found is None else (found[0][0], found[1][-1])
 
     async def ends(self, query: Query) -> tuple[list[int], list[int], int] | None:
-        """When the first few entries that match happened and the last few (both ascending), and how many match.
+        """The times of the first and the last few matching entries (both ascending), and the number that match.
 
-        `None` where the server can't tell.
+        `None` if the server can't tell. Raises `ApiError`.
         """
         planned = await self.proven(query)
         pushed = {name: value for name, value in planned.params.items() if name != "sort"}
         if planned.residual is not None or "sort" in self.log.server_support.ignored:
             return None
         total, last = await self._ask(pushed)
-        _, first = await self._ask({**pushed, "sort": "created_at:asc"})
+        _, first = await self._ask({**pushed, "sort": OLDEST_FIRST})
         if not first or not last or total is None or "sort" in self.log.server_support.ignored:
             return None
         if first[0] is None or last[0] is None or first[0] > last[0]:
             return None
-        return _known(first), _known(last)[::-1], total
+        return _readable(first), _readable(last)[::-1], total
 
     async def loaded(self, query: Query) -> Count:
-        """The entries fetched so far that match, counted in slices."""
-        where = plan(Query(query.terms), _EVERYTHING).where()
-        n, first, last = 0, 1, self.log.store.size
-        while first <= last:
-            n += count_slice(self.log.store, first, first + SLICE, where)
-            first += SLICE
-            await asyncio.sleep(0)
-        return Count(n, How.LOADED)
+        """Count the matching entries among those fetched so far. Raises `StoreError`. May be cancelled."""
+        condition = plan(Query(query.terms), _EVERY_PARAMETER).where()
+        return Count(await count_entries(self.log.store, condition), How.LOADED)
 
 
-def _known(times: Iterable[int | None]) -> list[int]:
+def _readable(times: Iterable[int | None]) -> list[int]:
     return [us for us in times if us is not None]
 
 
-_EVERYTHING = frozenset(name for field in FIELDS.values() for name in field.params)
-"""Every parameter taken for ignored: then all of a query is evaluated here."""
+_EVERY_PARAMETER = frozenset(name for field in FIELDS.values() for name in field.params)
+"""A plan that treats all of them as ignored evaluates the whole query here."""

@@ -1,4 +1,4 @@
-"""Where one can go from an entry: everything of the same actor, address, target and so on."""
+"""Pivots: from an entry to all entries with the same actor, address, target and so on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from auditlog_tui.store.entries import Row
 
 @dataclass(frozen=True, slots=True)
 class Pivot:
-    """`value` is what the entries have in common, `within` the filter with the term for it, `alone` the term only."""
+    """A filter offered: by the `value` that the entries share.
+
+    `key` is the key that chooses it. `within` is the current filter with the term added, and `alone` the term only.
+    `spans` says that the first and last time seen are worth a request.
+    """
 
     key: str
     name: str
@@ -30,28 +34,33 @@ _KINDS = (
     ("m", "method", "same method", False),
     ("p", "path", "same path", False),
 )
-"""Key, field, name, and whether first and last seen are worth a request."""
+"""Key, field, name, `spans`."""
 
 
 def pivots(row: Row, text: str) -> list[Pivot]:
-    """What a row offers, where `text` is the filter it stands in."""
+    """The pivots from a row; `text` is the current filter."""
     found = []
     for key, field, name, spans in _KINDS:
         column = FIELDS[field].columns[0]
         value = getattr(row, column)
         term = term_for(column, value) if value is not None else ""
         if term:
-            found.append(Pivot(key, name, _called(field, row, value), with_term(text, term), term, spans))
+            found.append(Pivot(key, name, _label(field, row, value), with_term(text, term), term, spans))
     return found
 
 
 _ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
+def is_id(text: str) -> bool:
+    """True for a UUID, which every ID in the log is."""
+    return _ID.fullmatch(text) is not None
+
+
 def meanings(text: str) -> list[Pivot]:
-    """What a text may mean that is nothing but an ID: an entry, an actor, a target, or a part of any field."""
+    """The filters that an ID alone may mean: an entry, an actor, a target, or a text in any field. Else empty."""
     text = text.strip().strip('"')
-    if not _ID.fullmatch(text):
+    if not is_id(text):
         return []
     kinds = (
         ("e", "id", "the entry"),
@@ -62,8 +71,8 @@ def meanings(text: str) -> list[Pivot]:
     return [Pivot(key, name, "", term, term, spans=False) for key, name, term in terms]
 
 
-def _called(field: str, row: Row, value: str) -> str:
-    """What a person knows the value by."""
+def _label(field: str, row: Row, value: str) -> str:
+    """The value as shown: an actor by its name or type, a target with its type."""
     if field == "actor":
         return row.actor_name or (f"{row.actor_type} {value}" if row.actor_type else value)
     return f"{row.target_type} {value}" if field == "target" and row.target_type else value

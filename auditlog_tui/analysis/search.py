@@ -1,30 +1,72 @@
-"""Finding a text in what is loaded; never confused with the filter, which asks the server."""
+"""The next row of a view: one that holds a text, a marked one, or a novel one.
+
+Only loaded rows are searched; the filter is what asks the server. Each search reads in slices and may be cancelled.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection, Container
+from typing import TypeVar
 
 from auditlog_tui.log.view import View
 from auditlog_tui.query import holding
-from auditlog_tui.store.scans import SLICE, stretches
+from auditlog_tui.store import scans
+from auditlog_tui.store.entries import EntryStore, Run, Stretch
+
+_T = TypeVar("_T")
 
 
 async def find(view: View, text: str, row: int, way: int) -> int | None:
-    """The row nearest to `row`, downwards (1) or upwards (-1) and then round, with the text in any field.
+    """The nearest row below (1) or above (-1) `row` with the text in any field, then from the other end of the view.
 
-    `row` itself comes last. `None` where no loaded row has it. Reads in slices, and may be cancelled.
+    `row` itself comes last. `None` when no loaded row has the text. Raises `StoreError`.
     """
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
-        return None  # a lone surrogate: no entry can hold it, and SQLite does not take it
-    where = holding(text)
+        return None  # no entry can hold a lone surrogate, and SQLite can't bind one
+    condition = holding(text)
     run = view.run
     at = run.first + row
     parts = [range(at + 1, run.after), range(run.first, at + 1)]
     if way < 0:
         parts = [range(run.first, at), range(at, run.after)]
-    for stretch in (stretch for part in parts for stretch in stretches(part, SLICE, way)):
-        found = view.log.store.matching(run, stretch, where, shown=True)
+    for stretch in (stretch for part in parts for stretch in scans.stretches(part, way=way)):
+        found = view.log.store.matching(run, stretch, condition, shown_only=True)
         if found:
             return view.row_of(found[0])
+        await asyncio.sleep(0)
+    return None
+
+
+async def next_marked(view: View, marked: Collection[str], row: int, way: int) -> int | None:
+    """The nearest row below (1) or above (-1) `row` whose entry has one of the keys; `None` if there is none.
+
+    Raises `StoreError`.
+    """
+    return await _next(view, scans.keys, marked, row, way)
+
+
+async def next_novel(view: View, novel: Container[int], row: int, way: int) -> int | None:
+    """The nearest row below (1) or above (-1) `row` whose number is among the novel ones; `None` if there is none.
+
+    Raises `StoreError`.
+    """
+    return await _next(view, scans.numbers, novel, row, way)
+
+
+async def _next(
+    view: View,
+    read: Callable[[EntryStore, Run, Stretch], list[tuple[int, _T]]],
+    wanted: Container[_T],
+    row: int,
+    way: int,
+) -> int | None:
+    run = view.run
+    at = run.first + row
+    part = range(at + 1, run.after) if way > 0 else range(run.first, at)
+    for stretch in scans.stretches(part, way=way):
+        for position, value in read(view.log.store, run, stretch)[::way]:
+            if value in wanted:
+                return position - run.first
         await asyncio.sleep(0)
     return None

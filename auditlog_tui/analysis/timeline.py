@@ -1,7 +1,7 @@
-"""When it happened: counts over the whole range that matches, by the server's own counting where it proves to count.
+"""Timeline: a histogram of matching entries over time, from the server's counts if these are proven.
 
-The API's bounds are inclusive, so that neighbouring ranges would share an instant: entries are counted up to each
-boundary, and subtracted. Boundaries halve, so that a finer timeline asks only for what the coarser one lacks.
+The API's bounds are inclusive, so neighbouring ranges would share an instant. Entries are therefore counted up to
+each boundary, and the counts subtracted. Boundaries are halved, so that a finer timeline only adds requests.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import LAST
-from auditlog_tui.store.scans import SLICE, ends, histogram, stretches
+from auditlog_tui.store.scans import first_and_last, histogram, stretches
 
 FEWEST, MOST = 8, 64
-"""Buckets: to begin with (16 counting requests and two for the range), and after asking for finer ones."""
+"""Buckets at first (16 counting requests and two for the range), and at most, after asking for finer ones."""
 
 _FAILED = parse("status:>=400").terms
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """From `first_us` to `last_us`, both included; `None` is not counted yet.
+    """A range of time, both ends included, and its entries; `None` is not counted yet.
 
-    `beyond` is one that holds the few entries far before or after all the others, whatever time that takes.
+    `beyond` marks a bucket for the few outliers far before or after all other entries; it may be of any length.
     """
 
     first_us: int
@@ -41,7 +41,7 @@ class Bucket:
 
 
 class Timeline:
-    """`how` says what the counts are worth; `buckets` are oldest first."""
+    """The timeline of a view. `buckets` are oldest first; `how` says how exact their counts are."""
 
     def __init__(self, view: View, counting: Counting) -> None:
         self.view = view
@@ -52,7 +52,10 @@ class Timeline:
         self._range: Range | None = None
 
     async def fill(self, buckets: int, changed: Callable[[], None]) -> None:
-        """Count in so many buckets, the coarse ones first. Raises `ApiError`. May be cancelled, and called again."""
+        """Count in `buckets` buckets, coarse ones first; `changed` is called after each step.
+
+        Raises `ApiError`, `StoreError`. May be cancelled, and called again.
+        """
         whole = await self._whole()
         if whole is None:
             await self._fill_from_loaded(buckets, changed)
@@ -90,13 +93,12 @@ class Timeline:
     async def _fill_from_loaded(self, buckets: int, changed: Callable[[], None]) -> None:
         self.how = How.LOADED
         store, run = self.view.log.store, self.view.run
-        # Rows that come in meanwhile are for the next time.
-        slices = list(stretches(range(run.first, run.after), SLICE))
+        slices = list(stretches(range(run.first, run.after)))  # rows that arrive meanwhile are counted next time
         lowest: list[int] = []
         highest: list[int] = []
         n = 0
         for stretch in slices:
-            low, high, counted = ends(store, run, stretch, AT_ENDS)
+            low, high, counted = first_and_last(store, run, stretch, AT_ENDS)
             lowest, highest = sorted([*lowest, *low])[:AT_ENDS], sorted([*highest, *high])[-AT_ENDS:]
             n += counted
             await asyncio.sleep(0)
@@ -116,15 +118,15 @@ class Timeline:
 
 
 AT_ENDS = SMALLEST_PAGE
-"""Entries at each end among which a few may be far off."""
+"""Entries at each end that may be outliers."""
 
 GAP = 10
-"""They are far off where the gap to the others is so many times as long as the time of all the others."""
+"""They are outliers if the gap to the other entries is this many times as long as the range of those."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """From `first` to `last` in microseconds; what most entries fall in is from `low` to `high`."""
+    """The times of the first and the last entry (microseconds); without outliers, of `low` and `high`."""
 
     first: int
     low: int
@@ -132,12 +134,12 @@ class Range:
     last: int
 
     def edges(self, buckets: int) -> list[int]:
-        """Where each bucket begins, and where the last one has ended; those far off have a bucket at each end."""
+        """Where each bucket begins, and where the last one ends; outliers have a bucket of their own at each end."""
         inside = _edges(self.low, self.high, buckets)
         return list(dict.fromkeys([self.first, *inside, self.last + 1]))
 
     def marked(self, buckets: list[Bucket]) -> list[Bucket]:
-        """The same buckets, those far off marked."""
+        """The same buckets, with those of outliers marked."""
         return [
             replace(bucket, beyond=True) if bucket.last_us < self.low or bucket.first_us > self.high else bucket
             for bucket in buckets
@@ -145,9 +147,9 @@ class Range:
 
 
 def bulk(lowest: list[int], highest: list[int], n: int) -> Range:
-    """The range of `n` entries, told by the first of them and the last (`AT_ENDS` each, ascending).
+    """The range of `n` entries, given the first and the last `AT_ENDS` times (ascending).
 
-    One entry of the year 1, or of the year 8304, leaves no more than one bar for all the others.
+    Outliers are set apart: with an entry of the year 1 or 8304, all others would otherwise share one bar.
     """
     best = (highest[-1] - lowest[0], 0, 0)
     for before, after in product(range(len(lowest)), range(len(highest))):
@@ -161,13 +163,13 @@ def bulk(lowest: list[int], highest: list[int], n: int) -> Range:
 
 
 def _edges(first: int, last: int, buckets: int) -> list[int]:
-    """Boundaries in microseconds: where each bucket begins, and where the last one has ended."""
+    """Boundaries in microseconds: where each bucket begins, and where the last one ends."""
     width = last + 1 - first
     return [first + width * number // buckets for number in range(buckets + 1)]
 
 
 def _coarse_first(edges: list[int]) -> list[int]:
-    """The end first, then the middle, then the middles of what is left."""
+    """The last edge first, then the middle one, then the middles of the halves, and so on."""
     order: list[int] = []
     step = len(edges)
     while step:
@@ -177,7 +179,10 @@ def _coarse_first(edges: list[int]) -> list[int]:
 
 
 def _between(before: dict[int, tuple[int, int]]) -> list[Bucket]:
-    """What lies between the boundaries counted so far; two counts at different times may cross, never below 0."""
+    """The buckets between the boundaries counted so far.
+
+    Counts made at different times may decrease from one boundary to the next; a bucket then has 0.
+    """
     edges = sorted(before)
     return [
         Bucket(low, high - 1, max(0, before[high][0] - before[low][0]), max(0, before[high][1] - before[low][1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from auditlog_tui.entries import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.evidence.formats import Writer
@@ -15,16 +16,14 @@ from auditlog_tui.headless.streams import Out
 from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.sort_order import NEWEST_FIRST, Stand, in_order, rank, reversed_order
+from auditlog_tui.log.sort_order import Stand, in_order, rank, reversed_order
 from auditlog_tui.log.view import State, View
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
-from auditlog_tui.store.scans import raws, stretches
+from auditlog_tui.store.scans import raws, stretches, with_versions
 from auditlog_tui.text.times import rfc3339
-
-EVERYTHING = 1 << 62
-"""More rows than there are."""
 
 PORTION = 1_000
 """Rows written at a time."""
@@ -156,7 +155,7 @@ class Printer:
         if not (self._writer.raw and self._store.versioned):
             return
         for stretch in stretches(range(run.first, run.first + count), PORTION):
-            for n in self._store.matching(run, stretch, ("e.versions > 0", []), shown=True):
+            for n in with_versions(self._store, run, stretch):
                 row = self._store.window(run, self._store.row_of(run, n) or 0, 1)[0]
                 written = self._versions.get(row.key) or [self._store.entry(self._store.number(row.key) or n).raw]
                 later = [text for text in (self._store.entry(n).raw, *self._store.versions(n)) if text not in written]
@@ -186,7 +185,7 @@ class Listing:
         self.written = 0
         self._walk = walk
         self._printer = printer
-        self._limit = EVERYTHING if limit is None else limit
+        self._limit = UNBOUNDED if limit is None else limit
         self._run: Run | None = None
         self._next = 0
         self._before: list[tuple[Run, int]] = []
@@ -200,11 +199,11 @@ class Listing:
         disordered = ""
         try:
             self._on_page()
-            await walk.go(EVERYTHING if self._whole else self._limit, self._on_page)
+            await walk.go(UNBOUNDED if self._whole else self._limit, self._on_page)
             if view.plan.local_order and not self._whole:
                 disordered = "The server left the order that it was asked for." if self.written else ""
                 self._whole = True
-                await walk.go(EVERYTHING, self._on_page)
+                await walk.go(UNBOUNDED, self._on_page)
         except AuditLogError:
             self._write_rest()
             raise
@@ -265,7 +264,7 @@ async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) 
     walk = Walk(log, query)
     watch(walk)
     await walk.begin()
-    await walk.go(EVERYTHING, _nothing)
+    await walk.go(UNBOUNDED, _nothing)
     return len(walk.view), walk.missing()
 
 
@@ -301,7 +300,7 @@ async def seen_of(log: Log, query: Query) -> Seen:
     """
     seen = Seen()
     seen.take((await log.api.list({}, limit=PAGE)).entries)
-    seen.take((await log.api.list({"sort": "created_at:asc"}, limit=SMALLEST_PAGE)).entries)
+    seen.take((await log.api.list({"sort": OLDEST_FIRST}, limit=SMALLEST_PAGE)).entries)
     lower = {name: value.lower() for name, value in plan(query).params.items() if name in _CASED}
     for name, value in lower.items():
         if value != plan(query).params[name]:

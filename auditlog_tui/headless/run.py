@@ -159,7 +159,7 @@ class _Run:
 
         Raises `_PointedError` and `ApiError`.
         """
-        from auditlog_tui.analysis.zero import warnings
+        from auditlog_tui.analysis.no_matches import warnings
         from auditlog_tui.log.log import UNTIMED
         from auditlog_tui.query.seen_values import Seen
 
@@ -205,7 +205,7 @@ class _Run:
 
     async def _zero(self, query: Query) -> Sequence[str]:
         """That nothing matches, and why that may be, by a few small requests."""
-        from auditlog_tui.analysis.zero import reasons
+        from auditlog_tui.analysis.no_matches import reasons
         from auditlog_tui.log.feed import PAGE
         from auditlog_tui.log.server_support import SMALLEST_PAGE
         from auditlog_tui.query.seen_values import Seen
@@ -223,7 +223,7 @@ class _Run:
 
         Raises `AuditLogError`.
         """
-        from auditlog_tui.analysis.zero import take_other_forms
+        from auditlog_tui.analysis.no_matches import take_other_forms
         from auditlog_tui.headless.listing import seen_of
 
         seen = await seen_of(self._log, query)

@@ -15,11 +15,12 @@ from datetime import datetime
 from enum import Enum
 
 from auditlog_tui.api.client import AuditLogApi
+from auditlog_tui.entries import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.records import note_records
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
-from auditlog_tui.log.sort_order import NEWEST_FIRST, Rank, Stand, in_order, leading, rank, reversed_order
+from auditlog_tui.log.sort_order import Rank, Stand, in_order, leading, rank, reversed_order
 from auditlog_tui.query import Plan
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.store.entries import EntryStore, Row
@@ -56,7 +57,7 @@ class End:
     @property
     def upwards(self) -> bool:
         """True for a walk towards the newest entry."""
-        return leading(self.sort) == "created_at:asc"
+        return leading(self.sort) == OLDEST_FIRST
 
     def precedes(self, stand: Stand) -> bool:
         """True for an entry that certainly comes before the seam."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import chain
 
 from auditlog_tui import __version__
+from auditlog_tui.entries import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError, StoreError
 from auditlog_tui.log.feed import PAGE, stand_of
@@ -22,7 +23,7 @@ from auditlog_tui.log.view import View
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.store.entries import Stretch
-from auditlog_tui.store.scans import newer_than
+from auditlog_tui.store.scans import count_undated, newer_than, numbers
 from auditlog_tui.text.times import instant_us, rfc3339
 
 MARGIN_US = 2_000_000
@@ -175,7 +176,7 @@ class LiveTail:
         return await self._down(since)
 
     def _disordered(self, page: Page) -> bool:
-        return not in_order(map(stand_of, page.entries), "created_at:desc")
+        return not in_order(map(stand_of, page.entries), NEWEST_FIRST)
 
     def _reaches(self, page: Page, since: int | None) -> bool:
         """True where the page goes down to what was read before."""
@@ -192,7 +193,7 @@ class LiveTail:
         `capped` leaves out what is dated in the future.
         """
         until = self._log.now_us() + AHEAD_US if capped else None
-        params = {**self._between(since, until), "sort": "created_at:asc"}
+        params = {**self._between(since, until), "sort": OLDEST_FIRST}
         found: list[Entry] = []
         cursor: str | None = None
         for _ in range(PAGES):
@@ -284,7 +285,7 @@ class LiveTail:
         for reading in readings:
             allowed = [entry for entry in reading if not feed.plan.violations(entry)]
             stood.append(list(zip(store.add(allowed), map(stand_of, allowed), strict=True)))
-        note_records(store, feed.run, stood, "created_at:asc")
+        note_records(store, feed.run, stood, OLDEST_FIRST)
 
     def _place(self, us: int | None, before: int) -> int:
         """Above which row an entry belongs that happened at an instant; the one before it belongs above `before`."""
@@ -302,7 +303,7 @@ class LiveTail:
         order = list[int]()
         if lowest is not None:
             deepest = max(places)
-            moved = store.matching(feed.run, Stretch(feed.run.first, deepest), ("1", []), shown=True)
+            moved = [n for _, n in numbers(store, feed.run, Stretch(feed.run.first, deepest))]
             for row in range(deepest, 0, -1):
                 order += [*places.get(row, []), moved[row - 1]]
         try:
@@ -387,7 +388,7 @@ class LiveTail:
         feed, log = self.view.feed, self._log
         if "sort" in log.server_support.ignored:
             return None
-        params = {**feed.plan.params, "sort": "created_at:asc"}
+        params = {**feed.plan.params, "sort": OLDEST_FIRST}
         page = await log.api.list(params, limit=SMALLEST_PAGE)
         if page.total_count is None or _ignored(page.entries, params):
             return None
@@ -397,8 +398,8 @@ class LiveTail:
         # Of equal instants it is not known which the server would name first.
         below = newer_than(log.store, feed.run, oldest)
         stretch = Stretch(feed.run.first + below, len(feed.run) - below)
-        undated = log.store.matching(feed.run, stretch, ("e.created_us IS NULL", []), shown=True)
-        return self._records(below, len(feed.run)) - len(undated), page.total_count
+        undated = count_undated(log.store, feed.run, stretch)
+        return self._records(below, len(feed.run)) - undated, page.total_count
 
     def _set_gone(self, gone: int, total: int) -> None:
         feed = self._feed

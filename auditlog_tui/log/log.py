@@ -22,7 +22,7 @@ from auditlog_tui.text.times import age
 DETAILS_KEPT = 200
 
 WALKED_KEPT = 100
-"""Feeds under a filter that are kept to be asked again."""
+"""Feeds kept to be reused, besides those of the whole log from either end."""
 
 SKEW_US = 5_000_000
 """A difference between two clocks that is worth a word, in microseconds."""
@@ -57,8 +57,8 @@ class Log:
         feed = Feed(self.api, self.store, plan, anchor)
         if plan.residual is not None or not plan.params:
             self._walked[question(plan, anchor)] = feed
-            narrow = [asked for asked, known in self._walked.items() if known.plan.params]
-            for asked in narrow[:-WALKED_KEPT]:  # those of the whole log stay
+            others = [asked for asked in self._walked if asked not in _WHOLE_LOG]
+            for asked in others[:-WALKED_KEPT]:
                 del self._walked[asked]
         return feed
 
@@ -124,11 +124,15 @@ class Log:
             entry = await self.api.get(row.log.id)
         detail = Detail(entry, differences(row, entry))
         if detail.differs and entry.key == row.key:
-            self.store.keep(n, entry.raw)
+            self.store.keep_detail(n, entry.raw)
         self._details[n] = detail
         if len(self._details) > DETAILS_KEPT:
             self._details.popitem(last=False)
         return detail
+
+
+_WHOLE_LOG = frozenset((frozenset[tuple[str, str]](), None, anchor) for anchor in Anchor)
+"""What the feeds of the whole log from either end ask. They are kept: walking the log again may take minutes."""
 
 
 def skew(offset_us: int | None) -> str:

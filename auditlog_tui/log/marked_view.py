@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.log.feed import Anchor, At, Feed
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Plan, Query
-from auditlog_tui.store.scans import SLICE, beyond
 
 
 class _Kept(Feed):
@@ -45,22 +43,3 @@ class MarkedView(View):
 
     async def prove(self) -> bool:
         return False
-
-
-async def next_marked(view: View, marked: Collection[str], row: int, way: int) -> int | None:
-    """The nearest row below (1) or above (-1) row `row` whose entry has one of these keys.
-
-    `None` where no loaded row has. Reads in slices, and may be cancelled.
-    """
-    run = view.run
-    sql = (
-        "SELECT p.position, e.key FROM place p JOIN entry e ON e.n = p.entry"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
-    )
-    for stretch in beyond(run, run.first + row, SLICE, way):
-        found = view.log.store.read(sql, [run.number, stretch.position, stretch.end])
-        for position, key in found[::way]:
-            if key in marked:
-                return int(position) - run.first
-        await asyncio.sleep(0)
-    return None

@@ -25,7 +25,7 @@ def note_records(store: EntryStore, run: Run, readings: Sequence[Reading], sort:
     stand on the page beside. `sort` is the readings' order, empty where they have none.
     """
     numbers = [n for reading in readings for n, _ in reading]
-    entries = store.with_versions(numbers)
+    entries = store.versioned_entries(numbers)
     if not entries:
         return Counter()
     known: _Known = defaultdict(dict)

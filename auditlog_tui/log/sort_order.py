@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-NEWEST_FIRST = "created_at:desc"
-"""The API's order when `sort` is not given."""
-
 Rank = tuple[int, ...]
 
 

@@ -16,8 +16,9 @@ from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFou
 from auditlog_tui.log.feed import Anchor, At, Feed, question
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import Row, Run, Stretch
-from auditlog_tui.store.scans import SLICE, Scan, newer_than
+from auditlog_tui.store.scans import Scan, newer_than
 from auditlog_tui.store.sorting import sorted_run
 
 
@@ -58,8 +59,6 @@ class Summary:
 
 SCAN_REQUESTS = 20
 """Requests that one step may cost where most of what arrives doesn't match."""
-
-UNBOUNDED = 1 << 62
 
 TRIES = 3
 """So often we go on where the server broke off without anything new arriving; after something new, again."""
@@ -109,7 +108,7 @@ class View:
         self._sorted: Run | None = None
         self._sorted_of = (0, 0)
         self._scan = Scan(self.feed.run)
-        self._turn = self.feed.run.turn
+        self._noted = self.feed.run.noted
 
     def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
         """The feed of the view before or one that was walked, where that asked the same; or a new one."""
@@ -199,7 +198,7 @@ class View:
 
     def _unread(self) -> bool:
         """True while what came to the feed was not evaluated."""
-        return self.plan.residual is not None and (self._scan.behind or self._turn != self.feed.run.turn)
+        return self.plan.residual is not None and (self._scan.behind or self._noted != self.feed.run.noted)
 
     @property
     def _in_order(self) -> bool:
@@ -275,7 +274,7 @@ class View:
         if self._matched is not self.feed.run:
             store.cut(self._matched, newer_than(store, self._matched, us))
         store.cut(self.feed.run, newer_than(store, self.feed.run, us))
-        self._scan.go_on()
+        self._scan.accept_cut()
 
     async def _step(self, older: bool) -> ApiError | None:
         """Fetch a page; returns the error of a cursor that was refused, past which the feed can go on."""
@@ -321,19 +320,19 @@ class View:
         if not self._take_versions():
             self._match()
             return
-        stretch = scan.following(SLICE)
+        stretch = scan.next_stretch()
         if stretch is not None:
             put = store.append if stretch.older else store.prepend
             put(self._matched, store.matching(run, stretch, self.plan.where()))
-            scan.took(stretch)
+            scan.mark_read(stretch)
 
     def _take_versions(self) -> bool:
         """Evaluate versions that came after their entry was; False where one needs a row that was passed already."""
         store, run, matched, scan = self.log.store, self.feed.run, self._matched, self._scan
-        if self._turn == run.turn:
+        if self._noted == run.noted:
             return True
-        since, self._turn = self._turn, run.turn
-        late = {position for position, _ in store.others_since(run, since) if scan.holds(position)}
+        since, self._noted = self._noted, run.noted
+        late = {position for position, _ in store.versions_since(run, since) if scan.covers(position)}
         for position in late:
             found = store.matching(run, Stretch(position, 1), self.plan.where())
             if found and store.row_of(matched, found[0]) is None:

@@ -11,7 +11,7 @@ from auditlog_tui.query.freeze import HINT as MOMENT_HINT
 from auditlog_tui.query.freeze import depends_on_now, freeze, read_moment
 from auditlog_tui.query.parse import parse
 from auditlog_tui.query.plan import Chip, Plan, explain, overruns, plan
-from auditlog_tui.query.sql import holding, install
+from auditlog_tui.query.sql import Condition, holding, install
 from auditlog_tui.query.syntax import Query, Term
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Candidate",
     "Chip",
     "Completion",
+    "Condition",
     "Field",
     "Plan",
     "Query",

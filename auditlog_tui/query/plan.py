@@ -15,13 +15,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from auditlog_tui.entries import NEWEST_FIRST
 from auditlog_tui.query.bounds import Bounds, bounding, check, enclosing
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.fields import FIELDS, Kind, field_of
 from auditlog_tui.query.format import format_term, format_value, quoted
 from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.patterns import compiled
-from auditlog_tui.query.sql import as_it_stands, condition
+from auditlog_tui.query.sql import Condition, as_it_stands, condition
 from auditlog_tui.query.syntax import WORD, By, Query, Regex, Term, Text, Times
 from auditlog_tui.text.times import rfc3339
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
 
 Where = Literal["server", "local", "both"]
-
-DEFAULT_SORT = "created_at:desc"
-"""The API's order when it is not told any."""
 
 _BOUNDED = (("status",), ("created", "last"))
 
@@ -75,8 +73,8 @@ class Plan:
         """
         return frozenset(name for name, value in self.params.items() if contradicts(entry, name, value))
 
-    def where(self) -> tuple[str, list[object]]:
-        """The residual as an SQL condition over `entry e`, and the values it binds; see `install`."""
+    def where(self) -> Condition:
+        """The residual as an SQL condition; see `install`."""
         return condition(self.residual) if self.residual else ("1", [])
 
 
@@ -173,7 +171,7 @@ class _Split:
                 break
             leading.append(f"{name}:{'desc' if by.descending else 'asc'}")
         sort = ",".join(leading)
-        if sort == DEFAULT_SORT or self._by_id:
+        if sort == NEWEST_FIRST or self._by_id:
             sort = ""
         elif "sort" in self._ignored:
             leading, sort = [], ""

@@ -108,6 +108,7 @@ _FUNCTIONS: tuple[tuple[str, int, Callable[..., bool]], ...] = (
 
 
 Condition = tuple[str, list[object]]
+"""An SQL condition over `entry e`, and the values that it binds."""
 
 _NO_TARGET = "(e.target_id IS NULL AND e.target_type IS NULL)"
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from auditlog_tui.analysis.counting import Count, Counting
+from auditlog_tui.analysis.no_matches import warnings
 from auditlog_tui.analysis.pivots import Pivot, meanings, pivots
-from auditlog_tui.analysis.zero import warnings
+from auditlog_tui.analysis.search import next_marked
 from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.log.feed import Anchor, At
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.marked_view import MarkedView, next_marked
+from auditlog_tui.log.marked_view import MarkedView
 from auditlog_tui.log.view import View
 from auditlog_tui.query import (
     FIELDS,

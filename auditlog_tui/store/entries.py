@@ -1,14 +1,14 @@
-"""The working set: every entry that was fetched, in SQLite.
+"""The working set: every entry fetched so far, in a private SQLite database.
 
-The database is private and temporary by default (an unlinked file, which SQLite keeps in memory while it is small),
-so a million entries cost disk and not memory. A *run* is an ordered list of entries: its positions are consecutive
-integers that grow towards the older end and may be negative, so that rows can be added at either end without
-renumbering, and row `y` is one index lookup away at any size.
+The database is temporary by default (an unlinked file that SQLite keeps in memory while it is small), so a million
+entries cost disk space and not memory. A *run* is an ordered list of entries. Its positions are consecutive integers
+that grow towards the older end and may be negative: rows are added at either end without renumbering, and any row is
+one index lookup away at any size.
 
-A server may send one id with other bytes. Each such *version* has a number of its own; `first` is the number of the
-one that came first, which stands for the entry. A run shows one version of an entry, the first that was put there,
-and keeps the others that were put there beside it. Such a version may have replaced the one before, or belong to a
-second record under the same id: `note_records` says which.
+A server may send one id with different JSON. Each such *version* has its own number. `first` is the number of the
+version received first, and identifies the entry. A run shows one version of an entry, the first that was added to
+the run, and keeps the others beside it. A later version either replaced the earlier one or belongs to a second
+record with the same id; `note_records` stores how many records there are.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from auditlog_tui import query
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import restored, stored
 from auditlog_tui.errors import StoreError
+from auditlog_tui.query import Condition
 from auditlog_tui.query.seen_values import Seen
 
 _SCHEMA = """
@@ -50,23 +51,23 @@ CREATE TABLE place (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX place_of_entry ON place (run, entry);
 CREATE TABLE version_of (
-    run INTEGER, turn INTEGER, entry INTEGER, n INTEGER,
-    PRIMARY KEY (run, turn)
+    run INTEGER, number INTEGER, entry INTEGER, n INTEGER,
+    PRIMARY KEY (run, number)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX version_of_entry ON version_of (run, entry, n);
 CREATE TABLE record_of (run INTEGER, entry INTEGER, more INTEGER, PRIMARY KEY (run, entry)) WITHOUT ROWID;
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
 """
 
-# The JSON lies apart, so that a question over every entry reads less than half as much.
-_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 18)})"  # noqa: S608 (marks only)
+# The JSON has a table of its own: scans over all entries then read less than half as much.
+_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 18)})"  # noqa: S608 (placeholders only)
 _INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
 
 
 class Row(NamedTuple):
-    """What the table shows of an entry; `None` is absent or unreadable (`unreadable` has the text, as JSON).
+    """The columns of an entry. `None` is absent or unreadable; `unreadable` then has the text, as JSON.
 
-    `versions` is how many other texts came under the same id.
+    `versions` is the number of other versions of the entry.
     """
 
     n: int
@@ -89,18 +90,18 @@ class Row(NamedTuple):
 
 
 SWEPT = 1_000
-"""Places taken away in one go: in 2 ms (measured)."""
+"""Rows of unused runs deleted at a time: 2 ms (measured)."""
 
-_BESIDE = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.entry AND p.shown <> o.n"
+_OTHER_VERSIONS = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.entry AND p.shown <> o.n"
 
 _ROW = ", ".join(f"e.{name}" for name in Row._fields)
 
 
 class Run:
-    """An ordered list of entries in the store; row 0 is the one at the newest end.
+    """An ordered list of entries in the store; row 0 is at the newest end.
 
-    `first` and `after` are positions, and `cuts` counts how often rows were taken away. `turn` grows with each
-    version that is noted of an entry that has several.
+    `first` is the position of row 0, and `after` the position after the last row. `cuts` counts how often rows were
+    removed. `noted` counts the versions noted of entries that have several.
     """
 
     def __init__(self, number: int) -> None:
@@ -108,7 +109,7 @@ class Run:
         self.first = 0
         self.after = 0
         self.cuts = 0
-        self.turn = 0
+        self.noted = 0
 
     def __len__(self) -> int:
         return self.after - self.first
@@ -116,7 +117,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """`count` rows from a position of a run on, read from its older end on unless `older`."""
+    """`count` consecutive rows of a run from a position on; unless `older`, they are read from last to first."""
 
     position: int
     count: int
@@ -124,30 +125,27 @@ class Stretch:
 
     @property
     def end(self) -> int:
-        """The position after the last."""
+        """The position after the last row."""
         return self.position + self.count
 
 
-Where = tuple[str, list[object]]
-"""A condition over `entry e`, and the values that it binds."""
-
-
 class EntryStore:
-    """Entries and runs. Every method raises `StoreError` where SQLite can't do its work (a full disk, say)."""
+    """Entries and runs. Every method raises `StoreError` when SQLite fails (a full disk, for instance)."""
 
     def __init__(self, path: str = "") -> None:
         try:
-            self.connection = _opened(path)
+            self.connection = _open(path)
         except sqlite3.Error as error:
-            raise failed(error) from error
+            raise store_error(error) from error
         self.seen = Seen()
         self.sorting = asyncio.Lock()
+        """Held while a run is sorted: a database can't be detached while another one is read."""
         self._entries = 0
         self._runs = 0
         self.unused: deque[int] = deque()
-        """Runs that nobody holds any more, whose places `sweep` takes away."""
+        """Numbers of runs that no object refers to any more; `sweep` deletes their rows."""
         self.versioned = False
-        """True once an id came with other bytes; until then nothing is asked about versions."""
+        """True once an id came with different JSON; until then no statement asks about versions."""
 
     def close(self) -> None:
         self.connection.close()
@@ -155,37 +153,37 @@ class EntryStore:
     # -- entries -----------------------------------------------------------------------------------------------
 
     def add(self, entries: Sequence[Entry]) -> list[int]:
-        """Store the entries, each version once, and return the versions' numbers in the same order."""
+        """Store the entries, each version once. Returns the numbers of the versions, in the same order."""
         with self.writing():
             firsts = self._firsts([entry.key for entry in entries])
             fresh: dict[int, Entry] = {}
             numbers: list[int] = []
-            again: list[int] = []
-            for place, entry in enumerate(entries):
+            known: list[int] = []
+            for index, entry in enumerate(entries):
                 if entry.key not in firsts:
                     self._entries += 1
                     firsts[entry.key] = self._entries
                     fresh[self._entries] = entry
                 else:
-                    again.append(place)
+                    known.append(index)
                 numbers.append(firsts[entry.key])
             self._insert((n, n, entry, 0) for n, entry in fresh.items())
-            if again:
-                versions = self._versions_of([(numbers[place], entries[place]) for place in again])
-                for place, n in zip(again, versions, strict=True):
-                    numbers[place] = n
+            if known:
+                versions = self._versions_of([(numbers[index], entries[index]) for index in known])
+                for index, n in zip(known, versions, strict=True):
+                    numbers[index] = n
         self.seen.take(fresh.values())
         return numbers
 
     def _firsts(self, keys: Sequence[str]) -> dict[str, int]:
-        """Of the keys that are there, the numbers of the versions that came first."""
+        """The number of the first version of each key that is stored."""
         found: dict[str, int] = {}
-        for some in _portions(keys):
-            found.update(self.read(f"SELECT key, first FROM entry WHERE key IN ({_marks(some)})", some))  # noqa: S608 (marks only)
+        for batch in _batches(keys):
+            found.update(self.read(f"SELECT key, first FROM entry WHERE key IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
         return found
 
     def _insert(self, entries: Iterable[tuple[int, int, Entry, int]]) -> None:
-        """Number, the first version's number, the entry, and how many other versions it has."""
+        """Insert versions: number, number of the first version, entry, number of other versions."""
         columns, texts = [], []
         for n, first, entry, versions in entries:
             columns.append(_columns(n, first, entry, versions))
@@ -194,15 +192,16 @@ class EntryStore:
         self.connection.executemany(_INSERT_JSON, texts)
 
     def _versions_of(self, entries: Sequence[tuple[int, Entry]]) -> list[int]:
-        """The number of each entry's own bytes, among the versions of the one that came first."""
+        """The number of the version with the entry's JSON; each entry comes with the number of its first version."""
         raws: dict[int, str | bytes] = {}
-        for some in _portions([first for first, _ in entries]):
-            raws.update(self.read(f"SELECT n, raw FROM json WHERE n IN ({_marks(some)})", some))  # noqa: S608 (marks only)
+        for batch in _batches([first for first, _ in entries]):
+            raws.update(self.read(f"SELECT n, raw FROM json WHERE n IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
         return [
             first if raws[first] == stored(entry.raw) else self._version(first, entry) for first, entry in entries
         ]
 
     def _version(self, first: int, entry: Entry) -> int:
+        """The number of the later version with the entry's JSON, inserted if it is new."""
         sql = "SELECT e.n, j.raw FROM entry e JOIN json j ON j.n = e.n WHERE e.first = ? AND e.first <> e.n"
         known = self.read(sql, [first])
         for n, raw in known:
@@ -217,21 +216,26 @@ class EntryStore:
         return self._entries
 
     def entry(self, n: int) -> Entry:
-        """The entry numbered `n`, in full."""
+        """The full entry of version `n`."""
         (raw,) = self.read("SELECT raw FROM json WHERE n = ?", [n])[0]
         return read_entry(restored(raw))
 
+    def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
+        """The columns of a few versions, by number."""
+        sql = f"SELECT {_ROW} FROM entry e WHERE e.n IN ({_placeholders(numbers)})"  # noqa: S608 (our own column names)
+        return {row[0]: Row._make(row) for row in self.read(sql, numbers)}
+
     def number(self, key: str) -> int | None:
-        """The number of the entry with this key, if it was fetched."""
+        """The number of the first version of the entry with this key; `None` if it was not fetched."""
         return self._firsts([key]).get(key)
 
-    def keep(self, n: int, raw: str) -> None:
-        """Keep another text of entry `n` that is none of the list's."""
+    def keep_detail(self, n: int, raw: str) -> None:
+        """Keep the JSON that the get endpoint returned for entry `n`, where it differs from the list endpoint's."""
         with self.writing():
             self.connection.execute("INSERT OR IGNORE INTO version VALUES (?, ?)", [n, stored(raw)])
 
     def versions(self, n: int) -> list[str]:
-        """Other texts that the server sent under the same id, those in the list first."""
+        """The other JSON texts that the server sent under the id of version `n`, those of lists first."""
         sql = (
             "SELECT j.raw FROM entry own JOIN entry e ON e.n = own.first OR (e.first = own.first AND e.first <> e.n)"
             " JOIN json j ON j.n = e.n WHERE own.n = ? AND e.n <> ?"
@@ -241,52 +245,44 @@ class EntryStore:
 
     @property
     def size(self) -> int:
-        """The versions fetched so far; they are numbered from 1."""
+        """The number of versions stored; they are numbered from 1."""
         return self._entries
 
     # -- runs --------------------------------------------------------------------------------------------------
 
     def new_run(self) -> Run:
+        """An empty run. Once no object refers to it any more, `sweep` deletes its rows."""
         self._runs += 1
         run = Run(self._runs)
         weakref.finalize(run, self.unused.append, run.number).atexit = False
         return run
 
     async def sweep(self) -> None:
-        """Take the places of `unused` runs away, so many at a time that no key waits."""
+        """Delete the rows of `unused` runs, a few at a time so that no key waits."""
         while self.unused:
             with self.writing():
-                gone = self.connection.execute(
+                deleted = self.connection.execute(
                     "DELETE FROM place WHERE run = :run AND position IN"
                     " (SELECT position FROM place WHERE run = :run LIMIT :most)",
                     {"run": self.unused[0], "most": SWEPT},
                 ).rowcount
-                if gone < SWEPT:
-                    self._forget_versions(self.unused[0])
-            if gone < SWEPT:
+                if deleted < SWEPT:
+                    self.connection.execute("DELETE FROM version_of WHERE run = ?", [self.unused[0]])
+                    self.connection.execute("DELETE FROM record_of WHERE run = ?", [self.unused[0]])
+            if deleted < SWEPT:
                 self.unused.popleft()
             await asyncio.sleep(0)
 
-    def drop(self, run: Run) -> None:
-        with self.writing():
-            self.connection.execute("DELETE FROM place WHERE run = ?", [run.number])
-            self._forget_versions(run.number)
-        run.first = run.after = 0
-
-    def _forget_versions(self, run: int) -> None:
-        self.connection.execute("DELETE FROM version_of WHERE run = ?", [run])
-        self.connection.execute("DELETE FROM record_of WHERE run = ?", [run])
-
     def append(self, run: Run, numbers: Sequence[int]) -> int:
-        """Put entries at the older end, those that the run lacks; returns how many that were."""
-        return self._put(run, numbers, older=True)
+        """Add the entries that the run lacks at its older end. Returns how many were added."""
+        return self._extend(run, numbers, older=True)
 
     def prepend(self, run: Run, numbers: Sequence[int]) -> int:
-        """Put entries at the newer end, the last of `numbers` outermost; returns how many the run lacked."""
-        return self._put(run, numbers, older=False)
+        """Add the entries that the run lacks at its newer end, the last of `numbers` outermost; returns how many."""
+        return self._extend(run, numbers, older=False)
 
-    def _put(self, run: Run, numbers: Sequence[int], *, older: bool) -> int:
-        versioned = self.with_versions(numbers)
+    def _extend(self, run: Run, numbers: Sequence[int], *, older: bool) -> int:
+        versioned = self.versioned_entries(numbers)
         fresh: dict[int, int] = {}
         for n in numbers:
             fresh.setdefault(versioned.get(n, n), n)
@@ -299,57 +295,57 @@ class EntryStore:
                 "INSERT INTO place VALUES (?, ?, ?, ?)",
                 ((run.number, position, entry, n) for position, (entry, n) in places),
             )
-            kept = self._keep_beside(run, versioned) if versioned else 0
+            noted = self._note_versions(run, versioned) if versioned else 0
         if older:
             run.after += len(fresh)
         else:
             run.first -= len(fresh)
-        run.turn += kept
+        run.noted += noted
         return len(fresh)
 
-    def with_versions(self, numbers: Sequence[int]) -> dict[int, int]:
-        """Those of the versions whose entry has several, each with its entry's number."""
+    def versioned_entries(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Maps those of the versions whose entry has several to the number of the entry."""
         found: dict[int, int] = {}
-        for some in _portions(numbers) if self.versioned else ():
-            sql = f"SELECT n, first FROM entry WHERE n IN ({_marks(some)}) AND versions > 0"  # noqa: S608 (marks only)
-            found.update(self.read(sql, some))
+        for batch in _batches(numbers) if self.versioned else ():
+            sql = f"SELECT n, first FROM entry WHERE n IN ({_placeholders(batch)}) AND versions > 0"  # noqa: S608 (placeholders only)
+            found.update(self.read(sql, batch))
         return found
 
-    def _keep_beside(self, run: Run, versioned: Mapping[int, int]) -> int:
-        """Note versions of entries that are in the run; returns how many were not noted before."""
+    def _note_versions(self, run: Run, versioned: Mapping[int, int]) -> int:
+        """Note versions of entries in the run, given by version. Returns how many were new."""
         sql = "INSERT OR IGNORE INTO version_of SELECT run, ?, entry, ? FROM place WHERE run = ? AND entry = ?"
-        kept = 0
+        noted = 0
         for n, entry in versioned.items():
-            kept += self.connection.execute(sql, [run.turn + kept, n, run.number, entry]).rowcount
-        return kept
+            noted += self.connection.execute(sql, [run.noted + noted, n, run.number, entry]).rowcount
+        return noted
 
     def known_versions(self, run: Run, numbers: Sequence[int]) -> list[tuple[int, int, int | None, int | None]]:
-        """The versions that the run knows of the entries that these numbers are versions of.
+        """All versions that the run has of the entries to which these versions belong.
 
-        Each as the entry, the version's number, its time and its status; only of entries with several versions.
+        Each as (entry, version, `created_us`, `status_code`). Entries with a single version are left out.
         """
         found: list[tuple[int, int, int | None, int | None]] = []
-        for some in _portions(sorted(set(self.with_versions(numbers).values()))):
-            marks = _marks(some)
+        for batch in _batches(sorted(set(self.versioned_entries(numbers).values()))):
+            ids = _placeholders(batch)
             sql = (
-                "SELECT known.entry, e.n, e.created_us, e.status_code FROM"  # noqa: S608 (marks only)
-                f" (SELECT entry, shown AS n FROM place WHERE run = ? AND entry IN ({marks})"
-                f" UNION SELECT entry, n FROM version_of WHERE run = ? AND entry IN ({marks})) known"
+                "SELECT known.entry, e.n, e.created_us, e.status_code FROM"  # noqa: S608 (placeholders only)
+                f" (SELECT entry, shown AS n FROM place WHERE run = ? AND entry IN ({ids})"
+                f" UNION SELECT entry, n FROM version_of WHERE run = ? AND entry IN ({ids})) known"
                 " JOIN entry e ON e.n = known.n"
             )
-            found += self.read(sql, [run.number, *some, run.number, *some])
+            found += self.read(sql, [run.number, *batch, run.number, *batch])
         return found
 
     def records_of(self, run: Run, entries: Sequence[int]) -> dict[int, int]:
-        """How many records the server has under the ids of these entries, where that is more than one."""
+        """The number of the server's records with the id of each of these entries, where that is more than one."""
         found: dict[int, int] = {}
-        for some in _portions(entries):
-            sql = f"SELECT entry, more + 1 FROM record_of WHERE run = ? AND entry IN ({_marks(some)})"  # noqa: S608 (marks only)
-            found.update(self.read(sql, [run.number, *some]))
+        for batch in _batches(entries):
+            sql = f"SELECT entry, more + 1 FROM record_of WHERE run = ? AND entry IN ({_placeholders(batch)})"  # noqa: S608 (placeholders only)
+            found.update(self.read(sql, [run.number, *batch]))
         return found
 
     def note_records(self, run: Run, records: Mapping[int, int]) -> None:
-        """Note how many records the server has under the ids of these entries."""
+        """Store the number of the server's records with the id of each of these entries."""
         with self.writing():
             self.connection.executemany(
                 "INSERT OR REPLACE INTO record_of VALUES (?, ?, ?)",
@@ -357,7 +353,7 @@ class EntryStore:
             )
 
     def records(self, run: Run, stretch: Stretch | None = None) -> int:
-        """How many of the server's records a stretch of the run, or all of it, holds: rows and those noted."""
+        """The number of the server's records in a stretch of the run, or in all of it: its rows and those noted."""
         stretch = stretch or Stretch(run.first, len(run))
         if not self.versioned:
             return stretch.count
@@ -368,20 +364,20 @@ class EntryStore:
         return stretch.count + int(self.read(sql, [run.number, stretch.position, stretch.end])[0][0])
 
     def lacking(self, run: Run, keys: Sequence[str]) -> set[str]:
-        """Those of the keys whose entries are not in the run."""
+        """The keys whose entries are not in the run."""
         firsts = self._firsts(keys)
         present = self._present(run, list(firsts.values()))
         return {key for key in keys if firsts.get(key) not in present}
 
     def _present(self, run: Run, entries: Sequence[int]) -> set[int]:
         present: set[int] = set()
-        for some in _portions(entries):
-            sql = f"SELECT entry FROM place WHERE run = ? AND entry IN ({_marks(some)})"  # noqa: S608 (marks only)
-            present.update(n for (n,) in self.read(sql, [run.number, *some]))
+        for batch in _batches(entries):
+            sql = f"SELECT entry FROM place WHERE run = ? AND entry IN ({_placeholders(batch)})"  # noqa: S608 (placeholders only)
+            present.update(n for (n,) in self.read(sql, [run.number, *batch]))
         return present
 
     def window(self, run: Run, first: int, count: int) -> list[Row]:
-        """Rows `first` to `first + count - 1` of a run: one statement, whatever the run's length."""
+        """Rows `first` to `first + count - 1` of a run, by one indexed statement at any length of the run."""
         start = run.first + first
         sql = (
             f"SELECT {_ROW} FROM place p JOIN entry e ON e.n = p.shown"  # noqa: S608 (our own column names)
@@ -389,48 +385,48 @@ class EntryStore:
         )
         return [Row._make(row) for row in self.read(sql, [run.number, start, start + count])]
 
-    def matching(self, run: Run, stretch: Stretch, where: Where, *, shown: bool = False) -> list[int]:
-        """The numbers of the versions in a stretch of the run for which the condition over `entry e` holds.
+    def matching(self, run: Run, stretch: Stretch, condition: Condition, *, shown_only: bool = False) -> list[int]:
+        """The numbers of the versions in a stretch of a run that a condition over `entry e` holds for.
 
-        They come in the order of the run, or from its older end on for a stretch at the newer one; of an entry's
-        versions, the one that is shown comes first, and is the only one asked about if that is `shown`.
+        They are in the order of the stretch; of one entry, the version shown comes first. `shown_only` leaves the
+        versions out that the run does not show.
         """
-        condition, values = where
-        others = run.turn and not shown
+        sql, values = condition
+        others = run.noted and not shown_only
         bounds = "p.run = ? AND p.position >= ? AND p.position < ?"
-        asked = [run.number, stretch.position, stretch.end]
-        sql = f"SELECT p.position, e.n FROM place p JOIN entry e ON e.n = p.shown WHERE {bounds} AND ({condition})"  # noqa: S608 (made by the query plan)
-        found = self.read(f"{sql} ORDER BY p.position", [*asked, *values])
+        bound = [run.number, stretch.position, stretch.end, *values]
+        shown = f"SELECT p.position, e.n FROM place p JOIN entry e ON e.n = p.shown WHERE {bounds} AND ({sql})"  # noqa: S608 (made by the query plan)
+        found = self.read(f"{shown} ORDER BY p.position", bound)
         if others:
-            sql = f"SELECT p.position, e.n FROM {_BESIDE} JOIN entry e ON e.n = o.n WHERE {bounds} AND ({condition})"  # noqa: S608 (made by the query plan)
-            found += self.read(f"{sql} ORDER BY o.turn", [*asked, *values])
+            other = f"SELECT p.position, e.n FROM {_OTHER_VERSIONS} JOIN entry e ON e.n = o.n WHERE {bounds}"  # noqa: S608 (our own names)
+            found += self.read(f"{other} AND ({sql}) ORDER BY o.number", bound)
         if others or not stretch.older:
             found.sort(key=_position, reverse=not stretch.older)
         return [n for _, n in found]
 
-    def others_since(self, run: Run, turn: int) -> list[tuple[int, int]]:
-        """Versions that were put beside others from a turn on: where their entry stands, and their numbers."""
-        sql = f"SELECT p.position, o.n FROM {_BESIDE} WHERE o.run = ? AND o.turn >= ? ORDER BY o.turn"  # noqa: S608 (our own names)
-        return [(int(position), int(n)) for position, n in self.read(sql, [run.number, turn])]
+    def versions_since(self, run: Run, noted: int) -> list[tuple[int, int]]:
+        """The versions noted after the first `noted` that are not shown: position of the entry, number."""
+        sql = f"SELECT p.position, o.n FROM {_OTHER_VERSIONS} WHERE o.run = ? AND o.number >= ? ORDER BY o.number"  # noqa: S608 (our own names)
+        return [(int(position), int(n)) for position, n in self.read(sql, [run.number, noted])]
 
     def cut(self, run: Run, count: int) -> None:
-        """Take the first `count` rows out of a run; the entries stay in the store.
+        """Remove the first `count` rows of a run. The entries stay in the store.
 
-        An entry that is put there again has all its versions again, whichever of them is then shown.
+        An entry that is added again later has all its versions again, whichever is then shown.
         """
         after = run.first + count
         with self.writing():
-            kept = 0
+            noted = 0
             if self.versioned:
                 shown = self.read("SELECT shown FROM place WHERE run = ? AND position < ?", [run.number, after])
-                kept = self._keep_beside(run, self.with_versions([n for (n,) in shown]))
+                noted = self._note_versions(run, self.versioned_entries([n for (n,) in shown]))
             self.connection.execute("DELETE FROM place WHERE run = ? AND position < ?", [run.number, after])
-        run.turn += kept
+        run.noted += noted
         run.first = after
         run.cuts += 1
 
     def row_of(self, run: Run, n: int) -> int | None:
-        """Which row of the run shows entry `n`, by whichever version."""
+        """The row of the run with the entry of version `n`, whichever version it shows; `None` if it has none."""
         sql = "SELECT p.position FROM entry e JOIN place p ON p.run = ? AND p.entry = e.first WHERE e.n = ?"
         found = self.read(sql, [run.number, n])
         return found[0][0] - run.first if found else None
@@ -438,26 +434,28 @@ class EntryStore:
     # -- SQLite ------------------------------------------------------------------------------------------------
 
     def read(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT. For this package only: others call functions with names."""
         try:
             return self.connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise failed(error) from error
+            raise store_error(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
+        """A transaction, rolled back on an error. For this package only."""
         try:
             with self.connection:
                 self.connection.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
-            raise failed(error) from error
+            raise store_error(error) from error
 
 
-def _opened(path: str) -> sqlite3.Connection:
-    """An empty working set. Closed again where it can't be made."""
+def _open(path: str) -> sqlite3.Connection:
+    """An empty working set; on an error the connection is closed again."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        # No sync: it would protect a file that nobody can reopen. The journal undoes a write that fails half-way.
+        # No sync, as nobody reopens the file after a crash. The journal rolls back a write that fails.
         connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;")
         connection.executescript(_SCHEMA)
         query.install(connection)
@@ -470,12 +468,12 @@ def _opened(path: str) -> sqlite3.Connection:
 _T = TypeVar("_T")
 
 
-def _portions(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """The values, so many at a time as any SQLite binds."""
+def _batches(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """The values in batches that every build of SQLite can bind."""
     return (values[start : start + 500] for start in range(0, len(values), 500))
 
 
-def _marks(values: Sequence[object]) -> str:
+def _placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
@@ -492,9 +490,9 @@ def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, .
     )  # fmt: skip
 
 
-def failed(error: sqlite3.Error) -> StoreError:
-    """The error to raise for one of SQLite's."""
+def store_error(error: sqlite3.Error) -> StoreError:
+    """The `StoreError` for an error of SQLite."""
     return StoreError(
-        f"The working set can't be read or written ({error}). Is the disk that holds temporary files full?"
-        " SQLITE_TMPDIR names another."
+        f"The working set can't be read or written ({error})."
+        " If the disk for temporary files is full, make room or set SQLITE_TMPDIR to another folder."
     )

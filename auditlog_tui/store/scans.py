@@ -1,73 +1,87 @@
-"""Questions about many entries, each asked of a slice at a time so that no key waits for an answer."""
+"""Time-sliced scans over a run: at most `SLICE` rows are read between two turns of the event loop.
+
+`Scan` and `stretches` say which rows to read next; the other functions each read one slice.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from auditlog_tui.entries.raw_json import restored
+from auditlog_tui.query import Condition
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 
+SLICE = 2_000
+"""Rows read at a time: 0.75 ms (measured with `GROUP BY` over a million rows)."""
+
 TURNS = 8
-"""Turns of the event loop between two slices: a key goes through so many until it is answered (about 20 us each)."""
+"""Turns of the event loop between two slices: handling a key takes as many (about 20 us each)."""
 
 
 async def give_way() -> None:
-    """Let everything else go first that waits for its turn, and what follows from it."""
+    """Let every task that is waiting run first, and those that it starts."""
     for _ in range(TURNS):
         await asyncio.sleep(0)
 
 
+# -- what to read next ---------------------------------------------------------------------------------------------
+
+
 class Scan:
-    """Hands out the rows of a run that were not read yet, whichever end they came to."""
+    """Tracks which rows of a growing run an incremental scan has covered."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.restart()
 
     def restart(self) -> None:
-        """Nothing was read."""
+        """Begin again with no row covered."""
         self._low = self._high = self.run.first
-        self.go_on()
+        self.accept_cut()
 
-    def go_on(self) -> None:
-        """Rows were taken out of the run, of which nothing is left in what was computed."""
+    def accept_cut(self) -> None:
+        """Go on after rows were removed from the run, as the result no longer depends on them."""
         self._low, self._high = max(self._low, self.run.first), max(self._high, self.run.first)
         self._cuts = self.run.cuts
 
     @property
     def read(self) -> int:
-        """Rows that were read."""
+        """The number of rows covered."""
         return self._high - self._low
 
     @property
     def older_read(self) -> bool:
-        """True when every row down to the older end was read."""
+        """True when every row down to the older end is covered."""
         return not self.cut and self._high >= self.run.after
 
     @property
     def newer_read(self) -> bool:
-        """True when every row up to the newer end was read."""
+        """True when every row up to the newer end is covered."""
         return not self.cut and self._low <= self.run.first
 
     @property
     def behind(self) -> bool:
-        """True where there are rows to read, or where rows that were read are gone."""
+        """True while rows are not covered, or covered rows were removed."""
         return not (self.older_read and self.newer_read)
 
     @property
     def cut(self) -> bool:
-        """True where rows that were read are gone: what was computed over them has to be computed anew."""
+        """True when covered rows were removed, so that the result has to be computed anew."""
         return self._cuts != self.run.cuts
 
-    def holds(self, position: int) -> bool:
-        """True for a row that was read."""
+    def covers(self, position: int) -> bool:
+        """True for a position that is covered."""
         return self._low <= position < self._high
 
-    def following(self, most: int) -> Stretch | None:
-        """What to read next, the older end first; `took` says that it was read."""
-        run = self.run
+    def next_stretch(self, most: int | None = None) -> Stretch | None:
+        """The next rows to read, at most `most` (by default `SLICE`) and those at the older end first.
+
+        `None` when every row is covered. Pass the stretch to `mark_read` once it was read.
+        """
+        run, most = self.run, most or SLICE
         if self._high < run.after:
             return Stretch(self._high, min(most, run.after - self._high))
         if self._low > run.first:
@@ -75,51 +89,58 @@ class Scan:
             return Stretch(self._low - count, count, older=False)
         return None
 
-    def took(self, stretch: Stretch) -> None:
-        """A stretch was read."""
+    def mark_read(self, stretch: Stretch) -> None:
+        """Count a stretch from `next_stretch` as covered."""
         if stretch.older:
             self._high = stretch.end
         else:
             self._low = stretch.position
 
 
-def beyond(run: Run, position: int, most: int, way: int) -> Iterator[Stretch]:
-    """The rows below a position (1) or above it (-1), nearest first, in slices of so many at most."""
-    return stretches(range(position + 1, run.after) if way > 0 else range(run.first, position), most, way)
-
-
-def stretches(part: range, most: int, way: int = 1) -> Iterator[Stretch]:
-    """Positions in slices of so many at most, read downwards (1) or upwards (-1)."""
-    while part:
-        near = part[:most] if way > 0 else part[-most:]
-        part = part[most:] if way > 0 else part[:-most]
+def stretches(positions: range, most: int | None = None, *, way: int = 1) -> Iterator[Stretch]:
+    """Positions in slices of at most `most` rows (by default `SLICE`), downwards (1) or upwards (-1)."""
+    most = most or SLICE
+    while positions:
+        near = positions[:most] if way > 0 else positions[-most:]
+        positions = positions[most:] if way > 0 else positions[:-most]
         yield Stretch(near.start, len(near), older=way > 0)
 
 
-SLICE = 2_000
-"""Rows a slice: 0.75 ms (measured for `GROUP BY` over a million rows)."""
+# -- over all entries ----------------------------------------------------------------------------------------------
 
 
-def count_slice(store: EntryStore, first: int, after: int, where: tuple[str, list[object]]) -> int:
-    """How many of the entries numbered `first` to `after - 1` the condition over `entry e` holds for.
+async def count_entries(store: EntryStore, condition: Condition) -> int:
+    """The number of entries stored that a condition over `entry e` holds for, of any run. May be cancelled."""
+    found, last = 0, store.size
+    for first in range(1, last + 1, SLICE):
+        found += _count_numbered(store, first, first + SLICE, condition)
+        await asyncio.sleep(0)
+    return found
 
-    An entry of several versions counts once, where the first of them is for which it holds.
+
+def _count_numbered(store: EntryStore, first: int, after: int, condition: Condition) -> int:
+    """Count the entries among the versions `first` to `after - 1`.
+
+    An entry with several versions is counted at the first version for which the condition holds.
     """
-    condition, values = where
-    sql = f"SELECT count(*) FROM entry e WHERE e.n >= ? AND e.n < ? AND ({condition})"  # noqa: S608 (made by the query plan)
-    earlier = f"SELECT 1 FROM entry e WHERE e.key = v.key AND e.n < v.n AND ({condition})"  # noqa: S608 (made by the query plan)
-    again = (
+    where, values = condition
+    sql = f"SELECT count(*) FROM entry e WHERE e.n >= ? AND e.n < ? AND ({where})"  # noqa: S608 (made by the query plan)
+    earlier = f"SELECT 1 FROM entry e WHERE e.key = v.key AND e.n < v.n AND ({where})"  # noqa: S608 (made by the query plan)
+    repeated = (
         "SELECT count(*) FROM entry v WHERE v.n >= ? AND v.n < ? AND v.first <> v.n"  # noqa: S608 (made by the query plan)
-        f" AND EXISTS (SELECT 1 FROM entry e WHERE e.n = v.n AND ({condition})) AND EXISTS ({earlier})"
+        f" AND EXISTS (SELECT 1 FROM entry e WHERE e.n = v.n AND ({where})) AND EXISTS ({earlier})"
     )
     found = int(store.read(sql, [first, after, *values])[0][0])
-    return found - int(store.read(again, [first, after, *values, *values])[0][0])
+    return found - int(store.read(repeated, [first, after, *values, *values])[0][0])
+
+
+# -- over a run, by binary search ----------------------------------------------------------------------------------
 
 
 def newer_than(store: EntryStore, run: Run, us: int) -> int:
-    """How many rows at the top of a run, which is newest first, happened at or after an instant.
+    """The number of rows at the top of a run, newest first, that happened at or after an instant.
 
-    Those whose time can't be read count where such a row stands below them.
+    A row whose time can't be read counts as happening when the next row below it did.
     """
     low, high = 0, len(run)
     while low < high:
@@ -133,7 +154,7 @@ def newer_than(store: EntryStore, run: Run, us: int) -> int:
 
 
 def _instant_from(store: EntryStore, run: Run, row: int) -> int | None:
-    """When a row happened, or, where that can't be read, the next one below it whose time can."""
+    """The time of a row, or of the next row below it whose time can be read."""
     count = 1
     while rows := store.window(run, row, count):
         for found in rows:
@@ -143,37 +164,119 @@ def _instant_from(store: EntryStore, run: Run, row: int) -> int | None:
     return None
 
 
-def ends(store: EntryStore, run: Run, stretch: Stretch, most: int) -> tuple[list[int], list[int], int]:
-    """When the first and the last `most` entries of a stretch happened (ascending), and how many are dated."""
+# -- over one stretch ----------------------------------------------------------------------------------------------
+
+_ROWS = "FROM place p JOIN entry e ON e.n = p.shown WHERE p.run = ? AND p.position >= ? AND p.position < ?"
+
+
+def _bounds(run: Run, stretch: Stretch) -> list[int]:
+    return [run.number, stretch.position, stretch.end]
+
+
+def numbers(store: EntryStore, run: Run, stretch: Stretch) -> list[tuple[int, int]]:
+    """Position and version shown of each row, ordered by position."""
+    sql = "SELECT position, shown FROM place WHERE run = ? AND position >= ? AND position < ? ORDER BY position"
+    return store.read(sql, _bounds(run, stretch))
+
+
+def keys(store: EntryStore, run: Run, stretch: Stretch) -> list[tuple[int, str]]:
+    """Position and key of each row, ordered by position."""
+    return store.read(f"SELECT p.position, e.key {_ROWS} ORDER BY p.position", _bounds(run, stretch))
+
+
+def with_versions(store: EntryStore, run: Run, stretch: Stretch) -> list[int]:
+    """The versions shown of the entries that have several, ordered by position."""
+    found = store.read(f"SELECT e.n {_ROWS} AND e.versions > 0 ORDER BY p.position", _bounds(run, stretch))
+    return [n for (n,) in found]
+
+
+def count_undated(store: EntryStore, run: Run, stretch: Stretch) -> int:
+    """The number of rows whose time can't be read."""
+    return int(store.read(f"SELECT count(*) {_ROWS} AND e.created_us IS NULL", _bounds(run, stretch))[0][0])
+
+
+def raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:
+    """The JSON of the version that each row shows, exactly as received, ordered by position."""
     sql = (
-        "SELECT e.created_us FROM place p JOIN entry e ON e.n = p.shown"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ? AND e.created_us IS NOT NULL ORDER BY 1"
+        "SELECT j.raw FROM place p JOIN json j ON j.n = p.shown"
+        " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
-    found = [int(us) for (us,) in store.read(sql, [run.number, stretch.position, stretch.end])]
-    return found[:most], found[-most:], len(found)
+    return [restored(raw) for (raw,) in store.read(sql, _bounds(run, stretch))]
+
+
+def first_and_last(store: EntryStore, run: Run, stretch: Stretch, most: int) -> tuple[list[int], list[int], int]:
+    """The first and the last `most` times (microseconds, ascending), and the number of rows with a time."""
+    found = store.read(f"SELECT e.created_us {_ROWS} AND e.created_us IS NOT NULL ORDER BY 1", _bounds(run, stretch))
+    times = [int(us) for (us,) in found]
+    return times[:most], times[-most:], len(times)
 
 
 def histogram(store: EntryStore, run: Run, stretch: Stretch, edges: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Of a stretch of rows: number of the bucket, entries in it, those that failed.
+    """For each bucket with entries: its index, the number of entries, and the number of those that failed.
 
-    `edges` are the instants, ascending, at which each bucket begins, and at last the one at which the last has ended.
+    `edges` are the times, ascending, at which each bucket begins, and the time at which the last one ends.
     """
     bounds = ", ".join(["(?, ?, ?)"] * (len(edges) - 1))
     sql = (
-        f"WITH bucket (k, low, high) AS (VALUES {bounds})"  # noqa: S608 (marks only)
+        f"WITH bucket (k, low, high) AS (VALUES {bounds})"  # noqa: S608 (placeholders only)
         " SELECT k, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
         " FROM place p JOIN entry e ON e.n = p.shown JOIN bucket ON e.created_us >= low AND e.created_us < high"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY k"
     )
     values = [value for k, (low, high) in enumerate(pairwise(edges)) for value in (k, low, high)]
-    found = store.read(sql, [*values, run.number, stretch.position, stretch.end])
-    return [(int(bucket), int(n), int(failed)) for bucket, n, failed in found]
+    found = store.read(sql, [*values, *_bounds(run, stretch)])
+    return [(int(bucket), int(count), int(failed)) for bucket, count, failed in found]
 
 
-def raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:
-    """The JSON, as it came, of the versions that a stretch of rows shows."""
+class ValueCount(NamedTuple):
+    """A value of a column (`None`: absent or unreadable) and the number of rows with it.
+
+    `name` and `kind` are from one of these rows. A value that is `long`, or a name or kind, is left out as `None`.
+    """
+
+    value: str | int | None
+    long: bool
+    rows: int
+    name: str | None
+    kind: str | None
+
+
+def value_counts(
+    store: EntryStore, run: Run, stretch: Stretch, columns: tuple[str, str | None, str | None], longest: int
+) -> list[ValueCount]:
+    """Count the values of a column. `columns` of `Row` are those of the value, its name and its kind (`None`: none).
+
+    Texts of more than `longest` bytes are long.
+    """
+    value, name, kind = (f"e.{column}" if column else "NULL" for column in columns)
     sql = (
-        "SELECT j.raw FROM place p JOIN json j ON j.n = p.shown"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
+        f"SELECT {_unless_long(value, longest)}, {_is_long(value, longest)}, count(*),"
+        f" {_unless_long(f'max({name})', longest)}, {_unless_long(f'max({kind})', longest)} {_ROWS} GROUP BY {value}"
     )
-    return [restored(raw) for (raw,) in store.read(sql, [run.number, stretch.position, stretch.end])]
+    return [ValueCount._make(found) for found in store.read(sql, _bounds(run, stretch))]
+
+
+def _is_long(text: str, longest: int) -> str:
+    """An SQL condition on the bytes of a text; SQLite's `length` and `substr` of a text end at the first NUL."""
+    return f"length(CAST({text} AS BLOB)) > {longest}"
+
+
+def _unless_long(text: str, longest: int) -> str:
+    return f"CASE WHEN {_is_long(text, longest)} THEN NULL ELSE {text} END"
+
+
+ActorEvent = tuple[int, int, int, str, str | None, str | None, str | None, str | None]
+"""`created_us`, tie-breaker, `n`, `actor_id`, `actor_type`, `client_ip`, `user_agent`, `action`.
+
+The tie-breaker orders entries of one instant. A plain tuple, as there may be a million of them.
+"""
+
+
+def actor_events(store: EntryStore, run: Run, stretch: Stretch, *, ascending: bool) -> list[ActorEvent]:
+    """Rows with a time and an actor, oldest first; `ascending` says that positions grow towards the newer end."""
+    tie = "p.position" if ascending else "-p.position"
+    sql = (
+        f"SELECT e.created_us, {tie}, e.n, e.actor_id, e.actor_type, e.client_ip, e.user_agent, e.action {_ROWS}"
+        " AND e.created_us IS NOT NULL AND e.actor_id IS NOT NULL ORDER BY 1, 2"
+    )
+    return store.read(sql, _bounds(run, stretch))

@@ -214,7 +214,7 @@ async def test_an_answer_of_none_says_what_was_seen_instead() -> None:
         assert action is not None
         await hand.filter(f"action:{action.upper()}")
         assert "No entry matches" in hand.shown
-        assert f"Case counts; seen: action:{action}" in hand.shown
+        assert f"Case matters; seen: action:{action}" in hand.shown
 
 
 async def test_another_form_of_the_verb_is_looked_for_in_the_log_once() -> None:
@@ -223,7 +223,7 @@ async def test_another_form_of_the_verb_is_looked_for_in_the_log_once() -> None:
         before = len(hand.wire.requests)
         await hand.filter("action:api_key.create")
         assert "0  COMPLETE" in hand.header
-        assert "Close to it: action:api_key.created" in hand.shown
+        assert "Similar: action:api_key.created" in hand.shown
         asked = len(hand.wire.requests) - before
         await hand.press("/", "escape", "down")
         assert len(hand.wire.requests) - before == asked
@@ -247,7 +247,7 @@ async def test_a_time_outside_the_log_is_said() -> None:
 async def test_a_value_that_nobody_knows_is_warned_of_while_one_types() -> None:
     async with running() as hand:
         await write(hand, "actor.type:robot")
-        assert "Nobody knows actor.type:robot; known are user, api_key" in hand.text
+        assert "Unknown actor.type:robot; known: user, api_key" in hand.text
         assert "actor_type=robot" in hand.text
 
 

@@ -26,14 +26,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError, StoreError
-from auditlog_tui.log import view
 from auditlog_tui.log.feed import Anchor, Feed
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State, View
 from auditlog_tui.query import FIELDS
 from auditlog_tui.session.navigator import Navigator
-from auditlog_tui.store import sorting
+from auditlog_tui.store import scans, sorting
 from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.text.times import instant_us, rfc3339
 from tests.unit.fake import EVERY_FILTER
@@ -281,8 +280,8 @@ class Verdicts(RuleBasedStateMachine):
         self.asked: dict[Feed, int] = {}
         self.entries: dict[int, Entry] = {}
         self.patches = ExitStack()
-        for module in (view, sorting):
-            self.patches.enter_context(patch.object(module, "SLICE", 7))
+        self.patches.enter_context(patch.object(scans, "SLICE", 7))
+        self.patches.enter_context(patch.object(sorting, "SORT_SLICE", 7))
         ask = Feed._ask
         machine = self
 

@@ -266,9 +266,9 @@ def test_a_stream_that_was_closed_before_costs_only_itself(
 def test_a_filter_that_nothing_matches_is_told_of_on_standard_error(program: Runner) -> None:
     asked = {
         "actor:ci-deploy": "actor: takes the ID; a name is actor.name:ci-deploy",
-        "action:api_key.create": "Close to it: action:api_key.created",
+        "action:api_key.create": "Similar: action:api_key.created",
         "created:2026-11-18T14:00:05 status:418": (
-            "The time is one second; created:>=2026-11-18T14:00:05Z is from then on."
+            "The time covers only one second; created:>=2026-11-18T14:00:05Z begins there."
         ),
         "status:418": "",
     }

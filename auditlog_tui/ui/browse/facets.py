@@ -142,7 +142,7 @@ class FacetPart(BrowseBase):
         start(self, lambda: self._walk_to_novel(way), "find")
 
     async def _walk_to_novel(self, way: int) -> None:
-        from auditlog_tui.analysis.novelty import next_novel
+        from auditlog_tui.analysis.search import next_novel
 
         view, novelty = self.view, self._novelty
         row = await next_novel(view, novelty, self.table.cursor, way) if novelty is not None else None

@@ -34,7 +34,7 @@ class FilterPart(PivotPart):
 
     async def _try_forms(self, view: View) -> None:
         """See whether the log has another form of an action that found nothing, and then say so."""
-        from auditlog_tui.analysis.zero import take_other_forms  # late: it loads the models
+        from auditlog_tui.analysis.no_matches import take_other_forms  # late: it loads the models
 
         with suppress(ApiError):  # nobody asked for it
             await take_other_forms(view.query, view.log.store.seen, view.log.api)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.ui.patches.workers import start
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 TELL_S = 0.25
 """Seconds between two looks at what arrived: each takes as long as a page or two, and a key may come meanwhile."""
-
-EVERYTHING = 1 << 62
-"""More rows than there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Loader:
         if self.busy and self.job is not None and self.job.view is view and not everything:
             return
         self.stopped = None
-        self.job = job = Job(view, older, EVERYTHING if everything else rows, everything)
+        self.job = job = Job(view, older, UNBOUNDED if everything else rows, everything)
         self._worker = start(self._screen, lambda: self._run(job), "feed")
 
     def stop(self) -> bool:

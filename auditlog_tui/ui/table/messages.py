@@ -137,7 +137,7 @@ def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> 
 
 
 def _reasons(view: View, look: Look) -> list[str]:
-    from auditlog_tui.analysis.zero import reasons  # late: it loads the models
+    from auditlog_tui.analysis.no_matches import reasons  # late: it loads the models
 
     return reasons(view.query, view.log.store.seen, look.now_us, "what was loaded")
 

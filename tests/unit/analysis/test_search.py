@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui.analysis import search as find_module
 from auditlog_tui.analysis.search import find
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Query
+from auditlog_tui.store import scans
 from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import FakeApi, entry, log_of
 from tests.unit.query.evaluate import texts
@@ -54,7 +54,7 @@ async def test_it_finds_what_a_search_by_hand_finds(
     row = data.draw(st.integers(-1 if way > 0 else 0, max(0, len(found) - 1)))
     view = view_with(found)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(find_module, "SLICE", size)
+        patch.setattr(scans, "SLICE", size)
         assert await find(view, text, row, way) == search(found, text, row, way)
     view.log.store.close()
 
@@ -97,7 +97,7 @@ async def test_finding_asks_the_server_nothing() -> None:
 
 
 async def test_it_may_be_cancelled_between_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find_module, "SLICE", 10)
+    monkeypatch.setattr(scans, "SLICE", 10)
     view = await load(view_of(FakeApi(log_of(100))))
     task = asyncio.create_task(find(view, "nowhere", 0, 1))
     await asyncio.sleep(0)

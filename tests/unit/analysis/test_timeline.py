@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui.analysis import timeline as timeline_module
 from auditlog_tui.analysis.counting import Counting, How
 from auditlog_tui.analysis.timeline import FEWEST, MOST, Bucket, Timeline
 from auditlog_tui.errors import ServerError
@@ -15,6 +14,7 @@ from auditlog_tui.log.log import Log
 from auditlog_tui.log.marked_view import MarkedView
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Query
+from auditlog_tui.store import scans
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.times import rfc3339
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
@@ -240,7 +240,7 @@ async def test_times_that_cannot_be_read_are_in_no_bucket() -> None:
 
 
 async def test_many_loaded_rows_are_counted_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline_module, "SLICE", 100)
+    monkeypatch.setattr(scans, "SLICE", 100)
     log = failing(250)
     timeline = await timeline_of(FakeApi(log, ignores=EVERY_FILTER), everything=True)
     told: list[int] = []

@@ -178,7 +178,7 @@ async def test_a_count_that_is_absent_later_does_not_undo_the_one_that_was_known
 
 
 async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 10)
     api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
     view = await load(view_of(api, "sort:path"))
     store, run = view.log.store, view.matched
@@ -192,7 +192,7 @@ async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pyt
 
 
 async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 10)
     api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
     view = await load(view_of(api, "sort:path"))
     tail = LiveTail(view)
@@ -208,7 +208,7 @@ async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pyte
 async def test_rows_that_are_taken_out_while_it_sorts_are_not_in_it(
     turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 10)
     view = await load(view_of(FakeApi(log_of(60))))
     sorting = asyncio.create_task(sorted_run(view.log.store, view.matched, [("path", "asc")]))
     for _ in range(turns):
@@ -218,7 +218,7 @@ async def test_rows_that_are_taken_out_while_it_sorts_are_not_in_it(
 
 
 async def test_two_views_can_sort_at_once_and_stop_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.store.sorting.SLICE", 3)
+    monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 3)
     view = await load(view_of(FakeApi(log_of(60))))
     for turns in range(0, 60, 7):
         orders = [[("path", "asc")], [("ua", "desc")], [("created", "asc")]]
@@ -240,7 +240,7 @@ async def test_a_view_is_not_complete_before_it_is_sorted() -> None:
 async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("auditlog_tui.analysis.timeline.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.scans.SLICE", 10)
     view = await load(view_of(FakeApi(log_of(60), ignores=EVERY_FILTER)))
     navigator = Navigator(view.log, UTC)
     timeline = Timeline(view, navigator.counting)
@@ -256,7 +256,7 @@ async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
 
 
 async def test_what_is_found_is_found_though_rows_come_in_above(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.analysis.search.SLICE", 10)
+    monkeypatch.setattr("auditlog_tui.store.scans.SLICE", 10)
     view = await load(view_of(FakeApi([entry(n, path="/needle" if n == 20 else "/") for n in range(60)])))
     store = view.log.store
 

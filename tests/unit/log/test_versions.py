@@ -130,15 +130,15 @@ def test_versions_beside_those_that_are_shown_go_with_them() -> None:
     store.note_records(run, {numbers[0]: 2})
     assert store.records(run) == 3
     assert store.append(run, store.add([third, other, one])) == 0
-    assert [n for _, n in store.others_since(run, 0)] == [numbers[2], 4]
+    assert [n for _, n in store.versions_since(run, 0)] == [numbers[2], 4]
     store.note_records(run, {numbers[0]: 3})
     assert store.records(run) == 4
     assert [row.versions for row in store.window(run, 0, 2)] == [2, 0]
     assert set(store.versions(numbers[2])) == {one.raw, third.raw}
     everything: tuple[str, list[object]] = ("1", [])
     store.cut(run, 1)
-    assert (store.records(run), store.others_since(run, 0)) == (1, [])
+    assert (store.records(run), store.versions_since(run, 0)) == (1, [])
     store.prepend(run, numbers[2:])
-    assert store.matching(run, Stretch(run.first, 1), everything, shown=True) == [numbers[2]]
+    assert store.matching(run, Stretch(run.first, 1), everything, shown_only=True) == [numbers[2]]
     assert set(store.matching(run, Stretch(run.first, 1), everything)) == {numbers[0], numbers[2], 4}
     assert store.records(run) == 4

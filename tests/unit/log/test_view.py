@@ -6,9 +6,9 @@ import pytest
 
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ServerError
-from auditlog_tui.log import view as view_module
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.view import SCAN_REQUESTS, TRIES, State, View
+from auditlog_tui.store import scans
 from tests.unit.fake import START_US, FakeApi, log_of
 from tests.unit.views import ALL, ignore, keys_of, like, load, mixed, newest_first, now, query_of, view_of
 
@@ -107,7 +107,7 @@ async def test_views_of_one_feed_each_take_in_what_the_other_fetched() -> None:
 
 @pytest.mark.parametrize("anchor", Anchor)
 async def test_what_is_there_is_scanned_in_slices(monkeypatch: pytest.MonkeyPatch, anchor: Anchor) -> None:
-    monkeypatch.setattr(view_module, "SLICE", 30)
+    monkeypatch.setattr(scans, "SLICE", 30)
     first = view_of(FakeApi(mixed(95)), "", anchor)
     await load(first, older=anchor is Anchor.NEWEST)
     second = View(first.log, query_of("ua:tool"), anchor=anchor, like=first)
@@ -119,7 +119,7 @@ async def test_what_is_there_is_scanned_in_slices(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_other_tasks_run_between_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_module, "SLICE", 10)
+    monkeypatch.setattr(scans, "SLICE", 10)
     first = await load(view_of(FakeApi(mixed(100))))
     second = like(first, "ua:tool")
     turns = 0
@@ -148,7 +148,7 @@ async def stopped(view: View) -> None:
 
 
 async def test_cancelled_between_slices_it_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_module, "SLICE", 10)
+    monkeypatch.setattr(scans, "SLICE", 10)
     for anchor in Anchor:
         first = view_of(FakeApi(mixed(100)), "", anchor)
         await load(first, older=anchor is Anchor.NEWEST)

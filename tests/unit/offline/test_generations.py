@@ -11,9 +11,10 @@ from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.demo import demo_log, demo_truth
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.view import UNBOUNDED, State, View
+from auditlog_tui.log.view import State, View
 from auditlog_tui.offline.transport import LocalLog, LocalTransport
 from auditlog_tui.query import Query, freeze, parse
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore
 from tests.opened import lasting
 from tests.unit.query.evaluate import matches

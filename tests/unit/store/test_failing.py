@@ -101,8 +101,9 @@ def test_a_closed_store_says_so(store: EntryStore) -> None:
     store.close()
     for call in (
         lambda: store.window(run, 0, 1), lambda: store.entry(n), lambda: store.number("id-0"),
-        lambda: store.versions(n), lambda: store.row_of(run, n), lambda: store.add([]), lambda: store.drop(run),
+        lambda: store.versions(n), lambda: store.row_of(run, n), lambda: store.add([]), lambda: store.cut(run, 1),
         lambda: store.matching(run, Stretch(0, 1), ("1", [])), lambda: store.append(run, [n]),
+        lambda: store.rows([n]),
     ):  # fmt: skip
         with pytest.raises(StoreError):
             call()

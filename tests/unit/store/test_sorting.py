@@ -10,7 +10,7 @@ from auditlog_tui.errors import StoreError
 from auditlog_tui.query import FIELDS
 from auditlog_tui.store import sorting
 from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
-from auditlog_tui.store.scans import ends, raws
+from auditlog_tui.store.scans import first_and_last, raws
 from auditlog_tui.store.sorting import sorted_run
 from tests.unit.fake import FakeApi, entry, log_of, read
 from tests.unit.query.strategies import entries
@@ -59,7 +59,7 @@ async def test_it_sorts_as_python_does_whatever_the_slices(
     found: list[Entry], order: list[tuple[str, str]], size: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sorting, "SLICE", size)
+        patch.setattr(sorting, "SORT_SLICE", size)
         store = EntryStore()
         run = run_of(store, found)
         made = await sorted_run(store, run, order)
@@ -84,7 +84,7 @@ async def test_every_field_sorts_both_ways(field: str, way: str) -> None:
 
 
 async def test_it_never_takes_more_than_a_slice_between_two_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sorting, "SLICE", 10)
+    monkeypatch.setattr(sorting, "SORT_SLICE", 10)
     store = EntryStore()
     run = run_of(store, list(map(read, log_of(95))))
     frames = 0
@@ -106,13 +106,13 @@ async def test_sqlite_reads_the_order_from_its_index(monkeypatch: pytest.MonkeyP
     store = EntryStore()
     run = run_of(store, list(map(read, log_of(5))))
 
-    class Explained(sorting._Sorter):
+    class Explained(sorting._SortTable):
         def numbers(self, count: int):  # type: ignore[no-untyped-def]  # as the one it hides
             sql = f"EXPLAIN QUERY PLAN SELECT entry FROM {self._name}.sorted ORDER BY {self._order}, position"
             plans.extend(str(row[3]) for row in store.read(sql, []))
             return super().numbers(count)
 
-    monkeypatch.setattr(sorting, "_Sorter", Explained)
+    monkeypatch.setattr(sorting, "_SortTable", Explained)
     await sorted_run(store, run, [("path", "desc"), ("created", "asc")])
     assert plans
     assert not any("TEMP B-TREE" in plan for plan in plans)
@@ -120,7 +120,7 @@ async def test_sqlite_reads_the_order_from_its_index(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("frames", range(1, 12))
 async def test_one_that_is_cancelled_leaves_nothing_behind(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sorting, "SLICE", 10)
+    monkeypatch.setattr(sorting, "SORT_SLICE", 10)
     store = EntryStore()
     run = run_of(store, list(map(read, log_of(95))))
     task = asyncio.create_task(sorted_run(store, run, [("path", "asc")]))
@@ -176,8 +176,8 @@ def test_a_slice_tells_its_times_and_its_json() -> None:
     store = EntryStore()
     found = [read(entry(n)) for n in range(5)]
     run = run_of(store, [*found, read(entry(9, created_at="?"))])
-    assert ends(store, run, Stretch(1, 3), 2) == (
+    assert first_and_last(store, run, Stretch(1, 3), 2) == (
         [found[1].created_us, found[2].created_us], [found[2].created_us, found[3].created_us], 3
     )  # fmt: skip
-    assert ends(store, run, Stretch(5, 1), 2) == ([], [], 0)
+    assert first_and_last(store, run, Stretch(5, 1), 2) == ([], [], 0)
     assert raws(store, run, Stretch(1, 2)) == [found[1].raw, found[2].raw]

@@ -1,4 +1,4 @@
-"""What may be wrong with a filter that nothing matches, by what was seen of the log; and what nobody knows of it."""
+"""Hints for a filter that matches nothing, from the values seen so far; and warnings about unknown values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from auditlog_tui.analysis.pivots import is_id
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.query import FIELDS, Query, Term, format_term, parse
@@ -21,39 +22,38 @@ if TYPE_CHECKING:
     from auditlog_tui.api.client import AuditLogApi
 
 _COMPARED = 300
-"""Values of a field that are compared, the most frequent first."""
+"""Values of a field compared with the one typed, most frequent first."""
 
 FORMS_TRIED = 2
-"""Forms of verbs that are asked for where the one typed finds nothing."""
+"""Other forms of a verb requested when the one typed finds nothing."""
 
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PART_OF_ID = re.compile(r"(?=.*[0-9])[0-9a-f][0-9a-f-]{3,34}", re.IGNORECASE)
 
 _LENGTHS = {60_000_000: "minute", 1_000_000: "second"}
-"""What a time without its seconds or fractions is, by its length in microseconds."""
+"""The unit that a time without seconds or fractions covers, by its length in microseconds."""
 
 _NAMED = {"actor": ("actor.name", "name"), "target": ("target.type", "kind")}
-"""Fields that hold IDs, and the field, and what it holds, that people may mean instead."""
+"""Fields that hold IDs, with the field that may be meant instead and what that holds."""
 
 _ENUMS = ("actor.type",)
-"""Fields of which the API's contract lists the values."""
+"""Fields whose values the API's contract lists."""
 
 
 def warnings(query: Query, seen: Seen) -> list[str]:
-    """A sentence for each value that neither the API's contract nor the log, as far as it was seen, knows."""
+    """A sentence for each value that is neither in the API's contract nor among the values seen."""
     found = []
     for term in query.terms:
         if term.key in _ENUMS:
             known = dict.fromkeys((*FIELDS[term.key].values, *(value.text for value in seen.values(term.key))))
             texts = [value.text for value in term.values if isinstance(value, Text) and value.text not in known]
-            found += [f"Nobody knows {term.key}:{text}; known are {', '.join(known)}." for text in texts]
+            found += [f"Unknown {term.key}:{text}; known: {', '.join(known)}." for text in texts]
     return found
 
 
 def reasons(query: Query, seen: Seen, now_us: int, sample: str = "") -> list[str]:
-    """Sentences on why a frozen filter may match nothing, each with the term that was seen instead.
+    """Sentences on why a frozen filter may match nothing, each with a term that was seen instead, if any.
 
-    `sample` names the entries of which `seen` tells.
+    `sample` names the entries that `seen` is about.
     """
     found: list[str] = []
     for term in query.terms:
@@ -66,13 +66,13 @@ def reasons(query: Query, seen: Seen, now_us: int, sample: str = "") -> list[str
 
 
 def other_forms(query: Query) -> list[str]:
-    """Actions that are another form of the verb in an action asked for: `vm.created` for `vm.create`."""
+    """The actions of a filter with another form of their verb: `vm.created` for `vm.create`."""
     terms = [term for term in query.terms if term.key == "action" and not term.negated]
     return [form for term in terms for value in term.values if isinstance(value, Text) for form in _forms(value.text)]
 
 
 async def take_other_forms(query: Query, seen: Seen, api: AuditLogApi) -> None:
-    """See whether the log has those forms: a small request each, two at most. Raises `ApiError`."""
+    """Add entries with the other forms to `seen`: at most two small requests. Raises `ApiError`."""
     for form in other_forms(query)[:FORMS_TRIED]:
         seen.take((await api.list({"action": form}, limit=SMALLEST_PAGE)).entries)
 
@@ -89,7 +89,7 @@ def _reason(key: str, value: Value, seen: Seen, sample: str) -> str:
     if not isinstance(value, Text) or not value.text:
         return ""
     if any(character in ZERO_WIDTH for character in value.text):
-        return f"{_name(key)} holds a character that can't be seen: type it again."
+        return f"{_name(key)} contains an invisible character: type it again."
     if key == WORD:
         return _as_term(value.text)
     texts = [each.text for each in seen.values(key)]
@@ -97,18 +97,18 @@ def _reason(key: str, value: Value, seen: Seen, sample: str) -> str:
         return ""
     same = [text for text in texts if text.casefold() == value.text.casefold()]
     if same and FIELDS[key].kind is Kind.EXACT:
-        return f"Case counts; seen: {_terms(key, same)}"
+        return f"Case matters; seen: {_terms(key, same)}"
     if key == "actor" and (label := _label(value.text, seen)):
         return f"actor: takes the ID; the name is {_terms('actor.name', [label])}"
     if key == "action" and (forms := [form for form in _forms(value.text) if form in texts]):
-        return f"Close to it: {_terms(key, forms)}"
+        return f"Similar: {_terms(key, forms)}"
     offered = _near(key, value.text, texts[:_COMPARED])
-    of = f", of {sample}" if sample else ""
-    return f"Close to it{of}: {_terms(key, offered)}" if offered else ""
+    among = f" in {sample}" if sample else ""
+    return f"Similar{among}: {_terms(key, offered)}" if offered else ""
 
 
 def _near(key: str, text: str, texts: list[str]) -> list[str]:
-    """Up to three values like the text: those that begin with it first."""
+    """Up to three similar values; those that begin with the text come first."""
     typed = text.casefold()
     whole = FIELDS[key].kind is Kind.EXACT
     begun = [each for each in texts if whole and each.casefold().startswith(typed)]
@@ -118,14 +118,14 @@ def _near(key: str, text: str, texts: list[str]) -> list[str]:
 
 
 def _label(text: str, seen: Seen) -> str:
-    """The name, as it was seen, of an actor whom someone calls so."""
+    """The name of an actor seen that equals the text in any case; empty if there is none."""
     labels = (each.label for each in seen.values("actor"))
     return next((label for label in labels if label.casefold() == text.casefold()), "")
 
 
 def _no_id(key: str, value: Value, seen: Seen) -> str:
-    """What is wrong with a value that is none of the IDs which its field holds."""
-    if key not in _NAMED or not isinstance(value, Text) or not value.text or _ID.fullmatch(value.text):
+    """Why a value is not one of the IDs that its field holds; empty if it may be one."""
+    if key not in _NAMED or not isinstance(value, Text) or not value.text or is_id(value.text):
         return ""
     text = value.text
     if any(each.text.casefold() == text.casefold() for each in seen.values(key)):
@@ -135,9 +135,9 @@ def _no_id(key: str, value: Value, seen: Seen) -> str:
             f"{key}: takes the whole ID; a part of it ends with a star: {format_term(Term(key, (Glob((text, '')),)))}"
         )
     if key == "actor" and _label(text, seen):
-        return ""  # said already
-    name, called = _NAMED[key]
-    return f"{key}: takes the ID; a {called} is {_terms(name, [text])}"
+        return ""  # another hint says so
+    name, noun = _NAMED[key]
+    return f"{key}: takes the ID; a {noun} is {_terms(name, [text])}"
 
 
 def _name(key: str) -> str:
@@ -149,7 +149,7 @@ def _terms(key: str, texts: Iterable[str]) -> str:
 
 
 def _as_term(text: str) -> str:
-    """What a text in quotes would be without them."""
+    """A hint for a quoted text that is a filter without its quotes."""
     for typed in (text, f"created:{text}", f"last:{text}"):
         try:
             terms = parse(typed).terms
@@ -162,23 +162,23 @@ def _as_term(text: str) -> str:
 
 def _other_spelling(text: str, seen: Seen) -> str:
     if not one_spelling(text):
-        return ""  # that one finds every spelling
+        return ""  # such a term matches every spelling
     addresses = addresses_in(text)
     same = [each.text for each in seen.values("ip") if not addresses.isdisjoint(addresses_in(each.text))]
     return f"Seen in another spelling: {_terms('ip', same[:3])}" if same and text not in same else ""
 
 
 def _short(term: Term) -> Iterator[str]:
-    """Where a time stands for no more than its own minute or second."""
+    """Hints for times that cover a single minute or second."""
     for value in term.values:
         low, high = (value.low, value.high) if isinstance(value, Times) else (None, None)
         if isinstance(low, Instant) and isinstance(high, Instant) and high.us - low.us + 1 in _LENGTHS:
             since = format_term(Term(term.key, (Times(low, None),)))
-            yield f"The time is one {_LENGTHS[high.us - low.us + 1]}; {since} is from then on."
+            yield f"The time covers only one {_LENGTHS[high.us - low.us + 1]}; {since} begins there."
 
 
 def _outside(term: Term, seen: Seen, now_us: int) -> Iterator[str]:
-    """Where the time asked for lies outside the log, as far as it was seen."""
+    """Hints for times outside the range of the entries seen."""
     for value in term.values:
         low, high = (value.low, value.high) if isinstance(value, Times) else (None, None)
         if isinstance(low, Instant) and low.us > now_us:

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.analysis.zero import other_forms, reasons, warnings
+from auditlog_tui.analysis.no_matches import other_forms, reasons, warnings
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.query.seen_values import Seen
@@ -36,15 +36,15 @@ def query(text: str) -> Query:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("action:VM.DELETED", ["Case counts; seen: action:vm.deleted"]),
-        ("action:vm.delete", ["Close to it: action:vm.deleted"]),
-        ("action:vm.deletes", ["Close to it, of a sample: action:vm.deleted"]),
-        ("action:volume.cre", ["Close to it, of a sample: action:volume.created"]),
-        ("action:deleted", ["Close to it, of a sample: action:vm.deleted"]),
-        ("action:vm.deleted,volume.create", ["Close to it: action:volume.created"]),
-        ("target:VM-1", ["Case counts; seen: target:vm-1"]),
+        ("action:VM.DELETED", ["Case matters; seen: action:vm.deleted"]),
+        ("action:vm.delete", ["Similar: action:vm.deleted"]),
+        ("action:vm.deletes", ["Similar in a sample: action:vm.deleted"]),
+        ("action:volume.cre", ["Similar in a sample: action:volume.created"]),
+        ("action:deleted", ["Similar in a sample: action:vm.deleted"]),
+        ("action:vm.deleted,volume.create", ["Similar: action:volume.created"]),
+        ("target:VM-1", ["Case matters; seen: target:vm-1"]),
         ("target.type:vn method:GET", []),
-        ("method:DELTE", ["Close to it, of a sample: method:DELETE"]),
+        ("method:DELTE", ["Similar in a sample: method:DELETE"]),
         ('actor:"grace chen"', ['actor: takes the ID; the name is actor.name:"Grace Chen"']),
         ("actor:ci-deploy", ["actor: takes the ID; a name is actor.name:ci-deploy"]),
         ("-actor:ci-deploy", []),
@@ -53,21 +53,27 @@ def query(text: str) -> Query:
         ("actor:123e4567-e89b-12d3-a456-426614174000", []),
         ("actor:u-1 status:500", []),
         ("target:volume", ["target: takes the ID; a kind is target.type:volume"]),
-        ('actor.name:"Grase Chen"', ['Close to it, of a sample: actor.name:"Grace Chen"']),
+        ('actor.name:"Grase Chen"', ['Similar in a sample: actor.name:"Grace Chen"']),
         ("ip:2001:db8::1", []),
         ("ip:203.0.113.7", ['Seen in another spelling: ip:"203.0.113.7:52344"']),
         ('"status=403"', ['"status=403" is searched for as text; the filter is status:403']),
         ("yesterday", ['"yesterday" is searched for as text; the filter is created:yesterday']),
         ('"2h"', ['"2h" is searched for as text; the filter is last:2h']),
         ('"203.0.113.0/24"', ['"203.0.113.0/24" is searched for as text; the filter is ip:203.0.113.0/24']),
-        ("action:vm\u200b.deleted", ["action: holds a character that can't be seen: type it again."]),
-        ("te\u200brraform", ["The text holds a character that can't be seen: type it again."]),
+        ("action:vm\u200b.deleted", ["action: contains an invisible character: type it again."]),
+        ("te\u200brraform", ["The text contains an invisible character: type it again."]),
         ("created:<2026-01-01", ["The time ends before the oldest entry seen: 2026-11-20T12:00:00Z."]),
         ("created:>2026-11-22", ["The time begins in the future: now is 2026-11-22T12:00:00Z."]),
         ("last:1h", ["The time begins after the newest entry seen: 2026-11-21T12:00:00Z."]),
         ("created:2026-11-20..2026-11-21", []),
-        ("created:2026-11-20T14:00", ["The time is one minute; created:>=2026-11-20T14:00:00Z is from then on."]),
-        ("created:2026-11-20T14:00:05", ["The time is one second; created:>=2026-11-20T14:00:05Z is from then on."]),
+        (
+            "created:2026-11-20T14:00",
+            ["The time covers only one minute; created:>=2026-11-20T14:00:00Z begins there."],
+        ),
+        (
+            "created:2026-11-20T14:00:05",
+            ["The time covers only one second; created:>=2026-11-20T14:00:05Z begins there."],
+        ),
         ("-action:VM.DELETED -created:<2026-01-01 sort:status", []),
         ("terraform status:500 path:/v2 ua:wget action:x*", []),
     ],
@@ -88,7 +94,7 @@ def test_a_name_for_an_id_is_told_of_without_having_seen_it() -> None:
 def test_the_form_of_the_verb_typed_goes_before_whatever_is_more_alike() -> None:
     found = Seen()
     found.take([read_entry(f'{{"id": "{n}", "action": "api_key.{n}"}}') for n in ("read", "create2", "created")])
-    assert reasons(query("action:api_key.create"), found, NOON_US) == ["Close to it: action:api_key.created"]
+    assert reasons(query("action:api_key.create"), found, NOON_US) == ["Similar: action:api_key.created"]
     assert "api_key.created," in reasons(query("action:api_key.creat"), found, NOON_US)[0] + ","
 
 
@@ -109,9 +115,9 @@ def test_the_other_forms_of_a_verb(text: str, forms: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("actor.type:robot", ["Nobody knows actor.type:robot; known are user, api_key, service."]),
+        ("actor.type:robot", ["Unknown actor.type:robot; known: user, api_key, service."]),
         ("actor.type:user,api_key,service", []),
-        ("-actor.type:robot", ["Nobody knows actor.type:robot; known are user, api_key, service."]),
+        ("-actor.type:robot", ["Unknown actor.type:robot; known: user, api_key, service."]),
         ("actor.type:r*", []),
         ("target.type:robot", []),
     ],

@@ -1,0 +1,33 @@
+"""Places that nobody can go back to leave no rows in the working set."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from auditlog_tui.log import log
+from auditlog_tui.session import navigator
+from tests.app.helpers import Hand, running
+
+KEPT = 3
+
+
+def runs(hand: Hand) -> int:
+    """The runs that have rows in the working set, once the cycles of objects are collected."""
+    gc.collect()
+    ((count,),) = hand.navigator.log.store.read("SELECT count(DISTINCT run) FROM place", [])
+    return int(count)
+
+
+async def test_the_screen_sweeps_what_old_places_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(navigator, "MOST_PLACES", KEPT)
+    monkeypatch.setattr(log, "WALKED_KEPT", KEPT)
+    async with running() as hand:
+        for minutes in range(10):
+            await hand.filter(f"ua:a created:>=2026-06-30T12:{minutes:02}")
+        assert len(hand.navigator.places) == KEPT
+        # The feed of the whole log, and for each place the feed and the rows of it that match.
+        await hand.until(lambda: runs(hand) <= 1 + 2 * KEPT)
+        assert not hand.navigator.log.store.unused
+        assert len(hand.table.view or ()) > 0

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from auditlog_tui.offline.transport import LocalEntry
+from auditlog_tui.offline.sqlite_source import FlatEntry
 
 
 def _id(name: str) -> str:
@@ -176,10 +176,10 @@ def post(target: Resource, verb: str, done: str) -> Step:
     return Step(f"{target.type}.{done}", "POST", f"{target.path}/{verb}", 200, target)
 
 
-def entry(rng: Random, us: int, actor: Persona, address: str, agent: str, step: Step) -> LocalEntry:
+def entry(rng: Random, us: int, actor: Persona, address: str, agent: str, step: Step) -> FlatEntry:
     """The log's entry of a request. A creation that failed has no target: nothing came to be."""
     target = None if step.method == "POST" and step.status >= 400 and step.path in _COLLECTIONS else step.target
-    return LocalEntry(
+    return FlatEntry(
         random_id(rng), us, step.action, actor.id, actor.name, actor.type, address, step.method, step.path,
         step.status, agent, target and target.id, target and target.type,
     )  # fmt: skip

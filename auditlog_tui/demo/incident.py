@@ -15,7 +15,7 @@ from random import Random
 from auditlog_tui.demo import cast
 from auditlog_tui.demo.cast import Persona, Step
 from auditlog_tui.demo.noise import MINUTE, SECOND, Story
-from auditlog_tui.offline.transport import LocalEntry
+from auditlog_tui.offline.sqlite_source import FlatEntry
 
 _BEFORE_UNTIL = timedelta(hours=9)
 _REQUESTS = "python-requests/2.32.3"
@@ -50,7 +50,7 @@ def story(until: datetime) -> Story:
     return Story(struck_us=began + 40 * MINUTE, revoked_us=began + 95 * MINUTE)
 
 
-def incident(until: datetime, rng: Random) -> tuple[list[LocalEntry], Truth]:
+def incident(until: datetime, rng: Random) -> tuple[list[FlatEntry], Truth]:
     """The incident's entries, oldest first, with those of the pipeline and of Alice that belong to it."""
     began = until - _BEFORE_UNTIL
     start = cast.microseconds(began)
@@ -87,7 +87,7 @@ def incident(until: datetime, rng: Random) -> tuple[list[LocalEntry], Truth]:
 
 def _play(
     rng: Random, us: int, actor: Persona, steps: Iterable[Step], shortest: int, longest: int
-) -> list[LocalEntry]:
+) -> list[FlatEntry]:
     """The steps, `shortest` to `longest` seconds apart."""
     entries = []
     for step in steps:

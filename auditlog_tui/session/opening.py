@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from auditlog_tui.api.client import AuditLogClient
     from auditlog_tui.api.retry import Wait
-    from auditlog_tui.offline.transport import LocalLog
+    from auditlog_tui.offline.sqlite_source import SqliteSource
     from auditlog_tui.session.marks import Marks
     from auditlog_tui.session.navigator import Navigator
     from auditlog_tui.store.entries import EntryStore
@@ -29,7 +29,7 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client: AuditLogClient | None = None
-        self._log: LocalLog | None = None
+        self._log: SqliteSource | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
         self._closed = False
@@ -53,12 +53,12 @@ class Session:
 
     def _demo(self) -> httpx.AsyncBaseTransport:
         from auditlog_tui.demo import demo_log
-        from auditlog_tui.offline.transport import LocalTransport
+        from auditlog_tui.offline.transport import OfflineTransport
 
         self._log = demo_log()
         if self._closed:  # in another thread, before there was a log to close
             self._log.close()
-        return LocalTransport(self._log)
+        return OfflineTransport(self._log)
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser. Raises `StoreError`."""

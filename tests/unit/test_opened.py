@@ -8,7 +8,7 @@ import pytest
 
 from auditlog_tui.errors import StoreError
 from auditlog_tui.headless.run import Command, Exit, run
-from auditlog_tui.offline.transport import LocalLog
+from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store import entries as store
@@ -66,7 +66,7 @@ def test_a_command_whose_working_set_fails_leaves_nothing_open(monkeypatch: pyte
 
 
 def test_what_a_test_opens_is_closed_for_it() -> None:
-    entries, log = EntryStore(), LocalLog()
+    entries, log = EntryStore(), SqliteSource()
     assert opened.close() == []
     assert all(is_closed(each) for each in (entries.connection, log._db))
 

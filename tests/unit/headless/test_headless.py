@@ -18,7 +18,7 @@ from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_
 from auditlog_tui.headless.run import read_query
 from auditlog_tui.headless.streams import Out, Progress
 from auditlog_tui.log.log import Log
-from auditlog_tui.offline.transport import LocalTransport
+from auditlog_tui.offline.transport import OfflineTransport
 from auditlog_tui.settings.command_line import command_of, split, without_command
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import ASCII, UNICODE
@@ -35,8 +35,8 @@ class Terminal(StringIO):
 
 
 def client_of(generation: int) -> AuditLogClient:
-    log = demo_log(entries=ENTRIES, until=UNTIL, generation=generation)
-    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=LocalTransport(log))
+    transport = OfflineTransport(demo_log(entries=ENTRIES, until=UNTIL), generation=generation)
+    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=transport)
 
 
 def log_over(api: AuditLogApi) -> Log:

@@ -17,7 +17,6 @@ import httpx
 
 from auditlog_tui.api.http import (
     broken,
-    checked_base,
     cut_short,
     decode,
     error_of,
@@ -33,6 +32,7 @@ from auditlog_tui.api.http import (
     unreachable,
 )
 from auditlog_tui.api.retry import LONGEST_WAIT, PATIENCE, RETRIES, Wait, Waits, asked_delay, backoff, worth_retrying
+from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entry
 from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
@@ -46,7 +46,7 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
-from auditlog_tui.settings.options import without_endpoint
+from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import Proxy, proxy_for
 from auditlog_tui.text.safe import safe
 
@@ -56,7 +56,6 @@ DEADLINE = 60.0
 CONNECT = 15.0
 """Seconds to make a connection."""
 
-ENDPOINT = "/v1/audit_logs"
 _CLOCK_NOISE_US = 1_500_000
 """A `Date` header has whole seconds: differences up to this are no difference."""
 
@@ -105,9 +104,9 @@ class AuditLogClient:
     ) -> None:
         self.requests = 0
         self.on_wait = on_wait
-        self._base = without_endpoint(base_url)
+        self._base = check_base_url(base_url)
         proxy = proxy_for(base_url) if trust_env and transport is None else None
-        host = safe(checked_base(base_url).netloc.decode("ascii"), 100)
+        host = safe(httpx.URL(self._base).netloc.decode("ascii"), 100)
         self._host = host if proxy is None else f"{host} via proxy {proxy.name}"
         self._waits = Waits(self._told)
         self._secrets = secrets_of(key, headers or {})
@@ -129,7 +128,7 @@ class AuditLogClient:
         """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
         query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
         return await self._ask(
-            f"{ENDPOINT}?{urlencode(query, errors='replace')}",
+            f"{LIST_PATH}?{urlencode(query, errors='replace')}",
             lambda answer: page_in_portions(decode(answer.body), served_at(answer.headers)),
         )
 
@@ -137,7 +136,7 @@ class AuditLogClient:
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
         if entry_id in ("", ".", ".."):
             raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
-        entry = await self._ask(f"{ENDPOINT}/{_quoted(entry_id)}", _entry)
+        entry = await self._ask(f"{LIST_PATH}/{_quoted(entry_id)}", _entry)
         if entry.log.id is not None and entry.log.id.casefold() != entry_id.casefold():
             asked, got = safe(entry_id, 60), safe(entry.log.id, 60)
             raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")

@@ -22,8 +22,8 @@ from auditlog_tui.errors import (
     NotTheApiError,
     RateLimitedError,
     ServerError,
-    SettingsError,
 )
+from auditlog_tui.settings.connection import check_header, check_key, may_be_secret
 from auditlog_tui.text.safe import safe
 
 BODY_LIMIT = 32 * 1024 * 1024
@@ -32,14 +32,9 @@ BODY_LIMIT = 32 * 1024 * 1024
 _ERROR_LIMIT = 64 * 1024
 """Bytes of an error's body; what follows is not read."""
 
-_KEY = re.compile(r"[!-~]+")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[ -~\t]*")
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _LOOKED_THROUGH = 1024 * 1024
 """Characters of a bad answer that are looked through for its end, which nobody should wait for."""
 
-_SHORTEST_SECRET = 8
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
@@ -47,31 +42,15 @@ _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 # -- what is sent ----------------------------------------------------------------------------------------------------
 
 
-def checked_base(base_url: str) -> httpx.URL:
-    """The base URL, if requests can be made from it. Raises `SettingsError`, which does not repeat it."""
-    try:
-        base = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        base = httpx.URL()
-    if not base.host or base.userinfo or "?" in base_url or "#" in base_url:
-        raise SettingsError("The base URL must look like https://host, without a user name, ? or #.")
-    return base
-
-
 def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
-    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits.
+    """The headers of every request; `extra` overrides ours. Compression is not asked for.
 
-    Raises `SettingsError` for what HTTP forbids, before a library does that repeats the key in its error.
+    Raises `SettingsError` for what HTTP forbids: the library's own error would repeat the key.
     """
-    if key is not None and not _KEY.fullmatch(key):
-        raise SettingsError("The API key must be visible ASCII characters, without spaces or line breaks.")
+    if key is not None:
+        check_key(key)
     for name, value in extra.items():
-        if not _NAME.fullmatch(name):
-            raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
-        if name.lower() in _FRAMING:
-            raise SettingsError(f"The custom header {name} is not allowed: it belongs to a body, and none is sent.")
-        if not _VALUE.fullmatch(value) or value != value.strip():
-            raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
+        check_header(name, value)
     ours = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -83,10 +62,9 @@ def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]
 
 
 def secrets_of(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:
-    """What must not be shown; the value of a header may be a secret too, unless it is too short for one."""
-    values = [*extra.values()] + ([] if key is None else [key])
-    long = [value.encode("utf-8", "replace") for value in values if len(value) >= _SHORTEST_SECRET]
-    return tuple(sorted(long, key=len, reverse=True))
+    """The key and the header values that must not be shown, the longest first."""
+    values = filter(may_be_secret, [*extra.values(), *([] if key is None else [key])])
+    return tuple(sorted((value.encode("utf-8", "replace") for value in values), key=len, reverse=True))
 
 
 # -- bodies ----------------------------------------------------------------------------------------------------------

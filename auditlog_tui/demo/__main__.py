@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from auditlog_tui.demo import ENTRIES, cast, demo_log, live_entries
 from auditlog_tui.demo.server import Serving, serving
+from auditlog_tui.entries.contract import BASE_URL_VARIABLE, KEY_VARIABLE
 from auditlog_tui.offline.sqlite_source import SqliteSource
 
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log = demo_log(entries=options.entries, until=until)
         with closing(log), _serving(log, options) as server:
             _say(f"Serving {options.entries:,} entries at {server.url} (Ctrl+C ends it). In another terminal:")
-            _say(f"  NIRVANA_LABS_BASE_URL={server.url} NIRVANA_LABS_API_KEY={options.api_key or 'any'} auditlog-tui")
+            _say(f"  {BASE_URL_VARIABLE}={server.url} {KEY_VARIABLE}={options.api_key or 'any'} auditlog-tui")
             with _growing(log, until, options.live, stop):
                 stop.wait()
     except OSError as error:

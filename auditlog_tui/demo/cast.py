@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
+from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.offline.sqlite_source import FlatEntry
 
 
@@ -108,7 +109,7 @@ BASES = {
     "node_pool": "/v1/nks/node_pools",
     "api_key": "/v1/api_keys",
     "project": "/v1/projects",
-    "audit_log": "/v1/audit_logs",
+    "audit_log": LIST_PATH,
 }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from auditlog_tui.settings.options import DEFAULT_BASE_URL, Settings
+from auditlog_tui.settings.connection import DEFAULT_BASE_URL
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.times import counted
 from auditlog_tui.text.zones import read_zone
 

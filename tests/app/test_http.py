@@ -14,7 +14,8 @@ from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.log.feed import At
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.session.opening import Session
-from auditlog_tui.settings.options import Secret, Settings
+from auditlog_tui.settings.connection import Secret
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import SIZE, Hand, app_over, settled

@@ -113,23 +113,6 @@ def test_secrets_are_the_key_and_long_headers_longest_first() -> None:
     assert http.secrets_of(None, {}) == ()
 
 
-@pytest.mark.parametrize(
-    "url", ["https://api.test", "http://127.0.0.1:8787/base/", "http://[::1]:80", "HTTPS://A.test"]
-)
-def test_a_base_url(url: str) -> None:
-    assert http.checked_base(url).scheme in ("http", "https")
-
-
-@pytest.mark.parametrize(
-    "url", ["", "api.test", "/v1", "http://", "http://[::1", "http://h:port", "http://me:hidden@h", "http://h/#a",
-            "http://h/?hidden", "http://h/#", "http://h/?", "http://h\n/"]
-)  # fmt: skip
-def test_what_is_no_base_url_is_refused(url: str) -> None:
-    with pytest.raises(SettingsError, match="base URL") as caught:
-        http.checked_base(url)
-    assert "hidden" not in str(caught.value)
-
-
 # -- bodies --------------------------------------------------------------------------------------------------------
 
 

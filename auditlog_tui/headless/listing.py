@@ -16,15 +16,12 @@ from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import NEWEST_FIRST, Stand, in_order, rank, reversed_order
-from auditlog_tui.log.view import State, View
+from auditlog_tui.log.view import UNBOUNDED, State, View
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
 from auditlog_tui.store.scans import raws, stretches
 from auditlog_tui.text.times import rfc3339
-
-EVERYTHING = 1 << 62
-"""More rows than there are."""
 
 PORTION = 1_000
 """Rows written at a time."""
@@ -186,7 +183,7 @@ class Listing:
         self.written = 0
         self._walk = walk
         self._printer = printer
-        self._limit = EVERYTHING if limit is None else limit
+        self._limit = UNBOUNDED if limit is None else limit
         self._run: Run | None = None
         self._next = 0
         self._before: list[tuple[Run, int]] = []
@@ -200,11 +197,11 @@ class Listing:
         disordered = ""
         try:
             self._on_page()
-            await walk.go(EVERYTHING if self._whole else self._limit, self._on_page)
+            await walk.go(UNBOUNDED if self._whole else self._limit, self._on_page)
             if view.plan.local_order and not self._whole:
                 disordered = "The server left the order that it was asked for." if self.written else ""
                 self._whole = True
-                await walk.go(EVERYTHING, self._on_page)
+                await walk.go(UNBOUNDED, self._on_page)
         except AuditLogError:
             self._write_rest()
             raise
@@ -265,7 +262,7 @@ async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) 
     walk = Walk(log, query)
     watch(walk)
     await walk.begin()
-    await walk.go(EVERYTHING, _nothing)
+    await walk.go(UNBOUNDED, _nothing)
     return len(walk.view), walk.missing()
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
+from auditlog_tui.errors import ExitStatus
 from auditlog_tui.settings.options import OPTIONS
 
 COMMANDS = {
@@ -33,10 +34,11 @@ commands:
                                                       write one entry, by its ID
   auditlog-tui config init                            write a settings file to begin with"""
 
-_STATUS = """\
+_STATUS = f"""\
 exit status:
-  0 done; 1 incomplete (standard error says what is missing) or crashed; 2 for what was typed or set wrongly;
-  3 the API refused or could not be reached; 130 Ctrl+C; 141 nobody reads the output any more"""
+  {ExitStatus.DONE} done; {ExitStatus.INCOMPLETE} incomplete (standard error says what is missing) or crashed;
+  {ExitStatus.USAGE} wrong arguments or settings; {ExitStatus.API} the API refused or could not be reached;
+  {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
 VALUED = frozenset(option.flag for option in OPTIONS)
 """Flags that a value follows, whatever the command."""

@@ -1,4 +1,4 @@
-"""What several rooms need to know stands in one module."""
+"""What several rooms need stands in one module."""
 
 import ast
 from collections.abc import Iterator
@@ -31,3 +31,13 @@ def constants(path: Path) -> Iterator[str]:
 def test_a_fact_stands_in_one_module(fact: str) -> None:
     found = [path for path in sorted(PROGRAM.rglob("*.py")) for text in constants(path) if fact in text]
     assert [path.relative_to(PROGRAM).as_posix() for path in found] == [FACTS[fact]]
+
+
+@pytest.mark.parametrize("step", ["filter_in", "expand", "freeze", "depends_on_now"])
+def test_one_module_makes_a_query_of_what_was_typed(step: str) -> None:
+    users = set()
+    for path in PROGRAM.rglob("*.py"):
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        if path.parent.name != "query" and any(name.name == step for node in imports for name in node.names):
+            users.add(path.relative_to(PROGRAM).as_posix())
+    assert users == {"session/typed_filter.py"}

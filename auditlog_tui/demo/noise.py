@@ -1,7 +1,7 @@
-"""The everyday part of the demo's log: what an organization's people, pipelines and monitors do.
+"""The everyday activity in the demo's log: people, pipelines and monitoring.
 
-Everything comes in *scripts*, short runs of requests by one actor, from one address. People and pipelines keep
-office hours (UTC) on weekdays; monitoring never sleeps; backups run at two in the morning.
+It is made of *scripts*: short series of requests by one actor from one address. People and pipelines work in office
+hours (UTC) on weekdays, monitoring runs all the time, backups at 02:00.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ _SERVER_ERROR_SHARE = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the incident changes for everyone: what it destroyed is gone from `struck_us` on, and the pipeline has
-    another key from `revoked_us` on. Microseconds since 1970 UTC.
+    """How the incident affects everyone else; times in microseconds since 1970 UTC.
+
+    From `struck_us` on, the destroyed resources are gone; from `revoked_us` on, the pipeline uses another key.
     """
 
     struck_us: int
@@ -40,7 +41,7 @@ class Story:
 
 
 class Noise:
-    """A source of scripts, the same ones for the same `rng`."""
+    """Makes scripts, the same for the same `rng`."""
 
     def __init__(self, rng: Random, story: Story) -> None:
         self._rng = rng
@@ -49,7 +50,7 @@ class Noise:
         self._pipeline = cast.CI_DEPLOY
 
     def script(self, start_us: int) -> list[FlatEntry]:
-        """One script's entries, in the order of time."""
+        """The entries of one script, oldest first."""
         last_us = start_us + _LONGEST_SCRIPT
         self._fleet = cast.FLEET if last_us < self._story.struck_us else cast.SURVIVORS
         self._pipeline = cast.CI_DEPLOY if last_us < self._story.revoked_us else cast.CI_DEPLOY_2
@@ -103,7 +104,7 @@ class Noise:
     # -- machines ------------------------------------------------------------------------------------------------
 
     def pipeline(self, us: int) -> list[FlatEntry]:
-        """A push: a runner is made, waited for, used and taken away."""
+        """A pipeline run: a runner is created, polled, used and deleted."""
         rng = self._rng
         runner, disk = self._new("vm"), self._new("volume")
         steps = [cast.read(cast.PROJECTS[0]), cast.create(runner), cast.create(disk)]
@@ -113,7 +114,7 @@ class Noise:
         return self._play(us, self._pipeline, steps, 300, 9_000)
 
     def plan(self, us: int) -> list[FlatEntry]:
-        """A Terraform run: the whole state is refreshed within a second or two, then a little changes."""
+        """A Terraform run: the whole state is read within a second or two, then a few resources change."""
         rng = self._rng
         actor = rng.choice((cast.TERRAFORM_PROD, cast.TERRAFORM_PROD, cast.TERRAFORM_STAGING))
         us -= us % SECOND
@@ -166,7 +167,7 @@ def _mix(hour: int) -> tuple[int, ...]:
 
 
 def _pace(hour: int) -> float:
-    """How much happens in an hour, beside the busiest."""
+    """The activity in an hour of the week, relative to the busiest."""
     day, clock = _hour_of_week(hour)
     if day >= 5:
         return 0.1
@@ -207,5 +208,5 @@ def _when(entry: FlatEntry) -> tuple[int, str]:
 
 
 def _mirrored(entry: FlatEntry, until_us: int) -> FlatEntry:
-    """What a script would do after the log's end, done as long before it: no count is lost there."""
+    """The entry as long before the log's end as it was after it, so that the number of entries stays exact."""
     return entry._replace(created_us=2 * until_us - entry.created_us - 1)

@@ -41,7 +41,7 @@ To look around without a key, on a made-up log:    auditlog-tui --demo"""
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: its flag is `--name`, `variable` its environment variable, `name` its key in the file."""
+    """One setting: `name` is its key in the settings file, `variable` its environment variable."""
 
     name: str
     variable: str
@@ -76,14 +76,14 @@ OPTIONS: tuple[Option, ...] = (
         "columns",
         "AUDITLOG_TUI_COLUMNS",
         "",
-        "columns after time and action, with commas between; all if empty",
+        "columns after time and action, separated by commas; all if empty",
         metavar="NAMES",
     ),
     Option(
         "trust_env",
         "AUDITLOG_TUI_TRUST_ENV",
         "no",
-        "use the proxy of the environment (HTTPS_PROXY), which then sees to whom you talk",
+        "use the proxy that the environment names (HTTPS_PROXY); it sees which hosts you connect to",
         ("yes", "no"),
     ),
 )

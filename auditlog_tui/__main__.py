@@ -8,8 +8,10 @@ runtime.begin()
 
 try:
     from auditlog_tui.cli import run
-except KeyboardInterrupt:  # Ctrl+C while it loads
-    sys.exit(130)
+except KeyboardInterrupt:
+    from auditlog_tui.errors import ExitStatus
+
+    sys.exit(ExitStatus.INTERRUPTED)
 
 if __name__ == "__main__":
     run()

@@ -1,4 +1,4 @@
-"""The command line: reads it, joins the parts, runs the screen."""
+"""The composition root: reads the command line, then runs the browser or a command."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ from contextlib import suppress
 from typing import NoReturn
 
 from auditlog_tui import __version__
-from auditlog_tui.errors import AuditLogError, SettingsError
+from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
 from auditlog_tui.settings.command_line import EXAMPLES, command_of, configures, mistaken, read_options
 from auditlog_tui.settings.file import config_path, read_config, write_beginning
 from auditlog_tui.settings.options import OPTIONS, Settings, load
 
-USAGE_ERROR = 2
-INTERRUPTED = 130
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; returns its exit status: 0, 1 after a crash, 2 for what was typed or set wrongly.
-
-    `list`, `get` and `count` have more of them: see `headless.run.Exit`.
-    """
+    """Run the program; returns its exit status, an `ExitStatus` or the browser's own."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if (rest := configures(arguments)) is not None:
@@ -38,16 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings, text = _settings(options), " ".join(options.query)
         return _print(settings, command, text, options) if command else _browse(settings, text)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     except AuditLogError as error:
         if sys.stderr is not None:
-            print(error, file=sys.stderr)  # noqa: T201 (this is where a command line speaks)
-        return USAGE_ERROR
+            print(error, file=sys.stderr)  # noqa: T201  # messages of a command line
+        return ExitStatus.USAGE
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """argparse's, without the value of a flag that there is not: `--api-key=…` would be a key."""
+        """argparse's, without the value of an unknown flag: that of `--api-key=…` would be a key."""
         super().error(re.sub(r"(--[^\s=]+)=\S*", r"\1=…", message))
 
 
@@ -83,7 +77,7 @@ def _not_a_command(arguments: Sequence[str], meant: str) -> str:
 def _config(arguments: Sequence[str]) -> int:
     if arguments != ["init"]:
         raise SettingsError(
-            "auditlog-tui config init writes a settings file to begin with, and is all that config can do.\n"
+            "auditlog-tui config init writes a settings file to begin with; config has no other command.\n"
             "To search for the word: auditlog-tui '\"config\"'"
         )
     path = config_path()
@@ -94,7 +88,7 @@ def _config(arguments: Sequence[str]) -> int:
 
 def _browse(settings: Settings, text: str) -> int:
     _check_terminal()
-    for name in ("COLUMNS", "LINES"):  # of the shell that exported them; the terminal knows its own size
+    for name in ("COLUMNS", "LINES"):  # exported by a shell, and wrong once the terminal is resized
         os.environ.pop(name, None)
     from auditlog_tui.session.opening import Session
     from auditlog_tui.ui.app import AuditLogApp
@@ -114,10 +108,10 @@ def _browse(settings: Settings, text: str) -> int:
 
 
 def _check_terminal() -> None:
-    """Raise `SettingsError` where there is no terminal to read keys from and to draw on."""
+    """Raise `SettingsError` if there is no terminal to read keys from and to draw on."""
     streams = {"Standard input": sys.__stdin__, "Standard output": sys.__stdout__}
     if sys.platform != "win32":
-        streams["Standard error"] = sys.__stderr__  # what Textual draws on
+        streams["Standard error"] = sys.__stderr__  # Textual draws on it
     for name, stream in streams.items():
         if stream is None or not stream.isatty():
             raise SettingsError(
@@ -145,10 +139,10 @@ def run() -> None:
     """The console script."""
     status = main()
     for stream in (sys.stdout, sys.stderr):
-        if stream is None:  # it was closed before we began
+        if stream is None:  # closed before the program began
             continue
         try:
             stream.flush()
-        except OSError:  # the terminal is gone; Python would try once more, and end with a status of its own
+        except OSError:  # the terminal is gone; Python would flush once more, and exit with another status
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(status)

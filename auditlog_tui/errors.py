@@ -22,6 +22,7 @@ AuditLogError
 from __future__ import annotations
 
 from datetime import datetime
+from enum import IntEnum
 
 
 class AuditLogError(Exception):
@@ -110,3 +111,18 @@ class StoppedError(ApiError):
 
 class NotTheApiError(ApiError):
     """Something answered that is not this API."""
+
+
+class ExitStatus(IntEnum):
+    """How the program ends.
+
+    `INCOMPLETE` is also that of a crash. `INTERRUPTED` is that of Ctrl+C, and `BROKEN_PIPE` that of a program which
+    SIGPIPE ended: nobody reads its output any more.
+    """
+
+    DONE = 0
+    INCOMPLETE = 1
+    USAGE = 2
+    API = 3
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141

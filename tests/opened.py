@@ -21,7 +21,7 @@ from unittest.mock import patch
 _TESTS = Path(__file__).parent
 _PROGRAM = _TESTS.parent / "auditlog_tui"
 
-_HAND_OVER = frozenset({"__init__", "_open", "_opened", "demo_log", "demo_transport"})
+_HAND_OVER = frozenset({"__init__", "_open", "_opened", "demo_log"})
 """Functions that leave it to their caller to close what they open."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from auditlog_tui.entries import OLDEST_FIRST
+from auditlog_tui.entries.contract import OLDEST_FIRST
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE

@@ -1,1 +1,1 @@
-"""The two endpoints over HTTP: requests, retries, what an answer may be."""
+"""The API's two endpoints over HTTP: requests, retries, limits on answers."""

@@ -1,4 +1,4 @@
-"""The API's two endpoints over httpx: authentication, limits, a deadline, retries that can be seen and stopped."""
+"""Client of the API's two endpoints: authentication, size limits, a deadline, and retries that can be cancelled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import httpx
 
 from auditlog_tui.api.http import (
     broken,
-    checked_base,
     cut_short,
     decode,
     error_of,
@@ -33,6 +32,7 @@ from auditlog_tui.api.http import (
     unreachable,
 )
 from auditlog_tui.api.retry import LONGEST_WAIT, PATIENCE, RETRIES, Wait, Waits, asked_delay, backoff, worth_retrying
+from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entry
 from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
@@ -46,23 +46,22 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
-from auditlog_tui.settings.options import without_endpoint
+from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import Proxy, proxy_for
 from auditlog_tui.text.safe import safe
 
 DEADLINE = 60.0
-"""Seconds for one attempt, its answer read to the end; waits between attempts don't count."""
+"""Seconds for one attempt, including reading the answer; pauses between attempts don't count."""
 
 CONNECT = 15.0
-"""Seconds to make a connection."""
+"""Seconds to connect."""
 
-ENDPOINT = "/v1/audit_logs"
 _CLOCK_NOISE_US = 1_500_000
-"""A `Date` header has whole seconds: differences up to this are no difference."""
+"""A `Date` header has whole seconds: smaller differences in microseconds mean nothing."""
 
 
 class AuditLogApi(Protocol):
-    """What feed, view and screen know of the outside."""
+    """What the rest of the program uses of the API."""
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -85,10 +84,9 @@ class _Answer:
 class AuditLogClient:
     """The API over HTTP. `requests` counts attempts, those that failed included.
 
-    A base URL, key or header that can't be sent raises `SettingsError` at once, in words that hold no secret.
-    `on_wait` is told of the request that has been waiting longest, as soon as one pauses before another attempt or
-    has had no answer for `PATIENCE`, and of the end of all waiting (`None`). Cancelling the call ends its wait.
-    `sleep` and `chance` are replaced by tests.
+    A base URL, key or header that can't be sent raises `SettingsError` at once; its text holds no secret.
+    `on_wait` gets the slow request that began first, when a request pauses before another attempt or has had no
+    answer for `PATIENCE`, and `None` when no request is slow any more. `sleep` and `chance` are replaced by tests.
     """
 
     def __init__(
@@ -105,9 +103,9 @@ class AuditLogClient:
     ) -> None:
         self.requests = 0
         self.on_wait = on_wait
-        self._base = without_endpoint(base_url)
+        self._base = check_base_url(base_url)
         proxy = proxy_for(base_url) if trust_env and transport is None else None
-        host = safe(checked_base(base_url).netloc.decode("ascii"), 100)
+        host = safe(httpx.URL(self._base).netloc.decode("ascii"), 100)
         self._host = host if proxy is None else f"{host} via proxy {proxy.name}"
         self._waits = Waits(self._told)
         self._secrets = secrets_of(key, headers or {})
@@ -129,7 +127,7 @@ class AuditLogClient:
         """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
         query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
         return await self._ask(
-            f"{ENDPOINT}?{urlencode(query, errors='replace')}",
+            f"{LIST_PATH}?{urlencode(query, errors='replace')}",
             lambda answer: page_in_portions(decode(answer.body), served_at(answer.headers)),
         )
 
@@ -137,14 +135,14 @@ class AuditLogClient:
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
         if entry_id in ("", ".", ".."):
             raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
-        entry = await self._ask(f"{ENDPOINT}/{_quoted(entry_id)}", _entry)
+        entry = await self._ask(f"{LIST_PATH}/{_quoted(entry_id)}", _entry)
         if entry.log.id is not None and entry.log.id.casefold() != entry_id.casefold():
             asked, got = safe(entry_id, 60), safe(entry.log.id, 60)
             raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
         return entry
 
     async def _ask(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
-        """Ask until there is an answer that can be read, no attempt is left, or the user has had enough."""
+        """Try until an answer can be read, no attempt is left, or the user stops the request."""
         request = _Request(time.monotonic())
         try:
             async with asyncio.timeout(None) as scope:
@@ -173,7 +171,7 @@ class AuditLogClient:
         raise failed.error from failed.__cause__
 
     async def _pause(self, failed: _AgainError, attempt: int, request: _Request) -> None:
-        """Wait after attempt number `attempt`, unless the next may follow at once, which nobody need be told."""
+        """Pause after attempt number `attempt`, unless the next may follow at once."""
         delay = failed.delay
         if delay is None:
             delay = 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
@@ -222,7 +220,7 @@ class AuditLogClient:
         except httpx.InvalidURL as error:
             raise BadRequestError("What was asked is too long for a request.") from error
         except httpx.LocalProtocolError:
-            pass  # its text can hold a header's value: what is raised below does not even refer to it
+            pass  # its text can hold the key, so the error raised below must not refer to it
         except httpx.HTTPError as error:
             raise _AgainError(UnreachableError(unreachable(self._host, str(error)))) from error
         raise BadRequestError("HTTP does not allow what was to be sent. Is one of the custom headers wrong?")
@@ -231,20 +229,20 @@ class AuditLogClient:
         async with self._client.stream("GET", self._base + target) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             self._note_clock(served_at(headers))
-            if response.is_stream_consumed:  # answered within this process, and unpacked
+            if response.is_stream_consumed:  # an in-process transport; already decompressed
                 body = response.content
             else:
                 read = read_body if response.status_code == 200 else read_error_body
                 body = await read(response.aiter_raw(), headers.get("content-encoding", ""))
             await response.aclose()
-            # It and its response hold each other, and 15 KiB besides, until the garbage collector comes.
+            # The stream and its response form a cycle, which would keep 15 KiB until garbage collection.
             response.stream = httpx.ByteStream(b"")
             if response.status_code != 200:
                 body = self._without_secrets(body)
             return _Answer(response.status_code, headers, body)
 
     def _without_secrets(self, body: bytes) -> bytes:
-        """An error's body, of which a part is shown, without the key that some servers put there."""
+        """An error's body without the key, which some servers repeat in it: a part of it is shown."""
         for secret in self._secrets:
             body = body.replace(secret, b"[secret]")
         return body
@@ -263,10 +261,9 @@ _Read = TypeVar("_Read")
 
 
 class _AgainError(Exception):
-    """An attempt that failed and may be made again, after `delay` seconds or the policy's own (`None`).
+    """An attempt failed and may be repeated, after `delay` seconds or (`None`) the policy's own delay.
 
-    `broke` tells of a connection that was there and was lost, often one that had been idle: the first of these is
-    tried again at once.
+    `broke` means that an established connection was lost, often an idle one: the first retry follows at once.
     """
 
     def __init__(self, error: ApiError, delay: float | None = None, *, broke: bool = False) -> None:
@@ -292,7 +289,7 @@ def _http_client(
         )
     except ImportError as error:
         raise SettingsError(_unusable(proxy, safe(str(error), 200))) from error
-    except (ValueError, httpx.InvalidURL):  # whose text may hold the password
+    except (ValueError, httpx.InvalidURL):  # their text may hold the password
         raise SettingsError(_unusable(proxy, "write it like http://host:port")) from None
 
 
@@ -306,18 +303,18 @@ def _proxy(proxy: Proxy) -> httpx.Proxy:
 
 
 def _tls() -> ssl.SSLContext:
-    """The system's own certificates, so that a company's CA is trusted where its machines trust it."""
+    """The system's certificates: a company's CA is trusted where its machines trust it."""
     import truststore
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 TURNS = 8
-"""Turns of the event loop between two portions of an answer: a key goes through so many until it is answered."""
+"""Turns of the event loop between two portions of an answer: a key press takes this many to be handled."""
 
 
 async def in_turns(work: Portions[_Read]) -> _Read:
-    """Do work in portions; whatever else waits for its turn goes first, after each."""
+    """Do work in portions, and let other tasks run after each."""
     while True:
         try:
             next(work)
@@ -330,13 +327,13 @@ async def in_turns(work: Portions[_Read]) -> _Read:
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """A request; `since` is a reading of `time.monotonic()`, `scope` is there while it is under way."""
+    """A request; `since` is a reading of `time.monotonic()`, `scope` is set while the request runs."""
 
     since: float
     scope: asyncio.Timeout | None = None
 
     def stop(self) -> None:
-        """End it, if it is under way."""
+        """End the request, if it runs."""
         if self.scope is not None:
             self.scope.reschedule(asyncio.get_running_loop().time())
 
@@ -362,7 +359,7 @@ def _quoted(entry_id: str) -> str:
 
 
 def _refusal(answer: _Answer, host: str) -> ApiError | _AgainError:
-    """What to raise for an answer that is not 200: an error, or one that is tried again."""
+    """The error of an answer that is not 200; an `_AgainError` if it is worth another attempt."""
     if not worth_retrying(answer.status, answer.headers):
         return error_of(answer.status, answer.headers, answer.body, host)
     asked = asked_delay(answer.headers, served_at(answer.headers) or datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""What is sent, checked; the body of an answer, within limits, as text; and what one that is an error says."""
+"""Request headers, bodies of answers within limits, and errors of answers in words."""
 
 from __future__ import annotations
 
@@ -22,24 +22,19 @@ from auditlog_tui.errors import (
     NotTheApiError,
     RateLimitedError,
     ServerError,
-    SettingsError,
 )
+from auditlog_tui.settings.connection import check_header, check_key, may_be_secret
 from auditlog_tui.text.safe import safe
 
 BODY_LIMIT = 32 * 1024 * 1024
-"""Bytes of one answer, unpacked. A page of 100 entries has some 50 KB; a packed one can be a bomb."""
+"""Largest decompressed answer, in bytes. A page of 100 entries has about 50 KB; compression can hide gigabytes."""
 
 _ERROR_LIMIT = 64 * 1024
-"""Bytes of an error's body; what follows is not read."""
+"""Bytes read of an error's body."""
 
-_KEY = re.compile(r"[!-~]+")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[ -~\t]*")
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _LOOKED_THROUGH = 1024 * 1024
-"""Characters of a bad answer that are looked through for its end, which nobody should wait for."""
+"""Characters of a malformed answer that are parsed to find out whether it was cut: more would block for too long."""
 
-_SHORTEST_SECRET = 8
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
@@ -47,31 +42,15 @@ _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 # -- what is sent ----------------------------------------------------------------------------------------------------
 
 
-def checked_base(base_url: str) -> httpx.URL:
-    """The base URL, if requests can be made from it. Raises `SettingsError`, which does not repeat it."""
-    try:
-        base = httpx.URL(base_url)
-    except httpx.InvalidURL:
-        base = httpx.URL()
-    if not base.host or base.userinfo or "?" in base_url or "#" in base_url:
-        raise SettingsError("The base URL must look like https://host, without a user name, ? or #.")
-    return base
-
-
 def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
-    """`extra` goes before ours. Compression is not asked for: what is not unpacked needs no limits.
+    """The headers of every request; `extra` overrides ours. Compression is not asked for.
 
-    Raises `SettingsError` for what HTTP forbids, before a library does that repeats the key in its error.
+    Raises `SettingsError` for what HTTP forbids: the library's own error would repeat the key.
     """
-    if key is not None and not _KEY.fullmatch(key):
-        raise SettingsError("The API key must be visible ASCII characters, without spaces or line breaks.")
+    if key is not None:
+        check_key(key)
     for name, value in extra.items():
-        if not _NAME.fullmatch(name):
-            raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
-        if name.lower() in _FRAMING:
-            raise SettingsError(f"The custom header {name} is not allowed: it belongs to a body, and none is sent.")
-        if not _VALUE.fullmatch(value) or value != value.strip():
-            raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
+        check_header(name, value)
     ours = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -83,19 +62,18 @@ def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]
 
 
 def secrets_of(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:
-    """What must not be shown; the value of a header may be a secret too, unless it is too short for one."""
-    values = [*extra.values()] + ([] if key is None else [key])
-    long = [value.encode("utf-8", "replace") for value in values if len(value) >= _SHORTEST_SECRET]
-    return tuple(sorted(long, key=len, reverse=True))
+    """The key and the header values that must not be shown, the longest first."""
+    values = filter(may_be_secret, [*extra.values(), *([] if key is None else [key])])
+    return tuple(sorted((value.encode("utf-8", "replace") for value in values), key=len, reverse=True))
 
 
 # -- bodies ----------------------------------------------------------------------------------------------------------
 
 
 async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
-    """All of the raw chunks, unpacked. Raises `NotTheApiError` for what is too large or not packed as it says.
+    """The whole body, decompressed. Raises `NotTheApiError` if it is too large, or not compressed as declared.
 
-    A packed body that is cut short is unpacked as far as it goes: its text tells (`cut_short`).
+    A compressed body that is cut short is decompressed as far as it goes: `cut_short` finds that out.
     """
     body = _Body(encoding, BODY_LIMIT)
     async for chunk in chunks:
@@ -104,7 +82,7 @@ async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
 
 
 async def read_error_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
-    """The start of an error's body, as far as it can be read: what is wrong with it must not hide the error."""
+    """The start of an error's body, as far as it can be read: faults in it must not hide the error."""
     try:
         body = _Body(encoding, _ERROR_LIMIT)
     except NotTheApiError:
@@ -118,7 +96,7 @@ async def read_error_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
 
 
 class _Body:
-    """The bytes of an answer as they come; `add` raises `NotTheApiError` beyond the limit."""
+    """Collects an answer's bytes; `add` raises `NotTheApiError` beyond the limit."""
 
     def __init__(self, encoding: str, limit: int) -> None:
         self.unpacked = bytearray()
@@ -130,37 +108,37 @@ class _Body:
         self._received += len(chunk)
         room = self._limit + 1 - len(self.unpacked)
         self.unpacked += chunk if self._unpack is None else _unpacked(self._unpack, chunk, room)
-        # Both are counted: there are packed bytes without end that unpack to nothing.
+        # Count both: endless compressed bytes can decompress to nothing.
         if max(self._received, len(self.unpacked)) > self._limit:
             raise NotTheApiError(
-                f"The server's answer is larger than {self._limit // 1024**2} MB; it was not read on."
+                f"The server's answer is larger than {self._limit // 1024**2} MB; reading stopped there."
             )
 
 
 def _unpacker(encoding: str) -> Any:
-    """We ask for no compression; a server or proxy that compresses all the same is read, with care."""
+    """A decompressor: we ask for no compression, but a server or proxy may compress all the same."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return None
     if encoding in ("gzip", "x-gzip", "deflate"):
         return zlib.decompressobj(zlib.MAX_WBITS | 32)
-    raise NotTheApiError(f"The server's answer is packed as {safe(encoding, 40)}, which was not asked for.")
+    raise NotTheApiError(f"The server's answer is compressed as {safe(encoding, 40)}, which was not asked for.")
 
 
 def _unpacked(unpack: Any, chunk: bytes, room: int) -> bytes:
     try:
         part = bytes(unpack.decompress(chunk, room))
     except zlib.error as error:
-        raise NotTheApiError("The server's answer is not packed as it says.") from error
-    if unpack.unused_data:  # more than was packed; zlib would gather it without end
-        raise NotTheApiError("The server's answer is not packed as it says.")
+        raise NotTheApiError("The server's answer is not compressed as it says.") from error
+    if unpack.unused_data:  # bytes after the compressed data, which zlib would collect without limit
+        raise NotTheApiError("The server's answer is not compressed as it says.")
     return part
 
 
 def decode(body: bytes) -> str:
     """The JSON text of a body: UTF-8, UTF-16 or UTF-32, by its first bytes. Raises `NotTheApiError`.
 
-    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`): they cost the string that they stand in.
+    Bytes that are not UTF-8 become lone surrogates (`surrogateescape`), which make only their own string unreadable.
     """
     try:
         text = _text(body, "surrogateescape")
@@ -184,7 +162,7 @@ def _what(text: str) -> str:
 
 
 def cut_short(body: bytes) -> bool:
-    """Whether a body ends before its JSON does, which a lost connection can leave behind without any other sign."""
+    """Whether a body ends before its JSON does: the only sign that some lost connections leave."""
     text = _text(body, "replace").strip()
     if not text.startswith("{"):
         return not text
@@ -203,7 +181,7 @@ def cut_short(body: bytes) -> bool:
 
 
 def server_words(body: bytes) -> str:
-    """What an error's body says, made safe and short; empty for HTML and for what says nothing."""
+    """The message in an error's body, made safe and short; empty for HTML and for a body without one."""
     text = _text(body[:_ERROR_LIMIT], "replace").strip()
     if text.startswith("<"):
         return ""
@@ -217,7 +195,7 @@ def server_words(body: bytes) -> str:
 
 
 def _message(data: Any) -> str:
-    """The text in an error's JSON, whose form is not documented."""
+    """The message in an error's JSON, whose form is not documented."""
     for _ in range(4):
         if isinstance(data, list):
             data = data[0] if data else ""
@@ -228,7 +206,7 @@ def _message(data: Any) -> str:
 
 
 def own_error(body: bytes) -> bytes:
-    """The body of an answer of 200 that is an error by its words; empty for one that has none."""
+    """The body of an answer of 200 if it holds an error message, else empty."""
     if len(body) > _ERROR_LIMIT:
         return b""
     try:
@@ -246,7 +224,7 @@ def served_at(headers: Mapping[str, str]) -> datetime | None:
 def error_of(
     status: int, headers: Mapping[str, str], body: bytes, host: str, retry_at: datetime | None = None
 ) -> ApiError:
-    """The error of an answer that is not 200, in words that say what to do."""
+    """The error of an answer that is not 200; its text says what to do."""
     said = server_words(body)
     words = f' It says: "{said}"' if said else ""
     if status == 401:
@@ -273,16 +251,18 @@ def error_of(
 
 
 def too_long(status: int, host: str, seconds: float) -> RateLimitedError:
-    """The error of an answer that asks for a wait of so many `seconds`, which nobody wants to sit out."""
+    """The error of an answer that asks for a wait of `seconds`, too long to be waited here."""
     retry_at = moment_in(seconds)
-    when = "in more years than there are" if retry_at is None else f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
+    when = "after the year 9999" if retry_at is None else f"at {retry_at:%Y-%m-%d %H:%M:%S} UTC"
     return RateLimitedError(
-        f"{host} asks not to be asked again ({status}); try {when}.", status=status, retry_at=retry_at
+        f"{host} asks for a long pause ({status}); try {when}.",
+        status=status,
+        retry_at=retry_at,
     )
 
 
 def moment_in(seconds: float) -> datetime | None:
-    """The instant so many seconds from now, UTC; `None` beyond the year 9999."""
+    """The time that many seconds from now, UTC; `None` beyond the year 9999."""
     try:
         return datetime.now(UTC) + timedelta(seconds=seconds)
     except OverflowError:
@@ -290,15 +270,15 @@ def moment_in(seconds: float) -> datetime | None:
 
 
 def unreachable(host: str, reason: str) -> str:
-    """What to say of a host that can't be reached."""
+    """The message for a host that can't be reached."""
     reason = safe(reason, 200)
-    # Each system words it in its own way; an alert is the server's word on a certificate of ours.
+    # Systems word it differently; an alert is the server refusing a certificate of ours.
     if "certificate" in reason.lower() and "alert" not in reason.lower():
         return f"{host} shows a certificate that this system does not trust. Is its CA installed here? ({reason})"
     return f"Can't reach {host} ({reason or 'no connection'}). Is the network up, and the base URL right?"
 
 
 def broken(host: str, reason: str) -> str:
-    """What to say of a connection that was made and then lost."""
+    """The message for an established connection that was lost."""
     why = f" ({safe(reason, 200)})" if reason else ""
     return f"The connection to {host} broke before the answer was complete{why}."

@@ -1,7 +1,7 @@
-"""When a request is made again, and after how long: the policy of the vendor's own clients.
+"""Retry policy, that of the vendor's own clients, and waits that can be shown.
 
-Two retries, on connection errors, 408, 409, 429 and 500 and above, unless the server says otherwise. It is ours
-because no library at hand reads `X-Should-Retry` and `Retry-After-Ms`, or shows its waits.
+Two retries, on connection errors, 408, 409, 429 and 500 and above, unless the server says otherwise. Written here
+because no library found reads `X-Should-Retry` and `Retry-After-Ms`, or reports its waits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 RETRIES = 2
 LONGEST_WAIT = 60.0
-"""Seconds that we are willing to sit out."""
+"""Longest wait that a server may ask for, in seconds."""
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 8.0
@@ -22,7 +22,7 @@ _AGAIN = frozenset({408, 409, 429})
 
 
 PATIENCE = 3.0
-"""Seconds after which a request that has no answer yet is told."""
+"""Seconds without an answer after which a request is reported as slow."""
 
 
 def _nothing() -> None:
@@ -31,10 +31,10 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A request that takes long: a pause before the next attempt or, without `until`, an answer that does not come.
+    """A slow request: in a pause before its next attempt or, if `until` is `None`, still without an answer.
 
-    `until`, and `since` when the request began, are readings of `time.monotonic()`; `attempt` counts from 1. `stop`
-    ends the request, which then raises `StoppedError`.
+    `until` (the end of the pause) and `since` (the start of the request) are readings of `time.monotonic()`;
+    `attempt` counts from 1. `stop` ends the request, which then raises `StoppedError`.
     """
 
     reason: str
@@ -50,14 +50,14 @@ class Wait:
 
 
 class Waits:
-    """The requests that take long, each with its own wait. `tell` hears of the one that began first, or of none."""
+    """All slow requests. `tell` is called with the wait of the one that began first, or `None`."""
 
     def __init__(self, tell: Callable[[Wait | None], None]) -> None:
         self._tell = tell
         self._waits: dict[object, Wait] = {}
 
     def put(self, request: object, wait: Wait | None) -> None:
-        """What a request waits for; `None` where it does not wait any more."""
+        """Set what a request waits for; `None` if it does not wait any more."""
         if wait is None and request not in self._waits:
             return
         if wait is None:
@@ -68,7 +68,7 @@ class Waits:
 
 
 def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether an answer of this status is asked for again; `headers` have lower-case names."""
+    """Whether an answer is worth another attempt; `headers` have lower-case names."""
     said = headers.get("x-should-retry", "").lower()
     if said in ("true", "false"):
         return said == "true"
@@ -76,9 +76,9 @@ def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:
 
 
 def asked_delay(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds that the server asks to wait; `None` where it does not say, or says nonsense.
+    """The seconds that the server asks to wait; `None` if it says nothing that can be read.
 
-    `now` is what a date is compared with: the server's own clock, where it is known.
+    A date is compared with `now`: the server's own clock, if it is known.
     """
     millis = _number(headers.get("retry-after-ms", ""))
     if millis is not None:
@@ -92,7 +92,7 @@ def asked_delay(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """The instant of a `Date` or `Retry-After` header, UTC, whole seconds; `None` for what is no date."""
+    """The time in a `Date` or `Retry-After` header, UTC, whole seconds; `None` if it is no date."""
     try:
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -109,7 +109,7 @@ def _number(text: str) -> float | None:
 
 
 def backoff(attempt: int, chance: float) -> float:
-    """The seconds before the attempt after number `attempt` (from 1): 0.5 doubling to 8, less up to a quarter.
+    """Seconds to pause after attempt number `attempt` (from 1): 0.5, doubling up to 8, less at most a quarter.
 
     `chance` lies between 0 and 1.
     """

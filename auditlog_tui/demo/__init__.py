@@ -1,4 +1,4 @@
-"""A deterministic audit log with an incident to find; `python -m auditlog_tui.demo` serves it over HTTP.
+"""A made-up audit log with an incident to find; `python -m auditlog_tui.demo` serves it over HTTP.
 
 The same `until` and `seed` make the same log, byte for byte.
 """
@@ -13,27 +13,20 @@ from random import Random
 from auditlog_tui.demo import cast
 from auditlog_tui.demo.incident import Truth, incident, story
 from auditlog_tui.demo.noise import Noise, noise
-from auditlog_tui.offline.transport import LocalEntry, LocalLog, LocalTransport
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 
-__all__ = ["ENTRIES", "SEED", "Truth", "demo_entries", "demo_log", "demo_transport", "demo_truth", "live_entries"]
+__all__ = ["ENTRIES", "SEED", "Truth", "demo_entries", "demo_log", "demo_truth", "live_entries"]
 
 ENTRIES = 20_000
 SEED = 1
 
 
-def demo_log(
-    *,
-    entries: int = ENTRIES,
-    until: datetime | None = None,
-    seed: int = SEED,
-    generation: int = 2,
-    api_key: str | None = None,
-) -> LocalLog:
-    """A log of `entries` entries (the incident's, if that is more) before `until`, which is now if not given.
+def demo_log(*, entries: int = ENTRIES, until: datetime | None = None, seed: int = SEED) -> SqliteSource:
+    """A log of `entries` entries, or of the incident's if those are more, that ends at `until` (by default, now).
 
-    20,000 entries reach two weeks back, and others in proportion.
+    20,000 entries reach two weeks back, other numbers in proportion.
     """
-    log = LocalLog(generation=generation, api_key=api_key)
+    log = SqliteSource()
     try:
         log.add(demo_entries(entries=entries, until=until, seed=seed))
     except BaseException:
@@ -42,14 +35,7 @@ def demo_log(
     return log
 
 
-def demo_transport(
-    *, entries: int = ENTRIES, until: datetime | None = None, seed: int = SEED, latency_ms: float = 0
-) -> LocalTransport:
-    """An httpx transport that answers from `demo_log`."""
-    return LocalTransport(demo_log(entries=entries, until=until, seed=seed), latency_ms)
-
-
-def demo_entries(*, entries: int = ENTRIES, until: datetime | None = None, seed: int = SEED) -> Iterator[LocalEntry]:
+def demo_entries(*, entries: int = ENTRIES, until: datetime | None = None, seed: int = SEED) -> Iterator[FlatEntry]:
     """The log's entries, oldest first, made as they are asked for."""
     until = _whole_second(until)
     found, _ = incident(until, _dice(seed, "incident"))
@@ -60,12 +46,12 @@ def demo_entries(*, entries: int = ENTRIES, until: datetime | None = None, seed:
 
 
 def demo_truth(*, until: datetime, seed: int = SEED) -> Truth:
-    """What is to be found in the log of the same `until` and `seed`, whatever its size."""
+    """The incident in the log of the same `until` and `seed`, whatever the log's size."""
     return incident(_whole_second(until), _dice(seed, "incident"))[1]
 
 
-def live_entries(*, until: datetime, seed: int = SEED) -> Iterator[LocalEntry]:
-    """Everyday entries without end, for a log that ended at `until`; whoever adds one sets its `created_us`."""
+def live_entries(*, until: datetime, seed: int = SEED) -> Iterator[FlatEntry]:
+    """Everyday entries without end, for a log that ended at `until`; the caller sets their `created_us`."""
     until = _whole_second(until)
     source = Noise(_dice(seed, f"live from {until.isoformat()}"), story(until))
     while True:

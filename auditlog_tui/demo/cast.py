@@ -1,6 +1,6 @@
-"""Who and what appears in the demo: people, API keys and resources, the same ones in every demo log.
+"""The demo's people, API keys and resources, the same in every demo log.
 
-Addresses are from the ranges that are reserved for documentation.
+Addresses are from the ranges reserved for documentation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from auditlog_tui.offline.transport import LocalEntry
+from auditlog_tui.entries.contract import LIST_PATH
+from auditlog_tui.offline.sqlite_source import FlatEntry
 
 
 def _id(name: str) -> str:
@@ -18,7 +19,7 @@ def _id(name: str) -> str:
 
 
 def random_id(rng: Random) -> str:
-    """A version 4 UUID; several times as fast as the `uuid` module's, which a million entries notice."""
+    """A version 4 UUID, made several times faster than by the `uuid` module: a million entries need one each."""
     digits = f"{rng.getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -35,7 +36,7 @@ def microseconds(moment: datetime) -> int:
 
 
 class Persona(NamedTuple):
-    """Who acts, and from where: each use takes one of the addresses and the agents. The API knows not every name."""
+    """An actor, with the addresses and user agents that requests come from. Some actors have no name."""
 
     id: str
     name: str | None
@@ -90,7 +91,7 @@ AUTOSCALER = api_key("nks-autoscaler", "192.0.2.120", "192.0.2.121", agent="nirv
 
 
 class Resource(NamedTuple):
-    """What is acted on."""
+    """The target of an action."""
 
     type: str
     id: str
@@ -108,7 +109,7 @@ BASES = {
     "node_pool": "/v1/nks/node_pools",
     "api_key": "/v1/api_keys",
     "project": "/v1/projects",
-    "audit_log": "/v1/audit_logs",
+    "audit_log": LIST_PATH,
 }
 
 
@@ -143,7 +144,7 @@ KEYS = tuple(
 
 
 class Step(NamedTuple):
-    """One request that an actor makes."""
+    """One request of an actor."""
 
     action: str
     method: str
@@ -176,10 +177,10 @@ def post(target: Resource, verb: str, done: str) -> Step:
     return Step(f"{target.type}.{done}", "POST", f"{target.path}/{verb}", 200, target)
 
 
-def entry(rng: Random, us: int, actor: Persona, address: str, agent: str, step: Step) -> LocalEntry:
-    """The log's entry of a request. A creation that failed has no target: nothing came to be."""
+def entry(rng: Random, us: int, actor: Persona, address: str, agent: str, step: Step) -> FlatEntry:
+    """The log entry of a request. A creation that failed has no target."""
     target = None if step.method == "POST" and step.status >= 400 and step.path in _COLLECTIONS else step.target
-    return LocalEntry(
+    return FlatEntry(
         random_id(rng), us, step.action, actor.id, actor.name, actor.type, address, step.method, step.path,
         step.status, agent, target and target.id, target and target.type,
     )  # fmt: skip

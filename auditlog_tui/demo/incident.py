@@ -1,8 +1,8 @@
-"""What there is to find in the demo's log: a leaked API key, followed to the end.
+"""The incident in the demo's log: a leaked API key.
 
-The key `ci-deploy` is tried out from an address that it never came from, then used to look around and to make two
-keys more. One of those, from a third address, detaches and deletes volumes and VMs. The pipeline goes on meanwhile
-under the same key, from its own address. In the end Alice looks at the audit log and revokes all three keys.
+The key `ci-deploy` is probed from an address that it was never used from, then used to look around and to create two
+more keys. One of those, from a third address, detaches and deletes volumes and VMs. Meanwhile the pipeline keeps
+using the same key from its own address. At last Alice reads the audit log and revokes all three keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from random import Random
 from auditlog_tui.demo import cast
 from auditlog_tui.demo.cast import Persona, Step
 from auditlog_tui.demo.noise import MINUTE, SECOND, Story
-from auditlog_tui.offline.transport import LocalEntry
+from auditlog_tui.offline.sqlite_source import FlatEntry
 
 _BEFORE_UNTIL = timedelta(hours=9)
 _REQUESTS = "python-requests/2.32.3"
@@ -29,9 +29,10 @@ _SVC_MONITOR = cast.api_key("svc-monitor", _SECOND_ADDRESS, agent=_REQUESTS)
 
 @dataclass(frozen=True)
 class Truth:
-    """The solution. `key_id` is the stolen key's actor id, `new_keys` those of the keys made with it; `entries` are
-    the ids of all that the attacker did, oldest first, and `destroyed` of what was deleted; `began` and `ended` are
-    the instants of the first and the last of the entries.
+    """The solution. `key_id` is the actor ID of the stolen key, `new_keys` are those of the keys created with it.
+
+    `entries` are the IDs of the attacker's entries, oldest first, `destroyed` those of the deleted resources.
+    `began` and `ended` are the times of the first and the last entry.
     """
 
     key_id: str
@@ -45,13 +46,13 @@ class Truth:
 
 
 def story(until: datetime) -> Story:
-    """When the incident changes what everyone else can do."""
+    """How the incident affects everyone else."""
     began = cast.microseconds(until - _BEFORE_UNTIL)
     return Story(struck_us=began + 40 * MINUTE, revoked_us=began + 95 * MINUTE)
 
 
-def incident(until: datetime, rng: Random) -> tuple[list[LocalEntry], Truth]:
-    """The incident's entries, oldest first, with those of the pipeline and of Alice that belong to it."""
+def incident(until: datetime, rng: Random) -> tuple[list[FlatEntry], Truth]:
+    """The entries of the attacker and of the pipeline and Alice meanwhile, oldest first, and the solution."""
     began = until - _BEFORE_UNTIL
     start = cast.microseconds(began)
     attack = [
@@ -87,8 +88,8 @@ def incident(until: datetime, rng: Random) -> tuple[list[LocalEntry], Truth]:
 
 def _play(
     rng: Random, us: int, actor: Persona, steps: Iterable[Step], shortest: int, longest: int
-) -> list[LocalEntry]:
-    """The steps, `shortest` to `longest` seconds apart."""
+) -> list[FlatEntry]:
+    """The entries of the steps, `shortest` to `longest` seconds apart."""
     entries = []
     for step in steps:
         entries.append(cast.entry(rng, us, actor, actor.addresses[0], actor.agents[0], step))

@@ -1,7 +1,7 @@
-"""The everyday part of the demo's log: what an organization's people, pipelines and monitors do.
+"""The everyday activity in the demo's log: people, pipelines and monitoring.
 
-Everything comes in *scripts*, short runs of requests by one actor, from one address. People and pipelines keep
-office hours (UTC) on weekdays; monitoring never sleeps; backups run at two in the morning.
+It is made of *scripts*: short series of requests by one actor from one address. People and pipelines work in office
+hours (UTC) on weekdays, monitoring runs all the time, backups at 02:00.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from random import Random
 
 from auditlog_tui.demo import cast
 from auditlog_tui.demo.cast import Persona, Resource, Step
-from auditlog_tui.offline.transport import LocalEntry
+from auditlog_tui.offline.sqlite_source import FlatEntry
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -31,8 +31,9 @@ _SERVER_ERROR_SHARE = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the incident changes for everyone: what it destroyed is gone from `struck_us` on, and the pipeline has
-    another key from `revoked_us` on. Microseconds since 1970 UTC.
+    """How the incident affects everyone else; times in microseconds since 1970 UTC.
+
+    From `struck_us` on, the destroyed resources are gone; from `revoked_us` on, the pipeline uses another key.
     """
 
     struck_us: int
@@ -40,7 +41,7 @@ class Story:
 
 
 class Noise:
-    """A source of scripts, the same ones for the same `rng`."""
+    """Makes scripts, the same for the same `rng`."""
 
     def __init__(self, rng: Random, story: Story) -> None:
         self._rng = rng
@@ -48,14 +49,14 @@ class Noise:
         self._fleet: tuple[Resource, ...] = cast.FLEET
         self._pipeline = cast.CI_DEPLOY
 
-    def script(self, start_us: int) -> list[LocalEntry]:
-        """One script's entries, in the order of time."""
+    def script(self, start_us: int) -> list[FlatEntry]:
+        """The entries of one script, oldest first."""
         last_us = start_us + _LONGEST_SCRIPT
         self._fleet = cast.FLEET if last_us < self._story.struck_us else cast.SURVIVORS
         self._pipeline = cast.CI_DEPLOY if last_us < self._story.revoked_us else cast.CI_DEPLOY_2
         return self._rng.choices(_SCRIPTS, cum_weights=_WEIGHTS[start_us // HOUR % (7 * 24)])[0](self, start_us)
 
-    def _play(self, us: int, actor: Persona, steps: Iterable[Step], shortest: int, longest: int) -> list[LocalEntry]:
+    def _play(self, us: int, actor: Persona, steps: Iterable[Step], shortest: int, longest: int) -> list[FlatEntry]:
         """The steps, each `shortest` to `longest` milliseconds after the one before."""
         rng = self._rng
         address, agent = rng.choice(actor.addresses), rng.choice(actor.agents)
@@ -78,7 +79,7 @@ class Noise:
 
     # -- people --------------------------------------------------------------------------------------------------
 
-    def browse(self, us: int) -> list[LocalEntry]:
+    def browse(self, us: int) -> list[FlatEntry]:
         rng = self._rng
         steps = [cast.listing(rng.choice(("project", "vm", "volume", "nks_cluster", "vpc")))]
         steps += [cast.read(target) for target in rng.choices(self._fleet, k=rng.randint(1, 7))]
@@ -86,7 +87,7 @@ class Noise:
             steps.append(cast.listing("audit_log"))
         return self._play(us, rng.choice(cast.USERS), steps, 800, 40_000)
 
-    def tinker(self, us: int) -> list[LocalEntry]:
+    def tinker(self, us: int) -> list[FlatEntry]:
         rng = self._rng
         vm, volume, rule = rng.choice(cast.VMS), rng.choice(cast.VOLUMES), rng.choice(cast.FIREWALL_RULES)
         new_volume, new_vm = self._new("volume"), self._new("vm")
@@ -102,8 +103,8 @@ class Noise:
 
     # -- machines ------------------------------------------------------------------------------------------------
 
-    def pipeline(self, us: int) -> list[LocalEntry]:
-        """A push: a runner is made, waited for, used and taken away."""
+    def pipeline(self, us: int) -> list[FlatEntry]:
+        """A pipeline run: a runner is created, polled, used and deleted."""
         rng = self._rng
         runner, disk = self._new("vm"), self._new("volume")
         steps = [cast.read(cast.PROJECTS[0]), cast.create(runner), cast.create(disk)]
@@ -112,8 +113,8 @@ class Noise:
         steps += [cast.post(disk, "detach", "detached"), cast.delete(disk), cast.delete(runner)]
         return self._play(us, self._pipeline, steps, 300, 9_000)
 
-    def plan(self, us: int) -> list[LocalEntry]:
-        """A Terraform run: the whole state is refreshed within a second or two, then a little changes."""
+    def plan(self, us: int) -> list[FlatEntry]:
+        """A Terraform run: the whole state is read within a second or two, then a few resources change."""
         rng = self._rng
         actor = rng.choice((cast.TERRAFORM_PROD, cast.TERRAFORM_PROD, cast.TERRAFORM_STAGING))
         us -= us % SECOND
@@ -126,26 +127,26 @@ class Noise:
             changes += [cast.create(self._new("firewall_rule")), cast.delete(self._new("firewall_rule"))]
         return entries + self._play(us + 4 * SECOND, actor, changes, 1_000, 5_000)
 
-    def monitor(self, us: int) -> list[LocalEntry]:
+    def monitor(self, us: int) -> list[FlatEntry]:
         steps = [cast.listing("vm"), cast.listing("volume"), cast.listing("nks_cluster")]
         return self._play(us, cast.GRAFANA, steps, 20, 120)
 
-    def scale(self, us: int) -> list[LocalEntry]:
+    def scale(self, us: int) -> list[FlatEntry]:
         pool = self._rng.choice(cast.POOLS)
         steps = [cast.read(pool), *([cast.update(pool)] if self._rng.random() < 0.15 else [])]
         return self._play(us, cast.AUTOSCALER, steps, 200, 900)
 
-    def inventory(self, us: int) -> list[LocalEntry]:
+    def inventory(self, us: int) -> list[FlatEntry]:
         kinds = ("project", "vm", "volume", "vpc", "subnet", "nks_cluster", "api_key")
         return self._play(us, cast.INVENTORY, map(cast.listing, kinds), 150, 700)
 
-    def backup(self, us: int) -> list[LocalEntry]:
+    def backup(self, us: int) -> list[FlatEntry]:
         volumes = self._rng.sample(cast.VOLUMES, k=8)
         steps = [cast.listing("volume"), *(cast.post(volume, "snapshots", "snapshotted") for volume in volumes)]
         return self._play(us, cast.BACKUP, steps, 1_000, 20_000)
 
 
-_Script = Callable[[Noise, int], list[LocalEntry]]
+_Script = Callable[[Noise, int], list[FlatEntry]]
 _SCRIPTS: tuple[_Script, ...] = (
     Noise.browse, Noise.tinker, Noise.pipeline, Noise.plan, Noise.monitor, Noise.scale, Noise.inventory, Noise.backup,
 )  # fmt: skip
@@ -166,7 +167,7 @@ def _mix(hour: int) -> tuple[int, ...]:
 
 
 def _pace(hour: int) -> float:
-    """How much happens in an hour, beside the busiest."""
+    """The activity in an hour of the week, relative to the busiest."""
     day, clock = _hour_of_week(hour)
     if day >= 5:
         return 0.1
@@ -177,7 +178,7 @@ _WEIGHTS = tuple(map(_mix, range(7 * 24)))
 _PACE = tuple(map(_pace, range(7 * 24)))
 
 
-def noise(rng: Random, story: Story, *, count: int, until_us: int) -> Iterator[LocalEntry]:
+def noise(rng: Random, story: Story, *, count: int, until_us: int) -> Iterator[FlatEntry]:
     """Exactly `count` entries up to `until_us` (exclusive), oldest first: about 1,400 a day, at least two days."""
     source = Noise(rng, story)
     from_us = until_us - max(_SHORTEST_SPAN, int(count / _PER_DAY * DAY))
@@ -187,7 +188,7 @@ def noise(rng: Random, story: Story, *, count: int, until_us: int) -> Iterator[L
     ]
     paces = [_PACE[start // HOUR % (7 * 24)] * rng.uniform(0.6, 1.4) * (end - start) for start, end in hours]
     whole, passed, made = sum(paces), 0.0, 0
-    waiting: list[LocalEntry] = []
+    waiting: list[FlatEntry] = []
     for (start, end), pace in zip(hours, paces, strict=True):
         passed += pace
         owed = min(count, round(count * passed / whole)) - made
@@ -202,10 +203,10 @@ def noise(rng: Random, story: Story, *, count: int, until_us: int) -> Iterator[L
         del waiting[:ready]
 
 
-def _when(entry: LocalEntry) -> tuple[int, str]:
+def _when(entry: FlatEntry) -> tuple[int, str]:
     return entry.created_us, entry.id
 
 
-def _mirrored(entry: LocalEntry, until_us: int) -> LocalEntry:
-    """What a script would do after the log's end, done as long before it: no count is lost there."""
+def _mirrored(entry: FlatEntry, until_us: int) -> FlatEntry:
+    """The entry as long before the log's end as it was after it, so that the number of entries stays exact."""
     return entry._replace(created_us=2 * until_us - entry.created_us - 1)

@@ -1,4 +1,4 @@
-"""A log behind a small HTTP server on loopback, for end-to-end tests and for other clients of this API."""
+"""A small HTTP server on loopback that answers from a source, for end-to-end tests and other clients of the API."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
 
-from auditlog_tui.offline.transport import Answer, LocalLog
+from auditlog_tui.offline.source import Source
+from auditlog_tui.offline.transport import Answer, Endpoints
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came; `target` is the path and query string."""
+    """A request as received; `target` is the path and query string."""
 
     method: str
     target: str
@@ -27,10 +28,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Answers one request instead of the log.
+    """Answers one request in place of the source.
 
     `drop` closes the connection without an answer. `truncate` closes it after half of the body: of `body`, or of
-    the log's own answer where that is empty.
+    the true answer's if `body` is empty.
     """
 
     status: int = 503
@@ -42,7 +43,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Serving:
-    """A running server: where it is, what it was asked, and the faults that are still to come."""
+    """A running server: its URL, the requests it received, and the faults that the next requests will meet."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
@@ -50,12 +51,14 @@ class Serving:
 
 
 @contextmanager
-def serving(log: LocalLog, *, port: int = 0, latency_ms: float = 0) -> Iterator[Serving]:
-    """Serve `log` on 127.0.0.1 while the block runs; port 0 is any free one. `OSError` when the port is taken.
+def serving(
+    source: Source, *, port: int = 0, latency_ms: float = 0, generation: int = 2, api_key: str | None = None
+) -> Iterator[Serving]:
+    """Serve a source on 127.0.0.1 while the block runs; port 0 is any free one. `OSError` if the port is taken.
 
-    Every answer comes `latency_ms` milliseconds late.
+    Every answer is delayed by `latency_ms` milliseconds. `generation` and `api_key` are those of `Endpoints`.
     """
-    server = _Server(log, port, latency_ms / 1000)
+    server = _Server(Endpoints(source, generation=generation, api_key=api_key), port, latency_ms / 1000)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo server")
     thread.start()
     try:
@@ -71,16 +74,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close waits for them: no thread outlives its server
     request_queue_size = 128
 
-    def __init__(self, log: LocalLog, port: int, latency_s: float) -> None:
+    def __init__(self, endpoints: Endpoints, port: int, latency_s: float) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.log = log
+        self.endpoints = endpoints
         self.latency_s = latency_s
         self.closing = threading.Event()
         self.serving = Serving(f"http://127.0.0.1:{self.server_address[1]}")
         self._connections: set[socket.socket] = set()
 
     def server_bind(self) -> None:
-        TCPServer.server_bind(self)  # HTTPServer's would ask the name service who 127.0.0.1 is
+        TCPServer.server_bind(self)  # HTTPServer's looks the name of 127.0.0.1 up, which can be slow
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
@@ -91,14 +94,14 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """End the connections that are still open: their threads wait for the next request on them."""
+        """Close the connections that are still open: their threads wait for a next request."""
         self.closing.set()
         for connection in tuple(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client may leave whenever it likes
+        if not isinstance(sys.exception(), ConnectionError):  # clients may disconnect at any time
             super().handle_error(request, client_address)
 
 
@@ -109,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # head and body leave as one packet
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        if name.startswith("do_"):  # every method, an unheard-of one too, gets the log's answer
+        if name.startswith("do_"):  # any method, known or not
             return self._serve
         raise AttributeError(name)
 
@@ -122,16 +125,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.latency_s:
             self.server.closing.wait(self.server.latency_s)
         if fault is None:
-            self._send(self.server.log.answer(request.method, request.target, request.headers))
+            self._send(self.server.endpoints.answer(request.method, request.target, request.headers))
         elif fault.drop:
             self.close_connection = True
         elif fault.truncate and not fault.body:
-            self._send(self.server.log.answer(request.method, request.target, request.headers), truncate=True)
+            self._send(self.server.endpoints.answer(request.method, request.target, request.headers), truncate=True)
         else:
             self._send(Answer(fault.status, fault.headers, fault.body), truncate=fault.truncate)
 
     def _skip_body(self) -> None:
-        """Read what a request brought along: left there, it would pass for the next request."""
+        """Read the request's body, or it would be taken for the next request."""
         try:
             if "Transfer-Encoding" not in self.headers:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -155,4 +158,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection |= truncate
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name for it
-        """Say nothing: the terminal may be showing the app."""
+        """Write nothing: the terminal may be showing the app."""

@@ -1,14 +1,14 @@
-"""A query walked to its end without a screen, and its rows written on the way.
+"""Walks a query to its end without a screen, writing rows as they arrive.
 
-What was written can't be taken back, as a screen would: so the server is tried on every parameter first, and rows
-wait where the order that was asked for is not shown to be the server's.
+Output can't be corrected later, as a screen can. So every parameter is tested on the server first, and rows are
+held back if the server is not known to sort as requested.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from auditlog_tui.entries import NEWEST_FIRST, OLDEST_FIRST
+from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.evidence.formats import Writer
@@ -26,29 +26,29 @@ from auditlog_tui.store.scans import raws, stretches, with_versions
 from auditlog_tui.text.times import rfc3339
 
 PORTION = 1_000
-"""Rows written at a time."""
+"""Rows written in one go."""
 
 
 class Unseen(Seen):
-    """Counts no values: completion is for a screen, and would take a sixth of a walk's time."""
+    """Collects no values: only completion needs them, and that would take a sixth of a walk's time."""
 
     def take(self, entries: Iterable[Entry]) -> None:
         pass
 
 
 class Walk:
-    """Brings the view of a query to its end, or to so many rows."""
+    """Loads the view of a query to its end, or to a number of rows."""
 
     def __init__(self, log: Log, query: Query) -> None:
         self.view = View(log, query)
 
     async def begin(self) -> None:
-        """Fetch the first rows, and find out what the server obeys. Raises `AuditLogError`."""
+        """Fetch the first rows, and test which parameters the server honours. Raises `AuditLogError`."""
         await self._more(1, _nothing, everything=False)
         await self.view.prove()
 
     async def go(self, limit: int, on_page: Callable[[], None]) -> None:
-        """Fetch until there are `limit` rows or no more. Raises `AuditLogError`."""
+        """Fetch until there are `limit` rows, or all. Raises `AuditLogError`."""
         await self._more(limit - len(self.view), on_page, everything=True)
 
     async def _more(self, want: int, on_page: Callable[[], None], *, everything: bool) -> None:
@@ -59,9 +59,10 @@ class Walk:
             raise view.error
 
     async def order_shown(self) -> bool:
-        """Whether what arrived shows the order that the server was asked for, and not its own by chance.
+        """Whether the server is known to sort as requested.
 
-        One request decides where the first page fits both: a server that obeys begins the reverse elsewhere.
+        The first page may fit its default order too. Then one more request decides: a server that honours `sort`
+        starts the reverse order with another entry.
         """
         feed, log = self.view.feed, self.view.log
         sort = feed.plan.params.get("sort")
@@ -77,7 +78,7 @@ class Walk:
         return first is not None and last is not None and first < last
 
     def missing(self) -> str:
-        """What is known to be missing, in a sentence; empty for a walk that reached its end."""
+        """A sentence on what is known to be missing; empty if nothing is."""
         summary = self.view.summary()
         if summary.state is State.COMPLETE:
             return ""
@@ -96,11 +97,11 @@ class Walk:
 
     @property
     def gone(self) -> int:
-        """How many of the entries the server no longer has."""
+        """How many of the loaded entries the server no longer has."""
         return self.view.summary().gone
 
     def describe(self) -> str:
-        """How far it is, for a line of progress."""
+        """The state of the walk, for the progress line."""
         try:
             summary = self.view.summary()
         except AuditLogError:
@@ -116,7 +117,7 @@ def _nothing() -> None:
 
 
 class Printer:
-    """Writes rows of the store in one format, the header before the first."""
+    """Writes rows of the store in one format, after a header."""
 
     def __init__(self, store: EntryStore, writer: Writer, out: Out) -> None:
         self._store = store
@@ -124,7 +125,7 @@ class Printer:
         self._out = out
         self._begun = False
         self._versions: dict[str, list[str]] = {}
-        """The texts written of ids that came with more than one, by key."""
+        """By key of an entry with several versions: the JSON texts written so far."""
 
     def rows(self, run: Run, first: int, count: int) -> None:
         if self._writer.raw:
@@ -137,7 +138,7 @@ class Printer:
         self._out.lines(self._writer.lines(rows))
 
     def _texts(self, run: Run, stretch: Stretch) -> list[str]:
-        """The evidence in these rows: every text that came under each id, the one that is shown first."""
+        """The JSON texts of these rows: every version of each entry, the one shown first."""
         texts = raws(self._store, run, stretch)
         if not self._store.versioned:
             return texts
@@ -151,7 +152,7 @@ class Printer:
         return found
 
     def later_versions(self, run: Run, count: int) -> None:
-        """Write what came under an id after its row was written, of the first `count` rows of a run."""
+        """Write versions that arrived after their row was written, for the first `count` rows of a run."""
         if not (self._writer.raw and self._store.versioned):
             return
         for stretch in stretches(range(run.first, run.first + count), PORTION):
@@ -163,13 +164,13 @@ class Printer:
                 self._out.lines(self._writer.raw_lines(later))
 
     def entry(self, entry: Entry) -> None:
-        """One entry that was got by itself."""
+        """Write one entry that is not in a run."""
         run = self._store.new_run()
         self._store.append(run, self._store.add([entry]))
         self.rows(run, 0, 1)
 
     def line(self, text: str) -> None:
-        """A line that is no row."""
+        """Write a line that is no row."""
         self._out.lines([text])
 
     def header(self, rows: Sequence[Row] = ()) -> None:
@@ -179,7 +180,7 @@ class Printer:
 
 
 class Listing:
-    """The entries of a query, written as they come, `limit` of them at most. `written` counts them."""
+    """Writes the entries of a query as they arrive, at most `limit`; `written` is their number."""
 
     def __init__(self, walk: Walk, printer: Printer, limit: int | None = None) -> None:
         self.written = 0
@@ -192,7 +193,7 @@ class Listing:
         self._whole = False
 
     async def go(self) -> str:
-        """Write everything; returns what is missing, if anything is. Raises `AuditLogError` and `OSError`."""
+        """Write everything; returns a sentence on what is missing, if anything. Raises `AuditLogError`, `OSError`."""
         walk, view = self._walk, self._walk.view
         await walk.begin()
         self._whole = view.plan.local_order or not await walk.order_shown()
@@ -216,14 +217,14 @@ class Listing:
             self._write(self._walk.view.run)
 
     def _write_rest(self) -> None:
-        """What had to wait until everything was there: the view has put it in order where the server didn't."""
+        """Write the rows that were held back: by now the view has sorted what the server did not."""
         self._write(self._walk.view.run)
         if self._run is not None:
             for run, count in (*self._before, (self._run, self._next)):
                 self._printer.later_versions(run, count)
 
     def _write(self, run: Run) -> None:
-        """Write the rows of the run that were not written before, here or in a run that was begun anew."""
+        """Write the rows of a run, except those written before from it or from a run that it replaced."""
         if run is not self._run:
             if self._run is not None and self._next:
                 self._before.append((self._run, self._next))
@@ -252,10 +253,10 @@ class Listing:
 
 
 async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) -> tuple[int, str]:
-    """How many entries match, and what is missing of them, if anything is. Raises `AuditLogError`.
+    """How many entries match, and a sentence on what is missing, if anything. Raises `AuditLogError`.
 
-    The server is asked where all of the query is its own and every parameter is proven; else everything is walked,
-    and `watch` is given the walk.
+    The server counts if it evaluates the whole query and is known to honour every parameter. Else the log is
+    walked, and `watch` gets the walk.
     """
     query = Query(tuple(term for term in query.terms if term.key != "sort"))
     total = await _total(log, query)
@@ -269,7 +270,7 @@ async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) 
 
 
 async def _total(log: Log, query: Query) -> int | None:
-    """The server's count, where it is proven to be one of this query."""
+    """The server's count, if it is known to be of this query."""
     planned = plan(query, frozenset(log.server_support.ignored))
     if planned.residual is not None or planned.entry_id is not None:
         return None
@@ -281,10 +282,10 @@ async def _total(log: Log, query: Query) -> int | None:
     if total is None or total < here or page.unclear or page.last != (total == here):
         return None
     if not here:
-        return 0  # that was the whole walk
+        return 0  # the walk is complete
     if log.server_support.proven(planned.params):
         return total
-    # The log holds an entry: what a canary counts is proof, of the server that then counts the same.
+    # The log is not empty, so a canary value that counts 0 proves a parameter, if the count itself stays the same.
     await log.server_support.prove(log.api, planned.params)
     obeyed = log.server_support.proven(planned.params) and log.server_support.ignored.isdisjoint(planned.params)
     if not obeyed or not planned.params:
@@ -294,7 +295,7 @@ async def _total(log: Log, query: Query) -> int | None:
 
 
 async def seen_of(log: Log, query: Query) -> Seen:
-    """What a few small requests show of the log's values: its newest page, its oldest entries, other cases.
+    """A sample of the log's values: its newest page, its oldest entries, the query's values in lower case.
 
     Raises `AuditLogError`.
     """
@@ -309,4 +310,4 @@ async def seen_of(log: Log, query: Query) -> Seen:
 
 
 _CASED = ("action", "actor_id", "target_id", "target_type")
-"""Parameters that the server compares with their case."""
+"""Parameters whose values are case-sensitive."""

@@ -1,4 +1,4 @@
-"""The log without its screen, for pipes and scripts: `list`, `get` and `count`.
+"""The log without a screen, for pipes and scripts: `list`, `get` and `count`.
 
 Data goes to standard output as it arrives, page by page; what has been written is never taken back. Progress and
 notes go to standard error where that is a terminal, errors always.
@@ -9,17 +9,24 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import tzinfo
-from enum import IntEnum
-from typing import TYPE_CHECKING, cast
 
-from auditlog_tui.errors import ApiError, AuditLogError, QueryError, SettingsError
+from auditlog_tui.analysis.no_matches import reasons, take_other_forms, warnings
+from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, SettingsError
 from auditlog_tui.evidence.formats import TableStyle, Writer, read_columns
+from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching, seen_of
 from auditlog_tui.headless.streams import Progress, standard_out
+from auditlog_tui.log.feed import PAGE
+from auditlog_tui.log.log import UNTIMED, Log, skew
+from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.output.crash import crash_report
+from auditlog_tui.query import Query
+from auditlog_tui.query.seen_values import Seen
+from auditlog_tui.session.opening import Session
+from auditlog_tui.session.typed_filter import FilterError, read_filter
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import glyphs_for
@@ -27,28 +34,10 @@ from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 from auditlog_tui.text.zones import read_zone
 
-if TYPE_CHECKING:
-    from auditlog_tui.api.client import AuditLogClient
-    from auditlog_tui.headless.listing import Printer, Walk
-    from auditlog_tui.log.log import Log
-    from auditlog_tui.query import Query
-    from auditlog_tui.query.seen_values import Seen
-
-
-class Exit(IntEnum):
-    """How the program ends. `BROKEN_PIPE` is that of a program which SIGPIPE ended: nobody reads any more."""
-
-    DONE = 0
-    INCOMPLETE = 1
-    USAGE = 2
-    API = 3
-    INTERRUPTED = 130
-    BROKEN_PIPE = 141
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What was asked for: `text` is the filter of `list` and `count`, the ID of `get`. No `limit` is everything."""
+    """A command: `text` is the filter of `list` and `count`, the ID of `get`; `limit` is in entries."""
 
     name: str
     text: str
@@ -56,94 +45,92 @@ class Command:
     limit: int | None = None
 
 
-class _PointedError(AuditLogError):
-    """A filter that can't be read, with a line that points at the term."""
-
-
 def run(settings: Settings, command: Command) -> int:
-    """Do what was asked for; returns the exit status."""
+    """Run a command; returns the exit status."""
     progress = Progress(sys.stderr)
     try:
         return asyncio.run(_run(settings, command, progress))
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        return Exit.BROKEN_PIPE
-    except (_PointedError, SettingsError) as error:
-        return _fail(str(error), Exit.USAGE)
+        return ExitStatus.BROKEN_PIPE
+    except FilterError as error:
+        return _fail(pointed(error), ExitStatus.USAGE)
+    except SettingsError as error:
+        return _fail(str(error), ExitStatus.USAGE)
     except ApiError as error:
-        return _fail(str(error), Exit.API)
+        return _fail(str(error), ExitStatus.API)
     except AuditLogError as error:
-        return _fail(str(error), Exit.INCOMPLETE)
+        return _fail(str(error), ExitStatus.INCOMPLETE)
     except OSError as error:
-        return _fail(f"Standard output can't be written: {error.strerror}.", Exit.INCOMPLETE)
-    except Exception as error:  # a fault of ours: a report of it, without secrets
-        return _fail(crash_report(error, settings.secrets).rstrip("\n"), Exit.INCOMPLETE)
+        return _fail(f"Standard output can't be written: {error.strerror}.", ExitStatus.INCOMPLETE)
+    except Exception as error:
+        return _fail(crash_report(error, settings.secrets).rstrip("\n"), ExitStatus.INCOMPLETE)
 
 
-def _fail(text: str, status: Exit) -> Exit:
-    _say(text)
+def _fail(text: str, status: ExitStatus) -> ExitStatus:
+    _print_note(text)
     return status
 
 
-def _say(text: str) -> None:
-    if sys.stderr is None:  # print would write among the data
+def _print_note(text: str) -> None:
+    if sys.stderr is None:  # print would write to standard output, among the data
         return
     with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 (this is where a command line speaks)
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # messages of a command line
 
 
-def _say_all(sentences: Sequence[str]) -> None:
+def _print_notes(sentences: Sequence[str]) -> None:
     for sentence in sentences:
-        _say(safe(sentence, 500))
+        _print_note(safe(sentence, 500))
 
 
-async def _run(settings: Settings, command: Command, progress: Progress) -> Exit:
-    async with _session(settings, command, progress) as run:
+def pointed(error: FilterError) -> str:
+    """The error in lines: what is wrong, the filter with marks under the term, and what would be valid."""
+    text = error.text
+    before, term, after = map(safe, (text[: error.start], text[error.start : error.end], text[error.end :]))
+    marks = " " * cell_width(before) + "^" * max(1, cell_width(term))
+    return "\n".join(filter(None, [error.message, f"  {before}{term}{after}", f"  {marks}", error.hint]))
+
+
+async def _run(settings: Settings, command: Command, progress: Progress) -> ExitStatus:
+    async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":
-                return await run.get(command.text)
+                return await opened.get(command.text)
             case "count":
-                return await run.count(await run.query(command.text))
+                return await opened.count(await opened.query(command.text))
             case _:
-                return await run.list(await run.query(command.text), command.limit)
+                return await opened.list(await opened.query(command.text), command.limit)
 
 
 @asynccontextmanager
-async def _session(settings: Settings, command: Command, progress: Progress) -> AsyncIterator[_Run]:
-    """What the command works with; given back at the end, however that comes."""
-    from auditlog_tui.headless.listing import Printer, Unseen
-    from auditlog_tui.log.log import Log
-    from auditlog_tui.session.opening import Session
-    from auditlog_tui.store.entries import EntryStore
-
+async def _opened(settings: Settings, command: Command, progress: Progress) -> AsyncIterator[_Run]:
+    """The command with its log and its output open."""
     columns = read_columns(settings.columns) if command.format == "table" else ()
     out, terminal = standard_out(progress)
-    async with AsyncExitStack() as opened:
+    async with AsyncExitStack() as stack:
         session = Session(settings)
-        opened.push_async_callback(session.close)
-        session.prepare()
-        client = cast("AuditLogClient", session.client)
-        client.on_wait = progress.on_wait
-        store = opened.enter_context(closing(EntryStore()))
-        store.seen = Unseen()
-        log = Log(client, store)
-        way = read_zone(settings.zone)
-        look = TableStyle(
+        stack.push_async_callback(session.close)
+        client = session.connect()
+        log = session.open_log(progress.on_wait)
+        log.store.seen = Unseen()
+        shown = read_zone(settings.zone)
+        style = TableStyle(
             width=shutil.get_terminal_size().columns if terminal else None,
-            mode=way.mode,
-            zone=way.zone,
+            mode=shown.mode,
+            zone=shown.zone,
             now_us=log.now_us(),
             glyphs=glyphs_for(terminal or "utf-8"),
             columns=columns,
         )
-        writer = Writer(command.format, look, ascii_only=look.glyphs.ellipsis != "…")
-        await opened.enter_async_context(progress.shown())
-        yield _Run(log, client, Printer(store, writer, out), progress, settings)
+        writer = Writer(command.format, style, ascii_only=style.glyphs.ellipsis != "…")
+        await stack.enter_async_context(progress.shown())
+        yield _Run(log, client, Printer(log.store, writer, out), progress, settings)
 
 
 class _Run:
-    """One command at work."""
+    """A command over one log."""
 
     def __init__(
         self, log: Log, client: AuditLogClient, printer: Printer, progress: Progress, settings: Settings
@@ -155,125 +142,69 @@ class _Run:
         self._settings = settings
 
     async def query(self, text: str) -> Query:
-        """The filter, its times made absolute by the server's clock; what is odd about it is said.
+        """The query of a typed filter, its times absolute by the server's clock; writes warnings about it.
 
-        Raises `_PointedError` and `ApiError`.
+        Raises `FilterError` and `ApiError`.
         """
-        from auditlog_tui.analysis.no_matches import warnings
-        from auditlog_tui.log.log import UNTIMED
-        from auditlog_tui.query.seen_values import Seen
-
-        log, views = self._log, self._settings.views
-        zone = read_zone(self._settings.zone).zone
-        query = read_query(text, views, log.now_us(), zone)
-        _say_all(warnings(query, Seen()))
-        if not is_relative(text, views):
+        log, zone = self._log, read_zone(self._settings.zone).zone
+        typed = read_filter(text, self._settings.views)
+        query = typed.query(log.now_us(), zone)
+        _print_notes(warnings(query, Seen()))
+        if not typed.relative:
             return query
         await log.learn_clock()
         if log.api.clock_offset_us is None:
-            _say(f"{UNTIMED}.")
-        return read_query(text, views, log.now_us(), zone)
+            _print_note(f"{UNTIMED}.")
+        return typed.query(log.now_us(), zone)
 
-    async def list(self, query: Query, limit: int | None) -> Exit:
-        from auditlog_tui.headless.listing import Listing, Walk
-
+    async def list(self, query: Query, limit: int | None) -> ExitStatus:
         walk = Walk(self._log, query)
-        self._watch(walk)
+        self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
         missing = await listing.go()
-        said = [] if listing.written or missing else [*await self._zero(query)]
+        notes = [] if listing.written or missing else [*await self._why_nothing(query)]
         if walk.gone:
             are = "is" if walk.gone == 1 else "are"
-            said.append(f"{counted(walk.gone, 'entry', 'entries')} of these {are} gone from the server since.")
-        return self._end(missing, said)
+            notes.append(f"{counted(walk.gone, 'entry', 'entries')} of these {are} gone from the server since.")
+        return self._end(missing, notes)
 
-    async def count(self, query: Query) -> Exit:
-        from auditlog_tui.headless.listing import count_matching
-
-        number, missing = await count_matching(self._log, query, self._watch)
+    async def count(self, query: Query) -> ExitStatus:
+        number, missing = await count_matching(self._log, query, self._show_progress)
         if missing:
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
-        return self._end("", [] if number else await self._zero(query))
+        return self._end("", [] if number else await self._why_nothing(query))
 
-    async def get(self, entry_id: str) -> Exit:
+    async def get(self, entry_id: str) -> ExitStatus:
         self._printer.entry(await self._log.api.get(entry_id))
-        return Exit.DONE
+        return ExitStatus.DONE
 
-    def _watch(self, walk: Walk) -> None:
+    def _show_progress(self, walk: Walk) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
 
-    async def _zero(self, query: Query) -> Sequence[str]:
-        """That nothing matches, and why that may be, by a few small requests."""
-        from auditlog_tui.analysis.no_matches import reasons
-        from auditlog_tui.log.feed import PAGE
-        from auditlog_tui.log.server_support import SMALLEST_PAGE
-        from auditlog_tui.query.seen_values import Seen
-
+    async def _why_nothing(self, query: Query) -> Sequence[str]:
+        """That nothing matches, with possible reasons, for which a few small requests are made."""
         if not query:
             return ["The log is empty."]
         seen = Seen()
-        with suppress(AuditLogError):  # the answer is complete without it
-            seen = await self._seen(query)
+        with suppress(AuditLogError):  # the count is right without the reasons
+            seen = await self._sample(query)
         sample = f"the {PAGE} newest and {SMALLEST_PAGE} oldest entries"
         return ["No entry matches.", *reasons(query, seen, self._log.now_us(), sample)]
 
-    async def _seen(self, query: Query) -> Seen:
-        """A sample of the log's values, and the other forms of the actions asked for where the log has them.
-
-        Raises `AuditLogError`.
-        """
-        from auditlog_tui.analysis.no_matches import take_other_forms
-        from auditlog_tui.headless.listing import seen_of
-
+    async def _sample(self, query: Query) -> Seen:
+        """Values of the log, and other forms of the query's actions if the log has them. Raises `AuditLogError`."""
         seen = await seen_of(self._log, query)
         await take_other_forms(query, seen, self._log.api)
         return seen
 
-    def _end(self, missing: str, said: Sequence[str]) -> Exit:
-        from auditlog_tui.log.log import skew
-
+    def _end(self, missing: str, notes: Sequence[str]) -> ExitStatus:
+        """Write what is left to be said, and what is missing; returns the exit status."""
         ignored = self._log.server_support.ignored
         if ignored:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
         if slow := skew(self._log.api.clock_offset_us):
-            _say(f"{slow}.")
-        _say_all(said)
-        return _fail(missing, Exit.INCOMPLETE) if missing else Exit.DONE
-
-
-def read_query(text: str, views: Mapping[str, str], now_us: int, zone: tzinfo) -> Query:
-    """The filter as the browser reads it, saved views included. Raises an error that shows the term it is about."""
-    from auditlog_tui.query import freeze, parse, plan
-    from auditlog_tui.query.saved_filters import expand
-    from auditlog_tui.settings.command_line import filter_in
-
-    text = filter_in(text)
-    try:
-        text = expand(text, views)  # an error in this line is about the text before it, one below about the new one
-        query = freeze(parse(text), now_us, zone)
-        plan(query)
-    except QueryError as error:
-        raise _PointedError(pointed(text, error)) from error
-    return query
-
-
-def is_relative(text: str, views: Mapping[str, str]) -> bool:
-    """True for a filter, one that can be read, that means something else at another time."""
-    from auditlog_tui.query import depends_on_now, parse
-    from auditlog_tui.query.saved_filters import expand
-    from auditlog_tui.settings.command_line import filter_in
-
-    return depends_on_now(parse(expand(filter_in(text), views)))
-
-
-def pointed(text: str, error: QueryError) -> str:
-    """The error in lines: what is wrong, the filter with marks under the term, and what would be valid."""
-    before, term, after = (safe(part) for part in _parts(text, error.start, error.end))
-    marks = " " * cell_width(before) + "^" * max(1, cell_width(term))
-    return "\n".join(filter(None, [error.message, f"  {before}{term}{after}", f"  {marks}", error.hint]))
-
-
-def _parts(text: str, start: int, end: int) -> tuple[str, str, str]:
-    return text[:start], text[start:end], text[end:]
+            _print_note(f"{slow}.")
+        _print_notes(notes)
+        return _fail(missing, ExitStatus.INCOMPLETE) if missing else ExitStatus.DONE

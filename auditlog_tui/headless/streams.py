@@ -1,4 +1,4 @@
-"""Standard output for data, and one line of progress on standard error where that is a terminal."""
+"""Standard output for data, and a progress line on standard error if that is a terminal."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from auditlog_tui.api.retry import Wait
 
 EVERY = 0.2
-"""Seconds between two drawings of the progress; what ends sooner shows none."""
+"""Seconds between two updates of the progress line; shorter commands show none."""
 
 
 class Progress:
-    """A line that is written over and over on a terminal, and nothing at all elsewhere.
+    """A progress line, redrawn in place on a terminal, and nothing elsewhere.
 
-    `describe` says how far it is; a request that takes long is shown instead while it lasts.
+    `describe` returns its text. While a request is slow, the line shows that instead.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -38,7 +38,7 @@ class Progress:
         self._drawn = 0
 
     def on_wait(self, wait: Wait | None) -> None:
-        """To be told of a request that takes long, and of the end of that (`None`)."""
+        """Callback for slow requests; `None` when none is slow any more."""
         self._wait = wait
         self.draw()
 
@@ -51,19 +51,19 @@ class Progress:
         self._drawn = width
 
     def clear(self) -> None:
-        """Take the line away, so that something else can be written."""
+        """Erase the line, so that something else can be written."""
         if self._drawn:
             self._put("\r" + " " * self._drawn + "\r")
             self._drawn = 0
 
     def note(self, text: str) -> None:
-        """A line that stays, on a terminal."""
+        """Write a line that stays, on a terminal."""
         self.clear()
         self._put(f"{text}\n")
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
-        """Draw it now and then, and leave nothing of it."""
+        """Redraw the line while the block runs, then erase it."""
         ticks = asyncio.create_task(self._tick()) if self._stream is not None else None
         try:
             yield
@@ -94,17 +94,17 @@ class Progress:
 
 
 class Sink(Protocol):
-    """An unbuffered binary stream, so that nothing is left to be written when we leave."""
+    """An unbuffered binary stream: nothing is left to flush at exit."""
 
     def write(self, data: memoryview, /) -> int | None:
-        """Write some of it; returns how many bytes that was, `None` where it would have to wait."""
+        """Write a part; returns the number of bytes, `None` if it would block."""
 
     def fileno(self) -> int:
-        """The descriptor to wait for."""
+        """The descriptor, to wait until it can be written."""
 
 
 class Out:
-    """Where data goes. `OSError` where it can't be written, `BrokenPipeError` where nobody reads any more."""
+    """Output of data. Raises `OSError` if it can't be written, `BrokenPipeError` if its reader is gone."""
 
     def __init__(self, sink: Sink, progress: Progress, encoding: str = "utf-8") -> None:
         self._sink = sink
@@ -112,7 +112,7 @@ class Out:
         self._encoding = encoding
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Write each of the lines; returns when the system has them."""
+        """Write lines, and return once the system has them."""
         data = self._encoded("".join([f"{line}\n" for line in lines]))
         if not data:
             return
@@ -126,7 +126,7 @@ class Out:
                 rest = rest[written or 0 :]
 
     def _encoded(self, text: str) -> bytes:
-        """The very bytes that came, those that are not UTF-8 too; escapes for what another encoding lacks."""
+        """The bytes as received, even if not UTF-8; in another encoding, escapes for what it lacks."""
         if self._encoding == "utf-8":
             with suppress(UnicodeEncodeError):
                 return text.encode(self._encoding, "surrogateescape")
@@ -134,7 +134,7 @@ class Out:
 
 
 def standard_out(progress: Progress) -> tuple[Out, str | None]:
-    """Standard output, and its encoding where it is a terminal (`None`: a pipe or a file, which get UTF-8)."""
+    """Standard output, and its encoding if it is a terminal; `None` for a pipe or a file, which get UTF-8."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     descriptor = sys.stdout.fileno()
@@ -144,7 +144,7 @@ def standard_out(progress: Progress) -> tuple[Out, str | None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl+C ends a write at once: asyncio would only note it, and a pipe that nobody empties blocks for ever."""
+    """Let Ctrl+C end a write at once: asyncio defers it, and a write to a pipe that nobody reads never returns."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

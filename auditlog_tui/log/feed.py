@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import Enum
 
 from auditlog_tui.api.client import AuditLogApi
-from auditlog_tui.entries import NEWEST_FIRST, OLDEST_FIRST
+from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.records import note_records

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import chain
 
 from auditlog_tui import __version__
-from auditlog_tui.entries import NEWEST_FIRST, OLDEST_FIRST
+from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError, StoreError
 from auditlog_tui.log.feed import PAGE, stand_of

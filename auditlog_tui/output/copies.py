@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from urllib.parse import quote
 
+from auditlog_tui.entries.contract import KEY_VARIABLE, LIST_PATH
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.text.defang import defang
 from auditlog_tui.text.safe import safe
@@ -52,8 +53,8 @@ def curl(entry: Entry, base_url: str) -> str | None:
     """The request for the entry's full record; the key stays in the environment of whoever runs it."""
     if not entry.log.id:
         return None
-    url = f"{base_url}/v1/audit_logs/{quote(entry.log.id.encode('utf-8', 'replace'), safe='')}"
-    return f'curl -sS -H "Authorization: Bearer $NIRVANA_LABS_API_KEY" {shlex.quote(url)}'
+    url = f"{base_url}{LIST_PATH}/{quote(entry.log.id.encode('utf-8', 'replace'), safe='')}"
+    return f'curl -sS -H "Authorization: Bearer ${KEY_VARIABLE}" {shlex.quote(url)}'
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")

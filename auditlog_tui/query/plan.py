@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from auditlog_tui.entries import NEWEST_FIRST
+from auditlog_tui.entries.contract import LIST_PATH, NEWEST_FIRST
 from auditlog_tui.query.bounds import Bounds, bounding, check, enclosing
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.fields import FIELDS, Kind, field_of
@@ -215,7 +215,6 @@ def _overlap(terms: list[Term]) -> Bounds:
     return Bounds(max(lows, default=None), min(highs, default=None))
 
 
-ENDPOINT = "/v1/audit_logs"
 _PLAIN_IN_URLS = "/:,@"
 
 
@@ -231,9 +230,9 @@ def explain(plan: Plan) -> str:
 
 def _target(plan: Plan) -> str:
     if plan.entry_id is not None:
-        return f"{ENDPOINT}/{quote(plan.entry_id, safe='')}"
+        return f"{LIST_PATH}/{quote(plan.entry_id, safe='')}"
     query = "&".join(f"{name}={quote(value, safe=_PLAIN_IN_URLS)}" for name, value in plan.params.items())
-    return f"{ENDPOINT}?{query}" if query else ENDPOINT
+    return f"{LIST_PATH}?{query}" if query else LIST_PATH
 
 
 def _described(term: Term) -> str:

@@ -21,11 +21,9 @@ from auditlog_tui.query import (
     Chip,
     Completion,
     Query,
-    depends_on_now,
     explain,
     field_of,
     format_query,
-    freeze,
     parse,
     plan,
     read_moment,
@@ -34,10 +32,11 @@ from auditlog_tui.query import (
     without_term,
 )
 from auditlog_tui.query.complete import suggest
-from auditlog_tui.query.saved_filters import BUILT_IN, expand
+from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
-from auditlog_tui.settings.command_line import command_line, filter_in
+from auditlog_tui.session.typed_filter import FilterError, TypedFilter, read_filter
+from auditlog_tui.settings.command_line import command_line
 from auditlog_tui.store.entries import Row
 from auditlog_tui.text.times import rfc3339
 
@@ -120,11 +119,11 @@ class Navigator:
 
     def submit(self, text: str) -> Place:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
-        query = self._query(text)
+        typed, query = self._read(text)
         frozen = format_query(query)
         same = self._is_shown(frozen)
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
-        if depends_on_now(self._parsed(text)):
+        if typed.relative:
             place.typed, place.offset_us = text, self.log.api.clock_offset_us
         self.history.add(frozen)
         return place if same else self._show(place)
@@ -142,18 +141,14 @@ class Navigator:
         return self.view if self.places else None
 
     def _query(self, text: str) -> Query:
-        whole = expand(filter_in(text), self.views)
-        try:
-            return freeze(self._parsed(text), self.log.now_us(), self.zone)
-        except QueryError as error:
-            if whole == text:
-                raise
-            raise QueryError(
-                error.message, 0, len(text), error.hint, error.offers
-            ) from error  # columns are those of `text`
+        return self._read(text)[1]
 
-    def _parsed(self, text: str) -> Query:
-        return parse(expand(filter_in(text), self.views))
+    def _read(self, text: str) -> tuple[TypedFilter, Query]:
+        try:
+            typed = read_filter(text, self.views)
+            return typed, typed.query(self.log.now_us(), self.zone)
+        except FilterError as error:
+            raise error.in_typed(text) from error
 
     def frozen_anew(self) -> Place | None:
         """The place shown, in its place, where its times were made by a clock that turned out to be wrong.

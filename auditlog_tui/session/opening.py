@@ -1,11 +1,16 @@
-"""Joins the parts into a browser of one log, as the settings say. The heavy imports are made here, late."""
+"""Opens one log as the settings say: the client, the working set, and for the browser its navigation.
+
+What is slow to import is imported where it is needed, so that the screen shows first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from auditlog_tui.settings.options import DEFAULT_BASE_URL, Settings
+from auditlog_tui.errors import StoreError
+from auditlog_tui.settings.connection import DEFAULT_BASE_URL
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.times import counted
 from auditlog_tui.text.zones import read_zone
 
@@ -14,33 +19,43 @@ if TYPE_CHECKING:
 
     from auditlog_tui.api.client import AuditLogClient
     from auditlog_tui.api.retry import Wait
-    from auditlog_tui.offline.transport import LocalLog
+    from auditlog_tui.log.log import Log
+    from auditlog_tui.offline.sqlite_source import SqliteSource
     from auditlog_tui.session.marks import Marks
     from auditlog_tui.session.navigator import Navigator
     from auditlog_tui.store.entries import EntryStore
 
 DEMO_URL = "https://demo"
-"""Where the demo is asked, within this process: errors name it as the header does."""
+"""The demo's base URL, which never leaves this process; errors show its host."""
 
 
 class Session:
-    """One run of the program: `prepare` in any thread, then `open` where the store is to be used."""
+    """What one run of the program holds open.
+
+    The browser calls `prepare`, in any thread, then `open`; a command calls `connect`, then `open_log`. `close`
+    releases everything.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client: AuditLogClient | None = None
-        self._log: LocalLog | None = None
+        self._demo_log: SqliteSource | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
         self._closed = False
 
     def prepare(self) -> None:
-        """Import what is slow to import, and make the client. Raises `SettingsError`.
+        """Connect, and import what `open` needs. Raises `SettingsError`."""
+        from auditlog_tui.session import navigator  # noqa: F401  # slow to import, which `open` must not be
 
-        What it opens is closed by `close`, also where that was called meanwhile, or this raises.
+        self.connect()
+
+    def connect(self) -> AuditLogClient:
+        """Make the client; nothing is sent yet. Raises `SettingsError`.
+
+        A `close` in another thread meanwhile closes what this opens too.
         """
         from auditlog_tui.api.client import AuditLogClient
-        from auditlog_tui.session import navigator  # noqa: F401  (imported here so that `open` does not wait for it)
 
         settings = self.settings
         self.client = AuditLogClient(
@@ -50,33 +65,39 @@ class Session:
             transport=self._demo() if settings.demo else None,
             trust_env=settings.trust_env,
         )
+        return self.client
 
     def _demo(self) -> httpx.AsyncBaseTransport:
         from auditlog_tui.demo import demo_log
-        from auditlog_tui.offline.transport import LocalTransport
+        from auditlog_tui.offline.transport import OfflineTransport
 
-        self._log = demo_log()
+        self._demo_log = demo_log()
         if self._closed:  # in another thread, before there was a log to close
-            self._log.close()
-        return LocalTransport(self._log)
+            self._demo_log.close()
+        return OfflineTransport(self._demo_log)
+
+    def open_log(self, on_wait: Callable[[Wait | None], None]) -> Log:
+        """The log over a new working set; `on_wait` is told of slow requests. Raises `StoreError`."""
+        from auditlog_tui.log.log import Log
+        from auditlog_tui.store.entries import EntryStore
+
+        if self.client is None:
+            raise RuntimeError("not connected yet")
+        self.client.on_wait = on_wait
+        self._store = EntryStore()
+        return Log(self.client, self._store)
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
-        """The browser. Raises `StoreError`."""
-        from auditlog_tui.log.log import Log
+        """The browser's navigation over the log. Raises `StoreError`."""
         from auditlog_tui.session.filter_history import History, history_path
         from auditlog_tui.session.marks import Marks, marks_path
         from auditlog_tui.session.navigator import Navigator
-        from auditlog_tui.store.entries import EntryStore
 
-        client = self.client
-        if client is None:
-            raise RuntimeError("open() before prepare()")
-        client.on_wait = on_wait
-        self._store = EntryStore()
         settings = self.settings
+        log = self.open_log(on_wait)
         self._marks = Marks(None if settings.demo else marks_path(settings.base_url))
         return Navigator(
-            Log(client, self._store),
+            log,
             read_zone(settings.zone).zone,
             history=History(history_path()),
             marks=self._marks,
@@ -86,9 +107,7 @@ class Session:
         )
 
     def save_marks(self) -> str:
-        """Save what could not be saved before; returns what to say of marks that are lost."""
-        from auditlog_tui.errors import StoreError
-
+        """Save marks that could not be saved before; returns a message about those that are lost, if any."""
         marks = self._marks
         if marks is None or not marks.unsaved:
             return ""
@@ -105,6 +124,6 @@ class Session:
             if self.client is not None:
                 await self.client.aclose()
         finally:
-            for each in (self._log, self._store):
+            for each in (self._demo_log, self._store):
                 if each is not None:
                     each.close()

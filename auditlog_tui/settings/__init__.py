@@ -1,1 +1,1 @@
-"""Flags, environment, settings file, and the words of a command line."""
+"""Flags, environment variables, the settings file, and the parsing of command lines."""

@@ -1,4 +1,4 @@
-"""The command line's words: which are the filter, which are flags; and a filter as such a line, to be pasted."""
+"""Command lines: telling commands, flags and filter apart; a filter as a command line, and back."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
+from auditlog_tui.errors import ExitStatus
 from auditlog_tui.settings.options import OPTIONS
 
 COMMANDS = {
-    "list": "Write the entries that match a filter, as they come.",
+    "list": "Write the entries that match a filter, as they arrive.",
     "get": "Write one entry in full, by its ID.",
     "count": "Write how many entries match a filter.",
 }
-"""What works without a screen, when it is the first word: `auditlog-tui -- list` searches for the word."""
+"""Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
 FIRST_WORDS = frozenset((*COMMANDS, "config", "help"))
-"""What the program understands as the first word of its command line."""
+"""First words with a meaning of their own."""
 
 FORMATS = ("table", "jsonl", "csv", "ids")
-"""How `list` and `get` can write entries."""
+"""Output formats of `list` and `get`."""
 
 PROGRAM = "auditlog-tui"
 
@@ -28,36 +29,37 @@ EXAMPLES = """\
 commands:
   auditlog-tui 'status:>=400 last:24h'                browse what matches a filter
   auditlog-tui list 'status:>=400' --format jsonl     write the entries
-  auditlog-tui count 'action:*.deleted last:7d'       write how many there are
+  auditlog-tui count 'action:*.deleted last:7d'       write how many match
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
   auditlog-tui config init                            write a settings file to begin with"""
 
-_STATUS = """\
+_STATUS = f"""\
 exit status:
-  0 done; 1 incomplete (standard error says what is missing) or crashed; 2 for what was typed or set wrongly;
-  3 the API refused or could not be reached; 130 Ctrl+C; 141 nobody reads the output any more"""
+  {ExitStatus.DONE} done; {ExitStatus.INCOMPLETE} incomplete (standard error says what is missing) or crashed;
+  {ExitStatus.USAGE} wrong arguments or settings; {ExitStatus.API} the API refused or could not be reached;
+  {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
 VALUED = frozenset(option.flag for option in OPTIONS)
-"""Flags that a value follows, whatever the command."""
+"""Flags that take a value, with any command."""
 
 _COMMANDS_VALUED = frozenset(("--format", "--limit"))
-"""Those of the commands."""
+"""Flags of the commands that take a value."""
 
 _OPTIONS = {"n": "--limit", "l": "--limit", "o": "--format", "f": "--format"}
-"""What a letter after one dash means to other programs."""
+"""The flag that a short option of other programs may stand for."""
 
 _LETTER = re.compile(r"-[A-Za-z]|-n\d+")
 _WORD = re.compile(r"[a-z]+")
 
 
 def command_of(arguments: Sequence[str]) -> str:
-    """The command that the first word which is no flag names; empty for the browser."""
+    """The command that the first non-flag word names; empty for the browser."""
     return _first_word(arguments)[1]
 
 
 def without_command(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the command taken out of them."""
+    """The arguments without the command."""
     at, command = _first_word(arguments)
     if not command:
         return list(arguments)
@@ -66,7 +68,7 @@ def without_command(arguments: Sequence[str]) -> list[str]:
 
 
 def _first_word(arguments: Sequence[str]) -> tuple[int, str]:
-    """Where the first word is, and the command that it names, alone or as the first word of a filter."""
+    """The index of the first non-flag argument, and the command that it is or begins with, if any."""
     at = 0
     while at < len(arguments):
         argument = arguments[at]
@@ -83,13 +85,13 @@ def _first_word(arguments: Sequence[str]) -> tuple[int, str]:
 
 
 def configures(arguments: Sequence[str]) -> list[str] | None:
-    """What follows the word `config`, where that is the first one; `None` for every other command line."""
+    """The arguments after `config` if that is the first word, else `None`."""
     at, _ = _first_word(arguments)
     return list(arguments[at + 1 :]) if list(arguments[at : at + 1]) == ["config"] else None
 
 
 def mistaken(arguments: Sequence[str]) -> str:
-    """The command that a first word is one slip away from; empty where it is a command or nothing like one."""
+    """The command that the first word seems to be a typo of; empty if it is a command or nothing like one."""
     at, command = _first_word(arguments)
     word = arguments[at] if at < len(arguments) and not command else ""
     if not _WORD.fullmatch(word) or (at and arguments[at - 1] == "--"):
@@ -98,7 +100,7 @@ def mistaken(arguments: Sequence[str]) -> str:
 
 
 def _slips(word: str) -> Iterator[str]:
-    """Every word that differs in one letter, more or less, or in the order of two."""
+    """Every word one typo away: a letter removed, added, replaced, or swapped with the next."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     for at in range(len(word) + 1):
         before, after = word[:at], word[at:]
@@ -110,7 +112,7 @@ def _slips(word: str) -> Iterator[str]:
 
 
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
-    """The flags, and in `query` the words. Ends the program, as argparse does, where they can't be read."""
+    """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(format="jsonl" if command == "get" else "table", limit=None)
     valued = set(VALUED)
     if command:
@@ -152,16 +154,16 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
         return
     default = parser.get_default("format")
 
-    parser.add_argument("--format", choices=FORMATS, default=default, help=f"how to write them (default: {default})")
+    parser.add_argument("--format", choices=FORMATS, default=default, help=f"output format (default: {default})")
     if command == "list":
-        parser.add_argument("--limit", type=_positive, metavar="N", help="no more than so many")
+        parser.add_argument("--limit", type=_positive, metavar="N", help="write at most N entries")
 
 
 def split(arguments: Sequence[str], valued: Collection[str]) -> tuple[list[str], list[str]]:
-    """The filter's words and the flags, each in their order; `valued` are the flags that a value follows.
+    """The filter's words and the flags, in their order; `valued` are the flags that take a value.
 
-    argparse takes every word that begins with a dash for a flag, but `-method:GET` is a term of a filter: here only
-    `--name`, `-name` of an option that there is and a lone letter after a dash are flags, and nothing after `--` is.
+    argparse takes every word that begins with a dash for a flag, but `-method:GET` is a term of a filter. Here only
+    `--name`, `-name` of a known flag and a single letter after a dash are flags, and nothing after `--` is.
     """
     words: list[str] = []
     flags: list[str] = []
@@ -186,7 +188,7 @@ def _positive(text: str) -> int:
 
 
 def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
-    """The command that shows what `query` (with absolute times) shows now; `base_url` unless it is the default."""
+    """The command line that shows a query (with absolute times) again; `base_url` is empty if it is the default."""
     parts = [PROGRAM]
     if demo:
         parts.append("--demo")
@@ -198,7 +200,7 @@ def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
 
 
 def filter_in(text: str) -> str:
-    """The filter in a pasted command line; any other text as it is."""
+    """The filter in a pasted command line; any other text unchanged."""
     try:
         words = shlex.split(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The settings file: where it is, what is in it, and how it begins."""
+"""The settings file: its path, reading, changing, and a first version of it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from auditlog_tui.settings.options import OPTIONS, check_file
 from auditlog_tui.text.safe import safe
 
 LIMIT = 1_000_000
-"""Bytes that a settings file may have."""
+"""Largest size of a settings file, in bytes."""
 
 _BEGINNING = """\
-# Settings of auditlog-tui. A flag goes before the environment, that before this file.
-# Every line is a comment until you take the # away.
+# Settings of auditlog-tui. Flags override the environment, which overrides this file.
+# To set one, remove the # before its name.
 """
 _VIEWS = """\
 # Saved filters: type @name in the filter bar, or after auditlog-tui.
@@ -35,7 +35,7 @@ def config_path() -> Path:
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
-    """The file's content; nothing where there is no file. Raises `SettingsError`."""
+    """The file's content, checked; empty if there is no file. Raises `SettingsError`."""
     shown = safe(str(path))
     try:
         file = tomllib.loads(files.read(path, LIMIT).decode("utf-8-sig").replace("\r\n", "\n"))
@@ -53,7 +53,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
 
 
 def save_view(path: Path, name: str, text: str) -> None:
-    """Keep a filter under a name, and everything else in the file as it stands. Raises `SettingsError`."""
+    """Save a filter under a name; comments and other settings stay. Raises `SettingsError`."""
     import tomlkit
 
     _change(
@@ -62,7 +62,7 @@ def save_view(path: Path, name: str, text: str) -> None:
 
 
 def save_option(path: Path, name: str, value: str) -> None:
-    """Keep a setting, and everything else in the file as it stands. Raises `SettingsError`."""
+    """Save a setting; comments and other settings stay. Raises `SettingsError`."""
     _change(path, {name: value}, lambda file: file.update({name: value}))
 
 
@@ -72,7 +72,7 @@ def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any], object
     check_file(added, safe(str(path)))
     read_config(path)
     try:
-        target = Path(os.path.realpath(path))  # a link stays one
+        target = Path(os.path.realpath(path))  # keep a symbolic link
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with files.alone(target.parent):
             before = files.read(target, LIMIT).decode("utf-8-sig") if target.exists() else ""
@@ -86,7 +86,7 @@ def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any], object
 
 
 def write_beginning(path: Path) -> None:
-    """Make a settings file in which everything is explained and nothing set. Never overwrites one."""
+    """Create a settings file that explains every setting and sets none. Raises `SettingsError` if there is one."""
     parts = [_BEGINNING]
     for option in OPTIONS:
         able = f" ({', '.join(option.choices)})" if option.choices else ""

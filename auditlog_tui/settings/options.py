@@ -1,4 +1,4 @@
-"""What the user has set, from flags, the environment and the settings file, in that order, as one frozen object."""
+"""The user's settings as one frozen object. Flags override the environment, which overrides the settings file."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from auditlog_tui.entries.contract import BASE_URL_VARIABLE, KEY_VARIABLE
 from auditlog_tui.errors import NoKeyError, SettingsError
 from auditlog_tui.output import files
+from auditlog_tui.settings.connection import (
+    DEFAULT_BASE_URL,
+    HEADERS_VARIABLE,
+    Secret,
+    check_base_url,
+    check_encrypted,
+    check_key,
+    may_be_secret,
+    read_headers,
+)
 from auditlog_tui.settings.proxy import proxy_for
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.zones import read_zone
-
-KEY_VARIABLE = "NIRVANA_LABS_API_KEY"
-HEADERS_VARIABLE = "NIRVANA_LABS_CUSTOM_HEADERS"
-DEFAULT_BASE_URL = "https://api.nirvanalabs.io"
 
 NO_KEY = f"""\
 auditlog-tui needs an API key to read your organization's audit log.
@@ -35,7 +41,7 @@ To look around without a key, on a made-up log:    auditlog-tui --demo"""
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: its flag is `--name`, `variable` its environment variable, `name` its key in the file."""
+    """One setting: `name` is its key in the settings file, `variable` its environment variable."""
 
     name: str
     variable: str
@@ -52,7 +58,7 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option(
         "base_url",
-        "NIRVANA_LABS_BASE_URL",
+        BASE_URL_VARIABLE,
         DEFAULT_BASE_URL,
         "the API's address: https, or http on this machine",
         metavar="URL",
@@ -70,40 +76,22 @@ OPTIONS: tuple[Option, ...] = (
         "columns",
         "AUDITLOG_TUI_COLUMNS",
         "",
-        "columns after time and action, with commas between; all if empty",
+        "columns after time and action, separated by commas; all if empty",
         metavar="NAMES",
     ),
     Option(
         "trust_env",
         "AUDITLOG_TUI_TRUST_ENV",
         "no",
-        "use the proxy of the environment (HTTPS_PROXY), which then sees to whom you talk",
+        "use the proxy that the environment names (HTTPS_PROXY); it sees which hosts you connect to",
         ("yes", "no"),
     ),
 )
 
 
-class Secret:
-    """A text that shows itself to nobody who does not ask by name."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a secret is not to be written anywhere")
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`headers` are sent with every request; their values may be secrets too. `views` are saved filters by name."""
+    """`headers` are sent with every request, and their values may be secrets. `views` are saved filters by name."""
 
     base_url: str = DEFAULT_BASE_URL
     key: Secret | None = None
@@ -117,7 +105,7 @@ class Settings:
 
     @property
     def endpoint(self) -> str:
-        """What the header calls the source, and the proxy on the way to it."""
+        """The source's name on the screen: its host, and the proxy on the way to it."""
         if self.demo:
             return "demo"
         proxy = proxy_for(self.base_url) if self.trust_env else None
@@ -125,18 +113,17 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Everything that must never be shown."""
-        values = [value for value in self.headers.values() if len(value) >= 8]
-        return (*((self.key.reveal(),) if self.key else ()), *values)
+        """The texts that must never be shown: the key, and what headers may hold."""
+        return (*((self.key.reveal(),) if self.key else ()), *filter(may_be_secret, self.headers.values()))
 
 
 def load(
     flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, Any], *, demo: bool
 ) -> Settings:
-    """The settings; `flags` by option name (`None`: not given), `file` the settings file's content.
+    """The settings; `flags` by option name (`None` if not given), `file` is the settings file's content.
 
-    Raises `SettingsError`, and `NoKeyError` where there is none and it is not the demo. The file's own mistakes are
-    found by `check_file`.
+    Raises `SettingsError`, and `NoKeyError` if a key is needed and there is none. `file` is to be checked by
+    `check_file` before.
     """
     chosen = {option.name: _chosen(option, flags, environ, file) for option in OPTIONS}
     headers = {} if demo else read_headers(environ.get(HEADERS_VARIABLE, ""))
@@ -145,7 +132,7 @@ def load(
     if not demo:
         if key is None and "authorization" not in {name.lower() for name in headers}:
             raise NoKeyError(NO_KEY)
-        _check_secrecy(base_url)
+        check_encrypted(base_url)
     return Settings(
         base_url=base_url,
         key=key,
@@ -189,16 +176,14 @@ def _check_choice(option: Option, value: object, source: str) -> None:
 # -- the key -------------------------------------------------------------------------------------------------------
 
 KEY_FILE_LIMIT = 100_000
-"""Bytes that a key file may have."""
+"""Largest size of a key file, in bytes."""
 
 PIPE_S = 60.0
-"""Seconds that a program may take to write the key into a pipe; it may ask for a passphrase first."""
-
-_VISIBLE = re.compile(r"[!-~]+")
+"""Seconds to wait for a key from a pipe: the program that writes it may ask for a passphrase first."""
 
 
 def _key(flags: Mapping[str, str | None], environ: Mapping[str, str], key_file: str) -> Secret | None:
-    """A file named by a flag goes first, then the variable with the key itself, then a file named elsewhere."""
+    """The key: from the file that a flag names, else from `KEY_VARIABLE`, else from a file named elsewhere."""
     if flags.get("key_file") is None and environ.get(KEY_VARIABLE, "").strip():
         return _checked_key(environ[KEY_VARIABLE], KEY_VARIABLE)
     return _checked_key(read_private(Path(os.path.expanduser(key_file))), "The key file") if key_file else None
@@ -206,13 +191,12 @@ def _key(flags: Mapping[str, str | None], environ: Mapping[str, str], key_file: 
 
 def _checked_key(text: str, source: str) -> Secret:
     text = text.strip()
-    if not _VISIBLE.fullmatch(text):
-        raise SettingsError(f"{source} holds no API key: one line of visible ASCII characters, without spaces.")
+    check_key(text, source)
     return Secret(text)
 
 
 def read_private(path: Path) -> str:
-    """The text of a file that only its owner can read, or of a pipe: `<(pass show …)`. Raises `SettingsError`."""
+    """The text of a pipe (`<(pass show …)`), or of a file that only its owner can read. Raises `SettingsError`."""
     try:
         with files.opened(path, pipes=True) as file:
             found = os.fstat(file.fileno())
@@ -225,75 +209,13 @@ def read_private(path: Path) -> str:
         raise SettingsError(f"The key file {safe(str(path))} can't be read: {reason}.") from error
 
 
-# -- the address ---------------------------------------------------------------------------------------------------
-
-
-_BASE_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(/[!-~]*)?", re.IGNORECASE)
-
-
-def check_base_url(url: str) -> str:
-    """The URL as `without_endpoint` returns it. Raises `SettingsError` for what can't be the API's address."""
-    url = url.strip()
-    if "@" in url:  # a user name, and most often a password: not to be shown
-        raise SettingsError(f"A base URL has no user name, password or @ in it. Write it like {DEFAULT_BASE_URL}.")
-    try:
-        parts = urlsplit(url)
-        valid = _BASE_URL.fullmatch(url) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-    if not valid or "?" in url or "#" in url:
-        raise SettingsError(f"{safe(url, 100)!r} is no base URL. Write it like {DEFAULT_BASE_URL}.")
-    return without_endpoint(url)
-
-
-_ENDPOINT = re.compile(r"(/+v1(/+audit_logs)?)?/*$")
-
-
-def without_endpoint(url: str) -> str:
-    """The base URL without a slash at its end, and without the endpoint's path (`/v1`), which people write too."""
-    return _ENDPOINT.sub("", url)
-
-
-def _check_secrecy(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        raise SettingsError(f"{base_url} is not encrypted: your key would be readable on its way. Use https.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-# -- headers -------------------------------------------------------------------------------------------------------
-
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([ -~\t]*)")
-
-
-def read_headers(text: str) -> dict[str, str]:
-    """The headers in lines of `Name: value`. Raises `SettingsError`, which never shows a value."""
-    found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        match = _HEADER.fullmatch(line.strip())
-        if match is None:
-            raise SettingsError(
-                f"Line {number} of {HEADERS_VARIABLE} is no header. Write Name: value, one on a line."
-            )
-        found[match[1]] = match[2].strip()
-    return found
-
-
 # -- the settings file ---------------------------------------------------------------------------------------------
 
 _VIEW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def check_file(file: Mapping[str, Any], path: str) -> None:
-    """Raise `SettingsError` for a name that there is not (saying which was meant) and for values of a wrong kind."""
+    """Raise `SettingsError` for unknown names (suggesting a near one) and for values of the wrong type."""
     names = [*(option.name for option in OPTIONS), "views"]
     for name in file:
         if name not in names:

@@ -1,4 +1,4 @@
-"""Which proxy of the environment applies to a host."""
+"""The proxy that the environment names for a host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Proxy:
 
 def proxy_for(base_url: str) -> Proxy | None:
     """The proxy that `HTTPS_PROXY` (or `HTTP_PROXY`) or `ALL_PROXY` names for a URL, unless `NO_PROXY` covers it."""
-    from urllib.request import getproxies  # late: few need it
+    from urllib.request import getproxies  # imported late: few need it
 
     parts = urlsplit(base_url)
     named = getproxies()
@@ -37,7 +37,7 @@ def _is_exempt(host: str, port: int, exemptions: str) -> bool:
 
 
 def _covers(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of `NO_PROXY` (a name and what ends in it, an address or a network, `*`) covers a host."""
+    """Whether an entry of `NO_PROXY` covers a host: a domain (with its subdomains), an address, a network or `*`."""
     if entry == "*":
         return True
     try:

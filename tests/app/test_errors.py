@@ -370,7 +370,7 @@ async def test_a_longer_wait_than_anyone_sits_out_is_an_error_that_says_when() -
     async with running(wire_that_fails(answers(429, {"message": "slow down"}, Retry_After="3600"))) as hand:
         assert len(hand.wire.requests) == 1
         assert "r tries again" in hand.shown
-        assert "asks not to be asked again" in hand.shown
+        assert "asks for a long pause" in hand.shown
 
 
 # -- broken walks --------------------------------------------------------------------------------------------------

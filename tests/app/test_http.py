@@ -10,21 +10,22 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
+from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.log.feed import At
-from auditlog_tui.offline.transport import LIST_PATH
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.session.opening import Session
-from auditlog_tui.settings.options import Secret, Settings
+from auditlog_tui.settings.connection import Secret
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import SIZE, Hand, app_over, settled
 from tests.app.helpers import TestOpener as Opener
-from tests.app.wire import Wire, log_of
+from tests.app.wire import Wire, log_of, source_of
 
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    with serving(log_of()) as running:
+    with serving(source_of()) as running:
         yield running
 
 
@@ -85,7 +86,7 @@ async def test_a_server_that_drops_connections_half_way_costs_no_entry(server: S
 
 
 async def test_nothing_listens() -> None:
-    with serving(log_of()) as gone:
+    with serving(source_of()) as gone:
         url = gone.url
     app = app_over(Opener(base_url=url))
     async with app.run_test(size=SIZE) as pilot:

@@ -12,7 +12,7 @@ import pytest
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.log.view import View
-from auditlog_tui.offline.transport import LocalEntry, LocalLog
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from auditlog_tui.ui.browse import following
 from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import MenuScreen
@@ -27,8 +27,8 @@ both = pytest.mark.parametrize("generation", [1, 2])
 @asynccontextmanager
 async def browsing(generation: int = 2) -> AsyncIterator[tuple[Hand, Serving]]:
     """The app at rest on a log of its own, served over HTTP."""
-    log = demo_log(entries=ENTRIES, until=NOW, generation=generation)
-    with serving(log) as server:
+    log = demo_log(entries=ENTRIES, until=NOW)
+    with serving(log, generation=generation) as server:
         app = app_over(Opener(base_url=server.url))
         async with app.run_test(size=SIZE) as pilot:
             await settled(pilot)
@@ -141,8 +141,8 @@ async def test_following_tells_what_is_new_and_moves_nothing(
     generation: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "POLL_S", 0.01)
-    log = demo_log(entries=ENTRIES, until=NOW, generation=generation)
-    with serving(log) as server:
+    log = demo_log(entries=ENTRIES, until=NOW)
+    with serving(log, generation=generation) as server:
         app = app_over(Opener(base_url=server.url))
         async with app.run_test(size=SIZE) as pilot:
             hand = Hand(pilot, app, Wire(log_of()))
@@ -242,12 +242,12 @@ async def test_around_and_its_steps_say_what_the_filter_has() -> None:
 @asynccontextmanager
 async def followed(
     generation: int, monkeypatch: pytest.MonkeyPatch, *keys: str
-) -> AsyncIterator[tuple[Hand, LocalLog]]:
+) -> AsyncIterator[tuple[Hand, SqliteSource]]:
     """The app at rest, after some keys; then it follows, with fast polls."""
     monkeypatch.setattr(following, "POLL_S", 0.01)
-    log = demo_log(entries=ENTRIES, until=NOW, generation=generation)
+    log = demo_log(entries=ENTRIES, until=NOW)
     log._now = lambda: NOW
-    with serving(log) as server:
+    with serving(log, generation=generation) as server:
         app = app_over(Opener(base_url=server.url))
         async with app.run_test(size=SIZE) as pilot:
             hand = Hand(pilot, app, Wire(log_of()))
@@ -260,8 +260,8 @@ async def followed(
             await hand.until(lambda: "follow" not in hand.header)
 
 
-def fresh(number: int, late_us: int = 0) -> LocalEntry:
-    return LocalEntry(
+def fresh(number: int, late_us: int = 0) -> FlatEntry:
+    return FlatEntry(
         id=f"fresh-{number}", created_us=NOW_US - late_us + number, action="vm.read", actor_id="a", actor_name="A",
         actor_type="user", client_ip="192.0.2.1", method="GET", path="/", status_code=200, user_agent="curl",
         target_id=None, target_type=None,

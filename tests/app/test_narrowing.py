@@ -123,9 +123,10 @@ async def test_an_empty_result_says_what_was_asked_and_offers_a_way_out() -> Non
 
 
 async def test_an_empty_log_says_that_it_is_empty() -> None:
-    from auditlog_tui.offline.transport import LocalLog
+    from auditlog_tui.offline.sqlite_source import SqliteSource
+    from auditlog_tui.offline.transport import Endpoints
 
-    async with running(LocalLog()) as hand:
+    async with running(Endpoints(SqliteSource())) as hand:
         assert "The log is empty" in hand.shown
         await hand.press("down", "G", "enter", "=", "-", "c", "escape", "A", "pagedown", "g")
         assert hand.app.is_running

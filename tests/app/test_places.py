@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from auditlog_tui.demo import demo_entries
-from auditlog_tui.offline.transport import LocalLog
+from auditlog_tui.offline.sqlite_source import SqliteSource
+from auditlog_tui.offline.transport import Endpoints
 from tests.app.helpers import Hand, running
 from tests.app.wire import ENTRIES, NOW
 
@@ -72,9 +73,9 @@ async def test_a_zone_that_is_named_is_shown_read_and_gone_through() -> None:
 
 async def test_refresh_asks_anew_and_shows_what_was_written_since() -> None:
     entries = list(demo_entries(entries=ENTRIES, until=NOW))
-    log = LocalLog()
+    log = SqliteSource()
     log.add(entries[:-1])
-    async with running(log) as hand:
+    async with running(Endpoints(log)) as hand:
         assert hand.row.key == entries[-2].id
         log.add(entries[-1:])
         await hand.press("r")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from tests.app.helpers import running
-from tests.app.wire import ENTRIES, Answers, JsonLog, Wire, log_of, made
+from tests.app.wire import ENTRIES, Answers, JsonLog, Wire, log_of, made, source_of
 
 
 class RefusesCursors(Wire):
@@ -24,7 +24,7 @@ class RefusesCursors(Wire):
 
 
 async def test_a_filter_after_the_view_of_marks_reads_the_log() -> None:
-    wanted = [entry for entry in log_of()._db.execute("SELECT user_agent FROM entry") if "Terraform" in entry[0]]
+    wanted = [entry for entry in source_of()._db.execute("SELECT user_agent FROM entry") if "Terraform" in entry[0]]
     async with running() as hand:
         await hand.press("down", "m", "down", "m", "M")
         assert "only what is marked: 2" in hand.header

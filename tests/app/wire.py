@@ -14,7 +14,9 @@ from urllib.parse import unquote
 import httpx
 
 from auditlog_tui.demo import demo_log
-from auditlog_tui.offline.transport import LIST_PATH, Answer, LocalLog
+from auditlog_tui.entries.contract import LIST_PATH
+from auditlog_tui.offline.sqlite_source import SqliteSource
+from auditlog_tui.offline.transport import Answer, Endpoints
 from tests.opened import lasting
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -27,10 +29,15 @@ Fault = Exception | Callable[[httpx.Request], httpx.Response]
 
 
 @lru_cache(maxsize=8)
-def log_of(entries: int = ENTRIES, generation: int = 2) -> LocalLog:
+def source_of(entries: int = ENTRIES) -> SqliteSource:
     """The demo's log up to `NOW`; shared, so nothing is to be added to it."""
     with lasting():
-        return demo_log(entries=entries, until=NOW, generation=generation)
+        return demo_log(entries=entries, until=NOW)
+
+
+def log_of(entries: int = ENTRIES, generation: int = 2) -> Endpoints:
+    """The API over the demo's log up to `NOW`."""
+    return Endpoints(source_of(entries), generation=generation)
 
 
 def made(number: int, **fields: Any) -> Json:

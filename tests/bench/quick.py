@@ -14,7 +14,7 @@ import httpx
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import serving
-from auditlog_tui.offline.transport import LocalTransport
+from auditlog_tui.offline.transport import Endpoints, OfflineTransport
 from tests.app.helpers import Hand, TestOpener, app_over, settled, until
 from tests.app.wire import Wire
 from tests.bench.bench import APP
@@ -52,10 +52,10 @@ async def counts() -> Counts:
 async def _loaded(size: int) -> AsyncIterator[tuple[Hand, _Counting, int]]:
     """The app with a log of so many entries loaded, and the requests that its first rows took."""
     log = demo_log(entries=size, until=UNTIL)
-    wire = _Counting(LocalTransport(log))
+    wire = _Counting(OfflineTransport(log))
     app = app_over(TestOpener(wire))
     async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
-        hand = Hand(pilot, app, Wire(log))
+        hand = Hand(pilot, app, Wire(Endpoints(log)))
         await until(pilot, lambda: hand.table.view is not None and len(hand.table.view) > 0)
         first = wire.requests
         await settled(pilot)

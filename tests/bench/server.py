@@ -6,7 +6,6 @@ Its log ends at a fixed time, so that every run shows the same bytes and no age 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import sys
 import threading
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from auditlog_tui.demo import demo_entries, demo_log
 from auditlog_tui.demo.server import serving
-from auditlog_tui.offline.transport import LocalEntry, LocalLog
+from auditlog_tui.offline.sqlite_source import FlatEntry
 from auditlog_tui.text.times import rfc3339
 
 UNTIL = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -28,13 +27,6 @@ class _Forgetful(list[object]):
         """Not kept."""
 
 
-def as_generation_1(log: LocalLog) -> LocalLog:
-    """The same log, without filters."""
-    older = copy.copy(log)
-    older._generation = 1
-    return older
-
-
 def write_jsonl(path: Path, entries: int) -> None:
     """The log as a file, oldest first, as programs that read log files want it."""
     with path.open("w") as file:
@@ -42,7 +34,7 @@ def write_jsonl(path: Path, entries: int) -> None:
             file.write(json.dumps(_fields(entry)) + "\n")
 
 
-def _fields(entry: LocalEntry) -> dict[str, object]:
+def _fields(entry: FlatEntry) -> dict[str, object]:
     target = {"id": entry.target_id, "type": entry.target_type} if entry.target_id else None
     return {
         "id": entry.id, "created_at": rfc3339(entry.created_us), "action": entry.action,
@@ -60,7 +52,7 @@ def main() -> None:
     log = demo_log(entries=options.entries, until=UNTIL)
     with (
         serving(log, latency_ms=options.latency) as new,
-        serving(as_generation_1(log), latency_ms=options.latency) as old,
+        serving(log, latency_ms=options.latency, generation=1) as old,
     ):
         for each in (new, old):
             each.requests = _Forgetful()  # type: ignore[assignment]  # nobody reads them

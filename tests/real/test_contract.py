@@ -24,7 +24,7 @@ schema = schemathesis.openapi.from_path(Path(__file__).with_name("contract.yaml"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serving]:
-    with serving(demo_log(entries=500, until=datetime(2026, 8, 20, tzinfo=UTC), api_key=KEY)) as running:
+    with serving(demo_log(entries=500, until=datetime(2026, 8, 20, tzinfo=UTC)), api_key=KEY) as running:
         yield running
 
 

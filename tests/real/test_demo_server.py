@@ -16,7 +16,8 @@ from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.demo import demo_log, demo_truth
 from auditlog_tui.demo.server import Fault, Request, Serving, serving
 from auditlog_tui.errors import NotFoundError
-from auditlog_tui.offline.transport import LocalLog
+from auditlog_tui.offline.sqlite_source import SqliteSource
+from auditlog_tui.offline.transport import Endpoints
 from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
@@ -24,12 +25,12 @@ LIST = "/v1/audit_logs"
 
 
 @pytest.fixture(scope="module")
-def log() -> LocalLog:
+def log() -> SqliteSource:
     return demo_log(entries=1_000, until=UNTIL)
 
 
 @pytest.fixture
-def server(log: LocalLog) -> Iterator[Serving]:
+def server(log: SqliteSource) -> Iterator[Serving]:
     with serving(log) as running:
         yield running
 
@@ -50,9 +51,9 @@ def test_a_client_walks_the_whole_log(client: httpx.Client) -> None:
     assert set(demo_truth(until=UNTIL).entries) <= set(seen)
 
 
-def test_an_answer_is_the_logs_own(client: httpx.Client, log: LocalLog) -> None:
+def test_an_answer_is_the_logs_own(client: httpx.Client, log: SqliteSource) -> None:
     target = f"{LIST}?path=%2Fvolumes&limit=10"
-    response, answer = client.get(target), log.answer("GET", target, {})
+    response, answer = client.get(target), Endpoints(log).answer("GET", target, {})
     assert (response.status_code, response.content) == (answer.status, answer.body)
     assert response.headers["content-type"] == "application/json"
     assert len(response.headers.get_list("date")) == 1
@@ -124,7 +125,7 @@ def test_a_truncated_answer_promises_more_than_it_sends(client: httpx.Client, se
 
 
 def test_latency_comes_before_the_answer_and_after_the_request() -> None:
-    with serving(LocalLog(), latency_ms=3_600_000) as server:
+    with serving(SqliteSource(), latency_ms=3_600_000) as server:
         port = int(server.url.rpartition(":")[2])
         arrived = threading.Event()
         server.requests = _Watched(arrived)
@@ -150,10 +151,10 @@ class _Watched(list[Request]):
 
 def test_nothing_is_left_behind(capfd: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
-    with serving(LocalLog()) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+    with serving(SqliteSource()) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
         client.get(LIST)
         client.get("/nowhere")
-    with serving(LocalLog()) as server:
+    with serving(SqliteSource()) as server:
         idle = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
         idle.sendall(b"GET / HTTP/1.1\r\n")
     idle.close()

@@ -18,7 +18,8 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
-from auditlog_tui.offline.transport import Answer, LocalLog
+from auditlog_tui.offline.sqlite_source import SqliteSource
+from auditlog_tui.offline.transport import Answer, Endpoints
 from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
@@ -68,7 +69,7 @@ def test_the_two_generations_give_identical_output(environ: dict[str, str]) -> N
     )
     results = []
     for generation in (1, 2):
-        with serving(demo_log(entries=2_000, until=UNTIL, generation=generation)) as running:
+        with serving(demo_log(entries=2_000, until=UNTIL), generation=generation) as running:
             results.append([Runner(running.url, environ).done(*query) for query in queries])
     assert results[0] == results[1]
     for status, out, err in results[0]:
@@ -185,7 +186,7 @@ def test_what_was_typed_wrongly(program: Runner, server: Serving, arguments: tup
 
 
 def test_a_key_that_is_refused(environ: dict[str, str]) -> None:
-    with serving(demo_log(entries=100, until=UNTIL, api_key="right")) as running:
+    with serving(demo_log(entries=100, until=UNTIL), api_key="right") as running:
         runner = Runner(running.url, environ)
         for arguments in (("list",), ("count",), ("get", "x")):
             status, out, err = runner.done(*arguments)
@@ -235,16 +236,15 @@ def test_times_go_by_the_servers_clock(environ: dict[str, str], hours: int) -> N
         assert relative == absolute + 2  # the time, and what proves that created_at_min is obeyed
 
 
-def test_a_server_that_tells_no_time_is_said_to(environ: dict[str, str]) -> None:
-    log = demo_log(entries=2_000, until=datetime.now(UTC))
-    reply = log._reply
+def test_a_server_that_tells_no_time_is_said_to(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = Endpoints._reply
 
-    def untimed(status: int, body: object) -> Answer:
-        answer = reply(status, body)
+    def untimed(endpoints: Endpoints, status: int, body: str) -> Answer:
+        answer = reply(endpoints, status, body)
         return Answer(answer.status, {n: v for n, v in answer.headers.items() if n != "Date"}, answer.body)
 
-    log._reply = untimed  # type: ignore[method-assign]  # a server without a Date header
-    with serving(log) as running:
+    monkeypatch.setattr(Endpoints, "_reply", untimed)
+    with serving(demo_log(entries=2_000, until=datetime.now(UTC))) as running:
         status, out, err = Runner(running.url, environ).done("count", "last:1h")
         assert (status, int(out) > 0) == (0, True)
         assert "go by this machine's clock" in err
@@ -278,5 +278,5 @@ def test_a_filter_that_nothing_matches_is_told_of_on_standard_error(program: Run
             status, written, err = program.done(command, text, *(["--format", "ids"] if command == "list" else []))
             assert (status, written, err.splitlines()) == (0, out, told)
     assert program.done("count", "action:api_key.created")[1] != "0\n"
-    with serving(LocalLog()) as running:
+    with serving(SqliteSource()) as running:
         assert Runner(running.url, program.environ).done("count") == (0, "0\n", "The log is empty.\n")

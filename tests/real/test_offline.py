@@ -63,7 +63,7 @@ def test_the_demo_opens_no_socket(tmp_path: Path) -> None:
 
 
 def test_over_http_it_talks_to_its_server_alone(tmp_path: Path) -> None:
-    with serving(demo_log(api_key=KEY)) as server:
+    with serving(demo_log(), api_key=KEY) as server:
         port = int(server.url.rpartition(":")[2])
         env = guarded(tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL=server.url)
         with PtyTerminal(APP, env=env) as terminal:

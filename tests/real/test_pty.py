@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.offline.transport import LocalLog
+from auditlog_tui.offline.sqlite_source import SqliteSource
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
@@ -29,7 +29,7 @@ PUT_BACK = (
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    with serving(LocalLog()) as running:
+    with serving(SqliteSource()) as running:
         yield running
 
 
@@ -71,7 +71,7 @@ def test_every_end_leaves_the_terminal_as_it_was(end: str, tmp_path: Path) -> No
 def test_it_ends_while_an_answer_is_awaited(end: str, tmp_path: Path) -> None:
     deed, status = ENDS[end]
     with (
-        serving(LocalLog(), latency_ms=3_600_000) as server,
+        serving(SqliteSource(), latency_ms=3_600_000) as server,
         PtyTerminal(APP, env=with_key(tmp_path, server)) as terminal,
     ):
         before = terminal.modes()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.offline.transport import LocalLog
+from auditlog_tui.offline.sqlite_source import SqliteSource
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
@@ -17,7 +17,7 @@ DEMO = (*APP, "--demo")
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    with serving(LocalLog()) as running:
+    with serving(SqliteSource()) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.demo.server import Fault, serving
-from auditlog_tui.offline.transport import LocalEntry, LocalLog
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from tests.real.pty_terminal import APP, environment
 from tests.real.tmux import Tmux
 
@@ -93,7 +93,7 @@ def test_the_main_job_over_http(tmux: Tmux, tmp_path: Path) -> None:
 
 
 def test_another_key_is_refused_with_words_that_help(tmux: Tmux, tmp_path: Path) -> None:
-    with serving(LocalLog(api_key=KEY)) as server:
+    with serving(SqliteSource(), api_key=KEY) as server:
         wrong = KEY[::-1]
         tmux.start(APP, env=environment(tmp_path, NIRVANA_LABS_API_KEY=wrong, NIRVANA_LABS_BASE_URL=server.url))
         tmux.wait_for("(?i)key")
@@ -159,10 +159,10 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def hostile_log() -> LocalLog:
-    log = LocalLog()
+def hostile_log() -> SqliteSource:
+    log = SqliteSource()
     log.add(
-        LocalEntry(
+        FlatEntry(
             id=f"{n}{text}", created_us=1_790_000_000_000_000 + n, action=f"vm.{text}", actor_id=text,
             actor_name=text, actor_type=text, client_ip=text, method=text, path=f"/{text}", status_code=403,
             user_agent=f"{text}curl", target_id=f"{n}{text}", target_type=text,

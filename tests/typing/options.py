@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, assert_type
 
 from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.settings.connection import Secret
 from auditlog_tui.settings.file import read_config
-from auditlog_tui.settings.options import OPTIONS, Option, Secret, Settings, load
+from auditlog_tui.settings.options import OPTIONS, Option, Settings, load
 
 
 def from_flags_environment_and_file(flags: Mapping[str, str | None], environ: Mapping[str, str], path: Path) -> None:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, assert_type
+from typing import assert_type
 
 import httpx
 
 from auditlog_tui.api.client import AuditLogApi, AuditLogClient
-from auditlog_tui.demo import demo_log, demo_transport
+from auditlog_tui.demo import demo_log
 from auditlog_tui.entries.models import Entry, Page
-from auditlog_tui.offline.transport import Answer, LocalLog, LocalTransport
-
-
-class Source(Protocol):
-    """What a transport in this process needs: a log that answers requests and can be closed."""
-
-    def answer(self, method: str, target: str, headers: Mapping[str, str]) -> Answer: ...
-
-    def close(self) -> None: ...
+from auditlog_tui.offline.source import Source
+from auditlog_tui.offline.sqlite_source import SqliteSource
+from auditlog_tui.offline.transport import OfflineTransport
 
 
 def the_demo_is_a_source() -> Source:
-    return assert_type(demo_log(), LocalLog)
+    return assert_type(demo_log(), SqliteSource)
 
 
-def a_transport_answers_from_it(log: LocalLog) -> httpx.AsyncBaseTransport:
-    assert_type(demo_transport(), LocalTransport)
-    return LocalTransport(log, latency_ms=5)
+def a_transport_answers_from_any_source(source: Source) -> httpx.AsyncBaseTransport:
+    return OfflineTransport(source, latency_ms=5)
+
+
+def what_finds_no_entries_is_no_source() -> Source:
+    return object()  # type: ignore[return-value]  # it can't find entries
 
 
 def the_client_asks_any_transport(transport: httpx.AsyncBaseTransport) -> AuditLogApi:

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui import __version__, cli
-from auditlog_tui.settings.options import DEFAULT_BASE_URL, KEY_VARIABLE, OPTIONS, Settings
+from auditlog_tui.entries.contract import KEY_VARIABLE
+from auditlog_tui.settings.connection import DEFAULT_BASE_URL
+from auditlog_tui.settings.options import OPTIONS, Settings
 
 KEY = "nirvana-key-0123456789"
 

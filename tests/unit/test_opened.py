@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from auditlog_tui.errors import StoreError
-from auditlog_tui.headless.run import Command, Exit, run
-from auditlog_tui.offline.transport import LocalLog
+from auditlog_tui.errors import ExitStatus, StoreError
+from auditlog_tui.headless.run import Command, run
+from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store import entries as store
@@ -38,7 +38,7 @@ def test_what_the_program_leaves_open_is_found_by_where_it_was_opened() -> None:
     assert log.startswith("opening.py:")
     assert log.endswith("Session._demo")
     assert entries.startswith("opening.py:")
-    assert entries.endswith("Session.open")
+    assert entries.endswith("Session.open_log")
     assert opened.close() == []
 
 
@@ -61,12 +61,12 @@ def test_a_command_whose_working_set_fails_leaves_nothing_open(monkeypatch: pyte
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(store, "EntryStore", fail)
-    assert run(DEMO, Command("count", "")) == Exit.INCOMPLETE
+    assert run(DEMO, Command("count", "")) == ExitStatus.INCOMPLETE
     assert opened.close() == []
 
 
 def test_what_a_test_opens_is_closed_for_it() -> None:
-    entries, log = EntryStore(), LocalLog()
+    entries, log = EntryStore(), SqliteSource()
     assert opened.close() == []
     assert all(is_closed(each) for each in (entries.connection, log._db))
 

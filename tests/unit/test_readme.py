@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 from auditlog_tui.cli import main
+from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.query.saved_filters import BUILT_IN
-from auditlog_tui.settings.options import HEADERS_VARIABLE, KEY_VARIABLE, OPTIONS
+from auditlog_tui.settings.connection import HEADERS_VARIABLE
+from auditlog_tui.settings.options import OPTIONS
 from tests.readme import README, current, keys_table
 
 ROOT = README.parent

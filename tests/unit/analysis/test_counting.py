@@ -13,7 +13,7 @@ from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.view import View
-from auditlog_tui.offline.transport import LocalTransport
+from auditlog_tui.offline.transport import OfflineTransport
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
@@ -267,7 +267,7 @@ TEXTS = [*ALONE, *(f"status:<=450 {text}" for text in ALONE[1:12]), *(f"{text} l
 
 @pytest.mark.parametrize("generation", [1, 2])
 async def test_counts_are_those_of_the_whole_log(generation: int) -> None:
-    transport = LocalTransport(demo_log(entries=ENTRIES, until=UNTIL, generation=generation))
+    transport = OfflineTransport(demo_log(entries=ENTRIES, until=UNTIL), generation=generation)
     log = Log(AuditLogClient(base_url="http://127.0.0.1", key="any", transport=transport), EntryStore())
     view = await load(View(log, Query(), anchor=Anchor.NEWEST))
     counting = Counting(log)

@@ -12,7 +12,7 @@ from auditlog_tui.analysis.facets import Facet, Facets
 from auditlog_tui.demo import demo_entries
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import StoreError
-from auditlog_tui.offline.transport import LocalEntry
+from auditlog_tui.offline.sqlite_source import FlatEntry
 from auditlog_tui.store.entries import EntryStore, Run
 from auditlog_tui.store.scans import SLICE
 
@@ -26,7 +26,7 @@ def json_of(**fields: Any) -> str:
     )
 
 
-def text_of(entry: LocalEntry) -> str:
+def text_of(entry: FlatEntry) -> str:
     target = {"id": entry.target_id, "type": entry.target_type} if entry.target_id else None
     actor = {"id": entry.actor_id, "name": entry.actor_name, "type": entry.actor_type}
     return json_of(
@@ -35,7 +35,7 @@ def text_of(entry: LocalEntry) -> str:
     )  # fmt: skip
 
 
-def stored(entries: list[LocalEntry]) -> tuple[EntryStore, Run]:
+def stored(entries: list[FlatEntry]) -> tuple[EntryStore, Run]:
     store = EntryStore()
     run = store.new_run()
     store.append(run, store.add([read_entry(text_of(entry)) for entry in entries]))

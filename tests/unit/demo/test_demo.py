@@ -15,10 +15,11 @@ import httpx
 import pytest
 
 from auditlog_tui.demo import __main__ as program
-from auditlog_tui.demo import cast, demo_entries, demo_log, demo_transport, demo_truth, live_entries
+from auditlog_tui.demo import cast, demo_entries, demo_log, demo_truth, live_entries
 from auditlog_tui.demo.server import serving
 from auditlog_tui.errors import BadRequestError
-from auditlog_tui.offline.transport import LocalEntry, LocalLog, LocalTransport
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
+from auditlog_tui.offline.transport import Endpoints, OfflineTransport
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.times import instant_us
@@ -29,21 +30,21 @@ BEGAN_US, ENDED_US = cast.microseconds(TRUTH.began), cast.microseconds(TRUTH.end
 
 
 @cache
-def entries() -> tuple[LocalEntry, ...]:
+def entries() -> tuple[FlatEntry, ...]:
     return tuple(demo_entries(until=UNTIL))
 
 
 @cache
-def by_id() -> dict[str, LocalEntry]:
+def by_id() -> dict[str, FlatEntry]:
     return {entry.id: entry for entry in entries()}
 
 
-def attacks() -> list[LocalEntry]:
+def attacks() -> list[FlatEntry]:
     return [by_id()[entry_id] for entry_id in TRUTH.entries]
 
 
-def count(log: LocalLog, **params: str | int) -> int:
-    answer = log.answer("GET", f"/v1/audit_logs?{urlencode(params)}", {})
+def count(log: SqliteSource, **params: str | int) -> int:
+    answer = Endpoints(log).answer("GET", f"/v1/audit_logs?{urlencode(params)}", {})
     number: int = json.loads(answer.body)["pagination"]["total_count"]
     return number
 
@@ -140,7 +141,8 @@ def test_a_failed_creation_has_no_target() -> None:
 def test_some_actors_have_no_name() -> None:
     nameless = {(entry.actor_id, entry.actor_type) for entry in entries() if entry.actor_name is None}
     assert {kind for _, kind in nameless} == {"user", "api_key"}
-    found = json.loads(demo_log(until=UNTIL).answer("GET", f"/v1/audit_logs?actor_id={min(nameless)[0]}", {}).body)
+    endpoints = Endpoints(demo_log(until=UNTIL))
+    found = json.loads(endpoints.answer("GET", f"/v1/audit_logs?actor_id={min(nameless)[0]}", {}).body)
     assert found["items"][0]["actor"] == {"id": min(nameless)[0], "name": None, "type": min(nameless)[1]}
 
 
@@ -153,14 +155,15 @@ def test_actors_are_many_and_each_has_one_name() -> None:
 
 
 def test_log_and_transport_answer_with_the_settings_asked_for() -> None:
-    first = demo_log(entries=100, until=UNTIL, generation=1, api_key="k")
+    first = Endpoints(demo_log(entries=100, until=UNTIL), generation=1, api_key="k")
     assert first.answer("GET", "/v1/audit_logs", {}).status == 401
     answer = first.answer("GET", "/v1/audit_logs?sort=ignored", {"Authorization": "Bearer k"})
     assert answer.status == 200
 
 
 async def test_the_transport_answers_up_to_now() -> None:
-    async with httpx.AsyncClient(transport=demo_transport(entries=500), base_url="https://demo.invalid") as client:
+    transport = OfflineTransport(demo_log(entries=500))
+    async with httpx.AsyncClient(transport=transport, base_url="https://demo.invalid") as client:
         found = (await client.get("/v1/audit_logs")).json()
     assert found["pagination"]["total_count"] == 500
     newest_us = instant_us(found["items"][0]["created_at"])
@@ -173,7 +176,7 @@ async def test_the_transport_answers_up_to_now() -> None:
 
 
 def test_every_entry_of_the_truth_is_found_by_its_id() -> None:
-    log = demo_log(entries=1_000, until=UNTIL)
+    log = Endpoints(demo_log(entries=1_000, until=UNTIL))
     answers = [log.answer("GET", f"/v1/audit_logs/{entry_id}", {}) for entry_id in TRUTH.entries]
     assert {answer.status for answer in answers} == {200}
     assert [json.loads(answer.body)["id"] for answer in answers] == list(TRUTH.entries)
@@ -271,11 +274,11 @@ def test_live_entries_are_added_at_the_present_until_it_stops() -> None:
             waits.append(timeout)
             return len(waits) > 7
 
-    log, stop, before_us = LocalLog(), Stop(), cast.microseconds(datetime.now(UTC))
+    log, stop, before_us = SqliteSource(), Stop(), cast.microseconds(datetime.now(UTC))
     program._live(log, UNTIL, 0.5, stop)
     assert waits == [0.5] * 8
     assert count(log) == 7
-    newest = json.loads(log.answer("GET", "/v1/audit_logs", {}).body)["items"][0]
+    newest = json.loads(Endpoints(log).answer("GET", "/v1/audit_logs", {}).body)["items"][0]
     newest_us = instant_us(newest["created_at"])
     assert newest_us is not None
     assert before_us <= newest_us <= cast.microseconds(datetime.now(UTC))
@@ -283,20 +286,20 @@ def test_live_entries_are_added_at_the_present_until_it_stops() -> None:
 
 def test_the_thread_that_adds_entries_is_gone_when_the_server_ends() -> None:
     threads = set(threading.enumerate())
-    with closing(LocalLog()) as log, program._growing(log, UNTIL, 1_000, threading.Event()):
+    with closing(SqliteSource()) as log, program._growing(log, UNTIL, 1_000, threading.Event()):
         while not count(log):
             time.sleep(0.001)
     assert set(threading.enumerate()) == threads
 
 
 def test_a_log_that_can_not_be_filled_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    logs: list[LocalLog] = []
+    logs: list[SqliteSource] = []
 
-    def fail(log: LocalLog, entries: object) -> None:
+    def fail(log: SqliteSource, entries: object) -> None:
         logs.append(log)
         raise MemoryError
 
-    monkeypatch.setattr(LocalLog, "add", fail)
+    monkeypatch.setattr(SqliteSource, "add", fail)
     with pytest.raises(MemoryError):
         demo_log(entries=0)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
@@ -304,15 +307,15 @@ def test_a_log_that_can_not_be_filled_is_closed(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_transport_that_is_closed_closes_its_log() -> None:
-    log = LocalLog()
-    async with httpx.AsyncClient(transport=LocalTransport(log), base_url="https://demo.invalid") as client:
+    log = SqliteSource()
+    async with httpx.AsyncClient(transport=OfflineTransport(log), base_url="https://demo.invalid") as client:
         assert (await client.get("/v1/audit_logs")).status_code == 200
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         count(log)
 
 
 def test_a_taken_port_is_an_error_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(LocalLog()) as other, pytest.raises(SystemExit) as stopped:
+    with serving(SqliteSource()) as other, pytest.raises(SystemExit) as stopped:
         program.main(["--port", other.url.rpartition(":")[2], "--entries", "0"])
     assert stopped.value.code == 2
     assert "can't listen on port" in capsys.readouterr().err

@@ -15,14 +15,16 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.errors import AuditLogError, ServerError
 from auditlog_tui.evidence.formats import TableStyle, Writer, one_line, terminal_line
 from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching
-from auditlog_tui.headless.run import read_query
+from auditlog_tui.headless.run import pointed
 from auditlog_tui.headless.streams import Out, Progress
 from auditlog_tui.log.log import Log
-from auditlog_tui.offline.transport import LocalTransport
+from auditlog_tui.offline.transport import OfflineTransport
+from auditlog_tui.session.typed_filter import FilterError, read_filter
 from auditlog_tui.settings.command_line import command_of, split, without_command
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import ASCII, UNICODE
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
+from tests.unit.views import query_of
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 ENTRIES = 1_500
@@ -35,8 +37,8 @@ class Terminal(StringIO):
 
 
 def client_of(generation: int) -> AuditLogClient:
-    log = demo_log(entries=ENTRIES, until=UNTIL, generation=generation)
-    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=LocalTransport(log))
+    transport = OfflineTransport(demo_log(entries=ENTRIES, until=UNTIL), generation=generation)
+    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=transport)
 
 
 def log_over(api: AuditLogApi) -> Log:
@@ -51,7 +53,7 @@ async def listed(
     """The lines written for a filter, and what was said to be missing."""
     log, sink = log_over(api), BytesIO()
     printer = Printer(log.store, Writer(form, look), Out(sink, Progress(None)))
-    walk = Walk(log, read_query(text, {}, START_US, UTC))
+    walk = Walk(log, query_of(text))
     try:
         missing = await Listing(walk, printer, limit).go()
     except AuditLogError as error:
@@ -60,7 +62,7 @@ async def listed(
 
 
 async def counted(api: AuditLogApi, text: str = "") -> tuple[int, str]:
-    return await count_matching(log_over(api), read_query(text, {}, START_US, UTC), lambda walk: None)
+    return await count_matching(log_over(api), query_of(text), lambda walk: None)
 
 
 @pytest.mark.parametrize("between", [0, 15], ids=["side by side", "pages apart"])
@@ -139,7 +141,7 @@ async def test_every_entry_is_written_as_it_came() -> None:
 async def test_pages_are_written_as_they_come() -> None:
     api, sink = FakeApi(log_of(500)), BytesIO()
     log = log_over(api)
-    walk = Walk(log, read_query("", {}, START_US, UTC))
+    walk = Walk(log, query_of(""))
     seen = []
 
     class Watched(Printer):
@@ -406,9 +408,9 @@ def test_words_and_flags_are_told_apart(arguments: list[str], words: list[str], 
 
 
 def pointed_at(text: str, views: dict[str, str] | None = None) -> list[str]:
-    with pytest.raises(AuditLogError) as caught:
-        read_query(text, views or {}, START_US, UTC)
-    return str(caught.value).splitlines()
+    with pytest.raises(FilterError) as caught:
+        read_filter(text, views or {}).query(START_US, UTC)
+    return pointed(caught.value).splitlines()
 
 
 def test_a_filter_that_can_not_be_read_is_pointed_at() -> None:

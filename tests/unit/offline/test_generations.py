@@ -12,7 +12,8 @@ from auditlog_tui.demo import demo_log, demo_truth
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State, View
-from auditlog_tui.offline.transport import LocalLog, LocalTransport
+from auditlog_tui.offline.sqlite_source import SqliteSource
+from auditlog_tui.offline.transport import OfflineTransport
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore
@@ -106,14 +107,15 @@ QUERIES = (
 
 
 @lru_cache
-def log_of(generation: int) -> LocalLog:
+def source() -> SqliteSource:
     with lasting():
-        return demo_log(entries=900, until=NOW, generation=generation)
+        return demo_log(entries=900, until=NOW)
 
 
 async def everything(generation: int, query: Query) -> tuple[View, list[Entry]]:
     """All that a view shows once it is complete."""
-    client = AuditLogClient(base_url="https://log.example", key=None, transport=LocalTransport(log_of(generation)))
+    transport = OfflineTransport(source(), generation=generation)
+    client = AuditLogClient(base_url="https://log.example", key=None, transport=transport)
     store = EntryStore()
     view = View(Log(client, store), query)
     while not view.complete:

@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from auditlog_tui.offline.requests import Cursor, read_query
-from auditlog_tui.offline.transport import Answer, LocalEntry, LocalLog, LocalTransport
+from auditlog_tui.offline.requests import Cursor, read_request
+from auditlog_tui.offline.source import ARRIVAL, Filter, Found, Located, Order, Place
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
+from auditlog_tui.offline.transport import Answer, Endpoints, OfflineTransport
 from auditlog_tui.text.times import rfc3339
 
 Json = Any
@@ -20,15 +22,15 @@ NOW = datetime(2026, 8, 20, 12, 0, 0, tzinfo=UTC)
 START_US = 1_787_000_000_000_000
 
 
-def an_entry(number: int, **fields: Any) -> LocalEntry:
-    plain = LocalEntry(
+def an_entry(number: int, **fields: Any) -> FlatEntry:
+    plain = FlatEntry(
         f"id-{number:04}", START_US + number * 1_000_000, "vm.read", "actor-1", "Alice", "user", "192.0.2.1", "GET",
         "/v1/compute/vms", 200, "curl/8", "vm-1", "vm",
     )  # fmt: skip
     return plain._replace(**fields)
 
 
-def mixed_entries(count: int = 400) -> list[LocalEntry]:
+def mixed_entries(count: int = 400) -> list[FlatEntry]:
     """Few distinct values, so that every filter has several pages, and instants shared by many."""
     rng = Random(5)
     return [
@@ -49,17 +51,21 @@ def mixed_entries(count: int = 400) -> list[LocalEntry]:
     ]
 
 
-def a_log(entries: list[LocalEntry], generation: int = 2) -> LocalLog:
-    log = LocalLog(generation=generation, now=lambda: NOW)
-    log.add(entries)
-    return log
+def a_source(entries: list[FlatEntry]) -> SqliteSource:
+    source = SqliteSource(now=lambda: NOW)
+    source.add(entries)
+    return source
 
 
-def get(log: LocalLog, at: str = "/v1/audit_logs", /, **params: str | int) -> Answer:
+def a_log(entries: list[FlatEntry], generation: int = 2) -> Endpoints:
+    return Endpoints(a_source(entries), generation=generation)
+
+
+def get(log: Endpoints, at: str = "/v1/audit_logs", /, **params: str | int) -> Answer:
     return log.answer("GET", f"{at}?{urlencode(params)}", {})
 
 
-def page(log: LocalLog, **params: str | int) -> Json:
+def page(log: Endpoints, **params: str | int) -> Json:
     answer = get(log, **params)
     assert answer.status == 200, answer.body
     return json.loads(answer.body)
@@ -69,12 +75,12 @@ def ids(found: Json) -> list[str]:
     return [item["id"] for item in found["items"]]
 
 
-def total(log: LocalLog, **params: str | int) -> int:
+def total(log: Endpoints, **params: str | int) -> int:
     count: int = page(log, **params)["pagination"]["total_count"]
     return count
 
 
-def walk(log: LocalLog, **params: str | int) -> list[str]:
+def walk(log: Endpoints, **params: str | int) -> list[str]:
     found = page(log, **params)
     seen = ids(found)
     while cursor := found["pagination"]["next_cursor"]:
@@ -88,7 +94,7 @@ def message(answer: Answer) -> str:
     return text
 
 
-def refusal(log: LocalLog, **params: str | int) -> str:
+def refusal(log: Endpoints, **params: str | int) -> str:
     answer = get(log, **params)
     assert answer.status == 400
     return message(answer)
@@ -124,13 +130,13 @@ def test_an_id_is_decoded_from_the_path() -> None:
 
 
 def test_a_second_entry_with_the_same_id_is_left_out() -> None:
-    log = a_log([an_entry(1), an_entry(1, action="other")])
-    log.add([an_entry(1, action="other")])
-    assert [item["action"] for item in page(log)["items"]] == ["vm.read"]
+    source = a_source([an_entry(1), an_entry(1, action="other")])
+    source.add([an_entry(1, action="other")])
+    assert [item["action"] for item in page(Endpoints(source))["items"]] == ["vm.read"]
 
 
 def test_an_empty_log_has_an_empty_page() -> None:
-    assert page(LocalLog()) == {
+    assert page(Endpoints(SqliteSource())) == {
         "items": [],
         "pagination": {"next_cursor": None, "previous_cursor": None, "total_count": 0},
     }
@@ -138,7 +144,7 @@ def test_an_empty_log_has_an_empty_page() -> None:
 
 # -- filters -----------------------------------------------------------------------------------------------------
 
-FILTERS: dict[str, tuple[dict[str, str | int], Callable[[LocalEntry], bool]]] = {
+FILTERS: dict[str, tuple[dict[str, str | int], Callable[[FlatEntry], bool]]] = {
     "none": ({}, lambda e: True),
     "action": ({"action": "vm.deleted"}, lambda e: e.action == "vm.deleted"),
     "actor_id": ({"actor_id": "actor-2"}, lambda e: e.actor_id == "actor-2"),
@@ -165,7 +171,7 @@ FILTERS: dict[str, tuple[dict[str, str | int], Callable[[LocalEntry], bool]]] = 
 }  # fmt: skip
 
 # The sort values of an entry and its place in the log (later is newer where instants are equal).
-SORTS: dict[str, Callable[[int, LocalEntry], tuple[int, ...]]] = {
+SORTS: dict[str, Callable[[int, FlatEntry], tuple[int, ...]]] = {
     "created_at:desc": lambda n, e: (-e.created_us, -n),
     "created_at:asc": lambda n, e: (e.created_us, n),
     "status_code:desc": lambda n, e: (-e.status_code, -e.created_us, -n),
@@ -313,7 +319,7 @@ def test_a_cursor_goes_with_another_limit() -> None:
 
 
 def test_a_cursor_of_the_right_filters_with_the_wrong_values_is_refused() -> None:
-    query = read_query("action=x")
+    query = read_request("action=x")
     forged = [query.encode(Cursor(values)) for values in ((), (1,), (1, 2, 3), (1, 2**80), (1, True))]
     log = a_log([])
     assert {refusal(log, action="x", cursor=cursor) for cursor in forged} == {"cursor is not one of this server's"}
@@ -335,18 +341,19 @@ def test_only_get_is_allowed(path: str) -> None:
 
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic right"}, {"Authorization": "right"}, {"Authorization": "Bearer é"}])  # fmt: skip # noqa: E501
 def test_a_wrong_key_is_refused_before_anything_else(given: dict[str, str]) -> None:
-    answer = LocalLog(api_key="right").answer("POST", "/nowhere", given)
+    answer = Endpoints(SqliteSource(), api_key="right").answer("POST", "/nowhere", given)
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert message(answer)
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
 def test_the_right_key_is_let_in(name: str) -> None:
-    assert LocalLog(api_key="right").answer("GET", "/v1/audit_logs", {name: "Bearer right"}).status == 200
+    log = Endpoints(SqliteSource(), api_key="right")
+    assert log.answer("GET", "/v1/audit_logs", {name: "Bearer right"}).status == 200
 
 
 def test_any_key_will_do_where_none_is_asked_for() -> None:
-    assert LocalLog().answer("GET", "/v1/audit_logs", {"Authorization": "Bearer x"}).status == 200
+    assert Endpoints(SqliteSource()).answer("GET", "/v1/audit_logs", {"Authorization": "Bearer x"}).status == 200
 
 
 def test_the_date_header_is_the_logs_clock() -> None:
@@ -383,29 +390,32 @@ def test_generation_1_checks_the_limit() -> None:
 
 
 def test_counts_follow_entries_that_are_added() -> None:
-    log = a_log([an_entry(n) for n in range(20)])
+    source = a_source([an_entry(n) for n in range(20)])
+    log = Endpoints(source)
     filters: tuple[dict[str, str | int], ...] = ({}, {"action": "vm.deleted"}, {"status_code_min": 400})
     assert [total(log, **params) for params in filters] == [20, 0, 0]
-    log.add([an_entry(30, action="vm.deleted"), an_entry(31, status_code=500)])
+    source.add([an_entry(30, action="vm.deleted"), an_entry(31, status_code=500)])
     assert [total(log, **params) for params in filters] == [22, 1, 1]
-    log.add([an_entry(32, action="vm.deleted", status_code=404)])
+    source.add([an_entry(32, action="vm.deleted", status_code=404)])
     assert [total(log, **params) for params in filters] == [23, 2, 2]
 
 
 def test_a_walk_is_not_disturbed_by_newer_entries() -> None:
-    log = a_log([an_entry(n) for n in range(40)])
+    source = a_source([an_entry(n) for n in range(40)])
+    log = Endpoints(source)
     before = walk(log, limit=10)
     first = page(log, limit=10)
-    log.add([an_entry(n) for n in range(100, 130)])
+    source.add([an_entry(n) for n in range(100, 130)])
     rest = page(log, limit=100, cursor=first["pagination"]["next_cursor"])
     assert ids(first) + ids(rest) == before
 
 
 def test_counts_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.offline.transport._COUNTS_KEPT", 3)
-    log = a_log([an_entry(1)])
+    monkeypatch.setattr("auditlog_tui.offline.sqlite_source._COUNTS_KEPT", 3)
+    source = a_source([an_entry(1)])
+    log = Endpoints(source)
     assert [total(log, status_code_min=least) for least in range(197, 204)] == [1, 1, 1, 1, 0, 0, 0]
-    assert len(log._counts) <= 3
+    assert len(source._counts) <= 3
 
 
 # -- costs -------------------------------------------------------------------------------------------------------
@@ -430,7 +440,8 @@ def test_counts_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.Mo
     ],
 )
 def test_a_deep_page_costs_as_much_as_the_second(params: dict[str, str | int]) -> None:
-    log = a_log([an_entry(n) for n in range(3_000)])
+    source = a_source([an_entry(n) for n in range(3_000)])
+    log = Endpoints(source)
     costs = []
     found = page(log, **params, limit=10)
     while cursor := found["pagination"]["next_cursor"]:
@@ -440,9 +451,9 @@ def test_a_deep_page_costs_as_much_as_the_second(params: dict[str, str | int]) -
             nonlocal steps
             steps += 1
 
-        log._db.set_progress_handler(step, 10)
+        source._db.set_progress_handler(step, 10)
         found = page(log, **params, limit=10, cursor=cursor)
-        log._db.set_progress_handler(None, 0)
+        source._db.set_progress_handler(None, 0)
         costs.append(steps)
     assert len(costs) == 299
     assert max(costs) <= costs[0] * 2
@@ -452,7 +463,7 @@ def test_a_deep_page_costs_as_much_as_the_second(params: dict[str, str | int]) -
 
 
 async def test_the_transport_answers_an_httpx_client() -> None:
-    transport = LocalTransport(a_log(mixed_entries()))
+    transport = OfflineTransport(a_source(mixed_entries()))
     async with httpx.AsyncClient(transport=transport, base_url="https://demo.invalid") as client:
         response = await client.get("/v1/audit_logs", params={"path": "/VOLUMES", "limit": 10})
         missing = await client.get("/v1/audit_logs/none")
@@ -468,7 +479,7 @@ async def test_latency_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
         waits.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    transport = LocalTransport(a_log([]), latency_ms=250)
+    transport = OfflineTransport(a_source([]), latency_ms=250)
     async with httpx.AsyncClient(transport=transport, base_url="https://demo.invalid") as client:
         assert (await client.get("/v1/audit_logs")).status_code == 200
     assert waits == [0.25]
@@ -479,3 +490,56 @@ def test_pages_of_the_same_instant_are_cut_by_arrival() -> None:
     seen = walk(log, limit=10)
     assert all(later > earlier for later, earlier in pairwise(seen))
     assert len(seen) == 35
+
+
+# -- other sources -----------------------------------------------------------------------------------------------
+
+
+class Texts:
+    """A source of JSON texts, newest first, in nothing but a list."""
+
+    def __init__(self, *texts: bytes) -> None:
+        self.texts = [text.decode("utf-8", "surrogateescape") for text in texts]
+        self.asked: list[tuple[Filter, Order]] = []
+        self.closings = 0
+
+    def find(self, where: Filter, order: Order, after: Place | None, limit: int) -> Found:
+        self.asked.append((where, order))
+        numbered = list(enumerate(self.texts))
+        if order[-1] == (ARRIVAL, False):
+            numbered.reverse()
+        if after is not None:
+            at = next(at for at, (number, _) in enumerate(numbered) if number == after[-1])
+            numbered = numbered[at + 1 :]
+        return Found([Located(text, (0, number)) for number, text in numbered[:limit]], len(self.texts))
+
+    def get(self, entry_id: str) -> str | None:
+        return next((text for text in self.texts if json.loads(text)["id"] == entry_id), None)
+
+    def now(self) -> datetime:
+        return NOW
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+async def test_any_source_is_answered_from_with_the_bytes_that_it_has() -> None:
+    odd = b'{"id":"odd", "status_code": 200, "status_code":2e2,"path":"\xff", "big":1.10}'
+    source = Texts(odd, *(b'{"id":"id-%d"}' % number for number in range(24)))
+    transport = OfflineTransport(source)
+    async with httpx.AsyncClient(transport=transport, base_url="https://demo.invalid") as client:
+        assert (await client.get("/v1/audit_logs/odd")).content == odd
+        response = await client.get("/v1/audit_logs?limit=10&action=x&created_at_min=2026-01-01T00:00:00Z")
+        assert response.content.startswith(b'{"items":[' + odd + b',{"id":"id-0"}')
+    assert source.closings == 1
+    (where, order) = source.asked[0]
+    assert (where.exact, where.bounds) == ((("action", "x"),), (("created_at", 1_767_225_600_000_000, None),))
+    assert order == (("created_at", True), (ARRIVAL, True))
+
+
+def test_any_source_is_walked_both_ways() -> None:
+    log = Endpoints(Texts(*(b'{"id":"id-%02d"}' % number for number in range(25))))
+    seen = walk(log, limit=10)
+    assert seen == [f"id-{number:02}" for number in range(25)]
+    second = page(log, limit=10, cursor=page(log, limit=10)["pagination"]["next_cursor"])
+    assert ids(page(log, limit=10, cursor=second["pagination"]["previous_cursor"])) == seen[:10]

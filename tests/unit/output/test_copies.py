@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.output.copies import KINDS, copied, curl, summary
-from auditlog_tui.settings.options import KEY_VARIABLE
 from auditlog_tui.text.defang import defang
 from tests.unit.fake import entry, read
 from tests.unit.query.strategies import HOSTILE, entries

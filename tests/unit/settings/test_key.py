@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.errors import NoKeyError, SettingsError
-from auditlog_tui.settings.options import HEADERS_VARIABLE, KEY_VARIABLE, Secret, Settings, load, read_private
+from auditlog_tui.settings.connection import HEADERS_VARIABLE, Secret
+from auditlog_tui.settings.options import Settings, load, read_private
 
 KEY = "nirvana-key-0123456789"
 

@@ -2,7 +2,8 @@ import pytest
 
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.settings.options import Settings, check_base_url, without_endpoint
+from auditlog_tui.settings.connection import check_base_url, without_endpoint
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.settings.proxy import proxy_for
 
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -1,0 +1,68 @@
+"""From a typed filter to a query: the steps that the browser and the commands share.
+
+typed text -> filter of a pasted command line -> saved filters written out -> parsed -> times made absolute
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from auditlog_tui.errors import QueryError
+from auditlog_tui.query import Query, depends_on_now, freeze, parse
+from auditlog_tui.query.saved_filters import expand
+from auditlog_tui.settings.command_line import filter_in
+
+
+class FilterError(QueryError):
+    """A typed filter can't be read.
+
+    `start` and `end` are columns of `text`: the filter with its saved filters written out, or as it was before that
+    if one of them is the reason.
+    """
+
+    def __init__(self, text: str, error: QueryError) -> None:
+        super().__init__(error.message, error.start, error.end, error.hint, error.offers)
+        self.text = text
+
+    def in_typed(self, typed: str) -> QueryError:
+        """The error with columns of the text as typed: those of the whole, if another text was read for it."""
+        start, end = (self.start, self.end) if typed == self.text else (0, len(typed))
+        return QueryError(self.message, start, end, self.hint, self.offers)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedFilter:
+    """A filter that could be read. `text` has its saved filters written out; `parsed` has columns of it."""
+
+    text: str
+    parsed: Query
+
+    @property
+    def relative(self) -> bool:
+        """Whether it means something else at another time, as `last:` and `today` do."""
+        return depends_on_now(self.parsed)
+
+    def query(self, now_us: int, zone: tzinfo) -> Query:
+        """The query with absolute times; `now_us` is in microseconds since 1970 UTC.
+
+        Times without an offset are read in `zone`. Raises `FilterError`.
+        """
+        try:
+            return freeze(self.parsed, now_us, zone)
+        except QueryError as error:
+            raise FilterError(self.text, error) from error
+
+
+def read_filter(typed: str, views: Mapping[str, str]) -> TypedFilter:
+    """The filter in a typed text or a pasted command line; `views` are the saved filters by name.
+
+    Raises `FilterError`.
+    """
+    text = filter_in(typed)
+    try:
+        text = expand(text, views)  # an error raised here is about the text before, one below about the new one
+        return TypedFilter(text, parse(text))
+    except QueryError as error:
+        raise FilterError(text, error) from error

@@ -265,6 +265,6 @@ def test_two_runs_that_save_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_one_that_holds_the_folder_for_long_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LOCK_S", 0.05)
     path = config_of(tmp_path)
-    with files.alone(path.parent), pytest.raises(SettingsError, match="Another auditlog-tui is writing"):
+    with files.locked(path.parent), pytest.raises(SettingsError, match="Another auditlog-tui is writing"):
         save_option(path, "zone", "local")
     save_option(path, "zone", "local")

@@ -41,16 +41,16 @@ def leave(count):
     for _ in range(count):
         node = Node(); node.self = node
 BEGIN
-runtime.settle()
-leave(10 * runtime.ENOUGH)
-runtime.rest(idle=IDLE)
+runtime.freeze_startup_objects()
+leave(10 * runtime.YOUNG_LIMIT)
+runtime.collect_garbage(idle=IDLE)
 print(sum(isinstance(each, Node) for each in gc.get_objects()))
 """
 
 
 @pytest.mark.parametrize("idle", ["True", "False"])
 def test_what_gathered_is_collected(idle: str) -> None:
-    assert printed(CYCLES.replace("BEGIN", "runtime.begin()").replace("IDLE", idle)) == "0"
+    assert printed(CYCLES.replace("BEGIN", "runtime.prepare()").replace("IDLE", idle)) == "0"
 
 
 def test_where_the_collector_works_by_itself_it_is_left_alone() -> None:
@@ -62,18 +62,18 @@ LEFT_LATER = """
 import gc
 from auditlog_tui import runtime
 class Node: pass
-runtime.begin()
-runtime.settle()
+runtime.prepare()
+runtime.freeze_startup_objects()
 kept, most = [], 0
-for second in range(15 * runtime.OLDER):
+for second in range(15 * runtime.COLLECTIONS_PER_OLDER):
     for _ in range(100):
         node = Node(); node.self = node; kept.append(node)
     del kept[:-300]  # each is left when it is young no more
     junk = None
-    junk = [[] for _ in range(runtime.ENOUGH + 1_000)]
+    junk = [[] for _ in range(runtime.YOUNG_LIMIT + 1_000)]
     del node
-    runtime.rest(idle=False, pressed=PRESSED)
-    if not second % runtime.OLDER:
+    runtime.collect_garbage(idle=False, pressed=PRESSED)
+    if not second % runtime.COLLECTIONS_PER_OLDER:
         most = max(most, sum(isinstance(each, Node) for each in gc.get_objects()))
 print(most)
 """

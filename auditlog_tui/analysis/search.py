@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from auditlog_tui.log.view import View
-from auditlog_tui.query import holding
+from auditlog_tui.query import text_condition
 from auditlog_tui.store.scans import SLICE, stretches
 
 
@@ -16,7 +16,7 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
     """
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
         return None  # a lone surrogate: no entry can hold it, and SQLite does not take it
-    where = holding(text)
+    where = text_condition(text)
     run = view.run
     at = run.first + row
     parts = [range(at + 1, run.after), range(run.first, at + 1)]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from auditlog_tui.output import files
-from auditlog_tui.query.format import stored
+from auditlog_tui.query.format import quote_reserved
 
 KEPT = 500
 """Filters kept over runs."""
@@ -49,7 +49,7 @@ class History:
                 with files.locked(path.parent):
                     lines = _read(path)[-KEPT:]  # again: another run may have written since
                     files.replace(path, "".join(f"{line}\n" for line in lines).encode(), private=True)
-            self.texts = [stored(line) for line in lines]
+            self.texts = [quote_reserved(line) for line in lines]
         except FileNotFoundError:
             return
         except OSError as error:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query import Query, format_query, freeze, parse, plan, stored
+from auditlog_tui.query import Query, format_query, freeze, parse, plan, quote_reserved
 from auditlog_tui.query.addresses import address_or_network
 from auditlog_tui.query.fields import BOUNDS, FIELDS
 from tests.unit.query.strategies import NOON_US
@@ -556,7 +556,7 @@ def test_filters_of_earlier_versions_mean_what_they_meant() -> None:
     pairs = [line.split("\t") for line in BEFORE.read_text(encoding="utf-8").splitlines()]
     assert len(pairs) > 900
     for typed, kept in pairs:
-        assert parse(typed) == parse(stored(kept)), typed
+        assert parse(typed) == parse(quote_reserved(kept)), typed
 
 
 @pytest.mark.parametrize(
@@ -576,8 +576,8 @@ def test_filters_of_earlier_versions_mean_what_they_meant() -> None:
     ],
 )
 def test_a_kept_word_means_itself(kept: str, means: str) -> None:
-    assert stored(kept) == means
-    assert stored(means) == means
+    assert quote_reserved(kept) == means
+    assert quote_reserved(means) == means
 
 
 @pytest.mark.parametrize("line", ["(" * 500, "!" * 5_000, "NOT " * 500 + "a", "-(" * 500, "(a " * 500 + ")" * 500])

@@ -192,7 +192,7 @@ def test_any_text_comes_back_as_it_was(text: str) -> None:
 def test_a_view_may_name_others_but_not_itself() -> None:
     views = {"a": "status:200", "b": "@a ip:203.0.113.1", "c": "@b @api-keys", "x": "@y", "y": "ua:curl @x"}
     assert expand("@c method:GET", views) == "status:200 ip:203.0.113.1 actor.type:api_key method:GET"
-    with pytest.raises(QueryError, match="part of itself"):
+    with pytest.raises(QueryError, match="refers to itself"):
         expand("@x", views)
     with pytest.raises(QueryError, match="no saved view @none"):
         expand("@d", {"d": "@none"})

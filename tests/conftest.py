@@ -1,4 +1,6 @@
-"""No test leaves a connection to SQLite open; and `BRIEF=1` in the environment makes properties try less."""
+"""Fails tests that leave an SQLite connection open. `BRIEF=1` in the environment makes property tests try fewer
+examples.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from hypothesis import settings
 from tests import opened
 
 BRIEF_EXAMPLES = 10
-"""Of each property, where another run tries them in full: on the other Pythons in CI."""
+"""Examples of each property test in brief runs, if another run tries them in full (the other Pythons in CI)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +34,7 @@ def _connections_are_watched() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _what_is_opened_is_closed(_connections_are_watched: None) -> Iterator[None]:
-    opened.share()  # what wider fixtures opened
+    opened.share()  # connections opened by fixtures of a wider scope
     yield
     left = opened.close()
     assert not left, f"nobody closed what was opened here: {'; '.join(left)}"

@@ -18,7 +18,7 @@ _PART = 8
 _REDACTED = "[redacted]"
 _LAST_LINE = (
     "auditlog-tui failed (exit status 1). It only reads: the audit log itself was not changed."
-    " Please report the lines above, without what they may quote of your log."
+    " Please report the lines above, after removing anything they quote from your log."
 )
 
 

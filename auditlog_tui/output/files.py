@@ -57,7 +57,7 @@ def content_of(file: FileIO, limit: int, wait_s: float = 0.0) -> bytes:
         if part is None:
             left = deadline - time.monotonic()
             if left < 0:
-                raise TimeoutError(errno.ETIMEDOUT, f"Nothing more came out of it in {wait_s:.0f} s")
+                raise TimeoutError(errno.ETIMEDOUT, f"It sent nothing more within {wait_s:.0f} s")
             select.select([file], [], [], left)
         elif not part:
             return bytes(content)

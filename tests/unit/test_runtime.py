@@ -1,4 +1,4 @@
-"""How the process is set up, each in a process of its own."""
+"""Process tuning, each test in a process of its own."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 
 def printed(code: str, **env: str) -> str:
-    """What Python prints that runs this."""
+    """The output of a Python process that runs the code."""
     environment = {name: value for name, value in os.environ.items() if name != "TEXTUAL_FPS"}
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environment | env

@@ -1,4 +1,4 @@
-"""A malformed field costs its entry nothing, a malformed entry its page nothing, and neither costs a key its turn."""
+"""A malformed field never loses its entry, a malformed entry never loses its page, and neither delays a key."""
 
 import json
 import random
@@ -31,7 +31,7 @@ DAMAGES: dict[str, bytes] = {
     "single quotes": b"'curl'", "nesting": b"[" * 5_000 + b"]" * 5_000, "list": b"[1, 2]", "nothing": b"",
     "number and word": b"200 OK", "inner quotes": b'"cu "x" rl"',
 }  # fmt: skip
-"""What stands where a field's value should."""
+"""JSON texts in place of a field's value."""
 
 
 def body_of(entries: list[bytes]) -> bytes:

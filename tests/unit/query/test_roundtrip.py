@@ -1,4 +1,4 @@
-"""Text to query and back."""
+"""Parsing and formatting are inverse."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ VIEWS = {"mine": "ua:curl method:GET", "broken": "nonsense:1", "failures": "stat
         ("@destructive", BUILT_IN["destructive"]),
         ("status:200  @mine -ip:10.0.0.1", "status:200  ua:curl method:GET -ip:10.0.0.1"),
         ("@mine @api-keys", "ua:curl method:GET actor.type:api_key"),
-        ("@failures", "status:500"),  # one's own goes before the built-in one
+        ("@failures", "status:500"),  # the user's own view overrides the built-in one
         ("@empty method:GET", " method:GET"),
         ("", ""),
         ("method:GET", "method:GET"),
@@ -71,12 +71,12 @@ def test_a_view_that_cannot_be_read_says_why() -> None:
 def test_what_has_no_at_sign_is_left_as_it_is(text: str) -> None:
     try:
         assert expand(text, VIEWS) == text
-    except QueryError:  # quotes and commas that don't fit
+    except QueryError:  # unbalanced quotes and commas
         with pytest.raises(QueryError):
             parse(text)
 
 
-# -- keeping -------------------------------------------------------------------------------------------------------
+# -- saving --------------------------------------------------------------------------------------------------------
 
 COMMENTED = """\
 # mine

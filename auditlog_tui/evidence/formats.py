@@ -57,10 +57,10 @@ def one_line(raw: str) -> str:
     outside strings, with the indentation after it, becomes one space. A line break inside a string is invalid JSON
     and is escaped.
     """
-    return _STRING_OR_BREAK.sub(_unbroken, raw) if "\n" in raw or "\r" in raw else raw
+    return _STRING_OR_BREAK.sub(_without_breaks, raw) if "\n" in raw or "\r" in raw else raw
 
 
-def _unbroken(match: re.Match[str]) -> str:
+def _without_breaks(match: re.Match[str]) -> str:
     return match[0].replace("\n", "\\n").replace("\r", "\\r") if match[0][0] == '"' else " "
 
 

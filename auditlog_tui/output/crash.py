@@ -57,10 +57,10 @@ def _redact(text: str, secrets: Sequence[str]) -> str:
         for start in range(len(text) - size + 1):
             if text[start : start + size] in parts:
                 hidden[start : start + size] = b"\1" * size
-    return "".join(_with_gaps(text, hidden))
+    return "".join(_redacted_pieces(text, hidden))
 
 
-def _with_gaps(text: str, hidden: bytearray) -> Iterator[str]:
+def _redacted_pieces(text: str, hidden: bytearray) -> Iterator[str]:
     position = 0
     while (start := hidden.find(1, position)) >= 0:
         yield text[position:start]

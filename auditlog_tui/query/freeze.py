@@ -9,7 +9,17 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.bounds import check_bounds
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Query, Term, Times, Value
-from auditlog_tui.query.times import EPOCH, FIRST, MICROSECOND, MONTHS, SECOND, UNITS, NoTimeError, read_one
+from auditlog_tui.query.times import (
+    EPOCH,
+    FIRST,
+    MICROSECOND,
+    MONTHS,
+    SECOND,
+    UNITS,
+    NoTimeError,
+    is_whole_day,
+    read_one,
+)
 
 _MINUTE = timedelta(minutes=1)
 _OUT_OF_RANGE = "This time is outside the years 1 to 9999."
@@ -22,7 +32,7 @@ def freeze(query: Query, now_us: int, zone: tzinfo) -> Query:
     `now_us` is the current time in microseconds since 1970 UTC. Terms keep their columns. Raises `QueryError` for
     times that exclude each other, don't exist, or are outside the years 1 to 9999.
     """
-    frozen = Query(tuple(_frozen_term(term, now_us, zone) for term in query.terms))
+    frozen = Query(tuple(_freeze_term(term, now_us, zone) for term in query.terms))
     check_bounds(frozen)
     return frozen
 
@@ -49,11 +59,11 @@ def _is_resolved(value: Value) -> bool:
     return not isinstance(value, Ago)
 
 
-def _frozen_term(term: Term, now_us: int, zone: tzinfo) -> Term:
+def _freeze_term(term: Term, now_us: int, zone: tzinfo) -> Term:
     if term.key not in ("created", "last"):
         return term
     try:
-        values = tuple(_frozen(value, now_us, zone) for value in term.values)
+        values = tuple(_freeze_value(value, now_us, zone) for value in term.values)
     except SkippedError as error:
         raise QueryError(error.message, term.start, term.end, error.hint) from error
     except (OverflowError, ValueError) as error:
@@ -61,27 +71,23 @@ def _frozen_term(term: Term, now_us: int, zone: tzinfo) -> Term:
     return replace(term, key="created", values=values)
 
 
-def _frozen(value: Value, now_us: int, zone: tzinfo) -> Value:
+def _freeze_value(value: Value, now_us: int, zone: tzinfo) -> Value:
     if isinstance(value, Ago):
         return Times(_ago(value, now_us), None)
     if not isinstance(value, Times):
         return value
     # `>` and `<` exclude a day as a whole: the range begins after it or ends before it.
-    whole_day = value.strict and _is_whole_day(value.low or value.high)
+    whole_day = value.strict and is_whole_day(value.low or value.high)
     low = _edge(value.low, now_us, zone, following=whole_day) if value.low else None
     high = value.high
     if isinstance(high, Named) and not high.word and high.at is not None and low is not None and not value.around:
-        end: Instant | None = _after(low, high, _zone_of(value.low, zone))
+        end: Instant | None = _first_after(low, high, _zone_of(value.low, zone))
     else:
         end = _edge(high, now_us, zone, following=not whole_day, back=1) if high else None
     if value.around and low is not None and end is not None:
         around = value.around * SECOND
         low, end = _checked(replace(low, us=low.us - around)), _checked(replace(end, us=end.us + around))
     return Times(low, end, value.strict and not whole_day)
-
-
-def _is_whole_day(moment: Moment | None) -> bool:
-    return isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now")
 
 
 def _ago(ago: Ago, now_us: int) -> Instant:
@@ -156,7 +162,7 @@ def _latest_of(wall: datetime, now_us: int, zone: tzinfo) -> int:
     return max((us for us in instants if us <= now_us), default=instants[0])
 
 
-def _after(low: Instant, moment: Named, zone: tzinfo) -> Instant:
+def _first_after(low: Instant, moment: Named, zone: tzinfo) -> Instant:
     """The first occurrence of a time of day at or after the start of the range."""
     zone = _zone_of(moment, zone)
     day = datetime.combine(_local(low.us, zone).date(), moment.at or time())

@@ -112,26 +112,26 @@ class _Scanner:
     def items(self) -> list[Item]:
         """The items up to the end of the line or the bracket that closes the group."""
         items: list[Item] = []
-        while self._skip() and not (self.depth and self._next() == ")"):
+        while self._skip_spaces() and not (self.depth and self._peek() == ")"):
             self.start = self.at
             habits.check_operator(self.text, items, self.at)
             items.append(self._item())
         return items
 
-    def _skip(self) -> bool:
+    def _skip_spaces(self) -> bool:
         while self.at < len(self.text) and (self.syntax[self.at].isspace() or self.syntax[self.at] == _INVISIBLE):
             self.at += 1
         return self.at < len(self.text)
 
-    def _next(self) -> str:
+    def _peek(self) -> str:
         return self.syntax[self.at] if self.at < len(self.text) else ""
 
-    def _ends(self) -> bool:
+    def _at_end(self) -> bool:
         if self.at >= len(self.text) or self.text[self.at].isspace():
             return True
-        if self.depth and self._next() == ")":
+        if self.depth and self._peek() == ")":
             return True
-        rest = self.syntax[self.at :].lstrip(_INVISIBLE) if self._next() == _INVISIBLE else "x"
+        rest = self.syntax[self.at :].lstrip(_INVISIBLE) if self._peek() == _INVISIBLE else "x"
         return not rest or rest[0].isspace()
 
     def _chunk(self, at: int) -> str:
@@ -168,21 +168,21 @@ class _Scanner:
         start, chunk = self.start, self._chunk(self.at)
         if chunk in NOTS and (chunk == "NOT" or _NEXT_CHUNK.match(self.syntax, self.at + len(chunk))):
             self.at += len(chunk)
-            if self._ends() and not _NEXT_CHUNK.match(self.syntax, self.at):
+            if self._at_end() and not _NEXT_CHUNK.match(self.syntax, self.at):
                 raise Misread("NOT needs a term after it.", start, self.at, quote=quoted(chunk))
-            self._skip()
+            self._skip_spaces()
             return self._not(start, soft=chunk != "NOT")
-        if self._next() == "!":
+        if self._peek() == "!":
             self.at += 1
-            self._skip()
-            if self.at >= len(self.text) or self._next() in "=~":
+            self._skip_spaces()
+            if self.at >= len(self.text) or self._peek() in "=~":
                 raise self._error("! needs a term after it.", quote=self.text[start : self.at])
             return self._not(start, soft=False)
-        if self._next() == "+" and re.match(r"[^\W\d_]|[\"'(]", self.syntax[self.at + 1 :]):
+        if self._peek() == "+" and re.match(r"[^\W\d_]|[\"'(]", self.syntax[self.at + 1 :]):
             self.at += 1  # "required" in other languages, as every term is in this one
-        negated = self._next() == "-"
+        negated = self._peek() == "-"
         self.at += negated
-        if negated and (self._ends() or self._next() == "-"):
+        if negated and (self._at_end() or self._peek() == "-"):
             raise self._lone_minus()
         return self._negated(self._primary(), start) if negated else self._primary()
 
@@ -217,16 +217,16 @@ class _Scanner:
         start = self.at
         if (standalone := self._standalone()) is not None:
             return standalone
-        if self._next() == "(":
+        if self._peek() == "(":
             return self._group()
         if self._opens_quote():
             value = self._quoted()
-            if not self._ends():
+            if not self._at_end():
                 raise self._text_after_quote()
             return self._word(value)
-        if self._next() == "{" and re.match(r"\{\s*\"", self.syntax[self.at :]):
+        if self._peek() == "{" and re.match(r"\{\s*\"", self.syntax[self.at :]):
             raise habits.json_error(self.text, self.at)
-        if self._next() == "/":
+        if self._peek() == "/":
             return RawTerm("path", (self._bare(commas=True),), False, self.start, self.at, plain=True)
         keyed = self._keyed()
         if keyed is not None:
@@ -259,12 +259,12 @@ class _Scanner:
         outer = self.start
         items = self.items()
         self.start = outer
-        if self._next() != ")":
+        if self._peek() != ")":
             text = self.text[start:]
             raise Misread("A bracket is not closed.", start, len(self.text), offers=[f"{text})"], quote=quoted(text))
         self.at += 1
         self.depth -= 1
-        if not self._ends():
+        if not self._at_end():
             raise habits.word_error(self.text, self.start, start, self._chunk_end())
         if not items:
             raise Misread("The brackets are empty.", start, self.at, quote=quoted("()"))
@@ -291,10 +291,10 @@ class _Scanner:
             return None
         self.at = sign.end()
         if known and self._value_follows(self.at):
-            self._skip()
+            self._skip_spaces()
         negated = sign["sign"] in ("!=", "!==", "!~", "<>", "≠", "!")
         if name in BOUNDS:
-            name, values = self._bounded(BOUNDS[name], known_as=name)
+            name, values = self._bound_of_created(BOUNDS[name], known_as=name)
         elif sign["sign"] in ("~", "=~", "!~"):
             values = (self._pattern(),)
         else:
@@ -314,9 +314,9 @@ class _Scanner:
         field = FIELDS.get(name)
         if field is None:
             return self._values(None)
-        if self._next() in "([{" and not self._ends():
-            self._bracketed(field.kind is Kind.ADDRESS, name)
-        if field.kind in (Kind.TIME, Kind.LAST) and not self._opens_quote() and self._next() != "~":
+        if self._peek() in "([{" and not self._at_end():
+            self._check_bracket(field.kind is Kind.ADDRESS, name)
+        if field.kind in (Kind.TIME, Kind.LAST) and not self._opens_quote() and self._peek() != "~":
             return self._times(name)
         values = self._values(field.kind, name)
         return self._with_direction(values) if field.kind is Kind.ORDER else values
@@ -330,7 +330,7 @@ class _Scanner:
         self.at = following.end()
         return (*values[:-1], RawValue((sign + values[-1].text.removeprefix("-"),)))
 
-    def _bracketed(self, is_address: bool, name: str) -> None:
+    def _check_bracket(self, is_address: bool, name: str) -> None:
         """Allow an IPv6 address in brackets; raise `Misread` for any other bracket, a list in another language."""
         address = re.match(r"\[[0-9A-Fa-f:.]+(%\w+)?\](?=[\s,)]|$)", self.syntax[self.at :])
         if not (is_address and address):
@@ -367,13 +367,13 @@ class _Scanner:
             key is not None and is_known(key[0]) and chunk.lstrip("-!")[key.end() :][:1] == ":"
         )
 
-    def _bounded(self, sign: str, known_as: str) -> tuple[str, tuple[RawValue, ...]]:
+    def _bound_of_created(self, sign: str, known_as: str) -> tuple[str, tuple[RawValue, ...]]:
         """The key and values of `since:` and its like: a bound of `created:`, or `last:` for a length of time."""
         quoted = self._opens_quote()
         begun = re.match(r"[<>=≥≤]+\s*", self.syntax[self.at :])
         if begun:
             self.at += begun.end()
-        values = self._values(None) if quoted else self._bounding_times(sign)
+        values = self._values(None) if quoted else self._bound_times(sign)
         text = values[0].text
         if sign == ">=" and is_ago(text) and known_as != "to":
             return "last", values
@@ -381,7 +381,7 @@ class _Scanner:
             text = f"-{text}"
         return "created", (RawValue((f"{sign}{text}",)), *values[1:])
 
-    def _bounding_times(self, sign: str) -> tuple[RawValue, ...]:
+    def _bound_times(self, sign: str) -> tuple[RawValue, ...]:
         for end in reversed(self._time_ends()):
             text = without_zero_width(self.text[self.at : end])
             if is_ago(text) or _is_time(read_times, (f"{sign}{text}",)):
@@ -403,7 +403,7 @@ class _Scanner:
             further = _FURTHER.match(self.syntax, self.at) if spaced else None
             if further and self._value_follows(further.end()):
                 self.at = further.end()
-            elif self._next() == ",":
+            elif self._peek() == ",":
                 self.at += 1
                 self._check_list(name)
             else:
@@ -421,11 +421,11 @@ class _Scanner:
     def _value(self, kind: Kind | None, name: str) -> RawValue:
         if self._opens_quote():
             return self._quoted()
-        if self._next() == "'":
+        if self._peek() == "'":
             rest = self.text[self.at : self._chunk_end()]
             key = self.text[self.start : self.at]
             raise self._error("A quote is not closed.", offers=[key + rest.strip("'‘’‚‛")], quote=key + quoted(rest))
-        if self._next() == "~":
+        if self._peek() == "~":
             self.at += 1
             return self._pattern()
         start = self.at
@@ -451,27 +451,27 @@ class _Scanner:
 
     def _opens_quote(self) -> bool:
         """Whether a quote begins here. An apostrophe counts if another one ends the value."""
-        if self._next() == "'":
+        if self._peek() == "'":
             return _CLOSING.search(self.syntax, self.at + 2) is not None
-        return self._next() == '"'
+        return self._peek() == '"'
 
     def _quoted(self) -> RawValue:
         found: list[str] = []
-        opening, mark = self.text[self.at], self._next()
+        opening, mark = self.text[self.at], self._peek()
         self.at += 1
         while not self._closes(opening, mark):
             if self.at >= len(self.text):
                 raise self._error("A quote is not closed.", 'Add " at the end; for a quote in the text write \\".')
             character = self.text[self.at]
             self.at += 1
-            if character == "\\" and self._next() in ("\\", mark):
+            if character == "\\" and self._peek() in ("\\", mark):
                 character = self.text[self.at]
                 self.at += 1
             found.append(character)
         self.at += 1
-        if self._next() == ":":
+        if self._peek() == ":":
             raise habits.quoted_key_error(self.text, "".join(found), self.start, self.at, self._chunk_end())
-        if not self._ends() and self._next() != ",":
+        if not self._at_end() and self._peek() != ",":
             raise self._text_after_quote()
         return RawValue(("".join(found),), quoted=True)
 
@@ -479,7 +479,7 @@ class _Scanner:
         """Whether the quote ends here: a straight one at a straight one, a curly one at any, as chats mix them."""
         if mark == "'":
             return _CLOSING.match(self.syntax, self.at) is not None
-        return self._next() == mark and (opening != mark or self.text[self.at] == mark)
+        return self._peek() == mark and (opening != mark or self.text[self.at] == mark)
 
     def _bare(self, *, commas: bool = False) -> RawValue:
         pieces = [""]
@@ -502,14 +502,14 @@ class _Scanner:
                 pieces[-1] += character
         if len(pieces) == 1:
             pieces[0] = pieces[0].strip(ZERO_WIDTH)
-        while self._next() == _INVISIBLE:
+        while self._peek() == _INVISIBLE:
             self.at += 1
         return RawValue(tuple(pieces))
 
     def _bare_ends(self, opened: int, *, commas: bool) -> bool:
         if self.at >= len(self.text) or self.text[self.at].isspace():
             return True
-        return (not commas and self.text[self.at] == ",") or (self.depth > 0 and opened <= 0 and self._next() == ")")
+        return (not commas and self.text[self.at] == ",") or (self.depth > 0 and opened <= 0 and self._peek() == ")")
 
 
 def _is_time(read: Callable[[str], object], parts: Iterable[str]) -> bool:

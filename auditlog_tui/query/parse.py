@@ -66,15 +66,15 @@ def raw_terms(text: str) -> list[RawTerm]:
     """The terms of a line as typed, including those in brackets. Raises `QueryError`."""
     _check_text(text)
     try:
-        return list(_inner(scan(text)))
+        return list(_all_terms(scan(text)))
     except Misread as misread:
         raise _error(misread, text) from misread
 
 
-def _inner(items: Iterable[Item]) -> Iterable[RawTerm]:
+def _all_terms(items: Iterable[Item]) -> Iterable[RawTerm]:
     for item in items:
         if isinstance(item, RawGroup):
-            yield from _inner(item.items)
+            yield from _all_terms(item.items)
         elif isinstance(item, RawTerm):
             yield item
 
@@ -187,10 +187,10 @@ def _check_connective(items: Sequence[Item], at: int, text: str) -> None:
             quote=quoted(word),
         )
     if isinstance(connective, Connective) and connective.is_or:
-        raise _or_error(_chain(items, at), connective, text)
+        raise _or_error(_or_operands(items, at), connective, text)
 
 
-def _chain(items: Sequence[Item], at: int) -> list[Operand]:
+def _or_operands(items: Sequence[Item], at: int) -> list[Operand]:
     """The operands of this OR and of those that directly follow it."""
     found = [items[at - 1]]
     while at < len(items) - 1 and isinstance(connective := items[at], Connective) and connective.is_or:
@@ -201,9 +201,9 @@ def _chain(items: Sequence[Item], at: int) -> list[Operand]:
 
 def _or_error(operands: Sequence[Operand], connective: Connective, text: str) -> Misread:
     """The error for an OR: it offers a list if all sides have the same key, else each side as its own filter."""
-    listed = _listed(operands, text)
-    if listed:
-        message, offers = "To match any of several values, list them with commas.", [listed]
+    one_term = _as_list(operands, text)
+    if one_term:
+        message, offers = "To match any of several values, list them with commas.", [one_term]
     else:
         message = "There is no OR between words." if all(map(_is_word, operands)) else "There is no OR between keys."
         offers = []
@@ -217,7 +217,7 @@ def _is_word(operand: Operand) -> bool:
     return isinstance(operand, RawTerm) and operand.key == WORD
 
 
-def _listed(operands: Sequence[Operand], text: str) -> str:
+def _as_list(operands: Sequence[Operand], text: str) -> str:
     """One term with a list that matches any of the operands; empty if there is none."""
     terms = [operand for operand in operands if isinstance(operand, RawTerm) and not operand.negated]
     if len(terms) < len(operands):

@@ -24,26 +24,26 @@ def expand(text: str, views: Mapping[str, str]) -> str:
 
     Raises `QueryError` with the columns of the name if there is no such view, or if the view is invalid.
     """
-    return _expanded(text, {**BUILT_IN, **{name: quote_reserved(view) for name, view in views.items()}}, ())
+    return _expand(text, {**BUILT_IN, **{name: quote_reserved(view) for name, view in views.items()}}, ())
 
 
-def _expanded(text: str, known: Mapping[str, str], within: tuple[str, ...]) -> str:
+def _expand(text: str, known: Mapping[str, str], within: tuple[str, ...]) -> str:
     """Expand the views in a text; `within` are the views that the text itself is part of."""
     for term in reversed(raw_terms(text)):
-        name = _name(term)
+        name = _view_name(term)
         if name:
-            text = text[: term.start] + _saved(name, known, term, within) + text[term.end :]
+            text = text[: term.start] + _view_text(name, known, term, within) + text[term.end :]
     return text
 
 
-def _name(term: RawTerm) -> str:
+def _view_name(term: RawTerm) -> str:
     if term.key or term.negated or len(term.values) != 1 or term.values[0].quoted:
         return ""
     word = term.values[0].text
     return word[1:] if word.startswith("@") else ""
 
 
-def _saved(name: str, known: Mapping[str, str], term: RawTerm, within: tuple[str, ...]) -> str:
+def _view_text(name: str, known: Mapping[str, str], term: RawTerm, within: tuple[str, ...]) -> str:
     if name not in known:
         near = difflib.get_close_matches(name[:40], known, 1, 0.6)
         hint = f"Did you mean @{near[0]}?" if near else f"Saved views are {', '.join('@' + each for each in known)}."
@@ -53,7 +53,7 @@ def _saved(name: str, known: Mapping[str, str], term: RawTerm, within: tuple[str
             f"The saved view @{name} refers to itself.", term.start, term.end, "Change it in the settings file."
         )
     try:
-        text = _expanded(known[name], known, (*within, name))
+        text = _expand(known[name], known, (*within, name))
         parse(text)
     except QueryError as error:
         message = f"The saved view @{name} can't be read: {error.message}"

@@ -120,18 +120,18 @@ def install(connection: sqlite3.Connection) -> None:
 
 def condition(query: Query) -> Condition:
     """The condition that every term of a frozen query matches, and its bound values."""
-    return _joined(" AND ", [_term(term) for term in query.terms if term.key != "sort"])
+    return _join(" AND ", [_term(term) for term in query.terms if term.key != "sort"])
 
 
 def text_condition(text: str) -> Condition:
     """The condition that any readable field contains a text, and its bound values."""
     term = Term(WORD, (Text(text),))
-    return _joined(" OR ", list(_either(field_of(term.key), term)))
+    return _join(" OR ", list(_alternatives(field_of(term.key), term)))
 
 
 def _term(term: Term) -> Condition:
     field = field_of(term.key)
-    sql, values = _joined(" OR ", list(_either(field, term)))
+    sql, values = _join(" OR ", list(_alternatives(field, term)))
     unknown, names = _unknown(field, term)
     return f"(({sql}) IS {'NOT ' if term.negated else ''}TRUE OR {unknown})", [*values, *names]
 
@@ -148,11 +148,11 @@ def _unknown(field: Field, term: Term) -> Condition:
     return f"(e.unreadable <> '' AND q_unknown(?, e.unreadable, {listed}))", [names]
 
 
-def _joined(operator: str, conditions: list[Condition]) -> Condition:
+def _join(operator: str, conditions: list[Condition]) -> Condition:
     return operator.join(sql for sql, _ in conditions), [value for _, values in conditions for value in values]
 
 
-def _either(field: Field, term: Term) -> Iterable[Condition]:
+def _alternatives(field: Field, term: Term) -> Iterable[Condition]:
     """One condition for all values that SQLite can compare by `IN`, and one for each other value."""
     whole = {value: exact_text(field, value) for value in term.values}
     together: list[object] = [text for text in whole.values() if text is not None]
@@ -212,5 +212,5 @@ def _between(column: str, low: int | None, high: int | None, *, strict: bool) ->
         parts.append((f"{column} >{equal} ?", [low]))
     if high is not None and high <= SQLITE_INT:
         parts.append((f"{column} <{equal} ?", [high]))
-    sql, values = _joined(" AND ", parts)
+    sql, values = _join(" AND ", parts)
     return f"({sql})", values

@@ -55,7 +55,7 @@ _CLOCK = (
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?(?: ?(?P<half>[ap])m)?"
     r"| ?(?P<only_half>[ap])m)"
 )
-_WHENS = tuple(
+_DAYS_AND_TIMES = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (
         _CLOCK,
@@ -129,6 +129,11 @@ def read_one(text: str) -> Moment:
     return read_ago(text) if is_ago(text) else _moment(text)[0]
 
 
+def is_whole_day(moment: Moment | None) -> bool:
+    """Whether the moment is a day without a time."""
+    return isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now")
+
+
 def _normalized(text: str) -> str:
     return " ".join(text.lower().split())
 
@@ -170,7 +175,7 @@ def _around(moment: Moment, ago: Ago) -> Times:
             return Times(Clock(moment.wall - length), Clock(moment.wall + length))
     except OverflowError as error:
         raise NoTimeError(str(seconds)) from error
-    if isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now"):
+    if is_whole_day(moment):
         raise NoTimeError(format_moment(moment), (f"{format_moment(moment)}t12:00±{ago.count}{ago.unit}",))
     return Times(moment, moment, around=seconds)
 
@@ -189,8 +194,8 @@ def _moment(text: str) -> tuple[Moment, Moment]:
     zone = _ZONE.fullmatch(text)
     rest = text if zone is None else zone[1] or zone[3]
     offset = None if zone is None else _offset(zone[2] or "z")
-    for when in _WHENS:
-        if (match := when.fullmatch(rest)) and (found := _when(match, offset)):
+    for pattern in _DAYS_AND_TIMES:
+        if (match := pattern.fullmatch(rest)) and (found := _day_and_time(match, offset)):
             return found
     raise NoTimeError(text, _possible_readings(text))
 
@@ -204,17 +209,17 @@ def _epoch(match: re.Match[str]) -> tuple[Moment, Moment]:
     return Instant(us), Instant(us + width - 1)
 
 
-def _when(match: re.Match[str], offset: int | None) -> tuple[Moment, Moment] | None:
+def _day_and_time(match: re.Match[str], offset: int | None) -> tuple[Moment, Moment] | None:
     """The moments of a day, a time of day or both; `None` if the part for the day is not a day."""
     groups = match.groupdict()
     day = _day(groups["day"]) if "day" in groups else ""
     if day is None:
         return None
     if "hour" not in groups:
-        return _whole(day, offset)
+        return _whole_day(day, offset)
     seconds, fraction, width = _clock(groups)
     if isinstance(day, date):
-        return _at(day, seconds, fraction, width, offset)
+        return _time_on_day(day, seconds, fraction, width, offset)
     if groups["second"] == "60":
         raise NoTimeError(seconds)  # a leap second needs a date
     at = _wall(instant_of(date(2000, 1, 1), seconds, fraction))
@@ -222,7 +227,7 @@ def _when(match: re.Match[str], offset: int | None) -> tuple[Moment, Moment] | N
     return Named(day, at.time(), offset), Named(day, last.time(), offset)
 
 
-def _at(day: date, seconds: str, fraction: str, width: int, offset: int | None) -> tuple[Moment, Moment]:
+def _time_on_day(day: date, seconds: str, fraction: str, width: int, offset: int | None) -> tuple[Moment, Moment]:
     us = instant_of(day, seconds, fraction)
     first, last = _wall(us), _wall(us + width - 1)
     if offset is None:
@@ -239,7 +244,7 @@ def instant_of(day: date, seconds: str, fraction: str) -> int:
     return us
 
 
-def _whole(day: date | str, offset: int | None) -> tuple[Moment, Moment]:
+def _whole_day(day: date | str, offset: int | None) -> tuple[Moment, Moment]:
     if isinstance(day, str):
         if offset:
             raise NoTimeError(day)
@@ -331,13 +336,9 @@ def format_times(times: Times) -> str:
     if times.low is None or times.high is None:
         sign = ">" if times.high is None else "<"
         return sign + ("" if times.strict else "=") + format_moment(times.low or times.high)
-    if times.low == times.high and (isinstance(times.low, Day) or _is_whole_day(times.low)):
+    if times.low == times.high and is_whole_day(times.low):
         return format_moment(times.low)
     return f"{format_moment(times.low)}..{format_moment(times.high)}"
-
-
-def _is_whole_day(moment: Moment) -> bool:
-    return isinstance(moment, Named) and moment.at is None and moment.word != "now"
 
 
 def format_moment(moment: Moment | None) -> str:

@@ -64,7 +64,7 @@ def read_value(field: Field, raw: RawValue) -> Value:
         raise BadValueError(f"{field.name}: lacks a value.", hint)
     match field.kind:
         case Kind.EXACT:
-            return _whole(field, raw)
+            return _exact(field, raw)
         case Kind.PART:
             return _part(field, raw)
         case Kind.ADDRESS:
@@ -76,7 +76,7 @@ def read_value(field: Field, raw: RawValue) -> Value:
         case Kind.LAST:
             return _ago(raw.text)
         case Kind.ORDER:
-            return _by(raw.text)
+            return _sort_field(raw.text)
 
 
 def _pattern(field: Field, raw: RawValue) -> Regex:
@@ -99,7 +99,7 @@ def _pattern(field: Field, raw: RawValue) -> Regex:
     return Regex(raw.text)
 
 
-def _whole(field: Field, raw: RawValue) -> Value:
+def _exact(field: Field, raw: RawValue) -> Value:
     if len(raw.pieces) > 1 and not field.globs:
         raise BadValueError(f"{field.name}: takes no wildcard.", f'Put a literal star in quotes: {field.name}:"*".')
     pieces = raw.pieces
@@ -219,7 +219,7 @@ def _ago(text: str) -> Ago:
         raise BadValueError(f"{shown(text)} is not a length of time.", hint, readings) from error
 
 
-def _by(text: str) -> By:
+def _sort_field(text: str) -> By:
     name = text.removeprefix("-").lower()
     if name in FIELDS and FIELDS[name].sortable:
         return By(name, text.startswith("-"))

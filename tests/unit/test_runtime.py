@@ -68,7 +68,7 @@ kept, most = [], 0
 for second in range(15 * runtime.COLLECTIONS_PER_OLDER):
     for _ in range(100):
         node = Node(); node.self = node; kept.append(node)
-    del kept[:-300]  # each is left when it is young no more
+    del kept[:-300]  # dropped once it is no longer young
     junk = None
     junk = [[] for _ in range(runtime.YOUNG_LIMIT + 1_000)]
     del node

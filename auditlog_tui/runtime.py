@@ -39,11 +39,11 @@ def freeze_startup_objects() -> None:
 
 
 def collect_garbage(*, idle: bool, pressed: bool = False) -> None:
-    """Collect young objects, which takes a millisecond, or all objects if the user is `idle`. Call it every second.
+    """Collect young objects, which takes a millisecond, or all objects if the user is `idle`.
 
-    A user who is never idle for long leaves cycles among older objects. So every `COLLECTIONS_PER_OLDER`th young
-    collection is one of the middle generation, and as many of those are followed by a full one, except while a key
-    was just `pressed`.
+    Call it about once a second. If the user is never idle for long, cycles accumulate among older objects. So the
+    middle generation is collected after `COLLECTIONS_PER_OLDER` young collections, and all objects after as many of
+    the middle one, unless a key was just `pressed`.
     """
     if gc.isenabled():
         return

@@ -124,9 +124,10 @@ def _sequence_for(environ: Mapping[str, str], text: str) -> str:
 
 
 async def _copy_to_tmux(text: str, environ: Mapping[str, str], deadline: float) -> Literal["", "kept", "forwarded"]:
-    """Copy to the tmux buffer: `kept` there only, or `forwarded` to the terminal too, on request.
+    """Copy to the tmux buffer.
 
-    Forwarding needs tmux 3.2; earlier versions refuse the flag. Empty if tmux did not take the text.
+    Returns `forwarded` if tmux was also asked to pass the text on to the terminal, which needs tmux 3.2 (earlier
+    versions refuse the flag), else `kept`; empty if tmux did not take the text.
     """
     if not environ.get("TMUX"):
         return ""

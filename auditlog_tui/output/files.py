@@ -50,7 +50,7 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
 
 
 def content_of(file: FileIO, limit: int, wait_s: float = 0.0) -> bytes:
-    """The content of an open file, at most `limit` bytes. Waits `wait_s` seconds for a pipe. Raises `OSError`."""
+    """An open file's content of at most `limit` bytes. Waits up to `wait_s` seconds for a pipe. Raises `OSError`."""
     content, deadline = bytearray(), time.monotonic() + wait_s
     while len(content) <= limit:
         part = file.read(limit + 1 - len(content))

@@ -43,7 +43,7 @@ def is_frozen(query: Query) -> bool:
 
 
 def depends_on_now(query: Query) -> bool:
-    """Whether the query's meaning changes with the time of day: `last:`, `today`, `10:02` and the like."""
+    """Whether the query's meaning depends on the current time: `last:`, `today`, `10:02` and the like."""
     return any(_is_relative(value) for term in query.terms for value in term.values)
 
 

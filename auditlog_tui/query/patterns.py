@@ -21,7 +21,10 @@ MOST_REPEATS = 1_000
 PER_VALUE = 0.000_05
 MOST_PER_VALUE = 0.01
 INITIAL = 0.2
-"""The budget in seconds of processor time: earned by each value, the most to spend on one, and the initial amount."""
+"""The budget in seconds of processor time: earned per value, the most for one value, and the initial amount.
+
+The initial amount is also the most that can be saved up.
+"""
 
 _COUNT = re.compile(r"\{(\d{1,9})")
 

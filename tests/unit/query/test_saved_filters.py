@@ -194,5 +194,5 @@ def test_a_view_may_name_others_but_not_itself() -> None:
     assert expand("@c method:GET", views) == "status:200 ip:203.0.113.1 actor.type:api_key method:GET"
     with pytest.raises(QueryError, match="refers to itself"):
         expand("@x", views)
-    with pytest.raises(QueryError, match="no saved view @none"):
+    with pytest.raises(QueryError, match="no saved filter @none"):
         expand("@d", {"d": "@none"})

@@ -19,10 +19,7 @@ from textual.widget import Widget
 from auditlog_tui import runtime
 from auditlog_tui.errors import AuditLogError, QueryError, StoreError
 from auditlog_tui.settings.options import Settings
-from auditlog_tui.text.glyphs import Glyphs
-from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import Mode, format_time
-from auditlog_tui.text.zones import time_displays
+from auditlog_tui.text.present import Glyphs, Mode, format_time, safe, time_displays
 from auditlog_tui.ui.browse.detail import Follower
 from auditlog_tui.ui.browse.loading import Loader
 from auditlog_tui.ui.guard import guarded

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import count, counted
+from auditlog_tui.text.present import count, counted, safe
 from auditlog_tui.ui.browse.base import BrowseBase
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from auditlog_tui.ui.messages import CopyRequested

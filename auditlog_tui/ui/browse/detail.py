@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError, StoreError
-from auditlog_tui.text.safe import safe
+from auditlog_tui.text.present import safe
 from auditlog_tui.ui.panes.detail_fields import Heading, describe, noted, raw_lines, versions
 from auditlog_tui.ui.patches.workers import start
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on
 from textual.worker import Worker
 
-from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import age, count
+from auditlog_tui.text.present import age, count, safe
 from auditlog_tui.ui.browse.base import BrowseBase
 from auditlog_tui.ui.panes.facets import FacetPane
 from auditlog_tui.ui.patches.workers import start

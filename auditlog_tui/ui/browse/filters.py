@@ -9,7 +9,7 @@ from textual import on
 
 from auditlog_tui.errors import ApiError
 from auditlog_tui.settings.file import config_path, save_view
-from auditlog_tui.text.safe import safe
+from auditlog_tui.text.present import safe
 from auditlog_tui.ui.browse.pivoting import PivotPart
 from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.panes.filter_bar import FilterBar

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from auditlog_tui.settings.file import config_path, save_option
-from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import count
+from auditlog_tui.text.present import count, safe
 from auditlog_tui.ui.browse.base import BrowseBase
 from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.prompt import PromptScreen

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import count, counted
+from auditlog_tui.text.present import count, counted, safe
 from auditlog_tui.ui.browse.facets import FacetPart
 from auditlog_tui.ui.dialogs.compare import CompareScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen

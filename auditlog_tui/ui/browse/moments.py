@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.text.times import age
+from auditlog_tui.text.present import age
 from auditlog_tui.ui.browse.base import BrowseBase
 from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.patches.workers import start

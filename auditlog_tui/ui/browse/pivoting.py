@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.text.times import format_time
+from auditlog_tui.text.present import format_time
 from auditlog_tui.ui.browse.base import BrowseBase
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from auditlog_tui.ui.patches.workers import start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import on
 
-from auditlog_tui.text.safe import safe
+from auditlog_tui.text.present import safe
 from auditlog_tui.ui.browse.base import BrowseBase
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.panes.detail import DetailPane

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from auditlog_tui.text.glyphs import action_severity, status_mark
-from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import age, format_time_exact
+from auditlog_tui.text.present import action_severity, age, format_time_exact, safe, status_mark
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widgets import Input
 
-from auditlog_tui.text.safe import safe
+from auditlog_tui.text.present import safe
 
 HIDDEN = "\ufffd"
 """Stands for a character that has no picture of its own."""

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from auditlog_tui.errors import StoreError
-from auditlog_tui.text.times import day
+from auditlog_tui.text.present import day
 from auditlog_tui.ui.guard import guarded
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen, shifted
 from auditlog_tui.ui.table.columns import IP_WIDTHS, Layout, Look, lay_out

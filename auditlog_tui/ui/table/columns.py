@@ -8,10 +8,17 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Literal
 
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.text.cells import fit, shorten_middle
-from auditlog_tui.text.glyphs import Glyphs, action_severity, actor_glyph, status_mark
-from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import Mode, format_time
+from auditlog_tui.text.present import (
+    Glyphs,
+    Mode,
+    action_severity,
+    actor_glyph,
+    fit,
+    format_time,
+    safe,
+    shorten_middle,
+    status_mark,
+)
 
 if TYPE_CHECKING:
     from auditlog_tui.store.entries import Row

@@ -15,7 +15,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from auditlog_tui.errors import StoreError
-from auditlog_tui.text.times import repeated_offset, zone_labels
+from auditlog_tui.text.present import repeated_offset, zone_labels
 from auditlog_tui.ui.keys import TABLE, bindings
 from auditlog_tui.ui.table.asking import AskingCanvas
 from auditlog_tui.ui.table.columns import IP_WIDTHS, Look

@@ -1,6 +1,4 @@
-"""Fails tests that leave an SQLite connection open. `BRIEF=1` in the environment makes property tests try fewer
-examples.
-"""
+"""No test leaves a connection to SQLite open; and `BRIEF=1` in the environment makes properties try less."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from hypothesis import settings
 from tests import opened
 
 BRIEF_EXAMPLES = 10
-"""Examples of each property test in brief runs, if another run tries them in full (the other Pythons in CI)."""
+"""Of each property, where another run tries them in full: on the other Pythons in CI."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +32,7 @@ def _connections_are_watched() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _what_is_opened_is_closed(_connections_are_watched: None) -> Iterator[None]:
-    opened.share()  # connections opened by fixtures of a wider scope
+    opened.share()  # what wider fixtures opened
     yield
     left = opened.close()
     assert not left, f"nobody closed what was opened here: {'; '.join(left)}"

@@ -1,7 +1,7 @@
-"""A fuzzer of the terminal input: bursts of bytes that no keyboard sends, to the program in a real pty.
+"""Bytes that no keyboard sends, in bursts, into a real terminal in which the program runs.
 
-Bytes that quit, suspend or open the palette (which can quit) are removed, and files are written in a private folder.
-After each burst the program must still respond to a key, and at the end quit with status 0.
+What quits, suspends or opens the palette (which can quit) is taken out; what writes files does so in a folder of its
+own. After each burst the program must do what a key asks for, and at the end quit with status 0.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from tests.real.pty_terminal import APP, PtyTerminal, environment
 ROW = rb"\d\d:\d\d:\d\d +\w+\.\w+"
 STYLES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 BURSTS = 40
-"""Bursts sent to one program."""
+"""Bursts that one program gets."""
 
 LEFT_OUT = frozenset(b"q\x03\x10\x11\x1a:")
 LEFT_OUT_KEYS = frozenset({"q", "ctrl+q", "ctrl+c", "ctrl+p", "ctrl+z", "colon"})
 LETTERS = "abcfhijklmnprstuvwyzAFMNV/.,;=-[] \t\r\x7fé漢🙂"
 PATIENCE_S = 120.0
-"""Seconds after which a program counts as hung; on a busy machine many keys take long."""
+"""Seconds after which a program counts as hung: on a busy machine many keys take long."""
 
 END = b"\x1b[201~" + b"\x1b[27u" * 8
-"""Ends a paste and closes whatever is open."""
+"""Ends a paste, and leaves whatever is open."""
 
 
 class BareTerminal(PtyTerminal):
-    """A terminal without an emulated screen, which would take most of the time."""
+    """Without a screen, which would take most of the time."""
 
     def _show(self, read: bytes) -> None:
-        """Draw nothing."""
+        """Nothing is drawn."""
 
 
 def run(seconds: float, seed: int) -> str:
-    """Send bursts for this many seconds. Raises `AssertionError` with the bursts of the program that failed."""
+    """Send bursts for so long. Raises `AssertionError` with the bursts of the program that failed."""
     chance, deadline = random.Random(seed), time.monotonic() + seconds
     programs = bursts = 0
     while not programs or time.monotonic() < deadline:
@@ -53,7 +53,7 @@ def run(seconds: float, seed: int) -> str:
 def _program(chance: random.Random, deadline: float) -> int:
     sent: list[bytes] = []
     with tempfile.TemporaryDirectory() as home:
-        # Over SSH the program copies through the terminal, not to this machine's clipboard.
+        # Over SSH what is copied goes to the terminal, and to no clipboard of this machine.
         env = environment(Path(home), SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22")
         size = chance.choice([(120, 36), (80, 24), (160, 50)])
         with BareTerminal((*APP, "--demo"), env=env, size=size, cwd=Path(home)) as terminal:
@@ -72,7 +72,7 @@ def _program(chance: random.Random, deadline: float) -> int:
 
 
 def _check_alive(terminal: BareTerminal, number: int) -> None:
-    """Open the filter bar, paste a new word, and check that it appears."""
+    """Open the filter bar, paste a word that was never there before, and see it."""
     word = b"word%d" % number
     terminal.raw.clear()
     terminal.send_bytes(END + b"/" + b"\x1b[200~" + word + b"\x1b[201~")
@@ -97,7 +97,7 @@ def _check_quits(terminal: BareTerminal) -> None:
 
 
 def _send(terminal: BareTerminal, burst: bytes, chance: random.Random) -> None:
-    """Send the burst, sometimes in pieces, as over a slow connection."""
+    """Send it in pieces now and then, as a slow line would."""
     while burst:
         size = len(burst) if chance.random() < 0.7 else chance.randint(1, len(burst))
         terminal.send_bytes(burst[:size])
@@ -106,7 +106,7 @@ def _send(terminal: BareTerminal, burst: bytes, chance: random.Random) -> None:
             terminal.settle(chance.choice([0.0, 0.01, 0.15]))
 
 
-# -- bursts --------------------------------------------------------------------------------------------------------
+# -- what is sent --------------------------------------------------------------------------------------------------
 
 
 def _bursts(chance: random.Random) -> Iterator[bytes]:
@@ -118,7 +118,7 @@ def _bursts(chance: random.Random) -> Iterator[bytes]:
 
 
 def _keys(burst: bytes) -> set[str]:
-    """The keys that the burst may be read as, including an unfinished one at its end."""
+    """The keys that it may be taken for, whole and in two pieces."""
     reader = InputReader()
     found = [*reader.feed(burst), *reader.feed(END)]
     return {message.key for message in found if isinstance(message, events.Key)}

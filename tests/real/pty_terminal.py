@@ -1,4 +1,4 @@
-"""A program in a real pseudo-terminal, with pyte as its screen."""
+"""A program in a real pseudo-terminal, with pyte as the screen in front of it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ import pyte
 APP = (sys.executable, "-m", "auditlog_tui")
 PATIENCE_S = 30.0
 
-# Makes the pty the program's controlling terminal, which subprocess can't do, and then becomes the program. It also
-# restores Ctrl+C, which a shell's background jobs inherit as ignored.
+# Makes the pty the program's controlling terminal, which subprocess can't do, and becomes the program. What is
+# started in the background of a shell inherits that it ignores Ctrl+C.
 _UNCONTROLLED = (
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])"
 )
@@ -31,7 +31,7 @@ _LAUNCHER = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {_UNC
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A user's environment with only the requested variables; settings and files are under `home`."""
+    """A user's environment with nothing in it but what is asked for; settings and files are under `home`."""
     (home / "tmp").mkdir(exist_ok=True)
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ}
     return {
@@ -41,7 +41,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 class _Screen(pyte.Screen):
-    """A screen without private sequences that pyte mistakes for others (`CSI ? … $ p`)."""
+    """pyte takes private sequences it does not know (`CSI ? … $ p`) for others; those are left out here."""
 
     def set_margins(self, *args: Any, **kwargs: Any) -> None:
         if not kwargs.get("private"):
@@ -52,14 +52,14 @@ class _Screen(pyte.Screen):
             super().select_graphic_rendition(*args)
 
     def report_device_status(self, *args: Any, **kwargs: Any) -> None:
-        """Send no reply to queries."""
+        """A terminal that answers no questions."""
 
     def report_device_attributes(self, *args: Any, **kwargs: Any) -> None:
         """A terminal that answers no questions."""
 
 
 class PtyTerminal:
-    """Use as a context manager, which kills what still runs at the end. `raw` is the program's whole output."""
+    """Use as a context manager: whatever still runs at its end is killed. `raw` is all that the program wrote."""
 
     def __init__(
         self,
@@ -92,11 +92,11 @@ class PtyTerminal:
         self.hang_up()
 
     def screen(self) -> str:
-        """The current screen as text, without trailing spaces."""
+        """What is on the screen now, its lines without the spaces at their ends."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
-        """Read until the regular expression is on the screen (`^` and `$` match at lines)."""
+        """Read until the regular expression is on the screen (`^` and `$` are a line's)."""
         deadline = time.monotonic() + timeout_s
         while (found := re.search(pattern, self.screen(), re.MULTILINE)) is None:
             left = deadline - time.monotonic()
@@ -113,25 +113,25 @@ class PtyTerminal:
                 raise AssertionError(f"{wanted!r} was not written; the screen:\n{self.screen()}\n{self._ended()}")
 
     def settle(self, quiet_s: float = 0.2) -> None:
-        """Read until nothing was written for this long."""
+        """Read until nothing was written for so long."""
         while self._read(quiet_s):
             pass
 
     def cells(self) -> list[list[Any]]:
-        """All cells of the screen, including their colours."""
+        """Every cell of the screen, its colours included."""
         screen = self._screen
         return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
 
     def overwrite(self, written: bytes) -> None:
-        """Write to the terminal as if from another program."""
+        """Let something else than the program write on its terminal."""
         self._stream.feed(written)
 
     def send(self, keys: str) -> None:
-        """Type a text; escape sequences are keys."""
+        """Type; escape sequences are keys."""
         self.send_bytes(keys.encode())
 
     def send_bytes(self, sent: bytes) -> None:
-        """Send any bytes, including those that no keyboard sends."""
+        """Send what no keyboard may be able to."""
         while sent:
             sent = sent[os.write(self._master, sent) :]
 
@@ -148,19 +148,19 @@ class PtyTerminal:
         self.process.send_signal(signal.SIGWINCH)
 
     def fill(self, keys: str) -> None:
-        """Type without reading until the program's output has filled the terminal's buffer."""
+        """Type, and read nothing, until the program has filled what the terminal takes."""
         deadline, before, same = time.monotonic() + PATIENCE_S, -1, 0
         while same < 10:
             assert time.monotonic() < deadline, "the terminal is not full"
             with suppress(BlockingIOError):
                 self.send(keys)
-            time.sleep(0.1)  # nothing signals that no one writes any more
+            time.sleep(0.1)  # no event tells that nobody writes any more
             unread = int.from_bytes(fcntl.ioctl(self._master, termios.FIONREAD, b"\0" * 4), sys.byteorder)
             same = same + 1 if unread == before and unread > 1_000 else 0
             before = unread
 
     def status(self, timeout_s: float = PATIENCE_S) -> int:
-        """Read until the program has ended; returns its exit status as a shell reports it."""
+        """Read until the program has ended; its exit status, as a shell counts it."""
         deadline = time.monotonic() + timeout_s
         while self._read(max(0.0, deadline - time.monotonic())):
             pass
@@ -174,12 +174,12 @@ class PtyTerminal:
             self._master = -1
 
     def _read(self, timeout_s: float) -> bool:
-        """Read output; `False` at the program's end or the timeout."""
+        """Take in what the program wrote; `False` at its end or when the time is over."""
         if not select.select([self._master], [], [], timeout_s)[0]:
             return False
         try:
             read = os.read(self._master, 65_536)
-        except OSError:  # on Linux, this error means that the other end is closed
+        except OSError:  # Linux's way of saying that nobody has the other end open
             return False
         self.raw += read
         self._show(read)

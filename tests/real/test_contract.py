@@ -1,4 +1,4 @@
-"""schemathesis tests the demo's server against the API's contract (a copy of the vendor's, without its server)."""
+"""schemathesis walks the demo's server by the API's contract (a copy of the vendor's, without its server)."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from auditlog_tui.demo.server import Serving, serving
 
 KEY = "contract-key"
 
-# The API ignores unknown parameters, so no invalid ones are generated.
+# The API ignores parameters that it doesn't know, so none are made up to be refused.
 config = SchemathesisConfig.from_dict({"generation": {"allow-extra-parameters": False}})
 schema = schemathesis.openapi.from_path(Path(__file__).with_name("contract.yaml"), config=config)
 
@@ -31,7 +31,7 @@ def server() -> Iterator[Serving]:
 @schema.parametrize()
 @settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_the_contract_says(case: schemathesis.Case[Any], server: Serving) -> None:
-    # The schema allows any text as a cursor, but the server accepts only its own, so it may refuse generated ones.
+    # Any text is a cursor by its schema, but only the server's own are good: made-up ones may be refused.
     excluded: list[CheckFunction] = [positive_data_acceptance] if "cursor" in case.query else []
     key = {"Authorization": f"Bearer {KEY}"}
     case.call_and_validate(base_url=server.url, headers=key, excluded_checks=excluded)

@@ -1,4 +1,4 @@
-"""The bytes that reach a real terminal: its state after the program ends, and sequences that are never written."""
+"""The bytes that reach a real terminal: how the program leaves it, and what it never writes on it."""
 
 import base64
 import os
@@ -19,7 +19,7 @@ ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
 DEMO = (*APP, "--demo")
 
 PUT_BACK = (
-    b"\x1b[?1049l",  # the alternate screen
+    b"\x1b[?1049l",  # the screen that was there before
     b"\x1b[?25h",  # the cursor
     b"\x1b[?1000l",  # the mouse
     b"\x1b[?2004l",  # pasting
@@ -45,7 +45,7 @@ def check_put_back(terminal: PtyTerminal, before: list[Any], home: Path) -> None
     assert os.listdir(home / "tmp") == []
 
 
-# -- the program's end --------------------------------------------------------------------------------------------
+# -- how it ends ---------------------------------------------------------------------------------------------------
 
 ENDS: dict[str, tuple[Callable[[PtyTerminal], None], int]] = {
     "q": (lambda terminal: terminal.send("q"), 0),

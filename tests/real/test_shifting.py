@@ -1,4 +1,4 @@
-"""After lines were scrolled by the terminal, the screen equals a complete redraw."""
+"""What the terminal shows after lines were moved in it is what would be drawn anew."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.real.pty_terminal import APP, PtyTerminal, environment
 DOWN, UP, PAGE_DOWN, PAGE_UP, END, HOME = "\x1b[B", "\x1b[A", "\x1b[6~", "\x1b[5~", "\x1b[F", "\x1b[H"
 WHEEL_DOWN, WHEEL_UP = "\x1b[<65;20;10M", "\x1b[<64;20;10M"
 HALF_DOWN, HALF_UP, REDRAW, ESCAPE, F12 = "\x04", "\x15", "\x0c", "\x1b", "\x1b[24~"
-# Without `t`, because it can show ages, which change between two readings.
+# Without `t`: ages change by themselves between two looks.
 KEYS = [
     *[DOWN, UP, WHEEL_DOWN, WHEEL_UP] * 4, *[DOWN * 9, UP * 9, DOWN * 50, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP] * 2,
     END, HOME, "l", "h", "lllllll", "V", "m", "i", "\r", "J", "s",
@@ -38,9 +38,9 @@ def started(tmp_path: Path, server: Serving, size: tuple[int, int]) -> PtyTermin
 
 
 def check_whole(terminal: PtyTerminal, after: list[str]) -> None:
-    """A complete redraw changes nothing. Above the table are ages that grow and a blinking cursor."""
+    """Nothing changes when everything is drawn anew; above the table are ages that grow and a cursor that blinks."""
     terminal.settle()
-    terminal.send(F12)  # it does nothing except clear the status message
+    terminal.send(F12)  # which does nothing, but what the status line says is there until the next key
     terminal.settle()
     was = terminal.cells()[2:]
     terminal.send(REDRAW)
@@ -63,7 +63,7 @@ def test_whatever_is_pressed_the_screen_is_as_if_drawn_anew(
             for key in keys:
                 terminal.send(key)
                 if key.endswith(ESCAPE) or chance.random() < 0.5:
-                    terminal.settle(0.15)  # also keeps Escape from being read as the start of a sequence
+                    terminal.settle(0.15)  # also so that Escape is not taken for the beginning of what follows
             check_whole(terminal, pressed)
     assert MOVED.search(terminal.raw) is not None
 
@@ -72,7 +72,7 @@ def test_a_line_further_is_moved_and_not_sent_again(tmp_path: Path, server: Serv
     with started(tmp_path, server, (160, 48)) as terminal:
         terminal.wait_for(r"\d of 3,000 loaded")
         terminal.send(DOWN * 48)
-        terminal.settle(1)  # later rows are fetched meanwhile
+        terminal.settle(1)  # what lies further down is fetched meanwhile
         before = len(terminal.raw)
         terminal.send(DOWN)
         terminal.settle()

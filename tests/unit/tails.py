@@ -21,7 +21,7 @@ GENERATIONS = pytest.mark.parametrize("ignores", [(), EVERY_FILTER], ids=["gener
 async def following(
     api: FakeApi, text: str = "", rows: int = ALL, changed: Callable[[View], None] = lambda view: None
 ) -> LiveTail:
-    """A followed view: loaded, with the server's support proven, half a day after its log began."""
+    """A view as it is followed: loaded, with the server proven, half a day after its log began."""
     set_clock(api, START_US + NOON_US)
     view = view_of(api, text)
     await view.more(rows, ignore, everything=True)
@@ -31,13 +31,13 @@ async def following(
 
 
 def set_clock(api: FakeApi, us: int) -> None:
-    """Set the server's clock to this instant."""
+    """Let it be this instant at the server."""
     api.clock = datetime.fromtimestamp(us / 1_000_000, UTC) - timedelta(seconds=len(api.calls))
     api.clock_offset_us = us - time.time_ns() // 1000
 
 
 async def polled(tail: LiveTail) -> News:
-    """Poll once and fetch what is then missing; returns the result."""
+    """What one round brings: a poll, and what is missing then."""
     return await tail.poll() + await tail.mend()
 
 

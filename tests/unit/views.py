@@ -35,11 +35,11 @@ def newest_first(numbers: Iterable[int]) -> list[str]:
 
 
 def ignore() -> None:
-    """A progress callback that does nothing."""
+    """What nobody is told."""
 
 
 def now(value: bool) -> bool:
-    """The value unchanged; the call keeps the type checker from narrowing it across awaits."""
+    """The same, of which the type checker does not believe that it stays so."""
     return value
 
 

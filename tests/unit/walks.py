@@ -1,4 +1,4 @@
-"""Feeds over a `FakeApi`, and loops that drive them."""
+"""Feeds over a `FakeApi`, and patience."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def newest_first(count: int) -> list[str]:
 
 
 async def walk(feed: Feed, steps: int = 300) -> list[str]:
-    """Fetch to both ends in turn, retrying like a patient user; returns the reported faults."""
+    """Go to the end as a patient user does, at both ends in turn; returns what was said to be broken."""
     said: list[str] = []
     for step in range(steps):
         if feed.complete:
@@ -61,7 +61,7 @@ async def verified(feed: Feed) -> Feed:
 
 
 async def survived(trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, **more: Any) -> tuple[FakeApi, Feed]:
-    """Walk 60 entries, ten a page, and check that none was lost and the order was kept."""
+    """A walk of 60 entries, ten a page, that lost nothing and kept the order."""
     api = FakeApi(log_of(60), trouble=trouble, page_size=10, **more)
     feed = feed_of(api, anchor=anchor)
     feed.said = await walk(feed)  # type: ignore[attr-defined]  # for the test to look at
@@ -72,7 +72,7 @@ async def survived(trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, *
 
 
 class Held(FakeApi):
-    """Answers only when it is released."""
+    """Answers when told."""
 
     def __init__(self, entries: Iterable[Json], **more: Any) -> None:
         super().__init__(entries, **more)

@@ -4,7 +4,7 @@ import sys
 
 from auditlog_tui import runtime
 
-runtime.begin()
+runtime.prepare()
 
 try:
     from auditlog_tui.cli import run

@@ -131,7 +131,7 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
     from auditlog_tui.headless.run import Command
     from auditlog_tui.headless.run import run as run_command
 
-    runtime.without_screen()
+    runtime.enable_collector()
     return run_command(settings, Command(command, text, options.format, options.limit))
 
 

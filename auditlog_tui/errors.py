@@ -1,22 +1,22 @@
-"""Everything that can go wrong, as one tree; each message says what happened and what to do next.
+"""The exception tree. Each message says what happened and what to do next.
 
 AuditLogError
 ├── SettingsError          a flag, variable or file can't be used; nothing was sent
 │   └── NoKeyError         there is no API key
-├── QueryError             the filter can't be read; points at its columns
-├── StoreError             the working set can't be written (a full disk, say)
+├── QueryError             the filter is invalid; names the columns of the mistake
+├── StoreError             the working set can't be read or written (for example, the disk is full)
 ├── ClipboardError         no route to a clipboard worked
-└── ApiError               the server, or the way to it
+└── ApiError               the server or the connection to it failed
     ├── KeyRefusedError    401
     ├── NotPermittedError  403
     ├── NotFoundError      404
     ├── BadRequestError    400 and every other 4xx
-    ├── RateLimitedError   429, or a wait longer than we are willing to sit out
-    ├── ServerError        5xx, or an answer of 200 that is an error
+    ├── RateLimitedError   429, or a Retry-After longer than we wait
+    ├── ServerError        5xx, or an error in a response with status 200
     ├── UnreachableError   no connection, or it broke
-    ├── TimedOutError      no complete answer within the deadline
-    ├── StoppedError       the user did not want to wait any longer
-    └── NotTheApiError     an answer that is not this API's (HTML, a redirect, other JSON)
+    ├── TimedOutError      no complete response within the deadline
+    ├── StoppedError       the user stopped the request
+    └── NotTheApiError     a response that is not from this API (HTML, a redirect, other JSON)
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from enum import IntEnum
 
 
 class AuditLogError(Exception):
-    """The root; `str(error)` is one or two sentences for a person, free of control characters."""
+    """The root of the tree; `str(error)` is one or two sentences for the user, without control characters."""
 
 
 class SettingsError(AuditLogError):
-    """A flag, an environment variable or a file holds something that can't be used."""
+    """A flag, an environment variable or a file has an unusable value; nothing was sent."""
 
 
 class NoKeyError(SettingsError):
-    """No API key was given."""
+    """There is no API key."""
 
 
 class QueryError(AuditLogError):
-    """The filter can't be read.
+    """The filter is invalid.
 
-    `start` and `end` are the columns (0-based, `end` exclusive) of the term in the typed text; `hint` says what
-    would be valid there, and `offers` are the filters that it writes out.
+    `start` and `end` are the columns of the term in the typed text (0-based, `end` exclusive). `hint` says what would
+    be valid there, and `offers` are the corrected filters that the hint suggests.
     """
 
     def __init__(self, message: str, start: int, end: int, hint: str = "", offers: tuple[str, ...] = ()) -> None:
@@ -58,11 +58,11 @@ class StoreError(AuditLogError):
 
 
 class ClipboardError(AuditLogError):
-    """Nothing took the text."""
+    """No clipboard accepted the text, and no file could be written either."""
 
 
 class ApiError(AuditLogError):
-    """The server answered with an error, or did not answer. `status` is the HTTP status, if there was one."""
+    """The server answered with an error or not at all. `status` is the HTTP status, `None` without a response."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -74,19 +74,19 @@ class KeyRefusedError(ApiError):
 
 
 class NotPermittedError(ApiError):
-    """403: the key is good, but may not read the audit log."""
+    """403: the key is valid but not allowed to read the audit log."""
 
 
 class NotFoundError(ApiError):
-    """404: there is no such entry (or no such endpoint)."""
+    """404: no such entry (or no such endpoint)."""
 
 
 class BadRequestError(ApiError):
-    """The server refuses what was asked: 400 and every other 4xx."""
+    """The server refused the request: 400 and every 4xx without a class of its own."""
 
 
 class RateLimitedError(ApiError):
-    """Too many requests. `retry_at` (UTC) is when the server is willing again, where it said so."""
+    """Too many requests. `retry_at` (UTC) is when the server accepts requests again, `None` if it did not say."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_at: datetime | None = None) -> None:
         super().__init__(message, status=status)
@@ -94,15 +94,15 @@ class RateLimitedError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx, after the retries, or an answer of 200 that is an error by its words."""
+    """5xx after the retries, or a response with status 200 whose body is an error."""
 
 
 class UnreachableError(ApiError):
-    """No connection could be made, or it broke, after the retries."""
+    """No connection could be made, or it broke, even after the retries."""
 
 
 class TimedOutError(ApiError):
-    """No complete answer within the deadline, after the retries."""
+    """No complete response within the deadline, even after the retries."""
 
 
 class StoppedError(ApiError):
@@ -110,7 +110,7 @@ class StoppedError(ApiError):
 
 
 class NotTheApiError(ApiError):
-    """Something answered that is not this API."""
+    """The response is not from this API."""
 
 
 class ExitStatus(IntEnum):

@@ -1,7 +1,7 @@
-"""Debian's newest in a folder: the newest Python that Debian has, and what the tests need beside it.
+"""A Debian unstable in a folder, for its newest Python and what the tests need beside it.
 
-It is made and entered by root alone. The machine's own settings of apt and pip hold there too; they are read when it
-is made.
+Only root can create and enter it. The machine's own apt and pip settings apply in it; they are read when it is
+created.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from urllib.parse import unquote, urlsplit
 PACKAGES = "python3,python3-venv,ca-certificates,tmux"
 
 CHECKOUT = "/checkout"
-"""Where the checkout is found inside."""
+"""The path of the checkout inside."""
 
 _PASSED_ON = re.compile(r"PIP_\w+|\w+_proxy|SSL_CERT_(FILE|DIR)|(REQUESTS_CA|CURL_CA)_BUNDLE", re.IGNORECASE)
 
-# What is mounted is gone with the last process inside: nothing of the machine's is left in the folder to be deleted.
+# Mounts end with the last process inside, so deleting the folder deletes nothing of the machine.
 _ENTER = """
 set -eu
 root=$1 checkout=$2 shared=$3 command=$4
@@ -40,7 +40,7 @@ exec chroot "$root" /bin/sh -euc "cd /checkout; $command"
 
 
 def unavailable() -> str:
-    """Why it can't be made on this machine; empty if it can."""
+    """The reason why it can't be created on this machine; empty if it can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "it takes root on Linux"
     if shutil.which("debootstrap") is None and shutil.which("apt-get") is not None:
@@ -50,13 +50,15 @@ def unavailable() -> str:
 
 
 def make(root: Path) -> subprocess.CompletedProcess[str]:
-    """Put it into an empty folder."""
+    """Create it in an empty folder."""
     command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "sid", str(root), *mirror()]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def mirror() -> list[str]:
-    """Debian's archive as apt has it on this machine; none, which is debootstrap's own, where that is no Debian."""
+    """The Debian archive in this machine's apt settings; empty (debootstrap's default) if this machine isn't a
+    Debian.
+    """
     if shutil.which("apt-get") is None:
         return []
     told = subprocess.run(
@@ -67,7 +69,7 @@ def mirror() -> list[str]:
 
 
 def inside(root: Path, checkout: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of shell in there, in the checkout."""
+    """Run a shell command inside it, in the checkout."""
     environ = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8", **settings()}
     places = list(places_in([*environ.values(), "/etc/resolv.conf /etc/hosts"]))
     for each in places:
@@ -82,21 +84,23 @@ def inside(root: Path, checkout: Path, command: str) -> subprocess.CompletedProc
 
 
 def settings() -> dict[str, str]:
-    """The environment by which pip works inside as it does here."""
+    """The environment in which pip works inside as on this machine."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     told = subprocess.run(pip, capture_output=True, text=True, check=False)
     return read_settings(told.stdout, os.environ)
 
 
 def read_settings(listed: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Of the lines of `pip config list` and of an environment, which goes first."""
+    """The settings from the lines of `pip config list` and from an environment, which overrides them."""
     lines = re.findall(r"^(?:global|install)\.([\w-]+)=(.*)$", listed, re.MULTILINE)
     files = {f"PIP_{key.upper().replace('-', '_')}": str(ast.literal_eval(value)) for key, value in lines}
     return files | {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
 
 
 def places_in(values: Iterable[str]) -> Iterator[Path]:
-    """The files and folders of this machine that settings name, each once. An index brings the folder it is in."""
+    """The files and folders of this machine that settings name, without duplicates. A package index stands for its
+    folder.
+    """
     words = dict.fromkeys(word for value in values for word in value.split())
     paths = [Path(unquote(urlsplit(word).path)).parent if word.startswith("file:") else Path(word) for word in words]
     usual = {Path(each) for each in ("/", "/root", "/usr/bin", "/dev", "/tmp")}
@@ -106,6 +110,6 @@ def places_in(values: Iterable[str]) -> Iterator[Path]:
 def _copy(file: Path, root: Path) -> None:
     target = root / file.relative_to("/")
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.parent.resolve().is_relative_to(root.resolve()):  # a link in there must not lead out
+    if target.parent.resolve().is_relative_to(root.resolve()):  # a link in there must not point outside
         target.unlink(missing_ok=True)
         shutil.copyfile(file, target)

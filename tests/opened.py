@@ -1,9 +1,8 @@
-"""The SQLite connections that are open while tests run: what the program opens, it closes.
+"""Tracks the SQLite connections that are open while tests run: the program must close those it opens.
 
-Python 3.13 warns of a connection that nobody closed, and only where the garbage collector finds it in time. Here each
-is known by where it was opened, so that a test fails for it on every Python.
-
-What a test opens itself, or has made by `demo_log` and the like, is closed for it when it is over.
+Python 3.13 warns of an unclosed connection, but only once the garbage collector finds it. Here each one is recorded
+with the place that opened it, so that a test fails on every version. Connections opened by a test itself, or for it
+by `demo_log` and similar helpers, are closed when the test ends.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _TESTS = Path(__file__).parent
 _PROGRAM = _TESTS.parent / "auditlog_tui"
 
 _HAND_OVER = frozenset({"__init__", "_open", "_opened", "demo_log"})
-"""Functions that leave it to their caller to close what they open."""
+"""Functions whose callers must close what they open."""
 
 
 class _Known(sqlite3.Connection):
@@ -33,7 +32,7 @@ class _Known(sqlite3.Connection):
 
 @dataclass(slots=True)
 class _Opened:
-    """A connection that is open. `owner` is the place that has to close it."""
+    """An open connection. `owner` is the place that must close it."""
 
     connection: sqlite3.Connection
     owner: str
@@ -47,7 +46,7 @@ _connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Know every connection that the program or a test opens in this block. What tests shared is closed after it."""
+    """Track the connections opened in this block. Shared ones are closed after it."""
     with patch.object(sqlite3, "connect", _watching):
         yield
     for each in list(_open.values()):
@@ -72,14 +71,14 @@ def _place(frame: FrameType) -> str:
 
 
 def share() -> None:
-    """What is open now outlives the test that runs."""
+    """Keep the connections that are open now beyond the test that runs."""
     for each in _open.values():
         each.shared = True
 
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """What is opened in this block outlives the test that runs."""
+    """Keep the connections opened in this block beyond the test that runs."""
     before = set(_open)
     yield
     for each in _open.keys() - before:
@@ -87,7 +86,7 @@ def lasting() -> Iterator[None]:
 
 
 def close() -> list[str]:
-    """Close all that is not shared; returns where the program opened what it should have closed."""
+    """Close all connections that are not shared; returns the places where the program left one open."""
     left = [each for each in _open.values() if not each.shared]
     for each in left:
         each.connection.close()

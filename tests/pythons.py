@@ -1,6 +1,6 @@
-"""`python -m tests.pythons` runs the tests on every supported Python it finds, and on the one in Debian's newest.
+"""`python -m tests.pythons` runs the tests on every supported Python that it finds, and on Debian unstable's.
 
-Each gets a virtual environment of its own, in a folder that is gone afterwards.
+Each gets its own virtual environment, in a folder that is deleted afterwards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ print(*sys.version_info[:3] if sys.version_info.releaselevel == "final" else ())
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the tests went on one Python; `output` is what there is to read where they failed."""
+    """The result of the tests on one Python; `output` is what to read if they failed."""
 
     name: str
     passed: bool
@@ -45,14 +45,14 @@ class Verdict:
 
 
 def supported() -> list[tuple[int, int]]:
-    """The Pythons that `pyproject.toml` names, oldest first."""
+    """The Python versions that `pyproject.toml` names, oldest first."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = re.findall(r"Python :: (\d+)\.(\d+)$", "\n".join(project["classifiers"]), re.MULTILINE)
     return sorted((int(major), int(minor)) for major, minor in names)
 
 
 def folders() -> Iterator[Path]:
-    """Where Pythons are looked for, each folder once."""
+    """The folders to search for Pythons, without duplicates."""
     listed = [Path(each) for each in os.get_exec_path()] + [Path("/usr/bin"), Path("/usr/local/bin")]
     home = Path.home()
     for root in (home / ".pyenv/versions", home / ".local/share/uv/python"):
@@ -61,7 +61,7 @@ def folders() -> Iterator[Path]:
 
 
 def found(where: Iterable[Path], oldest: tuple[int, int]) -> dict[Version, Path]:
-    """The newest Python of each minor version from `oldest` on that can make virtual environments."""
+    """The newest Python of each minor version from `oldest` on that can create virtual environments."""
     names = re.compile(r"python3(\.\d+)?")
     programs = {
         program.resolve()
@@ -76,7 +76,7 @@ def found(where: Iterable[Path], oldest: tuple[int, int]) -> dict[Version, Path]
 
 
 def _version(program: Path) -> Version:
-    """Its version; zeros for what does not run, is no final release or lacks what is needed."""
+    """The version; zeros if it doesn't run, isn't a final release, or lacks a required module."""
     try:
         told = subprocess.run([program, "-c", _PROBE], capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -88,7 +88,7 @@ def _version(program: Path) -> Version:
 
 
 def steps(python: Path | str, folder: Path | str, tests: Sequence[str], jobs: int) -> list[list[str]]:
-    """The commands that test this checkout, the current folder, on a Python, its packages in `folder`."""
+    """The commands that test this checkout (the current folder) on a Python, with its packages in `folder`."""
     own = f"{folder}/bin/python"
     return [
         [str(python), "-m", "venv", str(folder)],
@@ -129,7 +129,7 @@ def newest_debian(tests: Sequence[str], jobs: int) -> Verdict:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tests on every supported Python that is found, and say how each went."""
+    """Run the tests on every supported Python that is found, and report each result."""
     parser = argparse.ArgumentParser(prog="python -m tests.pythons", description=main.__doc__)
     parser.add_argument("tests", nargs="*", help="files or folders of tests, or options of pytest (default: all)")
     parser.add_argument("--others", action="store_true", help="leave out the minor version that runs this")

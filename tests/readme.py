@@ -1,7 +1,7 @@
-"""Writes into README.md what the program knows better: its keys and its filters.
+"""Generates the README's tables of keys and filters from the program.
 
 python -m tests.readme          writes them
-python -m tests.readme --check  fails where they are not current
+python -m tests.readme --check  fails if they are out of date
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def keys_table() -> str:
-    """Every key by where it works, as a Markdown table."""
+    """Every key, grouped by where it works, as a Markdown table."""
     lines = ["| where | key | what it does |", "|---|---|---|"]
     for place, keys in by_place():
         lines += [f"| {place} | `{key.shown}` | {key.help} |" for key in keys]
@@ -25,7 +25,7 @@ def keys_table() -> str:
 
 
 def current(text: str) -> str:
-    """README's text with its generated parts as they should be."""
+    """The README's text with its generated parts up to date."""
     for name, table in (("keys", keys_table()), ("filters", fields_table())):
         begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
         text = re.sub(f"(?s){begin}.*?{end}", lambda _, t=table, b=begin, e=end: f"{b}\n{t}\n{e}", text)  # type: ignore[misc]  # defaults bind the loop's values

@@ -1,4 +1,4 @@
-"""Draws the pictures in screenshots/ from the demo:  python -m tests.screenshots"""
+"""Creates the pictures in screenshots/ from the demo: python -m tests.screenshots"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent.parent / "screenshots"
 
 @dataclass(frozen=True)
 class Picture:
-    """A name, the screen's size in cells, the filter to begin with, and the keys pressed before it is taken."""
+    """A name, the screen's size in cells, the initial filter, and the keys pressed before the picture is taken."""
 
     name: str
     size: tuple[int, int]
@@ -54,7 +54,7 @@ async def take(picture: Picture) -> None:
 
 
 async def settled(app: AuditLogApp) -> None:
-    """Wait until nothing has been going on for a while."""
+    """Wait until the app has been idle for a while."""
     quiet = 0
     while quiet < 5:
         await asyncio.sleep(0.1)

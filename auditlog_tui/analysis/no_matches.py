@@ -12,8 +12,8 @@ from auditlog_tui.errors import QueryError
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.query import FIELDS, Query, Term, format_term, parse
 from auditlog_tui.query.addresses import addresses_in, one_spelling
-from auditlog_tui.query.chars import ZERO_WIDTH
 from auditlog_tui.query.fields import Kind
+from auditlog_tui.query.reserved import ZERO_WIDTH
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.query.syntax import WORD, Address, Glob, Instant, Text, Times, Value
 from auditlog_tui.text.times import rfc3339

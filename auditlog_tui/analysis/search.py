@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Container
 from typing import TypeVar
 
 from auditlog_tui.log.view import View
-from auditlog_tui.query import holding
+from auditlog_tui.query import text_condition
 from auditlog_tui.store import scans
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 
@@ -23,8 +23,8 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
     `row` itself comes last. `None` when no loaded row has the text. Raises `StoreError`.
     """
     if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
-        return None  # no entry can hold a lone surrogate, and SQLite can't bind one
-    condition = holding(text)
+        return None  # a lone surrogate: no entry can hold it, and SQLite does not take it
+    condition = text_condition(text)
     run = view.run
     at = run.first + row
     parts = [range(at + 1, run.after), range(run.first, at + 1)]

@@ -1,1 +1,1 @@
-"""The API's schemas, read leniently, each entry with its exact text."""
+"""The API's schemas, read leniently; each entry keeps its exact JSON text."""

@@ -1,9 +1,9 @@
-"""The API's schemas (pydantic v2) and how a page of them is read.
+"""The API's schemas (pydantic v2), and the reader of pages and entries.
 
-Reading is lenient, because an audit log is evidence: a malformed entry never costs its page, nor a malformed field
-its entry. `raw` keeps the entry's JSON exactly as it came (duplicate keys, `1.10`, digits beyond a float's, bytes
-that are not UTF-8 as lone surrogates), and `unreadable` names what is not valid with the text that stood there.
-Unknown fields are kept (`AuditLog.model_extra`).
+Reading is lenient, because an audit log is evidence: a malformed entry never loses its page, nor a malformed field
+its entry. `Entry.raw` keeps the JSON exactly as received (duplicate keys, `1.10`, digits beyond a float's precision,
+bytes that are not UTF-8 as lone surrogates), and `Entry.unreadable` holds the text of each invalid field. Unknown
+fields are kept (`AuditLog.model_extra`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from auditlog_tui.entries.raw_json import (
     Member,
     Portions,
     Reader,
-    at_once,
+    has_surrogates,
     is_exact,
-    is_plain,
     members_of,
     read_value,
+    run_at_once,
 )
 from auditlog_tui.errors import NotTheApiError
 from auditlog_tui.text.times import instant_us
@@ -55,7 +55,7 @@ class _Schema(BaseModel):
 
 
 class Actor(_Schema):
-    """Who acted. `type` is `user` or `api_key`; newer servers may send others."""
+    """Who acted. `type` is `user` or `api_key`; newer servers may send other types."""
 
     id: Text | None = None
     name: Text | None = None
@@ -63,14 +63,14 @@ class Actor(_Schema):
 
 
 class Target(_Schema):
-    """The resource that was acted on. `type` is its kind, `vm` for instance."""
+    """The resource that was acted on. `type` is its kind, for example `vm`."""
 
     id: Text | None = None
     type: Text | None = None
 
 
 class AuditLog(_Schema):
-    """One entry, as the API's schema has it; `None` is a field that is absent, null or unreadable."""
+    """One entry in the API's schema; a field is `None` if it is absent, null or unreadable."""
 
     id: Text | None = None
     action: Text | None = None
@@ -86,13 +86,13 @@ class AuditLog(_Schema):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    r"""One entry of the log as this program holds it.
+    r"""One entry of the log with its exact text.
 
-    `key` identifies it: the API's id, or `sha256:…` of the raw text where the id is missing. `created_us` is the
-    instant in microseconds since 1970 UTC, `None` where the timestamp can't be read. `unreadable` maps the dotted
-    name of a malformed field (`actor.id`; `""` for text that belongs to no field, or for the whole entry) to the JSON
-    text that stood there. The field's value is what can be made of it: exact (a raw control character, say), close
-    (a byte that is not UTF-8 is `\xff`) or `None`.
+    `key` identifies it: the API's id, or `sha256:…` of the raw text if the id is missing. `created_us` is its instant
+    in microseconds since 1970 UTC, `None` if the timestamp is unreadable. `unreadable` maps the dotted name of each
+    malformed field (`actor.id`; `""` for text outside any field, or for the whole entry) to its JSON text. Such a
+    field's value is exact (despite a raw control character, for example), approximate (a byte that is not UTF-8 is
+    `\xff`) or `None`.
     """
 
     key: str
@@ -116,11 +116,11 @@ _NOTHING = Target()
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the list endpoint.
+    """One response of the list endpoint.
 
-    Cursors are `None` where there is none; only `last` tells that the log ends here. `total_count` is `None` where
-    the server sent none that can be read. `served_at` is the server's own clock (its `Date` header, whole seconds,
-    UTC). `unclear` says why it is not known whether more follows; it is empty where the server said.
+    A cursor is `None` if there is none; only `last` says that the log ends here. `total_count` is `None` if the
+    server sent no readable one. `served_at` is the server's clock (its `Date` header, whole seconds, UTC). `unclear`
+    is the reason why it is unknown whether more entries follow; empty if the server said.
     """
 
     entries: tuple[Entry, ...]
@@ -132,7 +132,7 @@ class Page:
 
     @property
     def last(self) -> bool:
-        """True where the server said that nothing follows."""
+        """Whether the server said that no more entries follow."""
         return self.next_cursor is None and not self.unclear
 
 
@@ -140,14 +140,14 @@ class Page:
 
 
 def read_entry(text: str) -> Entry:
-    """The entry in a JSON text, whatever is wrong with it."""
+    """The entry in a JSON text, however malformed it is."""
     return _entry(read_value(text), text)
 
 
 def _entry(data: Json, raw: str) -> Entry:
     unreadable: dict[str, str] = {}
     try:
-        if data is UNREAD or not is_plain(raw):
+        if data is UNREAD or has_surrogates(raw):
             log, unreadable = _salvage(raw)
         else:
             log = AuditLog.model_validate(data)
@@ -160,29 +160,29 @@ def _entry(data: Json, raw: str) -> Entry:
 
 
 def _salvage(raw: str) -> tuple[AuditLog, dict[str, str]]:
-    """What can be read of the entry, and the text of what is malformed in it, by field."""
+    """The readable fields of a malformed entry, and the texts of the malformed ones by field."""
     found = members_of(raw)
     if found is None or not found.named:
         return AuditLog(), {"": raw}
     unreadable = {"": found.rest} if found.rest else {}
     members = dict(found.named)
-    data = _held(members, "", unreadable)
+    data = _readable(members, "", unreadable)
     for name in ("actor", "target"):
         inside = members_of(members[name].text) if name in members else None
         if inside is not None:
             if inside.rest:
                 unreadable[name] = members[name].flag or members[name].text
             elif members[name].flag == members[name].text:
-                unreadable.pop(name, None)  # what is wrong is inside, and flagged there
-            data[name] = _held(inside.named, f"{name}.", unreadable)
+                unreadable.pop(name, None)  # the inner member is flagged instead
+            data[name] = _readable(inside.named, f"{name}.", unreadable)
             members |= {f"{name}.{inner}": member for inner, member in inside.named.items()}
     if "id" in unreadable and not is_exact(members["id"].text):
-        data.pop("id", None)  # close is not enough for what tells entries apart
+        data.pop("id", None)  # an approximate id could identify two entries
     return _validated(data, members, unreadable), unreadable
 
 
 def _validated(data: dict[str, Json], members: Mapping[str, Member], unreadable: dict[str, str]) -> AuditLog:
-    """The entry's fields; those of a wrong kind are left out of `data`, their texts go to `unreadable`."""
+    """The entry's fields. Those of the wrong type are removed from `data`, and their texts added to `unreadable`."""
     try:
         return AuditLog.model_validate(data)
     except ValidationError as error:
@@ -195,11 +195,11 @@ def _validated(data: dict[str, Json], members: Mapping[str, Member], unreadable:
     return AuditLog.model_validate(data)
 
 
-def _held(members: Mapping[str, Member], within: str, unreadable: dict[str, str]) -> dict[str, Json]:
-    """The values that Python can hold; the texts of malformed members go to `unreadable`."""
+def _readable(members: Mapping[str, Member], prefix: str, unreadable: dict[str, str]) -> dict[str, Json]:
+    """The values that Python can represent; the texts of malformed members are added to `unreadable`."""
     for name, member in members.items():
         if member.flag:
-            unreadable[within + name] = member.flag
+            unreadable[prefix + name] = member.flag
     return {name: member.value for name, member in members.items() if member.value is not UNREAD}
 
 
@@ -210,23 +210,23 @@ def _fingerprint(raw: str) -> str:
 # -- pages -------------------------------------------------------------------------------------------------------
 
 MOST_ITEMS = 1_000
-"""Entries of one page that are read: we ask for 100. A page is kept in one go, which a key would feel beyond that."""
+"""The most entries accepted in one page (we ask for 100). A page is stored in one step, so more would delay keys."""
 
 PORTION = 50
-"""Entries that are read in one go."""
+"""Entries read between two pauses."""
 
 
 def read_page(text: str, served_at: datetime | None = None) -> Page:
-    """The page in a response's text, each entry with the exact text it came as.
+    """The page in a response's text, each entry with its exact text.
 
-    Raises `NotTheApiError` when the text is no JSON object with a list of `items`, is cut short, or holds more than
+    Raises `NotTheApiError` if the text isn't a JSON object with a list of `items`, is cut short, or has more than
     `MOST_ITEMS`.
     """
-    return at_once(page_in_portions(text, served_at))
+    return run_at_once(page_in_portions(text, served_at))
 
 
 def page_in_portions(text: str, served_at: datetime | None = None) -> Portions[Page]:
-    """`read_page` in portions, so that other work can be done between them."""
+    """`read_page` in portions, so that other work can run between them."""
     items: list[Entry] | None = None
     pagination: list[str] = []
     reader = Reader(text)
@@ -244,26 +244,26 @@ def page_in_portions(text: str, served_at: datetime | None = None) -> Portions[P
     except ValueError as error:
         raise NotTheApiError("The server's answer is not complete JSON of this API.") from error
     if items is None:
-        raise NotTheApiError("The server's answer holds no list of entries: is the base URL this API's?")
+        raise NotTheApiError("The server's answer has no list of entries. Is the base URL that of this API?")
     return _page(items, pagination, served_at)
 
 
 def _read_items(reader: Reader, items: list[Entry]) -> Portions[None]:
-    begun = reader.at
+    start = reader.position
     for _ in reader.elements():
         value, text = yield from reader.value()
         items.append(_entry(value, text))
         if len(items) > MOST_ITEMS:
             raise NotTheApiError(
-                f"The server sent more than {MOST_ITEMS:,} entries in one page, where 100 are the most."
+                f"The server sent more than {MOST_ITEMS:,} entries in one page; the API's limit is 100."
             )
-        if len(items) % PORTION == 0 or reader.at - begun >= WINDOW:
-            begun = reader.at
+        if len(items) % PORTION == 0 or reader.position - start >= WINDOW:
+            start = reader.position
             yield
 
 
 def _page(items: list[Entry], paginations: list[str], served_at: datetime | None) -> Page:
-    pagination = paginations[0] if len(paginations) == 1 else None  # of several, which one holds?
+    pagination = paginations[0] if len(paginations) == 1 else None  # several would contradict each other
     found = None if pagination is None else members_of(pagination)
     members = {} if found is None else found.named
     total = members["total_count"].value if "total_count" in members else None
@@ -275,37 +275,37 @@ def _page(items: list[Entry], paginations: list[str], served_at: datetime | None
         _cursor(members.get("previous_cursor")) or None,
         total if counted else None,
         served_at,
-        "" if following is not None else _unclear(pagination, members.get("next_cursor")),
+        "" if following is not None else _why_unclear(pagination, members.get("next_cursor")),
     )
 
 
 def _cursor(member: Member | None) -> str | None:
-    """The cursor; empty where the server says that there is none, `None` where it does not say."""
+    """The cursor; empty if the server says that there is none, `None` if it does not say."""
     if member is None or member.flag or not (member.value is None or isinstance(member.value, str)):
         return None
     return member.value or ""
 
 
-def _unclear(pagination: str | None, cursor: Member | None) -> str:
-    """Why it is not known whether more follows.
+def _why_unclear(pagination: str | None, cursor: Member | None) -> str:
+    """Why it is unknown whether more entries follow.
 
-    A `next_cursor` that is missing is no end: the contract has it on every page, null or empty on the last one, and
-    taking a page that lost it for the last would hide all that follows.
+    A missing `next_cursor` does not mean the end: the contract has it on every page, null or empty on the last one.
+    Taking a page without it for the last would hide every later page.
     """
     if pagination is None:
-        how = "it sent no pagination, or more than one"
+        reason = "it sent no pagination, or more than one"
     elif not pagination.startswith("{"):
-        how = f"its pagination is {_kind(pagination)}"
+        reason = f"its pagination is {_json_kind(pagination)}"
     elif cursor is None:
-        how = "its pagination has no next_cursor"
+        reason = "its pagination has no next_cursor"
     else:
-        how = f"its next_cursor is {_kind(cursor.text)}"
-    return f"the server did not say whether more follows: {how}"
+        reason = f"its next_cursor is {_json_kind(cursor.text)}"
+    return f"the server did not say whether more follows: {reason}"
 
 
 _KINDS = {"n": "null", "t": "true", "f": "false", "[": "a list", "{": "an object", '"': "malformed text"}
 
 
-def _kind(text: str) -> str:
-    """What a JSON text is, in words."""
+def _json_kind(text: str) -> str:
+    """The type of a JSON text in words."""
     return _KINDS.get(text[:1], "a number" if read_value(text) is not UNREAD else "unreadable")

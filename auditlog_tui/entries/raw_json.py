@@ -1,8 +1,8 @@
-"""JSON read from left to right, each value with the exact text it came as.
+"""A JSON reader that yields each value together with its exact text.
 
-Valid JSON is read by the standard library. What it refuses (a raw control character, a duplicate name, a trailing
-comma, nesting beyond Python's) is read leniently instead, member by member, and each member that is not valid JSON is
-flagged with its text. Bytes that are not UTF-8 stand in the text as lone surrogates (`surrogateescape`).
+The standard library reads valid JSON. What it refuses (a raw control character, a duplicate name, a trailing comma,
+nesting beyond Python's limit) is read leniently, member by member, and each invalid member is flagged with its text.
+Bytes that are not UTF-8 are lone surrogates in the text (`surrogateescape`).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any, Final, NamedTuple, TypeVar
 Json = Any  # what json.loads returns
 
 UNREAD: Final = object()
-"""A value that is there, as its text tells, but that Python can't hold (or whose inside is not JSON)."""
+"""The value of a text that Python can't represent, or that is not valid JSON."""
 
 SQLITE_INT: Final = 2**63 - 1
-"""The largest integer that SQLite binds; one beyond it counts as unreadable."""
+"""The largest integer that SQLite can bind; larger ones count as unreadable."""
 
 WINDOW = 256 * 1024
-"""Characters that are looked through in one go: some 2 ms of JSON."""
+"""Characters scanned between two pauses, about 2 ms of JSON."""
 
 STEPS = 2_000
-"""Brackets and quotes that are looked at in one go."""
+"""Brackets and quotes scanned between two pauses."""
 
 MOST_TOKENS = 100_000
-"""Tokens of one malformed object that are looked at; one that has more counts as unreadable as a whole."""
+"""The most tokens read of one malformed object; with more, the whole object counts as unreadable."""
 
 _SPACES = (" ", "\t", "\r", "\n")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -41,11 +41,11 @@ _NO_ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
 
 _T = TypeVar("_T")
 Portions = Generator[None, None, _T]
-"""Work in portions: it pauses after each, and returns its result at the end."""
+"""Work that pauses (yields) after each portion and returns its result at the end."""
 
 
-def at_once(work: Portions[_T]) -> _T:
-    """Do all of the work without a pause."""
+def run_at_once(work: Portions[_T]) -> _T:
+    """Run work to its end, ignoring its pauses."""
     while True:
         try:
             next(work)
@@ -61,16 +61,16 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _no_number(text: str) -> Json:
+def _refuse_constant(text: str) -> Json:
     raise ValueError(text)
 
 
-_scan = json.JSONDecoder(parse_constant=_no_number).raw_decode
-_scan_unique = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_number).raw_decode
+_scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+_scan_unique = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant).raw_decode
 
 
 def _is_unique(value: Json, text: str) -> bool:
-    """True where no name can stand twice in the text; that is to be found out at a third of `_scan_unique`'s cost."""
+    """True if no name can occur twice in the text; costs a third of `_scan_unique`."""
     if not isinstance(value, dict):
         return False
     names = len(value) + sum(len(inner) for inner in value.values() if isinstance(inner, dict))
@@ -78,19 +78,19 @@ def _is_unique(value: Json, text: str) -> bool:
 
 
 class Reader:
-    """Reads one JSON text; every method raises `ValueError` where it is cut short or is not JSON."""
+    """Reads one JSON text. Every method raises `ValueError` if the text is cut short or is not JSON."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
 
     @property
-    def at(self) -> int:
-        """Characters that were read."""
+    def position(self) -> int:
+        """The number of characters read so far."""
         return self._at
 
     def members(self) -> Iterator[str]:
-        """The name of each member of the object here. Its value must be read before the next name."""
+        """The names of the members of the object at this position. Read each value before the next name."""
         for _ in self._between("{", "}"):
             if self.peek() != '"':
                 raise ValueError(self._at)
@@ -99,11 +99,11 @@ class Reader:
             yield name
 
     def elements(self) -> Iterator[None]:
-        """Comes to each element of the array here; it must be read before the next."""
+        """Stops at each element of the array at this position. Read each element before the next."""
         return self._between("[", "]")
 
     def value(self) -> Portions[tuple[Json, str]]:
-        """The value here and its text."""
+        """The value at this position and its text."""
         self._skip()
         start = self._at
         try:
@@ -112,7 +112,7 @@ class Reader:
             else:
                 value, length = _scan(self._text[start : start + WINDOW])
                 self._at = start + length
-                if self._at >= start + WINDOW - 1:  # a number may go on
+                if self._at >= start + WINDOW - 1:  # a number may continue
                     raise ValueError(start)
         except (ValueError, RecursionError):
             self._at = yield from self._end_of(start)
@@ -121,12 +121,12 @@ class Reader:
         return value if value is not UNREAD and _is_unique(value, text) else read_value(text), text
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Check that nothing follows."""
         if self.peek():
             raise ValueError(self._at)
 
     def peek(self) -> str:
-        """The next character that is no space; empty at the end."""
+        """The next character that is not a space; empty at the end."""
         self._skip()
         return self._text[self._at : self._at + 1]
 
@@ -150,7 +150,7 @@ class Reader:
             self._at = match.end() if match else self._at
 
     def _end_of(self, start: int) -> Portions[int]:
-        """Where the value at `start` ends, found without building it."""
+        """The end of the value at `start`, found without decoding it."""
         text, depth, position, steps = self._text, 0, start, 0
         if match := _NUMBER.match(text, start) or _CONSTANT.match(text, start):
             return match.end()
@@ -183,7 +183,7 @@ _CONSTANT = re.compile("-?(?:NaN|Infinity)")
 
 
 def _end_of_string(text: str, start: int) -> int:
-    """After the closing quote of the string at `start`."""
+    """The position after the closing quote of the string at `start`."""
     end = text.find('"', start + 1)
     while end >= 0:
         before = end
@@ -196,7 +196,7 @@ def _end_of_string(text: str, start: int) -> int:
 
 
 def read_value(text: str) -> Json:
-    """The value of a JSON text; `UNREAD` where it is not valid JSON or Python can't hold it."""
+    """The value of a JSON text; `UNREAD` if it is not valid JSON or Python can't represent it."""
     try:
         value, end = _scan_unique(text)
     except (ValueError, RecursionError):
@@ -204,11 +204,11 @@ def read_value(text: str) -> Json:
     return value if end == len(text) else UNREAD
 
 
-# -- what is not valid JSON ----------------------------------------------------------------------------------------
+# -- invalid JSON --------------------------------------------------------------------------------------------------
 
 
 class Member(NamedTuple):
-    """`text` is the value's, `flag` the text of what is wrong with the member; empty for valid JSON."""
+    """A member's value and its `text`; `flag` is the invalid text, empty for valid JSON."""
 
     value: Json
     text: str
@@ -216,18 +216,18 @@ class Member(NamedTuple):
 
 
 class Members(NamedTuple):
-    """An object's members by name, the last of each name; `rest` is text in it that belongs to none of them."""
+    """An object's members by name (the last one of each name); `rest` is text that belongs to no member."""
 
     named: dict[str, Member]
     rest: str = ""
 
 
-def is_plain(text: str) -> bool:
-    """True for a text without a lone surrogate, which neither UTF-8 nor SQLite holds, and without an escaped one."""
-    return encodes(text) and not ("\\u" in text and _ESCAPED_SURROGATE.search(text))
+def has_surrogates(text: str) -> bool:
+    """True for a text with a lone surrogate, which neither UTF-8 nor SQLite can represent, or with an escaped one."""
+    return not is_encodable(text) or ("\\u" in text and _ESCAPED_SURROGATE.search(text) is not None)
 
 
-def encodes(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """False for a text with a lone surrogate."""
     if text.isascii():
         return True
@@ -239,33 +239,33 @@ def encodes(text: str) -> bool:
 
 
 def stored(text: str) -> str | bytes:
-    """The text as SQLite can hold it: its bytes where it has some that are not UTF-8."""
-    if encodes(text):
+    """The text in a form that SQLite can store: bytes if some of it is not UTF-8."""
+    if is_encodable(text):
         return text
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
+    except UnicodeEncodeError:  # a surrogate that represents no byte
         return text.encode("utf-8", "surrogatepass")
 
 
 def restored(value: object) -> str:
-    """The text of what `stored` returned."""
+    """The text from a value that `stored` returned."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 def is_exact(text: str) -> bool:
-    """True for a flagged text that leaves no doubt what is meant: a comma too many, raw control characters."""
+    """True for invalid JSON with only one possible meaning: an extra comma, or raw control characters."""
     try:
         value = json.loads(text.removesuffix(","), strict=False)
     except (ValueError, RecursionError):
         return False
-    return not isinstance(value, str) or encodes(value)
+    return not isinstance(value, str) or is_encodable(value)
 
 
 def members_of(text: str) -> Members | None:
-    """The members of an object, however malformed it is; `None` where the text is no object.
+    """The members of an object, however malformed it is; `None` if the text is not an object.
 
-    What can't belong to a member of its own is taken for a part of the one before.
+    Text that doesn't form a member of its own is treated as part of the member before it.
     """
     text = text.strip(" \t\r\n")
     if not text.startswith("{"):
@@ -287,10 +287,10 @@ def members_of(text: str) -> Members | None:
             rest.append(part)
     named: dict[str, Member] = {}
     for quoted, value, comma in found:
-        name, sound = _string(quoted)
+        name, valid = _string(quoted)
         member = _member(value)
-        if not sound or (member.value is UNREAD and value[:1] not in ("[", "{") and '"' in value):
-            rest.append(f"{quoted}: {value}")  # it may be, or hold, any other member
+        if not valid or (member.value is UNREAD and value[:1] not in ("[", "{") and '"' in value):
+            rest.append(f"{quoted}: {value}")  # it may be, or contain, any other member
         flag = f"{value}{comma}" if comma else member.flag
         if name in named:
             flag = f"{named[name].flag or named[name].text}, {flag or value}"
@@ -302,7 +302,7 @@ _NAMED = re.compile(r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\r\n]*:[ \t\r\n]*(
 
 
 def _parts(text: str) -> tuple[list[str] | None, bool]:
-    """What stands between an object's commas, and whether the object is closed at the text's end."""
+    """The texts between an object's commas, and whether the object is closed at the end of the text."""
     parts, depth, start = [], 0, 1
     for count, match in enumerate(_TOKEN.finditer(text)):
         if count == MOST_TOKENS:
@@ -324,36 +324,36 @@ def _parts(text: str) -> tuple[list[str] | None, bool]:
 
 def _member(text: str) -> Member:
     value = read_value(text)
-    if value is not UNREAD and is_plain(text):
+    if value is not UNREAD and not has_surrogates(text):
         return Member(value, text)
     if _STRING.fullmatch(text):
-        string, sound = _string(text)
-        return Member(string, text, "" if sound else text)
+        string, valid = _string(text)
+        return Member(string, text, "" if valid else text)
     try:
         value = json.loads(text, strict=False)
-        sound = read_value(text) is not UNREAD and encodes(json.dumps(value, ensure_ascii=False))
+        valid = read_value(text) is not UNREAD and is_encodable(json.dumps(value, ensure_ascii=False))
     except (ValueError, RecursionError):
         return Member(UNREAD, text, text or "(nothing)")
-    return Member(value, text, "" if sound else text)
+    return Member(value, text, "" if valid else text)
 
 
 def _string(text: str) -> tuple[str, bool]:
-    r"""A string as it can be shown, and whether that is the very string and its text valid JSON.
+    r"""A string in a displayable form, and whether it is exact and its text valid JSON.
 
-    A byte that is not UTF-8 is shown as `\xff`, a lone surrogate as `\ud800`, an unknown escape as it came.
+    A byte that is not UTF-8 becomes `\xff`, a lone surrogate `\ud800`; an unknown escape stays as it is.
     """
     value = read_value(text)
-    sound = isinstance(value, str)
-    if not sound:
+    valid = isinstance(value, str)
+    if not valid:
         try:
             value = json.loads(_NO_ESCAPE.sub(lambda match: match[0] if match[1] else "\\\\", text), strict=False)
         except ValueError:
             value = text[1:-1]
-    if encodes(value):
-        return value, sound
-    return _SURROGATE.sub(lambda match: _shown(match[0], text), value), False
+    if is_encodable(value):
+        return value, valid
+    return _SURROGATE.sub(lambda match: _escape_surrogate(match[0], text), value), False
 
 
-def _shown(surrogate: str, text: str) -> str:
+def _escape_surrogate(surrogate: str, text: str) -> str:
     number = ord(surrogate)
     return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF and surrogate in text else f"\\u{number:04x}"

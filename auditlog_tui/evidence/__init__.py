@@ -1,1 +1,1 @@
-"""What leaves the tool: output formats."""
+"""Entries in the formats in which they leave the program."""

@@ -1,7 +1,7 @@
-"""Entries as lines of text, for pipes and terminals: `table`, `jsonl`, `csv` and `ids`.
+"""Entries as lines of text for pipes and terminals: `table`, `jsonl`, `csv` and `ids`.
 
-`jsonl` is the evidence: each entry's JSON exactly as it came. The others are for reading, and lose what only the JSON
-has; everything in them goes through `safe()`.
+`jsonl` is the evidence: each entry's JSON exactly as received. The other formats are for reading: they hold less than
+the JSON, and all of their text passes through `safe()`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from auditlog_tui.store.entries import Row
 
 UNCUT = sys.maxsize
-"""`safe()`'s limit where a text may be as long as it is."""
+"""The limit for `safe()` that never cuts."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableStyle:
-    """How a table is drawn. `width` is the terminal's in cells; `None` is a pipe, for which nothing is cut."""
+    """How a table is drawn. `width` is the terminal's width in cells; `None` means a pipe, where nothing is cut."""
 
     width: int | None
     mode: Mode
@@ -39,7 +39,7 @@ class TableStyle:
     now_us: int
     glyphs: Glyphs
     columns: tuple[str, ...] = ()
-    """The table's, after time and action; all that there is room for if none is named."""
+    """The columns after time and action; if empty, the default ones that fit."""
 
 
 # -- jsonl ---------------------------------------------------------------------------------------------------------
@@ -51,21 +51,21 @@ _NOT_ASCII = re.compile(r"[^ -~]")
 
 
 def one_line(raw: str) -> str:
-    """An entry's JSON as it came, on one line.
+    """An entry's JSON as received, on one line.
 
-    Nothing is decoded and encoded again: digits, escapes, the order of members and duplicates stay. Where it came on
-    several lines, each break outside strings and the indentation after it become one space. A break inside a string
-    is not JSON; it becomes the escape that means it.
+    It is not decoded and encoded again, so digits, escapes, the order of members and duplicates stay. Each line break
+    outside strings, with the indentation after it, becomes one space. A line break inside a string is invalid JSON
+    and is escaped.
     """
-    return _STRING_OR_BREAK.sub(_unbroken, raw) if "\n" in raw or "\r" in raw else raw
+    return _STRING_OR_BREAK.sub(_without_breaks, raw) if "\n" in raw or "\r" in raw else raw
 
 
-def _unbroken(match: re.Match[str]) -> str:
+def _without_breaks(match: re.Match[str]) -> str:
     return match[0].replace("\n", "\\n").replace("\r", "\\r") if match[0][0] == '"' else " "
 
 
 def terminal_line(raw: str, *, ascii_only: bool = False) -> str:
-    """`one_line` for a terminal: what it might obey or hide becomes a `u` escape, which is the same JSON."""
+    """`one_line` for a terminal: control and invisible characters become `u` escapes, which mean the same in JSON."""
     if raw.isascii() and raw.isprintable():
         return raw
     text = _STRING_OR_SPACE.sub(lambda found: found[0] if found[0][0] == '"' else " ", one_line(raw))
@@ -86,18 +86,18 @@ _CSV = (
     ("path", "path"), ("status_code", "status_code"), ("user_agent", "user_agent"), ("target.id", "target_id"),
     ("target.type", "target_type"),
 )  # fmt: skip
-"""The columns' names, which are the API's, and the row's fields that they show."""
+"""Each column's name (the API's), and the row's attribute that it shows."""
 
 _FORMULA = re.compile(r"[\s\ufeff]*[=+\-@＝＋－＠]|[\t\r]")
 
 
 def csv_lines(rows: Iterable[Row]) -> list[str]:
-    """The rows as CSV. What a spreadsheet would run as a formula begins with an apostrophe."""
+    """The rows as CSV. An apostrophe precedes values that a spreadsheet would run as a formula."""
     return [_csv([_cell(value) for value in _values(row)]) for row in rows]
 
 
 def _values(row: Row) -> Iterable[str]:
-    """The row's values; of one that can't be read its JSON text."""
+    """The row's values; of an unreadable one its JSON text."""
     unreadable: dict[str, str] = json.loads(row.unreadable) if row.unreadable else {}
     for name, field in _CSV:
         value = getattr(row, field)
@@ -121,7 +121,7 @@ def _csv(cells: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`least` cells where there is little room, `width` where there is enough."""
+    """A column of the table: `least` cells wide if there is little room, `width` if there is enough."""
 
     title: str
     least: int
@@ -131,37 +131,37 @@ class _Column:
 
 
 def _field(name: str, dotted: str = "") -> Callable[[Row, TableStyle], str]:
-    def text(row: Row, look: TableStyle) -> str:
+    def text(row: Row, style: TableStyle) -> str:
         value = getattr(row, name)
         if value is not None:
             return safe(str(value)) or "-"
-        return look.glyphs.unknown if f'"{dotted or name}"' in row.unreadable else "-"
+        return style.glyphs.unknown if f'"{dotted or name}"' in row.unreadable else "-"
 
     return text
 
 
-def _time(row: Row, look: TableStyle) -> str:
+def _time(row: Row, style: TableStyle) -> str:
     if row.created_us is None:
-        return _field("created_at")(row, look)
-    # Nothing else in the output says which zone it is.
-    return format_time(row.created_us, look.mode, look.now_us, look.zone, with_offset=True)
+        return _field("created_at")(row, style)
+    # No other part of the output names the time zone.
+    return format_time(row.created_us, style.mode, style.now_us, style.zone, with_offset=True)
 
 
-def _actor(row: Row, look: TableStyle) -> str:
+def _actor(row: Row, style: TableStyle) -> str:
     if row.actor_name:
-        return _field("actor_name", "actor.name")(row, look)
-    kind, identity = _field("actor_type", "actor.type")(row, look), _field("actor_id", "actor")(row, look)
+        return _field("actor_name", "actor.name")(row, style)
+    kind, identity = _field("actor_type", "actor.type")(row, style), _field("actor_id", "actor")(row, style)
     return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
 
 
-def _target(row: Row, look: TableStyle) -> str:
-    kind, identity = _field("target_type", "target.type")(row, look), _field("target_id", "target")(row, look)
+def _target(row: Row, style: TableStyle) -> str:
+    kind, identity = _field("target_type", "target.type")(row, style), _field("target_id", "target")(row, style)
     return identity if kind == "-" else kind if identity == "-" else f"{kind} {identity}"
 
 
 _PATH = _Column("PATH", 12, 26, _field("path"), middle=True)
 _ALWAYS = (_Column("TIME", 19, 19, _time), _Column("ACTION", 18, 22, _field("action")))
-_CHOSEN = {
+_BY_NAME = {
     "actor": _Column("ACTOR", 14, 20, _actor, middle=True),
     "ip": _Column("IP", 15, 15, _field("client_ip"), middle=True),
     "status": _Column("ST", 3, 3, _field("status_code")),
@@ -170,40 +170,40 @@ _CHOSEN = {
     "actor.type": _Column("TYPE", 8, 8, _field("actor_type", "actor.type")),
     "ua": _Column("AGENT", 16, 32, _field("user_agent")),
 }  # fmt: skip
-"""The columns by the names that `--columns` takes."""
+"""The columns by their names in `--columns`."""
 
 _LOCAL_TIME = replace(_ALWAYS[0], least=25, width=25)
-"""With room for the offset."""
+"""The time column with room for the offset."""
 
-_COLUMNS = (*_ALWAYS, *(_CHOSEN[name] for name in ("actor", "ip", "status", "method", "path", "target", "id")))
+_COLUMNS = (*_ALWAYS, *(_BY_NAME[name] for name in ("actor", "ip", "status", "method", "path", "target", "id")))
 
 _WIDEST = 80
-"""Cells to which a column grows in a pipe; a longer text sticks out."""
+"""The greatest width of a column in a pipe; longer texts break the alignment."""
 
 
 def read_columns(text: str) -> tuple[str, ...]:
-    """The names in a comma-separated list. Raises `SettingsError` for what is no column of the table."""
+    """The column names in a comma-separated list. Raises `SettingsError` for an unknown one."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
-        if name not in _CHOSEN:
-            raise SettingsError(f"columns: there is no column {safe(name, 40)!r}. There are {', '.join(_CHOSEN)}.")
+        if name not in _BY_NAME:
+            raise SettingsError(f"columns: there is no column {safe(name, 40)!r}. Columns are {', '.join(_BY_NAME)}.")
     return names
 
 
 class Table:
-    """Rows in columns. On a terminal each has a fixed width and no line is wrapped; in a pipe nothing is cut."""
+    """Rows in columns. On a terminal columns have fixed widths and lines never wrap; in a pipe nothing is cut."""
 
-    def __init__(self, look: TableStyle) -> None:
-        self._look = look
-        columns = (*_ALWAYS, *(_CHOSEN[name] for name in look.columns)) if look.columns else _COLUMNS
-        self._columns = _laid_out((_LOCAL_TIME, *columns[1:]) if look.mode == "local" else columns, look.width)
+    def __init__(self, style: TableStyle) -> None:
+        self._style = style
+        columns = (*_ALWAYS, *(_BY_NAME[name] for name in style.columns)) if style.columns else _COLUMNS
+        self._columns = _layout((_LOCAL_TIME, *columns[1:]) if style.mode == "local" else columns, style.width)
 
     def widen(self, rows: Iterable[Row]) -> None:
-        """In a pipe, make room for the texts of these rows."""
-        if self._look.width is None:
+        """In a pipe, widen the columns for the texts of these rows."""
+        if self._style.width is None:
             for row in rows:
                 self._columns = [
-                    (column, max(width, min(_WIDEST, cell_width(column.text(row, self._look)))))
+                    (column, max(width, min(_WIDEST, cell_width(column.text(row, self._style)))))
                     for column, width in self._columns
                 ]
 
@@ -212,28 +212,28 @@ class Table:
         return self._line([column.title for column, _ in self._columns])
 
     def lines(self, rows: Iterable[Row]) -> list[str]:
-        return [self._line([column.text(row, self._look) for column, _ in self._columns]) for row in rows]
+        return [self._line([column.text(row, self._style) for column, _ in self._columns]) for row in rows]
 
     def _line(self, texts: Sequence[str]) -> str:
         cells = [self._fitted(text, *place) for text, place in zip(texts, self._columns, strict=True)]
-        return (" " if self._look.width else "  ").join(cells).rstrip()
+        return (" " if self._style.width else "  ").join(cells).rstrip()
 
     def _fitted(self, text: str, column: _Column, width: int) -> str:
-        if self._look.width is None:
+        if self._style.width is None:
             return text + " " * (width - cell_width(text))
         if column.middle:
-            text = shorten_middle(text, width, self._look.glyphs.ellipsis)
-        return fit(text, width, ellipsis=self._look.glyphs.ellipsis)
+            text = shorten_middle(text, width, self._style.glyphs.ellipsis)
+        return fit(text, width, ellipsis=self._style.glyphs.ellipsis)
 
 
-def _laid_out(columns: Sequence[_Column], width: int | None) -> list[tuple[_Column, int]]:
-    """The columns that there is room for, each with its width; the path takes what the others leave."""
+def _layout(columns: Sequence[_Column], width: int | None) -> list[tuple[_Column, int]]:
+    """The columns that fit, each with its width; the path gets the space that is left over."""
     if width is None:
         return [(column, column.width) for column in columns]
     columns = list(columns)
-    while len(columns) > 1 and _taken(columns) > width:
+    while len(columns) > 1 and _least_width(columns) > width:
         columns.pop()
-    spare = max(0, width - _taken(columns))
+    spare = max(0, width - _least_width(columns))
     widths = []
     for column in columns:
         more = min(spare, column.width - column.least)
@@ -243,26 +243,26 @@ def _laid_out(columns: Sequence[_Column], width: int | None) -> list[tuple[_Colu
     return [(column, min(own, width)) for column, own in zip(columns, widths, strict=True)]
 
 
-def _taken(columns: Sequence[_Column]) -> int:
-    """The fewest cells that columns take, with one between two of them."""
+def _least_width(columns: Sequence[_Column]) -> int:
+    """The least width of columns in cells, with one cell between them."""
     return sum(column.least + 1 for column in columns) - 1
 
 
-# -- all -----------------------------------------------------------------------------------------------------------
+# -- all formats ---------------------------------------------------------------------------------------------------
 
 
 class Writer:
-    """Turns rows into the lines of one format. `raw` says that it takes the entries' JSON instead of rows."""
+    """Turns rows into the lines of one format. `raw` is true if it takes the entries' JSON instead of rows."""
 
-    def __init__(self, name: str, look: TableStyle, *, ascii_only: bool = False) -> None:
+    def __init__(self, name: str, style: TableStyle, *, ascii_only: bool = False) -> None:
         self.raw = name == "jsonl"
         self._name = name
-        self._table = Table(look)
-        self._terminal = look.width is not None
+        self._table = Table(style)
+        self._terminal = style.width is not None
         self._ascii_only = ascii_only
 
     def header(self, rows: Sequence[Row] = ()) -> list[str]:
-        """The line before the first of `rows`: CSV always has one, a table in a pipe only where there are rows."""
+        """The header line before `rows`: CSV always has one, a table in a pipe only if there are rows."""
         if self._name == "csv":
             return [",".join(name for name, _ in _CSV)]
         return [self._table.header] if self._name == "table" and (self._terminal or rows) else []
@@ -275,7 +275,7 @@ class Writer:
         return self._table.lines(rows)
 
     def prepare(self, rows: Sequence[Row]) -> None:
-        """Look at rows that are written next, so that a table's columns stay aligned."""
+        """Widen a table's columns for the rows that will be written next."""
         if self._name == "table":
             self._table.widen(rows)
 

@@ -1,1 +1,1 @@
-"""Out of the program: clipboard, copies, files, crash reports."""
+"""Output other than the screen: the clipboard, copied texts, small files and crash reports."""

@@ -1,8 +1,8 @@
-"""Text to a clipboard, by whichever route works here, and the truth about whether it arrived.
+"""Copies text to a clipboard by the routes that work here, and reports whether it arrived.
 
-No route is sure. tmux drops OSC 52 as it is set up by default, clipboard programs fail with nobody told and can hang
-for ever, and a terminal never says whether it took what it was sent. So the routes are tried from the one that can be
-checked best to the one that always works, and what is said afterwards is what is known.
+No route is reliable. tmux drops OSC 52 in its default configuration, clipboard programs fail silently and can hang,
+and a terminal never confirms what it was sent. So the routes are tried in order, from the most verifiable to the one
+that always works, and the message states only what is known.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from auditlog_tui.output.children import environment_of
 from auditlog_tui.text.safe import safe, safe_lines
 
 LIMIT_S = 2.0
-"""Seconds that the programs tried may take together; a person waits for this."""
+"""Seconds that all clipboard programs together may take; the user waits for them."""
 
 OSC52_LIMIT = 74_994
-"""Bytes of UTF-8 that OSC 52 is used for. Terminals agree on no limit and drop what is too long without a word. By a
-convention, from hterm's `osc52.sh`, a sequence has at most 100,000 bytes: 8, and 99,992 of base64 for these."""
+"""The most bytes of UTF-8 sent by OSC 52. Terminals have different limits and silently drop longer sequences. By the
+convention of hterm's `osc52.sh` a sequence has at most 100,000 bytes: 8, and 99,992 of base64 for these."""
 
 SCREEN_LIMIT = 768
-"""Bytes of a control string that GNU screen holds; it drops a longer one."""
+"""The most bytes in one control string of GNU screen, which drops longer ones."""
 
-# In a process of its own, for pyperclip ignores exit codes, can hang, and lets its programs write on the screen.
+# In a separate process, because pyperclip ignores exit codes, can hang, and lets its programs write to the screen.
 _PYPERCLIP = """
 import sys, pyperclip
 text = sys.stdin.buffer.read().decode()
@@ -46,10 +46,10 @@ sys.exit(pyperclip.paste().replace("\\r\\n", "\\n") != text)
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Where a text went.
+    """Where a text was copied.
 
-    `message` completes "Copied the ID …", or "Sent the ID …" where the text is not `confirmed` to be there. `path` is
-    the file that was written where no clipboard took the text.
+    `message` completes "Copied the ID …", or "Sent the ID …" if the copy is not `confirmed`. `path` is the file that
+    was written if no clipboard took the text.
     """
 
     route: str  # "tmux", "local", "osc52" or "file"
@@ -65,10 +65,10 @@ async def copy(
     write_escape: Callable[[str], object],
     directory: Path | None = None,
 ) -> Copied:
-    """Copy `text`, with every control character but LF made visible: what is pasted into a shell gets executed.
+    """Copy `text`, with control characters other than LF made visible, because a shell executes what is pasted.
 
-    `write_escape` sends a sequence to the terminal. `directory` is where a file is written if no clipboard takes the
-    text (otherwise the system's temporary directory). Raises `ClipboardError` if nothing took it.
+    `write_escape` sends a sequence to the terminal. If no clipboard takes the text, a file is written to `directory`
+    (default: the system's temporary directory). Raises `ClipboardError` if that fails too.
     """
     if not text:
         raise ClipboardError("There is nothing here to copy.")
@@ -82,7 +82,7 @@ async def copy(
     if buffer == "forwarded":
         return Copied("tmux", True, "to the tmux buffer, and to the terminal's clipboard if it accepts that")
     fits = len(text.encode()) <= OSC52_LIMIT
-    if buffer:  # tmux before 3.2 lets through what is wrapped
+    if buffer:  # tmux before 3.2 passes a wrapped sequence through
         sent = fits and _send(tmux_wrapped(osc52_sequence(text)), write_escape)
         return Copied("tmux", True, f"to the tmux buffer{', and sent to the terminal (unconfirmed)' if sent else ''}")
     if fits and _send(_sequence_for(environ, text), write_escape):
@@ -92,41 +92,42 @@ async def copy(
     return Copied("file", True, f"to the file {safe(path)}, {reason}", path)
 
 
-# -- by way of the terminal ----------------------------------------------------------------------------------------
+# -- through the terminal ------------------------------------------------------------------------------------------
 
 
 def osc52_sequence(text: str) -> str:
-    """The sequence that asks a terminal to put `text` on its clipboard."""
+    """The OSC 52 sequence that asks a terminal to put `text` on its clipboard."""
     return f"\x1b]52;c;{base64.b64encode(text.encode(errors='backslashreplace')).decode()}\a"
 
 
 def tmux_wrapped(sequence: str) -> str:
-    """The sequence as tmux hands it on to the terminal around it: always before 3.3, then by `allow-passthrough`."""
+    """The sequence wrapped for tmux to pass through: always before 3.3, since then only with `allow-passthrough`."""
     doubled = sequence.replace("\x1b", "\x1b\x1b")
     return f"\x1bPtmux;{doubled}\x1b\\"
 
 
 def screen_wrapped(sequence: str) -> str:
-    """The sequence as GNU screen hands it on: in device control strings, each no longer than it can hold."""
+    """The sequence wrapped for GNU screen to pass through, in device control strings of at most `SCREEN_LIMIT`."""
     size = SCREEN_LIMIT - len("\x1bP\x1b\\")
     return "".join(f"\x1bP{sequence[at : at + size]}\x1b\\" for at in range(0, len(sequence), size))
 
 
 def _sequence_for(environ: Mapping[str, str], text: str) -> str:
-    """What is sent where no program could be asked to copy."""
+    """The sequence to send if no program took the text."""
     sequence = osc52_sequence(text)
-    if environ.get("TMUX"):  # plain for `set-clipboard on`, wrapped for one that hands it on: who knows which
+    if environ.get("TMUX"):  # plain for `set-clipboard on`, wrapped for pass-through; tmux doesn't say which applies
         return sequence + tmux_wrapped(sequence)
     return screen_wrapped(sequence) if environ.get("STY") else sequence
 
 
-# -- by way of programs --------------------------------------------------------------------------------------------
+# -- through programs ----------------------------------------------------------------------------------------------
 
 
 async def _copy_to_tmux(text: str, environ: Mapping[str, str], deadline: float) -> Literal["", "kept", "forwarded"]:
-    """Whether tmux has it in its buffer, and then whether it was asked to hand it on to the terminal as well.
+    """Copy to the tmux buffer.
 
-    It knows how to from 3.2 on; an earlier one refuses the flag.
+    Returns `forwarded` if tmux was also asked to pass the text on to the terminal, which needs tmux 3.2 (earlier
+    versions refuse the flag), else `kept`; empty if tmux did not take the text.
     """
     if not environ.get("TMUX"):
         return ""
@@ -136,26 +137,26 @@ async def _copy_to_tmux(text: str, environ: Mapping[str, str], deadline: float) 
 
 
 async def _copy_to_desktop(text: str, environ: Mapping[str, str], deadline: float) -> bool:
-    """Whether the clipboard of this machine has it, where the person is in front of it."""
+    """Copy to this machine's clipboard if the user sits in front of it; whether that worked."""
     return _has_local_display(environ) and await _copy_locally(text, environ, deadline)
 
 
 def _has_local_display(environ: Mapping[str, str]) -> bool:
-    """Whether a clipboard of this machine is the one that the person in front of the screen pastes from."""
+    """Whether the user pastes from the clipboard of this machine, not from one at the other end of SSH."""
     if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
         return False
     return sys.platform in ("darwin", "win32") or bool(environ.get("WAYLAND_DISPLAY") or environ.get("DISPLAY"))
 
 
 async def _copy_locally(text: str, environ: Mapping[str, str], deadline: float) -> bool:
-    # Frozen into one file, the executable is this program and no Python.
+    # In a frozen build the executable is this program, not Python.
     if not sys.executable or getattr(sys, "frozen", False):
         return False
     return await _run((sys.executable, "-P", "-c", _PYPERCLIP), text, environ, deadline)
 
 
 async def _run(command: Sequence[str], text: str, environ: Mapping[str, str], deadline: float) -> bool:
-    """Whether a program took the text and ended well before the deadline; it is killed if not."""
+    """Whether a program took the text and exited with 0 before the deadline; otherwise it is killed."""
     try:
         process = await _start(command, environ)
     except OSError:
@@ -185,20 +186,20 @@ async def _start(command: Sequence[str], environ: Mapping[str, str]) -> asyncio.
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # asyncio would end the program, but none that it has started by now.
+        # asyncio does not end a program whose start has just completed.
         with suppress(OSError):
             await _kill(await starting)
         raise
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
-    """End a program and those that it started."""
+    """Kill a program and its children."""
     with suppress(ProcessLookupError):
         if sys.platform == "win32":
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-    # One that left the group may hold the pipe open, with text still to be written that `wait()` would wait for.
+    # A child that left the process group may keep the pipe open; `wait()` would then wait for unwritten text.
     stdin = process.stdin
     if stdin is not None and (not stdin.is_closing() or stdin.transport.get_write_buffer_size()):
         stdin.transport.abort()
@@ -214,7 +215,7 @@ def _send(sequence: str, write_escape: Callable[[str], object]) -> bool:
 
 
 def _write_file(text: str, directory: Path | None) -> str:
-    """Write the text into a new file that only its owner reads, and return the file's path."""
+    """Write the text to a new file that only its owner can read, and return its path."""
     try:
         path = (directory or Path(tempfile.gettempdir())) / f"auditlog-copy-{secrets.token_hex(6)}.txt"
         files.create(path, text.encode())

@@ -1,4 +1,4 @@
-"""What can be copied of entries, as text: a line each."""
+"""The texts to copy of entries, one line per entry."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from auditlog_tui.text.times import format_time_exact
 
 
 def copied(kind: str, entries: Sequence[Entry], base_url: str = "") -> str:
-    """The entries as one of `KINDS`: a line each, repeated values once; empty where no entry has the value."""
+    """The entries as one of `KINDS`, one line each without duplicates; empty if no entry has the value."""
     return "\n".join(dict.fromkeys(texts(kind, entries, base_url)))
 
 
 def texts(kind: str, entries: Iterable[Entry], base_url: str = "") -> Iterator[str]:
-    """What is copied of each entry that has the value.
+    """The text of each entry that has the value.
 
-    Controls are made visible, so that no value breaks out of its line; JSON is as it came, with escapes where it
-    has any that JSON does not allow.
+    Control characters are made visible, so that a value stays on its line. JSON stays as received, except that
+    control characters which JSON does not allow are escaped.
     """
     for entry in entries:
         text = curl(entry, base_url) if kind == "curl" else _READERS[kind](entry)
@@ -33,7 +33,7 @@ def texts(kind: str, entries: Iterable[Entry], base_url: str = "") -> Iterator[s
 
 
 def summary(entry: Entry) -> str:
-    """The entry in a line for a ticket or a chat: its addresses and links are broken, so that nobody clicks them."""
+    """The entry as one line for a ticket or a chat, with addresses and links defanged."""
     log, actor, target = entry.log, entry.actor, entry.target
     kind_and_id = f"{actor.type or '?'} {actor.id or '?'}"
     parts = [
@@ -50,7 +50,7 @@ def summary(entry: Entry) -> str:
 
 
 def curl(entry: Entry, base_url: str) -> str | None:
-    """The request for the entry's full record; the key stays in the environment of whoever runs it."""
+    """A curl command for the entry's full record. The API key comes from the environment of whoever runs it."""
     if not entry.log.id:
         return None
     url = f"{base_url}{LIST_PATH}/{quote(entry.log.id.encode('utf-8', 'replace'), safe='')}"
@@ -60,8 +60,8 @@ def curl(entry: Entry, base_url: str) -> str | None:
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def _harmless(raw: str) -> str:
-    """The same JSON, with escapes for what a terminal would obey, and for bytes that no clipboard takes."""
+def _escaped_json(raw: str) -> str:
+    """The same JSON, with control characters and lone surrogates escaped."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", raw)
 
 
@@ -70,7 +70,7 @@ _READERS: Mapping[str, Callable[[Entry], str | None]] = {
     "actor": lambda entry: entry.actor.id,
     "ip": lambda entry: entry.log.client_ip,
     "target": lambda entry: entry.target.id,
-    "json": lambda entry: _harmless(entry.raw),
+    "json": lambda entry: _escaped_json(entry.raw),
     "summary": summary,
 }
 KINDS = (*_READERS, "curl")

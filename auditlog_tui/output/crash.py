@@ -1,4 +1,4 @@
-"""What is left on the terminal when the program fails: enough to find the fault, and no secret."""
+"""The crash report printed on the terminal: enough to find the fault, without secrets."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from urllib.parse import quote, quote_plus
 from auditlog_tui.text.safe import safe_lines
 
 LIMIT = 20_000
-"""Characters of a report, of which the start and the end are kept."""
+"""The most characters in a report; a longer one keeps its start and end."""
 
 _LINE_LIMIT = 1_000
-_READ = 100_000  # of a longer text, so much of its start and of its end is looked at
+_READ = 100_000  # characters processed at the start and at the end of a longer text
 _PART = 8
 _REDACTED = "[redacted]"
 _LAST_LINE = (
     "auditlog-tui failed (exit status 1). It only reads: the audit log itself was not changed."
-    " Please report the lines above, without what they may quote of your log."
+    " Please report the lines above, after removing anything they quote from your log."
 )
 
 
 def crash_report(error: BaseException, secrets: Sequence[str]) -> str:
-    """The traceback of `error` and of what caused it, then a line on what to do; ends with LF.
+    """The traceback of `error` and its causes, then a line on what to do; ends with LF.
 
-    Local variables are left out, no character is one that a terminal obeys, and of the `secrets` no eight
-    characters in a row (or, if shorter, no whole one) are left, however they were quoted.
+    It has no local variables, no control characters but LF, and no eight consecutive characters of any of the
+    `secrets` (of a shorter one: not the whole), in any form of quoting.
     """
     text = _shorten(_redact(_shorten(_described(error), 2 * _READ), secrets), 2 * LIMIT)
     return _shorten(safe_lines(text.rstrip("\n"), _LINE_LIMIT), LIMIT) + f"\n\n{_LAST_LINE}\n"
@@ -35,7 +35,7 @@ def crash_report(error: BaseException, secrets: Sequence[str]) -> str:
 def _described(error: BaseException) -> str:
     try:
         return "".join(traceback.TracebackException.from_exception(error).format())
-    except Exception:  # an exception's own methods run here, and may fail in any way
+    except Exception:  # the exception's own methods run here, and may raise anything
         return f"{type(error).__name__} (its traceback could not be read)"
 
 
@@ -47,9 +47,9 @@ def _shorten(text: str, limit: int) -> str:
 
 
 def _redact(text: str, secrets: Sequence[str]) -> str:
-    """Replace each run of characters that is made of parts of a secret.
+    """Replace each run of characters that consists of parts of a secret.
 
-    Parts, because messages shorten what they quote: pydantic's leave a value's start and end.
+    Parts, because messages abbreviate what they quote: pydantic's keep a value's start and end.
     """
     parts = {part for secret in secrets for form in _forms(secret) for part in _parts(form)}
     hidden = bytearray(len(text))
@@ -57,10 +57,10 @@ def _redact(text: str, secrets: Sequence[str]) -> str:
         for start in range(len(text) - size + 1):
             if text[start : start + size] in parts:
                 hidden[start : start + size] = b"\1" * size
-    return "".join(_with_gaps(text, hidden))
+    return "".join(_redacted_pieces(text, hidden))
 
 
-def _with_gaps(text: str, hidden: bytearray) -> Iterator[str]:
+def _redacted_pieces(text: str, hidden: bytearray) -> Iterator[str]:
     position = 0
     while (start := hidden.find(1, position)) >= 0:
         yield text[position:start]
@@ -76,7 +76,7 @@ def _parts(form: str) -> Iterator[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    """The ways in which a message may have quoted a secret; a quotation may have been quoted again."""
+    """The forms in which a message may quote a secret, including quotations of a quotation."""
     forms = {secret, secret.strip()}
     for _ in range(2):
         forms |= {quoted for form in forms for quoted in _quoted(form)}

@@ -1,4 +1,4 @@
-"""Small files of the user's: read without ever waiting for them, replaced whole or not at all."""
+"""The user's small files: read without blocking, replaced atomically."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(o
 
 @contextmanager
 def opened(path: Path, *, private: bool = False, pipes: bool = False) -> Iterator[FileIO]:
-    """An ordinary file, open for reading; opening a pipe or a device could wait for ever.
+    """Open an ordinary file for reading; others are refused, because opening a pipe or a device can block.
 
-    `private` also refuses links and what another user owns. With `pipes` a pipe is opened too, without waiting.
+    `private` also refuses links and files of other users. `pipes` allows a pipe, opened without blocking.
     Raises `OSError`.
     """
     _check(os.stat(path, follow_symlinks=not private), private=private, pipes=pipes)
@@ -44,20 +44,20 @@ def opened(path: Path, *, private: bool = False, pipes: bool = False) -> Iterato
 
 
 def read(path: Path, limit: int, *, private: bool = False) -> bytes:
-    """The content of an ordinary file of at most `limit` bytes. Raises `OSError`; for `private` see `opened`."""
+    """The content of an ordinary file of at most `limit` bytes; `private` as in `opened`. Raises `OSError`."""
     with opened(path, private=private) as file:
         return content_of(file, limit)
 
 
 def content_of(file: FileIO, limit: int, wait_s: float = 0.0) -> bytes:
-    """All that is in an opened file, at most `limit` bytes; a pipe is waited for so long. Raises `OSError`."""
+    """An open file's content of at most `limit` bytes. Waits up to `wait_s` seconds for a pipe. Raises `OSError`."""
     content, deadline = bytearray(), time.monotonic() + wait_s
     while len(content) <= limit:
         part = file.read(limit + 1 - len(content))
         if part is None:
             left = deadline - time.monotonic()
             if left < 0:
-                raise TimeoutError(errno.ETIMEDOUT, f"Nothing more came out of it in {wait_s:.0f} s")
+                raise TimeoutError(errno.ETIMEDOUT, f"It sent nothing more within {wait_s:.0f} s")
             select.select([file], [], [], left)
         elif not part:
             return bytes(content)
@@ -75,13 +75,13 @@ def _check(found: os.stat_result, *, private: bool, pipes: bool = False) -> None
 
 
 def belongs_to_another(found: os.stat_result) -> bool:
-    """Whether another user owns a file, and could read or change what this one writes into it."""
+    """Whether another user owns the file, and so could read or change what is written to it."""
     return hasattr(os, "geteuid") and found.st_uid != os.geteuid()
 
 
 @contextmanager
 def appending(path: Path) -> Iterator[int]:
-    """The descriptor of an ordinary file of one's own, open for adding to its end; made where it isn't there.
+    """Open the user's own ordinary file for appending, creating it if necessary; yields its descriptor.
 
     Raises `OSError`.
     """
@@ -96,10 +96,10 @@ def appending(path: Path) -> Iterator[int]:
 
 
 def replace(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Put `content` in the place of what the file holds, or leave it as it was. Raises `OSError`.
+    """Replace the file's content atomically, or leave it unchanged. Raises `OSError`.
 
-    The file keeps its mode and its owner; a new or `private` one is its owner's alone. A link itself is replaced:
-    pass what it points to. The folder must exist.
+    The file keeps its mode and owner; only the owner can access a new or `private` one. A link would itself be
+    replaced, so pass its target. The folder must exist.
     """
     found = None if private else _stat(path)
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
@@ -113,7 +113,7 @@ def replace(path: Path, content: bytes, *, private: bool = False) -> None:
 
 
 def create(path: Path, content: bytes) -> None:
-    """Make a new file, its owner's alone. Raises `OSError`: `FileExistsError` where anything has that name."""
+    """Create a file that only its owner can access. Raises `OSError`: `FileExistsError` if the name is taken."""
     _write_new(path, content, None)
     _sync_folder(path.parent)
 
@@ -127,7 +127,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _write_new(path: Path, content: bytes, like: os.stat_result | None) -> None:
-    """Write a file that was not there, of the mode and owner of another; nothing of it is left where that fails."""
+    """Write a new file with the mode and owner of another; removes it again if that fails."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -145,7 +145,7 @@ def _write_new(path: Path, content: bytes, like: os.stat_result | None) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    with suppress(OSError):  # not every system opens folders; the file is there all the same
+    with suppress(OSError):  # not every system can open a folder; the file is written in any case
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -154,10 +154,10 @@ def _sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes that use this from changing files of the folder. Raises `BlockingIOError` if one stays.
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock against other processes that use it. Raises `BlockingIOError` after `LOCK_S` seconds.
 
-    Where the system has no such locks, nothing is kept out.
+    Does nothing on systems without such locks.
     """
     descriptor = -1
     with suppress(OSError):
@@ -191,6 +191,6 @@ def _lock(descriptor: int) -> None:
 
 
 def named(path: Path) -> str:
-    """The path as a person writes it."""
+    """The path for display, with `~` for the home folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -1,17 +1,30 @@
-"""The filter language: one line of text to a query, and a query to what the API and the store are asked.
+"""The filter language: from one line of text to API parameters and an SQL condition.
 
-text -> parse -> Query -> freeze -> plan -> Plan: parameters for the API, a condition for the store
+    "status:>=500 last:2h"  what the user typed (saved_filters replaces @names first)
+              │ parse       lexer: items with their columns · habits: other languages · values, times: one value each
+              ▼
+            Query           the tree in syntax, with relative times; format writes it as text again
+              │ freeze      makes every relative time an instant; bounds refuses ranges that exclude each other
+              ▼
+            Query           frozen: means the same at any later time
+              │ plan        splits it: pushdown AND residual == query
+              ▼
+            Plan            params for the API (contradicts checks each response against them),
+                            and for the residual an SQL condition over the store's columns (sql, patterns)
+
+`fields` is the registry of keys that all of these read, `addresses` and `reserved` hold their shared vocabulary.
+`edit` changes a filter's text by single terms; `complete` proposes what may follow the cursor from `seen_values`.
 """
 
 from auditlog_tui.query.complete import Candidate, Completion, complete
 from auditlog_tui.query.edit import term_for, with_term, without_term
 from auditlog_tui.query.fields import FIELDS, Field, field_of, fields_table
-from auditlog_tui.query.format import format_query, format_term, stored
+from auditlog_tui.query.format import format_query, format_term, quote_reserved
 from auditlog_tui.query.freeze import HINT as MOMENT_HINT
 from auditlog_tui.query.freeze import depends_on_now, freeze, read_moment
 from auditlog_tui.query.parse import parse
 from auditlog_tui.query.plan import Chip, Plan, explain, overruns, plan
-from auditlog_tui.query.sql import Condition, holding, install
+from auditlog_tui.query.sql import Condition, install, text_condition
 from auditlog_tui.query.syntax import Query, Term
 
 __all__ = [
@@ -33,14 +46,14 @@ __all__ = [
     "format_query",
     "format_term",
     "freeze",
-    "holding",
     "install",
     "overruns",
     "parse",
     "plan",
+    "quote_reserved",
     "read_moment",
-    "stored",
     "term_for",
+    "text_condition",
     "with_term",
     "without_term",
 ]

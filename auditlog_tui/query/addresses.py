@@ -1,4 +1,4 @@
-"""IP addresses as they are typed and as they stand in a log."""
+"""IP addresses and networks, as users type them and as logs contain them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _DOTS = re.compile(r"\[([.:@])\]|\((\.)\)")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}(%[\w.-]{1,32})?", re.ASCII)
 
 
-def refanged(text: str) -> str:
-    """A text that was written so that nobody clicks on it (`203[.]0[.]113[.]7`), as it was."""
+def refang(text: str) -> str:
+    """The text with defanged addresses (`203[.]0[.]113[.]7`) restored."""
     return _DOTS.sub(lambda match: match[1] or match[2], text)
 
 
@@ -25,18 +25,18 @@ def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def one_spelling(text: str) -> bool:
-    """Whether the text is an address that servers spell in one way only: IPv4. (An IPv6 one has many spellings.)"""
+    """Whether the text is an address with only one spelling: IPv4 (an IPv6 address has many)."""
     address = ip_address(text)
     return address is not None and address.version == 4 and str(address) == text
 
 
-_AROUND = (("(", ")"), ("[", "]"), ("<", ">"), ("{", "}"))
+_BRACKETS = (("(", ")"), ("[", "]"), ("<", ">"), ("{", "}"))
 
 
 def address_or_network(chunk: str) -> str | None:
-    """The address or network that a chunk of text is: in whatever brackets, with what ends a sentence, defanged."""
-    text = refanged(chunk.rstrip(".,;!?"))
-    for first, last in _AROUND:
+    """The address or network in a chunk of text, without brackets and end punctuation and refanged; else `None`."""
+    text = refang(chunk.rstrip(".,;!?"))
+    for first, last in _BRACKETS:
         if text.startswith(first) and text.endswith(last):
             text = text[1:-1].rstrip(".,;")
     text = text.removesuffix(":") if text.count(":") == 1 else text
@@ -46,7 +46,7 @@ def address_or_network(chunk: str) -> str | None:
 
 
 def network_of(text: str) -> str | None:
-    """The network in CIDR notation, without the bits of a host; `None` for any other text."""
+    """The network of a text in CIDR notation, with the host bits cleared; `None` for any other text."""
     address, slash, prefix = text.partition("/")
     if not slash or not prefix.isascii() or not prefix.isdigit() or ip_address(address) is None:
         return None
@@ -56,7 +56,7 @@ def network_of(text: str) -> str | None:
         return None
 
 
-# -- as they stand in a log ----------------------------------------------------------------------------------------
+# -- addresses in a log --------------------------------------------------------------------------------------------
 
 _PORT = re.compile(r"\[([^\[\]]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}", re.ASCII)
 _PADDED = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
@@ -65,13 +65,13 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def addresses_in(value: str) -> frozenset[Address]:
-    """Every address that a log's value names: with a port, in a chain of proxies, padded, or IPv4 within IPv6.
+    """All addresses in a log's value, which may have ports, zero padding, or a list of proxies.
 
-    IPv4 within IPv6 counts as both.
+    An IPv4 address mapped to IPv6 counts as both.
     """
     found: list[Address] = []
     for part in value.split(","):
-        address = _logged(part.strip().strip("\"'"))
+        address = _logged_address(part.strip().strip("\"'"))
         if address is not None:
             found.append(address)
             if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
@@ -79,7 +79,7 @@ def addresses_in(value: str) -> frozenset[Address]:
     return frozenset(found)
 
 
-def _logged(text: str) -> Address | None:
+def _logged_address(text: str) -> Address | None:
     if match := _PORT.fullmatch(text):
         text = match[1] or match[2]
     if _PADDED.fullmatch(text):

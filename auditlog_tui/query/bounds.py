@@ -1,4 +1,4 @@
-"""The bounds that a query's status and time terms put on each other."""
+"""The ranges of a query's status and time terms, and the check that they leave something to match."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from auditlog_tui.query.format import format_term, shown
 from auditlog_tui.query.syntax import Instant, Numbers, Query, Term, Times, Value
 
 _HINTS = {
-    "status": "Every term must hold. For either of two values write a comma between them: status:403,500",
-    "created": "Every term must hold: move one of the bounds, or leave it out.",
+    "status": "Every term must match. To match either of two values, list them with a comma: status:403,500",
+    "created": "Every term must match. Change or remove one of the bounds.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a term asks for lies between `low` and `high`, both included; `None` is no bound."""
+    """A range from `low` to `high`, both included; `None` means unbounded."""
 
     low: int | None = None
     high: int | None = None
 
 
 def enclosing(term: Term, *, inclusive: bool = True) -> Bounds:
-    """The narrowest bounds around all of a term's values.
+    """The smallest range that contains all of a term's values.
 
-    The bounds of `>` and `<` themselves are inside, as the API's are inclusive, unless `inclusive` is False.
+    It includes the bounds of `>` and `<` themselves, because the API's bounds are inclusive, unless `inclusive` is
+    False.
     """
     values = [_bounds(value, inclusive) for value in term.values]
     lows = [bounds.low for bounds in values if bounds.low is not None]
@@ -42,19 +43,19 @@ def _bounds(value: Value, inclusive: bool) -> Bounds:
         return Bounds(value.low, value.high)
     if not isinstance(value, Times):
         return Bounds()
-    beside = 0 if inclusive or not value.strict else 1
-    low = value.low.us + beside if isinstance(value.low, Instant) else None
-    high = value.high.us - beside if isinstance(value.high, Instant) else None
+    excluded = 0 if inclusive or not value.strict else 1
+    low = value.low.us + excluded if isinstance(value.low, Instant) else None
+    high = value.high.us - excluded if isinstance(value.high, Instant) else None
     return Bounds(low, high)
 
 
-def bounding(query: Query, keys: Iterable[str]) -> list[Term]:
-    """The terms of these keys that bound what is asked for."""
+def bounding_terms(query: Query, keys: Iterable[str]) -> list[Term]:
+    """The terms of these keys that limit the range, that is, those not negated."""
     return [term for term in query.terms if term.key in keys and not term.negated]
 
 
-def check(query: Query) -> None:
-    """Raise `QueryError` where a range is backwards, or where two terms leave nothing between them."""
+def check_bounds(query: Query) -> None:
+    """Raise `QueryError` for a range that ends before it begins, and for two terms whose ranges don't overlap."""
     for term in query.terms:
         for value in term.values:
             bounds = _bounds(value, False)
@@ -63,7 +64,7 @@ def check(query: Query) -> None:
                 message = f"The range of {term.key} ends before it begins."
                 raise QueryError(message, term.start, term.end, f"Write the {first} first.")
     for keys in (("status",), ("created", "last")):
-        _check_overlap(bounding(query, keys))
+        _check_overlap(bounding_terms(query, keys))
 
 
 def _check_overlap(terms: list[Term]) -> None:

@@ -1,4 +1,4 @@
-"""What may come next while a filter is typed: keys first, then the values that were seen, most frequent first."""
+"""Completion while a filter is typed: keys first, then the values seen so far, most frequent first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.query.syntax import Address, Text
 
 ValuesOf = Callable[[str], Sequence[tuple[str, int]]]
-"""The values seen of a field (a name in `FIELDS`), and how often."""
+"""Given a field's name, returns the values seen of it and how often."""
 
 _LASTS = ("last:15m", "last:1h", "last:24h", "last:7d")
 _MOST = 50
@@ -21,7 +21,7 @@ _MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text to put in; `count` is how often the value was seen, `help` what a key means."""
+    """A text to insert; `count` is how often the value was seen, `help` explains a key."""
 
     text: str
     help: str = ""
@@ -30,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Candidates for what stands from column `start` up to `end`."""
+    """Candidates to replace the text from column `start` up to `end`."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class Completion:
 
 
 def complete(text: str, cursor: int, values: ValuesOf) -> Completion:
-    """Candidates for the term in which the cursor stands; what follows the cursor is left alone."""
+    """Candidates for the term at the cursor; the text after the cursor is never replaced."""
     start, quote = _term_start(text, cursor)
     start += len(text[start:cursor]) - len(text[start:cursor].lstrip("-!(+"))
     typed = text[start:cursor]
@@ -49,11 +49,11 @@ def complete(text: str, cursor: int, values: ValuesOf) -> Completion:
     if field is None:
         return Completion(cursor, cursor, ())
     begun = _last_value(rest)
-    return Completion(cursor - len(begun), cursor, _values(field, begun, values))
+    return Completion(cursor - len(begun), cursor, _value_candidates(field, begun, values))
 
 
 def _term_start(text: str, cursor: int) -> tuple[int, bool]:
-    """Where the term at the cursor begins, and whether a quote is open there."""
+    """The column at which the term at the cursor begins, and whether a quote is open at the cursor."""
     start, quote, at = 0, False, 0
     while at < cursor:
         character = text[at]
@@ -68,7 +68,7 @@ def _term_start(text: str, cursor: int) -> tuple[int, bool]:
 
 
 def _last_value(rest: str) -> str:
-    """What was typed of the last value of a list."""
+    """The part typed so far of a list's last value."""
     quote, start = False, 0
     for at, character in enumerate(rest):
         if character == '"':
@@ -89,14 +89,14 @@ def _keys(typed: str) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
-def _values(field: Field, begun: str, values: ValuesOf) -> tuple[Candidate, ...]:
+def _value_candidates(field: Field, begun: str, values: ValuesOf) -> tuple[Candidate, ...]:
     if field.kind is Kind.ORDER:
-        return _orders(begun)
+        return _sort_candidates(begun)
     if begun.startswith("~"):
         return ()
     needle = begun.strip('"').casefold()
     seen = [] if field.kind in (Kind.TIME, Kind.LAST) else sorted(values(field.name), key=lambda pair: -pair[1])
-    texts = [(_written(field, text), text.casefold(), count) for text, count in seen if text]
+    texts = [(_formatted(field, text), text.casefold(), count) for text, count in seen if text]
     known = {written for written, _, _ in texts}
     found = [Candidate(written, "", count) for written, folded, count in texts if folded.startswith(needle)]
     found += [
@@ -107,7 +107,7 @@ def _values(field: Field, begun: str, values: ValuesOf) -> tuple[Candidate, ...]
     return tuple(found[:_MOST])
 
 
-def _written(field: Field, text: str) -> str:
+def _formatted(field: Field, text: str) -> str:
     if field.kind is Kind.NUMBER:
         return text
     if field.kind is Kind.ADDRESS and one_spelling(text):
@@ -115,22 +115,24 @@ def _written(field: Field, text: str) -> str:
     return format_value(field, Text(text), last=False)
 
 
-def _orders(begun: str) -> tuple[Candidate, ...]:
-    ways = ("-",) if begun.startswith("-") else ("", "-")
+def _sort_candidates(begun: str) -> tuple[Candidate, ...]:
+    signs = ("-",) if begun.startswith("-") else ("", "-")
     names = [field for field in FIELDS.values() if field.sortable]
     names.sort(key=lambda field: not field.server_order)
-    found = [Candidate(f"{way}{field.name}", field.help) for field in names for way in ways]
+    found = [Candidate(f"{sign}{field.name}", field.help) for field in names for sign in signs]
     return tuple(candidate for candidate in found if candidate.text.startswith(begun.lower()))
 
 
 _VIEW = re.compile(r"(?:^|(?<=\s))@([A-Za-z0-9_-]*)$")
 _BY_LABEL = re.compile(r"(?:^|(?<=[\s-]))(actor|target):([^\s,]*)$")
 _NAME = re.compile(r"(?:^|(?<=\s))actor\.name:(\"[^\"]+|[^\s\",]+)$")
-_OFFERED = 50
 
 
 def suggest(text: str, cursor: int, seen: Seen, views: Mapping[str, str]) -> Completion:
-    """Candidates for what stands before the cursor; reads nothing but the values that were counted as they came."""
+    """Candidates for the text before the cursor, saved filters and actors' names included.
+
+    Reads only the counts in `seen`, never the log.
+    """
     cursor = min(cursor, len(text))
     before = text[:cursor]
     if match := _VIEW.search(before):
@@ -147,7 +149,7 @@ def suggest(text: str, cursor: int, seen: Seen, views: Mapping[str, str]) -> Com
 
 
 def _labelled(field: str, typed: str, found: tuple[Candidate, ...], seen: Seen) -> tuple[Candidate, ...]:
-    """Ids with the names that people know them by; a name that was typed finds its id."""
+    """Candidates for ids, each with its label, plus the ids whose label contains the typed text."""
     values = {format_value(FIELDS[field], Text(value.text), last=False): value for value in seen.values(field)}
     labels = {written: value.label for written, value in values.items()}
     known = [replace(candidate, help=candidate.help or labels.get(candidate.text, "")) for candidate in found]
@@ -158,4 +160,4 @@ def _labelled(field: str, typed: str, found: tuple[Candidate, ...], seen: Seen) 
         for written, value in values.items()
         if needle and needle in value.label.casefold() and written not in present
     ]
-    return tuple(known[:_OFFERED])
+    return tuple(known[:_MOST])

@@ -1,4 +1,4 @@
-"""Whether an entry contradicts a parameter that the server was sent."""
+"""Checks entries in a response against the parameters of the request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
 
 _MARGIN_US = 1
-"""A log's timestamps may have more digits than the microseconds that we keep."""
+"""A log's timestamps may have digits beyond the microseconds that we keep."""
 
 _TEXTS: Mapping[str, Callable[[Entry], str | None]] = {
     "action": lambda entry: entry.log.action,
@@ -31,26 +31,29 @@ _FIELDS: Mapping[str, str] = {
     "status_code_min": "status_code", "status_code_max": "status_code",
     "created_at_min": "created_at", "created_at_max": "created_at",
 }  # fmt: skip
-"""The field that a parameter is about, where it has another name."""
+"""The field that a parameter filters by, if their names differ."""
 
-_instant = lru_cache(instant_us)  # a page asks for the same one a hundred times
+_instant = lru_cache(instant_us)  # called with the same bound for every entry of a page
 
 
 def contradicts(entry: Entry, name: str, value: str) -> bool:
-    """True when no reading of the API's contract returns this entry for the parameter; leniently."""
+    """Whether the entry contradicts the parameter under every reading of the API's contract.
+
+    Absent and unreadable fields contradict nothing.
+    """
     if _FIELDS.get(name, name) in entry.unreadable:
         return False
     if name in _TEXTS:
         text = _TEXTS[name](entry)
         return text is not None and not _may_equal(name, text, value)
     if name.startswith("status_code_"):
-        return _beyond(name, entry.log.status_code, int(value), 0)
+        return _out_of_bounds(name, entry.log.status_code, int(value), 0)
     if name.startswith("created_at_"):
-        return _beyond(name, entry.created_us, _instant(value), _MARGIN_US)
+        return _out_of_bounds(name, entry.created_us, _instant(value), _MARGIN_US)
     return False
 
 
-def _beyond(name: str, value: int | None, bound: int | None, margin: int) -> bool:
+def _out_of_bounds(name: str, value: int | None, bound: int | None, margin: int) -> bool:
     if value is None or bound is None:
         return False
     return value < bound - margin if name.endswith("_min") else value > bound + margin

@@ -1,4 +1,4 @@
-"""Changing a filter's text term by term, as the screen does for the user."""
+"""Adds terms to a filter's text and removes them, for the screen's narrowing commands."""
 
 from __future__ import annotations
 
@@ -18,61 +18,61 @@ _BY_COLUMN["created_at"] = "created"
 
 
 def with_term(text: str, term_text: str) -> str:
-    """The text with a term more.
+    """The text with one more term.
 
-    A term that is there already is not repeated, its opposite makes room for it, and so does the other `sort:` or
-    `id:`, of which there is only one. A text that can't be read only grows.
+    A term already present is not repeated. The new term replaces its negation, and any other `sort:` or `id:` term,
+    of which there can be only one. To an invalid text it is simply appended.
     """
     try:
         terms = parse(term_text).terms
     except QueryError:
-        return _joined(text, term_text)
+        return _join(text, term_text)
     for term in terms:
-        text = _with_one(text, term, term_text[term.start : term.end])
-    return _joined(text)
+        text = _add_term(text, term, term_text[term.start : term.end])
+    return _join(text)
 
 
-def _with_one(text: str, new: Term, new_text: str) -> str:
+def _add_term(text: str, new: Term, new_text: str) -> str:
     try:
         present = parse(text).terms
     except QueryError:
-        return _joined(text, new_text)
+        return _join(text, new_text)
     if new in present:
         return text
     for old in reversed(present):
-        if old == replace(new, negated=not new.negated) or _only_one(old, new):
+        if old == replace(new, negated=not new.negated) or _must_replace(old, new):
             text = text[: old.start] + text[old.end :].lstrip()
-    return _joined(text, new_text)
+    return _join(text, new_text)
 
 
-def _only_one(old: Term, new: Term) -> bool:
+def _must_replace(old: Term, new: Term) -> bool:
     return old.key == new.key and new.key in ("sort", "id") and not old.negated and not new.negated
 
 
 def without_term(text: str, start: int, end: int) -> str:
-    """The text without what stands from column `start` up to `end`, and one space between its neighbours.
+    """The text without the columns from `start` up to `end`, and with one space between the remaining parts.
 
-    The text is as `format_query` writes it: one with `AND` or brackets may lack a side then.
+    The text must be as `format_query` writes it; elsewhere an `AND` or a bracket could lose its other side.
     """
-    return _joined(text[:start], text[end:])
+    return _join(text[:start], text[end:])
 
 
-def _joined(*texts: str) -> str:
+def _join(*texts: str) -> str:
     """The texts with one space between them."""
-    return " ".join(filter(None, map(_trimmed, texts)))
+    return " ".join(filter(None, map(_trim, texts)))
 
 
-def _trimmed(text: str) -> str:
-    """The text without the spaces around it, save one after a backslash, which may belong to a term."""
+def _trim(text: str) -> str:
+    """The text without surrounding spaces, except one after a backslash, which may belong to a term."""
     text = text.lstrip()
     bare = text.rstrip()
     return text[: len(bare) + 1] if bare.endswith("\\") else bare
 
 
 def term_for(column: str, value: object, negated: bool = False) -> str:
-    """The term for a value in one of the store's columns; empty where the language has none for it.
+    """The term that matches a value of one of the store's columns; empty if the language can't express it.
 
-    Columns that are compared in part (the path, a name, the user agent) get a term that finds the whole text.
+    For fields that match a part of the value (path, actor's name, user agent) the term has the whole text.
     """
     name = _BY_COLUMN.get(column)
     if name is None:

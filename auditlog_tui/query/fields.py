@@ -1,4 +1,4 @@
-"""One registry of what can be filtered by: the parser, the help, the completion and README's table come from it."""
+"""The registry of filter keys, from which the parser, help, completion and the README's table are derived."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Kind(Enum):
 class Field:
     """One key of the language.
 
-    `params` are the API's parameters that it becomes, `here` what of it is evaluated locally. `columns` are those of
-    the store. `server_order` is the API's name of the field where it can sort by it. `values` are the ones to offer
-    before any was seen.
+    `params` are the API parameters that it becomes; `here` describes the part evaluated locally. `columns` are the
+    store's columns. `patterns` and `none` allow regular expressions and the value `none`. `server_order` is the
+    field's name in the API's sort parameter, empty if the API can't sort by it. `values` are completions to offer
+    before any value was seen.
     """
 
     name: str
@@ -55,21 +56,21 @@ class Field:
 _LIST = (
     Field(
         "action", Kind.EXACT, ("action",), ("action",),
-        "what was done", "action:vm.created", here="`*` is anything: `action:vm.*`",
+        "the action", "action:vm.created", here="`*` matches anything: `action:vm.*`",
     ),
-    Field("actor", Kind.EXACT, ("actor_id",), ("actor_id",), "who did it, by id", "actor:123e4567", here="`*`"),
+    Field("actor", Kind.EXACT, ("actor_id",), ("actor_id",), "id of the actor", "actor:123e4567", here="`*`"),
     Field(
         "actor.name", Kind.PART, (), ("actor_name",),
-        "part of the name of who did it", "actor.name:alice", here="all of it",
+        "part of the actor's name", "actor.name:alice", here="all of it",
     ),
     Field(
         "actor.type", Kind.EXACT, ("actor_type",), ("actor_type",),
-        "kind of who did it", "actor.type:api_key", here="`*`", values=("user", "api_key"),
+        "type of the actor", "actor.type:api_key", here="`*`", values=("user", "api_key"),
     ),
     Field(
         "ip", Kind.ADDRESS, ("client_ip",), ("client_ip",),
         "the client's address", "ip:203.0.113.7",
-        here="networks: `ip:203.0.113.0/24`; IPv6, in every spelling; `ip:\"2001:db8::1\"` asks the API for the one",
+        here="networks: `ip:203.0.113.0/24`; IPv6, in any spelling; `ip:\"2001:db8::1\"` is sent to the API as typed",
     ),
     Field(
         "method", Kind.EXACT, ("method",), ("method",),
@@ -87,28 +88,28 @@ _LIST = (
     ),
     Field(
         "target", Kind.EXACT, ("target_id",), ("target_id",),
-        "what it was done to, by id", "target:123e4567",
+        "id of the target", "target:123e4567",
         here="`*`; `target:none` is no target, `target:\"none\"` the id", none=True, values=("none",),
     ),
     Field(
         "target.type", Kind.EXACT, ("target_type",), ("target_type",),
-        "kind of what it was done to", "target.type:vm", here="`*`",
+        "type of the target", "target.type:vm", here="`*`",
     ),
     Field(
         "created", Kind.TIME, ("created_at_min", "created_at_max"), ("created_us",),
         "when: a day, a time, a..b, >=, >, <=, <, today, yesterday 14:00, -1h, nov 1, 10:00±5m",
         "created:2026-11-22..2026-11-23T06:00Z",
-        here="what `>` and `<` exclude; lists",
+        here="the bounds that `>` and `<` exclude; lists",
         server_order="created_at", values=("today", "yesterday", ">=", "<="),
     ),
     Field(
         "last", Kind.LAST, ("created_at_min",), ("created_us",),
-        "since so long ago: s, m, h, d, w", "last:24h", values=("15m", "1h", "24h", "7d", "2w"),
+        "a length of time before now: s, m, h, d, w", "last:24h", values=("15m", "1h", "24h", "7d", "2w"),
     ),
     Field(
         "sort", Kind.ORDER, ("sort",), (),
-        "order; - is descending", "sort:status,-created",
-        here="fields other than created and status sort what is loaded", values=("-created", "created", "-status"),
+        "sort order; - is descending", "sort:status,-created",
+        here="loaded entries, by fields other than created and status", values=("-created", "created", "-status"),
     ),
     Field("id", Kind.EXACT, (), ("key",), "one entry, by its id", "id:123e4567", here="lists"),
     Field("ua", Kind.PART, (), ("user_agent",), "part of the user agent", "ua:terraform", here="all of it"),
@@ -118,10 +119,10 @@ FIELD_OF_COLUMN: Mapping[str, str] = {
     "created_us": "created_at", "actor_id": "actor.id", "actor_name": "actor.name",
     "actor_type": "actor.type", "target_id": "target.id", "target_type": "target.type",
 }  # fmt: skip
-"""The API's name of what a column of the store holds, where that is another."""
+"""The API's field name for each store column that has a different name."""
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _LIST}
-"""Every key, by its name as typed, in the order in which help lists them."""
+"""Every key by its name as typed, in the order of the help."""
 
 ANY = Field(
     WORD, Kind.PART, (),
@@ -131,10 +132,10 @@ ANY = Field(
     ),
     "part of any field", 'terraform "two words"', here="all of it",
 )  # fmt: skip
-"""What a term without a key searches."""
+"""The field of a term without a key."""
 
 
-_ELSEWHERE: Mapping[str, str] = {
+_ALIASES: Mapping[str, str] = {
     name: field
     for field, names in {
         "actor.name": "user username useremail email mail name who principal principalname principalemail login"
@@ -159,46 +160,46 @@ _ELSEWHERE: Mapping[str, str] = {
     }.items()
     for name in names.split()
 }
-"""What other tools call the keys, in lower case and without the punctuation in it."""
+"""Our keys by their names in other tools, in lower case and without punctuation."""
 
 _PUNCTUATION = {ord(mark): None for mark in "_-.@$"}
 
 BOUNDS: Mapping[str, str] = {"since": ">=", "from": ">=", "after": ">", "until": "<=", "to": "<=", "before": "<"}
-"""Keys that bound `created:` from one side, each with its sign."""
+"""Keys that bound `created:` on one side, each with its comparison sign."""
 
 
-def called(key: str) -> str | None:
-    """The key that was meant by another name: the API's, the store's, or another tool's."""
+def key_for(key: str) -> str | None:
+    """Our key for a name that the API, the store or another tool uses; `None` if there is none."""
     bare = key.lower().translate(_PUNCTUATION)
     for field in FIELDS.values():
         if bare in (name.translate(_PUNCTUATION) for name in (field.name, *field.params, *field.columns)):
             return field.name
-    return _ELSEWHERE.get(bare)
+    return _ALIASES.get(bare)
 
 
 def nearest(key: str) -> str | None:
-    """The key that was meant by another name, or by one mistyped."""
-    return called(key) or next(iter(difflib.get_close_matches(key[:40], FIELDS, 1, 0.7)), None)
+    """Our key for a name used elsewhere or mistyped; `None` if there is none."""
+    return key_for(key) or next(iter(difflib.get_close_matches(key[:40], FIELDS, 1, 0.7)), None)
 
 
 def is_known(key: str) -> bool:
-    """Whether this is one of our keys, or what another tool calls one."""
-    return key.lower() in FIELDS or key.lower() in BOUNDS or called(key) is not None
+    """Whether this is one of our keys, or another tool's name for one."""
+    return key.lower() in FIELDS or key.lower() in BOUNDS or key_for(key) is not None
 
 
 def field_of(key: str) -> Field:
-    """The field of a term's key, `WORD` included."""
+    """The field of a term's key; `WORD` is a valid key."""
     return ANY if key == WORD else FIELDS[key]
 
 
 def fields_table() -> str:
-    """The language as a Markdown table, for the README."""
+    """The keys as a Markdown table, for the README."""
     lines = ["| typed | meaning | the API gets | evaluated here |", "|---|---|---|---|"]
     for field in (*FIELDS.values(), ANY):
         params = ", ".join(f"`{name}`" for name in field.params) or "–"
         if field.name == "id":
             params = "its own endpoint"
         lines.append(f"| `{field.example}` | {field.help} | {params} | {field.here or '–'} |")
-    lines.append("| `-key:value` | not: every entry that `key:value` leaves out | – | all of it |")
-    lines.append("| `key:a,b` | either | what encloses them, of numbers and times | the rest |")
+    lines.append("| `-key:value` | not: every entry that `key:value` excludes | – | all of it |")
+    lines.append("| `key:a,b` | either | the enclosing range, for numbers and times | the rest |")
     return "\n".join(lines) + "\n"

@@ -1,11 +1,11 @@
-"""The text of a query: `parse(format_query(query)) == query`."""
+"""Queries as text: `parse(format_query(query)) == query`."""
 
 from __future__ import annotations
 
 import re
 
-from auditlog_tui.query.chars import is_syntax
 from auditlog_tui.query.fields import Field, Kind, field_of
+from auditlog_tui.query.reserved import NO_VALUE, is_plain, is_syntax
 from auditlog_tui.query.syntax import (
     WORD,
     Address,
@@ -23,7 +23,6 @@ from auditlog_tui.query.syntax import (
     Value,
 )
 from auditlog_tui.query.times import format_times
-from auditlog_tui.query.words import NO_VALUE, is_plain
 
 _PLAIN = re.compile(r"[\w.@%+#/:-][\w.@%+=#/:-]*")
 _CHUNK = re.compile(r'(?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+')
@@ -33,7 +32,7 @@ _HUNDRED = 100
 
 
 def format_query(query: Query) -> str:
-    """One line that means the query."""
+    """The query as one line of text."""
     return " ".join(map(format_term, query.terms))
 
 
@@ -53,7 +52,7 @@ def _word(value: Value) -> str:
 
 
 def format_value(field: Field, value: Value, *, last: bool = True) -> str:
-    """A value as it is written after the field's key; one that is not the `last` is followed by a comma."""
+    """A value's text after the field's key. If it is not the `last`, a comma must be able to follow it."""
     match value:
         case Text(text):
             return _text(field, text)
@@ -99,32 +98,32 @@ def _numbers(value: Numbers) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text in quotes, in which nothing but the quote and the backslash has a meaning."""
+    """The text in quotes, with quotes and backslashes in it escaped."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def escaped(text: str) -> str:
-    """The text without quotes, each character that would mean something after a backslash."""
+    """The text without quotes, with a backslash before each syntax character."""
     return "".join(f"\\{character}" if is_syntax(character) else character for character in text)
 
 
-def stored(text: str) -> str:
-    """The text of a kept filter, in which a bare word means itself whatever it has come to mean since.
+def quote_reserved(text: str) -> str:
+    """The text of a stored filter, with quotes around bare words that have become reserved since.
 
-    Filters are kept as `format_query` writes them, which once quoted no word that has become an operator.
+    Filters are stored as `format_query` writes them; earlier versions left words bare that are operators now.
     """
 
-    def kept(match: re.Match[str]) -> str:
+    def requoted(match: re.Match[str]) -> str:
         if (word := _OLD_WORD.fullmatch(match[0])) and not is_plain(word[2]):
             return word[1] + quoted(word[2])
         if value := _OLD_VALUE.fullmatch(match[0]):
             return (value[1] or value[3]) + quoted(value[2] or value[4])
         return match[0]
 
-    return _CHUNK.sub(kept, text)
+    return _CHUNK.sub(requoted, text)
 
 
 def shown(text: str, limit: int = 40) -> str:
-    """The text as a message may hold it: short, and without control characters."""
+    """The text for use in a message: shortened, and without control characters."""
     clean = "".join(c if c.isprintable() else "�" for c in text[: limit + 1])
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"

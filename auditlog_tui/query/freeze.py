@@ -1,4 +1,4 @@
-"""Making instants of the times that depend on now and on where one is."""
+"""Resolves the times of a query that depend on now or on a time zone to instants."""
 
 from __future__ import annotations
 
@@ -7,80 +7,87 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query.bounds import check
+from auditlog_tui.query.bounds import check_bounds
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Query, Term, Times, Value
-from auditlog_tui.query.times import EPOCH, FIRST, MICROSECOND, MONTHS, SECOND, UNITS, NoTimeError, read_one
+from auditlog_tui.query.times import (
+    EPOCH,
+    FIRST,
+    MICROSECOND,
+    MONTHS,
+    SECOND,
+    UNITS,
+    NoTimeError,
+    is_whole_day,
+    read_one,
+)
 
 _MINUTE = timedelta(minutes=1)
+_OUT_OF_RANGE = "This time is outside the years 1 to 9999."
+_IN_RANGE = "Write a time within those years, in UTC."
 
 
 def freeze(query: Query, now_us: int, zone: tzinfo) -> Query:
-    """The query with every relative or zoneless time as an instant, in `zone` where it was a day or a clock's time.
+    """The query with every time as an instant; days and local times are read in `zone`.
 
-    `now_us` is now, in microseconds since 1970 UTC. Terms keep their place in the typed text. Raises `QueryError`
-    for times that exclude each other, or that are beyond the years 1 to 9999.
+    `now_us` is the current time in microseconds since 1970 UTC. Terms keep their columns. Raises `QueryError` for
+    times that exclude each other, don't exist, or are outside the years 1 to 9999.
     """
-    frozen = Query(tuple(_frozen_term(term, now_us, zone) for term in query.terms))
-    check(frozen)
+    frozen = Query(tuple(_freeze_term(term, now_us, zone) for term in query.terms))
+    check_bounds(frozen)
     return frozen
 
 
 def is_frozen(query: Query) -> bool:
-    """True when the query's times no longer depend on now, nor on a time zone."""
-    return all(_settled(value) for term in query.terms for value in term.values)
+    """Whether the query's times depend neither on now nor on a time zone."""
+    return all(_is_resolved(value) for term in query.terms for value in term.values)
 
 
 def depends_on_now(query: Query) -> bool:
-    """True when what the query means depends on what time it is: `last:`, `today`, `10:02` and the like."""
-    return any(_moves(value) for term in query.terms for value in term.values)
+    """Whether the query's meaning depends on the current time: `last:`, `today`, `10:02` and the like."""
+    return any(_is_relative(value) for term in query.terms for value in term.values)
 
 
-def _moves(value: Value) -> bool:
+def _is_relative(value: Value) -> bool:
     if isinstance(value, Times):
         return any(isinstance(moment, Named | Ago) for moment in (value.low, value.high))
     return isinstance(value, Ago)
 
 
-def _settled(value: Value) -> bool:
+def _is_resolved(value: Value) -> bool:
     if isinstance(value, Times):
         return all(moment is None or isinstance(moment, Instant) for moment in (value.low, value.high))
     return not isinstance(value, Ago)
 
 
-def _frozen_term(term: Term, now_us: int, zone: tzinfo) -> Term:
+def _freeze_term(term: Term, now_us: int, zone: tzinfo) -> Term:
     if term.key not in ("created", "last"):
         return term
     try:
-        values = tuple(_frozen(value, now_us, zone) for value in term.values)
+        values = tuple(_freeze_value(value, now_us, zone) for value in term.values)
     except SkippedError as error:
         raise QueryError(error.message, term.start, term.end, error.hint) from error
     except (OverflowError, ValueError) as error:
-        message = "This time reaches outside the years 1 to 9999."
-        raise QueryError(message, term.start, term.end, "Write a time within them, in UTC.") from error
+        raise QueryError(_OUT_OF_RANGE, term.start, term.end, _IN_RANGE) from error
     return replace(term, key="created", values=values)
 
 
-def _frozen(value: Value, now_us: int, zone: tzinfo) -> Value:
+def _freeze_value(value: Value, now_us: int, zone: tzinfo) -> Value:
     if isinstance(value, Ago):
         return Times(_ago(value, now_us), None)
     if not isinstance(value, Times):
         return value
-    # A day that `>` or `<` excludes goes as a whole: what remains begins after it or ends before it.
-    beside = value.strict and _is_whole_day(value.low or value.high)
-    low = _edge(value.low, now_us, zone, following=beside) if value.low else None
+    # `>` and `<` exclude a day as a whole: the range begins after it or ends before it.
+    whole_day = value.strict and is_whole_day(value.low or value.high)
+    low = _edge(value.low, now_us, zone, following=whole_day) if value.low else None
     high = value.high
     if isinstance(high, Named) and not high.word and high.at is not None and low is not None and not value.around:
-        end: Instant | None = _after(low, high, _zone_of(value.low, zone))
+        end: Instant | None = _first_after(low, high, _zone_of(value.low, zone))
     else:
-        end = _edge(high, now_us, zone, following=not beside, back=1) if high else None
+        end = _edge(high, now_us, zone, following=not whole_day, back=1) if high else None
     if value.around and low is not None and end is not None:
         around = value.around * SECOND
         low, end = _checked(replace(low, us=low.us - around)), _checked(replace(end, us=end.us + around))
-    return Times(low, end, value.strict and not beside)
-
-
-def _is_whole_day(moment: Moment | None) -> bool:
-    return isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now")
+    return Times(low, end, value.strict and not whole_day)
 
 
 def _ago(ago: Ago, now_us: int) -> Instant:
@@ -88,9 +95,10 @@ def _ago(ago: Ago, now_us: int) -> Instant:
 
 
 def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: int = 0) -> Instant:
-    """Where a day, or the `following` one, begins, less `back` microseconds. An instant has no edges.
+    """The start of a day (or of the `following` one) minus `back` microseconds; of an instant, the instant itself.
 
-    A clock's time that comes twice is the second one as an upper bound (`back`), so that a range has both.
+    A local time that occurs twice resolves to its second occurrence as an upper bound (`back`), so that a range
+    contains both.
     """
     if isinstance(moment, Instant):
         return _checked(moment)
@@ -110,22 +118,22 @@ def _edge(moment: Moment, now_us: int, zone: tzinfo, *, following: bool, back: i
         if following and back and day == date.max:
             us = _us(datetime.max, zone)
         else:
-            us = _beginning(datetime(day.year, day.month, day.day) + timedelta(days=int(following)), zone) - back
+            us = _start_of_day(datetime(day.year, day.month, day.day) + timedelta(days=int(following)), zone) - back
     return _checked(Instant(us, _offset(us, zone)))
 
 
 def _zone_of(moment: Moment | None, zone: tzinfo) -> tzinfo:
-    """The zone in which the moment was written; `zone` where it was not said."""
+    """The zone that the moment was written with, else `zone`."""
     if isinstance(moment, Named | Instant) and moment.offset is not None:
         return timezone(timedelta(minutes=moment.offset))
     return zone
 
 
 def instant_of(moment: Moment, now_us: int, zone: tzinfo) -> int:
-    """The one instant that is meant, in microseconds since 1970 UTC; of a day, its beginning.
+    """The moment as one instant in microseconds since 1970 UTC; a day is its start.
 
-    A clock's time that came twice is the latest that is not in the future. Raises `SkippedError`, and `OverflowError`
-    or `ValueError` beyond the years 1 to 9999.
+    Of a local time that occurs twice it is the latest occurrence not in the future. Raises `SkippedError`, and
+    `OverflowError` or `ValueError` outside the years 1 to 9999.
     """
     written = _zone_of(moment, zone)
     if isinstance(moment, Clock):
@@ -137,7 +145,7 @@ def instant_of(moment: Moment, now_us: int, zone: tzinfo) -> int:
 
 
 def _time_of_day(at: time, now_us: int, zone: tzinfo) -> int:
-    """The latest such time that is not in the future."""
+    """The latest occurrence of a time of day that is not in the future."""
     today = datetime.combine(_local(now_us, zone).date(), at)
     try:
         us = _latest_of(today, now_us, zone)
@@ -149,13 +157,13 @@ def _time_of_day(at: time, now_us: int, zone: tzinfo) -> int:
 
 
 def _latest_of(wall: datetime, now_us: int, zone: tzinfo) -> int:
-    """The latest instant at which clocks show this that is not in the future, else the first."""
+    """The latest instant of this local time that is not in the future, else the first one."""
     instants = instants_of(wall, zone)
     return max((us for us in instants if us <= now_us), default=instants[0])
 
 
-def _after(low: Instant, moment: Named, zone: tzinfo) -> Instant:
-    """The first such time of day at or after the beginning of the range."""
+def _first_after(low: Instant, moment: Named, zone: tzinfo) -> Instant:
+    """The first occurrence of a time of day at or after the start of the range."""
     zone = _zone_of(moment, zone)
     day = datetime.combine(_local(low.us, zone).date(), moment.at or time())
     for wall in (day, day + timedelta(days=1)):
@@ -165,11 +173,11 @@ def _after(low: Instant, moment: Named, zone: tzinfo) -> Instant:
     return _checked(Instant(us, _offset(us, zone)))
 
 
-# -- clocks that are changed ---------------------------------------------------------------------------------------
+# -- daylight saving time ------------------------------------------------------------------------------------------
 
 
 class SkippedError(Exception):
-    """A clock's time that there never was, since clocks were set forward over it at the instant `at_us`."""
+    """A local time that did not exist, because clocks were set forward over it at the instant `at_us`."""
 
     def __init__(self, wall: datetime, at_us: int, zone: tzinfo) -> None:
         before, after = (_local(us, zone) for us in (at_us - 1, at_us))
@@ -183,26 +191,26 @@ class SkippedError(Exception):
 
 
 def instants_of(wall: datetime, zone: tzinfo) -> tuple[int, ...]:
-    """The instants at which clocks show this, in microseconds since 1970 UTC: two where they were set back.
+    """The instants of a local time in microseconds since 1970 UTC: two if clocks were set back over it.
 
-    Raises `SkippedError` where it is none.
+    Raises `SkippedError` if there is none.
     """
     first, second = _us(wall, zone), _us(wall.replace(fold=1), zone)
     if first > second:
-        raise SkippedError(wall, _change(second, first, zone), zone)
+        raise SkippedError(wall, _transition(second, first, zone), zone)
     return (first, second) if first < second else (first,)
 
 
-def _beginning(midnight: datetime, zone: tzinfo) -> int:
-    """The first instant of a day; where midnight is skipped, the one at which clocks are set forward over it."""
+def _start_of_day(midnight: datetime, zone: tzinfo) -> int:
+    """The first instant of a day; if midnight is skipped, the instant at which clocks are set forward."""
     try:
         return instants_of(midnight, zone)[0]
     except SkippedError as error:
         return error.at_us
 
 
-def _change(before: int, after: int, zone: tzinfo) -> int:
-    """The instant within these at which the zone's offset changes."""
+def _transition(before: int, after: int, zone: tzinfo) -> int:
+    """The instant between these two at which the zone's offset changes."""
     old = _local(before, zone).utcoffset()
     while after - before > 1:
         middle = (before + after) // 2
@@ -211,7 +219,7 @@ def _change(before: int, after: int, zone: tzinfo) -> int:
 
 
 def _checked(moment: Instant) -> Instant:
-    """The instant. Raises `OverflowError` for one that can't be written, in UTC (as the API takes it) or as it is."""
+    """The instant. Raises `OverflowError` if it can't be written in UTC (for the API) or with its own offset."""
     for minutes in (0, moment.offset):
         _ = EPOCH + moment.us * MICROSECOND + minutes * _MINUTE
     return moment
@@ -222,12 +230,12 @@ def _day(moment: Day | Named, now_us: int, zone: tzinfo) -> date:
         return moment.day
     today = _local(now_us, zone).date()
     if "-" in moment.word:
-        return _latest(moment.word, today)
+        return _latest_date(moment.word, today)
     return today - timedelta(days=1) if moment.word == "yesterday" else today
 
 
-def _latest(word: str, today: date) -> date:
-    """The latest day of this month and date that has begun; 29 February comes every four or eight years."""
+def _latest_date(word: str, today: date) -> date:
+    """The latest day with this month and date that is not in the future; 29 February occurs every 4 or 8 years."""
     month, number = MONTHS.index(word[:3]) + 1, int(word[4:])
     for year in range(today.year, today.year - 9, -1):
         with suppress(ValueError):
@@ -242,7 +250,7 @@ def _us(wall: datetime, zone: tzinfo) -> int:
 
 
 def _offset(us: int, zone: tzinfo) -> int:
-    """The minutes east of UTC; 0 where the zone was not at a whole minute, as before railways."""
+    """The offset in minutes east of UTC; 0 if it isn't a whole minute, as in local mean time."""
     offset = _local(us, zone).utcoffset() or timedelta()
     return 0 if offset % _MINUTE else offset // _MINUTE
 
@@ -255,20 +263,19 @@ HINT = "10:02, yesterday 18:00, 2026-11-22 10:02, 2026-11-22T10:02:00Z, or 2h fo
 
 
 def read_moment(text: str, now_us: int, zone: tzinfo) -> int:
-    """The instant in microseconds since 1970 UTC; a time of day is the latest one that is not in the future.
+    """The instant of a typed time, in microseconds since 1970 UTC.
 
-    Raises `QueryError`.
+    A time of day means its latest occurrence not in the future. Raises `QueryError`.
     """
     try:
         moment = read_one(text)
     except (ValueError, OverflowError) as error:
         readings = error.readings if isinstance(error, NoTimeError) else ()
-        meant = f"Write {' or '.join(readings)}." if readings else f"Write {HINT}."
-        raise QueryError("This is no moment.", 0, len(text), meant) from error
+        hint = f"Write {' or '.join(readings)}." if readings else f"Write {HINT}."
+        raise QueryError("This is not a date or time.", 0, len(text), hint) from error
     try:
         return instant_of(moment, now_us, zone)
     except SkippedError as error:
         raise QueryError(error.message, 0, len(text), error.hint) from error
     except (ValueError, OverflowError) as error:
-        message = "This time reaches outside the years 1 to 9999."
-        raise QueryError(message, 0, len(text), "Write a time within them, in UTC.") from error
+        raise QueryError(_OUT_OF_RANGE, 0, len(text), _IN_RANGE) from error

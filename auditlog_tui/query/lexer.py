@@ -1,4 +1,4 @@
-"""Cutting a line into raw terms, joints and groups, with the columns where they stand. The grammar is in `parse`."""
+"""Splits a line into raw terms, connectives and groups with their columns. The grammar is in `parse`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from dataclasses import dataclass, replace
 
 from auditlog_tui.query import habits
 from auditlog_tui.query.addresses import address_or_network
-from auditlog_tui.query.chars import ZERO_WIDTH, folded, is_syntax, without_zero_width
 from auditlog_tui.query.fields import BOUNDS, FIELDS, Kind, is_known
 from auditlog_tui.query.format import quoted
 from auditlog_tui.query.habits import Misread
+from auditlog_tui.query.reserved import (
+    ANDS,
+    DIRECTIONS,
+    NOTS,
+    ORS,
+    ZERO_WIDTH,
+    folded,
+    is_syntax,
+    without_zero_width,
+)
 from auditlog_tui.query.times import NoTimeError, is_ago, read_ago, read_times
-from auditlog_tui.query.words import ANDS, DIRECTIONS, NOTS, ORS
 
-_UNSEEN = ZERO_WIDTH[0]
-_KEY = re.compile(rf"[{_UNSEEN}@$_]*[^\W\d_](?:[\w.\-{_UNSEEN}]*\w)?{_UNSEEN}*")
+_INVISIBLE = ZERO_WIDTH[0]
+_KEY = re.compile(rf"[{_INVISIBLE}@$_]*[^\W\d_](?:[\w.\-{_INVISIBLE}]*\w)?{_INVISIBLE}*")
 _SEPARATOR = re.compile(
     r"(?P<gap>\s*)(?P<colon>:)?(?P<sign>!==?|!~|<>|≠|=~|={1,3}(?![<>=~])|(?<!:)~|(?<=:)!(?=[^\s=]))?(?=(?P<order>[<>≥≤]|=[<>])?)"
 )
@@ -24,18 +32,18 @@ _ORDER = re.compile(r"(>=|<=|=>|=<|>|<|≥|≤)\s+(?=\S)")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _CHUNK = re.compile(r"\S+")
 _NEXT_CHUNK = re.compile(r"\s+(\S+)")
-_FURTHER = re.compile(rf"[\s{_UNSEEN}]*,[\s{_UNSEEN}]*(?=[\d<>=\[\"'a-f])")
+_FURTHER = re.compile(rf"[\s{_INVISIBLE}]*,[\s{_INVISIBLE}]*(?=[\d<>=\[\"'a-f])")
 _CLOSING = re.compile(r"['](?=[\s,)]|$)")
 _DEEPEST = 20
-"""Brackets and negations within each other."""
+"""The deepest nesting of brackets and negations."""
 
 _MOST_CHUNKS = 12
-"""Words of the longest time: two of them with zones, and what stands between."""
+"""The most words in a time: a range of two times with zones."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawValue:
-    """A value as it was written: the texts between unescaped stars, whether in quotes, whether after `~`."""
+    """A value as typed: `pieces` are the texts between unescaped stars; it may be `quoted` or a `pattern` (`~`)."""
 
     pieces: tuple[str, ...]
     quoted: bool = False
@@ -48,7 +56,7 @@ class RawValue:
 
 @dataclass(frozen=True, slots=True)
 class RawTerm:
-    """A term as it was written; `key` is empty for a word. `plain` says that nothing but its words say what it is."""
+    """A term as typed; `key` is empty for a word. A `plain` term has no key written before it."""
 
     key: str
     values: tuple[RawValue, ...]
@@ -59,8 +67,8 @@ class RawTerm:
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
-    """An `AND` or `OR`; a `soft` one is in lower case, and a word where no key stands beside it."""
+class Connective:
+    """An `AND` or `OR`. A `soft` one is in lower case, and is a word unless a key stands beside it."""
 
     is_or: bool
     soft: bool
@@ -70,7 +78,7 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class RawGroup:
-    """What stands in brackets."""
+    """The items in a pair of brackets."""
 
     items: tuple[Item, ...]
     negated: bool
@@ -78,12 +86,12 @@ class RawGroup:
     end: int
 
 
-Item = RawTerm | RawGroup | Joint
+Item = RawTerm | RawGroup | Connective
 Operand = RawTerm | RawGroup
 
 
 def scan(text: str) -> list[Item]:
-    """The items of a line. Raises `Misread` where its syntax doesn't fit."""
+    """The items of a line. Raises `Misread` for invalid syntax."""
     scanner = _Scanner(text)
     items = scanner.items()
     habits.check_words(text, items)
@@ -102,28 +110,28 @@ class _Scanner:
     # -- items -------------------------------------------------------------------------------------------------
 
     def items(self) -> list[Item]:
-        """The items up to the end, or to the bracket that closes the group."""
+        """The items up to the end of the line or the bracket that closes the group."""
         items: list[Item] = []
-        while self._skip() and not (self.depth and self._next() == ")"):
+        while self._skip_spaces() and not (self.depth and self._peek() == ")"):
             self.start = self.at
             habits.check_operator(self.text, items, self.at)
             items.append(self._item())
         return items
 
-    def _skip(self) -> bool:
-        while self.at < len(self.text) and (self.syntax[self.at].isspace() or self.syntax[self.at] == _UNSEEN):
+    def _skip_spaces(self) -> bool:
+        while self.at < len(self.text) and (self.syntax[self.at].isspace() or self.syntax[self.at] == _INVISIBLE):
             self.at += 1
         return self.at < len(self.text)
 
-    def _next(self) -> str:
+    def _peek(self) -> str:
         return self.syntax[self.at] if self.at < len(self.text) else ""
 
-    def _ends(self) -> bool:
+    def _at_end(self) -> bool:
         if self.at >= len(self.text) or self.text[self.at].isspace():
             return True
-        if self.depth and self._next() == ")":
+        if self.depth and self._peek() == ")":
             return True
-        rest = self.syntax[self.at :].lstrip(_UNSEEN) if self._next() == _UNSEEN else "x"
+        rest = self.syntax[self.at :].lstrip(_INVISIBLE) if self._peek() == _INVISIBLE else "x"
         return not rest or rest[0].isspace()
 
     def _chunk(self, at: int) -> str:
@@ -134,21 +142,19 @@ class _Scanner:
         chunk = _CHUNK.match(self.text, self.at)
         return Misread(message, self.start, chunk.end() if chunk else self.at, hint, offers, quote)
 
-    def _more(self) -> Misread:
-        return self._error(
-            "There is more after the closing quote.", "Leave a space there, or put all of it in quotes."
-        )
+    def _text_after_quote(self) -> Misread:
+        return self._error("Text follows the closing quote.", "Leave a space there, or put all of it in quotes.")
 
     def _item(self) -> Item:
         chunk = self._chunk(self.at)
         if chunk.lower() in ANDS or chunk.lower() in ORS:
             self.at += len(chunk)
-            return Joint(chunk.lower() in ORS, chunk != chunk.upper(), self.start, self.at)
+            return Connective(chunk.lower() in ORS, chunk != chunk.upper(), self.start, self.at)
         if chunk.startswith("|"):
-            raise habits.pipe(self.text, self.at)
+            raise habits.pipe_error(self.text, self.at)
         return self._operand()
 
-    # -- what negates ------------------------------------------------------------------------------------------
+    # -- negation ----------------------------------------------------------------------------------------------
 
     def _operand(self) -> Operand:
         self.nested += 1
@@ -162,21 +168,21 @@ class _Scanner:
         start, chunk = self.start, self._chunk(self.at)
         if chunk in NOTS and (chunk == "NOT" or _NEXT_CHUNK.match(self.syntax, self.at + len(chunk))):
             self.at += len(chunk)
-            if self._ends() and not _NEXT_CHUNK.match(self.syntax, self.at):
-                raise Misread("NOT stands before no term.", start, self.at, quote=quoted(chunk))
-            self._skip()
+            if self._at_end() and not _NEXT_CHUNK.match(self.syntax, self.at):
+                raise Misread("NOT needs a term after it.", start, self.at, quote=quoted(chunk))
+            self._skip_spaces()
             return self._not(start, soft=chunk != "NOT")
-        if self._next() == "!":
+        if self._peek() == "!":
             self.at += 1
-            self._skip()
-            if self.at >= len(self.text) or self._next() in "=~":
-                raise self._error("! stands before no term.", quote=self.text[start : self.at])
+            self._skip_spaces()
+            if self.at >= len(self.text) or self._peek() in "=~":
+                raise self._error("! needs a term after it.", quote=self.text[start : self.at])
             return self._not(start, soft=False)
-        if self._next() == "+" and re.match(r"[^\W\d_]|[\"'(]", self.syntax[self.at + 1 :]):
-            self.at += 1  # what other languages require, and every term is required here
-        negated = self._next() == "-"
+        if self._peek() == "+" and re.match(r"[^\W\d_]|[\"'(]", self.syntax[self.at + 1 :]):
+            self.at += 1  # "required" in other languages, as every term is in this one
+        negated = self._peek() == "-"
         self.at += negated
-        if negated and (self._ends() or self._next() == "-"):
+        if negated and (self._at_end() or self._peek() == "-"):
             raise self._lone_minus()
         return self._negated(self._primary(), start) if negated else self._primary()
 
@@ -184,7 +190,7 @@ class _Scanner:
         following = _NEXT_CHUNK.match(self.text, self.at)
         return self._error(
             "A minus needs one term right after it.",
-            'For "not" write -key:value. A text that begins with a minus goes in quotes: "-a".',
+            'For "not" write -key:value. Put text that begins with a minus in quotes: "-a".',
             offers=[f"-{following[1]}"] if following else [],
             quote=self.text[self.start : self.at],
         )
@@ -195,32 +201,32 @@ class _Scanner:
         if soft and isinstance(operand, RawTerm) and operand.plain:
             word = self.text[first : self.at]
             raise Misread(
-                "not before a word may be a word itself.", start, self.at,
+                "not before a word is ambiguous.", start, self.at,
                 offers=[f"-{word}", quoted(f"{self.text[start:first]}{word}")],
             )  # fmt: skip
         return self._negated(operand, start)
 
     def _negated(self, operand: Operand, start: int) -> Operand:
         if operand.negated:
-            raise Misread("This is negated twice.", start, self.at, "Take one of the two away.")
+            raise Misread("This is negated twice.", start, self.at, "Remove one of the two.")
         return replace(operand, negated=True, start=start)
 
     # -- a term ------------------------------------------------------------------------------------------------
 
     def _primary(self) -> Operand:
         start = self.at
-        if (alone := self._alone()) is not None:
-            return alone
-        if self._next() == "(":
+        if (standalone := self._standalone()) is not None:
+            return standalone
+        if self._peek() == "(":
             return self._group()
         if self._opens_quote():
             value = self._quoted()
-            if not self._ends():
-                raise self._more()
+            if not self._at_end():
+                raise self._text_after_quote()
             return self._word(value)
-        if self._next() == "{" and re.match(r"\{\s*\"", self.syntax[self.at :]):
-            raise habits.json(self.text, self.at)
-        if self._next() == "/":
+        if self._peek() == "{" and re.match(r"\{\s*\"", self.syntax[self.at :]):
+            raise habits.json_error(self.text, self.at)
+        if self._peek() == "/":
             return RawTerm("path", (self._bare(commas=True),), False, self.start, self.at, plain=True)
         keyed = self._keyed()
         if keyed is not None:
@@ -232,8 +238,8 @@ class _Scanner:
     def _word(self, value: RawValue) -> RawTerm:
         return RawTerm("", (value,), False, self.start, self.at, plain=True)
 
-    def _alone(self) -> RawTerm | None:
-        """An address, a network or a URL: their colons are no keys, nor are the brackets around them groups."""
+    def _standalone(self) -> RawTerm | None:
+        """An address, a network or a URL, whose colons and brackets are not syntax; else `None`."""
         chunk = self.text[self.at : self.at + len(self._chunk(self.at))] if self.at < len(self.text) else ""
         bare = chunk.strip(ZERO_WIDTH)
         url = _URL.match(bare)
@@ -253,15 +259,15 @@ class _Scanner:
         outer = self.start
         items = self.items()
         self.start = outer
-        if self._next() != ")":
+        if self._peek() != ")":
             text = self.text[start:]
             raise Misread("A bracket is not closed.", start, len(self.text), offers=[f"{text})"], quote=quoted(text))
         self.at += 1
         self.depth -= 1
-        if not self._ends():
-            raise habits.odd(self.text, self.start, start, self._chunk_end())
+        if not self._at_end():
+            raise habits.word_error(self.text, self.start, start, self._chunk_end())
         if not items:
-            raise Misread("There is nothing in the brackets.", start, self.at, quote=quoted("()"))
+            raise Misread("The brackets are empty.", start, self.at, quote=quoted("()"))
         return RawGroup(tuple(items), False, self.start, self.at)
 
     def _chunk_end(self) -> int:
@@ -271,7 +277,7 @@ class _Scanner:
     # -- keys --------------------------------------------------------------------------------------------------
 
     def _keyed(self) -> RawTerm | None:
-        """A term with a key, whatever stands between it and its value; `None` for a word."""
+        """A term with a key and any separator; `None` for a word."""
         key = _KEY.match(self.syntax, self.at)
         sign = _SEPARATOR.match(self.syntax, key.end()) if key else None
         if key is None or sign is None or not (sign["colon"] or sign["sign"] or sign["order"]):
@@ -285,10 +291,10 @@ class _Scanner:
             return None
         self.at = sign.end()
         if known and self._value_follows(self.at):
-            self._skip()
+            self._skip_spaces()
         negated = sign["sign"] in ("!=", "!==", "!~", "<>", "≠", "!")
         if name in BOUNDS:
-            name, values = self._bounded(BOUNDS[name], known_as=name)
+            name, values = self._bound_of_created(BOUNDS[name], known_as=name)
         elif sign["sign"] in ("~", "=~", "!~"):
             values = (self._pattern(),)
         else:
@@ -296,8 +302,8 @@ class _Scanner:
         return RawTerm(name, values, negated, self.start, self.at)
 
     def _value_follows(self, at: int) -> bool:
-        """Whether what comes after these spaces can be a value: not the end, a key or a joint."""
-        rest = self.syntax[at:].lstrip(f" \t\r\n\u00a0\u3000{_UNSEEN}")
+        """Whether a value can follow these spaces, that is, not the end, a key or a connective."""
+        rest = self.syntax[at:].lstrip(f" \t\r\n\u00a0\u3000{_INVISIBLE}")
         chunk = self._chunk(len(self.syntax) - len(rest))
         if not chunk or chunk.lower() in ANDS or chunk.lower() in ORS or chunk in NOTS:
             return False
@@ -308,37 +314,37 @@ class _Scanner:
         field = FIELDS.get(name)
         if field is None:
             return self._values(None)
-        if self._next() in "([{" and not self._ends():
-            self._bracketed(field.kind is Kind.ADDRESS, name)
-        if field.kind in (Kind.TIME, Kind.LAST) and not self._opens_quote() and self._next() != "~":
+        if self._peek() in "([{" and not self._at_end():
+            self._check_bracket(field.kind is Kind.ADDRESS, name)
+        if field.kind in (Kind.TIME, Kind.LAST) and not self._opens_quote() and self._peek() != "~":
             return self._times(name)
         values = self._values(field.kind, name)
-        return self._directed(values) if field.kind is Kind.ORDER else values
+        return self._with_direction(values) if field.kind is Kind.ORDER else values
 
-    def _directed(self, values: tuple[RawValue, ...]) -> tuple[RawValue, ...]:
-        """The fields of `sort:` with the direction that SQL writes after the last."""
+    def _with_direction(self, values: tuple[RawValue, ...]) -> tuple[RawValue, ...]:
+        """The fields of `sort:`, with SQL's `asc` or `desc` applied to the last one."""
         following = _NEXT_CHUNK.match(self.syntax, self.at)
-        way = DIRECTIONS.get(following[1].lower()) if following else None
-        if following is None or way is None:
+        sign = DIRECTIONS.get(following[1].lower()) if following else None
+        if following is None or sign is None:
             return values
         self.at = following.end()
-        return (*values[:-1], RawValue((way + values[-1].text.removeprefix("-"),)))
+        return (*values[:-1], RawValue((sign + values[-1].text.removeprefix("-"),)))
 
-    def _bracketed(self, is_address: bool, name: str) -> None:
-        """Leave an IPv6 address in its brackets; raise for every other bracket, which is another language's list."""
+    def _check_bracket(self, is_address: bool, name: str) -> None:
+        """Allow an IPv6 address in brackets; raise `Misread` for any other bracket, a list in another language."""
         address = re.match(r"\[[0-9A-Fa-f:.]+(%\w+)?\](?=[\s,)]|$)", self.syntax[self.at :])
         if not (is_address and address):
-            raise habits.brackets(self.text, self.start, self.at, name)
+            raise habits.bracket_error(self.text, self.start, self.at, name)
 
     # -- times -------------------------------------------------------------------------------------------------
 
     def _times(self, key: str) -> tuple[RawValue, ...]:
-        """The longest text from here on that is a time, of as many words as it takes."""
+        """The longest text at this position that is a time; it may have several words."""
         read: Callable[[str], object] = read_ago if key == "last" else read_times
         for end in reversed(self._time_ends()):
             text = without_zero_width(self.text[self.at : end])
             for parts in dict.fromkeys(((text,), tuple(part.strip() for part in text.split(",")))):
-                if _state(read, parts):
+                if _is_time(read, parts):
                     self.at = end
                     return tuple(RawValue((part,)) for part in parts)
         return self._values(None)
@@ -361,13 +367,13 @@ class _Scanner:
             key is not None and is_known(key[0]) and chunk.lstrip("-!")[key.end() :][:1] == ":"
         )
 
-    def _bounded(self, sign: str, known_as: str) -> tuple[str, tuple[RawValue, ...]]:
-        """What `since:` and its like mean: a bound of `created:`, or for a length of time `last:`."""
+    def _bound_of_created(self, sign: str, known_as: str) -> tuple[str, tuple[RawValue, ...]]:
+        """The key and values of `since:` and its like: a bound of `created:`, or `last:` for a length of time."""
         quoted = self._opens_quote()
         begun = re.match(r"[<>=≥≤]+\s*", self.syntax[self.at :])
         if begun:
             self.at += begun.end()
-        values = self._values(None) if quoted else self._bounding_times(sign)
+        values = self._values(None) if quoted else self._bound_times(sign)
         text = values[0].text
         if sign == ">=" and is_ago(text) and known_as != "to":
             return "last", values
@@ -375,10 +381,10 @@ class _Scanner:
             text = f"-{text}"
         return "created", (RawValue((f"{sign}{text}",)), *values[1:])
 
-    def _bounding_times(self, sign: str) -> tuple[RawValue, ...]:
+    def _bound_times(self, sign: str) -> tuple[RawValue, ...]:
         for end in reversed(self._time_ends()):
             text = without_zero_width(self.text[self.at : end])
-            if is_ago(text) or _state(read_times, (f"{sign}{text}",)):
+            if is_ago(text) or _is_time(read_times, (f"{sign}{text}",)):
                 self.at = end
                 return (RawValue((text,)),)
         return self._values(None)
@@ -397,7 +403,7 @@ class _Scanner:
             further = _FURTHER.match(self.syntax, self.at) if spaced else None
             if further and self._value_follows(further.end()):
                 self.at = further.end()
-            elif self._next() == ",":
+            elif self._peek() == ",":
                 self.at += 1
                 self._check_list(name)
             else:
@@ -415,11 +421,11 @@ class _Scanner:
     def _value(self, kind: Kind | None, name: str) -> RawValue:
         if self._opens_quote():
             return self._quoted()
-        if self._next() == "'":
+        if self._peek() == "'":
             rest = self.text[self.at : self._chunk_end()]
             key = self.text[self.start : self.at]
             raise self._error("A quote is not closed.", offers=[key + rest.strip("'‘’‚‛")], quote=key + quoted(rest))
-        if self._next() == "~":
+        if self._peek() == "~":
             self.at += 1
             return self._pattern()
         start = self.at
@@ -431,7 +437,7 @@ class _Scanner:
         return value
 
     def _pattern(self) -> RawValue:
-        """A pattern has commas, quotes and backslashes of its own: it ends at a space, unless it is in quotes."""
+        """A pattern. It may contain commas, quotes and backslashes, and ends at a space unless it is quoted."""
         if self._opens_quote():
             return replace(self._quoted(), pattern=True)
         start = self.at
@@ -444,36 +450,36 @@ class _Scanner:
         return RawValue((self.text[start : self.at],), pattern=True)
 
     def _opens_quote(self) -> bool:
-        """Whether a quote begins here; an apostrophe does where another one ends the value."""
-        if self._next() == "'":
+        """Whether a quote begins here. An apostrophe counts if another one ends the value."""
+        if self._peek() == "'":
             return _CLOSING.search(self.syntax, self.at + 2) is not None
-        return self._next() == '"'
+        return self._peek() == '"'
 
     def _quoted(self) -> RawValue:
         found: list[str] = []
-        opening, mark = self.text[self.at], self._next()
+        opening, mark = self.text[self.at], self._peek()
         self.at += 1
         while not self._closes(opening, mark):
             if self.at >= len(self.text):
                 raise self._error("A quote is not closed.", 'Add " at the end; for a quote in the text write \\".')
             character = self.text[self.at]
             self.at += 1
-            if character == "\\" and self._next() in ("\\", mark):
+            if character == "\\" and self._peek() in ("\\", mark):
                 character = self.text[self.at]
                 self.at += 1
             found.append(character)
         self.at += 1
-        if self._next() == ":":
-            raise habits.quoted_key(self.text, "".join(found), self.start, self.at, self._chunk_end())
-        if not self._ends() and self._next() != ",":
-            raise self._more()
+        if self._peek() == ":":
+            raise habits.quoted_key_error(self.text, "".join(found), self.start, self.at, self._chunk_end())
+        if not self._at_end() and self._peek() != ",":
+            raise self._text_after_quote()
         return RawValue(("".join(found),), quoted=True)
 
     def _closes(self, opening: str, mark: str) -> bool:
-        """A straight quote ends at a straight one; another at any of its kind, as chats mix them."""
+        """Whether the quote ends here: a straight one at a straight one, a curly one at any, as chats mix them."""
         if mark == "'":
             return _CLOSING.match(self.syntax, self.at) is not None
-        return self._next() == mark and (opening != mark or self.text[self.at] == mark)
+        return self._peek() == mark and (opening != mark or self.text[self.at] == mark)
 
     def _bare(self, *, commas: bool = False) -> RawValue:
         pieces = [""]
@@ -489,25 +495,25 @@ class _Scanner:
             elif character == "*":
                 pieces.append("")
             elif character == "\\" and not following:
-                raise self._error("The backslash at the end stands before nothing.", r"For a backslash write \\.")
+                raise self._error("A backslash at the end escapes nothing.", r"For a literal backslash write \\.")
             elif character == '"':
                 raise self._error("A quote begins within a value.", 'Put the whole value in quotes, or write \\".')
             else:
                 pieces[-1] += character
         if len(pieces) == 1:
             pieces[0] = pieces[0].strip(ZERO_WIDTH)
-        while self._next() == _UNSEEN:
+        while self._peek() == _INVISIBLE:
             self.at += 1
         return RawValue(tuple(pieces))
 
     def _bare_ends(self, opened: int, *, commas: bool) -> bool:
         if self.at >= len(self.text) or self.text[self.at].isspace():
             return True
-        return (not commas and self.text[self.at] == ",") or (self.depth > 0 and opened <= 0 and self._next() == ")")
+        return (not commas and self.text[self.at] == ",") or (self.depth > 0 and opened <= 0 and self._peek() == ")")
 
 
-def _state(read: Callable[[str], object], parts: Iterable[str]) -> bool:
-    """Whether this is a time, or one of which the reader can tell what it may mean."""
+def _is_time(read: Callable[[str], object], parts: Iterable[str]) -> bool:
+    """Whether the parts are times, or ambiguous ones for which the reader suggests readings."""
     try:
         for part in parts:
             read(part)

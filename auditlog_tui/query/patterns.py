@@ -1,8 +1,8 @@
-"""Regular expressions that can't freeze the screen.
+"""Regular expressions with a limit on processor time, so that none can freeze the screen.
 
-Each pattern is compiled once and has an allowance of processor time: some to begin with and a little more for every
-value it is tried on, which ordinary patterns don't come near. On a value for which none is left the pattern counts
-as not found (and its negation as true), and the pattern counts such values, so that the screen can say so.
+Each pattern is compiled once and has a budget: an initial amount, plus a little for every value it is tried on.
+Ordinary patterns stay far below it. Once it is used up, further values count as not matching (so their negation
+matches); the pattern counts them, so that the screen can report their number.
 """
 
 from __future__ import annotations
@@ -13,40 +13,43 @@ from functools import lru_cache
 from typing import Any
 
 LONGEST = 500
-"""Characters in a pattern."""
+"""The most characters in a pattern."""
 
 MOST_REPEATS = 1_000
-"""What the counts in a pattern may multiply to: `(a{1000}){1000}` takes a second to compile."""
+"""The greatest product of a pattern's repeat counts: `(a{1000}){1000}` takes a second to compile."""
 
 PER_VALUE = 0.000_05
-AT_ONCE = 0.01
-AT_FIRST = 0.2
-"""Seconds of processor time: earned by each value, spent on one at most, and to begin with."""
+MOST_PER_VALUE = 0.01
+INITIAL = 0.2
+"""The budget in seconds of processor time: earned per value, the most for one value, and the initial amount.
+
+The initial amount is also the most that can be saved up.
+"""
 
 _COUNT = re.compile(r"\{(\d{1,9})")
 
 
 class TooBigError(ValueError):
-    """A pattern that would take too long to compile."""
+    """The pattern would take too long to compile."""
 
 
 class Pattern:
-    """One compiled pattern; `overruns` is the number of values it had no time for."""
+    """One compiled pattern; `overruns` is the number of values that exceeded its budget."""
 
     def __init__(self, pattern: str) -> None:
         self.overruns = 0
-        self._left = AT_FIRST
+        self._left = INITIAL
         self._search = _compile(pattern).search
 
     def found(self, value: str) -> bool:
-        """Whether the pattern matches somewhere in the value; False where it runs out of time."""
-        self._left = min(AT_FIRST, self._left + PER_VALUE)
+        """Whether the pattern matches anywhere in the value; False if it runs out of time."""
+        self._left = min(INITIAL, self._left + PER_VALUE)
         if self._left < PER_VALUE:
             self.overruns += 1
             return False
         began = time.thread_time()
         try:
-            return self._search(value, timeout=min(AT_ONCE, max(self._left, PER_VALUE))) is not None
+            return self._search(value, timeout=min(MOST_PER_VALUE, max(self._left, PER_VALUE))) is not None
         except (TimeoutError, MemoryError):
             self.overruns += 1
             return False
@@ -56,7 +59,7 @@ class Pattern:
 
 @lru_cache(maxsize=64)
 def compiled(pattern: str) -> Pattern:
-    """The one `Pattern` of this text. Raises `ValueError`, whose text is the reason, for one that can't be used."""
+    """The shared `Pattern` of this text. Raises `ValueError` with the reason if it is invalid."""
     return Pattern(pattern)
 
 
@@ -69,7 +72,7 @@ def _compile(pattern: str) -> Any:
     for count in _COUNT.findall(pattern):
         repeats *= max(1, int(count))
     if repeats > MOST_REPEATS:
-        raise TooBigError(f"its counts multiply to more than {MOST_REPEATS:,}")
+        raise TooBigError(f"its repeat counts multiply to more than {MOST_REPEATS:,}")
     try:
         return regex.compile(pattern)
     except (regex.error, ValueError, OverflowError, RecursionError, KeyError, IndexError) as error:

@@ -1,10 +1,10 @@
-"""Splitting a query into what the API evaluates and what is left to evaluate here.
+"""Splits a query into the pushdown, evaluated by the API, and the residual, evaluated here.
 
-What the API gets and what stays here, taken together, are the query: over any entry, one that lacks fields included.
+For every entry, including those with absent fields, pushdown and residual together are equivalent to the query.
 
-A field that is absent matches no value; a negated term is the complement, so it lets such an entry through. A field
-that can't be read is unknown: whatever is asked of it here, the entry is shown and flagged, since it may match. What
-the server was asked for is never checked against such a field.
+An absent field matches no value; a negated term is the complement, so it matches such an entry. An unreadable field
+is unknown: the entry may match, so any residual term on that field shows it, flagged. A response is never checked
+against an unreadable field.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from auditlog_tui.entries.contract import LIST_PATH, NEWEST_FIRST
-from auditlog_tui.query.bounds import Bounds, bounding, check, enclosing
+from auditlog_tui.query.bounds import Bounds, bounding_terms, check_bounds, enclosing
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.fields import FIELDS, Kind, field_of
 from auditlog_tui.query.format import format_term, format_value, quoted
 from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.patterns import compiled
-from auditlog_tui.query.sql import Condition, as_it_stands, condition
+from auditlog_tui.query.sql import Condition, condition, exact_text
 from auditlog_tui.query.syntax import WORD, By, Query, Regex, Term, Text, Times
 from auditlog_tui.text.times import rfc3339
 
@@ -36,7 +36,7 @@ _BOUNDED = (("status",), ("created", "last"))
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One term and who evaluates it; `start` and `end` are its columns in the typed text."""
+    """A term and where it is evaluated; `start` and `end` are its columns in the typed text."""
 
     text: str
     where: Where
@@ -46,12 +46,12 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a query becomes.
+    """A query, split into requests and local work.
 
-    `params` are the API's parameters, `sort` among them unless it is the default. With an `entry_id` the entry is
-    got by its id instead. `residual` is what remains to be evaluated here. `order` is the order asked for, by the
-    names of `FIELDS`; `local_order` says that it takes sorting here. `created_min_us` and `created_max_us` bound
-    what can match, whoever evaluates it (inclusive, microseconds since 1970 UTC).
+    `ignored` are the parameters that the server is known to ignore. `params` are those to send, including `sort`
+    unless it is the default; with an `entry_id` that entry is requested by its id instead. `residual` is evaluated
+    here. `order` is the requested sort order, by names in `FIELDS`; `local_order` is true if entries must be sorted
+    here. Only entries from `created_min_us` to `created_max_us` can match (inclusive, microseconds since 1970 UTC).
     """
 
     query: Query
@@ -66,29 +66,29 @@ class Plan:
     created_max_us: int | None
 
     def violations(self, entry: Entry) -> frozenset[str]:
-        """The parameters that the entry contradicts beyond doubt.
+        """The parameters that the entry certainly contradicts.
 
-        What the API leaves open is no contradiction (case, spellings of an address, digits below the microsecond),
-        nor is a field that is absent or can't be read.
+        Differences that the API's contract leaves open are no contradiction (case, spelling of an address, digits
+        below the microsecond), nor are absent and unreadable fields.
         """
         return frozenset(name for name, value in self.params.items() if contradicts(entry, name, value))
 
     def where(self) -> Condition:
-        """The residual as an SQL condition; see `install`."""
+        """The residual as an SQL condition over `entry e`, and its bound values; it calls functions of `install`."""
         return condition(self.residual) if self.residual else ("1", [])
 
 
 def plan(query: Query, ignored: frozenset[str] = frozenset()) -> Plan:
-    """Split a frozen query. Terms that need one of the `ignored` parameters are evaluated here as a whole.
+    """Split a frozen query. Terms that need one of the `ignored` parameters are evaluated entirely here.
 
-    Raises `QueryError` where two terms leave nothing between them, `ValueError` for a query that is not frozen.
+    Raises `QueryError` if the ranges of two terms don't overlap, and `ValueError` if the query is not frozen.
     """
     if not is_frozen(query):
         raise ValueError("the query's times depend on now: freeze it first")
-    check(query)
+    check_bounds(query)
     entry_id = next(filter(None, map(_entry_id, query.terms)), None)
     split = _Split(query, ignored, by_id=entry_id is not None)
-    created = _overlap(bounding(query, ("created",)))
+    created = _intersection(bounding_terms(query, ("created",)))
     return Plan(
         query=query,
         ignored=ignored,
@@ -97,42 +97,42 @@ def plan(query: Query, ignored: frozenset[str] = frozenset()) -> Plan:
         residual=Query(tuple(split.residual)) if split.residual else None,
         order=tuple((by.field, "desc" if by.descending else "asc") for by in _order(query)),
         local_order=split.local_order,
-        chips=tuple(Chip(format_term(term), where, term.start, term.end) for term, where in split.places),
+        chips=tuple(Chip(format_term(term), where, term.start, term.end) for term, where in split.assigned),
         created_min_us=created.low,
         created_max_us=created.high,
     )
 
 
 class _Split:
-    """Who evaluates which term; `params` and `residual` are filled term by term."""
+    """Assigns each term to the server or to here, filling `params` and `residual` term by term."""
 
     def __init__(self, query: Query, ignored: frozenset[str], *, by_id: bool) -> None:
         self.params: dict[str, str] = {}
         self.residual: list[Term] = []
         self.local_order = False
-        self.places: list[tuple[Term, Where]] = []
+        self.assigned: list[tuple[Term, Where]] = []
         self._ignored = ignored
         self._by_id = by_id
         if not by_id:
             for keys in _BOUNDED:
-                self._push_bounds(bounding(query, keys))
+                self._push_bounds(bounding_terms(query, keys))
         for term in query.terms:
-            self.places.append((term, self._place(term)))
+            self.assigned.append((term, self._assign(term)))
 
     def _push_bounds(self, terms: list[Term]) -> None:
         if not terms:
             return
         low, high = FIELDS[terms[0].key].params
-        bounds = _overlap(terms)
+        bounds = _intersection(terms)
         text = str if terms[0].key == "status" else rfc3339
         if bounds.low is not None and low not in self._ignored:
             self.params[low] = text(bounds.low)
         if bounds.high is not None and high not in self._ignored:
             self.params[high] = text(bounds.high)
 
-    def _place(self, term: Term) -> Where:
+    def _assign(self, term: Term) -> Where:
         if term.key == "sort":
-            return self._place_order(term)
+            return self._assign_order(term)
         if _entry_id(term) is not None:
             return "server"
         pushed, whole = (False, False) if self._by_id or term.negated else self._push(term)
@@ -142,7 +142,7 @@ class _Split:
         return "both" if pushed else "local"
 
     def _push(self, term: Term) -> tuple[bool, bool]:
-        """Whether the server evaluates any of the term, and whether it evaluates all of it."""
+        """Whether the server evaluates some of the term, and whether it evaluates all of it."""
         if field_of(term.key).kind in (Kind.NUMBER, Kind.TIME):
             return self._pushed_bounds(term)
         value = _parameter(term)
@@ -161,8 +161,8 @@ class _Split:
         simple = len(term.values) == 1 and not (isinstance(term.values[0], Times) and term.values[0].strict)
         return bool(needed - self._ignored), simple and not needed & self._ignored
 
-    def _place_order(self, term: Term) -> Where:
-        """The API sorts by the leading fields that it can sort by; the rest is sorted here."""
+    def _assign_order(self, term: Term) -> Where:
+        """The server sorts by the leading fields that it supports; the rest is sorted here."""
         leading: list[str] = []
         order = [value for value in term.values if isinstance(value, By)]
         for by in order:
@@ -184,7 +184,7 @@ class _Split:
 
 
 def _entry_id(term: Term) -> str | None:
-    """The id in `id:` with one id, which the API's other endpoint answers."""
+    """The id of an `id:` term with a single id, which the API's other endpoint answers; else `None`."""
     match term:
         case Term(key="id", values=(Text(text),), negated=False) if text:
             return text
@@ -192,13 +192,13 @@ def _entry_id(term: Term) -> str | None:
 
 
 def _parameter(term: Term) -> str | None:
-    """The text that the API can compare with, of a term that means no more than that."""
+    """The parameter's value if the API can evaluate the term with a single comparison; else `None`."""
     field = field_of(term.key)
     if len(term.values) > 1 or len(field.params) != 1:
         return None
     (value,) = term.values
     if field.kind is not Kind.PART:
-        return as_it_stands(field, value) or None
+        return exact_text(field, value) or None
     return value.text if isinstance(value, Text) else None
 
 
@@ -207,8 +207,8 @@ def _order(query: Query) -> list[By]:
     return [value for term in terms for value in term.values if isinstance(value, By)]
 
 
-def _overlap(terms: list[Term]) -> Bounds:
-    """The bounds that all of the terms leave."""
+def _intersection(terms: list[Term]) -> Bounds:
+    """The intersection of the terms' ranges."""
     bounds = [enclosing(term) for term in terms]
     lows = [bound.low for bound in bounds if bound.low is not None]
     highs = [bound.high for bound in bounds if bound.high is not None]
@@ -219,10 +219,13 @@ _PLAIN_IN_URLS = "/:,@"
 
 
 def explain(plan: Plan) -> str:
-    """For instance `GET /v1/audit_logs?status_code_min=400 · here: not path /health`. May hold any text typed."""
+    """The plan in one line, for example `GET /v1/audit_logs?status_code_min=400 · here: not path /health`.
+
+    It may contain any text that was typed.
+    """
     parts = [f"GET {_target(plan)}"]
     if plan.residual:
-        parts.append("here: " + ", ".join(map(_described, plan.residual.terms)))
+        parts.append("here: " + ", ".join(map(_describe, plan.residual.terms)))
     if plan.local_order:
         parts.append("sorted here by " + ", ".join(f"{name} {way}" for name, way in plan.order))
     return " · ".join(parts)
@@ -235,7 +238,7 @@ def _target(plan: Plan) -> str:
     return f"{LIST_PATH}?{query}" if query else LIST_PATH
 
 
-def _described(term: Term) -> str:
+def _describe(term: Term) -> str:
     field = field_of(term.key)
     if term.key == WORD:
         values = [quoted(value.text) for value in term.values if isinstance(value, Text)]
@@ -245,7 +248,7 @@ def _described(term: Term) -> str:
 
 
 def overruns(plan: Plan) -> int:
-    """The values that the plan's patterns had no time for, and that therefore count as not matching."""
+    """How many values exceeded the time budget of the plan's patterns, and so count as not matching."""
     terms = plan.residual.terms if plan.residual else ()
     found = {value.pattern for term in terms for value in term.values if isinstance(value, Regex)}
     return sum(compiled(pattern).overruns for pattern in found)

@@ -1,4 +1,4 @@
-"""Saved filters: `@name` in the filter bar stands for the text saved under the name."""
+"""Saved filters: `@name` in a filter stands for the filter saved under that name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Mapping
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query import parse, stored
+from auditlog_tui.query.format import quote_reserved
 from auditlog_tui.query.lexer import RawTerm
-from auditlog_tui.query.parse import raw_terms
+from auditlog_tui.query.parse import parse, raw_terms
 
 BUILT_IN: Mapping[str, str] = {
     "failures": "status:>=400",
@@ -16,46 +16,47 @@ BUILT_IN: Mapping[str, str] = {
     "api-keys": "actor.type:api_key",
     "last-hour": "last:1h",
 }
-"""Views that everyone has; one of the same name in the settings file goes before it."""
+"""The predefined filters; one of the same name in the settings file overrides it."""
 
 
 def expand(text: str, views: Mapping[str, str]) -> str:
-    """The text with every `@name` replaced by what it stands for.
+    """The text with every `@name` replaced by the filter saved under it.
 
-    Raises `QueryError`, which points at the name: for one that there is not, and for a view that can't be read.
+    Raises `QueryError` with the columns of the name if there is no such filter, or if it is invalid.
     """
-    return _expanded(text, {**BUILT_IN, **{name: stored(view) for name, view in views.items()}}, ())
+    return _expand(text, {**BUILT_IN, **{name: quote_reserved(view) for name, view in views.items()}}, ())
 
 
-def _expanded(text: str, known: Mapping[str, str], within: tuple[str, ...]) -> str:
-    """`within` are the views whose text this is part of."""
+def _expand(text: str, known: Mapping[str, str], within: tuple[str, ...]) -> str:
+    """Expand the names in a text; `within` are the names of the saved filters that the text itself is part of."""
     for term in reversed(raw_terms(text)):
-        name = _name(term)
+        name = _saved_name(term)
         if name:
-            text = text[: term.start] + _saved(name, known, term, within) + text[term.end :]
+            text = text[: term.start] + _saved_text(name, known, term, within) + text[term.end :]
     return text
 
 
-def _name(term: RawTerm) -> str:
+def _saved_name(term: RawTerm) -> str:
     if term.key or term.negated or len(term.values) != 1 or term.values[0].quoted:
         return ""
     word = term.values[0].text
     return word[1:] if word.startswith("@") else ""
 
 
-def _saved(name: str, known: Mapping[str, str], term: RawTerm, within: tuple[str, ...]) -> str:
+def _saved_text(name: str, known: Mapping[str, str], term: RawTerm, within: tuple[str, ...]) -> str:
     if name not in known:
         near = difflib.get_close_matches(name[:40], known, 1, 0.6)
-        hint = f"Did you mean @{near[0]}?" if near else f"There are {', '.join('@' + each for each in known)}."
-        raise QueryError(f"There is no saved view @{name[:40]}.", term.start, term.end, hint)
+        names = ", ".join(f"@{each}" for each in known)
+        hint = f"Did you mean @{near[0]}?" if near else f"Saved filters are {names}."
+        raise QueryError(f"There is no saved filter @{name[:40]}.", term.start, term.end, hint)
     if name in within:
         raise QueryError(
-            f"The view @{name} is part of itself.", term.start, term.end, "Change it in the settings file."
+            f"The saved filter @{name} refers to itself.", term.start, term.end, "Change it in the settings file."
         )
     try:
-        text = _expanded(known[name], known, (*within, name))
+        text = _expand(known[name], known, (*within, name))
         parse(text)
     except QueryError as error:
-        message = f"The view @{name} can't be read: {error.message}"
+        message = f"The saved filter @{name} can't be read: {error.message}"
         raise QueryError(message, term.start, term.end, error.hint) from error
     return text

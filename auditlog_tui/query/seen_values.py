@@ -1,20 +1,23 @@
-"""The values seen so far of each field, and how often: for completion, without reading the log again."""
+"""Counts of the values seen in each field, for completion without reading the log again."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from auditlog_tui.entries.models import Entry
+if TYPE_CHECKING:
+    from auditlog_tui.entries.models import Entry
+
 
 MOST = 1_000
-"""Values kept of each field; where there are more, those seen least make room."""
+"""The most values kept of each field; above that, the least frequent ones are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenValue:
-    """`label` is what a person knows an id by: an actor's name, a target's kind."""
+    """A value and its count. `label` describes an id: an actor's name, or a target's type."""
 
     text: str
     count: int
@@ -22,9 +25,9 @@ class SeenValue:
 
 
 class Seen:
-    """Counts the values of entries as they arrive; what it costs does not depend on how many there are.
+    """Counts the values of entries as they arrive, at a constant cost per entry.
 
-    `first_us` and `last_us` are the times of the oldest and the newest entry that was seen.
+    `first_us` and `last_us` are the times of the oldest and newest entry seen (microseconds since 1970 UTC).
     """
 
     def __init__(self) -> None:
@@ -34,7 +37,7 @@ class Seen:
         self.last_us: int | None = None
 
     def take(self, entries: Iterable[Entry]) -> None:
-        """Count the values of entries that were not seen before."""
+        """Count the values of new entries. Do not pass an entry twice."""
         for entry in entries:
             us = entry.created_us
             if us is not None:

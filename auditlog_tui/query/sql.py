@@ -1,7 +1,7 @@
-"""What is evaluated here, as SQL over the store's columns.
+"""The residual of a query as an SQL condition over the store's columns.
 
-Comparisons are SQLite's own where they can be, since a call into Python costs some 0.3 s a million rows. SQL's `NULL`
-never decides: a term is true or it is not, and its negation is `IS NOT TRUE`.
+It uses SQLite's own comparisons where possible, since a call into Python costs about 0.3 s per million rows. A
+condition is never `NULL`: a term `IS TRUE`, and its negation `IS NOT TRUE`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def any_part(needle: str, *values: str | int | None) -> bool:
 
 
 def glob(pieces_json: str, value: str | None) -> bool:
-    """Whether the value is these pieces with anything between them."""
+    """Whether the value consists of these pieces with any text between them."""
     if value is None:
         return False
     first, *inner, last = _pieces(pieces_json)
@@ -64,17 +64,17 @@ def glob(pieces_json: str, value: str | None) -> bool:
 
 
 def regex(pattern: str, value: str | None) -> bool:
-    """Whether the pattern is found in the value in time."""
+    """Whether the pattern matches in the value within its time budget."""
     return value is not None and compiled(pattern).found(value)
 
 
 def address(text: str, value: str | None) -> bool:
-    """Whether the value names this address, in whatever spelling."""
+    """Whether the value contains this address, in any spelling."""
     return value is not None and not _addresses(text).isdisjoint(_addresses(value))
 
 
 def network(text: str, value: str | None) -> bool:
-    """Whether the value names an address of this network."""
+    """Whether the value contains an address of this network."""
     return value is not None and any(found in _network(text) for found in _addresses(value))
 
 
@@ -82,9 +82,9 @@ _texts = lru_cache(maxsize=256)(json.loads)
 
 
 def unknown(names_json: str, unreadable: str, *values: object) -> bool:
-    """Whether one of the values is not what the server meant: `names` are their fields, `unreadable` the entry's.
+    """Whether one of the values is unreadable: missing or only approximate.
 
-    A value may be missing, or only close to what stood there. A raw control character leaves it exact.
+    `names_json` lists the values' fields, `unreadable` is the entry's. A value with a raw control character is exact.
     """
     texts: dict[str, str] = _texts(unreadable)
     for name, value in zip(_texts(names_json), values, strict=True):
@@ -104,7 +104,7 @@ _FUNCTIONS: tuple[tuple[str, int, Callable[..., bool]], ...] = (
     ("q_network", 2, network),
     ("q_unknown", -1, unknown),
 )
-"""Name in SQL, number of arguments (-1: any), function."""
+"""Name in SQL, number of arguments (-1 for any), function."""
 
 
 Condition = tuple[str, list[object]]
@@ -114,32 +114,32 @@ _NO_TARGET = "(e.target_id IS NULL AND e.target_type IS NULL)"
 
 
 def install(connection: sqlite3.Connection) -> None:
-    """Register the functions that conditions use."""
+    """Register the functions that conditions use on a connection."""
     for name, arguments, function in _FUNCTIONS:
         connection.create_function(name, arguments, function, deterministic=True)
 
 
 def condition(query: Query) -> Condition:
-    """The condition that every term of a frozen query holds, and the values it binds."""
-    return _joined(" AND ", [_term(term) for term in query.terms if term.key != "sort"])
+    """The condition that every term of a frozen query matches, and its bound values."""
+    return _join(" AND ", [_term(term) for term in query.terms if term.key != "sort"])
 
 
-def holding(text: str) -> Condition:
-    """The condition that a readable field holds a text."""
+def text_condition(text: str) -> Condition:
+    """The condition that any readable field contains a text, and its bound values."""
     term = Term(WORD, (Text(text),))
-    return _joined(" OR ", list(_either(field_of(term.key), term)))
+    return _join(" OR ", list(_alternatives(field_of(term.key), term)))
 
 
 def _term(term: Term) -> Condition:
     field = field_of(term.key)
-    sql, values = _joined(" OR ", list(_either(field, term)))
+    sql, values = _join(" OR ", list(_alternatives(field, term)))
     unknown, names = _unknown(field, term)
     return f"(({sql}) IS {'NOT ' if term.negated else ''}TRUE OR {unknown})", [*values, *names]
 
 
 def _unknown(field: Field, term: Term) -> Condition:
-    """Whether the term can't be decided, as its field can't be read: such an entry is shown, never left out."""
-    columns = tuple(column for column in field.columns if column != "key")  # which every entry has
+    """The condition that the term's field is unreadable: such an entry may match, so it is always shown."""
+    columns = tuple(column for column in field.columns if column != "key")  # the key is never unreadable
     if not columns:
         return "0", []
     if any(isinstance(value, Nothing) for value in term.values):
@@ -149,13 +149,13 @@ def _unknown(field: Field, term: Term) -> Condition:
     return f"(e.unreadable <> '' AND q_unknown(?, e.unreadable, {listed}))", [names]
 
 
-def _joined(operator: str, conditions: list[Condition]) -> Condition:
+def _join(operator: str, conditions: list[Condition]) -> Condition:
     return operator.join(sql for sql, _ in conditions), [value for _, values in conditions for value in values]
 
 
-def _either(field: Field, term: Term) -> Iterable[Condition]:
-    """One condition for the values that SQLite can look up together, and one for each other."""
-    whole = {value: as_it_stands(field, value) for value in term.values}
+def _alternatives(field: Field, term: Term) -> Iterable[Condition]:
+    """One condition for all values that SQLite can compare by `IN`, and one for each other value."""
+    whole = {value: exact_text(field, value) for value in term.values}
     together: list[object] = [text for text in whole.values() if text is not None]
     if together:
         yield f"e.{field.columns[0]} IN ({', '.join('?' * len(together))})", together
@@ -164,8 +164,8 @@ def _either(field: Field, term: Term) -> Iterable[Condition]:
             yield _value(field, value)
 
 
-def as_it_stands(field: Field, value: Value) -> str | None:
-    """The text that the field must be, of a value that means no more than that."""
+def exact_text(field: Field, value: Value) -> str | None:
+    """The text that the field must equal for the value to match; `None` if the match is not an equality."""
     match value:
         case Text(text) if field.kind in (Kind.EXACT, Kind.ADDRESS):
             return text
@@ -204,7 +204,7 @@ def _us(moment: object) -> int | None:
 
 
 def _between(column: str, low: int | None, high: int | None, *, strict: bool) -> Condition:
-    """A range; bounds that SQLite can't bind are beyond every value that it holds."""
+    """A range condition. A bound that SQLite can't bind is outside the values that it can store."""
     if (low is not None and low > SQLITE_INT) or (high is not None and high < -SQLITE_INT):
         return "0", []
     equal = "" if strict else "="
@@ -213,5 +213,5 @@ def _between(column: str, low: int | None, high: int | None, *, strict: bool) ->
         parts.append((f"{column} >{equal} ?", [low]))
     if high is not None and high <= SQLITE_INT:
         parts.append((f"{column} <{equal} ?", [high]))
-    sql, values = _joined(" AND ", parts)
+    sql, values = _join(" AND ", parts)
     return f"({sql})", values

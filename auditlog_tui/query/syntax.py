@@ -1,6 +1,6 @@
-"""The filter as a tree: what `parse` makes of a line, and `plan` splits.
+"""The syntax tree of a filter, made by `parse` and split by `plan`.
 
-Trees are equal when they mean the same; where a term stood in the typed text (`start`, `end`) does not count.
+Comparing trees ignores the columns of their terms (`start`, `end`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
 WORD = ""
-"""The key of a term without one: a text to be found in any field."""
+"""The key of a term without a key, whose text is searched for in every field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A moment: microseconds since 1970 UTC, and the offset (minutes east of UTC) it is written with."""
+    """An instant in microseconds since 1970 UTC, and the offset to write it with (minutes east of UTC)."""
 
     us: int
     offset: int = 0
@@ -22,24 +22,24 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A date and time of day as clocks show it; an instant only in a time zone."""
+    """A local date and time; which instant it is depends on the time zone."""
 
     wall: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A whole day; where it begins and ends depends on the time zone."""
+    """A whole day; its start and end depend on the time zone."""
 
     day: date
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A day whose date depends on now, or the time `at` on it; `offset` (minutes east of UTC) is its time zone.
+    """A day whose date depends on now, or the time `at` on that day; `offset` is its zone in minutes east of UTC.
 
-    `word` is `today`, `yesterday`, a month and day (`nov-01`: the latest that has begun), or empty: the latest time
-    of day that is not in the future, and as the end of a range the first one after its beginning.
+    `word` is `now`, `today`, `yesterday`, or a month and day (`nov-01`: the latest not in the future). If it is
+    empty, `at` means its latest occurrence not in the future, or, as the end of a range, the first after its start.
     """
 
     word: str
@@ -49,7 +49,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Ago:
-    """So many units (`s`, `m`, `h`, `d`, `w`) before now; `last:` is everything since."""
+    """The instant `count` units (`s`, `m`, `h`, `d`, `w`) before now; with `last:`, everything since then."""
 
     count: int
     unit: str
@@ -60,35 +60,35 @@ Moment = Instant | Clock | Day | Named | Ago
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as it stands: a whole value or a part of one, as the field has it."""
+    """A literal text: the whole value or a part of it, depending on the field."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """Texts with anything (`*`) between them; there are at least two, and only the outermost may be empty."""
+    """Texts with any text (`*`) between them; there are at least two, and only the first and last may be empty."""
 
     pieces: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A regular expression, found anywhere in the value; case counts."""
+    """A case-sensitive regular expression that matches anywhere in the value."""
 
     pattern: str
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One IP address, in any spelling."""
+    """An IP address, in any spelling."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Every address of a network in CIDR notation."""
+    """The addresses of a network in CIDR notation."""
 
     text: str
 
@@ -100,7 +100,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Integers from `low` to `high`, both included; `None` is no bound."""
+    """Integers from `low` to `high`, both included; `None` means unbounded."""
 
     low: int | None
     high: int | None
@@ -108,10 +108,10 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """From the beginning of `low` to the end of `high`; `None` is no bound.
+    """From the start of `low` to the end of `high`; `None` means unbounded.
 
-    `strict` excludes the bound itself (`>` and `<`); there is then one bound only. `around` is a number of seconds
-    to go before `low` and beyond `high`, which are then the same time of a day that depends on now.
+    `strict` excludes the bound itself (`>` and `<`); there is only one bound then. `around` extends the range by
+    this many seconds on both sides; `low` and `high` are the same moment then, on a day that depends on now.
     """
 
     low: Moment | None
@@ -133,7 +133,7 @@ Value = Text | Glob | Regex | Address | Network | Nothing | Numbers | Times | Ag
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Entries whose field `key` has one of the values, or, negated, all the others.
+    """Matches entries whose field `key` has one of the values; if negated, all other entries.
 
     `start` and `end` are the columns where the term stood in the text.
     """
@@ -147,7 +147,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Entries that every term lets through, in the order that a `sort` term asks for."""
+    """Matches entries that every term matches, in the order of its `sort` term."""
 
     terms: tuple[Term, ...] = ()
 

@@ -1,7 +1,7 @@
-"""The one reader of times, for the filter, for going to a time and for options; and their writing.
+"""Times as text: the parser for filters, options and going to a time, and the formatter.
 
 times  = ( ">" | ">=" | "<" | "<=" ) moment | moment range moment | moment "±" length | moment
-range  = ".." | "..." | "…" | " to " | " - "         and one end may be left out beside the dots
+range  = ".." | "..." | "…" | " to " | " - "         with dots, either end may be omitted
 moment = ( day [ "T" | " " ] [ clock ] | clock [ " " day ] ) [ zone ]
 | "now" | "-" length | length " ago" | ten digits (seconds since 1970) | thirteen (milliseconds)
 day    = 2026-11-22 | 2026/11/22 | "today" | "yesterday" | nov 1 | 1 nov | nov 1 2026
@@ -24,7 +24,7 @@ MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000
 FIRST = (datetime.min - EPOCH) // MICROSECOND
 LAST = (datetime.max - EPOCH) // MICROSECOND
-"""The years 1 to 9999, UTC, in microseconds since 1970."""
+"""The first and last instant of the years 1 to 9999 in UTC, in microseconds since 1970."""
 
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 """Seconds in each unit of `last:`."""
@@ -32,7 +32,7 @@ UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:(?:ee)?ks?)?)"
-"""The units' names; each means what its first letter does."""
+"""The names of the units; the first letter determines the unit."""
 
 _LENGTH = re.compile(rf"(\d{{1,9}}) ?({_UNIT})", re.ASCII)
 _LENGTHS = re.compile(rf"\d{{1,9}} ?{_UNIT}|(?:\d{{1,9}}{_UNIT})+", re.ASCII)
@@ -55,7 +55,7 @@ _CLOCK = (
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?(?: ?(?P<half>[ap])m)?"
     r"| ?(?P<only_half>[ap])m)"
 )
-_WHENS = tuple(
+_DAYS_AND_TIMES = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (
         _CLOCK,
@@ -75,23 +75,23 @@ NAMES = ("today", "yesterday")
 
 
 class NoTimeError(ValueError):
-    """A text that is no time, or may be several: `readings` are the texts that say which."""
+    """The text is not a time, or is ambiguous; `readings` are unambiguous texts that may be meant."""
 
     def __init__(self, text: str, readings: Iterable[str] = ()) -> None:
         super().__init__(text)
         self.readings = tuple(readings)
 
 
-# -- reading -----------------------------------------------------------------------------------------------------
+# -- parsing -----------------------------------------------------------------------------------------------------
 
 
 def read_times(text: str) -> Times:
-    """What stands after `created:`. Raises `NoTimeError`."""
-    text = _plain(text)
-    for sign, meant in _SIGNS.items():
-        if text.startswith(sign):
-            moment, strict = _end(text[len(sign) :].lstrip(), text), len(meant) == 1
-            return Times(moment, None, strict) if meant[0] == ">" else Times(None, moment, strict)
+    """Parse a value of `created:`. Raises `NoTimeError`."""
+    text = _normalized(text)
+    for typed, sign in _SIGNS.items():
+        if text.startswith(typed):
+            moment, strict = _end(text[len(typed) :].lstrip(), text), len(sign) == 1
+            return Times(moment, None, strict) if sign[0] == ">" else Times(None, moment, strict)
     found = _AROUND.fullmatch(text)
     if found is not None:
         return _around(_end(found[1], text), read_ago(found[2]))
@@ -106,10 +106,10 @@ def read_times(text: str) -> Times:
 
 
 def read_ago(text: str) -> Ago:
-    """What stands after `last:`. Raises `NoTimeError` for what is no length of time."""
-    text = _plain(text)
+    """Parse a value of `last:`. Raises `NoTimeError` if it is not a length of time."""
+    text = _normalized(text)
     if not _LENGTHS.fullmatch(text):
-        raise NoTimeError(text, _lengths_meant(text))
+        raise NoTimeError(text, _possible_lengths(text))
     parts = [(int(number), unit[0]) for number, unit in _LENGTH.findall(text)]
     smallest = min((unit for _, unit in parts), key=UNITS.__getitem__)
     count = sum(number * UNITS[unit] for number, unit in parts) // UNITS[smallest]
@@ -119,20 +119,26 @@ def read_ago(text: str) -> Ago:
 
 
 def is_ago(text: str) -> bool:
-    return _LENGTHS.fullmatch(_plain(text)) is not None
+    """Whether the text is a length of time."""
+    return _LENGTHS.fullmatch(_normalized(text)) is not None
 
 
 def read_one(text: str) -> Moment:
-    """One moment; a length of time alone is so long ago. Raises `NoTimeError`."""
-    text = _plain(text)
+    """Parse a single moment; a bare length of time counts back from now. Raises `NoTimeError`."""
+    text = _normalized(text)
     return read_ago(text) if is_ago(text) else _moment(text)[0]
 
 
-def _plain(text: str) -> str:
+def is_whole_day(moment: Moment | None) -> bool:
+    """Whether the moment is a day without a time."""
+    return isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now")
+
+
+def _normalized(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def _lengths_meant(text: str) -> tuple[str, ...]:
+def _possible_lengths(text: str) -> tuple[str, ...]:
     bare = text.lstrip("-+ ").removesuffix(" ago").removeprefix("last ").removeprefix("past ")
     if bare in UNITS or re.fullmatch(_UNIT, bare):
         return (f"1{bare[0]}",)
@@ -145,12 +151,12 @@ def _range(low: str, high: str, text: str) -> Times:
         raise NoTimeError(text)
     zoned = re.search(r" (utc|gmt)$", high)
     if zoned and low and _ZONE.fullmatch(low) is None:
-        low += " utc"  # said once, of both ends
+        low += " utc"  # a zone after the second end applies to both
     return Times(_end(low, text) if low else None, _end(high, text) if high else None)
 
 
 def _end(text: str, whole: str) -> Moment:
-    """One end of a range; a bare length of time may be meant in two ways."""
+    """One end of a range. Raises `NoTimeError` for a bare length of time, which is ambiguous."""
     if is_ago(text):
         ago = read_ago(text)
         length = f"{ago.count}{ago.unit}"
@@ -169,13 +175,13 @@ def _around(moment: Moment, ago: Ago) -> Times:
             return Times(Clock(moment.wall - length), Clock(moment.wall + length))
     except OverflowError as error:
         raise NoTimeError(str(seconds)) from error
-    if isinstance(moment, Day) or (isinstance(moment, Named) and moment.at is None and moment.word != "now"):
+    if is_whole_day(moment):
         raise NoTimeError(format_moment(moment), (f"{format_moment(moment)}t12:00±{ago.count}{ago.unit}",))
     return Times(moment, moment, around=seconds)
 
 
 def _moment(text: str) -> tuple[Moment, Moment]:
-    """The moment, and the last one that is the same as precisely as it is written."""
+    """The first and last moment that a text can mean at its precision (`10:02` is a whole minute)."""
     if text == "now":
         return Named("now"), Named("now")
     if match := _BEFORE_NOW.fullmatch(text):
@@ -188,10 +194,10 @@ def _moment(text: str) -> tuple[Moment, Moment]:
     zone = _ZONE.fullmatch(text)
     rest = text if zone is None else zone[1] or zone[3]
     offset = None if zone is None else _offset(zone[2] or "z")
-    for when in _WHENS:
-        if (match := when.fullmatch(rest)) and (found := _when(match, offset)):
+    for pattern in _DAYS_AND_TIMES:
+        if (match := pattern.fullmatch(rest)) and (found := _day_and_time(match, offset)):
             return found
-    raise NoTimeError(text, _meant(text))
+    raise NoTimeError(text, _possible_readings(text))
 
 
 def _epoch(match: re.Match[str]) -> tuple[Moment, Moment]:
@@ -203,25 +209,25 @@ def _epoch(match: re.Match[str]) -> tuple[Moment, Moment]:
     return Instant(us), Instant(us + width - 1)
 
 
-def _when(match: re.Match[str], offset: int | None) -> tuple[Moment, Moment] | None:
-    """A day, a time of day or both; `None` where what stands for the day is none."""
+def _day_and_time(match: re.Match[str], offset: int | None) -> tuple[Moment, Moment] | None:
+    """The moments of a day, a time of day or both; `None` if the part for the day is not a day."""
     groups = match.groupdict()
     day = _day(groups["day"]) if "day" in groups else ""
     if day is None:
         return None
     if "hour" not in groups:
-        return _whole(day, offset)
+        return _whole_day(day, offset)
     seconds, fraction, width = _clock(groups)
     if isinstance(day, date):
-        return _at(day, seconds, fraction, width, offset)
+        return _time_on_day(day, seconds, fraction, width, offset)
     if groups["second"] == "60":
-        raise NoTimeError(seconds)  # only on a day that is known
+        raise NoTimeError(seconds)  # a leap second needs a date
     at = _wall(instant_of(date(2000, 1, 1), seconds, fraction))
     last = at + (width - 1) * MICROSECOND
     return Named(day, at.time(), offset), Named(day, last.time(), offset)
 
 
-def _at(day: date, seconds: str, fraction: str, width: int, offset: int | None) -> tuple[Moment, Moment]:
+def _time_on_day(day: date, seconds: str, fraction: str, width: int, offset: int | None) -> tuple[Moment, Moment]:
     us = instant_of(day, seconds, fraction)
     first, last = _wall(us), _wall(us + width - 1)
     if offset is None:
@@ -231,14 +237,14 @@ def _at(day: date, seconds: str, fraction: str, width: int, offset: int | None) 
 
 
 def instant_of(day: date, seconds: str, fraction: str) -> int:
-    """Microseconds since 1970 of a time of day, `hh:mm:ss`, in UTC."""
+    """Microseconds since 1970 of a day's time `hh:mm:ss` in UTC."""
     us = instant_us(f"{day.isoformat()}T{seconds}{fraction}Z")
     if us is None:
         raise NoTimeError(seconds)
     return us
 
 
-def _whole(day: date | str, offset: int | None) -> tuple[Moment, Moment]:
+def _whole_day(day: date | str, offset: int | None) -> tuple[Moment, Moment]:
     if isinstance(day, str):
         if offset:
             raise NoTimeError(day)
@@ -250,7 +256,7 @@ def _whole(day: date | str, offset: int | None) -> tuple[Moment, Moment]:
 
 
 def _clock(groups: dict[str, str | None]) -> tuple[str, str, int]:
-    """`hh:mm:ss`, its fraction with the point, and the width in microseconds of what was written."""
+    """The time as `hh:mm:ss`, its fraction with the point, and its precision in microseconds."""
     hour, half = int(groups["hour"] or 0), groups["half"] or groups["only_half"]
     if half and not 1 <= hour <= 12:
         raise NoTimeError(f"{hour}{half}m", (f"{hour}:{groups['minute'] or '00'}",) if hour < 24 else ())
@@ -294,8 +300,8 @@ def _offset(zone: str) -> int:
     return (hours * 60 + minutes) * (1 if zone[0] == "+" else -1)
 
 
-def _meant(text: str) -> tuple[str, ...]:
-    """What digits without their punctuation, or days in the order of some country, may mean."""
+def _possible_readings(text: str) -> tuple[str, ...]:
+    """Unambiguous texts for digits without punctuation, and for dates in a national order."""
     if match := _DIGITS.fullmatch(text):
         found = f"{match[1]}-{match[2]}-{match[3]}" if match[1] else f"{match[4]}:{match[5]}"
         return tuple(filter(_is_moment, [found]))
@@ -320,25 +326,23 @@ def _is_moment(text: str) -> bool:
     return True
 
 
-# -- writing -----------------------------------------------------------------------------------------------------
+# -- formatting --------------------------------------------------------------------------------------------------
 
 
 def format_times(times: Times) -> str:
+    """The times as text that `read_times` parses to the same."""
     if times.around:
         return f"{format_moment(times.low)}±{times.around}s"
     if times.low is None or times.high is None:
         sign = ">" if times.high is None else "<"
         return sign + ("" if times.strict else "=") + format_moment(times.low or times.high)
-    if times.low == times.high and (isinstance(times.low, Day) or _is_whole_day(times.low)):
+    if times.low == times.high and is_whole_day(times.low):
         return format_moment(times.low)
     return f"{format_moment(times.low)}..{format_moment(times.high)}"
 
 
-def _is_whole_day(moment: Moment) -> bool:
-    return isinstance(moment, Named) and moment.at is None and moment.word != "now"
-
-
 def format_moment(moment: Moment | None) -> str:
+    """A moment as text; empty for `None`."""
     match moment:
         case Instant(us, offset):
             return f"{_iso(EPOCH + (us + offset * 60 * SECOND) * MICROSECOND)}{_zone(offset)}"

@@ -1,4 +1,4 @@
-"""Reading one value by the kind of its field."""
+"""Parses a single value according to the kind of its field."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from auditlog_tui.query.addresses import (
     ip_address,
     network_of,
     one_spelling,
-    refanged,
+    refang,
 )
-from auditlog_tui.query.chars import as_ascii
 from auditlog_tui.query.fields import FIELDS, Field, Kind, nearest
 from auditlog_tui.query.format import quoted, shown
 from auditlog_tui.query.lexer import RawValue
+from auditlog_tui.query.reserved import NO_VALUE, as_ascii
 from auditlog_tui.query.syntax import (
     WORD,
     Address,
@@ -32,7 +32,6 @@ from auditlog_tui.query.syntax import (
     Times,
     Value,
 )
-from auditlog_tui.query.words import NO_VALUE
 
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
 _HUNDRED = re.compile(r"([1-9])[xX]{2}")
@@ -43,9 +42,9 @@ _ORDERS = {"=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "＞": ">", "＜": 
 
 
 class BadValueError(Exception):
-    """A value that its field can't have; `offers` are values that it may be meant to be, `quote` is the text itself.
+    """The value is invalid for its field.
 
-    An offer of another key is a whole term.
+    `offers` are values that may be meant, or whole terms with another key; `quote` is the value as quoted text.
     """
 
     def __init__(self, message: str, hint: str, offers: Iterable[str] = (), quote: str = "") -> None:
@@ -57,7 +56,7 @@ class BadValueError(Exception):
 
 
 def read_value(field: Field, raw: RawValue) -> Value:
-    """The value as the field means it. Raises `BadValueError`."""
+    """The value of a field. Raises `BadValueError`."""
     if raw.pattern:
         return _pattern(field, raw)
     if raw.pieces == ("",) and not raw.quoted:
@@ -65,7 +64,7 @@ def read_value(field: Field, raw: RawValue) -> Value:
         raise BadValueError(f"{field.name}: lacks a value.", hint)
     match field.kind:
         case Kind.EXACT:
-            return _whole(field, raw)
+            return _exact(field, raw)
         case Kind.PART:
             return _part(field, raw)
         case Kind.ADDRESS:
@@ -77,16 +76,14 @@ def read_value(field: Field, raw: RawValue) -> Value:
         case Kind.LAST:
             return _ago(raw.text)
         case Kind.ORDER:
-            return _by(raw.text)
+            return _sort_field(raw.text)
 
 
 def _pattern(field: Field, raw: RawValue) -> Regex:
     if not field.patterns:
         able = " or ".join(f"{other.name}:" for other in FIELDS.values() if other.patterns)
         texts = field.kind in (Kind.EXACT, Kind.PART, Kind.ADDRESS)
-        instead = (
-            f'A text that begins with ~ goes in quotes: {field.name}:"~a"' if texts else f"Write {field.example}"
-        )
+        instead = f'Put text that begins with ~ in quotes: {field.name}:"~a"' if texts else f"Write {field.example}"
         raise BadValueError(f"{field.name}: takes no pattern.", f"Only {able} does. {instead}")
     if not raw.text:
         raise BadValueError("The pattern is empty.", r"Write a regular expression: path:~^/v1/.*/keys$")
@@ -94,19 +91,17 @@ def _pattern(field: Field, raw: RawValue) -> Regex:
         patterns.compiled(raw.text)
     except patterns.TooBigError as error:
         raise BadValueError(
-            f"The pattern can't be used: {error}.", "Write a shorter one, or smaller counts."
+            f"The pattern can't be used: {error}.", "Shorten it, or use smaller repeat counts."
         ) from error
     except ValueError as error:
-        hint = r"Put a backslash before . ( ) [ ] { } * + ? that are meant as they stand."
+        hint = r"To match . ( ) [ ] { } * + ? literally, put a backslash before them."
         raise BadValueError(f"The pattern can't be used: {shown(str(error), 80)}.", hint) from error
     return Regex(raw.text)
 
 
-def _whole(field: Field, raw: RawValue) -> Value:
+def _exact(field: Field, raw: RawValue) -> Value:
     if len(raw.pieces) > 1 and not field.globs:
-        raise BadValueError(
-            f"{field.name}: takes no wildcard.", f'Put a star that is meant in quotes: {field.name}:"*".'
-        )
+        raise BadValueError(f"{field.name}: takes no wildcard.", f'Put a literal star in quotes: {field.name}:"*".')
     pieces = raw.pieces
     if field.name == "method" and not raw.quoted:
         pieces = tuple(piece.upper() for piece in pieces)
@@ -117,7 +112,7 @@ def _whole(field: Field, raw: RawValue) -> Value:
         if raw.text == "none":
             return Nothing()
         if raw.text.lower() in NO_VALUE:
-            message = f"{field.name}:{shown(raw.text)} may mean none, or this ID."
+            message = f"{field.name}:{shown(raw.text)} could mean no {field.name}, or this ID."
             raise BadValueError(message, "Write target:none", ["none"], quoted(raw.text))
     return Text(pieces[0])
 
@@ -128,18 +123,18 @@ def _part(field: Field, raw: RawValue) -> Text:
         other = " or name a field, as in action:vm.*" if field.name == WORD else " as a part is enough"
         other = " or write a pattern, as in path:~^/v1/.*/keys$" if field.patterns else other
         raise BadValueError(
-            f"{name} finds a part of the text and takes no wildcard.",
-            f"Leave the star out,{other}. A star that is meant goes in quotes.",
+            f"{name} matches any part of the text and takes no wildcard.",
+            f"Leave the star out,{other}. Put a literal star in quotes.",
         )
     if not raw.text:
-        raise BadValueError("The text to find is empty.", "Write what it must contain.")
-    return Text(refanged(raw.text) if field.name == WORD and not raw.quoted else raw.text)
+        raise BadValueError("The text to search for is empty.", "Write what it must contain.")
+    return Text(refang(raw.text) if field.name == WORD and not raw.quoted else raw.text)
 
 
 def _address(raw: RawValue) -> Value:
     if raw.quoted:
         return Address(raw.text) if one_spelling(raw.text) else Text(raw.text)
-    text = refanged(raw.text)
+    text = refang(raw.text)
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     if ip_address(text) is not None:
@@ -147,18 +142,18 @@ def _address(raw: RawValue) -> Value:
     if "/" in text and len(text) < 80:
         if (network := network_of(text)) is not None:
             return Network(network)
-        hint = "Write an address and the length of the prefix: ip:203.0.113.0/24"
-        raise BadValueError(f"{shown(text)} is no network.", hint)
+        hint = "Write an address and a prefix length: ip:203.0.113.0/24"
+        raise BadValueError(f"{shown(text)} is not a network.", hint)
     raise BadValueError(
-        f"{shown(raw.text)} is no IP address.",
+        f"{shown(raw.text)} is not an IP address.",
         "Write a whole address, or a network: ip:203.0.113.0/24.",
-        _addresses_meant(text),
+        _suggested_addresses(text),
         quoted(raw.text),
     )
 
 
-def _addresses_meant(text: str) -> Iterable[str]:
-    """The address in what is more than one, and the network of what is less."""
+def _suggested_addresses(text: str) -> Iterable[str]:
+    """The addresses within a longer text, and the network of an incomplete address."""
     yield from sorted(str(address) for address in addresses_in(text))
     if (found := address_or_network(text)) is not None:
         yield found
@@ -189,10 +184,10 @@ def _numbers(text: str) -> Numbers:
     if dots and ends and all(map(_INTEGER.fullmatch, ends)):
         return Numbers(int(low) if low else None, int(high) if high else None)
     hint = "Write 403, >=400, 5xx, 400..499 or 403,409."
-    raise BadValueError(f"{shown(text)} is no status.", hint, _numbers_meant(text))
+    raise BadValueError(f"{shown(text)} is not a status.", hint, _suggested_numbers(text))
 
 
-def _numbers_meant(text: str) -> Iterable[str]:
+def _suggested_numbers(text: str) -> Iterable[str]:
     ascii_text = as_ascii(text)
     if match := re.fullmatch(r"([1-9])(?:\*{1,2}|[xX])", ascii_text):
         yield f"{match[1]}xx"
@@ -210,7 +205,7 @@ def _times(text: str) -> Times:
         if times.is_ago(text):
             hint = f"For a length of time before now write last:{text}"
         readings = error.readings if isinstance(error, times.NoTimeError) else ()
-        message = "may be read in two ways" if len(readings) > 1 else "is no date or time"
+        message = "is ambiguous" if len(readings) > 1 else "is not a date or time"
         offers = [f"last:{text}"] if times.is_ago(text) else readings
         raise BadValueError(f"{shown(text)} {message}.", hint, offers) from error
 
@@ -221,10 +216,10 @@ def _ago(text: str) -> Ago:
     except ValueError as error:
         readings = error.readings if isinstance(error, times.NoTimeError) else ()
         hint = "Write a number and s, m, h, d or w: last:15m, last:7d"
-        raise BadValueError(f"{shown(text)} is no length of time.", hint, readings) from error
+        raise BadValueError(f"{shown(text)} is not a length of time.", hint, readings) from error
 
 
-def _by(text: str) -> By:
+def _sort_field(text: str) -> By:
     name = text.removeprefix("-").lower()
     if name in FIELDS and FIELDS[name].sortable:
         return By(name, text.startswith("-"))

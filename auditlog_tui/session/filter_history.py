@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from auditlog_tui.output import files
-from auditlog_tui.query.format import stored
+from auditlog_tui.query.format import quote_reserved
 
 KEPT = 500
 """Filters kept over runs."""
@@ -46,10 +46,10 @@ class History:
         try:
             lines = _read(path)
             if len(lines) > 2 * KEPT:
-                with files.alone(path.parent):
+                with files.locked(path.parent):
                     lines = _read(path)[-KEPT:]  # again: another run may have written since
                     files.replace(path, "".join(f"{line}\n" for line in lines).encode(), private=True)
-            self.texts = [stored(line) for line in lines]
+            self.texts = [quote_reserved(line) for line in lines]
         except FileNotFoundError:
             return
         except OSError as error:
@@ -68,7 +68,7 @@ def _read(path: Path) -> list[str]:
 def _append(path: Path, line: bytes) -> None:
     """Add a line to the file, whole or not at all. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with files.alone(path.parent), files.appending(path) as descriptor:
+    with files.locked(path.parent), files.appending(path) as descriptor:
         if hasattr(os, "fchmod"):
             os.fchmod(descriptor, 0o600)  # one that was there already may be open to others
         size = os.fstat(descriptor).st_size

@@ -74,7 +74,7 @@ def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any], object
     try:
         target = Path(os.path.realpath(path))  # keep a symbolic link
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with files.alone(target.parent):
+        with files.locked(target.parent):
             before = files.read(target, LIMIT).decode("utf-8-sig") if target.exists() else ""
             document = tomlkit.parse(before)
             change(document)

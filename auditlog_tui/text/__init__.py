@@ -1,1 +1,1 @@
-"""Hostile data to printable cells, instants to text; no I/O."""
+"""Turns untrusted data into printable cells, and instants into text. Does no I/O."""

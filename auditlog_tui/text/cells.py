@@ -1,7 +1,7 @@
-"""How many cells of a terminal a text takes, and texts made to take a given number of them.
+"""Terminal cell widths, and text padded or cut to a number of cells.
 
-Widths are those on which terminals agree with Rich (and so with Textual) and with the C library; `safe()` lets no
-other character through, so these functions are for text that it has seen.
+Widths are those on which terminals, Rich (and so Textual) and the C library agree. `safe()` replaces every other
+character, so these functions expect its output.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _CACHE = 65_536
 
 
 class _Widths(dict[str, int]):
-    """Cells by character, found when it is first seen."""
+    """Cell width by character, computed on first use."""
 
     def __missing__(self, character: str) -> int:
         if len(self) >= _CACHE:
@@ -32,14 +32,14 @@ _WIDTHS = _Widths()
 
 
 def cell_width(text: str) -> int:
-    """The cells that `text` takes."""
+    """The width of `text` in cells."""
     if text.isascii():
         return len(text)
     return sum([_WIDTHS[character] for character in text])
 
 
 def fit(text: str, width: int, align: Literal["left", "right"] = "left", ellipsis: str = "…") -> str:
-    """`text` in exactly `width` cells: padded with spaces, or cut with the ellipsis at the end that is cut."""
+    """`text` in exactly `width` cells: padded with spaces, or cut with an ellipsis at its end."""
     if text.isascii() and len(text) <= width:
         return text.ljust(width) if align == "left" else text.rjust(width)
     shortened = shorten_end(text, width, ellipsis)
@@ -48,14 +48,14 @@ def fit(text: str, width: int, align: Literal["left", "right"] = "left", ellipsi
 
 
 def shorten_end(text: str, width: int, ellipsis: str = "…") -> str:
-    """`text` in at most `width` cells; what does not fit at the end becomes the ellipsis (one cell)."""
+    """`text` in at most `width` cells; an ellipsis (one cell) replaces what is cut from its end."""
     if _fits(text, width):
         return text
     return _head(text, width - 1) + ellipsis if width > 0 else ""
 
 
 def shorten_middle(text: str, width: int, ellipsis: str = "…") -> str:
-    """`text` in at most `width` cells, cut in its middle: the ends of IDs and paths tell them apart."""
+    """`text` in at most `width` cells, cut in the middle because IDs and paths differ at their ends."""
     if _fits(text, width):
         return text
     if width <= 0:
@@ -69,7 +69,7 @@ def _fits(text: str, width: int) -> bool:
 
 
 def _head(text: str, width: int) -> str:
-    """The longest start of `text` within `width` cells, with the marks on its last character."""
+    """The longest prefix of `text` within `width` cells, with the combining marks of its last character."""
     if text.isascii():
         return text[:width]
     used = 0
@@ -81,7 +81,10 @@ def _head(text: str, width: int) -> str:
 
 
 def _tail(text: str, width: int) -> str:
-    """The longest end of `text` within `width` cells; it never starts with a mark, which would move to another."""
+    """The longest suffix of `text` within `width` cells.
+
+    It never starts with a combining mark, which would attach to the character before it.
+    """
     start = len(text)
     if text.isascii():
         return text[start - width :]

@@ -1,8 +1,8 @@
-"""What the screen draws besides text, and how an entry's status and action are told apart.
+"""The screen's glyphs, and which of them mark an entry's status, actor and action.
 
-Marks are one cell wide in every terminal: no emoji (nor anything that an emoji font claims), and nothing whose width
-Unicode calls ambiguous. Lines, blocks, the ellipsis and the middle dot are ambiguous by the letter; where a terminal
-draws those wide, Textual's own borders and scroll bars break as well.
+Marks are one cell wide in every terminal: no emoji, no character that an emoji font claims, and none of ambiguous
+width. Unicode does call lines, blocks, the ellipsis and the middle dot ambiguous, but a terminal that draws those
+wide breaks Textual's own borders and scroll bars as well.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ Severity = Literal["read", "change", "destroy"]
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """Everything drawn that is not a letter; each glyph takes one cell."""
+    """One set of glyphs, each one cell wide; `corners`, `bars` and `spinner` hold several."""
 
     ok: str  # 2xx
     moved: str  # 3xx
     refused: str  # 4xx
     failed: str  # 5xx
-    unknown: str  # no status, or none that HTTP has
+    unknown: str  # no status, or a number outside HTTP's classes
     user: str
     api_key: str
     other_actor: str
-    novel: str  # seen for the first time
+    novel: str  # a value seen for the first time
     marked: str
     noted: str
-    differs: str  # beside a field that two entries don't share
+    differs: str  # a field in which two compared entries differ
     server: str  # a filter term that the server applies
-    local: str  # a filter term applied here
+    local: str  # a filter term applied locally
     on: str
     off: str
     ascending: str
@@ -44,7 +44,7 @@ class Glyphs:
     separator: str
     ellipsis: str
     enter: str
-    cursor: str  # beside the row the cursor is on
+    cursor: str  # beside the row under the cursor
     line: str
     upright: str
     corners: str  # top left, top right, bottom left, bottom right
@@ -72,7 +72,7 @@ ASCII = Glyphs(
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
-    """The glyphs that a screen of this encoding can draw."""
+    """`UNICODE` if an output of this encoding can represent all of it, else `ASCII`."""
     try:
         "".join(astuple(UNICODE)).encode(encoding or "ascii")
     except (LookupError, UnicodeEncodeError):
@@ -81,7 +81,7 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 
 
 class StatusMark(NamedTuple):
-    """A status told twice: by `glyph`, and by `kind` for its colour and weight."""
+    """How a status is shown: its `glyph`, and the `kind` that sets its colour and weight."""
 
     kind: StatusKind
     glyph: str
@@ -91,13 +91,13 @@ _KINDS: dict[int, StatusKind] = {2: "ok", 3: "moved", 4: "refused", 5: "failed"}
 
 
 def status_mark(code: int | None, glyphs: Glyphs = UNICODE) -> StatusMark:
-    """How an HTTP status is marked; `None` and numbers that HTTP has no class for are `unknown`."""
+    """The mark of an HTTP status; `None` and numbers outside HTTP's classes are `unknown`."""
     kind = _KINDS.get(code // 100, "unknown") if code is not None else "unknown"
     return StatusMark(kind, getattr(glyphs, kind))
 
 
 def actor_glyph(actor_type: str | None, glyphs: Glyphs = UNICODE) -> str:
-    """The glyph of an actor's type; types that are newer than this program share one."""
+    """The glyph of an actor type; all types that this program doesn't know share one."""
     return {"user": glyphs.user, "api_key": glyphs.api_key}.get(actor_type or "", glyphs.other_actor)
 
 
@@ -118,10 +118,10 @@ _DESTROY = frozenset({
 
 @lru_cache(1024)
 def action_severity(action: str | None) -> Severity:
-    """What an action does, by its verb (`vm.deleted`: the last dotted part); a verb not known is a change."""
+    """An action's effect, judged by its verb, the last dotted part (`vm.deleted`); unknown verbs count as changes."""
     verb = (action or "").rpartition(".")[2].lower()
     if verb in _READ:
         return "read"
-    # `force_deleted`, `bulk-removed`: the verb stands among other words.
+    # The verb may be one word of several: `force_deleted`, `bulk-removed`.
     words = verb.replace("-", "_").split("_")
     return "change" if _DESTROY.isdisjoint(words) else "destroy"

@@ -31,7 +31,7 @@ from auditlog_tui.text.times import (
     zone_label,
     zone_labels,
 )
-from auditlog_tui.text.zones import read_zone, ways
+from auditlog_tui.text.zones import read_zone, time_displays
 
 __all__ = [
     "ASCII",
@@ -63,7 +63,7 @@ __all__ = [
     "shorten_end",
     "shorten_middle",
     "status_mark",
-    "ways",
+    "time_displays",
     "zone_label",
     "zone_labels",
 ]

@@ -1,7 +1,7 @@
-"""The one function between text from the wire and a screen.
+"""`safe()`: the one function through which text from the wire reaches a screen.
 
-A terminal obeys what it is sent, and none of the libraries between here and there stops a control sequence. What is
-in an audit log was written by whoever called the API, so nothing of it is shown before `safe()` has seen it.
+Terminals execute control sequences, and no library on the way removes them. The values in an audit log were chosen by
+whoever called the API, so none is shown without passing through `safe()`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from bisect import bisect_right
 from itertools import accumulate
 
 LIMIT = 10_000
-"""Characters of one field that a screen shows; more stalls it, and nobody reads them there."""
+"""The most characters of one field that a screen shows; more would stall it, and nobody reads them there."""
 
 _SHORTEST_LIMIT = 40
 _MARKS_IN_A_ROW = 2
 _CACHE = 65_536
 
-# Printable by Unicode, and shown as their number all the same.
+# Printable according to Unicode, but without a visible shape: shown as code points.
 _INVISIBLE = (
     (0x034F, 0x034F),  # combining grapheme joiner
     (0x115F, 0x1160),  # Hangul fillers
@@ -31,84 +31,87 @@ _INVISIBLE = (
     (0x1D159, 0x1D159),  # musical null notehead
     (0xE0100, 0xE01EF),  # variation selectors
 )
-_WIDTH_DISPUTED = (  # Terminals, the C library and Rich give these different widths: a row of them would shift.
+_WIDTH_DISPUTED = (  # Terminals, the C library and Rich disagree on their width, which would shift the rest of a row.
     (0x1161, 0x11FF),  # Hangul vowels and finals by themselves
     (0x2630, 0x2637),  # trigrams
     (0x268A, 0x268F),  # digrams
     (0x3248, 0x324F),  # circled numbers on black squares
     (0x4DC0, 0x4DFF),  # hexagrams
     (0xD7B0, 0xD7FF),  # Hangul vowels and finals by themselves
-    (0x1171E, 0x1171E),  # an Ahom consonant sign: a mark that moves to a cell of its own by later versions of Unicode
+    (0x1171E, 0x1171E),  # an Ahom consonant sign: a mark to which later versions of Unicode give a cell of its own
     (0x1D300, 0x1D356),  # Tai Xuan Jing symbols
     (0x1D360, 0x1D376),  # counting rods
     (0x1F1E6, 0x1F1FF),  # halves of flags
     (0x1F3FB, 0x1F3FF),  # skin tones
 )
-_AS_NUMBER = frozenset(code for first, last in (*_INVISIBLE, *_WIDTH_DISPUTED) for code in range(first, last + 1))
+_SHOWN_AS_CODE_POINT = frozenset(
+    code for first, last in (*_INVISIBLE, *_WIDTH_DISPUTED) for code in range(first, last + 1)
+)
 
-_PLAIN = set(map(chr, range(0x20, 0x7F)))
-"""Characters known to be shown as they are. It grows with what is seen."""
+_UNCHANGED = set(map(chr, range(0x20, 0x7F)))
+"""Characters known to be shown unchanged; grows as characters are seen."""
 
 _MARKS: set[str] = set()
-"""Combining marks seen: shown as they are, but not many of them in a row."""
+"""Combining marks seen so far: shown unchanged, but at most `_MARKS_IN_A_ROW` in a row."""
 
 
 def safe(text: str, limit: int = LIMIT) -> str:
-    """`text` as one line that no terminal obeys, that hides nothing, and that can be encoded as UTF-8.
+    """`text` as one line without control sequences or invisible characters, which can be encoded as UTF-8.
 
-    Controls become their pictures (ESC `␛`, LF `␊`). Whatever else is invisible, reorders the text or has no agreed
-    width becomes its number (`⟨U+202E⟩`): format characters, unassigned and private ones, lone surrogates, every
-    space but the ordinary one, variation selectors. Of combining marks in a row two are drawn. `limit` is the
-    longest result in characters (40 at least); what is cut is counted at the end.
+    Control characters become their pictures (ESC `␛`, LF `␊`). Any other character that is invisible, reorders the
+    text or has a disputed width becomes its code point (`⟨U+202E⟩`): format, unassigned and private-use characters,
+    lone surrogates, every space but U+0020, variation selectors. Of consecutive combining marks two are kept.
+    `limit` is the greatest length of the result in characters (at least 40); a cut result ends with the number of
+    characters left out.
     """
-    if len(text) <= limit and ((text.isascii() and text.isprintable()) or _PLAIN.issuperset(text)):
+    if len(text) <= limit and ((text.isascii() and text.isprintable()) or _UNCHANGED.issuperset(text)):
         return text
-    return _made_safe(text, max(limit, _SHORTEST_LIMIT))
+    return _sanitized(text, max(limit, _SHORTEST_LIMIT))
 
 
 def safe_lines(text: str, limit: int = LIMIT) -> str:
-    """Every line of `text` made safe by itself, so that LF still ends a line; `limit` is that of one line."""
+    """Apply `safe()` to each line of `text`, keeping LF as the line break; `limit` applies to each line."""
     return "\n".join([safe(line, limit) for line in text.split("\n")])
 
 
-class _Pieces(dict[str, str]):
-    """What each character is shown as, found when it is first seen."""
+class _Replacements(dict[str, str]):
+    """The text shown for each character, computed on first use."""
 
     def __missing__(self, character: str) -> str:
         if len(self) >= _CACHE:
             self.clear()
-            _PLAIN.clear()
-        piece = self[character] = _piece(character)
+            _UNCHANGED.clear()
+        shown = self[character] = _replacement(character)
         if unicodedata.category(character) in ("Mn", "Me"):
             _MARKS.add(character)
-        elif piece == character:
-            _PLAIN.add(character)
-        return piece
+        elif shown == character:
+            _UNCHANGED.add(character)
+        return shown
 
 
-_PIECES = _Pieces()
+_REPLACEMENTS = _Replacements()
 
 
-def _piece(character: str) -> str:
+def _replacement(character: str) -> str:
     code = ord(character)
     if code < 0x20:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "\u2421"
     # Spacing marks (Mc) take a cell in some terminals and none in others.
-    if not character.isprintable() or code in _AS_NUMBER or unicodedata.category(character) == "Mc":
-        return _number(character)
+    if not character.isprintable() or code in _SHOWN_AS_CODE_POINT or unicodedata.category(character) == "Mc":
+        return _code_point(character)
     return character
 
 
-def _number(character: str) -> str:
+def _code_point(character: str) -> str:
     return f"⟨U+{ord(character):04X}⟩"
 
 
-def _made_safe(text: str, limit: int) -> str:
-    pieces = [_PIECES[character] for character in text[:limit]]
+def _sanitized(text: str, limit: int) -> str:
+    pieces = [_REPLACEMENTS[character] for character in text[:limit]]
     if not _MARKS.isdisjoint(pieces):
-        _thin_out_marks(pieces)
+        _limit_marks(pieces)
     if len(text) <= limit:
         shown = "".join(pieces)
         if len(shown) <= limit:
@@ -116,8 +119,8 @@ def _made_safe(text: str, limit: int) -> str:
     return _cut(pieces, len(text), limit)
 
 
-def _thin_out_marks(pieces: list[str]) -> None:
-    """Draw no more than two marks in a row, and none that has nothing of this text to stand on."""
+def _limit_marks(pieces: list[str]) -> None:
+    """Keep at most two marks in a row, and none at the start of the text, where they have no base character."""
     start = 0
     while start < len(pieces):
         if pieces[start] not in _MARKS:
@@ -128,9 +131,9 @@ def _thin_out_marks(pieces: list[str]) -> None:
             end += 1
         surplus = start + _MARKS_IN_A_ROW if start else start
         if end - surplus == 1:
-            pieces[surplus] = _number(pieces[surplus])
+            pieces[surplus] = _code_point(pieces[surplus])
         elif end > surplus:
-            # Counted where the first of them stood: a cut takes all of them or none.
+            # Their number replaces the first and the others become empty, so that a cut removes all or none.
             pieces[surplus:end] = [
                 f"⟨{end - surplus:,} mark{'' if end - surplus == 1 else 's'}⟩",
                 *[""] * (end - surplus - 1),
@@ -139,10 +142,10 @@ def _thin_out_marks(pieces: list[str]) -> None:
 
 
 def _cut(pieces: list[str], total: int, limit: int) -> str:
-    room = limit - len(_rest(total))
+    room = limit - len(_cut_note(total))
     kept = bisect_right(list(accumulate(map(len, pieces))), room)
-    return "".join(pieces[:kept]) + _rest(total - kept)
+    return "".join(pieces[:kept]) + _cut_note(total - kept)
 
 
-def _rest(count: int) -> str:
+def _cut_note(count: int) -> str:
     return f"… +{count:,} character{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Instants and durations to and from text. Both are integers of microseconds; instants count from 1970 UTC."""
+"""Instants and durations to and from text; both are integers in microseconds, instants since 1970 UTC."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAST_US = 253_402_300_799_999_999
 _SECOND, _MINUTE, _HOUR, _DAY, _YEAR = 1, 60, 3600, 86_400, 365 * 86_400
 _UNITS = ((_YEAR, "y", _DAY, "d"), (_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", _SECOND, "s"))
 _QUARTER_US = 900 * 1_000_000
-"""Clocks are changed, and days begin, at quarters of an hour (since railways)."""
+"""A quarter of an hour: offset changes and local midnights fall on multiples of it (since standard time)."""
 
 _LONGEST_ZONE_NAME = 6
 
@@ -31,18 +31,18 @@ _RFC3339 = re.compile(
 
 
 def instant_us(text: str) -> int | None:
-    """The microseconds since 1970 UTC of an RFC 3339 timestamp, or `None` if it is none.
+    """Microseconds since 1970 UTC of an RFC 3339 timestamp, or `None` if the text is not one.
 
-    Digits beyond the microsecond are cut (the raw text keeps them). A leap second (`:60`) is the second after
-    `:59`. A timestamp without an offset is read as UTC.
+    Digits beyond the microsecond are dropped (the raw text keeps them). A leap second (`:60`) counts as the second
+    after `:59`. A timestamp without an offset is read as UTC.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None
     try:
-        quick = datetime.fromisoformat(text)  # a third of the time, for all that it can read
-        if match[4] < "24":  # some Pythons take that for the next day
-            return ((quick if quick.tzinfo else quick.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+        parsed = datetime.fromisoformat(text)  # takes a third of the time, but refuses some valid timestamps
+        if match[4] < "24":  # some versions of Python read hour 24 as the next day
+            return ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except ValueError:
         pass
     year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
@@ -59,7 +59,7 @@ def instant_us(text: str) -> int | None:
 
 
 def rfc3339(us: int) -> str:
-    """The instant as the API takes it: UTC with `Z`, microseconds only where there are any.
+    """The instant in the API's form: UTC with `Z`, with microseconds only if they are not zero.
 
     Instants outside the years 1 to 9999 are clamped to them.
     """
@@ -77,17 +77,16 @@ def format_time(
     *,
     with_offset: bool = False,
 ) -> str:
-    """The instant for a table's cell: `2026-11-22 10:41:57`, or `3 m 12 s ago` (25 cells at most).
+    """An instant as a table cell: `2026-11-22 10:41:57`, or `3 m 12 s ago` (at most 25 cells).
 
-    `zone` is used in the mode `local`; a time that its clocks show twice has its offset (`2026-11-01 01:30:00-05`),
-    and so has every one `with_offset`.
-    `?` is an instant that could not be read; one beyond the years 1 to 9999 is named as that. An instant whose local
-    year would be beyond them is given in UTC.
+    `zone` is used in the mode `local`. Its offset is added if `with_offset`, and to every time that its clocks show
+    twice (`2026-11-01 01:30:00-05`). An unreadable instant (`None`) is `?`; one outside the years 1 to 9999 is
+    `before year 1` or `after year 9999`. An instant whose local year would be outside them is given in UTC.
     """
     if us is None:
         return "?"
     if not _FIRST_US <= us <= _LAST_US:
-        return _beyond(us)
+        return _out_of_range(us)
     if mode == "relative":
         return _relative(now_us - us)
     text = _at(us, UTC if mode == "utc" else zone).isoformat(" ", "seconds")
@@ -96,7 +95,7 @@ def format_time(
 
 
 def repeated_offset(us: int, zone: tzinfo) -> str:
-    """The offset of an instant whose time the zone's clocks show twice; empty for any other."""
+    """The offset of an instant whose local time occurs twice; empty for any other instant."""
     return "" if zone is UTC else _repeated_offset(us // _QUARTER_US, zone)
 
 
@@ -111,13 +110,13 @@ def _repeated_offset(quarter: int, zone: tzinfo) -> str:
 
 
 def short_offset(us: int, zone: tzinfo) -> str:
-    """The offset of a zone at an instant, as ISO 8601 has it: `-05`, or `+05:45` where it is no whole hour."""
+    """A zone's offset at an instant in ISO 8601: `-05`, or `+05:45` if it isn't a whole number of hours."""
     offset = _at(max(_FIRST_US, min(us, _LAST_US)), zone).utcoffset() or timedelta()
     return _offset(offset).removesuffix(":00")
 
 
 def day(us: int | None, mode: Mode, zone: tzinfo) -> int | None:
-    """A number for the day on which an instant is shown; the same for two instants of one day, else another."""
+    """A number for the day on which an instant is shown, equal for instants of the same day; `None` if unreadable."""
     if us is None or mode != "local":
         return None if us is None else us // (_DAY * 1_000_000)
     return _local_day(us // _QUARTER_US, zone)
@@ -130,7 +129,7 @@ def _local_day(quarter: int, zone: tzinfo) -> int:
 
 
 def zone_labels(zone: tzinfo, instants: Iterable[int]) -> tuple[str, ...]:
-    """What a zone is called at these instants, each label once."""
+    """The zone's labels at these instants, without duplicates."""
     return tuple(dict.fromkeys(_label(zone, us // _QUARTER_US) for us in instants))
 
 
@@ -140,18 +139,18 @@ def _label(zone: tzinfo, quarter: int) -> str:
 
 
 def format_time_exact(us: int | None, zone: tzinfo) -> str:
-    """The instant with its milliseconds, or microseconds where it has any, and the zone: `… 10:41:57.204 UTC`."""
+    """The instant with milliseconds (microseconds if it has any) and the zone: `… 10:41:57.204 UTC`."""
     if us is None:
         return "?"
     if not _FIRST_US <= us <= _LAST_US:
-        return _beyond(us)
+        return _out_of_range(us)
     moment = _at(us, zone)
     text = moment.replace(tzinfo=None).isoformat(" ", "microseconds" if us % 1000 else "milliseconds")
     return f"{text} {_zone_name(moment)}"
 
 
 def age(us: int) -> str:
-    """A duration in its largest unit: `12 s`, `3 min`, `2 h`, `5 d`. A negative one (two clocks) is `0 s`."""
+    """A duration in its largest unit: `12 s`, `3 min`, `2 h`, `5 d`. A negative one (clocks that differ) is `0 s`."""
     seconds = max(0, us) // 1_000_000
     for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
         if seconds >= unit:
@@ -160,7 +159,7 @@ def age(us: int) -> str:
 
 
 def distance(us: int) -> str:
-    """How far two instants are apart: `39 s`, `1 m 40 s`, `300 ms`, `0 s`."""
+    """The absolute length of a duration: `39 s`, `1 m 40 s`, `300 ms`, `0 s`."""
     us = abs(us)
     if us >= 1_000_000:
         return _in_units(us // 1_000_000)
@@ -168,28 +167,28 @@ def distance(us: int) -> str:
 
 
 def zone_label(zone: tzinfo, now_us: int) -> str:
-    """What a time zone is called at an instant, with its offset: `UTC`, `CET +01:00`, `+05:45`."""
+    """A time zone's name and offset at an instant: `UTC`, `CET +01:00`, `+05:45`."""
     return _zone_name(_at(max(_FIRST_US, min(now_us, _LAST_US)), zone))
 
 
 def count(n: int) -> str:
-    """A number for people: `18,331`."""
+    """A number with thousands separators: `18,331`."""
     return f"{n:,}"
 
 
 def counted(n: int, one: str, many: str = "") -> str:
-    """A number with its noun: `1 entry`, `18,331 entries`. The plural has an s if it is not given."""
+    """A number with its noun: `1 entry`, `18,331 entries`. The plural defaults to the singular plus s."""
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
 
 
 def local_zone() -> tzinfo:
-    """The machine's own time zone (`TZ` is honoured), with the offset that was in force at each instant."""
+    """The machine's time zone (it honours `TZ`), with the offset in force at each instant."""
     return _local(os.environ.get("TZ"))
 
 
 @lru_cache(1)
 def _local(tz: str | None) -> tzinfo:
-    """One object for each value of `TZ`, by which labels are cached."""
+    """One object per value of `TZ`, because labels are cached by zone object."""
     return _LocalZone()
 
 
@@ -197,7 +196,7 @@ class _LocalZone(tzinfo):
     def fromutc(self, moment: datetime) -> datetime:
         local = moment.replace(tzinfo=UTC).astimezone()
         first = local.replace(tzinfo=self, fold=0)
-        # An hour that the end of summer time repeats: the later one is told by `fold`.
+        # In the hour that the end of summer time repeats, `fold` marks the second occurrence.
         return first if self.utcoffset(first) == local.utcoffset() else first.replace(fold=1)
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
@@ -215,7 +214,7 @@ class _LocalZone(tzinfo):
         try:
             return naive.astimezone()
         except (OverflowError, ValueError, OSError):
-            # At the ends of the calendar: as it is now.
+            # The platform's range is exceeded: use the current offset.
             return datetime.fromtimestamp(time.time()).astimezone()
 
     def __repr__(self) -> str:
@@ -232,7 +231,7 @@ def _at(us: int, zone: tzinfo) -> datetime:
         return moment
 
 
-def _beyond(us: int) -> str:
+def _out_of_range(us: int) -> str:
     return "before year 1" if us < _FIRST_US else "after year 9999"
 
 
@@ -257,7 +256,7 @@ def _zone_name(moment: datetime) -> str:
     if not offset and name in ("UTC", "Z", "Etc/UTC"):
         return "UTC"
     hours = _offset(offset)
-    # Some zones are named by their offset, and Windows has names of whole sentences.
+    # Some names are offsets, and names on Windows are whole phrases.
     return f"{name} {hours}" if name.isalpha() and len(name) <= _LONGEST_ZONE_NAME else hours
 
 

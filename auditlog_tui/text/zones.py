@@ -1,4 +1,4 @@
-"""How times are shown: in UTC, in this machine's zone, as ages, or in a zone of the IANA database by its name."""
+"""The ways to display times: UTC, the machine's zone, ages, or a named zone of the IANA database."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 60
 
 
-class Way(NamedTuple):
-    """How times are shown. `zone` is also the one in which a time is read that was typed without an offset."""
+class TimeDisplay(NamedTuple):
+    """How times are displayed. A time typed without an offset is read in `zone` as well."""
 
     mode: Mode
     zone: tzinfo
 
 
-def read_zone(name: str) -> Way:
-    """The way that a setting names. Raises `SettingsError`, with the name that may be meant."""
-    return ways(name)[0]
+def read_zone(name: str) -> TimeDisplay:
+    """The display that a setting names. Raises `SettingsError`, which suggests a similar name."""
+    return time_displays(name)[0]
 
 
-def ways(name: str) -> list[Way]:
-    """The ways that one goes through, from that on which a setting names. Raises `SettingsError`."""
-    own = [Way("utc", UTC), Way("local", local_zone()), Way("relative", UTC)]
-    at = next((number for number, way in enumerate(own) if way.mode == name.lower()), None)
+def time_displays(name: str) -> list[TimeDisplay]:
+    """The displays that a key cycles through, starting with the one a setting names. Raises `SettingsError`."""
+    standard = [TimeDisplay("utc", UTC), TimeDisplay("local", local_zone()), TimeDisplay("relative", UTC)]
+    at = next((number for number, display in enumerate(standard) if display.mode == name.lower()), None)
     if at is None:
-        return [Way("local", _named(name)), *own[1:], own[0]]
-    return own[at:] + own[:at]
+        return [TimeDisplay("local", _named_zone(name)), *standard[1:], standard[0]]
+    return standard[at:] + standard[:at]
 
 
-def _named(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones  # late: few name a zone
+def _named_zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones  # here, as it is rarely needed
 
     try:
         return ZoneInfo(name)
@@ -51,12 +51,12 @@ def _hint(name: str, names: Iterable[str]) -> str:
     if near:
         return f"Did you mean {near}?"
     if near is None:
-        return "This machine has no list of them: pip install tzdata, or use utc, local or relative."
+        return "This machine has no time zone database: pip install tzdata, or use utc, local or relative."
     return "Write utc, local, relative, or a name such as America/Los_Angeles."
 
 
 def _nearest(wanted: str, names: list[str]) -> str | None:
-    """The name that is most like it, or whose city is; empty if none is, `None` if there are no names."""
+    """The zone whose name or city is most similar; empty if none is, `None` without any names to compare."""
     import difflib
 
     if not names:

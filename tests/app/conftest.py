@@ -1,4 +1,4 @@
-"""Every test here runs without waiting for a cursor to rest, in one zone, with the glyphs of a UTF-8 terminal."""
+"""Every test here runs without the delay after cursor moves, in UTC, and with the glyphs of a UTF-8 terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store on a disk that is full, or fails at times."""
+"""A store whose disk is full or fails at times."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 
 class FaultyConnection:
-    """SQLite's connection, on a disk that `fails` as told: "works", "reads fail", "writes fail", "all fails" or
-    "fails at times".
+    """An SQLite connection whose disk `fails` as told: "works", "reads fail", "writes fail", "all fails" or "fails at
+    times".
     """
 
     def __init__(self, connection: sqlite3.Connection, dice: random.Random) -> None:
@@ -41,7 +41,7 @@ class FaultyConnection:
 
 
 def faulty(store: Any, dice: random.Random) -> FaultyConnection:
-    """Put a connection that can fail into a store."""
+    """Replace a store's connection with one that can fail."""
     store.connection = FaultyConnection(store.connection, dice)
     connection: FaultyConnection = store.connection
     return connection

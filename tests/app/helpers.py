@@ -1,4 +1,4 @@
-"""The app over a wire that the test holds, on a pinned clock: what a person does to it, and what they see."""
+"""The app over a fake transport and a pinned clock: the user's actions, and what the screen shows."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from tests.app.wire import NOW_US, Answers, Wire, log_of
 
 SIZE = 120, 36
 PATIENCE_S = 30
-"""After so long something that was waited for is not going to come."""
+"""Seconds after which something awaited counts as missing."""
 
 
 # -- the opener ----------------------------------------------------------------------------------------------------
 
 
 class PinnedClient(AuditLogClient):
-    """Knows no other clock than ours."""
+    """A client whose clock is pinned."""
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -49,14 +49,14 @@ class PinnedClient(AuditLogClient):
 
 
 class PinnedLog(Log):
-    """It is always `NOW`."""
+    """A log for which it is always `NOW`."""
 
     def now_us(self) -> int:
         return NOW_US
 
 
 async def no_time(seconds: float) -> None:
-    """Waits between attempts take none."""
+    """Wait no time between attempts."""
     await asyncio.sleep(0)
 
 
@@ -99,7 +99,7 @@ class TestOpener:
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """Wait until no message waits to be handled and no worker works."""
+    """Wait until all messages are handled and no worker is running."""
     async with asyncio.timeout(PATIENCE_S):
         quiet = 0
         while quiet < 3 and _alive(pilot.app):
@@ -112,7 +112,7 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
-    """Wait until something holds, while workers may go on working."""
+    """Wait until a condition holds, while workers may keep running."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await pilot.pause(0)
@@ -132,12 +132,12 @@ def _unread(app: App[Any]) -> bool:
 
 
 def drawn(app: App[Any]) -> list[Strip]:
-    """The whole screen, line by line."""
+    """The whole screen as lines."""
     return app.screen._compositor.render_strips()
 
 
 def table_lines(table: EntryTable) -> list[str]:
-    """What the table draws, its header line first."""
+    """The table's lines, the header first."""
     return texts(table.render_lines(Region(0, 0, *table.size)))
 
 
@@ -146,7 +146,7 @@ def texts(strips: Sequence[Strip]) -> list[str]:
 
 
 def key_event(key: str) -> events.Key:
-    """What a terminal sends for a key, given as Textual's name of it or as the character."""
+    """The event of a key, given by Textual's name of it or as a character."""
     if key == "space":
         return events.Key("space", " ")
     return events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
@@ -154,19 +154,19 @@ def key_event(key: str) -> events.Key:
 
 @dataclass(slots=True)
 class Hand:
-    """A running app: what a person does to it, and what they see."""
+    """A running app: the user's actions, and what the screen shows."""
 
     pilot: Pilot[None]
     app: AuditLogApp
     wire: Wire
 
     def send(self, *keys: str) -> None:
-        """Press keys, and wait for nothing."""
+        """Press keys without waiting."""
         for key in keys:
             self.app.post_message(key_event(key))
 
     async def press(self, *keys: str) -> None:
-        """Press keys one by one, each when what the one before began is done."""
+        """Press keys one by one, waiting after each until its work is done."""
         for key in keys:
             self.send(key)
             await settled(self.pilot)
@@ -176,7 +176,7 @@ class Hand:
         await settled(self.pilot)
 
     async def filter(self, text: str) -> None:
-        """Replace the filter, all at once."""
+        """Replace the whole filter."""
         await self.press("/")
         self.input.value = text
         await self.press("enter")
@@ -237,14 +237,14 @@ class Hand:
 
     @property
     def action(self) -> str:
-        """What the entry under the cursor did."""
+        """The action of the entry under the cursor."""
         action = self.row.action
         assert action is not None
         return action
 
     @property
     def lines(self) -> list[str]:
-        """The whole screen."""
+        """The whole screen as lines."""
         return texts(drawn(self.app))
 
     @property
@@ -257,7 +257,7 @@ class Hand:
 
     @property
     def status(self) -> str:
-        """What there is to say, or the keys: the last line, or two of them for a long text."""
+        """The footer: its message, or the keys; a long text takes two lines."""
         return " ".join(line.strip() for line in self.lines[-self.screen.footer.size.height :])
 
     @property
@@ -285,7 +285,7 @@ async def running(
     settle: bool = True,
     zone: str = "utc",
 ) -> AsyncIterator[Hand]:
-    """The app over a log (the demo's, if none is given), opened and at rest."""
+    """The app over a log (by default the demo's), opened and idle."""
     wire = log if isinstance(log, Wire) else Wire(log or log_of())
     app = app_over(TestOpener(wire, sleep=sleep), query, zone=zone)
     async with app.run_test(size=size) as pilot:

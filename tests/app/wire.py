@@ -1,4 +1,4 @@
-"""A wire that the test holds: what the log answers, requests counted, faults on order."""
+"""A fake transport: it answers from a log, keeps the requests, and fails on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.opened import lasting
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NOW_US = int(NOW.timestamp() * 1_000_000)
 ENTRIES = 730
-"""Of the log most tests read: seven pages and a piece."""
+"""The size of the log in most tests: seven full pages and a partial one."""
 
 Json = dict[str, Any]
 Fault = Exception | Callable[[httpx.Request], httpx.Response]
@@ -30,7 +30,7 @@ Fault = Exception | Callable[[httpx.Request], httpx.Response]
 
 @lru_cache(maxsize=8)
 def source_of(entries: int = ENTRIES) -> SqliteSource:
-    """The demo's log up to `NOW`; shared, so nothing is to be added to it."""
+    """The demo's log up to `NOW`. It is shared, so add nothing to it."""
     with lasting():
         return demo_log(entries=entries, until=NOW)
 
@@ -41,7 +41,7 @@ def log_of(entries: int = ENTRIES, generation: int = 2) -> Endpoints:
 
 
 def made(number: int, **fields: Any) -> Json:
-    """Entry `number` of a made log: the higher, the older, a second apart."""
+    """Entry `number` of a generated log; higher numbers are older, by a second each."""
     created = datetime.fromtimestamp(NOW.timestamp() - number, UTC)
     return {
         "id": f"id-{number:05}",
@@ -59,14 +59,14 @@ def made(number: int, **fields: Any) -> Json:
 
 
 class Answers(Protocol):
-    """What answers requests."""
+    """The interface of what answers requests."""
 
     def answer(self, method: str, target: str, headers: Any) -> Answer:
-        """One HTTP response."""
+        """Answer one request."""
 
 
 class JsonLog:
-    """A server of generation 1 (no filters) that sends these entries, whatever they hold, newest first."""
+    """A server of generation 1 (no filters) that sends any given entries, newest first."""
 
     def __init__(self, entries: Iterable[Json]) -> None:
         self.entries = list(entries)
@@ -90,9 +90,9 @@ class JsonLog:
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """Answers from a log at `NOW`, keeps every request, and fails or waits as told.
+    """A transport that answers from a log at `NOW` and keeps every request; it fails or waits on request.
 
-    `edit` changes what a good answer says; it gets the request's number (from 1) and the JSON.
+    `edit` changes the JSON of a successful answer; it gets the request's number (from 1) and the JSON.
     """
 
     def __init__(self, log: Answers) -> None:
@@ -105,7 +105,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._open.set()
 
     def fail(self, fault: Fault, times: int = 1 << 30) -> None:
-        """Answer the next `times` requests with a fault; 0 ends that."""
+        """Answer the next `times` requests with a fault; 0 ends the fault."""
         self._fault, self._times = fault, times
 
     def hold(self) -> None:
@@ -133,19 +133,21 @@ class Wire(httpx.AsyncBaseTransport):
 
     @property
     def pages(self) -> list[dict[str, str]]:
-        """The parameters of every request for a page of entries (the small ones that prove obedience left out)."""
+        """The parameters of every request for a page of entries, without the small ones that probe the server's
+        support.
+        """
         params = [dict(request.url.params) for request in self.requests if request.url.path == LIST_PATH]
         return [{k: v for k, v in each.items() if k != "limit"} for each in params if each["limit"] == "100"]
 
     @property
     def gets(self) -> list[str]:
-        """The id of every entry that was asked for in full."""
+        """The id of every entry that was requested in full."""
         paths = [unquote(request.url.raw_path.decode()) for request in self.requests]
         return [path.removeprefix(f"{LIST_PATH}/") for path in paths if path.startswith(f"{LIST_PATH}/")]
 
 
 def answers(status: int, body: bytes | Json = b"", **headers: str) -> Fault:
-    """A fault: this answer. A header's `_` stands for `-`."""
+    """A fault that is this response. In a header's name `_` stands for `-`."""
     content = json.dumps(body).encode() if isinstance(body, dict) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     kind = {"Content-Type": "application/json"} if isinstance(body, dict) else {}

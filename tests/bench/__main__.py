@@ -1,7 +1,7 @@
-"""`python -m tests.bench`: measures everything and prints a Markdown table.
+"""`python -m tests.bench` measures everything and prints a Markdown table.
 
-`--quick` compares what can be counted with `baseline.json`, in a few seconds. `--only NAME` (again and again) takes
-some of the parts; `--entries` and `--rounds` shorten it. `tests/bench/peers.py` says how to get lnav and toolong.
+`--quick` compares counts with `baseline.json` in a few seconds. `--only NAME` (repeatable) selects parts; `--entries`
+and `--rounds` shorten a run. `tests/bench/peers.py` says how to install lnav and toolong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "keys": keys.measure,
     "memory": memory.measure,
 }
-"""In this order: what is loaded once is measured by all that follows."""
+"""In this order, because later parts measure what earlier ones have loaded."""
 
 
 def main() -> int:

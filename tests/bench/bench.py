@@ -1,4 +1,4 @@
-"""What every measurement stands on: servers, programs, and a place for files, given back at the end."""
+"""The resources of all measurements: servers, programs and files, released at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APP = [sys.executable, "-m", "auditlog_tui"]
 
 
 class Bench:
-    """`entries` is what a large log holds, `rounds` how often each key is pressed. Use as a context manager."""
+    """`entries` is the size of a large log, `rounds` how often each key is pressed. Use as a context manager."""
 
     def __init__(self, entries: int, rounds: int) -> None:
         self.entries = entries
@@ -43,7 +43,7 @@ class Bench:
         return tuple(sorted({1_000, max(1_000, self.entries // 10), self.entries}))
 
     def say(self, text: str) -> None:
-        """Tell how far it is."""
+        """Report progress."""
         load = os.getloadavg()[0]
         sys.stderr.write(f"[{time.strftime('%H:%M:%S')} load {load:.1f}] {text}\n")
         sys.stderr.flush()
@@ -56,7 +56,7 @@ class Bench:
     # -- servers and files -------------------------------------------------------------------------------------
 
     def urls(self, entries: int, latency_ms: float = 0) -> tuple[str, str]:
-        """A log of so many entries, as the API's first and second generation."""
+        """A log of this many entries, served as the API's first and second generation."""
         key = entries, latency_ms
         if key not in self._servers:
             self.say(f"starting a server of {entries:,} entries, {latency_ms} ms")
@@ -87,18 +87,18 @@ class Bench:
         return environment(self.home)
 
     def start(self, command: list[str], url: str = "") -> Terminal:
-        """A program that runs until the bench ends."""
+        """Start a program that runs until the bench ends."""
         return self._stack.enter_context(Terminal(command, self.env(url)))
 
     def ours(self, entries: int) -> Terminal:
-        """The browser of a log of so many entries, not loaded further than it does by itself."""
+        """Our browser on a log of this many entries, with only its initial rows loaded."""
         found = self.start(APP, self.urls(entries)[1])
         found.wait_for(rb"[\d,]+ of [\d,]+ loaded|COMPLETE")
         found.settle(0.3)
         return found
 
     def all_of(self, entries: int) -> Terminal:
-        """The browser with everything loaded, by `A`; made once."""
+        """Our browser with everything loaded (key `A`); created once."""
         if entries not in self.loaded:
             self.say(f"loading {entries:,}")
             found = self.loaded[entries] = self.ours(entries)

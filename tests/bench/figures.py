@@ -1,4 +1,4 @@
-"""What a measurement says, and the table of all."""
+"""One result of a measurement, and the table of all results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line: ours, beside what, how they compare, the goal (empty: none) and whether it is met."""
+    """One row: ours, what it is compared with, the ratio, the goal (empty: none) and whether it is met."""
 
     what: str
     ours: str
@@ -24,20 +24,20 @@ def median(values: Sequence[float]) -> float:
 
 
 def p99(values: Sequence[float]) -> float:
-    """The largest one where there are fewer than a hundred."""
+    """The 99th percentile; of fewer than a hundred values the maximum."""
     ordered = sorted(values)
     return ordered[max(0, -(-99 * len(ordered) // 100) - 1)]
 
 
 def ms(values: Sequence[float]) -> str:
-    """Median and p99."""
+    """The median and the 99th percentile."""
     return f"{median(values):.1f} / {p99(values):.1f} ms"
 
 
 def at_most(
     what: str, ours: float, peer: float, goal: float | None, said: str = "", beside: str = "", unit: str = "ms"
 ) -> Figure:
-    """Ours over the peer's must not exceed the goal."""
+    """The ratio of ours to the peer's must not exceed the goal."""
     ratio = ours / peer if peer else float("inf")
     return Figure(
         what, said or f"{ours:.1f} {unit}", beside or f"{peer:.1f} {unit}", f"{ratio:.2f}x",
@@ -46,7 +46,7 @@ def at_most(
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """The figures as Markdown."""
+    """The figures as a Markdown table."""
     lines = ["| | auditlog-tui | beside it | ratio | goal | |", "|---|---|---|---|---|---|"]
     for each in figures:
         met = {True: "met", False: "**missed**", None: ""}[each.met]

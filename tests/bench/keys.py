@@ -1,4 +1,4 @@
-"""From a key to the complete frame, in a pty, at several sizes, round by round through all the programs."""
+"""The time from a key to the complete frame, in a pty, at several sizes, in rounds over all programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def measure(bench: Bench) -> None:
 
 
 def _round(program: Terminal, keys: dict[str, str], found: Frames) -> None:
-    program.type(keys["scroll"] * 60)  # to the lower edge, so that the next one scrolls
+    program.type(keys["scroll"] * 60)  # to the lower edge, so that the next key scrolls
     program.settle(0.1)
     for name, key in keys.items():
         for _ in range(TIMES[name]):

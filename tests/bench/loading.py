@@ -1,4 +1,4 @@
-"""Load all: its rate, keys while it runs, and what one page more costs at several sizes."""
+"""Load all: its rate, the response to keys while it runs, and the cost of one more page at several sizes."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def measure(bench: Bench) -> None:
 
 
 def _pages(program: Terminal) -> list[float]:
-    """CPU of each page down at the end of what is loaded; two of them fetch one page of the log."""
+    """The CPU time of each page down at the end of the loaded rows; every second one fetches a page of the log."""
     single = [program.cpu_of(PAGE_DOWN) for _ in range(2 * PAGES)]
     return [a + b for a, b in zip(single[::2], single[1::2], strict=True)]
 
 
 def _load(program: Terminal, goal: int, keys: list[float]) -> str:
-    """Load until about `goal` entries are there, pressing keys, and stop."""
+    """Load about `goal` entries while pressing keys, then stop."""
     start, first, cpu = time.perf_counter(), _loaded(program), program.cpu_ms()
     program.type("A")
     program.settle(0.01)
@@ -67,6 +67,6 @@ def _load(program: Terminal, goal: int, keys: list[float]) -> str:
 
 
 def _loaded(program: Terminal) -> int:
-    """What the header said last."""
+    """The header's latest count."""
     _, found = program.wait_for(rb"(?s).*[ m]([\d,]+) of [\d,]+ loaded")
     return int(found[1].replace(b",", b""))

@@ -1,4 +1,4 @@
-"""The whole process's resident memory, beside lnav's on the same entries."""
+"""The resident memory of the whole process, compared with lnav's on the same entries."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What our figures stand beside.
+"""The programs that the benchmark compares ours with.
 
-Of our own making are `python -m tests.bench.peers bare|fetching URL|datatable|get URL PAGES`.
+Minimal programs of our own: `python -m tests.bench.peers bare|fetching URL|datatable|get URL PAGES`.
 
-lnav and toolong are measured where they are found, and never required:
+lnav and toolong are measured if they are installed, and never required:
 
     apt-get install lnav
     python3 -m venv ~/toolong && ~/toolong/bin/pip install toolong    # then: TOOLONG=~/toolong/bin/tl
@@ -19,17 +19,17 @@ from pathlib import Path
 ROWS = 10_000
 READY = "peer is ready"
 LNAV_SHOWS, TOOLONG_SHOWS = b"/v1/", b"created_at"
-"""What stands unbroken in the bytes of their first rows."""
+"""Bytes that appear without interruption in their first rows."""
 COLUMNS = ("TIME", "ACTION", "ACTOR", "IP", "ST", "METHOD", "PATH", "TARGET")
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    """One of our own."""
+    """The command of one of our own minimal programs."""
     return [sys.executable, "-m", "tests.bench.peers", name, *arguments]
 
 
 def lnav(home: Path, log: Path) -> list[str] | None:
-    """The command that shows a log, its format taught; `None` where there is no lnav."""
+    """The command that shows a log, with its format installed; `None` without lnav."""
     found = shutil.which("lnav")
     if found is None:
         return None
@@ -38,7 +38,9 @@ def lnav(home: Path, log: Path) -> list[str] | None:
     (where / "format.json").write_text(json.dumps(LNAV_FORMAT))
     settings = home / ".config/lnav/configs/bench"
     settings.mkdir(parents=True, exist_ok=True)
-    (settings / "bench.json").write_text(json.dumps({"ui": {"clock-format": ""}}))  # it would write every second
+    (settings / "bench.json").write_text(
+        json.dumps({"ui": {"clock-format": ""}})
+    )  # otherwise its clock would draw every second
     return [found, str(log)]
 
 
@@ -78,7 +80,9 @@ def _bare() -> None:
 
 
 def _fetching(url: str) -> None:
-    """The least that an app on these libraries does up to its first row, with one widget and nothing of ours."""
+    """The least work that an app on these libraries does up to its first row, with a single widget and none of our
+    code.
+    """
     from textual.app import App, ComposeResult
     from textual.widgets import Static
 
@@ -139,7 +143,7 @@ def _datatable(rows: int) -> None:
 
 
 def _get(url: str, pages: int) -> None:
-    """The floor of every walk: ask, decode, ask for the next."""
+    """The lower bound of every walk: request, decode, request the next page."""
     import httpx
 
     cursor: str | None = None

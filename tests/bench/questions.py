@@ -1,4 +1,4 @@
-"""Questions over everything loaded from a server that knows no filters: how long each, and its longest slice."""
+"""Questions over everything loaded from a server without filters: the time of each, and its longest slice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST_SLICE_MS = 16
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds in all, and milliseconds of each time that the event loop had to wait for its turn."""
+    """The total in seconds, and each delay of the event loop in milliseconds."""
 
     seconds: float
     slices: list[float]
@@ -43,7 +43,7 @@ def measure(bench: Bench) -> None:
 
 
 def view_of(log: Log, text: str, *, like: View | None = None, anchor: Anchor = Anchor.NEWEST) -> View:
-    """The view of a filter as typed at the end of the bench's log."""
+    """The view of a typed filter at the end of the bench's log."""
     return View(log, freeze(parse(text), int(UNTIL.timestamp()) * 1_000_000, UTC), anchor=anchor, like=like)
 
 
@@ -57,7 +57,7 @@ async def _measure(bench: Bench) -> None:
         start = time.perf_counter()
         await everything.more(bench.entries, _nothing, everything=True)
         rate = len(everything) / (time.perf_counter() - start)
-        # What the first filter teaches of the server is no part of the question.
+        # Learning the server's support with the first filter is not part of the question.
         await view_of(log, "status:>=400").more(1, _nothing)
         await _ask(bench, log, everything, rate)
     finally:
@@ -95,7 +95,7 @@ def _said(name: str, took: Took, goal: float | None = None) -> Figure:
 
 
 async def timed(work: Coroutine[Any, Any, object]) -> Took:
-    """Run it beside a task that asks for its turn again and again."""
+    """Run it beside a task that measures the event loop's delays."""
     slices: list[float] = []
     over = asyncio.Event()
 
@@ -125,7 +125,7 @@ async def _facets(store: EntryStore, view: View) -> None:
 
 
 async def _oldest(bench: Bench) -> Figure:
-    """How many requests the oldest entry takes from a server that knows the order."""
+    """The number of requests for the oldest entry, from a server that supports sorting."""
     client = AuditLogClient(base_url=bench.urls(bench.entries)[1], key="any")
     store = EntryStore()
     try:
@@ -144,7 +144,7 @@ async def _oldest(bench: Bench) -> Figure:
 
 
 def _lnav(bench: Bench) -> float | None:
-    """Seconds until lnav's window has filtered the same entries, its own way."""
+    """The seconds until lnav has filtered the same entries in its own way."""
     command = peers.lnav(bench.home, bench.log(bench.entries))
     if command is None:
         return None

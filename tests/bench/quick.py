@@ -1,4 +1,4 @@
-"""Counts that do not depend on the machine, against `baseline.json`; `--update` writes that anew."""
+"""Counts that do not depend on the machine, compared with `baseline.json`; `--update` rewrites that file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Counting(httpx.AsyncBaseTransport):
 
 
 async def counts() -> Counts:
-    """Everything that is counted, by name."""
+    """All counts by name."""
     found: Counts = {}
     for size in (SMALL, LARGE):
         found |= await _screen_counts(size)
@@ -50,7 +50,7 @@ async def counts() -> Counts:
 
 @asynccontextmanager
 async def _loaded(size: int) -> AsyncIterator[tuple[Hand, _Counting, int]]:
-    """The app with a log of so many entries loaded, and the requests that its first rows took."""
+    """The app with a log of this many entries loaded, and the number of requests for its first rows."""
     log = demo_log(entries=size, until=UNTIL)
     wire = _Counting(OfflineTransport(log))
     app = app_over(TestOpener(wire))
@@ -89,7 +89,7 @@ async def _screen_counts(size: int) -> Counts:
 
 
 def written() -> Counts:
-    """Bytes that the program writes to a terminal for a key."""
+    """The bytes that the program writes to a terminal for a key."""
     found: Counts = {}
     with TemporaryDirectory() as home, serving(demo_log(entries=SMALL, until=UNTIL)) as server:
         env = environment(
@@ -117,7 +117,7 @@ def _bytes(program: Terminal, key: str) -> float:
 
 
 def complaints(found: Counts) -> list[str]:
-    """What is more than the baseline's by more than the tolerance, in words that tell what to do."""
+    """The counts that exceed the baseline by more than the tolerance, as messages that say what to do."""
     textual = version("textual")
     known: dict[str, Counts] = json.loads(BASELINE.read_text())
     if textual not in known:
@@ -137,7 +137,7 @@ def _worse(now: float, was: float) -> bool:
 
 
 def update(found: Counts) -> None:
-    """Make this the baseline of this version of Textual."""
+    """Make these counts the baseline for this version of Textual."""
     known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     known[version("textual")] = found
     BASELINE.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")

@@ -1,6 +1,7 @@
-"""`python -m tests.bench.server`: one log served as both generations of the API; prints their URLs as JSON.
+"""`python -m tests.bench.server` serves one log as both generations of the API and prints their URLs as JSON.
 
-Its log ends at a fixed time, so that every run shows the same bytes and no age grows while keys are timed.
+The log ends at a fixed time, so that every run shows the same bytes and no displayed age changes while keys are
+timed.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ UNTIL = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 class _Forgetful(list[object]):
-    """The server would remember every request."""
+    """Discards the server's record of requests, which would grow without limit."""
 
     def append(self, value: object) -> None:
-        """Not kept."""
+        """Discard it."""
 
 
 def write_jsonl(path: Path, entries: int) -> None:
-    """The log as a file, oldest first, as programs that read log files want it."""
+    """Write the log to a file, oldest first, as log viewers expect it."""
     with path.open("w") as file:
         for entry in demo_entries(entries=entries, until=UNTIL):
             file.write(json.dumps(_fields(entry)) + "\n")

@@ -1,4 +1,4 @@
-"""From spawn to the first paint, and to the first rows of data."""
+"""The time from process start to the first paint, and to the first rows of data."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def _until(bench: Bench, command: list[str], pattern: bytes, env: dict[str, str]
 
 
 def _newest(url: str) -> bytes:
-    """When the first row happened, as the table shows it."""
+    """The newest entry's time as the table shows it."""
     entry = httpx.get(f"{url}/v1/audit_logs", params={"limit": "10"}).json()["items"][0]
     return re.escape(str(entry["created_at"])[:19].replace("T", " ").encode())

@@ -1,4 +1,4 @@
-"""A program in a real pty, timed: nothing interprets what it writes, so that the clock is the program's own."""
+"""A program timed in a real pty. Nothing interprets its output, so only the program itself is timed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from typing import NamedTuple
 WIDTH, HEIGHT = 160, 48
 PATIENCE_S = 300.0
 QUIET_S = 0.03
-"""A frame is complete when nothing came for so long; the wait is not counted."""
+"""A frame is complete after this much silence; the wait is not counted."""
 
 ASKS_FOR_SYNC = b"\x1b[?2026$p"
 HAS_SYNC = b"\x1b[?2026;2$y"
-"""What terminals of today answer, after which frames come whole."""
+"""The replies of current terminals to queries; with them, frames are written in one piece."""
 
 FRAME_ENDS = b"\x1b[?2026l"
 ROOT = Path(__file__).parents[2]
@@ -34,14 +34,14 @@ _LAUNCHER = (
 
 
 class Frame(NamedTuple):
-    """Milliseconds from a key to the last byte it caused, and how many bytes those were."""
+    """Milliseconds from a key to the last byte it caused, and the number of bytes."""
 
     ms: float
     bytes: int
 
 
 class Terminal:
-    """Use as a context manager: whatever still runs at its end is killed. `seen` is what was written last."""
+    """Use as a context manager, which kills what still runs at the end. `seen` is the recent output."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.seen = bytearray()
@@ -68,7 +68,7 @@ class Terminal:
     # -- reading -----------------------------------------------------------------------------------------------
 
     def read(self, timeout_s: float) -> bytes:
-        """What comes next; nothing when the time is over. Raises `EOFError` at the program's end."""
+        """The next output; empty at the timeout. Raises `EOFError` when the program has ended."""
         if not select.select([self._master], [], [], timeout_s)[0]:
             return b""
         try:
@@ -84,7 +84,9 @@ class Terminal:
         return found
 
     def wait_for(self, pattern: bytes, since: int = 0) -> tuple[float, re.Match[bytes]]:
-        """Read until the pattern was written, after byte `since` of all; seconds since the start, and what fits."""
+        """Read until the pattern appears after byte `since` of the output; returns the seconds since the start and
+        the match.
+        """
         deadline = time.perf_counter() + PATIENCE_S
         while True:
             dropped = self.written - len(self.seen)
@@ -96,7 +98,7 @@ class Terminal:
             self.read(0.5)
 
     def settle(self, quiet_s: float = QUIET_S) -> None:
-        """Read until nothing comes any more."""
+        """Read until the output is silent."""
         while self.read(quiet_s):
             pass
 
@@ -106,7 +108,7 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def key(self, keys: str) -> Frame:
-        """Type and read the frame that it causes, until silence; nothing in two seconds is no frame."""
+        """Type and read the resulting frame until silence. No output within two seconds counts as no frame."""
         self.settle()
         before, start = self.written, time.perf_counter()
         last = start
@@ -117,7 +119,7 @@ class Terminal:
         return Frame((last - start) * 1000, self.written - before)
 
     def key_among_others(self, keys: str, sign: bytes) -> float:
-        """Milliseconds to the end of the first frame with a sign in it, while other frames come too."""
+        """Milliseconds to the end of the first frame that contains a sign, while other frames arrive too."""
         frame = bytearray()
         while self.read(0):
             pass
@@ -129,20 +131,20 @@ class Terminal:
                 raise TimeoutError(f"no frame with {sign!r}")
         return (time.perf_counter() - start) * 1000
 
-    # -- what the process takes --------------------------------------------------------------------------------
+    # -- resources ---------------------------------------------------------------------------------------------
 
     def cpu_ms(self) -> float:
-        """CPU time of all the threads so far."""
+        """The CPU time of all threads so far."""
         total = 0
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
             try:
                 total += int((task / "schedstat").read_text().split()[0])
-            except OSError:  # it has just ended
+            except OSError:  # the thread has just ended
                 continue
         return total / 1e6
 
     def idle(self, window_s: float = 0.1, share: float = 0.05) -> None:
-        """Read until the program takes less than a share of one CPU."""
+        """Read until the program uses less than this share of one CPU."""
         while True:
             before, end = self.cpu_ms(), time.perf_counter() + window_s
             while (left := end - time.perf_counter()) > 0:
@@ -159,7 +161,7 @@ class Terminal:
         return self.cpu_ms() - before
 
     def memory_mib(self, name: str = "VmRSS") -> float:
-        """Resident memory of the whole process (`VmHWM`: the most so far)."""
+        """The resident memory of the process (`VmHWM`: its maximum so far)."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(rf"{name}:\s+(\d+) kB", text)
         assert found is not None
@@ -167,9 +169,9 @@ class Terminal:
 
 
 def as_installed(home: Path) -> str:
-    """A `PYTHONPATH` on which there is no click: httpx imports it where it finds it.
+    """A `PYTHONPATH` without click, which httpx imports if it is installed.
 
-    It comes with the tests' tools, and not with the program.
+    click comes with the test tools but not with the program.
     """
     (home / "as-installed").mkdir(exist_ok=True)
     (home / "as-installed/click.py").write_text("raise ImportError\n")
@@ -177,7 +179,7 @@ def as_installed(home: Path) -> str:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A user's environment with nothing in it but what is asked for."""
+    """A user's environment with only the requested variables."""
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     return {
         "PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home / "tmp"), "TERM": "xterm-256color",

@@ -1,4 +1,4 @@
-"""Nothing got dearer that can be counted. `python -m tests.bench` measures what has to be timed."""
+"""The machine-independent counts have not grown. `python -m tests.bench` measures times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walking a whole query without a screen, beside a bare loop of GET and decode."""
+"""Walking a whole query without a screen, compared with a bare loop of GET and decode."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> None:
 
 
 def _run(bench: Bench, command: list[str], url: str) -> tuple[float, float]:
-    """Milliseconds of CPU, and seconds."""
+    """Milliseconds of CPU, and seconds in all."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=bench.env(url))
     _, status, used = os.wait4(process.pid, 0)

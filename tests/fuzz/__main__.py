@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz NAME [--minutes M] [--seed N]` runs one fuzzer for so long."""
+"""`python -m tests.fuzz NAME [--minutes M] [--seed N]` runs one fuzzer for this long."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run the fuzzer that the command line names, and say what it did."""
+    """Run the fuzzer named on the command line and print its summary."""
     here = Path(__file__).parent
     private = ("test_", "_")
     names = [each.name for each in pkgutil.iter_modules([str(here)]) if not each.name.startswith(private)]

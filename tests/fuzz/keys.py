@@ -1,7 +1,8 @@
-"""Random keys, text, pastes, clicks, resizes and faults: the app lives, and says nothing that is not so.
+"""A fuzzer of the app: random keys, text, pastes, clicks, resizes and faults. It must survive and make no false
+statement.
 
-A session's steps are made before it runs, so that the same seed makes the same ones, and a failure can be shortened
-by leaving steps out. Keys that quit or suspend do nothing here.
+A session's steps are made before it runs, so that the same seed makes the same steps, and a failure can be shortened
+by leaving some out. Keys that quit or suspend are disabled.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ from tests.app.helpers import _unread, key_event, until
 from tests.app.wire import UNREACHABLE, Answers, JsonLog, Wire, answers, log_of, made
 
 STEPS = 150
-"""Of one session."""
+"""The number of steps in a session."""
 
 HANGS_S = 60
-"""Seconds after which a step that is not done is taken for one that hangs."""
+"""Seconds after which an unfinished step counts as hung."""
 
 SHRINK_S = 120
 """Seconds spent on shortening a failure."""
@@ -93,7 +94,7 @@ FAULTS = {
 
 
 def steps_of(dice: random.Random) -> list[Step]:
-    """A session: where it begins, and what is done."""
+    """A session: its log, and its steps."""
     first: Step = ("log", dice.choice(["demo", "demo", "old", "odd", "few", "none"]))
     return [first, *(_step(dice) for _ in range(STEPS))]
 
@@ -123,23 +124,23 @@ def _step(dice: random.Random) -> Step:
     return "wait", dice.choice([0.01, 0.05, 0.3])
 
 
-# -- what is driven ------------------------------------------------------------------------------------------------
+# -- the app and its surroundings -----------------------------------------------------------------------------------
 
 
 class StayingApp(AuditLogApp):
-    """Neither quits nor suspends."""
+    """The app without quitting and suspending."""
 
     CSS_PATH = str(Path(app_module.__file__).with_name("app.tcss"))
 
     def exit(self, *args: object, **options: object) -> None:
-        """Not now."""
+        """Do nothing."""
 
     def action_suspend_process(self) -> None:
-        """Not now."""
+        """Do nothing."""
 
 
 class FuzzOpener(Opener):
-    """Keeps everything in one folder, and hands the store's connection out."""
+    """Keeps all files in one folder, and exposes the store's connection."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, folder: Path, dice: random.Random) -> None:
         super().__init__(transport)
@@ -168,7 +169,7 @@ def _log(name: str) -> Answers:
 
 @contextmanager
 def _private() -> Iterator[Path]:
-    """A folder for all that is written, a clipboard that is none, and no wait for a cursor to rest."""
+    """A folder for all files, a fake clipboard, and no delay before the detail pane follows the cursor."""
 
     async def copy(text: str, **_: object) -> Copied:
         return Copied("local", True, "to a test's clipboard")
@@ -187,7 +188,7 @@ def _private() -> Iterator[Path]:
 
 
 class Session:
-    """Does the steps one by one, and raises `AssertionError` where the app is not as it should be."""
+    """Runs the steps one by one. Raises `AssertionError` if the app is not in a valid state."""
 
     def __init__(self, folder: Path, log: str) -> None:
         self.dice = random.Random(log)
@@ -212,7 +213,7 @@ class Session:
                 self.wire.release()
 
     async def _focus_moved(self) -> None:
-        """Textual moves the focus in a message of its own, which may come after all others."""
+        """Wait for Textual to move the focus, which it does in a message that may come after all others."""
         for _ in range(20):
             try:
                 _check_focus(self.app)
@@ -250,7 +251,7 @@ class Session:
         assert driver is not None
         driver._size = size
         self.app.post_message(events.Resize(size, size))
-        await self.pilot.pause(1 / 60)  # Textual waits so long before it believes a size
+        await self.pilot.pause(1 / 60)  # the delay after which Textual applies a new size
 
     def _mouse(self, kind: str, x: float, y: float) -> None:
         size = self.app.size
@@ -272,12 +273,12 @@ class Session:
         )
 
     async def _opened(self) -> None:
-        """Wait until the log is open, which a thread does, so that each session begins at the same place."""
+        """Wait until the log is open, which happens in a thread, so that each session begins in the same state."""
         await until(self.pilot, lambda: isinstance(self.app.screen, BrowseScreen) and self.app.screen.opened)
         await self._quiet()
 
     async def _quiet(self) -> None:
-        """Wait until nothing is to be handled; what works in the background goes on."""
+        """Wait until all messages are handled; background work continues."""
         async with asyncio.timeout(HANGS_S):
             quiet = 0
             while quiet < 3 and self._alive():
@@ -285,7 +286,7 @@ class Session:
                 quiet = 0 if _unread(self.app) else quiet + 1
 
     async def _mend(self) -> None:
-        """Let everything work again, and come to rest where a person would."""
+        """End all faults and return to the initial place."""
         self.wire.fail(UNREACHABLE, 0)
         self.wire.release()
         if self.opener.connection is not None:
@@ -299,7 +300,7 @@ class Session:
         await asyncio.sleep(0.05)
         await self._quiet()
 
-    # -- what must hold ----------------------------------------------------------------------------------------
+    # -- invariants --------------------------------------------------------------------------------------------
 
     def _alive(self) -> bool:
         return self.app.is_running and self.app._exception is None
@@ -320,7 +321,7 @@ class Session:
         assert screen.filter_bar.applied == screen.navigator.place.text, "the bar shows another filter than the rows'"
         header = screen.header.render().plain
         if self.opener.connection is not None and self.opener.connection.fails != "works":
-            return  # what the view says can't be looked up now
+            return  # the store can't be read to verify the view
         if "COMPLETE" in header and "INCOMPLETE" not in header:
             assert screen.view.complete, f"the header says COMPLETE of a view that is not: {header}"
 
@@ -338,7 +339,7 @@ def _check_focus(app: App[None]) -> None:
 
 
 def fails(steps: list[Step]) -> BaseException | None:
-    """What goes wrong in a session of these steps."""
+    """The error of a session with these steps."""
     (_, log), *rest = steps
     with _private() as folder:
         try:
@@ -349,7 +350,7 @@ def fails(steps: list[Step]) -> BaseException | None:
 
 
 def shrunk(steps: list[Step]) -> list[Step]:
-    """Fewer steps that fail too."""
+    """Fewer steps that fail as well."""
     deadline, size = time.monotonic() + SHRINK_S, len(steps) // 2
     while size:
         at = 1
@@ -364,7 +365,7 @@ def shrunk(steps: list[Step]) -> list[Step]:
 
 
 def session(seed: str) -> int:
-    """One session; the number of its steps. Raises `AssertionError` with what reproduces a failure."""
+    """Run one session and return the number of its steps. Raises `AssertionError` with what reproduces a failure."""
     steps = steps_of(random.Random(seed))
     error = fails(steps)
     if error is not None:
@@ -374,7 +375,7 @@ def session(seed: str) -> int:
 
 
 def run(seconds: float, seed: int) -> str:
-    """Sessions until so many seconds are over."""
+    """Run sessions for this many seconds."""
     deadline, sessions, steps = time.monotonic() + seconds, 0, 0
     while time.monotonic() < deadline:
         steps += session(f"{seed}/{sessions}")

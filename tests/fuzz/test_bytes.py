@@ -1,4 +1,4 @@
-"""The fuzzer of bytes, shortly."""
+"""A short run of the bytes fuzzer."""
 
 from tests.fuzz import bytes as fuzzer
 

@@ -1,4 +1,4 @@
-"""A short fuzz of keys; `python -m tests.fuzz keys --minutes 60` runs as long as one likes."""
+"""A short run of the keys fuzzer; `python -m tests.fuzz keys --minutes 60` runs it for longer."""
 
 from __future__ import annotations
 

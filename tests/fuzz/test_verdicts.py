@@ -1,4 +1,4 @@
-"""The state machine of verdicts, as long as every run of the tests can wait for it."""
+"""A short run of the state machine of verdicts."""
 
 from tests.fuzz.verdicts import check
 

@@ -1,8 +1,9 @@
-"""What a view says of itself, whatever is done to it and to its log: a state machine over the browser.
+"""A state machine over the navigator that checks every statement of its views, whatever happens to them and their
+log.
 
-The server keeps the contract over a log that grows, is late, forgets, changes and has two records under one id; it
-fails and refuses cursors when told, and may cap its counts. The model knows when each record came and went, so an
-evaluator that shares nothing with the program can say what a view that calls itself COMPLETE must hold.
+The server follows the contract over a log that grows, writes late entries, deletes, changes, and has two records with
+one id; on request it fails, refuses cursors or caps its counts. The model knows when each record was written and
+deleted, so an independent evaluator can tell which entries a view that is COMPLETE must hold.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from tests.unit.query.evaluate import matches
 START_US = 1_800_000_000_000_000
 SERVED_AT = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
 LATEST_S = 3_600
-"""So many seconds after it happened an entry may be written."""
+"""An entry may be written this many seconds after it happened."""
 
 TEXTS = (
     "",
@@ -75,7 +76,7 @@ EVERYTHING = 1 << 60
 
 @dataclass(eq=False)
 class Record:
-    """One record; two may have the same id. `born` and `gone` are the server's clock."""
+    """One record; two may have the same id. `born` and `gone` are times of the server's clock."""
 
     number: int
     entry: Entry
@@ -91,7 +92,7 @@ class Record:
         return found
 
     def through(self, first: int, last: int) -> bool:
-        """Whether it was there all the time from one moment to another."""
+        """Whether the record existed throughout the period."""
         return self.born <= first and (self.gone is None or self.gone > last)
 
 
@@ -120,7 +121,7 @@ class Server:
         self._cache: dict[frozenset[tuple[str, str]], Placed] = {}
         self._cached_at = -1
 
-    # -- what happens to it ------------------------------------------------------------------------------------
+    # -- changes to the log -------------------------------------------------------------------------------------
 
     def write(self, at_s: int, method: str, status: int, agent: str, entry_id: str | None = None) -> None:
         self.tick += 1
@@ -137,7 +138,7 @@ class Server:
         self.grown = self.changed = self.tick
 
     def change(self, records: list[Record]) -> None:
-        """The same records with other texts, as where an actor was renamed."""
+        """Replace a record's texts, as when an actor is renamed."""
         self.tick += 1
         for record in records:
             data = json.loads(record.entry.raw)
@@ -145,7 +146,7 @@ class Server:
             record.entry = read_entry(json.dumps(data))
 
     def forget(self, count: int) -> None:
-        """Retention takes the oldest."""
+        """Delete the oldest records (retention)."""
         self.tick += 1
         for record in sorted(self.alive, key=lambda record: (record.us, record.number))[:count]:
             record.gone = self.changed = self.tick
@@ -154,7 +155,7 @@ class Server:
     def alive(self) -> list[Record]:
         return [record for record in self.records if record.gone is None]
 
-    # -- what it answers ---------------------------------------------------------------------------------------
+    # -- responses ---------------------------------------------------------------------------------------------
 
     def _begin(self, cursor: str | None) -> None:
         self.tick += 1
@@ -190,7 +191,7 @@ class Server:
         return Page(tuple(record.entry for _, record in placed[begin:end]), following, None, total, served)
 
     def _placed(self, heeded: dict[str, str], terms: Terms) -> Placed:
-        """The records that parameters let through, in order."""
+        """The records that match the parameters, in order."""
         key = frozenset(heeded.items())
         if self._cached_at != self.changed:
             self._cached_at, self._cache = self.changed, {}
@@ -251,7 +252,7 @@ events = st.lists(
 
 
 class Verdicts(RuleBasedStateMachine):
-    """Whatever is done, a view that says COMPLETE holds what it must."""
+    """Whatever happens, a view that is COMPLETE holds every entry that it must."""
 
     @initialize(
         generation=st.sampled_from([2, 2, 2, 1]),
@@ -331,7 +332,7 @@ class Verdicts(RuleBasedStateMachine):
                 server.epoch += 1
 
     def _do(self, work: Coroutine[Any, Any, Any], cancel: int | None = None) -> Any:
-        """Run to the end, or cancel it after so many turns of the loop."""
+        """Run to the end, or cancel after this many turns of the event loop."""
 
         async def run() -> Any:
             task = asyncio.ensure_future(work)
@@ -453,7 +454,7 @@ class Verdicts(RuleBasedStateMachine):
         feed, now = self.navigator.view.feed, self.server.tick + 1
         try:
             if followed.possible:
-                self.began.setdefault(feed, now)  # what is followed before it was walked is walked by that
+                self.began.setdefault(feed, now)  # following an unfinished walk completes it
                 self.asked.setdefault(feed, now)
                 await followed.poll()
                 if mend:
@@ -461,7 +462,7 @@ class Verdicts(RuleBasedStateMachine):
         except (ServerError, BadRequestError):
             pass
 
-    # -- what must hold ----------------------------------------------------------------------------------------
+    # -- invariants --------------------------------------------------------------------------------------------
 
     @invariant()
     def it_does_not_lie(self) -> None:
@@ -483,7 +484,7 @@ class Verdicts(RuleBasedStateMachine):
         for row in rows:
             entry = self._entry(row)
             assert (row.status_code, row.user_agent) == (entry.log.status_code, entry.log.user_agent)
-            # While the first page is under way nothing is known of the server, and a view that was left stays so.
+            # Until the first page arrives the server's support is unknown, and it stays so for a view that was left.
             unread = any(name in self.server.ignores for name in shown.feed.plan.params)
             assert unread or matches(shown.query, entry), f"{entry.raw} does not match: {said}"
         if shown.summary().state is State.COMPLETE and not shown.marked:
@@ -492,17 +493,17 @@ class Verdicts(RuleBasedStateMachine):
             assert _in_order(shown, rows), f"not in the order asked for: {said}"
 
         self._check_gone(shown)
-        if shown.feed.short and shown.feed not in self.raced:  # else the next poll compares again
+        if shown.feed.short and shown.feed not in self.raced:  # otherwise the next poll compares again
             self._check_short(shown)
 
     def _check_gone(self, shown: View) -> None:
-        """No more than the server really lost."""
+        """The view reports no more entries gone than the server really deleted."""
         held = {row.key for row in self.store.window(shown.feed.run, 0, len(shown.feed.run))}
         gone = [record for record in self.server.records if record.gone is not None and record.entry.key in held]
         assert shown.feed.gone <= len(gone), f"{shown.feed.gone} are not gone, {len(gone)} are: {shown.summary()}"
 
     def _check_short(self, shown: View) -> None:
-        """What is said to be missing must be missing: retention is no loss of what arrived."""
+        """If the view reports missing entries, some must be missing; entries deleted after they arrived are not."""
         feed, server = shown.feed, self.server
         first = self.began[feed]
         params = {name: value for name, value in feed.plan.params.items() if name not in server.ignores}
@@ -516,17 +517,17 @@ class Verdicts(RuleBasedStateMachine):
         assert lost or len(there) > len(set(there)), f"nothing is missing: {feed.short}"
 
     def _required(self, shown: View) -> set[str]:
-        """The ids that match and were there all the time while it was walked."""
+        """The ids of matching entries that existed throughout the walk."""
         feed, now = shown.feed, self.server.tick
         first, last = self.began.get(feed, now), self.asked.get(feed, now)
         found = [record for record in self.server.records if record.through(first, last)]
-        if feed.plan.entry_id is not None:  # got by its id, which answers one record where there are two
+        if feed.plan.entry_id is not None:  # requested by its id, which returns one record even if there are two
             known = [record for record in self.server.records if record.entry.key == feed.plan.entry_id]
             found = found if len(known) == 1 else []
         return {record.entry.key for record in found if record.matches(shown.query)}
 
     def _settle(self) -> None:
-        """Once nothing happens any more, everything is found, and said to be all."""
+        """Once nothing changes any more, every view finds all entries and is COMPLETE."""
         server = self.server
         server.coming.clear()
         server.failures, server.refuses_cursors, server.counts, server.cap = 0, False, True, EVERYTHING
@@ -547,7 +548,9 @@ def _ignore() -> None:
 
 
 def _in_order(shown: View, rows: list[Row]) -> bool:
-    """Whether rows that begin at the top are in the order asked for; one of two versions stands where either does."""
+    """Whether rows that begin at the top are in the requested order; an entry with two versions may be at either
+    place.
+    """
     order = [(FIELDS[name].columns[0], way) for name, way in shown.plan.order]
     for one, other in pairwise(row for row in rows if not row.versions) if shown.anchor is Anchor.NEWEST else ():
         values = [(getattr(one, column), getattr(other, column), way) for column, way in order]
@@ -557,11 +560,11 @@ def _in_order(shown: View, rows: list[Row]) -> bool:
     return True
 
 
-# -- running it ----------------------------------------------------------------------------------------------------
+# -- running -------------------------------------------------------------------------------------------------------
 
 
 def check(examples: int, steps: int, number: int, *, shrink: bool = True) -> None:
-    """So many runs of so many steps. Raises what was found, with the steps that lead there in its notes."""
+    """Run this many sessions of this many steps. Raises the failure, with its steps in its notes."""
     run_state_machine_as_test(
         seed(number)(type("Verdicts", (Verdicts,), {})),
         settings=settings(
@@ -576,7 +579,7 @@ def check(examples: int, steps: int, number: int, *, shrink: bool = True) -> Non
 
 
 def run(seconds: float, seed: int) -> str:
-    """Look for a verdict that lies for so long. Raises `AssertionError` with the steps that lead to it."""
+    """Look for a false verdict for this many seconds. Raises `AssertionError` with the steps that lead to it."""
     begun, examples = time.monotonic(), 0
     for number in _numbers(seed):
         if time.monotonic() - begun >= seconds:

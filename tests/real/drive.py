@@ -1,6 +1,6 @@
-"""Runs the command in $TRY in a terminal, as a newcomer would: waits for the log's rows, presses q.
+"""Runs the command in $TRY in a terminal like a new user: waits for the log's rows and presses q.
 
-Exits with 0 if the program did. `.ci/run` gives it the README's first command.
+Exits with 0 if the program did. `.ci/run` passes it the README's first command.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ INSTALLING_S = 600.0
 
 
 def main() -> int:
-    sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a file, so the repository is no package's home yet
+    sys.path.insert(0, str(Path(__file__).parents[2]))  # it runs as a file, so the repository is not on the path yet
     from tests.real.pty_terminal import PtyTerminal
 
     command = os.environ.get("TRY", "").strip()

@@ -1,4 +1,4 @@
-"""Copying with a real tmux: what it does by default is what makes copying hard."""
+"""Copying with a real tmux, whose default configuration makes copying difficult."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ UNCONFIRMED = "to the tmux buffer, and to the terminal's clipboard if it accepts
 
 
 class Tmux:
-    """A tmux server of its own, with one session."""
+    """A private tmux server with one session."""
 
     def __init__(self, directory: Path) -> None:
         program = shutil.which("tmux")
@@ -92,7 +92,7 @@ async def test_the_terminal_around_tmux_gets_the_text_as_well(tmux: Tmux) -> Non
 
 
 async def test_a_tmux_without_the_flag_has_the_text_and_lets_it_through(tmux: Tmux, tmp_path: Path) -> None:
-    """The real one behind a program that refuses `-w`, as tmux did before 3.2, and that lets through what it did."""
+    """The real tmux behind a wrapper that refuses `-w` and passes sequences through, as tmux did before 3.2."""
     programs, sent = tmp_path / "programs", tmp_path / "sent"
     programs.mkdir()
     (programs / "tmux").write_text(f'#!/bin/sh\n[ "$2" != -w ] || exit 1\nexec {tmux.command[0]} "$@"\n')
@@ -133,7 +133,7 @@ async def test_the_terminal_around_gnu_screen_gets_the_text(tmp_path: Path, size
 async def test_what_is_sent_by_osc_52_is_lost_in_tmux_as_it_is_by_default(
     tmux: Tmux, setting: str, buffers: list[str]
 ) -> None:
-    """The reason for asking tmux itself."""
+    """The reason for running tmux itself."""
     tmux.run("set-option", "-s", "set-clipboard", setting)
     tmux.run("send-keys", "-t", "test", "-l", osc52_sequence("sent"))
     tmux.run("send-keys", "-t", "test", "Enter")

@@ -138,7 +138,7 @@ def test_latency_comes_before_the_answer_and_after_the_request() -> None:
 
 
 class _Watched(list[Request]):
-    """Tells when the first request arrived."""
+    """Signals when the first request has arrived."""
 
     def __init__(self, arrived: threading.Event) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Files of the user's on a disk that is really full, and files that are none."""
+"""The user's files on a disk that is really full, and paths that are not ordinary files."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, *, leaving: int = 0) -> None:
-    """Take all room but so many bytes."""
+    """Use up all space but this many bytes."""
     spare = disk / "spare"
     spare.write_bytes(b"x" * leaving)
     with suppress(OSError), (disk / "rest").open("wb", buffering=0) as rest:
@@ -115,7 +115,7 @@ async def test_a_copy_on_a_full_disk_leaves_no_half_of_a_file(small: Path, tmp_p
     assert os.listdir(small) == ["rest"]
 
 
-# -- what is no ordinary file --------------------------------------------------------------------------------------
+# -- paths that are not ordinary files -----------------------------------------------------------------------------
 
 
 def config_of(home: Path) -> Path:
@@ -187,7 +187,7 @@ def test_a_key_can_come_out_of_a_program(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", line], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 3, done.stderr  # the key was good enough to try
+    assert done.returncode == 3, done.stderr  # the key was accepted, and a request was tried
 
 
 @pytest.mark.parametrize("name", ["history", "marks"])
@@ -214,7 +214,7 @@ def test_private_files_that_are_none_are_told_of_on_the_screen(name: str, kind: 
         assert terminal.status() == 0
 
 
-# -- links, modes, two at once -------------------------------------------------------------------------------------
+# -- links, modes, concurrent writers ------------------------------------------------------------------------------
 
 
 def test_a_link_stays_a_link_and_modes_stay(tmp_path: Path) -> None:
@@ -265,6 +265,6 @@ def test_two_runs_that_save_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_one_that_holds_the_folder_for_long_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LOCK_S", 0.05)
     path = config_of(tmp_path)
-    with files.alone(path.parent), pytest.raises(SettingsError, match="Another auditlog-tui is writing"):
+    with files.locked(path.parent), pytest.raises(SettingsError, match="Another auditlog-tui is writing"):
         save_option(path, "zone", "local")
     save_option(path, "zone", "local")

@@ -12,14 +12,14 @@ import pytest
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 LONG_S = 180.0
-"""Loading all is waited for so long: on a busy machine it takes a while."""
+"""Seconds to wait for loading all; on a busy machine it takes a while."""
 
 ESC = "\x1b"
 KEYS = (
     "jjk", "G", "g", "mmm", "y", "j", "u", "\x06api\r", "n", ESC, "s", ESC, "i", ESC, "p", ESC, "M", "[", "x", "D",
     ESC, "\r", ESC, ESC, ESC,
 )  # fmt: skip
-"""Each asks something of the store that can't write, or closes what the one before opened."""
+"""Each key either uses the store that can't write, or closes what the one before opened."""
 
 FULL = "working set can't be read or written"
 

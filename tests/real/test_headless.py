@@ -119,7 +119,7 @@ def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
         assert process.stderr is not None
         while unread(process.stdout.fileno()) < PIPE - 4_096:
             assert process.poll() is None
-            time.sleep(0.01)  # no event tells that a pipe is full
+            time.sleep(0.01)  # nothing signals that a pipe is full
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         assert process.stderr.read() == b""
@@ -153,12 +153,12 @@ def test_progress_and_waits_are_seen_on_a_terminal_and_gone_at_the_end(environ: 
 
 
 def everything(main: int) -> str:
-    """What was written to a terminal whose program has ended."""
+    """All output on a terminal whose program has ended."""
     seen = b""
     try:
         while part := os.read(main, 10_000):
             seen += part
-    except OSError:  # Linux's way to say that the other side is closed
+    except OSError:  # on Linux, this error means that the other end is closed
         pass
     finally:
         os.close(main)
@@ -216,7 +216,7 @@ def test_no_command_but_the_screen_needs_textual(environ: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("hours", [-2, 2])
 def test_times_go_by_the_servers_clock(environ: dict[str, str], hours: int) -> None:
-    """The first query too: it is asked for the time first, once."""
+    """Including the first query: the server's time is requested once before it."""
     now = datetime.now(UTC) + timedelta(hours=hours)
     log = demo_log(entries=2_000, until=now)
     log._now = lambda: datetime.now(UTC) + timedelta(hours=hours)
@@ -225,7 +225,7 @@ def test_times_go_by_the_servers_clock(environ: dict[str, str], hours: int) -> N
         status, out, err = program.done("count", "last:1h")
         wanted = program.done("count", f"created:>={(now - timedelta(hours=1)).isoformat()}")[1]
         assert (status, int(out) > 0) == (0, True)
-        assert abs(int(out) - int(wanted)) <= 2  # what happened while it was asked
+        assert abs(int(out) - int(wanted)) <= 2  # entries written during the requests
         way = "behind" if hours > 0 else "ahead of"
         assert f"This machine's clock is {abs(hours)} h {way} the server's" in err or "1 h" in err
         asked = len(running.requests)
@@ -233,7 +233,7 @@ def test_times_go_by_the_servers_clock(environ: dict[str, str], hours: int) -> N
         absolute = len(running.requests) - asked
         program.done("count", "status:>=400 last:30d")
         relative = len(running.requests) - asked - absolute
-        assert relative == absolute + 2  # the time, and what proves that created_at_min is obeyed
+        assert relative == absolute + 2  # one request for the time, and one that proves support for created_at_min
 
 
 def test_a_server_that_tells_no_time_is_said_to(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,6 @@
-"""The main job in a process that can reach nothing but this machine: what it opens, and that no more is tried."""
+"""The main workflow in a process that can reach only this machine: which connections it opens, and that it tries no
+others.
+"""
 
 import re
 from pathlib import Path
@@ -10,7 +12,7 @@ from tests.real.pty_terminal import APP, PtyTerminal, environment
 KEY = "nirvana-key-0123456789"
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
 
-# Python calls this before each deed of any of its sockets, whichever library asks for it.
+# Python calls this hook before every operation of its sockets, whichever library makes it.
 GUARD = """
 import os, socket, sys
 

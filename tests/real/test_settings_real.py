@@ -1,4 +1,4 @@
-"""What the program does with what was typed or set, wrongly or not, seen in a real terminal."""
+"""Valid and invalid settings, seen in a real terminal."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def with_key(home: Path, server: Serving) -> dict[str, str]:
 
 
 def refused(arguments: list[str], env: dict[str, str]) -> str:
-    """What is on the terminal after a start that ends with 2, before anything was drawn."""
+    """The terminal's text after a start that exits with 2 before drawing anything."""
     with PtyTerminal([*APP, *arguments], env=env, size=(200, 40)) as terminal:
         assert terminal.status() == 2
         assert b"\x1b" not in terminal.raw

@@ -1,4 +1,4 @@
-"""The main job in a real tmux, as an engineer does it there."""
+"""The main workflow in a real tmux, as an engineer uses it."""
 
 import re
 import subprocess
@@ -73,7 +73,7 @@ def open_the_filter(tmux: Tmux) -> None:
 
 
 def leave(tmux: Tmux, shown: str) -> None:
-    """Escape, seen to work: with another key on its heels it would be the beginning of that one."""
+    """Press Escape and wait for its effect; directly before another key it would be read as that key's prefix."""
     tmux.wait_for(shown)
     tmux.keys("Escape")
     tmux.wait_for("c copy ID")
@@ -193,13 +193,13 @@ def test_a_hostile_log_changes_neither_the_title_nor_the_buffer(tmux: Tmux, tmp_
 
         tmux.keys("Enter")
         tmux.wait_for("full record")
-        tmux.keys("J", times=len(HOSTILE))  # each entry's record
+        tmux.keys("J", times=len(HOSTILE))  # each entry's full record
         tmux.wait_for(rf"id +{len(HOSTILE) - 1}␛c")
         tmux.keys("v")
         tmux.wait_for(r'"id"')
         tmux.keys("v")
         leave(tmux, "c copy field")
-        tmux.keys("Home", "Right", "=")  # its text as a filter: an input, chips, completion
+        tmux.keys("Home", "Right", "=")  # its text as a filter: input, chips, completion
         tmux.wait_for(r"^ ?/ \S+:.*␛c")
         open_the_filter(tmux)
         tmux.text(" action:vm")
@@ -236,7 +236,7 @@ def test_after_the_shell_everything_is_drawn_anew(tmux: Tmux, tmp_path: Path) ->
     tmux.wait_for(r"of 20,000 loaded")
     tmux.keys("Down", times=5)
     tmux.wait_for(r"(?:.*\n){8}▌")
-    was = tmux.screen().splitlines()[1:]  # below the header, where an age may grow
+    was = tmux.screen().splitlines()[1:]  # below the header, where an age may change
     tmux.keys("C-z")
     tmux.wait_for(r"[Ss]topped|[Ss]uspended|shell>\n*\Z")
     tmux.text("fg")

@@ -1,4 +1,4 @@
-"""The client against a server of our own on loopback that does to TCP and HTTP what networks do."""
+"""The client against a loopback server that produces the TCP and HTTP faults of real networks."""
 
 import asyncio
 import gzip
@@ -32,14 +32,14 @@ PAGE = json.dumps({"items": [{"id": "e1"}], "pagination": {"next_cursor": None, 
 
 
 class Connection:
-    """One connection of a client, as the server sees it."""
+    """A client's connection, from the server's side."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def request(self) -> bytes:
-        """The next request's head; `IncompleteReadError` where the client has gone."""
+        """The head of the next request. Raises `IncompleteReadError` if the client has closed the connection."""
         return await self._reader.readuntil(b"\r\n\r\n")
 
     async def send(self, *parts: bytes) -> None:
@@ -61,7 +61,9 @@ Step = Callable[[Connection], Awaitable[None]]
 
 
 class Server:
-    """Does to each request what its step says, the last one for ever. A step that closes nothing keeps alive."""
+    """Handles each request with the next step, and repeats the last one. A step that doesn't close keeps the
+    connection alive.
+    """
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = steps
@@ -84,7 +86,7 @@ class Server:
                 self.requests.append(request)
                 await self._steps[min(len(self.requests), len(self._steps)) - 1](connection)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client has gone, or the test is over
+            pass  # the client has closed, or the test is over
         finally:
             writer.close()
 
@@ -108,7 +110,7 @@ async def serving(*steps: Step) -> AsyncIterator[Server]:
 
 
 class Sleeper:
-    """Remembers the pauses instead of making them."""
+    """Records pauses instead of making them."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []

@@ -1,4 +1,4 @@
-"""A private tmux server with one window, in which a program runs as it does at a user's."""
+"""A private tmux server with one window, in which a program runs as it does for a user."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 
 PATIENCE_S = 30.0
 
-# tmux does not always learn the status of a program that has closed its terminal.
+# tmux does not always get the status of a program that has closed its terminal.
 _KEEP_STATUS = '"$@"; echo "$?" >"$0"'
 
 
 class Tmux:
-    """Use as a context manager. What it writes is in `directory`."""
+    """Use as a context manager. Its files are in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         program = shutil.which("tmux")
@@ -41,7 +41,7 @@ class Tmux:
         self.close()
 
     def start(self, command: Sequence[str], *, env: Mapping[str, str], size: tuple[int, int] = (120, 36)) -> None:
-        """Run a program in the window; it stays open after the program's end."""
+        """Run a program in the window, which stays open after the program ends."""
         width, height = size
         variables = [part for name, value in env.items() for part in ("-e", f"{name}={value}")]
         self.run(
@@ -62,7 +62,7 @@ class Tmux:
         return self.run("capture-pane", "-t", "test", "-p")
 
     def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
-        """Wait until the regular expression is on the screen (`^` and `$` are a line's)."""
+        """Wait until the regular expression is on the screen (`^` and `$` match at lines)."""
         deadline = time.monotonic() + timeout_s
         while (found := re.search(pattern, screen := self.screen(), re.MULTILINE)) is None:
             if time.monotonic() > deadline or "Pane is dead" in screen:
@@ -75,14 +75,14 @@ class Tmux:
         return self.run("show-buffer") if self.run("list-buffers") else ""
 
     def ask(self, format: str) -> str:  # noqa: A002  # tmux's name for it
-        """The window's value of one of tmux's formats: `#{pane_title}`, say."""
+        """The window's value of a tmux format, for example `#{pane_title}`."""
         return self.run("display-message", "-t", "test", "-p", format).rstrip("\n")
 
     def resize(self, width: int, height: int) -> None:
         self.run("resize-window", "-t", "test", "-x", str(width), "-y", str(height))
 
     def status(self) -> int:
-        """The program's exit status; waits for its end."""
+        """Wait for the program's end; returns its exit status."""
         deadline = time.monotonic() + PATIENCE_S
         while not (self._status.exists() and (status := self._status.read_text())):
             if time.monotonic() > deadline:
@@ -94,7 +94,7 @@ class Tmux:
         subprocess.run([*self._command, "kill-server"], env=self._env, capture_output=True, check=False, timeout=30)
 
     def run(self, *arguments: str) -> str:
-        """One tmux command; raises where tmux refuses it."""
+        """Run a tmux command. Raises if tmux refuses it."""
         done = subprocess.run(
             [*self._command, *arguments], env=self._env, capture_output=True, check=False, timeout=30
         )

@@ -1,5 +1,5 @@
 from hypothesis import settings
 
-# A machine that is busy with something else makes no test wrong.
+# A busy machine must not fail a test.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

@@ -11,7 +11,7 @@ KEY = "nirvana-key-0123456789"
 
 
 class Browsed(list[tuple[Settings, str]]):
-    """What the screen was to be started with."""
+    """The arguments with which the screen was to be started."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The watch on connections finds what the program leaves open."""
+"""The connection watch finds connections that the program leaves open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run over several Pythons: which are found, what is said of each, and what another system is given."""
+"""The test run over several Pythons: which are found, what is reported, and which settings another system gets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ esac
 
 
 def fake(folder: Path, name: str, version: str, *, pip: str = ":", pytest: str = "echo 3 passed in 2.00s") -> Path:
-    """A program that does as a Python does, as far as it is asked here."""
+    """A script that behaves like a Python as far as the run needs it."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / name
     program.write_text(FAKE.format(version=version, pip=pip, pytest=pytest))

@@ -1,4 +1,4 @@
-"""How the process is set up, each in a process of its own."""
+"""Process tuning, each test in a process of its own."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 
 def printed(code: str, **env: str) -> str:
-    """What Python prints that runs this."""
+    """The output of a Python process that runs the code."""
     environment = {name: value for name, value in os.environ.items() if name != "TEXTUAL_FPS"}
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environment | env
@@ -41,16 +41,16 @@ def leave(count):
     for _ in range(count):
         node = Node(); node.self = node
 BEGIN
-runtime.settle()
-leave(10 * runtime.ENOUGH)
-runtime.rest(idle=IDLE)
+runtime.freeze_startup_objects()
+leave(10 * runtime.YOUNG_LIMIT)
+runtime.collect_garbage(idle=IDLE)
 print(sum(isinstance(each, Node) for each in gc.get_objects()))
 """
 
 
 @pytest.mark.parametrize("idle", ["True", "False"])
 def test_what_gathered_is_collected(idle: str) -> None:
-    assert printed(CYCLES.replace("BEGIN", "runtime.begin()").replace("IDLE", idle)) == "0"
+    assert printed(CYCLES.replace("BEGIN", "runtime.prepare()").replace("IDLE", idle)) == "0"
 
 
 def test_where_the_collector_works_by_itself_it_is_left_alone() -> None:
@@ -62,18 +62,18 @@ LEFT_LATER = """
 import gc
 from auditlog_tui import runtime
 class Node: pass
-runtime.begin()
-runtime.settle()
+runtime.prepare()
+runtime.freeze_startup_objects()
 kept, most = [], 0
-for second in range(15 * runtime.OLDER):
+for second in range(15 * runtime.COLLECTIONS_PER_OLDER):
     for _ in range(100):
         node = Node(); node.self = node; kept.append(node)
-    del kept[:-300]  # each is left when it is young no more
+    del kept[:-300]  # dropped once it is no longer young
     junk = None
-    junk = [[] for _ in range(runtime.ENOUGH + 1_000)]
+    junk = [[] for _ in range(runtime.YOUNG_LIMIT + 1_000)]
     del node
-    runtime.rest(idle=False, pressed=PRESSED)
-    if not second % runtime.OLDER:
+    runtime.collect_garbage(idle=False, pressed=PRESSED)
+    if not second % runtime.COLLECTIONS_PER_OLDER:
         most = max(most, sum(isinstance(each, Node) for each in gc.get_objects()))
 print(most)
 """

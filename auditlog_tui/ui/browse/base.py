@@ -19,7 +19,7 @@ from textual.widget import Widget
 from auditlog_tui import runtime
 from auditlog_tui.errors import AuditLogError, QueryError, StoreError
 from auditlog_tui.settings.options import Settings
-from auditlog_tui.text.present import Glyphs, Mode, format_time, safe, ways
+from auditlog_tui.text.present import Glyphs, Mode, format_time, safe, time_displays
 from auditlog_tui.ui.browse.detail import Follower
 from auditlog_tui.ui.browse.loading import Loader
 from auditlog_tui.ui.guard import guarded
@@ -85,7 +85,7 @@ class BrowseBase(ShiftingScreen):
         self.settings = settings
         self.navigator: Navigator  # from `opened` on
         self.opened = False
-        self.ways = deque(ways(settings.zone))
+        self.ways = deque(time_displays(settings.zone))
         self.look = Look(glyphs, *self.ways[0], time.time_ns() // 1000)
         self.look = replace(self.look, columns=read_columns(settings.columns))
         self._opener = opener
@@ -142,7 +142,7 @@ class BrowseBase(ShiftingScreen):
             self.filter_bar.open(self._text)
             self.filter_bar.fail(error)
         self.begun()
-        runtime.settle()
+        runtime.freeze_startup_objects()
 
     def begun(self) -> None:
         """The log is open, and its first place is on the screen."""
@@ -301,7 +301,7 @@ class BrowseBase(ShiftingScreen):
         if not self.opened:
             return
         since_key = time.monotonic() - self._keyed_at
-        runtime.rest(idle=since_key > IDLE_S, pressed=since_key < SOON_S)
+        runtime.collect_garbage(idle=since_key > IDLE_S, pressed=since_key < SOON_S)
         if self.navigator.log.store.unused:
             start(self, self._sweep, "sweep")
         self.look = replace(self.look, now_us=self.navigator.log.now_us())

@@ -1,4 +1,4 @@
-"""A malformed field costs its entry nothing, a malformed entry its page nothing, and neither costs a key its turn."""
+"""A malformed field never loses its entry, a malformed entry never loses its page, and neither delays a key."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auditlog_tui.api.http import decode
 from auditlog_tui.entries import models, raw_json
 from auditlog_tui.entries.models import Entry, page_in_portions, read_entry, read_page
-from auditlog_tui.entries.raw_json import at_once
+from auditlog_tui.entries.raw_json import run_at_once
 from auditlog_tui.errors import NotTheApiError
 from auditlog_tui.output.copies import copied
 from auditlog_tui.store.entries import EntryStore, Stretch
@@ -31,7 +31,7 @@ DAMAGES: dict[str, bytes] = {
     "single quotes": b"'curl'", "nesting": b"[" * 5_000 + b"]" * 5_000, "list": b"[1, 2]", "nothing": b"",
     "number and word": b"200 OK", "inner quotes": b'"cu "x" rl"',
 }  # fmt: skip
-"""What stands where a field's value should."""
+"""JSON texts in place of a field's value."""
 
 
 def body_of(entries: list[bytes]) -> bytes:
@@ -185,6 +185,6 @@ def test_what_is_nested_deeply_is_passed_over_in_portions(unit: str, monkeypatch
 def test_reading_in_portions_reads_the_same() -> None:
     rng = random.Random(7)
     text = json.dumps({"items": [entry(n, path="x" * rng.randrange(9_000)) for n in range(200)], "pagination": None})
-    assert at_once(page_in_portions(text)) == read_page(text)
+    assert run_at_once(page_in_portions(text)) == read_page(text)
     assert [read.raw for read in read_page(text).entries] == [json.dumps(entry(n, path=read.log.path)) for n, read in
                                                              enumerate(read_page(text).entries)]  # fmt: skip

@@ -28,7 +28,7 @@ def page_text(
 
 
 def with_field(name: str, text: str) -> str:
-    """A good entry, in which the JSON `text` stands for one field."""
+    """A valid entry whose field has the JSON `text`."""
     return json.dumps({**entry(1), name: "PLACE"}).replace('"PLACE"', text)
 
 

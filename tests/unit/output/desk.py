@@ -1,4 +1,4 @@
-"""A machine to copy on, with made-up clipboard programs."""
+"""A machine with fake clipboard programs."""
 
 import base64
 import shlex
@@ -10,7 +10,7 @@ SYSTEM_PATH = "/usr/bin:/bin"
 
 
 class Desk:
-    """A machine with made-up programs, and what the terminal was sent."""
+    """A machine with fake clipboard programs, and the sequences sent to its terminal."""
 
     def __init__(self, root: Path) -> None:
         self.programs = root / "programs"

@@ -286,7 +286,7 @@ async def test_a_long_line_is_copied_whole(desk: Desk) -> None:
     assert desk.sent_text() == "x" * 50_000
 
 
-# -- what programs are given ---------------------------------------------------------------------------------------
+# -- environment of child processes --------------------------------------------------------------------------------
 
 SECRETS = {
     "NIRVANA_LABS_API_KEY": "nirvana-key-0123456789abcdef",

@@ -9,7 +9,7 @@ import pytest
 from auditlog_tui.output import clipboard
 from tests.unit.output.desk import Desk
 
-NO_TIME = 0.2  # for programs that never end: how long it is makes no difference to a test
+NO_TIME = 0.2  # for programs that never end; its length makes no difference to the tests
 HANGS = "cat >/dev/null; while :; do sleep 60; done"
 
 
@@ -30,7 +30,7 @@ async def test_a_tmux_that_hangs_is_passed_over(desk: Desk, script: str, size: i
 async def test_a_program_that_left_its_group_does_not_keep_us_waiting(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    # It holds the pipe open, with some of the text not yet read.
+    # It holds the pipe open while some of the text is unread.
     fifo = desk.files / "fifo"
     os.mkfifo(fifo)
     desk.program("tmux", f"exec 8<&0; setsid sh -c 'head -c 1; echo $$ >{fifo}; exec sleep 60' <&8 & exec sleep 60")
@@ -54,7 +54,7 @@ async def test_all_programs_hanging_leaves_the_terminal(desk: Desk) -> None:
 async def test_a_cancelled_copy_leaves_no_program_behind(desk: Desk) -> None:
     fifo = desk.files / "fifo"
     os.mkfifo(fifo)
-    # Held open by the program and by one that it started: its end is that of both.
+    # The program and its child both hold it open, so it ends when both have ended.
     desk.program("tmux", f"exec 9>{fifo}; sleep 60 & echo started >&9; wait")
     copying = asyncio.create_task(desk.copy("text", TMUX="x,1,0"))
     reader = await asyncio.to_thread(os.open, fifo, os.O_RDONLY)

@@ -105,7 +105,7 @@ def test_the_key_stays_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(KEY_VARIABLE, "nlk-secret")
     text = "\n".join(copied(kind, [of(1)], BASE) for kind in KINDS)
     assert "nlk-secret" not in text
-    assert f'-H "Authorization: Bearer ${KEY_VARIABLE}"' in text  # in double quotes, so that the shell fills it in
+    assert f'-H "Authorization: Bearer ${KEY_VARIABLE}"' in text  # in double quotes, so that the shell expands it
 
 
 @given(entries)

@@ -124,7 +124,7 @@ def test_every_secret_is_redacted() -> None:
 @given(st.text(st.characters(), min_size=8, max_size=40), st.text(max_size=20), st.sampled_from((str, repr, ascii)))
 def test_no_part_of_any_secret_is_left(secret: str, around: str, quotation: Callable[[str], object]) -> None:
     without = report(around, secret)
-    # What the report says anyway, and what redacting puts there, may happen to be a part of the secret.
+    # The report's fixed text and the redaction mark may happen to be part of the secret.
     assume(not any(part in without for part in parts(secret)) and "redacted" not in secret)
     assume(len(secret.strip()) >= 8)
     text = report(f"{around}|{quotation(secret)}|{around}", secret)

@@ -1,4 +1,6 @@
-"""What a frozen query means over one entry, in plain Python: nothing of the package's plan or SQL takes part."""
+"""An independent evaluator: whether a frozen query matches an entry, in plain Python, without the package's plan and
+SQL.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ IN_PART = ("", "actor.name", "path", "ua")
 
 
 def matches(query: Query, entry: Entry) -> bool:
-    """Whether every term lets the entry through. The order asked for plays no part.
+    """Whether every term matches the entry; the sort order is ignored.
 
-    A term over a field that can't be read lets it through: it may match.
+    A term on an unreadable field matches, because the entry may match.
     """
     terms = [term for term in query.terms if term.key != "sort"]
     return all(_holds(term, entry) is not term.negated or _open(term, entry) for term in terms)
@@ -38,7 +40,7 @@ NAMES = {
     "actor": "actor.id", "ip": "client_ip", "target": "target.id", "ua": "user_agent", "status": "status_code",
     "created": "created_at", "last": "created_at",
 }  # fmt: skip
-"""The API's names of what terms are about, where those are others."""
+"""The API's field names where they differ from the keys."""
 
 EVERY = (
     "created_at", "action", "actor.id", "actor.name", "actor.type", "client_ip", "method", "path", "status_code",
@@ -49,14 +51,14 @@ EVERY = (
 def _open(term: Term, entry: Entry) -> bool:
     names = [NAMES.get(term.key, term.key)] if term.key else list(EVERY)
     if term.key == "id":
-        return False  # an entry that lacks it is told by another key
+        return False  # an entry without an id has a fallback key
     if any(isinstance(value, Nothing) for value in term.values):
         names.append("target.type")
     return any(unknown(name, entry, timed=bool(term.key)) for name in names)
 
 
 def unknown(name: str, entry: Entry, *, timed: bool = True) -> bool:
-    """Whether what the server meant by a field (the API's name) can't be told; of a time, its instant if `timed`."""
+    """Whether the server's value of a field (by the API's name) is unknown; with `timed`, whether its instant is."""
     holder, _, inner = name.rpartition(".")
     value = getattr(getattr(entry, holder), inner) if holder else getattr(entry.log, inner)
     if timed and name == "created_at" and entry.created_us is None:
@@ -84,7 +86,7 @@ def _is(key: str, value: Value, entry: Entry) -> bool:
 
 
 def texts(key: str, entry: Entry) -> list[str | None]:
-    """What the entry has in a field; all of its texts for a word."""
+    """The entry's texts of a field; for a word, all of its texts."""
     log, actor, target = entry.log, entry.actor, entry.target
     fields = {
         "id": entry.key,
@@ -125,13 +127,13 @@ def _text_is(key: str, value: Value, text: str) -> bool:
 
 
 def as_servers_spell(text: str) -> bool:
-    """Whether an address has one spelling only; IPv6 finds every spelling."""
+    """Whether an address has only one spelling. An IPv6 address matches in every spelling."""
     found = address(text)
     return isinstance(found, ipaddress.IPv4Address) and found.compressed == text
 
 
 def addresses(text: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """The addresses in a field: a chain of them, each with a port, padded, or as IPv4 within IPv6."""
+    """The addresses in a field: a list, each with a port, zero padding, or as IPv4 mapped to IPv6."""
     found = []
     for part in text.split(","):
         host = part.strip().strip("\"'")
@@ -153,7 +155,7 @@ def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _has_no_target(entry: Entry) -> bool:
-    """An unreadable target is unknown, so nobody can say that there is none."""
+    """Whether the entry has no target; an unreadable target is unknown."""
     unknown = {"", "target", "target.id", "target.type"} & set(entry.unreadable)
     return entry.target.id is None and entry.target.type is None and not unknown
 

@@ -1,4 +1,4 @@
-"""Plans of lines that were typed, and what of a log the store keeps by them."""
+"""Plans of typed filters, and the entries of a log that the store finds by them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def planned(text: str, ignored: Iterable[str] = ()) -> Plan:
 
 
 def split_or_stop(query: Query, ignored: frozenset[str], entries: list[Entry]) -> Plan:
-    """The plan; a refusal is right where no entry can match, and the example then ends.
+    """The plan. If it is refused, check that no entry matches and end the example.
 
-    What can't be read may be anything, but no time or status is within bounds that exclude each other.
+    Unreadable fields match any term, but never a time or status outside bounds that exclude each other.
     """
     try:
         return plan(query, ignored)
@@ -34,7 +34,7 @@ def split_or_stop(query: Query, ignored: frozenset[str], entries: list[Entry]) -
 
 
 def kept_here(entries: list[Entry], split: Plan) -> list[Entry]:
-    """Those that the store finds by the plan's condition."""
+    """The entries that the store finds by the plan's condition."""
     with closing(EntryStore()) as store:
         run = store.new_run()
         by_number = dict(zip(store.add(entries), entries, strict=True))

@@ -1,6 +1,6 @@
-"""The API's own filtering, generation 2, as its contract says: what the list endpoint returns for parameters.
+"""The API's filtering (generation 2) by its contract: the entries that the list endpoint returns for parameters.
 
-A field that this program can't read counts as absent here too: what a server makes of it is unknown. Instants are
+A field that this program can't read counts as absent here, since the server's reading of it is unknown. Instants are
 compared to the microsecond.
 """
 
@@ -16,9 +16,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def listed(entries: Iterable[Entry], params: Mapping[str, str]) -> list[Entry]:
-    """The entries that the list endpoint returns; `sort` is about their order only.
+    """The entries that the list endpoint returns; `sort` only affects their order.
 
-    It knows what it meant by a field that we can't read; here that is always what is asked for.
+    A field that we can't read is assumed to match, because the server knows its value.
     """
     wanted = [(name, value) for name, value in params.items() if name != "sort"]
     return [
@@ -34,7 +34,7 @@ def _field(parameter: str) -> str:
 
 
 def got(entries: Iterable[Entry], entry_id: str) -> list[Entry]:
-    """The entry that the other endpoint returns, if there is one."""
+    """The entry that the other endpoint returns, if any."""
     return [entry for entry in entries if entry.log.id == entry_id]
 
 

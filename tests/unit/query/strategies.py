@@ -1,4 +1,6 @@
-"""Queries and entries that have much in common, so that terms match often, and much that nobody expects."""
+"""Hypothesis strategies for queries and entries that share many values, so that terms match often, with unusual
+values among them.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,7 @@ TIMES = (
 ODD: st.SearchStrategy[object] = st.sampled_from(
     (None, True, 7, 1.5, [], {}, {"id": 1}, "\ud800", "a\udfff", "5,000 digits")
 )
-"""Values that a text's place should not hold."""
+"""Values of the wrong type for a text."""
 
 PLACES = (
     "id", "name", "type", "action", "actor", "client_ip", "created_at", "method", "path", "status_code", "user_agent",
@@ -108,7 +110,7 @@ _places = st.tuples(st.sampled_from(("", "", "actor", "target")), st.sampled_fro
 
 @st.composite
 def _objects(draw: st.DrawFn) -> dict[str, object]:
-    """An entry in which a few things are missing, hostile or impossible."""
+    """An entry with a few missing, hostile or impossible values."""
     whole = draw(_whole_objects)
     for within, name in draw(st.lists(_places, max_size=4)):
         inner = whole.get(within, whole)
@@ -127,7 +129,7 @@ entries: st.SearchStrategy[Entry] = st.one_of(
     *[_objects().map(_json).map(read_entry)] * 12,
     st.sampled_from(("[]", "null", '"x"', "{", "", '{"id": 1}', '{"id": "e-1", "id": "e-2"}')).map(read_entry),
 )
-"""Entries as they are read from a page, whole and broken."""
+"""Entries as read from a page, valid and malformed."""
 
 logs = st.lists(entries, min_size=1, max_size=4, unique_by=lambda entry: entry.key)
 
@@ -258,12 +260,12 @@ def _queries(draw: st.DrawFn, timed: st.SearchStrategy[Term]) -> Query:
 
 
 frozen_queries = _queries(_terms("created", times(instants)))
-"""Queries whose times are instants, as `freeze` leaves them."""
+"""Frozen queries, whose times are instants."""
 
 queries = _queries(
     st.one_of(_terms("created", times(st.one_of(instants, clocks, days, words))), _terms("last", _lengths, most=1))
 )
-"""Queries as they are typed."""
+"""Queries as users type them."""
 
 ignored_sets = st.frozensets(st.sampled_from((*PARAMETERS, "sort")))
 
@@ -276,4 +278,4 @@ _snippets = st.sampled_from((
     "±1m", " to ", " UTC", "10:00", "ago", "nov 1",
 ))  # fmt: skip
 typed = st.lists(_snippets | st.text(max_size=3), max_size=10).map("".join)
-"""Lines made of the language's own pieces in any order: mostly malformed."""
+"""Lines of random pieces of the language, most of them malformed."""

@@ -1,4 +1,4 @@
-"""What is offered while a filter is typed; | is the cursor."""
+"""Completion while a filter is typed; `|` marks the cursor."""
 
 from __future__ import annotations
 

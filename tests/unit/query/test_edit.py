@@ -1,4 +1,4 @@
-"""Changing a filter term by term."""
+"""Adding and removing single terms of a filter."""
 
 from __future__ import annotations
 

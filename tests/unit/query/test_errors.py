@@ -1,6 +1,6 @@
-"""Every message, with the place it points at: `errors.txt` is what they are.
+"""Every error message with its columns; `errors.txt` holds the expected ones.
 
-After a change, `WRITE_ERRORS=1 pytest tests/unit/query/test_errors.py` writes the file anew; read what it says.
+After a change, `WRITE_ERRORS=1 pytest tests/unit/query/test_errors.py` rewrites the file; review the diff.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LINES = [
     "x" * 80 + ":1",
     "stätus:403",
     "action:vm.created status.code:403",
-    # values that are not there
+    # missing values
     "status:",
     "status:403,",
     "action:a,,b",
@@ -121,7 +121,7 @@ LINES = [
     "-sort:created",
     "sort:status sort:created",
     "id:a id:b",
-    # the line
+    # the whole line
     "ip:" + ",".join(["203.0.113.7"] * 501),
     "action:\ud800",
 ]
@@ -134,7 +134,7 @@ def refusal(line: str) -> QueryError:
 
 
 def written(line: str) -> str:
-    """The line, what the error underlines, its message and its hint; long lines are cut."""
+    """The line, the columns that its error underlines, the message and the hint; long lines are shortened."""
     error = refusal(line)
     shown = "".join(c if c.isprintable() else "�" for c in line)
     if len(line) > 100:

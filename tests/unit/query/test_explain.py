@@ -1,4 +1,4 @@
-"""The line below the filter: the request, and what stays here."""
+"""The line below the filter: the request, and the terms evaluated locally."""
 
 from __future__ import annotations
 

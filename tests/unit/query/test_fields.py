@@ -1,4 +1,4 @@
-"""The registry: what it says about a key is what the key does."""
+"""The registry of keys: its descriptions agree with what the keys do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What people type from other languages: each line is understood, or an error at its column that writes out ours.
+"""Syntax of other query languages: each line is understood, or is an error that suggests the equivalent filter.
 
-`habits.txt` holds every line with its reading or its error. After a change,
-`WRITE_HABITS=1 pytest tests/unit/query/test_habits.py` writes the file anew; read what it says.
+`habits.txt` holds every line with its reading or its error. After a change, `WRITE_HABITS=1 pytest
+tests/unit/query/test_habits.py` rewrites the file; review the diff.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query import Query, format_query, freeze, parse, plan, stored
+from auditlog_tui.query import Query, format_query, freeze, parse, plan, quote_reserved
 from auditlog_tui.query.addresses import address_or_network
 from auditlog_tui.query.fields import BOUNDS, FIELDS
 from tests.unit.query.strategies import NOON_US
@@ -36,7 +36,7 @@ PLAIN = {
     "target": "vm-1",
     "ua": "terraform",
 }
-"""A value of each key that is typed out of habit."""
+"""A value for each key."""
 
 SAME = (
     "{k}={v}", "{k} = {v}", "{k}=={v}", "{k} == {v}", "{k}:={v}", "{k} : {v}", "{k}: {v}", "{k} :{v}", "+{k}:{v}",
@@ -44,7 +44,7 @@ SAME = (
     "{k}：{v}", "\ufeff{k}:{v}", "\u200b{k}:{v}\u200b", "{k}:\u200b{v}", "{k}\u200b:{v}", "  {k}:{v}\u00a0",
     "{k}:{v} AND", "AND {k}:{v}",
 )  # fmt: skip
-"""Forms of `key:value`; the last two lack their other side, and are errors."""
+"""Forms of `key:value`; the last two lack a term on one side and are errors."""
 
 OPPOSITE = (
     "{k}!={v}", "{k} != {v}", "{k}<>{v}", "{k} <> {v}", "{k}≠{v}", "!{k}:{v}", "! {k}:{v}", "NOT {k}:{v}",
@@ -60,7 +60,7 @@ OFFERED = (
     ("{k}:{v} | stats count by actor", ""), ("{k}:{v} limit 10", ""), ("{k}:[{v}]", ""), ("{k}:({v})", ""),
     ('{{"{k}": "{v}"}}', ""), ('"{k}":{v}', ""),
 )  # fmt: skip
-"""Forms that are errors, and what negates the `key:value` that the error writes out (`=`: as typed)."""
+"""Forms that are errors, and the sign of the `key:value` that each error suggests (`=`: as typed)."""
 
 FOREIGN = {
     "action": (
@@ -126,7 +126,7 @@ FOREIGN = {
     "created": ("timestamp", "@timestamp", "time", "eventTime", "date", "created_at", "_time"),
     "id": ("eventID", "event_id", "log_id"),
 }
-"""What GitHub, Splunk, Kibana, Datadog, CloudTrail and Kubernetes call our keys."""
+"""Names of our keys in GitHub, Splunk, Kibana, Datadog, CloudTrail and Kubernetes."""
 
 VALUES = {**PLAIN, "created": "2026-11-22", "target.type": "vm", "actor": "u-1", "id": "e-1"}
 
@@ -228,7 +228,7 @@ MEANT = {
     "(created:2026-11-24 10:00)": "created:2026-11-24T10:00",
     "created:nov 1, nov 3": "created:nov-01,nov-03",
 }
-"""What is understood, and what it means in our own words."""
+"""Lines that are understood, and the equivalent filters."""
 
 REFUSED = {
     "status:403 OR status:401": "status:403,401",
@@ -348,7 +348,7 @@ REFUSED = {
     '{"status": 403, "method": "GET"}': "status:403 method:GET",
     "status:403 head 10": "status:403",
 }
-"""What is an error, and the first filter that its hint writes out (empty: none)."""
+"""Lines that are errors, and the first filter that each hint suggests (empty if none)."""
 
 
 def lines() -> list[str]:
@@ -366,7 +366,7 @@ def read(line: str) -> tuple[Query, QueryError | None]:
 
 
 def written(line: str) -> str:
-    """The line, and its reading, or what its error underlines, its message and its hint."""
+    """The line with its reading, or with its error's columns, message and hint."""
     query, error = read(line)
     shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
     if error is None:
@@ -397,7 +397,7 @@ def test_every_form_of_another_language_writes_out_ours(key: str) -> None:
     for form, sign in OFFERED:
         line = form.format(k=key, v=value)
         query, error = read(line)
-        if line == "ip:[203.0.113.7]":  # brackets are an address's own
+        if line == "ip:[203.0.113.7]":  # an address may have brackets
             assert query == parse("ip:203.0.113.7")
             continue
         assert error is not None, line
@@ -444,7 +444,7 @@ def test_quotes_search_for_any_of_it_as_it_stands(line: str) -> None:
     assert (term.key, term.values[0].text) == ("", line)  # type: ignore[union-attr]  # a word is a Text
 
 
-# -- nothing with syntax in it is searched for as text ---------------------------------------------------------------
+# -- unquoted syntax is never searched for as text ------------------------------------------------------------------
 
 _SYNTAX = re.compile(r"[=<>|(){}\[\]]|&&|^!|^[A-Za-z]\w*:")
 _pieces = st.sampled_from(
@@ -548,15 +548,15 @@ def test_what_is_read_can_be_planned(line: str) -> None:
     assert len(split.chips) == len(query.terms)
 
 
-# -- what was kept before ------------------------------------------------------------------------------------------
+# -- filters stored by earlier versions ----------------------------------------------------------------------------
 
 
 def test_filters_of_earlier_versions_mean_what_they_meant() -> None:
-    """Each line as it was typed, and as it was kept: the text that the version before made of it."""
+    """Each line as typed, and as the earlier version stored it."""
     pairs = [line.split("\t") for line in BEFORE.read_text(encoding="utf-8").splitlines()]
     assert len(pairs) > 900
     for typed, kept in pairs:
-        assert parse(typed) == parse(stored(kept)), typed
+        assert parse(typed) == parse(quote_reserved(kept)), typed
 
 
 @pytest.mark.parametrize(
@@ -576,8 +576,8 @@ def test_filters_of_earlier_versions_mean_what_they_meant() -> None:
     ],
 )
 def test_a_kept_word_means_itself(kept: str, means: str) -> None:
-    assert stored(kept) == means
-    assert stored(means) == means
+    assert quote_reserved(kept) == means
+    assert quote_reserved(means) == means
 
 
 @pytest.mark.parametrize("line", ["(" * 500, "!" * 5_000, "NOT " * 500 + "a", "-(" * 500, "(a " * 500 + ")" * 500])

@@ -77,7 +77,7 @@ def test_what_a_person_in_a_hurry_types(text: str, means: str) -> None:
     ("text", "now", "means"),
     [
         ("10:02", "2026-11-23T09:30:00+01:00", "2026-11-22T09:02:00+00:00"),
-        ("00:10", "2026-11-23T23:20:00+00:00", "2026-11-23T23:10:00+00:00"),  # it is tomorrow in Berlin
+        ("00:10", "2026-11-23T23:20:00+00:00", "2026-11-23T23:10:00+00:00"),  # it is already the next day in Berlin
         ("today", "2026-11-23T23:20:00+00:00", "2026-11-23T23:00:00+00:00"),
         # Clocks go forward on 29 March, and back on 25 October: the day before is not 24 hours before.
         ("10:02", "2026-03-29T09:00:00+02:00", "2026-03-28T09:02:00+00:00"),
@@ -98,7 +98,7 @@ def test_clocks_that_change(text: str, now: str, means: str) -> None:
 @pytest.mark.parametrize(
     ("text", "now", "means"),
     [
-        # Clocks show 02:30 twice on 25 October: at 00:30 and 01:30 UTC.
+        # The local time 02:30 occurs twice on 25 October: at 00:30 and 01:30 UTC.
         ("02:30", "2026-10-25T02:40:00+01:00", "2026-10-25T01:30:00+00:00"),
         ("02:30", "2026-10-25T01:20:00+00:00", "2026-10-25T00:30:00+00:00"),
         ("02:30", "2026-10-25T00:20:00+00:00", "2026-10-24T00:30:00+00:00"),
@@ -108,7 +108,7 @@ def test_clocks_that_change(text: str, now: str, means: str) -> None:
         ("2026-10-25T02:30", "2026-10-25T01:20:00+00:00", "2026-10-25T00:30:00+00:00"),
         ("2026-10-25T02:30", "2026-10-24T12:00:00+00:00", "2026-10-25T00:30:00+00:00"),
         ("2026-10-25T02:30+02:00", "2026-10-26T09:00:00+01:00", "2026-10-25T00:30:00+00:00"),
-        # They never show 02:30 on 29 March.
+        # It does not occur on 29 March.
         ("02:30", "2026-03-29T01:20:00+01:00", "2026-03-28T01:30:00+00:00"),
     ],
 )
@@ -142,7 +142,7 @@ def test_a_time_of_day_is_the_latest_that_is_not_in_the_future(now: datetime, ti
             raise
         return
     assert found <= now_us
-    assert now_us - found <= 26 * 3_600_000_000 or zone is ZONES[-1]  # Apia once left out a day
+    assert now_us - found <= 26 * 3_600_000_000 or zone is ZONES[-1]  # Apia once skipped a day
     shown = datetime.fromtimestamp(found / 1_000_000, zone).strftime("%H:%M:%S")
     assert shown == text
 

@@ -1,4 +1,4 @@
-"""Regular expressions, bounded in time. Time is counted by the module itself; these tests count what it gave up."""
+"""Regular expressions with a time budget. The module measures time; these tests count the values it gave up on."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.unit.query.here import kept_here, planned
 from tests.unit.query.strategies import PATTERNS
 
 ENDLESS = "^(a|aa)+$"
-"""Takes time exponential in the length of a text that almost matches."""
+"""Takes exponential time on a text that almost matches."""
 
 ALMOST = "a" * 60 + "!"
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    """Patterns are kept, with what they overran, for as long as the process lives."""
+    """Compiled patterns, with their overruns, are cached for the life of the process, so clear the cache."""
     compiled.cache_clear()
     yield
     compiled.cache_clear()

@@ -1,4 +1,4 @@
-"""What the server gets and what stays here, together, are the query."""
+"""Pushdown and residual together are equivalent to the query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.query.strategies import NOON_US, frozen_queries, ignored_sets, l
 
 
 def shown(entries: list[Entry], split: Plan) -> list[Entry]:
-    """What the user sees of a log: the residual of what the server returns."""
+    """The entries that the user sees: the residual of those that the server returns."""
     if split.entry_id is not None:
         return kept_here(server.got(entries, split.entry_id), split)
     return kept_here(server.listed(entries, split.params), split)
@@ -68,7 +68,7 @@ def test_every_term_is_a_chip_that_says_who_evaluates_it(query: Query) -> None:
     assert list(split.residual.terms if split.residual else ()) == here
 
 
-# -- what each term becomes --------------------------------------------------------------------------------------
+# -- the plan of each kind of term ----------------------------------------------------------------------------------
 
 SERVER, LOCAL, BOTH = "server", "local", "both"
 

@@ -1,4 +1,4 @@
-"""What is evaluated here, over entries of which one can tell at a glance; the evaluator must agree with the store."""
+"""Local evaluation over simple entries; the independent evaluator must agree with the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text to query and back."""
+"""Parsing and formatting are inverse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query import Query, format_query, freeze, parse, plan
-from auditlog_tui.query.bounds import check
+from auditlog_tui.query.bounds import check_bounds
 from auditlog_tui.query.freeze import is_frozen
 from tests.unit.query.strategies import NOON_US, frozen_queries, queries, typed
 
@@ -28,7 +28,7 @@ def read(text: str) -> tuple[Query, QueryError | None]:
 
 def consistent(query: Query) -> bool:
     try:
-        check(query)
+        check_bounds(query)
     except QueryError:
         return False
     return True

@@ -25,7 +25,7 @@ VIEWS = {"mine": "ua:curl method:GET", "broken": "nonsense:1", "failures": "stat
         ("@destructive", BUILT_IN["destructive"]),
         ("status:200  @mine -ip:10.0.0.1", "status:200  ua:curl method:GET -ip:10.0.0.1"),
         ("@mine @api-keys", "ua:curl method:GET actor.type:api_key"),
-        ("@failures", "status:500"),  # one's own goes before the built-in one
+        ("@failures", "status:500"),  # the user's own view overrides the built-in one
         ("@empty method:GET", " method:GET"),
         ("", ""),
         ("method:GET", "method:GET"),
@@ -71,12 +71,12 @@ def test_a_view_that_cannot_be_read_says_why() -> None:
 def test_what_has_no_at_sign_is_left_as_it_is(text: str) -> None:
     try:
         assert expand(text, VIEWS) == text
-    except QueryError:  # quotes and commas that don't fit
+    except QueryError:  # unbalanced quotes and commas
         with pytest.raises(QueryError):
             parse(text)
 
 
-# -- keeping -------------------------------------------------------------------------------------------------------
+# -- saving --------------------------------------------------------------------------------------------------------
 
 COMMENTED = """\
 # mine
@@ -192,7 +192,7 @@ def test_any_text_comes_back_as_it_was(text: str) -> None:
 def test_a_view_may_name_others_but_not_itself() -> None:
     views = {"a": "status:200", "b": "@a ip:203.0.113.1", "c": "@b @api-keys", "x": "@y", "y": "ua:curl @x"}
     assert expand("@c method:GET", views) == "status:200 ip:203.0.113.1 actor.type:api_key method:GET"
-    with pytest.raises(QueryError, match="part of itself"):
+    with pytest.raises(QueryError, match="refers to itself"):
         expand("@x", views)
-    with pytest.raises(QueryError, match="no saved view @none"):
+    with pytest.raises(QueryError, match="no saved filter @none"):
         expand("@d", {"d": "@none"})

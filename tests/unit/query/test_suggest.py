@@ -35,12 +35,12 @@ def texts(text: str, cursor: int | None = None) -> list[str]:
 
 
 def applied(text: str, number: int = 0) -> str:
-    """The text once a candidate was taken."""
+    """The text after a candidate is accepted."""
     found = suggest(text, len(text), seen(), VIEWS)
     return text[: found.start] + found.candidates[number].text + text[found.end :]
 
 
-# -- ids by their names --------------------------------------------------------------------------------------------
+# -- ids by their labels --------------------------------------------------------------------------------------------
 
 
 def test_ids_are_offered_with_the_names_that_people_know_them_by() -> None:

@@ -1,4 +1,4 @@
-"""What a time that was typed becomes, and what its terms then let through."""
+"""How typed times are parsed, and which entries their terms match."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_time_becomes(text: str, becomes: str) -> None:
         ("created:>=2026-12-01T06:00", KATHMANDU, "created:>=2026-12-01T06:00:00+05:45"),
         ("created:>=2026-12-01T06:00Z", KATHMANDU, "created:>=2026-12-01T06:00:00Z"),
         ("last:2h", KATHMANDU, "created:>=2026-11-22T10:00:00Z"),
-        # The day on which clocks are set back has 25 hours, and the one on which they are set forward 23.
+        # A day on which clocks are set back has 25 hours, and one on which they are set forward has 23.
         ("created:2026-11-01", NEW_YORK, "created:2026-11-01T00:00:00-04:00..2026-11-01T23:59:59.999999-05:00"),
         ("created:2026-03-08", NEW_YORK, "created:2026-03-08T00:00:00-05:00..2026-03-08T23:59:59.999999-04:00"),
         ("created:>=1850-01-01", NEW_YORK, "created:>=1850-01-01T04:56:02Z"),
@@ -127,13 +127,13 @@ def test_a_time_that_clocks_skipped_is_said(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "zone", "becomes"),
     [
-        # Midnight was skipped in São Paulo; in Samoa a whole day.
+        # In São Paulo midnight was skipped, in Samoa a whole day.
         ("created:2018-11-04", "America/Sao_Paulo", "2018-11-04T01:00:00-02:00..2018-11-04T23:59:59.999999-02:00"),
         ("created:2018-11-03", "America/Sao_Paulo", "2018-11-03T00:00:00-03:00..2018-11-03T23:59:59.999999-03:00"),
         ("created:>=2011-12-30", "Pacific/Apia", ">=2011-12-31T00:00:00+14:00"),
-        # In Toronto clocks went from 23:30 to 00:30, so that the day began in the middle of an hour.
+        # In Toronto clocks went from 23:30 to 00:30, so the day began within an hour.
         ("created:>=1919-03-31", "America/Toronto", ">=1919-03-31T00:30:00-04:00"),
-        # Havana repeats the hour after midnight: the day begins with the first.
+        # Havana repeats the hour after midnight; the day begins with the first one.
         ("created:2026-11-01", "America/Havana", "2026-11-01T00:00:00-04:00..2026-11-01T23:59:59.999999-05:00"),
         ("created:2026-10-31", "America/Havana", "2026-10-31T00:00:00-04:00..2026-10-31T23:59:59.999999-04:00"),
     ],

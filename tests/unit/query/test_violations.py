@@ -1,4 +1,4 @@
-"""Entries that contradict what the server was asked for: never more strictly than its contract."""
+"""Entries that contradict the request's parameters; the check is never stricter than the API's contract."""
 
 from __future__ import annotations
 

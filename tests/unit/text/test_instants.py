@@ -13,7 +13,7 @@ FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 def with_field(name: str, text: str) -> str:
-    """A good entry, in which the JSON `text` stands for one field."""
+    """A valid entry whose field has the JSON `text`."""
     return json.dumps({**entry(1), name: "PLACE"}).replace('"PLACE"', text)
 
 

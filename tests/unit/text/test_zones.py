@@ -1,4 +1,4 @@
-"""The ways of showing times that `t` goes through."""
+"""The time displays that `t` cycles through."""
 
 from datetime import UTC
 from zoneinfo import ZoneInfo
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from auditlog_tui.text.times import local_zone
-from auditlog_tui.text.zones import Way, read_zone, ways
+from auditlog_tui.text.zones import TimeDisplay, read_zone, time_displays
 
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 
@@ -21,10 +21,10 @@ LOS_ANGELES = ZoneInfo("America/Los_Angeles")
     ],
 )
 def test_one_begins_with_the_one_that_is_set(name: str, modes: str) -> None:
-    assert " ".join(way.mode for way in ways(name)) == modes
+    assert " ".join(display.mode for display in time_displays(name)) == modes
 
 
 def test_a_zone_that_is_named_is_one_more() -> None:
-    found = ways("America/Los_Angeles")
+    found = time_displays("America/Los_Angeles")
     assert found == [("local", LOS_ANGELES), ("local", local_zone()), ("relative", UTC), ("utc", UTC)]
-    assert read_zone("America/Los_Angeles") == Way("local", LOS_ANGELES)
+    assert read_zone("America/Los_Angeles") == TimeDisplay("local", LOS_ANGELES)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from textual import events
 
-from auditlog_tui.ui.patches.safe_input import InputReader
+from auditlog_tui.ui.patches.input_parser import InputReader
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 ROW = rb"\d\d:\d\d:\d\d +\w+\.\w+"

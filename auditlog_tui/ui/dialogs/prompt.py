@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.present import safe
 from auditlog_tui.ui.dialogs.dialog import Dialog
-from auditlog_tui.ui.panes.safe_input import SafeInput
+from auditlog_tui.ui.patches.input_widget import SafeInput
 
 
 class PromptScreen(Dialog[str | None]):

@@ -19,7 +19,7 @@ from auditlog_tui.errors import QueryError
 from auditlog_tui.text.present import Glyphs, count, fit, safe, shorten_end, shorten_middle
 from auditlog_tui.ui.keys import FILTER, bindings
 from auditlog_tui.ui.panes.chips import ChipLine, ground
-from auditlog_tui.ui.panes.safe_input import SafeInput
+from auditlog_tui.ui.patches.input_widget import SafeInput
 
 if TYPE_CHECKING:
     from auditlog_tui.query import Completion

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
-from auditlog_tui.ui.patches.safe_input import InputDecoder, InputReader, SafeParser
+from auditlog_tui.ui.patches.input_parser import InputDecoder, InputReader, SafeParser
 
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 

@@ -97,6 +97,17 @@ async def test_nothing_is_moved_under_another_widget_or_beside_one(place: str) -
         assert not compositor_of(app).shift(app.screen.query_one(Lines), 1, LAST)
 
 
+async def test_nothing_is_moved_with_terminal_scrolling_off() -> None:
+    app = Pages()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        for on in (True, False):
+            await app.push_screen(Page(terminal_scrolling=on))
+            await pilot.pause()
+            assert app.screen.query_one(Lines).is_attached
+            assert isinstance(app.screen, Page)
+            assert app.screen.shift(app.screen.query_one(Lines), 1, LAST) is on
+
+
 async def test_one_move_waits_for_its_frame() -> None:
     app = Pages()
     async with app.run_test(size=(WIDTH, HEIGHT)):

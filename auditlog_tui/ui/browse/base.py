@@ -79,7 +79,7 @@ class BrowseBase(ShiftingScreen):
     footer = query_one(FooterBar)
 
     def __init__(self, settings: Settings, opener: Opener, text: str, glyphs: Glyphs) -> None:
-        super().__init__()
+        super().__init__(terminal_scrolling=settings.scroll == "terminal")
         self.settings = settings
         self.navigator: Navigator  # from `opened` on
         self.opened = False

@@ -6,7 +6,7 @@ Overrides: `Compositor.render_update`, `Compositor._get_renders`, `Screen._compo
 Why: Textual sends every line of a widget that scrolled, 17 KB for a screen. Terminals since the VT100 move lines
     between margins (DECSTBM, then IL or DL of ECMA-48), which takes some 20 bytes.
 Tested with Textual 8.2.8.
-If Textual changes: the screen may show wrong lines after scrolling.
+If Textual changes: the screen may show wrong lines after scrolling. `AUDITLOG_TUI_SCROLL=redraw` turns it off.
 """
 
 from __future__ import annotations
@@ -108,15 +108,16 @@ class ShiftingCompositor(Compositor):
 
 
 class ShiftingScreen(Screen[None]):
-    """A screen whose widgets can have the terminal move their lines."""
+    """A screen whose widgets can have the terminal move their lines, unless `terminal_scrolling` is off."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, terminal_scrolling: bool = True) -> None:
         super().__init__()
+        self._terminal_scrolling = terminal_scrolling
         self._compositor: ShiftingCompositor = ShiftingCompositor()
 
     def shift(self, widget: Widget, lines: int, redrawn: Collection[Region]) -> bool:
-        """See `ShiftingCompositor.shift`."""
-        return self._compositor.shift(widget, lines, redrawn)
+        """See `ShiftingCompositor.shift`. Always False with `terminal_scrolling` off."""
+        return self._terminal_scrolling and self._compositor.shift(widget, lines, redrawn)
 
     async def _dispatch_message(self, message: Message) -> None:
         await guarded(self, super()._dispatch_message(message))

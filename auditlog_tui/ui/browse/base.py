@@ -318,7 +318,7 @@ class BrowseBase(ShiftingScreen):
 
     @on(EntryTable.Zoned)
     def _zoned(self, message: EntryTable.Zoned) -> None:
-        self.header.zoned(message.labels)
+        self.header.show_zone(message.labels)
 
     @on(EntryTable.Failed)
     def _table_failed(self, message: EntryTable.Failed) -> None:

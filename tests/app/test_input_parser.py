@@ -1,4 +1,4 @@
-"""What the terminal sends, byte by byte, as messages."""
+"""The terminal's input, parsed into messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 
 
 def read(*parts: bytes) -> list[Message]:
-    """What arrives in these pieces means."""
+    """The messages for input that arrives in these pieces."""
     reader = InputReader()
     return [message for part in parts for message in reader.feed(part)]
 

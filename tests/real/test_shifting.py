@@ -1,4 +1,4 @@
-"""What the terminal shows after lines were moved in it is what would be drawn anew."""
+"""After the terminal moved lines, the screen looks as if it had been redrawn."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def started(tmp_path: Path, server: Serving, size: tuple[int, int], **more: str)
 
 
 def check_whole(terminal: PtyTerminal, after: list[str]) -> None:
-    """Nothing changes when everything is drawn anew; above the table are ages that grow and a cursor that blinks."""
+    """A full redraw changes nothing. Skips the lines above the table, which have ages and a blinking cursor."""
     terminal.settle()
     terminal.send(F12)  # which does nothing, but what the status line says is there until the next key
     terminal.settle()

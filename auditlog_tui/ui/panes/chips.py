@@ -33,7 +33,7 @@ _SUFFIXES = {"server": "", "local": " here", "both": " both"}
 
 
 class ChipLine(Widget, can_focus=True):
-    """One line of chips. The arrow keys choose a chip, Delete or a click on the chosen one removes it."""
+    """One line of chips. The arrow keys or a click choose a chip, Delete or a double click removes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CHIPS)]
     ALLOW_SELECT = False

@@ -1,4 +1,4 @@
-"""The bytes that reach a real terminal: how the program leaves it, and what it never writes on it."""
+"""The bytes that reach a real terminal: it is restored at every exit, and nothing unsafe is written."""
 
 import base64
 import os

@@ -46,6 +46,9 @@ VALUED = frozenset(option.flag for option in OPTIONS)
 _COMMANDS_VALUED = frozenset(("--format", "--limit"))
 """Flags of the commands that take a value."""
 
+_BROWSER_ONLY = ("theme", "scroll")
+"""Options that commands without a screen refuse."""
+
 _OPTIONS = {"n": "--limit", "l": "--limit", "o": "--format", "f": "--format"}
 """The flag that a short option of other programs may stand for."""
 
@@ -125,8 +128,9 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error("get takes one ID")
     if options.columns is not None and (command in ("get", "count") or (command and options.format != "table")):
         parser.error("--columns is for the browser, and for the table of list")
-    if command and options.theme is not None:
-        parser.error("--theme is for the browser")
+    for name in _BROWSER_ONLY:
+        if command and getattr(options, name) is not None:
+            parser.error(f"--{name} is for the browser")
     options.query = words
     return options
 
@@ -145,8 +149,9 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
     parser.prog = f"{parser.prog} {command}"
     parser.description = COMMANDS[command]
     parser.epilog = f"{EXAMPLES}\n\n{_STATUS}"
-    theme = next(action for action in parser._actions if action.dest == "theme")
-    theme.help = argparse.SUPPRESS
+    for action in parser._actions:
+        if action.dest in _BROWSER_ONLY:
+            action.help = argparse.SUPPRESS
     words = next(action for action in parser._actions if action.dest == "query")
     if command == "get":
         words.metavar, words.help, words.nargs = "ID", "the entry's ID, as list --format ids writes it", "?"

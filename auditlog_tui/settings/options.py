@@ -86,6 +86,13 @@ OPTIONS: tuple[Option, ...] = (
         "use the proxy that the environment names (HTTPS_PROXY); it sees which hosts you connect to",
         ("yes", "no"),
     ),
+    Option(
+        "scroll",
+        "AUDITLOG_TUI_SCROLL",
+        "terminal",
+        "how the table scrolls: terminal moves the lines in the terminal, redraw sends every line",
+        ("terminal", "redraw"),
+    ),
 )
 
 
@@ -100,6 +107,7 @@ class Settings:
     theme: str = "textual-dark"
     columns: str = ""
     trust_env: bool = False
+    scroll: str = "terminal"
     demo: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
 
@@ -141,6 +149,7 @@ def load(
         theme=chosen["theme"],
         columns=chosen["columns"],
         trust_env=chosen["trust_env"] == "yes",
+        scroll=chosen["scroll"],
         demo=demo,
         views=dict(file.get("views", {})),
     )

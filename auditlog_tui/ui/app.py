@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import events, on
@@ -16,7 +15,6 @@ from textual.command import CommandPalette, Provider
 from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
-from textual.message import Message
 from textual.screen import Screen
 from textual.theme import ThemeProvider
 
@@ -29,10 +27,10 @@ from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.dialog import Palette
 from auditlog_tui.ui.ending import LEAVING
-from auditlog_tui.ui.guard import cause, expected, guarded
 from auditlog_tui.ui.messages import CopyRequested
+from auditlog_tui.ui.patches.app import PatchedApp
 from auditlog_tui.ui.patches.ascii_filter import AsciiFilter
-from auditlog_tui.ui.patches.key_order import TypeAheadApp
+from auditlog_tui.ui.patches.error_guard import cause, expected
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
 
@@ -54,7 +52,7 @@ class Opener(Protocol):
         """Give everything back."""
 
 
-class AuditLogApp(TypeAheadApp):
+class AuditLogApp(PatchedApp):
     """The browser. `query_text` is the filter to begin with."""
 
     CSS_PATH = "app.tcss"
@@ -78,10 +76,10 @@ class AuditLogApp(TypeAheadApp):
         self.theme = settings.theme
         read_columns(settings.columns)
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
-            self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+            self.line_filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self.line_filters]
         self._glyphs = glyphs_for(getattr(sys.__stdout__, "encoding", None))
         if self._glyphs is ASCII:
-            self._filters.append(AsciiFilter())
+            self.line_filters.append(AsciiFilter())
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
@@ -89,7 +87,7 @@ class AuditLogApp(TypeAheadApp):
             return found
         from textual.drivers.linux_driver import LinuxDriver
 
-        from auditlog_tui.ui.patches.safe_terminal import SafeDriver
+        from auditlog_tui.ui.patches.terminal_driver import SafeDriver
 
         return SafeDriver if found is LinuxDriver else found
 
@@ -129,39 +127,30 @@ class AuditLogApp(TypeAheadApp):
 
     @on(CopyRequested)
     def _copy_requested(self, message: CopyRequested) -> None:
-        self._clipboard = message.text
+        self.set_clipboard(message.text)
         start(self, lambda: self._copy(message.text, message.what), "copy")
 
     async def _copy(self, text: str, what: str) -> None:
         try:
-            copied = await copy(text, environ=os.environ, write_escape=self._write_escape)
+            copied = await copy(text, environ=os.environ, write_escape=self.write_to_terminal)
             done, severity = ("Copied", "") if copied.confirmed else ("Sent", "warning")
             said = f"{done} {what} {copied.message}"
         except AuditLogError as error:
             said, severity = str(error), "error"
         self._say(said, severity)
 
-    def _write_escape(self, sequence: str) -> None:
-        if self._driver is None:
-            raise OSError("no terminal")
-        self._driver.write(sequence)
-
     # -- the end -----------------------------------------------------------------------------------------------
 
-    async def _dispatch_message(self, message: Message) -> None:
-        await guarded(self, super()._dispatch_message(message))
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Say what a person can act on; anything else ends the app."""
-        if (self._exit or self._leaving) and isinstance(cause(error), NoMatches):
-            return  # what was cancelled tidies up among widgets that are gone already
+    def handle_error(self, error: Exception) -> bool:
+        """Show an error that the user can act on; any other one ends the app."""
+        if (self.exit_requested or self._leaving) and isinstance(cause(error), NoMatches):
+            return True  # cancelled work cleans up after its widgets are gone
         told = expected(error)
-        if told is None or not self._say(str(told), "error"):
-            super()._handle_exception(error)
+        return told is not None and self._say(str(told), "error")
 
     def _say(self, text: str, severity: str) -> bool:
         """Say something on the status line; False before there is one. Once the app closes, nobody reads it."""
-        if self._exit or self._closing:
+        if self.is_closing:
             return True
         screen = self.screen_stack[0] if self.screen_stack else None
         if not (isinstance(screen, BrowseScreen) and screen.is_mounted):
@@ -171,13 +160,7 @@ class AuditLogApp(TypeAheadApp):
 
     def end(self, status: int) -> None:
         """Leave with everything put back; from any thread."""
-        self._soon(lambda: self.exit(return_code=status))
-
-    def abandon(self) -> None:
-        """Put the terminal back without waiting for it; from any thread."""
-        put_back = getattr(self._driver, "abandon", None)
-        if put_back is not None:
-            put_back()
+        self.call_soon(lambda: self.exit(return_code=status))
 
     def terminal_gone(self) -> None:
         """End as by the signal that should have come; from any thread."""
@@ -185,27 +168,17 @@ class AuditLogApp(TypeAheadApp):
 
     def thread_failed(self, error: BaseException) -> None:
         """End with a report of it; from any thread."""
-        failure = error if isinstance(error, Exception) else RuntimeError(f"A thread ended by {error!r}")
-        self._soon(lambda: self._handle_exception(failure))
+        self.fail(error if isinstance(error, Exception) else RuntimeError(f"A thread ended by {error!r}"))
 
-    def _soon(self, deed: Callable[[], object]) -> None:
-        loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(deed)
-
-    async def _shutdown(self) -> None:
-        """End what runs before the widgets that it draws in are gone."""
+    def before_shutdown(self) -> None:
+        """Cancel the workers before the widgets that they draw in are removed."""
         self._leaving = True
         self.workers.cancel_all()
-        await super()._shutdown()
 
-    def _fatal_error(self) -> None:
-        """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
-        error = cause(self._exception or sys.exc_info()[1])
-        if error is not None and not self.report:
-            self.report = crash_report(error, self.settings.secrets)
-        self._close_messages_no_wait()
+    def report_crash(self, error: BaseException) -> None:
+        """Keep a report without secrets, to print once the screen is closed."""
+        if not self.report:
+            self.report = crash_report(cause(error) or error, self.settings.secrets)
 
 
 def _nobody_ends(number: int) -> None:

@@ -1,4 +1,4 @@
-"""The command palette knows every key's action."""
+"""The command palette's entries: the actions of all keys."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MOVES = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"}
 SAVE_VIEW = Key(EVERYWHERE, "", "", "save_view", "Save this filter under a name")
 FORGET_MARKS = Key(EVERYWHERE, "", "", "forget_marks", "Forget all marks and notes")
 KEYLESS = (SAVE_VIEW, FORGET_MARKS)
-"""What is done too seldom for a key."""
+"""Actions without a key."""
 
 
 class KeyCommands(Provider):
-    """Actions of the keys; those of the detail pane only while it is open.
+    """Offers the actions of the keys, those of the detail pane only while it is open.
 
-    Over a dialog, which is answered or closed first, those alone that go for the whole app.
+    Over a dialog, only the actions of the app itself are offered.
     """
 
     def _keys(self) -> list[Key]:
@@ -36,7 +36,7 @@ class KeyCommands(Provider):
 
     @property
     def _browse(self) -> BrowseScreen | None:
-        """The screen that the palette was opened over, unless that is a dialog."""
+        """The screen below the palette, unless that is a dialog."""
         return self.screen if isinstance(self.screen, BrowseScreen) else None
 
     async def discover(self) -> Hits:

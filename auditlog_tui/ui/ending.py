@@ -1,7 +1,7 @@
-"""The program's end when a signal or the terminal asks for it, which comes even where the terminal takes nothing.
+"""Ends the program on a signal or when the terminal is closed, even if the terminal is blocked.
 
-The event loop is asked first, and puts everything back. But it may be waiting for a terminal that is not read or is
-gone; then a thread ends the process, after it has put back what it can.
+The event loop is asked first, and cleans up completely. It may be blocked by a terminal that nobody reads or that is
+gone; then a thread restores the terminal as far as possible and ends the process.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from types import FrameType
 from typing import Protocol
 
 GRACE_S = 2.0
-"""Seconds that the normal way out may take."""
+"""Seconds that the event loop gets to end the app."""
 
-_OTHERS = (
-    "SIGKILL", "SIGSTOP",  # nobody can handle these
-    "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU",  # these don't end it
-    "SIGPIPE", "SIGXFSZ",  # Python ignores these: the write fails
-    "SIGABRT", "SIGBUS", "SIGEMT", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP",  # nothing can run after these
+_NOT_ENDING = (
+    "SIGKILL", "SIGSTOP",  # can't be handled
+    "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU",  # don't end a process
+    "SIGPIPE", "SIGXFSZ",  # ignored by Python: the write fails instead
+    "SIGABRT", "SIGBUS", "SIGEMT", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP",  # the process can't go on
 )  # fmt: skip
 
 
 LEAVING = 0
-"""Asked for like a signal once the terminal is put back: what may still wait, a name server say, matters no more."""
+"""Passed in place of a signal once the terminal is restored: whatever still blocks, such as DNS, may be cut off."""
 
 
 class Ended(Protocol):
-    """What ends. Every method can be called from any thread."""
+    """The app to end. Every method may be called from any thread."""
 
     ask_end: Callable[[int], None]
-    """Called with the number of a signal where the program is to end as by that signal, or with `LEAVING`."""
+    """Call with a signal's number to end the program as that signal does, or with `LEAVING`."""
 
     report: str
-    """What is to be left on the terminal."""
+    """The crash report to print on the terminal, or empty."""
 
     @property
     def return_code(self) -> int | None:
         """The exit status."""
 
     def end(self, status: int) -> None:
-        """Leave the normal way, soon."""
+        """Exit normally with this status, without waiting for it."""
 
     def abandon(self) -> None:
-        """Put the terminal back without waiting for anything."""
+        """Restore the terminal without waiting for anything."""
 
     def thread_failed(self, error: BaseException) -> None:
-        """A thread ended by an exception."""
+        """A thread ended with an exception."""
 
 
 @contextmanager
 def ending(app: Ended) -> Iterator[None]:
-    """While it lasts, signals and threads that fail end `app`, with the exit status that they have in a shell."""
+    """End `app` on signals and on exceptions in threads, with the exit status that a shell would report."""
     if sys.platform == "win32":
         yield
         return
@@ -72,7 +72,7 @@ def ending(app: Ended) -> Iterator[None]:
 
 
 class _Watch:
-    """Learns of signals by Python's wakeup descriptor, which is written to whatever the main thread waits for."""
+    """Receives signals through Python's wakeup descriptor, which works while the main thread is blocked."""
 
     def __init__(self, app: Ended) -> None:
         self._app = app
@@ -84,26 +84,26 @@ class _Watch:
         self._wakeup = -1
 
     def begin(self) -> None:
-        """Call in the main thread. What ignores a signal already (`nohup`) goes on ignoring it."""
+        """Start watching. Signals that are ignored already (`nohup`) stay ignored. Call in the main thread."""
         self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         for number in ending_signals():
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                self._before[number] = signal.signal(number, _noted)
+                self._before[number] = signal.signal(number, _ignore)
         self._thread.start()
 
     def end(self) -> None:
-        """Call in the main thread."""
+        """Stop watching and restore the signal handlers. Call in the main thread."""
         self._left.set()
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # as it was got
+            signal.signal(number, handler)  # type: ignore[arg-type]  # as `signal.signal` returned it
         signal.set_wakeup_fd(self._wakeup)
         os.close(self._writing)
         self._thread.join()
         os.close(self._reading)
 
     def ask(self, number: int) -> None:
-        """End as by a signal; from any thread."""
-        with suppress(OSError):  # it has ended
+        """End the program as this signal would. May be called from any thread."""
+        with suppress(OSError):  # ended meanwhile
             if not self._left.is_set():
                 os.write(self._writing, bytes([number]))
 
@@ -123,10 +123,10 @@ class _Watch:
 
 
 def ending_signals() -> frozenset[int]:
-    """The numbers of the signals that end a process which does not handle them, and leave it able to."""
-    others = {getattr(signal, name, None) for name in _OTHERS}
-    return frozenset(int(number) for number in signal.valid_signals() if number not in others)
+    """Signals whose default action ends the process, and that a handler can survive."""
+    excluded = {getattr(signal, name, None) for name in _NOT_ENDING}
+    return frozenset(int(number) for number in signal.valid_signals() if number not in excluded)
 
 
-def _noted(number: int, frame: FrameType | None) -> None:
-    """Nothing to do here: the number is in the pipe by now."""
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """The wakeup descriptor has the number already."""

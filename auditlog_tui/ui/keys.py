@@ -1,4 +1,4 @@
-"""Every key, once: the bindings, the footer, the help, the palette and the README all come from this list."""
+"""The list of keys. The bindings, the footer, the help, the command palette and the README are made from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMELINE, FACETS = "timeline", "facets"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` are Textual's names, `shown` what a person reads, `label` the footer's word, if it is to be there."""
+    """`keys` are Textual's names, `shown` is what the user reads, `label` the word in the footer (empty for none)."""
 
     place: str
     keys: str
@@ -25,36 +25,36 @@ class Key:
 
 KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "/", "/", "edit_filter", "Open the filter bar", "filter"),
-    Key(EVERYWHERE, "left_square_bracket,backspace", "[ ⌫", "back", "Go back to the filter or place before"),
+    Key(EVERYWHERE, "left_square_bracket,backspace", "[ ⌫", "back", "Go back to the previous filter or view"),
     Key(EVERYWHERE, "right_square_bracket", "]", "forward", "Go forward again"),
-    Key(EVERYWHERE, "z", "z", "park", "Park the filter, or bring the parked one back"),
-    Key(EVERYWHERE, "r", "r", "retry", "Retry what failed, else ask the server again"),
+    Key(EVERYWHERE, "z", "z", "park", "Park the filter, or restore the parked one"),
+    Key(EVERYWHERE, "r", "r", "retry", "Retry after an error, else reload"),
     Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops)"),
     Key(EVERYWHERE, "t", "t", "zone", "Times in UTC, in local time, or as ages"),
-    Key(EVERYWHERE, "i", "i", "timeline", "Timeline: show it, go to it, hide it", "timeline"),
-    Key(EVERYWHERE, "s", "s", "facets", "Facets: the most frequent values of what is loaded", "facets"),
-    Key(EVERYWHERE, "F", "F", "follow", "Follow: what is new comes in above"),
+    Key(EVERYWHERE, "i", "i", "timeline", "Timeline: show, focus or hide it", "timeline"),
+    Key(EVERYWHERE, "s", "s", "facets", "Facets: the most frequent values among loaded entries", "facets"),
+    Key(EVERYWHERE, "F", "F", "follow", "Follow: show new entries as they arrive"),
     Key(EVERYWHERE, "ctrl+t", "^t", "go_to_time", "Go to a time"),
-    Key(EVERYWHERE, "ctrl+f", "^f", "find", "Find in what is loaded"),
-    Key(EVERYWHERE, "n", "n", "find_next", "The next one found"),
-    Key(EVERYWHERE, "N", "N", "find_previous", "The one found before"),
-    Key(EVERYWHERE, "M", "M", "only_marked", "Only the marked entries; again: back"),
-    Key(EVERYWHERE, "ctrl+l", "^l", "redraw", "Draw the screen anew, should something else have written on it"),
+    Key(EVERYWHERE, "ctrl+f", "^f", "find", "Find in loaded entries"),
+    Key(EVERYWHERE, "n", "n", "find_next", "Next match"),
+    Key(EVERYWHERE, "N", "N", "find_previous", "Previous match"),
+    Key(EVERYWHERE, "M", "M", "only_marked", "Show only marked entries; again to go back"),
+    Key(EVERYWHERE, "ctrl+l", "^l", "redraw", "Redraw the screen, if another program wrote on it"),
     Key(EVERYWHERE, "colon", ": ^p", "app.command_palette", "Open the command palette"),
     Key(EVERYWHERE, "question_mark", "?", "help", "Show every key and the filter language", "help"),
     Key(EVERYWHERE, "q", "q", "close", "Close what is open, else quit"),
     Key(EVERYWHERE, "ctrl+q", "^q", "app.quit", "Quit"),
     Key(EVERYWHERE, "ctrl+z", "^z", "app.suspend_process", "Suspend to the shell"),
-    Key(EVERYWHERE, "escape", "Esc", "escape", "Leave what is open, or stop what is running; never quits"),
+    Key(EVERYWHERE, "escape", "Esc", "escape", "Close what is open or stop what is running; never quits"),
     Key(TABLE, "down,j", "↓ j", "down", "Next entry"),
     Key(TABLE, "up,k", "↑ k", "up", "Previous entry"),
     Key(TABLE, "left,h", "← h", "left", "Column to the left"),
     Key(TABLE, "right,l", "→ l", "right", "Column to the right"),
-    Key(TABLE, "pagedown", "PgDn", "page_down", "A screen down"),
-    Key(TABLE, "pageup", "PgUp", "page_up", "A screen up"),
-    Key(TABLE, "ctrl+d", "^d", "half_down", "Half a screen down"),
-    Key(TABLE, "ctrl+u", "^u", "half_up", "Half a screen up"),
-    Key(TABLE, "space", "Space", "space", "A screen down; goes on scanning at the end"),
+    Key(TABLE, "pagedown", "PgDn", "page_down", "Page down"),
+    Key(TABLE, "pageup", "PgUp", "page_up", "Page up"),
+    Key(TABLE, "ctrl+d", "^d", "half_down", "Half a page down"),
+    Key(TABLE, "ctrl+u", "^u", "half_up", "Half a page up"),
+    Key(TABLE, "space", "Space", "space", "Page down; at the end, continue scanning"),
     Key(TABLE, "home,g", "Home g", "newest", "Go to the newest entry"),
     Key(TABLE, "end,G", "End G", "oldest", "Go to the oldest entry"),
     Key(TABLE, "enter", "⏎", "open", "Open the entry's full record", "detail"),
@@ -62,19 +62,19 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "y", "y", "yank", "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link"),
     Key(TABLE, "=", "=", "include", "Show only entries with the cell's value", "include"),
     Key(TABLE, "-", "-", "exclude", "Hide entries with the cell's value"),
-    Key(TABLE, "p", "p", "pivots", "Everything of the same actor, address, target …, each with its count", "pivots"),
-    Key(TABLE, "full_stop", ".", "around", "The time around this entry, everything in it", "around"),
-    Key(TABLE, "less_than_sign", "<", "narrower", "Less time around it, down to 10 s"),
-    Key(TABLE, "greater_than_sign", ">", "wider", "More time around it, up to 30 d"),
-    Key(TABLE, "o", "o", "sort", "Sort by this column: descending, ascending, as the log is"),
+    Key(TABLE, "p", "p", "pivots", "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
+    Key(TABLE, "full_stop", ".", "around", "All entries around this one in time", "around"),
+    Key(TABLE, "less_than_sign", "<", "narrower", "Less time around the entry, down to 10 s"),
+    Key(TABLE, "greater_than_sign", ">", "wider", "More time around the entry, up to 30 d"),
+    Key(TABLE, "o", "o", "sort", "Sort by this column: descending, ascending, log order"),
     Key(TABLE, "C", "C", "columns", "Choose and order the columns"),
-    Key(TABLE, "m", "m", "mark", "Mark the entry and go down one, or mark the range; again: unmark", "mark"),
-    Key(TABLE, "V", "V", "range", "Begin a range that m marks, or forget it"),
-    Key(TABLE, "semicolon", ";", "note", "Note on the entry, with #tags; marks it"),
-    Key(TABLE, "u", "u", "next_mark", "Next marked entry further down"),
-    Key(TABLE, "U", "U", "previous_mark", "Next marked entry further up"),
-    Key(TABLE, "x", "x", "next_novel", "Next new entry further down: a first of its actor, within what is loaded"),
-    Key(TABLE, "X", "X", "previous_novel", "Next new entry further up"),
+    Key(TABLE, "m", "m", "mark", "Mark the entry and go down, or mark the range; again to unmark", "mark"),
+    Key(TABLE, "V", "V", "range", "Start a range for m to mark, or cancel it"),
+    Key(TABLE, "semicolon", ";", "note", "Write a note on the entry, with #tags; marks it"),
+    Key(TABLE, "u", "u", "next_mark", "Next marked entry below"),
+    Key(TABLE, "U", "U", "previous_mark", "Next marked entry above"),
+    Key(TABLE, "x", "x", "next_novel", "Next new entry below: a first for its actor, among loaded entries"),
+    Key(TABLE, "X", "X", "previous_novel", "Next new entry above"),
     Key(TABLE, "D", "D", "compare", "Compare the two marked entries"),
     Key(DETAIL, "down,j", "↓ j", "cursor_down", "Next field"),
     Key(DETAIL, "up,k", "↑ k", "cursor_up", "Previous field"),
@@ -83,39 +83,39 @@ KEYS: tuple[Key, ...] = (
     Key(DETAIL, "c", "c", "copy", "Copy the field", "copy field"),
     Key(DETAIL, "=", "=", "include", "Show only entries with the field's value", "include"),
     Key(DETAIL, "-", "-", "exclude", "Hide entries with the field's value"),
-    Key(DETAIL, "p", "p", "pivots", "Everything of the same actor, address, target …, each with its count", "pivots"),
-    Key(DETAIL, "full_stop", ".", "around", "The time around this entry"),
+    Key(DETAIL, "p", "p", "pivots", "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
+    Key(DETAIL, "full_stop", ".", "around", "All entries around this one in time"),
     Key(DETAIL, "m", "m", "mark", "Mark or unmark this entry"),
-    Key(DETAIL, "semicolon", ";", "note", "Note on this entry, with #tags; marks it"),
-    Key(DETAIL, "v", "v", "raw", "The record's JSON as it came, or its fields", "raw"),
+    Key(DETAIL, "semicolon", ";", "note", "Write a note on the entry, with #tags; marks it"),
+    Key(DETAIL, "v", "v", "raw", "Show the record's original JSON, or its fields", "raw"),
     Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
-    Key(FILTER, "up", "↑", "older_text", "The filter submitted before", "history"),
-    Key(FILTER, "down", "↓", "newer_text", "The filter submitted after"),
-    Key(FILTER, "tab", "Tab", "complete", "Complete the word; again: the next candidate", "complete"),
-    Key(FILTER, "shift+tab", "⇧Tab", "complete_back", "The candidate before"),
-    Key(FILTER, "escape", "Esc", "cancel", "Give the old text back and leave", "cancel"),
-    Key(TIMELINE, "left,h", "← h", "earlier", "The stretch before"),
-    Key(TIMELINE, "right,l", "→ l", "later", "The stretch after"),
-    Key(TIMELINE, "V", "V", "range", "Begin a range, or forget it", "range"),
-    Key(TIMELINE, "enter", "⏎", "choose", "Filter by the stretch or range", "filter by it"),
-    Key(TIMELINE, "plus", "+", "finer", "Count in shorter stretches", "finer"),
-    Key(TIMELINE, "escape", "Esc", "leave", "Forget the range, else back to the table", "table"),
+    Key(FILTER, "up", "↑", "older_text", "Previous filter in the history", "history"),
+    Key(FILTER, "down", "↓", "newer_text", "Next filter in the history"),
+    Key(FILTER, "tab", "Tab", "complete", "Complete the word; again for the next candidate", "complete"),
+    Key(FILTER, "shift+tab", "⇧Tab", "complete_back", "Previous candidate"),
+    Key(FILTER, "escape", "Esc", "cancel", "Restore the applied filter and leave", "cancel"),
+    Key(TIMELINE, "left,h", "← h", "earlier", "Previous interval"),
+    Key(TIMELINE, "right,l", "→ l", "later", "Next interval"),
+    Key(TIMELINE, "V", "V", "range", "Start a range, or cancel it", "range"),
+    Key(TIMELINE, "enter", "⏎", "choose", "Filter by the interval or range", "filter by it"),
+    Key(TIMELINE, "plus", "+", "finer", "Use shorter intervals", "finer"),
+    Key(TIMELINE, "escape", "Esc", "leave", "Cancel the range, else back to the table", "table"),
     Key(FACETS, "down,j", "↓ j", "cursor_down", "Next value"),
     Key(FACETS, "up,k", "↑ k", "cursor_up", "Previous value"),
     Key(FACETS, "enter", "⏎", "include", "Show only entries with the value", "include"),
     Key(FACETS, "-", "-", "exclude", "Hide entries with the value", "exclude"),
-    Key(FACETS, "number_sign", "#", "count", "Ask the server how many there are in all", "count"),
+    Key(FACETS, "number_sign", "#", "count", "Ask the server for the total count", "count"),
     Key(FACETS, "escape", "Esc", "leave", "Back to the table", "table"),
-    Key(CHIPS, "left,h", "← h", "previous", "The term to the left"),
-    Key(CHIPS, "right,l", "→ l", "next", "The term to the right"),
-    Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Take the term away", "remove"),
+    Key(CHIPS, "left,h", "← h", "previous", "Term to the left"),
+    Key(CHIPS, "right,l", "→ l", "next", "Term to the right"),
+    Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Remove the term", "remove"),
     Key(CHIPS, "enter", "⏎", "screen.edit_filter", "Change the filter", "change"),
     Key(CHIPS, "escape", "Esc", "leave", "Back to the table", "table"),
 )
 
 
 def bindings(place: str) -> list[Binding]:
-    """Textual's bindings for one place. Footer and help are our own, so Textual shows none."""
+    """Textual's bindings for one place, hidden from Textual's own footer and help."""
     return [
         Binding(key.keys, key.action, key.help, show=False, id=f"{place}.{key.action}", tooltip=key.help)
         for key in KEYS
@@ -123,18 +123,17 @@ def bindings(place: str) -> list[Binding]:
     ]
 
 
-MOST = 8
-"""Keys in the footer."""
+MAX_FOOTER_KEYS = 8
 
 
 def footer(place: str) -> list[Key]:
-    """The keys worth a place in the footer where `place` has the focus: its own, then everywhere's, help the last."""
+    """The keys to show in the footer while `place` has the focus: its own, then the global ones, with help last."""
     own = [key for key in KEYS if key.place == place and key.label]
     shared = [key for key in KEYS if key.place == EVERYWHERE and key.label] if place != FILTER else []
     keys = own + shared
-    return keys if len(keys) <= MOST else [*keys[: MOST - 1], keys[-1]]
+    return keys if len(keys) <= MAX_FOOTER_KEYS else [*keys[: MAX_FOOTER_KEYS - 1], keys[-1]]
 
 
 def by_place() -> list[tuple[str, list[Key]]]:
-    """All keys, grouped, in the list's order."""
+    """All keys grouped by place, in the order of the list."""
     return [(place, list(keys)) for place, keys in groupby(KEYS, key=lambda key: key.place)]

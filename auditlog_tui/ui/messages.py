@@ -1,4 +1,4 @@
-"""Requests that go from a screen to the app."""
+"""Messages from screens to the app."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.message import Message
 
 @dataclass
 class CopyRequested(Message):
-    """Put `text` on the clipboard; `what` names it for the message that follows (safe)."""
+    """Copy `text` to the clipboard. `what` names it in the confirmation and must be safe to draw."""
 
     text: str
     what: str

@@ -18,7 +18,7 @@ DIALOGS = ["y", "semicolon", "question_mark", "C", "p", "ctrl+t", "ctrl+f", "D"]
 
 
 async def open_dialog(hand: Hand, key: str) -> Screen[Any]:
-    """The dialog that a key opens."""
+    """Open a dialog with its key, and return it."""
     if key == "D":
         await hand.press("m", "m")
     await hand.press(key)
@@ -28,7 +28,7 @@ async def open_dialog(hand: Hand, key: str) -> Screen[Any]:
 
 
 async def offered(hand: Hand) -> list[str]:
-    """Open the palette; what it offers."""
+    """Open the palette, and return the commands it offers."""
     await hand.press("ctrl+p")
     assert isinstance(hand.app.screen, CommandPalette)
     return [str(option.prompt).partition("\n")[0] for option in hand.app.screen.query_one(OptionList).options]

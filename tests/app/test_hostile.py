@@ -1,4 +1,4 @@
-"""What callers of the API wrote into the log may be anything; a terminal must not obey it."""
+"""Hostile text in the log must not reach the terminal as commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVIL = {
 
 
 def hostile(text: str) -> dict[str, Any]:
-    """An entry with this text wherever a text may stand."""
+    """An entry with this text in every text field."""
     return made(
         1,
         id=text,
@@ -39,12 +39,12 @@ def hostile(text: str) -> dict[str, Any]:
 
 
 def unfit(text: str) -> set[str]:
-    """The characters that a terminal could obey, or that hide or reorder others."""
+    """The characters that a terminal would obey, or that hide or reorder others."""
     return {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
 
 
 def check(hand: Hand) -> None:
-    """No character that a terminal obeys anywhere, and every line exactly as wide as the screen."""
+    """Check that no unsafe character is drawn, and that every line is exactly as wide as the screen."""
     strips = drawn(hand.app)
     assert [strip.cell_length for strip in strips] == [hand.app.size.width] * hand.app.size.height
     for strip in strips:
@@ -55,7 +55,7 @@ def check(hand: Hand) -> None:
 
 
 def links(strip: Strip) -> list[str]:
-    """Links and click actions, which only markup from the wire could have made."""
+    """Links and click actions, which only parsed markup could have made."""
     styles = [segment.style for segment in strip if segment.style is not None]
     clicks = [str(style.meta) for style in styles if any("click" in str(key) for key in style.meta)]
     return [style.link for style in styles if style.link] + clicks

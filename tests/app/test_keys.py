@@ -1,4 +1,4 @@
-"""The one list of keys, and everything that is made from it."""
+"""The list of keys, and the bindings, footer, help and palette made from it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_text(name: str) -> bool:
 
 
 async def focus(hand: Hand, place: str) -> DOMNode:
-    """Give the focus to what the keys of a place belong to."""
+    """Focus the widget that binds the keys of a place."""
     if place == "everywhere":
         return hand.screen
     bound = {binding.id for binding in bindings(place)}
@@ -107,7 +107,7 @@ async def test_the_keys_for_everywhere_work_in_every_place_that_has_no_other_use
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])
 async def test_what_textual_binds_besides_is_known(place: str) -> None:
-    """Anything new here, by us or by a new Textual, is to be looked at: does it get in the way?"""
+    """Review any new inherited key, from this program or a new Textual: does it conflict with another?"""
     async with running(query="status:>=400") as hand:
         await focus(hand, place)
         ours = {name for key in KEYS if key.place in (place, "everywhere") for name in names(key)}

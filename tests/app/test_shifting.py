@@ -1,4 +1,4 @@
-"""When lines may be moved by the terminal, and when they are drawn anew instead."""
+"""When the terminal may move lines, and when they are redrawn instead."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LAST = [Region(0, HEIGHT - 3, WIDTH, 1)]
 
 
 class Lines(Widget):
-    """Every line full of the same letter."""
+    """Fills every line with the same letter."""
 
     def render_lines(self, crop: Region) -> list[Strip]:
         return [Strip([Segment("x" * crop.width)], crop.width) for _ in range(crop.height)]
 
 
 class Over(Widget):
-    """Lies over the lines, or beside them."""
+    """Covers the lines, or stands beside them."""
 
 
 class Page(ShiftingScreen):
@@ -59,7 +59,7 @@ def compositor_of(app: App[None]) -> ShiftingCompositor:
 
 
 def redraw(compositor: ShiftingCompositor, lines: Widget, regions: list[Region]) -> object:
-    """What is sent when these lines of the widget are to be drawn."""
+    """The update that draws these lines of the widget."""
     offset = compositor.visible_widgets[lines][0].offset
     compositor._dirty_regions.update(region.translate(offset) for region in regions)
     return compositor.render_update()
@@ -95,6 +95,17 @@ async def test_nothing_is_moved_under_another_widget_or_beside_one(place: str) -
         app.screen.add_class(place)
         await pilot.pause()
         assert not compositor_of(app).shift(app.screen.query_one(Lines), 1, LAST)
+
+
+async def test_nothing_is_moved_with_terminal_scrolling_off() -> None:
+    app = Pages()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        for on in (True, False):
+            await app.push_screen(Page(terminal_scrolling=on))
+            await pilot.pause()
+            assert app.screen.query_one(Lines).is_attached
+            assert isinstance(app.screen, Page)
+            assert app.screen.shift(app.screen.query_one(Lines), 1, LAST) is on
 
 
 async def test_one_move_waits_for_its_frame() -> None:

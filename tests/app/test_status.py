@@ -1,4 +1,4 @@
-"""The status line: a text that is too long for it, and what is told first."""
+"""The status line: long messages, and their most important part first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Bytes that no keyboard sends, in bursts, into a real terminal in which the program runs.
+"""Sends bursts of bytes that no keyboard sends to the program in a real terminal.
 
-What quits, suspends or opens the palette (which can quit) is taken out; what writes files does so in a folder of its
-own. After each burst the program must do what a key asks for, and at the end quit with status 0.
+Bytes that quit, suspend or open the palette (which can quit) are left out; files are written to a private folder.
+After each burst the program must still handle keys, and at the end quit with status 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from textual import events
 
-from auditlog_tui.ui.patches.safe_input import InputReader
+from auditlog_tui.ui.patches.input_parser import InputReader
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 ROW = rb"\d\d:\d\d:\d\d +\w+\.\w+"
@@ -27,21 +27,21 @@ LEFT_OUT = frozenset(b"q\x03\x10\x11\x1a:")
 LEFT_OUT_KEYS = frozenset({"q", "ctrl+q", "ctrl+c", "ctrl+p", "ctrl+z", "colon"})
 LETTERS = "abcfhijklmnprstuvwyzAFMNV/.,;=-[] \t\r\x7fé漢🙂"
 PATIENCE_S = 120.0
-"""Seconds after which a program counts as hung: on a busy machine many keys take long."""
+"""Seconds after which a program counts as hung. Generous, because many keys take long on a busy machine."""
 
 END = b"\x1b[201~" + b"\x1b[27u" * 8
 """Ends a paste, and leaves whatever is open."""
 
 
 class BareTerminal(PtyTerminal):
-    """Without a screen, which would take most of the time."""
+    """Doesn't emulate the screen, which would take most of the time."""
 
     def _show(self, read: bytes) -> None:
-        """Nothing is drawn."""
+        """Draw nothing."""
 
 
 def run(seconds: float, seed: int) -> str:
-    """Send bursts for so long. Raises `AssertionError` with the bursts of the program that failed."""
+    """Send bursts for this many seconds. Raises `AssertionError` with the bursts of the program that failed."""
     chance, deadline = random.Random(seed), time.monotonic() + seconds
     programs = bursts = 0
     while not programs or time.monotonic() < deadline:
@@ -53,7 +53,7 @@ def run(seconds: float, seed: int) -> str:
 def _program(chance: random.Random, deadline: float) -> int:
     sent: list[bytes] = []
     with tempfile.TemporaryDirectory() as home:
-        # Over SSH what is copied goes to the terminal, and to no clipboard of this machine.
+        # As over SSH, so that copies go to the terminal and not to this machine's clipboard.
         env = environment(Path(home), SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22")
         size = chance.choice([(120, 36), (80, 24), (160, 50)])
         with BareTerminal((*APP, "--demo"), env=env, size=size, cwd=Path(home)) as terminal:
@@ -72,7 +72,7 @@ def _program(chance: random.Random, deadline: float) -> int:
 
 
 def _check_alive(terminal: BareTerminal, number: int) -> None:
-    """Open the filter bar, paste a word that was never there before, and see it."""
+    """Paste a new word into the filter bar, and check that it is shown."""
     word = b"word%d" % number
     terminal.raw.clear()
     terminal.send_bytes(END + b"/" + b"\x1b[200~" + word + b"\x1b[201~")
@@ -97,7 +97,7 @@ def _check_quits(terminal: BareTerminal) -> None:
 
 
 def _send(terminal: BareTerminal, burst: bytes, chance: random.Random) -> None:
-    """Send it in pieces now and then, as a slow line would."""
+    """Send the bytes, sometimes in pieces as over a slow connection."""
     while burst:
         size = len(burst) if chance.random() < 0.7 else chance.randint(1, len(burst))
         terminal.send_bytes(burst[:size])
@@ -118,7 +118,7 @@ def _bursts(chance: random.Random) -> Iterator[bytes]:
 
 
 def _keys(burst: bytes) -> set[str]:
-    """The keys that it may be taken for, whole and in two pieces."""
+    """The keys that a burst may be read as, whole and in two pieces."""
     reader = InputReader()
     found = [*reader.feed(burst), *reader.feed(END)]
     return {message.key for message in found if isinstance(message, events.Key)}

@@ -31,7 +31,7 @@ _LAUNCHER = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {_UNC
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A user's environment with nothing in it but what is asked for; settings and files are under `home`."""
+    """A minimal environment for a user whose files are under `home`, plus the variables in `more`."""
     (home / "tmp").mkdir(exist_ok=True)
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ}
     return {
@@ -41,7 +41,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 class _Screen(pyte.Screen):
-    """pyte takes private sequences it does not know (`CSI ? … $ p`) for others; those are left out here."""
+    """Ignores private sequences (`CSI ? … $ p`) that pyte would take for others."""
 
     def set_margins(self, *args: Any, **kwargs: Any) -> None:
         if not kwargs.get("private"):
@@ -52,14 +52,14 @@ class _Screen(pyte.Screen):
             super().select_graphic_rendition(*args)
 
     def report_device_status(self, *args: Any, **kwargs: Any) -> None:
-        """A terminal that answers no questions."""
+        """Don't answer."""
 
     def report_device_attributes(self, *args: Any, **kwargs: Any) -> None:
-        """A terminal that answers no questions."""
+        """Don't answer."""
 
 
 class PtyTerminal:
-    """Use as a context manager: whatever still runs at its end is killed. `raw` is all that the program wrote."""
+    """Use as a context manager, which kills the program at its end. `raw` is everything that the program wrote."""
 
     def __init__(
         self,
@@ -92,11 +92,11 @@ class PtyTerminal:
         self.hang_up()
 
     def screen(self) -> str:
-        """What is on the screen now, its lines without the spaces at their ends."""
+        """The text on the screen, without trailing spaces."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
-        """Read until the regular expression is on the screen (`^` and `$` are a line's)."""
+        """Read until the screen matches a regular expression, in which `^` and `$` match at each line."""
         deadline = time.monotonic() + timeout_s
         while (found := re.search(pattern, self.screen(), re.MULTILINE)) is None:
             left = deadline - time.monotonic()
@@ -113,25 +113,25 @@ class PtyTerminal:
                 raise AssertionError(f"{wanted!r} was not written; the screen:\n{self.screen()}\n{self._ended()}")
 
     def settle(self, quiet_s: float = 0.2) -> None:
-        """Read until nothing was written for so long."""
+        """Read until nothing was written for `quiet_s` seconds."""
         while self._read(quiet_s):
             pass
 
     def cells(self) -> list[list[Any]]:
-        """Every cell of the screen, its colours included."""
+        """Every cell of the screen with its colours."""
         screen = self._screen
         return [[screen.buffer[y][x] for x in range(screen.columns)] for y in range(screen.lines)]
 
     def overwrite(self, written: bytes) -> None:
-        """Let something else than the program write on its terminal."""
+        """Write on the screen as another program would."""
         self._stream.feed(written)
 
     def send(self, keys: str) -> None:
-        """Type; escape sequences are keys."""
+        """Type text; escape sequences are keys."""
         self.send_bytes(keys.encode())
 
     def send_bytes(self, sent: bytes) -> None:
-        """Send what no keyboard may be able to."""
+        """Send any bytes."""
         while sent:
             sent = sent[os.write(self._master, sent) :]
 
@@ -148,19 +148,19 @@ class PtyTerminal:
         self.process.send_signal(signal.SIGWINCH)
 
     def fill(self, keys: str) -> None:
-        """Type, and read nothing, until the program has filled what the terminal takes."""
+        """Type without reading, until the program's output has filled the terminal's buffer."""
         deadline, before, same = time.monotonic() + PATIENCE_S, -1, 0
         while same < 10:
             assert time.monotonic() < deadline, "the terminal is not full"
             with suppress(BlockingIOError):
                 self.send(keys)
-            time.sleep(0.1)  # no event tells that nobody writes any more
+            time.sleep(0.1)  # no event reports that writing stopped
             unread = int.from_bytes(fcntl.ioctl(self._master, termios.FIONREAD, b"\0" * 4), sys.byteorder)
             same = same + 1 if unread == before and unread > 1_000 else 0
             before = unread
 
     def status(self, timeout_s: float = PATIENCE_S) -> int:
-        """Read until the program has ended; its exit status, as a shell counts it."""
+        """Read until the program has ended. Returns its exit status as a shell reports it."""
         deadline = time.monotonic() + timeout_s
         while self._read(max(0.0, deadline - time.monotonic())):
             pass
@@ -174,12 +174,12 @@ class PtyTerminal:
             self._master = -1
 
     def _read(self, timeout_s: float) -> bool:
-        """Take in what the program wrote; `False` at its end or when the time is over."""
+        """Read some output; `False` at its end or after the timeout."""
         if not select.select([self._master], [], [], timeout_s)[0]:
             return False
         try:
             read = os.read(self._master, 65_536)
-        except OSError:  # Linux's way of saying that nobody has the other end open
+        except OSError:  # on Linux: the other end is closed
             return False
         self.raw += read
         self._show(read)

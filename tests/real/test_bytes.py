@@ -1,4 +1,4 @@
-"""Bytes on a real terminal that no keyboard sends, and what the terminal says of its size."""
+"""Input that no keyboard sends, and size reports, on a real terminal."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ ODD = {
 
 
 def check_alive(terminal: PtyTerminal) -> None:
-    """It does what a key asks for."""
+    """Check that the program still handles keys."""
     terminal.settle()
     terminal.send("\x1b[27u\x1b[27u?")
     terminal.wait_for("keys and filters")
@@ -73,7 +73,7 @@ def test_the_terminals_own_size_goes_before_what_a_shell_exported(tmp_path: Path
 
 
 def cursor_row(terminal: PtyTerminal) -> int:
-    """The line of the screen whose entry is chosen: no other has its background."""
+    """The screen line under the cursor, the only one with its background."""
     backgrounds = [line[60].bg for line in terminal.cells()[4:30]]
     [odd] = [row for row, each in enumerate(backgrounds, 4) if backgrounds.count(each) == 1]
     return odd

@@ -1,4 +1,4 @@
-"""How the program ends by signals and by the end of its terminal, which may take nothing any more."""
+"""The program ends on signals and when its terminal is closed, even if the terminal is blocked."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.real.pty_terminal import PtyTerminal, environment
 from tests.real.test_pty import DEMO, ROW, check_put_back
 
 PATIENCE_S = 30.0
-REDRAWS = "?\x1b[27u"  # help, and back: each draws the whole screen
+REDRAWS = "?\x1b[27u"  # opens and closes help, which redraws the whole screen each time
 SIGNALS = ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGIO", "SIGRTMIN"]
 
 
@@ -97,7 +97,7 @@ def test_a_command_whose_output_nobody_reads_ends_by_each_signal(name: str, tmp_
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.read(1)
-        time.sleep(0.2)  # it fills the pipe meanwhile
+        time.sleep(0.2)  # time to fill the pipe
         process.send_signal(number)
         status = process.wait(PATIENCE_S)
         assert (status if status >= 0 else 128 - status) == 128 + number

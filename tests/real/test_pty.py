@@ -1,4 +1,4 @@
-"""The bytes that reach a real terminal: how the program leaves it, and what it never writes on it."""
+"""The bytes that reach a real terminal: it is restored at every exit, and nothing unsafe is written."""
 
 import base64
 import os
@@ -106,8 +106,8 @@ import os
 from auditlog_tui import cli
 from auditlog_tui.session import opening as session
 import threading
-from auditlog_tui.ui.patches.safe_input import InputReader
-from auditlog_tui.ui.patches.safe_terminal import SafeDriver
+from auditlog_tui.ui.patches.input_parser import InputReader
+from auditlog_tui.ui.patches.terminal_driver import SafeDriver
 from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.table.table import EntryTable
 

@@ -1,4 +1,4 @@
-"""What the terminal shows after lines were moved in it is what would be drawn anew."""
+"""After the terminal moved lines, the screen looks as if it had been redrawn."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ KEYS = [
     ESCAPE, "?" + ESCAPE, "/" + ESCAPE, "p" + ESCAPE,
 ]  # fmt: skip
 MOVED = re.compile(rb"\x1b\[\d+;\d+r\x1b\[\d+;1H\x1b\[\d+[ML]\x1b\[r")
+SCROLLS = re.compile(rb"\x1b\[[\d;]*r|\x1b\[\d*[LMST]|\x1b[DM]")
+"""DECSTBM, IL, DL, SU, SD, IND, RI: every way to have the terminal move lines."""
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +34,13 @@ def server() -> Iterator[Serving]:
         yield running
 
 
-def started(tmp_path: Path, server: Serving, size: tuple[int, int]) -> PtyTerminal:
-    env = environment(tmp_path, NIRVANA_LABS_API_KEY="any", NIRVANA_LABS_BASE_URL=server.url)
+def started(tmp_path: Path, server: Serving, size: tuple[int, int], **more: str) -> PtyTerminal:
+    env = environment(tmp_path, NIRVANA_LABS_API_KEY="any", NIRVANA_LABS_BASE_URL=server.url, **more)
     return PtyTerminal(APP, env=env, size=size)
 
 
 def check_whole(terminal: PtyTerminal, after: list[str]) -> None:
-    """Nothing changes when everything is drawn anew; above the table are ages that grow and a cursor that blinks."""
+    """A full redraw changes nothing. Skips the lines above the table, which have ages and a blinking cursor."""
     terminal.settle()
     terminal.send(F12)  # which does nothing, but what the status line says is there until the next key
     terminal.settle()
@@ -78,8 +80,40 @@ def test_a_line_further_is_moved_and_not_sent_again(tmp_path: Path, server: Serv
         terminal.settle()
         written = terminal.raw[before:]
         assert MOVED.search(written) is not None
+        assert SCROLLS.search(written) is not None
         assert len(written) < 3_000
         check_whole(terminal, [DOWN])
+
+
+@pytest.mark.parametrize("source", ["environment", "settings file"])
+def test_with_scroll_set_to_redraw_every_line_is_sent(source: str, tmp_path: Path, server: Serving) -> None:
+    more = {}
+    if source == "environment":
+        more["AUDITLOG_TUI_SCROLL"] = "redraw"
+    else:
+        settings = tmp_path / ".config" / "auditlog-tui" / "config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text('scroll = "redraw"\n', encoding="utf-8")
+    with started(tmp_path, server, (120, 36), **more) as terminal:
+        terminal.wait_for(r"\d of 3,000 loaded")
+        first = terminal.screen()
+        for keys in (
+            DOWN * 48,
+            DOWN,
+            WHEEL_DOWN,
+            HALF_DOWN,
+            PAGE_DOWN,
+            UP * 50,
+            WHEEL_UP,
+            HALF_UP,
+            PAGE_UP,
+            END,
+            UP * 40,
+        ):
+            terminal.send(keys)
+            check_whole(terminal, [keys])
+        assert terminal.screen() != first
+        assert SCROLLS.search(terminal.raw) is None
 
 
 def test_what_something_else_wrote_is_drawn_over(tmp_path: Path, server: Serving) -> None:

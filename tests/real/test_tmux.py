@@ -203,7 +203,7 @@ def test_a_hostile_log_changes_neither_the_title_nor_the_buffer(tmux: Tmux, tmp_
         tmux.wait_for(r"^ ?/ \S+:.*␛c")
         open_the_filter(tmux)
         tmux.text(" action:vm")
-        tmux.wait_for(r"vm\.␛kOWNED␛.* 1\b(?:.*\n)+ +Tab puts one in")
+        tmux.wait_for(r"vm\.␛kOWNED␛.* 1\b(?:.*\n)+ +Tab inserts one")
         tmux.keys("Tab")
         leave(tmux, "⏎ apply")
         tmux.keys("[")

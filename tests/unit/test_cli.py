@@ -159,6 +159,7 @@ def test_every_help_lists_the_commands_with_an_example(
         (["-zone", "local"], "there is no option -zone; did you mean --zone?"),
         (["list", "--theme", "no-such-theme"], "--theme is for the browser"),
         (["--theme", "nord", "count"], "--theme is for the browser"),
+        (["list", "--scroll", "redraw"], "--scroll is for the browser"),
         (["count", "--columns", "ip"], "--columns is for the browser, and for the table of list"),
         (["get", "x", "--columns", "ip"], "--columns is for the browser"),
         (["list", "--format", "csv", "--columns", "ip"], "--columns is for the browser"),

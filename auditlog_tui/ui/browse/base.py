@@ -13,7 +13,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.getters import query_one
-from textual.message import Message
 from textual.widget import Widget
 
 from auditlog_tui import runtime
@@ -22,7 +21,6 @@ from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.present import Glyphs, Mode, format_time, safe, time_displays
 from auditlog_tui.ui.browse.detail import Follower
 from auditlog_tui.ui.browse.loading import Loader
-from auditlog_tui.ui.guard import guarded
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
 from auditlog_tui.ui.long_work import LongWork
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
@@ -81,7 +79,7 @@ class BrowseBase(ShiftingScreen):
     footer = query_one(FooterBar)
 
     def __init__(self, settings: Settings, opener: Opener, text: str, glyphs: Glyphs) -> None:
-        super().__init__()
+        super().__init__(terminal_scrolling=settings.scroll == "terminal")
         self.settings = settings
         self.navigator: Navigator  # from `opened` on
         self.opened = False
@@ -116,9 +114,6 @@ class BrowseBase(ShiftingScreen):
         self._spinner = self.set_interval(SPINNER_S, self._spin, pause=True)
         self.set_interval(CLOCK_S, self._tick)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
-
-    async def _dispatch_message(self, message: Message) -> None:
-        await guarded(self, super()._dispatch_message(message))
 
     # -- opening -----------------------------------------------------------------------------------------------
 
@@ -323,7 +318,7 @@ class BrowseBase(ShiftingScreen):
 
     @on(EntryTable.Zoned)
     def _zoned(self, message: EntryTable.Zoned) -> None:
-        self.header.zoned(message.labels)
+        self.header.show_zone(message.labels)
 
     @on(EntryTable.Failed)
     def _table_failed(self, message: EntryTable.Failed) -> None:

@@ -44,7 +44,7 @@ class CopyMenu(MenuScreen):
     def action_switch(self) -> None:
         if len(self._titles) > 1:
             self.at = 1 - self.at
-            self.entitle(self._titles[self.at], f"Tab: {self._titles[1 - self.at]} · Esc closes")
+            self.set_title(self._titles[self.at], f"Tab: {self._titles[1 - self.at]} · Esc closes")
 
 
 class CopyPart(BrowseBase):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.text.present import safe
-from auditlog_tui.ui.panes.detail_fields import Heading, describe, noted, raw_lines, versions
+from auditlog_tui.ui.panes.detail_fields import Heading, describe, note_items, raw_lines, version_items
 from auditlog_tui.ui.patches.workers import start
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Follower:
         record = detail.entry if detail is not None else entry
         fields = raw_lines(record) if self.raw else describe(entry, detail, look.zone, log.now_us())
         others = [raw for raw in log.store.versions(n) if raw != record.raw]
-        items = [*noted(self.note_of(entry.key)), *versions(entry, others), *fields]
+        items = [*note_items(self.note_of(entry.key)), *version_items(entry, others), *fields]
         subtitle = "full record" if detail is not None else "the list's data, no ID to ask for"
         if fetching:
             subtitle = f"the list's data {look.glyphs.ellipsis} asking for the full record"

@@ -1,4 +1,4 @@
-"""Which columns the table has, and in which order."""
+"""The dialog that chooses and orders the table's columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLES = {column.field: column.title for column in COLUMNS}
 
 
 class ColumnsScreen(Dialog[tuple[str, ...] | None]):
-    """Returns the names of the columns after the sticky ones, or `None`."""
+    """Returns the names of the columns after the sticky ones, or `None` if cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", show=False),
@@ -39,7 +39,7 @@ class ColumnsScreen(Dialog[tuple[str, ...] | None]):
     def compose(self) -> ComposeResult:
         box = Options(*map(self._option, self._names), markup=False, id="menu")
         box.border_title = Content("columns after time and action")
-        box.border_subtitle = Content("Space shows or hides · J K move · ⏎ keeps it so · Esc leaves it")
+        box.border_subtitle = Content("Space shows or hides · J K move · ⏎ saves · Esc cancels")
         yield box
 
     def _option(self, name: str) -> Option:

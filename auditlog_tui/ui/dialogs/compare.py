@@ -1,4 +1,4 @@
-"""Two entries side by side, field by field, with what differs highlighted."""
+"""The dialog that compares two entries field by field."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from auditlog_tui.ui.table.columns import Look
 
 GAP = 2
-"""Cells between the columns, and before the first for the sign of a difference."""
+"""Cells between the columns, and before the first, where the sign of a difference is."""
 
-NARROWEST = 10
+MIN_WIDTH = 10
+"""Width of a value at least, in cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A field of two entries; `None` is one that an entry has not."""
+    """A field of two entries; `None` for an entry without the field."""
 
     name: str
     left: DetailField | None
@@ -45,7 +46,7 @@ class Pair:
 
 
 def pairs(one: Entry, other: Entry, zone: tzinfo) -> list[Pair | Heading]:
-    """The fields of both, in the order of the detail pane; those that only the second has go last."""
+    """The fields of both entries in the detail pane's order. Fields of only the second come last."""
     left, right = describe(one, None, zone), describe(other, None, zone)
     of_left, of_right = ({item.name: item for item in items if not item.heading} for items in (left, right))
     names = {item.name for item in left}
@@ -56,7 +57,7 @@ def pairs(one: Entry, other: Entry, zone: tzinfo) -> list[Pair | Heading]:
 
 
 class CompareScreen(Dialog[None]):
-    """The older entry on the left. Escape, q and D close it."""
+    """Shows the older entry on the left. Escape, q and D close the dialog."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,D", "dismiss(None)", "Close", show=False)]
 
@@ -64,21 +65,21 @@ class CompareScreen(Dialog[None]):
         super().__init__()
         self._pairs = pairs(one, other, look.zone)
         self._sign = look.glyphs.differs
-        self._apart = ""
+        self._time_apart = ""
         if one.created_us is not None and other.created_us is not None:
-            self._apart = f", {distance(other.created_us - one.created_us)} apart"
+            self._time_apart = f", {distance(other.created_us - one.created_us)} apart"
 
     def compose(self) -> ComposeResult:
         box = PairList(self._pairs, self._sign)
         differing = sum(not item.heading and item.differs for item in self._pairs)
         fields = "1 field differs" if differing == 1 else f"{count(differing)} fields differ"
-        box.border_title = Content(f"two marked entries: {fields} ({self._sign}){self._apart}")
+        box.border_title = Content(f"two marked entries: {fields} ({self._sign}){self._time_apart}")
         box.border_subtitle = Content("c copies both values, Esc closes")
         yield box
 
 
 class PairList(Options):
-    """A line a field, or more where a value is long."""
+    """The fields of both entries; long values are wrapped."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", show=False),
@@ -106,7 +107,7 @@ class PairList(Options):
     def _prompt(self, item: Pair | Heading) -> Content:
         if item.heading:
             return Content.assemble((item.name, "bold $text-accent"))
-        room = max(NARROWEST, (self._width - LABEL - 2 * GAP) // 2)
+        room = max(MIN_WIDTH, (self._width - LABEL - 2 * GAP) // 2)
         sides = [wrap(field.shown if field is not None else "", room) for field in (item.left, item.right)]
         style = "bold $text-warning" if item.differs else ""
         label = fit(item.name.rpartition(".")[2].replace("_", " "), LABEL)

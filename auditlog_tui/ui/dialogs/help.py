@@ -1,4 +1,4 @@
-"""Every key and the filter language, both from the lists that the program itself works by."""
+"""The help screen: all keys and filter fields, from the program's own lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from auditlog_tui.ui.keys import by_place
 
 
 class HelpScreen(Dialog[None]):
-    """Scrolls; any of Escape, q and ? closes it."""
+    """A scrollable text. Escape, q and ? close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss", "Close", show=False),
@@ -34,8 +34,8 @@ class HelpScreen(Dialog[None]):
     def on_mount(self) -> None:
         self.query_one("#help").focus()
 
-    def action_scroll(self, way: str) -> None:
-        getattr(self.query_one("#help"), f"scroll_{way}")(animate=False)
+    def action_scroll(self, direction: str) -> None:
+        getattr(self.query_one("#help"), f"scroll_{direction}")(animate=False)
 
 
 def _keys() -> Content:
@@ -49,10 +49,12 @@ def _keys() -> Content:
 
 
 def _filters() -> Content:
-    from auditlog_tui.query import FIELDS  # late: it loads the models, which the first frame does not need
+    from auditlog_tui.query import FIELDS  # imported here, because it loads pydantic
 
     parts: list[tuple[str, str]] = [("Filters\n", "bold $text-accent")]
-    parts.append(("  Terms are joined by spaces and all must hold. -term is not, a,b is either.\n", "$text-muted"))
+    parts.append(
+        ("  Separate terms with spaces; all must match. -term negates, a,b matches either.\n", "$text-muted")
+    )
     width = max(len(field.example) for field in FIELDS.values()) + 2
     for field in FIELDS.values():
         sent = "server" if field.params else "here"

@@ -1,4 +1,4 @@
-"""A short list to choose from, each line by its own key too."""
+"""A menu whose lines can be chosen by the cursor or by a key."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.patches.options import Options
 
 LABEL, DETAIL = 30, 52
-"""Cells of what a line offers, and of what it says of it."""
+"""Widths of a choice's label and detail, in cells."""
 
-NARROW_LABEL, BESIDE = 27, 12
-"""Cells of what a line offers where both have no room, and those that are neither: the key, blanks and the border."""
+NARROW_LABEL, OVERHEAD = 27, 12
+"""Width of the label in a narrow window; cells taken by the key, blanks and the border."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`key` is one character, `also` another for a variant; `label` and `detail` may come from the wire."""
+    """`key` is one character, `also` another one for a variant. `label` and `detail` may hold unsafe text."""
 
     key: str
     label: str
@@ -35,7 +35,7 @@ class Choice:
 
 
 class MenuScreen(Dialog[str | None]):
-    """Returns the key that was pressed, or that of the chosen line, or `None`."""
+    """Returns the key that was pressed, or that of the chosen line, or `None` if cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Close", show=False),
@@ -55,21 +55,21 @@ class MenuScreen(Dialog[str | None]):
         box.border_subtitle = Content(self._hint)
         yield box
 
-    def entitle(self, title: str, hint: str) -> None:
-        """Show another title and another hint."""
+    def set_title(self, title: str, hint: str) -> None:
+        """Replace the title and the hint."""
         box = self.query_one(OptionList)
         box.border_title, box.border_subtitle = Content(safe(title, 80)), Content(safe(hint, 80))
 
     def update(self, choice: Choice) -> None:
-        """Show another text for the line of the same key."""
+        """Replace the choice with the same key."""
         for number, old in enumerate(self._choices):
             if old.key == choice.key:
                 self._choices[number] = choice
-                for box in self.query(OptionList):  # none while the menu is closing
+                for box in self.query(OptionList):  # empty while the menu is closing
                     box.replace_option_prompt_at_index(number, self._prompt(choice))
 
     def _prompt(self, choice: Choice) -> Content:
-        room = self.app.size.width - BESIDE
+        room = self.app.size.width - OVERHEAD
         label_width = LABEL if room >= LABEL + DETAIL else NARROW_LABEL
         detail_width = max(1, min(DETAIL, room - label_width))
         label = fit(shorten_middle(safe(choice.label), label_width), label_width)

@@ -1,4 +1,4 @@
-"""A question with one line for the answer."""
+"""A dialog that asks for one line of text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from textual.widgets import Input, Static
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.present import safe
 from auditlog_tui.ui.dialogs.dialog import Dialog
-from auditlog_tui.ui.panes.safe_input import SafeInput
+from auditlog_tui.ui.patches.input_widget import SafeInput
 
 
 class PromptScreen(Dialog[str | None]):
-    """Returns the text, or `None`. `check` raises `AuditLogError` for one that will not do; it is then said here."""
+    """Returns the text, or `None` if cancelled. `check` raises `AuditLogError` for an invalid one, shown below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
 
@@ -32,7 +32,7 @@ class PromptScreen(Dialog[str | None]):
         check: Callable[[str], object] | None = None,
         select: bool = False,
     ) -> None:
-        """`select` the value, so that typing replaces it."""
+        """`select` selects the value, so that typing replaces it."""
         super().__init__()
         self._title = title
         self._value = value
@@ -43,7 +43,7 @@ class PromptScreen(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="prompt") as box:
             box.border_title = Content(safe(self._title, 100))
-            box.border_subtitle = Content("⏎ does it, Esc closes")
+            box.border_subtitle = Content("⏎ confirms, Esc cancels")
             yield SafeInput(self._value, compact=True, select_on_focus=self._select)
             yield Static(self._hint, markup=False)
 

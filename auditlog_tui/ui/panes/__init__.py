@@ -1,1 +1,1 @@
-"""Passive widgets around the table."""
+"""Passive widgets around the table: they show what they are given and post messages."""

@@ -1,4 +1,4 @@
-"""The one line above the log and the one below it."""
+"""The header and footer bars."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from auditlog_tui.ui.table.columns import Look
 
 
-FUTURE_US = 5_000_000
-"""So much in the future is a clock's inaccuracy, in microseconds."""
+CLOCK_TOLERANCE_US = 5_000_000
+"""Microseconds that an entry may be in the future before the header says so."""
 
-SHORTEST_NAME = 6
-"""Cells of the endpoint's name that still tell which one it is."""
+MIN_NAME_CELLS = 6
+"""The endpoint's name is never shortened to fewer cells."""
 
 YEAR_US = 365 * 86_400_000_000
 
 
 class HeaderBar(Widget):
-    """Endpoint, as-of time, age of the newest entry, how much is loaded of how much there is, marks, and the zone."""
+    """Shows endpoint, as-of time, newest entry's age, loaded and total counts, marks, time zone, and following."""
 
     ALLOW_SELECT = False
     marked: reactive[int] = reactive(0)
-    """How many entries are marked."""
+    """Number of marked entries."""
 
     def __init__(self, endpoint: str, look: Look) -> None:
         super().__init__()
@@ -44,24 +44,24 @@ class HeaderBar(Widget):
         self._failed = ""
 
     def show(self, summary: Summary | None, look: Look, *, busy: bool, failed: str = "") -> None:
-        """`failed` says in two words why nothing could be loaded."""
+        """Show the state of a view. `failed` is a two-word reason why nothing could be loaded."""
         self.summary, self.look, self.busy, self._failed = summary, look, busy, failed
         self._frame += 1
         self.refresh()
 
     def follow(self, on: bool, fresh: str) -> None:
-        """Whether the newest end is followed, and what is new there."""
+        """Show whether new entries are followed, and how many there are."""
         if (on, fresh) != self._follow:
             self._follow = on, fresh
             self.refresh()
 
-    def zoned(self, labels: tuple[str, ...]) -> None:
-        """What the zone is called at the times that the rows show."""
+    def show_zone(self, labels: tuple[str, ...]) -> None:
+        """Show the time zone's names (CET, CEST) at the times of the visible rows."""
         self._labels = labels
         self.refresh()
 
     def tick(self, look: Look) -> None:
-        """Let the age of the newest entry grow, where it shows."""
+        """Update the age of the newest entry; redraw only if its text changed."""
         before = self._times()
         self.look = look
         if self._times() != before:
@@ -76,9 +76,9 @@ class HeaderBar(Widget):
         return Content.assemble(left, " " * max(0, self.size.width - left.cell_length - right.cell_length), right)
 
     def _left(self, room: int) -> Content:
-        """What there is room for: the age of the newest entry goes first, then the end of the endpoint's name."""
+        """The left half in `room` cells: drops the newest entry's age first, then shortens the endpoint's name."""
         times, name = self._times(), cell_width(self.endpoint)
-        for shown, shortest in ((times, name), (times[:1], SHORTEST_NAME), ([], SHORTEST_NAME)):
+        for shown, shortest in ((times, name), (times[:1], MIN_NAME_CELLS), ([], MIN_NAME_CELLS)):
             spare = room - Content.assemble(*shown).cell_length - 2
             if spare >= min(name, shortest):
                 shown_name = shorten_end(self.endpoint, spare, self.look.glyphs.ellipsis)
@@ -154,14 +154,14 @@ class HeaderBar(Widget):
 
 
 def _since(us: int) -> str:
-    """How long ago that was; an entry may be dated in the future, which is no news of the present."""
-    if us > -FUTURE_US:
+    """An age as text. Beyond the clock tolerance, an entry from the future is reported as such."""
+    if us > -CLOCK_TOLERANCE_US:
         return f"{age(us)} ago"
     return f"{age(-us)} in the future" if -us < YEAR_US else f"{count(-us // YEAR_US)} y in the future"
 
 
 class FooterBar(Widget):
-    """The keys of what has the focus, or, until the next key, what there is to say, in two lines if it takes them."""
+    """Shows the keys of the focused widget or, until the next key, a message of up to two lines."""
 
     ALLOW_SELECT = False
     place: reactive[str] = reactive(TABLE)
@@ -169,20 +169,20 @@ class FooterBar(Widget):
     severity: reactive[str] = reactive("")
 
     def say(self, text: str, severity: str = "") -> None:
-        """Show a text (made safe by the caller). `severity` is empty, `warning` or `error`."""
+        """Show a message, made safe by the caller. `severity` is empty, `warning` or `error`."""
         self.message, self.severity = text, severity
-        self._grow()
+        self._fit_height()
 
     def on_resize(self) -> None:
-        self._grow()
+        self._fit_height()
 
-    def _grow(self) -> None:
+    def _fit_height(self) -> None:
         lines = len(self._lines())
         if self.styles.height is None or self.styles.height.value != lines:
             self.styles.height = lines
 
     def _lines(self) -> list[str]:
-        """The message, in two lines at most: broken between words where there are any."""
+        """The message wrapped to at most two lines, between words if possible."""
         width = max(1, self.size.width - 2)
         if cell_width(self.message) <= width or not self.size.width:
             return [self.message]
@@ -201,7 +201,7 @@ class FooterBar(Widget):
         return Content.assemble(*parts)
 
     def _fitting(self) -> list[Key]:
-        """The keys that there is room for; the last one, which explains the others, before any other."""
+        """The keys that fit into the footer. The last one, help, is always kept."""
         keys = footer(self.place)
         while len(keys) > 1 and sum(cell_width(f" {key.shown} {key.label} ") for key in keys) > self.size.width:
             del keys[-2]

@@ -1,4 +1,4 @@
-"""The filter's terms as chips: each says who evaluates it, and can be taken away."""
+"""The filter's terms as chips: each shows where it is evaluated and can be removed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from auditlog_tui.query import Chip
 
 
-def ground(widget: Widget, *, chosen: bool, otherwise: str = "") -> str:
-    """The end of a style: the accent's background, or reversed where there are no colours (NO_COLOR)."""
+def highlight(widget: Widget, *, chosen: bool, otherwise: str = "") -> str:
+    """Suffix of a style for the chosen item: the accent background, or reverse video under NO_COLOR."""
     if not chosen:
         return otherwise
     return " reverse" if widget.app.no_color else " on $primary"
 
 
-LONGEST = 40
-"""Cells of a chip; the bar above has the whole term."""
+MAX_CELLS = 40
+"""Width of a chip's text at most; the filter bar shows the whole term."""
 
-_WORDS = {"server": "", "local": " here", "both": " both"}
+_SUFFIXES = {"server": "", "local": " here", "both": " both"}
 
 
 class ChipLine(Widget, can_focus=True):
-    """One line of chips. With the focus, the arrows choose one and Delete takes it away; so does a click."""
+    """One line of chips. The arrow keys or a click choose a chip, Delete or a double click removes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(CHIPS)]
     ALLOW_SELECT = False
@@ -41,13 +41,13 @@ class ChipLine(Widget, can_focus=True):
 
     @dataclass
     class Removed(Message):
-        """The term from column `start` up to `end` is to go."""
+        """Remove the term from column `start` up to, but not including, `end`."""
 
         start: int
         end: int
 
     class Left(Message):
-        """The chips give the focus back."""
+        """Return the focus to the table."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
@@ -55,9 +55,9 @@ class ChipLine(Widget, can_focus=True):
         self.chips: tuple[Chip, ...] = ()
 
     def show(self, chips: tuple[Chip, ...], *, keep: bool = False) -> None:
-        """Show other chips; `keep` the line where there are none, so that nothing moves while one types.
+        """Show these chips. `keep` shows the line even if it is empty, so that nothing moves while the user types.
 
-        A line without chips takes no focus: it may be gone with the next key.
+        An empty line can't have the focus, because it may be hidden at any time.
         """
         self.chips = chips
         self.can_focus = bool(chips)
@@ -67,27 +67,27 @@ class ChipLine(Widget, can_focus=True):
         self.display = keep or bool(chips)
         self.refresh()
 
-    def _shown(self, chip: Chip) -> tuple[str, str]:
-        """A chip's mark, and its text."""
+    def _parts(self, chip: Chip) -> tuple[str, str]:
+        """A chip's mark and text."""
         mark = self.glyphs.server if chip.where == "server" else self.glyphs.local
-        text = shorten_middle(safe(chip.text), LONGEST, self.glyphs.ellipsis)
-        return f" {mark} ", f"{text}{_WORDS[chip.where]} "
+        text = shorten_middle(safe(chip.text), MAX_CELLS, self.glyphs.ellipsis)
+        return f" {mark} ", f"{text}{_SUFFIXES[chip.where]} "
 
     def render(self) -> Content:
         parts: list[tuple[str, str]] = [("  ", "")]
         for number, chip in enumerate(self.chips):
-            mark, text = self._shown(chip)
+            mark, text = self._parts(chip)
             chosen = self.has_focus and number == self.at
-            under = ground(self, chosen=chosen, otherwise=" on $panel")
-            parts.append((mark, f"bold $text-accent{under}"))
-            parts.append((text, ("$text-warning" if chip.where != "server" else "$foreground") + under))
+            style = highlight(self, chosen=chosen, otherwise=" on $panel")
+            parts.append((mark, f"bold $text-accent{style}"))
+            parts.append((text, ("$text-warning" if chip.where != "server" else "$foreground") + style))
             parts.append((" ", ""))
         return Content.assemble(*parts)
 
     def _chip_at(self, x: int) -> int | None:
         start = 2
         for number, chip in enumerate(self.chips):
-            end = start + sum(map(cell_width, self._shown(chip)))
+            end = start + sum(map(cell_width, self._parts(chip)))
             if start <= x < end:
                 return number
             start = end + 1
@@ -100,7 +100,7 @@ class ChipLine(Widget, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        """A first click chooses a chip, a click on the chosen one takes it away."""
+        """The first click chooses a chip, a double click removes it."""
         number = self._chip_at(event.x)
         if number is None:
             return

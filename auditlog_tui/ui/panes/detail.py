@@ -1,4 +1,4 @@
-"""The detail pane: everything known of the entry under the cursor, field by field."""
+"""The detail pane: all fields of the entry under the cursor."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from auditlog_tui.ui.panes.detail_fields import DetailField, Heading
 
 LABEL = 13
-"""Cells of the column of labels."""
+"""Width of the label column, in cells."""
 
 
 class DetailPane(Options):
-    """A list of fields, each of which can be focused and copied."""
+    """A list of fields; the keys act on the field under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(DETAIL)]
 
     @dataclass
     class Asked(Message):
-        """A key that means the field under the cursor, or the whole record: `action` is the key's."""
+        """A key was pressed for the field under the cursor or the whole record. `action` is the key's action."""
 
         action: str
         field: DetailField | None
@@ -39,7 +39,7 @@ class DetailPane(Options):
         self._width = 0
 
     def show(self, items: list[DetailField | Heading], title: str, subtitle: str = "") -> None:
-        """Show other fields; the cursor stays on the field of the same name."""
+        """Show these items. The cursor stays on the field with the same name."""
         at = self.field
         self.border_title = Content(title)
         self.border_subtitle = Content(subtitle)
@@ -113,7 +113,7 @@ class DetailPane(Options):
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, cut anywhere: IDs, paths and agents have few spaces."""
+    """Split a text into lines of at most `width` cells, at any character: IDs and paths have few spaces."""
     lines, line, used = [], "", 0
     for character in text:
         cells = cell_width(character)

@@ -1,4 +1,4 @@
-"""What the detail pane lists of an entry: its fields in the order that an investigator asks for them."""
+"""The fields of an entry for the detail pane, in the order in which an investigator needs them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from auditlog_tui.log.log import Detail
 
 VALUE_LIMIT = 4_000
-"""Characters of a value that the pane shows; the copy has them all."""
+"""Characters of a value shown in the pane. Copying copies all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A line between groups of fields."""
+    """The title of a group of fields."""
 
     name: str
     tone: str = ""
@@ -29,9 +29,9 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class DetailField:
-    """`value` is what is copied, `shown` what stands there (safe); `term` is the filter's name for it, if it has one.
+    """`value` is copied, `shown` is drawn (made safe), `term` is the filter key for the field, if there is one.
 
-    `flagged` marks a field that can't be read, or that differs between row and full record.
+    `flagged` marks a field that is malformed, or that differs between the list entry and the full record.
     """
 
     name: str
@@ -47,7 +47,7 @@ Item = DetailField | Heading
 
 
 def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | None = None) -> list[Item]:
-    """The fields of the full record where there is one, else of the row; with its age if `now_us` is given."""
+    """The fields of the full record, or of `entry` until it is loaded. `now_us` adds the entry's age."""
     shown = detail.entry if detail is not None else entry
     differs = frozenset(detail.differs if detail is not None else ())
     log, actor, target = shown.log, shown.actor, shown.target
@@ -55,12 +55,14 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
 
     def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> DetailField:
         text = "" if value is None else str(value)
-        unread = shown.unreadable.get(name)
-        words = safe(text, VALUE_LIMIT) + more
-        if unread is not None:
-            words = f"{words} (malformed)" if words else f"{safe(unread, VALUE_LIMIT)} (can't be read)"
-        flagged = unread is not None or name.partition(".")[0] in differs
-        return DetailField(name, text or unread or "", words or "–", term, tone, flagged)
+        malformed = shown.unreadable.get(name)
+        text_shown = safe(text, VALUE_LIMIT) + more
+        if malformed is not None:
+            text_shown = (
+                f"{text_shown} (malformed)" if text_shown else f"{safe(malformed, VALUE_LIMIT)} (can't be read)"
+            )
+        flagged = malformed is not None or name.partition(".")[0] in differs
+        return DetailField(name, text or malformed or "", text_shown or "–", term, tone, flagged)
 
     when = ""
     if now_us is not None and shown.created_us is not None:
@@ -87,7 +89,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         field("target.type", target.type, "target.type"),
         field("target.id", target.id, "target"),
     ]
-    others = _others(shown)
+    others = _unknown_fields(shown)
     if others:
         items += [Heading("Other fields"), *others]
     if differs:
@@ -97,17 +99,17 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
     return items
 
 
-def noted(note: str) -> list[Item]:
-    """The user's note, as a group of its own; empty where there is none."""
+def note_items(note: str) -> list[Item]:
+    """A group with the user's note; empty without a note."""
     return [Heading("Note"), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
 
 
-def versions(entry: Entry, others: Sequence[str]) -> list[Item]:
-    """That other texts came under the same id, and in which fields they differ; empty where none did."""
+def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:
+    """A warning that other records have the same ID, and in which fields they differ. Empty if `others` is."""
     if not others:
         return []
     from auditlog_tui.entries.models import read_entry
-    from auditlog_tui.log.log import differences  # late: it loads the models
+    from auditlog_tui.log.log import differences  # imported here, because it loads pydantic
 
     names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
     more = "another record" if len(others) == 1 else f"{len(others)} more records"
@@ -120,7 +122,7 @@ def _tone(code: int | None) -> str:
     return {"refused": "error", "failed": "error"}.get(status_mark(code).kind, "")
 
 
-def _others(entry: Entry) -> list[Item]:
+def _unknown_fields(entry: Entry) -> list[Item]:
     found: dict[str, object] = dict(entry.log.model_extra or {})
     for name, part in (("actor", entry.log.actor), ("target", entry.log.target)):
         found |= {f"{name}.{key}": value for key, value in ((part.model_extra or {}) if part else {}).items()}
@@ -133,7 +135,7 @@ def _others(entry: Entry) -> list[Item]:
 
 
 def raw_lines(entry: Entry) -> list[Item]:
-    """The record's JSON, one line a line; what can't be parsed as it came."""
+    """The record's JSON indented, one item per line; unchanged if it can't be parsed."""
     try:
         text = json.dumps(json.loads(entry.raw), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The facets: what is most frequent in what is loaded, to be included, excluded, or counted by the server."""
+"""The facet pane: the most frequent values among loaded entries."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from auditlog_tui.analysis.facets import Facet, Tally
 
 LISTED = 6
-"""Values of each facet that are listed."""
+"""Values listed for each facet."""
 
 BAR = 8
-"""Cells of a bar."""
+"""Width of a bar, in cells."""
 
 
 class FacetPane(Options):
-    """Groups of values. `asked` are the server's counts, by field and value."""
+    """A list of values, grouped by field. `asked` holds the server's counts by field and value."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(FACETS)]
 
     @dataclass
     class Asked(Message):
-        """A key that means the line under the cursor: `action` is the key's."""
+        """A key was pressed for the value under the cursor. `action` is the key's action."""
 
         action: str
         field: str
         value: str | int | None
 
     class Left(Message):
-        """The facets give the focus back."""
+        """Return the focus to the table."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(markup=False)
@@ -49,7 +49,7 @@ class FacetPane(Options):
         self._shown: tuple[tuple[Facet, ...], int, str] | None = None
 
     def show(self, facets: tuple[Facet, ...], rows: int, of: str) -> None:
-        """Show the counts so far over `rows`, which `of` names; the cursor stays on its value."""
+        """Show the counts so far over `rows` entries, which `of` names. The cursor stays on its value."""
         at = self._chosen
         self._shown = facets, rows, of
         self.border_title = Content(f"of {of}")
@@ -61,7 +61,7 @@ class FacetPane(Options):
             names = Counter(tally.name for tally in top if tally.name)
             for tally in top:
                 self._listed.append((facet.kind.field, tally))
-                options.append(Option(self._line_of(facet, tally, namesakes=names[tally.name] > 1)))
+                options.append(Option(self._line(facet, tally, namesakes=names[tally.name] > 1)))
         self.clear_options()
         self.add_options(options)
         places = {(line[0], line[1].value): n for n, line in enumerate(self._listed) if line}
@@ -69,7 +69,7 @@ class FacetPane(Options):
         self.highlighted = places.get((at[0], at[1].value), first) if at is not None else first
 
     def on_resize(self) -> None:
-        """Lines are as wide as the pane, which has no width before it is first laid out."""
+        """Format the lines for the new width."""
         if self._shown is not None:
             self.show(*self._shown)
 
@@ -88,14 +88,14 @@ class FacetPane(Options):
             (facet.kind.title.upper(), "bold $text-accent"), (rest + long + so_far, "$text-muted")
         )
 
-    def _line_of(self, facet: Facet, tally: Tally, *, namesakes: bool) -> Content:
+    def _line(self, facet: Facet, tally: Tally, *, namesakes: bool) -> Content:
         share = tally.n / max(1, facet.read)
         number = f"{'' if tally.exact else '≥ '}{count(tally.n)}"
         asked = self.asked.get((facet.kind.field, tally.value), "")
         beside = max((len(told) + 2 for told in self.asked.values()), default=0)
         room = max(10, self.scrollable_content_region.width - 10 - 6 - BAR - 3 - beside)
         ellipsis = self.glyphs.ellipsis
-        name = fit(shorten_middle(_called(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
+        name = fit(shorten_middle(_label(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
         level = round(share * BAR * 8)
         bar = self.glyphs.bars[-1] * (level // 8)
         return Content.assemble(
@@ -124,8 +124,8 @@ def _percent(share: float) -> str:
     return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
-def _called(tally: Tally, *, namesakes: bool) -> str:
-    """What a person knows the value by; with its id where another has the same name."""
+def _label(tally: Tally, *, namesakes: bool) -> str:
+    """The value's name, with its ID if another value has the same name."""
     if tally.value is None:
         return "(none)"
     value = safe(str(tally.value), 400)

@@ -1,4 +1,4 @@
-"""The filter bar: a line to type in, the terms as chips, and what it all becomes."""
+"""The filter bar: the input, the terms as chips, suggestions, and how the filter is evaluated."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from textual.widgets import Input, Static
 from auditlog_tui.errors import QueryError
 from auditlog_tui.text.present import Glyphs, count, fit, safe, shorten_end, shorten_middle
 from auditlog_tui.ui.keys import FILTER, bindings
-from auditlog_tui.ui.panes.chips import ChipLine, ground
-from auditlog_tui.ui.panes.safe_input import SafeInput
+from auditlog_tui.ui.panes.chips import ChipLine, highlight
+from auditlog_tui.ui.patches.input_widget import SafeInput
 
 if TYPE_CHECKING:
     from auditlog_tui.query import Completion
     from auditlog_tui.session.navigator import Explanation
 
 LINES = 8
-"""Candidates shown at once."""
+"""Suggestions shown at once."""
 
 TEXT, HELP = 40, 44
-"""Cells of a candidate's text, and of what is said of it."""
+"""Widths of a suggestion's text and help, in cells."""
 
 
 class Suggestions(Static):
-    """Shows a completion's candidates; `chosen` is the one that Tab put in."""
+    """Lists a completion's candidates. `chosen` is the one that Tab inserted."""
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
@@ -48,14 +48,14 @@ class Suggestions(Static):
         first = max(0, min((chosen or 0) - LINES // 2, len(candidates) - LINES))
         lines: list[tuple[str, str]] = []
         for number, candidate in enumerate(candidates[first : first + LINES], first):
-            under = ground(self, chosen=number == chosen)
+            style = highlight(self, chosen=number == chosen)
             seen = count(candidate.count) if candidate.count is not None else ""
             text = fit(shorten_middle(safe(candidate.text), TEXT), TEXT)
-            said = fit(shorten_end(safe(candidate.help), HELP), HELP)
-            lines += [(f" {text} ", f"bold{under}"), (f"{seen:>9} ", f"$text-accent{under}")]
-            lines += [(f"{said} ", f"$text-muted{under}"), ("\n", "")]
+            help_text = fit(shorten_end(safe(candidate.help), HELP), HELP)
+            lines += [(f" {text} ", f"bold{style}"), (f"{seen:>9} ", f"$text-accent{style}")]
+            lines += [(f"{help_text} ", f"$text-muted{style}"), ("\n", "")]
         rest = len(candidates) - LINES
-        lines.append((f" Tab puts one in{f', {count(rest)} more' if rest > 0 else ''}", "$text-muted"))
+        lines.append((f" Tab inserts one{f', {count(rest)} more' if rest > 0 else ''}", "$text-muted"))
         self.update(Content.assemble(*lines))
 
 
@@ -63,7 +63,7 @@ PLACEHOLDER = "everything, newest first"
 
 
 class FilterInput(SafeInput):
-    """An input whose own bindings give way to the filter bar's."""
+    """The filter bar's input, with the filter bar's keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(FILTER)]
 
@@ -83,11 +83,11 @@ class FilterInput(SafeInput):
         self.bar.cancel()
 
     def on_blur(self) -> None:
-        if self.app.app_focus:  # else the whole terminal lost the focus, and what is typed stays
-            self.call_later(self.bar.restore)  # this handler runs before `has_focus` is gone
+        if self.app.app_focus:  # otherwise the terminal lost the focus, and the text stays
+            self.call_later(self.bar.restore)  # later, because `has_focus` is still set here
 
     def on_paste(self, event: events.Paste) -> None:
-        """Paste as one line: a line break in what was copied is a space here."""
+        """Paste as one line, with spaces for line breaks."""
         event.prevent_default()
         event.stop()
         self.insert_text_at_cursor(" ".join(event.text.split()))
@@ -98,7 +98,7 @@ class FilterInput(SafeInput):
 
 
 class FilterBar(Vertical):
-    """Shows the filter that made the rows; while it has the focus, what is typed and what that would become."""
+    """Shows the applied filter. While focused, shows the text being edited and how it would be evaluated."""
 
     input = query_one(FilterInput)
     chips = query_one(ChipLine)
@@ -107,12 +107,12 @@ class FilterBar(Vertical):
 
     @dataclass
     class Submitted(Message):
-        """The text is to be applied."""
+        """Apply this filter."""
 
         text: str
 
     class Left(Message):
-        """The bar gives the focus back."""
+        """Return the focus to the table."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class FilterBar(Vertical):
         self.explain: Callable[[str], Explanation] | None = None
         self.suggest: Callable[[str, int], Completion] | None = None
         self.history: Sequence[str] = ()
-        self._walked: int | None = None
+        self._history_at: int | None = None
         self._draft = ""
         self._refused: tuple[str, QueryError] | None = None
 
@@ -134,8 +134,8 @@ class FilterBar(Vertical):
         yield Suggestions()
 
     def open(self, text: str | None = None) -> None:
-        """Take the focus, with another text than the applied one if one is given."""
-        self._walked = None
+        """Take the focus, and replace the text if one is given."""
+        self._history_at = None
         if text is not None:
             self.input.value = text
         self.input.focus()
@@ -143,14 +143,14 @@ class FilterBar(Vertical):
         self.tell(self.input.value)
 
     def show(self, text: str) -> None:
-        """Show the filter that is applied now."""
+        """Show a filter that was just applied."""
         self.applied, self._refused = text, None
-        self._put(text, len(text))
+        self._set_input(text, len(text))
         self.suggestions.show(None)
         self.tell(text)
 
     def restore(self) -> None:
-        """Give the applied text back; what was typed stays reachable with Down."""
+        """Restore the applied filter. What was typed is kept as a draft, reachable with Down."""
         if self.input.value != self.applied:
             self._draft = self.input.value
         self.show(self.applied)
@@ -159,7 +159,7 @@ class FilterBar(Vertical):
         self.restore()
         self.post_message(self.Left())
 
-    def _put(self, text: str, cursor: int) -> None:
+    def _set_input(self, text: str, cursor: int) -> None:
         with self.prevent(Input.Changed):
             self.input.value = text
         self.input.cursor_position = cursor
@@ -168,7 +168,7 @@ class FilterBar(Vertical):
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
         if event.value != self.input.value:
-            return  # more was typed since
+            return  # outdated: more was typed meanwhile
         self.tell(event.value)
         if self.suggest is not None and self.input.has_focus:
             self.suggestions.show(self.suggest(event.value, self.input.cursor_position))
@@ -190,44 +190,44 @@ class FilterBar(Vertical):
         event.stop()
         self.post_message(self.Left())
 
-    # -- what the text becomes ---------------------------------------------------------------------------------
+    # -- how the text is evaluated -----------------------------------------------------------------------------
 
     def tell(self, text: str, *, failed: bool = False) -> None:
-        """Say below the bar what the text becomes, or what is wrong with it and where.
+        """Show below the input how the text is evaluated, or where its error is.
 
-        A term that is still being typed is wrong for the time being; unless it `failed`, that is no alarm.
+        An error in the term being typed is shown without alarm, unless `failed` is set.
         """
         if self.explain is None:
             return
         try:
             if self._refused is not None and self._refused[0] == text:
                 raise self._refused[1]
-            told = self.explain(text)
+            explanation = self.explain(text)
         except QueryError as error:
             failed = failed or (self._refused is not None and error is self._refused[1])
             typing = self.input.has_focus and not failed and self.input.cursor_position == error.end
             self.chips.show((), keep=True)
-            self.line.update(_gentle(error) if typing else self._pointing(text, error))
+            self.line.update(_quiet_error(error) if typing else self._error(text, error))
             self.line.display = True
             return
-        self.chips.show(told.chips, keep=self.input.has_focus)
+        self.chips.show(explanation.chips, keep=self.input.has_focus)
         self.line.display = self.input.has_focus
-        warning = (f"  {safe(told.warning)}", "$text-warning") if told.warning else ("", "")
-        self.line.update(Content.assemble(warning, (f"  {safe(told.line)}", "$text-muted")))
+        warning = (f"  {safe(explanation.warning)}", "$text-warning") if explanation.warning else ("", "")
+        self.line.update(Content.assemble(warning, (f"  {safe(explanation.line)}", "$text-muted")))
 
     def fail(self, error: QueryError) -> None:
-        """Point at the term that can't be read, and put the cursor there."""
+        """Show an error in the text, and put the cursor at its end."""
         self.input.cursor_position = error.end
         self.suggestions.show(None)
         self.tell(self.input.value, failed=True)
 
     def refuse(self, error: QueryError) -> None:
-        """Point at the term that the server does not accept, as long as the text is the same."""
+        """Show that the server rejected a term, until the text changes."""
         self._refused = self.input.value, error
         self.fail(error)
 
-    def _pointing(self, text: str, error: QueryError) -> Content:
-        """A caret under the term where that can be seen, the term itself where the line has scrolled."""
+    def _error(self, text: str, error: QueryError) -> Content:
+        """The error, with carets under its term, or with the term itself if that has scrolled out of view."""
         start = 3 + len(safe(text[: error.start]))
         width = max(1, min(error.end - error.start, 40))
         term = safe(text[error.start : error.end], 60)
@@ -243,19 +243,19 @@ class FilterBar(Vertical):
     # -- history and completion --------------------------------------------------------------------------------
 
     def walk_history(self, way: int) -> None:
-        """Show the text submitted before (-1) or after (1); past the newest stands what was being typed."""
+        """Show the previous (-1) or next (1) filter of the history. The draft comes after the newest."""
         texts = list(dict.fromkeys(reversed(self.history)))[::-1]
-        if self._walked is None:
+        if self._history_at is None:
             self._draft = self.input.value if self.input.value != self.applied else self._draft
-            self._walked = len(texts)
-        self._walked = max(0, min(self._walked + way, len(texts)))
-        text = texts[self._walked] if self._walked < len(texts) else self._draft
-        self._put(text, len(text))
+            self._history_at = len(texts)
+        self._history_at = max(0, min(self._history_at + way, len(texts)))
+        text = texts[self._history_at] if self._history_at < len(texts) else self._draft
+        self._set_input(text, len(text))
         self.suggestions.show(None)
         self.tell(text)
 
     def complete(self, way: int) -> None:
-        """Put the first candidate in, or the one after or before that which was put in last."""
+        """Insert the first candidate, or the one after (1) or before (-1) the last one inserted."""
         if self.suggest is None:
             return
         found, chosen = self.suggestions.completion, self.suggestions.chosen
@@ -266,10 +266,10 @@ class FilterBar(Vertical):
         following = 0 if chosen is None else (chosen + way) % len(found.candidates)
         end = found.end if chosen is None else self.input.cursor_position
         text = found.candidates[following].text
-        self._put(self.input.value[: found.start] + text + self.input.value[end:], found.start + len(text))
+        self._set_input(self.input.value[: found.start] + text + self.input.value[end:], found.start + len(text))
         self.suggestions.show(found, following)
         self.tell(self.input.value)
 
 
-def _gentle(error: QueryError) -> Content:
+def _quiet_error(error: QueryError) -> Content:
     return Content.assemble((f"  {safe(error.message)}  {safe(error.hint)}", "$text-muted"))

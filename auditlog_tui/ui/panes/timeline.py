@@ -1,4 +1,4 @@
-"""The timeline: a bar a stretch of time, failures apart, and what the chosen stretch holds."""
+"""The timeline: a bar for each interval, with failures below, and the counts of the chosen interval."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from auditlog_tui.text.present import cell_width, count, counted, format_time
 from auditlog_tui.ui.keys import TIMELINE, bindings
-from auditlog_tui.ui.panes.chips import ground
+from auditlog_tui.ui.panes.chips import highlight
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.timeline import Bucket
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 class TimelineBar(Widget, can_focus=True):
-    """Three lines: all entries, those that failed, and words."""
+    """Three lines: bars of all entries, bars of failed ones, and a text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TIMELINE)]
     ALLOW_SELECT = False
 
     @dataclass
     class Chosen(Message):
-        """Filter by this stretch of time, both ends included (microseconds)."""
+        """Filter by this interval, in microseconds, both ends included."""
 
         first_us: int
         last_us: int
 
     class Finer(Message):
-        """Count in stretches half as long."""
+        """Use intervals half as long."""
 
     class Left(Message):
-        """The timeline gives the focus back."""
+        """Return the focus to the table."""
 
     def __init__(self, look: Look) -> None:
         super().__init__()
@@ -48,11 +48,11 @@ class TimelineBar(Widget, can_focus=True):
         self.mark: int | None = None
 
     def show(self, buckets: list[Bucket], look: Look, note: str, worth: str = "") -> None:
-        """`worth` says of what the counts are, if not of all; `note` what goes on, or what went wrong."""
+        """Show these buckets. `note` is progress or an error; `worth` says what was counted, if not all entries."""
         chosen = self.buckets[self.at] if self.at < len(self.buckets) else None
         self.buckets, self.look, self.note, self.worth = buckets, look, note, worth
         if chosen is not None:
-            # Stretches are cut finer as counts come: stay where the eye is.
+            # Intervals are split as counts arrive: keep the cursor on the same time.
             places = [number for number, bucket in enumerate(buckets) if bucket.last_us >= chosen.last_us]
             self.at = places[0] if places else max(0, len(buckets) - 1)
         self.refresh()
@@ -61,8 +61,8 @@ class TimelineBar(Widget, can_focus=True):
         other = self.at if self.mark is None else self.mark
         return range(min(self.at, other), max(self.at, other) + 1)
 
-    def _places(self) -> list[tuple[int, int]]:
-        """Where each bar begins and how wide it is, in cells, as long as its stretch of time."""
+    def _bar_columns(self) -> list[tuple[int, int]]:
+        """First cell and width of each bar, in proportion to its interval."""
         if not self.buckets:
             return []
         width = max(1, self.size.width - 2)
@@ -74,20 +74,20 @@ class TimelineBar(Widget, can_focus=True):
     def render(self) -> Content:
         if not self.buckets:
             return Content.assemble((f" {self.note or 'counting'} …\n\n", "$text-muted"))
-        return Content.assemble(*self._bars(failed=False), *self._bars(failed=True), *self._words())
+        return Content.assemble(*self._bars(failed=False), *self._bars(failed=True), *self._text())
 
     def _bars(self, *, failed: bool) -> list[tuple[str, str]]:
         numbers = [(bucket.failed if failed else bucket.n) or 0 for bucket in self.buckets]
         highest = max([*numbers, 1])
         parts: list[tuple[str, str]] = [(" ", "")]
         bars = self.look.glyphs.bars
-        for place, (number, (_, width)) in enumerate(zip(numbers, self._places(), strict=True)):
+        for place, (number, (_, width)) in enumerate(zip(numbers, self._bar_columns(), strict=True)):
             level = 0 if not number else max(1, number * (len(bars) - 1) // highest)
-            under = ground(self, chosen=self.has_focus and place in self._span())
-            parts.append((bars[level] * width, ("$text-error" if failed else "$text-accent") + under))
+            style = highlight(self, chosen=self.has_focus and place in self._span())
+            parts.append((bars[level] * width, ("$text-error" if failed else "$text-accent") + style))
         return [*parts, ("\n", "")]
 
-    def _words(self) -> list[tuple[str, str]]:
+    def _text(self) -> list[tuple[str, str]]:
         span = self._span()
         chosen = [self.buckets[place] for place in span if place < len(self.buckets)]
         inside = [bucket for bucket in self.buckets if not bucket.beyond] or self.buckets
@@ -102,14 +102,14 @@ class TimelineBar(Widget, can_focus=True):
         return [(f" {self._between(shown, room)}", "bold"), *said, (f"  {self.note}", "$text-muted")]
 
     def _between(self, shown: list[Bucket], room: int) -> str:
-        """From when to when; in a narrow window to the minute, or the day, before a count's worth is cut off."""
+        """The start and end times. In a narrow window they are shortened to minutes, then to days."""
         first, last = self._time(shown[0].first_us), self._time(shown[-1].last_us)
         sizes = (len(first), len("2026-11-22 12:00"), len("2026-11-22"))
         spans = [f"{first[:size]} to {last[:size]}" for size in sizes]
         return next((span for span in spans if len(span) <= room), spans[-1])
 
     def _beyond(self) -> str:
-        """What is far off all the others, at either end: it has a bar of its own there."""
+        """Counts of the outliers before and after all other entries, which have bars of their own."""
         ends = (("before", self.buckets[0]), ("after", self.buckets[-1]))
         return "".join(f"  +{count(bucket.n or 0)} {where}" for where, bucket in ends if bucket.beyond)
 
@@ -125,7 +125,7 @@ class TimelineBar(Widget, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        for number, (start, width) in enumerate(self._places()):
+        for number, (start, width) in enumerate(self._bar_columns()):
             if start <= event.x - 1 < start + width:
                 self.at = number
                 if event.chain > 1:
@@ -143,7 +143,7 @@ class TimelineBar(Widget, can_focus=True):
         self._move(1)
 
     def action_range(self) -> None:
-        """Begin a range here, or forget it."""
+        """Start a range at the cursor, or cancel it."""
         self.mark = self.at if self.mark is None else None
         self.refresh()
 

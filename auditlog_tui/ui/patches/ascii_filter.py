@@ -1,4 +1,10 @@
-"""For terminals that can't be sent anything but ASCII: everything drawn, borders and names included, as ASCII."""
+"""Replaces everything drawn with ASCII, for terminals whose encoding has nothing else.
+
+Overrides: `LineFilter.apply` (public). Installed through `PatchedApp.line_filters`.
+Why: Textual draws borders and its own texts in Unicode whatever the terminal's encoding is.
+Tested with Textual 8.2.8.
+If Textual changes: such terminals would show escapes in place of borders, and lines out of place.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +19,9 @@ from textual.filter import LineFilter
 from auditlog_tui.text.present import ASCII, UNICODE
 
 
-def _as_long(likeness: str, drawn: str) -> str:
-    """The spinner has fewer frames in ASCII: they come round again."""
-    return "".join(islice(cycle(likeness), len(drawn)))
+def _as_long(plain: str, drawn: str) -> str:
+    """`plain` repeated to the length of `drawn`: the ASCII spinner has fewer frames."""
+    return "".join(islice(cycle(plain), len(drawn)))
 
 
 _DRAWN = {
@@ -24,19 +30,19 @@ _DRAWN = {
     "▄": "#", "⏎": "<", "⌫": "<", "⇧": "^", "↑": "^", "↓": "v", "←": "<", "→": ">", "≤": "<", "≥": ">", "×": "x",
     "·": "-", "—": "-", "–": "-", "“": '"', "µ": "u", "”": '"',
 }  # fmt: skip
-"""What is drawn besides our glyphs: borders, and signs in texts. Pairs, so that none can take another's place."""
+"""Characters drawn besides the program's glyphs: borders, and punctuation in texts."""
 
 _GLYPHS = {
     glyph: plain
-    for drawn, likeness in zip(astuple(UNICODE), astuple(ASCII), strict=True)
-    for glyph, plain in zip(drawn, _as_long(likeness, drawn), strict=True)
+    for drawn, ascii_form in zip(astuple(UNICODE), astuple(ASCII), strict=True)
+    for glyph, plain in zip(drawn, _as_long(ascii_form, drawn), strict=True)
     if not glyph.isascii()
 }
 REPLACEMENTS = {**_GLYPHS, **_DRAWN}
 
 
 class AsciiFilter(LineFilter):
-    """Takes no more and no fewer cells than what it replaces; a character without a likeness is `?`."""
+    """Keeps the width of every text. A character without a replacement becomes `?` in each of its cells."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [Segment(_ascii(text), style, control) for text, style, control in segments]

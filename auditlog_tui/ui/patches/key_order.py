@@ -1,8 +1,10 @@
-"""Keys reach what they were meant for, however fast they come.
+"""Processes keys one at a time, so that fast typing reaches the right widget.
 
-Textual hands every key to what has the focus at that moment, and does what a key means only later: of `/status` that
-arrives at once, as over a slow line, the letters would still go to the table. Here each key waits until what the one
-before it did is done.
+Overrides: `App.on_event` (public). Uses `MessagePump.message_queue_size`.
+Why: Textual sends each key to the widget that has the focus at that moment, before the previous key's action has run.
+    If `/status` arrives at once, as over a slow connection, the letters go to the table instead of the filter bar.
+Tested with Textual 8.2.8.
+If Textual changes: keys may be handled by the widget that had the focus before. After `MAX_TURNS` no key waits.
 """
 
 from __future__ import annotations
@@ -15,61 +17,61 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.message import Message
 
-PATIENCE = 500
-"""Turns of the event loop after which a key is no longer waited for."""
+MAX_TURNS = 500
+"""Turns of the event loop that a key waits for the previous one at most."""
 
 
 class Handled(Message):
-    """Follows a key through the same queues; where it comes out, the key has been."""
+    """Posted after a key, to the same queues: once it arrives, the key has been handled."""
 
     arrived = False
 
 
 class TypeAheadApp(App[None]):
-    """An app that takes keys and pasted text one after the other."""
+    """An app that handles each key and paste before the next one."""
 
     def __init__(self) -> None:
         super().__init__()
         self._typed: deque[events.Key | events.Paste] = deque()
         self._waiting = False
-        self._before: tuple[Handled, DOMNode] | None = None
+        self._previous: tuple[Handled, DOMNode] | None = None
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._typed.append(event)
             if not self._waiting:
-                await self._hand_on(0)
+                await self._send_typed(0)
         else:
             await super().on_event(event)
 
-    async def _hand_on(self, turns: int) -> None:
-        """Hand on what was typed; what must wait is looked at again in the next turn of the event loop."""
+    async def _send_typed(self, turns: int) -> None:
+        """Send the waiting keys, or try again in the next turn of the event loop."""
         self._waiting = False
         if not self.screen_stack:  # the app is closing
             self._typed.clear()
-        while self._typed and (self._done() or turns > PATIENCE):
+        while self._typed and (self._previous_done() or turns > MAX_TURNS):
             turns = 0
             target: DOMNode = self.focused or self.screen
             await super().on_event(self._typed.popleft())
-            self._before = Handled(), target
-            target.post_message(self._before[0])
+            self._previous = Handled(), target
+            target.post_message(self._previous[0])
         if self._typed:
             self._waiting = True
-            self.call_later(self._later, turns + 1)
+            self.call_later(self._try_again, turns + 1)
 
-    async def _later(self, turns: int) -> None:
+    async def _try_again(self, turns: int) -> None:
         await asyncio.sleep(0)
-        await self._hand_on(turns)
+        await self._send_typed(turns)
 
-    def _done(self) -> bool:
-        """Whether what the key before did is done; one whose target is gone is."""
-        if self._before is None:
+    def _previous_done(self) -> bool:
+        """Whether the previous key has been handled, or its target is gone."""
+        if self._previous is None:
             return True
-        handled, target = self._before
-        return (handled.arrived or not target.is_running) and not self._unread()
+        handled, target = self._previous
+        return (handled.arrived or not target.is_running) and not self._has_queued_messages()
 
-    def _unread(self) -> bool:
-        """Whether anything is still to be done that may move the focus."""
+    def _has_queued_messages(self) -> bool:
+        """Whether messages are waiting that may move the focus."""
         if not self.screen_stack:
             return False
         return any(pump.message_queue_size for pump in (self, *self.screen.walk_children(with_self=True)))

@@ -1,7 +1,12 @@
-"""Scrolling by the terminal's own means: lines that it shows already are moved there, not sent again.
+"""Scrolling in the terminal: lines that the terminal already shows are moved, not sent again.
 
-Textual sends every line of a widget that scrolled, which over SSH is what a step takes. Any terminal since the VT100
-moves lines itself between margins (DECSTBM, then IL or DL as in ECMA-48), in some 20 bytes.
+Overrides: `Compositor.render_update`, `Compositor._get_renders`, `Screen._compositor`, `ChopsUpdate.render_segments`,
+    `MessagePump._dispatch_message`. Uses `Compositor._dirty_regions`, `Compositor.visible_widgets` and the module
+    `textual._compositor`.
+Why: Textual sends every line of a widget that scrolled, 17 KB for a screen. Terminals since the VT100 move lines
+    between margins (DECSTBM, then IL or DL of ECMA-48), which takes some 20 bytes.
+Tested with Textual 8.2.8.
+If Textual changes: the screen may show wrong lines after scrolling. `AUDITLOG_TUI_SCROLL=redraw` turns it off.
 """
 
 from __future__ import annotations
@@ -11,7 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
+from textual.message import Message
 from textual.screen import Screen
+
+from auditlog_tui.ui.patches.error_guard import guarded
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -22,9 +30,9 @@ _T = TypeVar("_T")
 
 
 class Shift(NamedTuple):
-    """`area` is whole lines of the screen, which move up by `lines` (down where that is negative).
+    """Moves the whole screen lines of `area` up by `lines`, or down if that is negative.
 
-    `redrawn` is all of the area that is then drawn anew.
+    `redrawn` lists every region of the area that is drawn afterwards.
     """
 
     widget: Widget
@@ -40,7 +48,7 @@ class Shift(NamedTuple):
 
 
 class Shifted(ChopsUpdate):
-    """An update before which lines are moved."""
+    """A partial screen update that moves lines first."""
 
     def __init__(self, shift: Shift, update: ChopsUpdate) -> None:
         super().__init__(update.chops, update.spans, update.chop_ends)
@@ -51,16 +59,16 @@ class Shifted(ChopsUpdate):
 
 
 class ShiftingCompositor(Compositor):
-    """Moves lines where it is certain of what the terminal shows in them, and has them drawn anew elsewhere."""
+    """Moves lines only where it knows what the terminal shows; redraws the whole area otherwise."""
 
     def __init__(self) -> None:
         super().__init__()
         self._shift: Shift | None = None
 
     def shift(self, widget: Widget, lines: int, redrawn: Collection[Region]) -> bool:
-        """Move the lines of a widget below its first one before they are drawn, of which `redrawn` alone will be.
+        """Move the widget's lines, except its first, before the next frame, which draws only the regions `redrawn`.
 
-        False where that can't be: the widget must span the screen's width, and nothing may lie over it.
+        Returns False if that isn't possible: the widget must be as wide as the screen, with nothing over it.
         """
         place = self.visible_widgets.get(widget)
         if place is None or self._shift is not None:
@@ -79,36 +87,40 @@ class ShiftingCompositor(Compositor):
         self, full: bool = False, screen_stack: list[Screen[Any]] | None = None, simplify: bool = False
     ) -> RenderableType | None:
         shift, self._shift = self._shift, None
-        if shift is not None and not self._holds(shift):
+        if shift is not None and not self._is_valid(shift):
             self._dirty_regions.add(shift.area)
             shift = None
         update = super().render_update(full, screen_stack, simplify)
         return Shifted(shift, update) if shift is not None and isinstance(update, ChopsUpdate) else update
 
     def _get_renders(self, crop: Region | None = None) -> Iterator[tuple[Region, Region, list[Strip]]]:
-        """From front to back, and no further than to what covers all there is to draw: a third of a frame's time."""
+        """Stop at the first widget that covers all of `crop`, front to back. Saves a third of a frame's time."""
         for region, clip, strips in super()._get_renders(crop):
             yield region, clip, strips
             if crop is not None and region.intersection(clip).contains_region(crop):
                 return
 
-    def _holds(self, shift: Shift) -> bool:
-        """Whether the widget is where it was, and nothing else in the area is to be drawn."""
+    def _is_valid(self, shift: Shift) -> bool:
+        """Whether the widget has not moved, and nothing else in the area needs drawing."""
         region, _ = self.visible_widgets.get(shift.widget, (Region(), Region()))
         dirty = {each for each in self._dirty_regions if each.overlaps(shift.area)}
         return _below_first(region) == shift.area and dirty <= shift.redrawn
 
 
 class ShiftingScreen(Screen[None]):
-    """A screen whose widgets can have their lines moved by the terminal."""
+    """A screen whose widgets can have the terminal move their lines, unless `terminal_scrolling` is off."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, terminal_scrolling: bool = True) -> None:
         super().__init__()
+        self._terminal_scrolling = terminal_scrolling
         self._compositor: ShiftingCompositor = ShiftingCompositor()
 
     def shift(self, widget: Widget, lines: int, redrawn: Collection[Region]) -> bool:
-        """See `ShiftingCompositor.shift`."""
-        return self._compositor.shift(widget, lines, redrawn)
+        """See `ShiftingCompositor.shift`. Always False with `terminal_scrolling` off."""
+        return self._terminal_scrolling and self._compositor.shift(widget, lines, redrawn)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        await guarded(self, super()._dispatch_message(message))
 
 
 def _below_first(region: Region) -> Region:
@@ -116,6 +128,6 @@ def _below_first(region: Region) -> Region:
 
 
 def shifted(lines: list[_T | None], by: int) -> list[_T | None]:
-    """What stands where, after the lines were moved up by so many (down where that is negative)."""
+    """`lines` moved up by `by`, or down if that is negative; `None` for the lines that became free."""
     blank: list[_T | None] = [None] * min(abs(by), len(lines))
     return [*lines[by:], *blank] if by >= 0 else [*blank, *lines[:by]]

@@ -11,11 +11,10 @@ from textual.cache import LRUCache
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from auditlog_tui.errors import StoreError
 from auditlog_tui.text.present import day
-from auditlog_tui.ui.guard import guarded
+from auditlog_tui.ui.patches.line_widget import LineWidget
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen, shifted
 from auditlog_tui.ui.table.columns import IP_WIDTHS, Layout, Look, lay_out
 from auditlog_tui.ui.table.lines import GUTTER, NO_SIGNS, LinePainter, Signs, scrollbar
@@ -100,7 +99,7 @@ class Line(NamedTuple):
     said: Said | None = None
 
 
-class RowCanvas(Widget):
+class RowCanvas(LineWidget):
     """A header line and the rows from `top` on, the columns after the sticky ones from cell `left` on.
 
     `refresh` costs what has changed: lines are compared with those that the terminal shows, and after scrolling with
@@ -141,9 +140,6 @@ class RowCanvas(Widget):
         self._shown: list[Line | None] = []
         self._shown_top = 0
         self._painter: LinePainter | None = None
-
-    async def _dispatch_message(self, message: Message) -> None:
-        await guarded(self, super()._dispatch_message(message))
 
     def failed(self, error: StoreError) -> None:
         """Tell of rows that can't be read, from wherever they are read."""
@@ -195,10 +191,8 @@ class RowCanvas(Widget):
 
     # -- what the terminal shows -------------------------------------------------------------------------------
 
-    def _exchange_repaint_regions(self) -> Collection[Region]:
-        """Textual asks what is to be drawn anew: of what it would draw, the lines that are not shown already."""
-        if not super()._exchange_repaint_regions():
-            return ()
+    def regions_to_repaint(self) -> Collection[Region]:
+        """The lines that the terminal does not show already."""
         lines = self._to_show()
         unknown: list[Line | None] = [None] * len(lines)
         shown = self._shown if len(self._shown) == len(lines) else unknown

@@ -18,6 +18,7 @@ VALUES: dict[str, tuple[str, str, str]] = {
     "theme": ("nord", "gruvbox", "dracula"),
     "trust_env": ("yes", "yes", "yes"),
     "columns": ("ip", "actor,status", "path"),
+    "scroll": ("redraw", "redraw", "redraw"),
 }
 SHOWN = [option for option in OPTIONS if option.name != "key_file"]
 

@@ -1,4 +1,4 @@
-"""What a terminal for ASCII alone is sent instead of everything that is drawn."""
+"""The ASCII replacements sent to a terminal without Unicode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from auditlog_tui.ui.patches.ascii_filter import REPLACEMENTS, AsciiFilter
 
 HOUSE = Path(auditlog_tui.__file__).parent
 NEVER_DRAWN = "�"
-"""Compared with, or put into what is sent to the server."""
+"""Only compared with, or sent to the server."""
 
 
 def filtered(text: str) -> str:
@@ -46,7 +46,7 @@ def test_a_glyph_becomes_its_own_in_ascii(name: str) -> None:
 
 
 def test_all_that_the_screen_writes_has_a_likeness() -> None:
-    """Of every text in the screen's sources, and of the glyphs."""
+    """Covers every text in the sources of `ui`, and the glyphs."""
     drawn = {letter for path in (HOUSE / "ui").rglob("*.py") for text in texts(path) for letter in text}
     surrogates = {chr(number) for number in range(0xD800, 0xE000)}  # never drawn: `safe` shows them as text
     assert {letter for letter in drawn if not letter.isascii()} - surrogates <= REPLACEMENTS.keys()

@@ -1,8 +1,13 @@
-"""Textual's driver, for a terminal that may go away, or send anything. Tested with Textual 8.2.8.
+"""A terminal driver that survives a closed terminal and arbitrary input.
 
-Textual's own goes on for ever when its terminal is gone: its writing thread fails, so that the app waits for it, and
-its reading thread reads the end again and again. An exception in the latter is reported by Rich, local variables
-included, and the exit status is 0.
+Overrides: `LinuxDriver.run_input_thread`, `LinuxDriver._run_input_thread`, `LinuxDriver._file`,
+    `LinuxDriver._query_in_band_window_resize`, `Driver.process_message`. Uses `LinuxDriver._get_terminal_size`,
+    `LinuxDriver._writer_thread`, `LinuxDriver.exit_event`, `LinuxDriver.attrs_before`.
+Why: when the terminal is gone, Textual's writing thread fails, the app waits for it for ever, and its reading thread
+    reads the end of file in a loop. An exception in the reading thread is printed by Rich with all local variables,
+    and the exit status is 0.
+Tested with Textual 8.2.8.
+If Textual changes: closing the terminal's window may leave the process running, or print secrets.
 """
 
 from __future__ import annotations
@@ -25,77 +30,77 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
 
-from auditlog_tui.ui.patches.safe_input import InputReader
+from auditlog_tui.ui.patches.input_parser import InputReader
 
 TICK_S = 0.1
-"""Seconds between two looks at what was to follow in the input, and at whether the end has come."""
+"""Seconds between checks for a timed-out escape sequence and for the end of the app."""
 
 BUFFER = 65_536
-"""Characters that are written without waiting for the end of a frame."""
+"""Characters collected before they are written, even in the middle of a frame."""
 
-PUT_BACK = (
-    b"\x1b\\"  # the end of what was cut off
+RESTORE = (
+    b"\x1b\\"  # terminates a string sequence that was cut off
     b"\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l"
     b"\x1b[r\x1b[<u\x1b[?1049l\x1b[?25h\x1b[0m"
 )
-"""Undoes all that Textual, and the program, set on a terminal."""
+"""Undoes every terminal mode that Textual or this program sets."""
 
-CUT_S = 0.02
-"""Seconds for the writing thread to notice that it is to write elsewhere."""
+INTERRUPT_S = 0.02
+"""Seconds that an interrupted writing thread gets to notice that its output was redirected."""
 
 
 class Owner(Protocol):
-    """The app that a driver belongs to; both can be called from any thread."""
+    """The app that a driver belongs to. Both methods may be called from any thread."""
 
     def terminal_gone(self) -> None:
-        """There is no terminal any more."""
+        """The terminal was closed."""
 
     def thread_failed(self, error: BaseException) -> None:
-        """A thread ended by an exception."""
+        """A thread ended with an exception."""
 
 
 class _Output:
-    """What the writing thread writes on. Once the terminal is gone, nothing is written any more."""
+    """The writing thread's output. Discards everything once the terminal is gone."""
 
     def __init__(self, stream: TextIO, gone: Callable[[], None]) -> None:
         self._stream = stream
         self._gone = gone
         self._open = True
-        self._waiting: list[str] = []
+        self._buffer: list[str] = []
         self._size = 0
 
     def fileno(self) -> int:
         return self._stream.fileno()
 
     def write(self, text: str) -> None:
-        self._waiting.append(text)
+        self._buffer.append(text)
         self._size += len(text)
         if self._size >= BUFFER:
             self.flush()
 
     def flush(self) -> None:
-        text = "".join(self._waiting)
-        self._waiting.clear()
+        text = "".join(self._buffer)
+        self._buffer.clear()
         self._size = 0
         if not self._open or not text:
             return
         try:
-            self._put(text.encode(self._stream.encoding or "utf-8", "backslashreplace"))
+            self._write_all(text.encode(self._stream.encoding or "utf-8", "backslashreplace"))
         except OSError:
             self._open = False
             self._gone()
 
-    def _put(self, data: bytes) -> None:
+    def _write_all(self, data: bytes) -> None:
         descriptor, rest = self._stream.fileno(), memoryview(data)
         while rest:
             try:
                 rest = rest[os.write(descriptor, rest) :]
-            except BlockingIOError:  # another program has set the terminal so, which is the same for all
+            except BlockingIOError:  # another program made the shared terminal non-blocking
                 select.select([], [descriptor], [], 1)
 
 
 class SafeDriver(LinuxDriver):
-    """Tells its app, an `Owner`, of the end of the terminal and of its threads' exceptions."""
+    """Reports a closed terminal and exceptions in its threads to the app, which must be an `Owner`."""
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -112,7 +117,7 @@ class SafeDriver(LinuxDriver):
             self._owner.thread_failed(error)
 
     def run_input_thread(self) -> None:
-        """Read and hand on what the terminal sends, until the program or the terminal ends."""
+        """Read input and post it as messages, until the app or the terminal ends."""
         reader = InputReader()
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -127,7 +132,7 @@ class SafeDriver(LinuxDriver):
                     self.process_message(message)
 
     def _read(self) -> bytes | None:
-        """Some bytes, none at the terminal's end, `None` where there are none yet."""
+        """The bytes that arrived: empty if the terminal is gone, `None` if there are none yet."""
         try:
             return os.read(self.fileno, 4_096)
         except BlockingIOError:
@@ -138,12 +143,12 @@ class SafeDriver(LinuxDriver):
     # -- sizes -------------------------------------------------------------------------------------------------
 
     def _query_in_band_window_resize(self) -> None:
-        """Not asked for: the system tells of every change, and Textual would take the mouse's cells for pixels."""
+        """Don't ask for size reports: SIGWINCH is enough, and Textual would read mouse cells as pixels."""
 
     def process_message(self, message: Message) -> None:
         if isinstance(message, messages.InBandWindowResize):
             return
-        if isinstance(message, events.Resize):  # a report of the terminal's, in what is read
+        if isinstance(message, events.Resize):  # a size report found in the input
             size = Size(*self._get_terminal_size())
             message = events.Resize(size, size)
         super().process_message(message)
@@ -151,14 +156,14 @@ class SafeDriver(LinuxDriver):
     # -- the end -----------------------------------------------------------------------------------------------
 
     def abandon(self) -> None:
-        """Put the terminal back without waiting for it or for the writing thread. The process must end then."""
+        """Restore the terminal without waiting for it or the writing thread. The process must end afterwards."""
         with suppress(OSError, termios.error):
             terminal = os.open(os.ttyname(self.fileno), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
             self._stop_writing()
             if self.attrs_before is not None:
                 termios.tcsetattr(terminal, termios.TCSANOW, self.attrs_before)
-            termios.tcflush(terminal, termios.TCOFLUSH)  # makes room
-            os.write(terminal, PUT_BACK)
+            termios.tcflush(terminal, termios.TCOFLUSH)  # discards unsent output, to make room
+            os.write(terminal, RESTORE)
 
     def _stop_writing(self) -> None:
         if self._file is None:
@@ -166,5 +171,5 @@ class SafeDriver(LinuxDriver):
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
         writer = self._writer_thread
         if writer is not None and writer.ident is not None and writer.is_alive():
-            signal.pthread_kill(writer.ident, signal.SIGUSR1)  # interrupts a write that waits
-            time.sleep(CUT_S)
+            signal.pthread_kill(writer.ident, signal.SIGUSR1)  # interrupts a blocked write
+            time.sleep(INTERRUPT_S)

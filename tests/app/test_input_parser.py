@@ -1,4 +1,4 @@
-"""What the terminal sends, byte by byte, as messages."""
+"""The terminal's input, parsed into messages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
-from auditlog_tui.ui.patches.safe_input import InputDecoder, InputReader, SafeParser
+from auditlog_tui.ui.patches.input_parser import InputDecoder, InputReader, SafeParser
 
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 
 
 def read(*parts: bytes) -> list[Message]:
-    """What arrives in these pieces means."""
+    """The messages for input that arrives in these pieces."""
     reader = InputReader()
     return [message for part in parts for message in reader.feed(part)]
 

@@ -135,8 +135,8 @@ class Feed:
     `as_of` is the server's clock when the newest end was reached, `total` its count of them at that time,
     `duplicates` how many entries it sent more than once. `short` says why a feed that reached its ends may still
     lack entries, `gone` how many of them the server no longer has, `uncounted` how many its count left out from the
-    beginning. `newest_first` says that the order asked for puts
-    the newest entry first. `question` is `None` for what is no feed of the log.
+    beginning. `too_deep` has the keys of entries that were sent and are too far down to be put in their place.
+    `newest_first` says that the order asked for puts the newest entry first. `question` is `None` for what is no feed of the log.
     """
 
     def __init__(self, api: AuditLogApi, store: EntryStore, plan: Plan, anchor: Anchor | At = Anchor.NEWEST) -> None:
@@ -151,6 +151,7 @@ class Feed:
         self.short = ""
         self.gone = 0
         self.uncounted = 0
+        self.too_deep: set[str] = set()
         self._api = api
         self._store = store
         self._turn = asyncio.Lock()
@@ -252,6 +253,8 @@ class Feed:
             return Step(received)
         added = self._keep(page, fresh, end)
         end.advance(page, added)
+        if self.complete and self._seems_short():
+            self.short = f"the server counts {self.total:,}, {self._store.records(self.run):,} arrived"
         if end.refused >= REFUSALS and not end.done and not end.broken:
             self._go_on_by_time(end, added)
         return Step(received, added)

@@ -262,12 +262,16 @@ class LiveTail:
             if feed.plan.violations(entry):
                 continue
             if entry.key in put or entry.key not in lacking:
+                feed.too_deep.discard(entry.key)
                 beside.append(n)
                 continue
             row = self._place(us, row)
             bottom = row == len(feed.run) > 0
-            if (bottom and not feed.older_end.done) or (not bottom and row > MOVED):
-                continue  # a walk down brings it, or it is too far down
+            if bottom and not feed.older_end.done:
+                continue  # loading older rows brings it
+            if not bottom and row > MOVED:
+                feed.too_deep.add(entry.key)
+                continue
             put[entry.key] = entry
             places.setdefault(row, []).append(n)
             lowest = us if lowest is None and row and not bottom else lowest
@@ -333,6 +337,8 @@ class LiveTail:
                 self._missing = 0  # below what is loaded
         if self._missing == 0:
             self._settle()
+        elif total is not None and feed.complete and total > self._held():
+            self._lacks(total - self._held())
 
     def _settle(self) -> None:
         """Everything that the server counted is here."""
@@ -340,7 +346,9 @@ class LiveTail:
         self._missing, self._given_up, self._cursor = 0, None, None
         self._expected = self._agreed = feed.total
         feed.as_of = self._served_at or feed.as_of
-        if feed.short.startswith(COUNTS_MORE) or feed.short == MISPLACED:
+        if feed.too_deep:
+            self._lacks(len(feed.too_deep))
+        elif feed.short.startswith(COUNTS_MORE) or feed.short == MISPLACED:
             feed.short = ""
 
     def _lacks(self, missing: int) -> None:
@@ -524,7 +532,7 @@ class LiveTail:
         again = await self._count(FIRST, LAST)
         if None in (dated, total, again) or dated != again:
             return _news(put, until)  # it grew meanwhile: the next poll compares again
-        if total == dated:
+        if total is not None and total <= self._held():
             self._missing = None  # it counted what came meanwhile
             return _news(put, until)
         return _news(put, until) + await self._walk_again()
@@ -555,19 +563,27 @@ class LiveTail:
                 self._cursor = None  # the next walk begins at the top
                 raise
             late += len(await self._keep(page.entries[::-1]))
-            last = self._log.store.window(feed.run, len(feed.run) - 1, 1)
-            if _following(page) in (None, cursor) or (last and last[0].key in {entry.key for entry in page.entries}):
+            if _following(page) in (None, cursor) or (not feed.older_end.done and self._reaches_oldest(page)):
                 return late, None, True
             cursor = _following(page)
             if late >= missing:
                 return late, None, False
         return late, cursor, False
 
+    def _reaches_oldest(self, page: Page) -> bool:
+        """True for a page that contains the oldest loaded row."""
+        run = self.view.feed.run
+        last = self._log.store.window(run, len(run) - 1, 1)
+        return bool(last) and last[0].key in {entry.key for entry in page.entries}
+
     def _conclude(self, left: int, *, gave_up: bool) -> None:
         """`left` are still missing; `gave_up` says that no further search finds them."""
         feed, total = self.view.feed, self.view.feed.total
         if left <= 0:
             self._settle()
+        elif gave_up and feed.too_deep:
+            self._lacks(left)
+            self._given_up = self._missing = left
         elif gave_up and feed.complete and total is not None and total <= self._records(0, len(feed.run)):
             fewer = self._records(0, len(feed.run)) - total
             feed.gone = min(feed.gone, fewer)  # fewer were gone than it seemed

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import ServerError
@@ -63,6 +63,31 @@ async def test_while_it_is_looked_for_the_view_is_not_complete(ignores: Iterable
     assert told == [(State.INCOMPLETE, "the server counts 2 more")]
     assert state_of(tail.view) is State.COMPLETE
     assert tail.view.summary().as_of != as_of
+
+
+@GENERATIONS
+async def test_a_poll_that_counts_more_takes_complete_away_at_once(ignores: Iterable[str]) -> None:
+    api = FakeApi(log_of(300), ignores=ignores)
+    tail = await following(api)
+    write(api, at(10_000, 100_500_000), *log_of(450)[300:])
+    await tail.poll()
+    summary = tail.view.summary()
+    assert (summary.rows, summary.total) == (450, 451)
+    assert (summary.state, summary.reason) == (State.INCOMPLETE, "the server counts 1 more")
+    await tail.mend()
+    assert state_of(tail.view) is State.COMPLETE
+    assert holds_everything(tail, api)
+
+
+@pytest.mark.parametrize("count", [1, 14, 100, 250])
+async def test_without_bounds_late_entries_older_than_all_others_are_found_on_any_page(count: int) -> None:
+    api = FakeApi(log_of(95), ignores=EVERY_FILTER)
+    tail = await following(api)
+    write(api, *(at(10_000 + n, -1_000_000 * n) for n in range(count)))
+    await polled(tail)
+    assert holds_everything(tail, api)
+    assert in_time_order(tail.view)
+    assert state_of(tail.view) is State.COMPLETE
 
 
 async def test_where_the_server_knows_times_few_requests_find_it() -> None:
@@ -199,6 +224,7 @@ async def test_an_error_while_it_is_looked_for_leaves_the_verdict() -> None:
 async def test_cancelled_anywhere_it_says_nothing_wrong(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(500), ignores=ignores)
     tail = await following(api)
+    before = tail.view.summary().as_of
     write(api, at(10_000, 200_500_000))
     for steps in range(0, 60, 5):
         task = asyncio.create_task(polled(tail))
@@ -206,9 +232,10 @@ async def test_cancelled_anywhere_it_says_nothing_wrong(ignores: Iterable[str]) 
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        as_of, keys = tail.view.summary().as_of, keys_of(tail.view)
+        keys = keys_of(tail.view)
         assert len(keys) == len(set(keys))
-        assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE or as_of == tail._feed.as_of
+        as_of = tail.view.summary().as_of
+        assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE or as_of == before
     await polled(tail)
     assert holds_everything(tail, api)
 
@@ -379,6 +406,41 @@ async def test_as_many_late_ones_as_are_gone_are_found(monkeypatch: pytest.Monke
     assert (tail.view.feed.gone, state_of(tail.view), len(tail.view)) == (5, State.COMPLETE, 305)
 
 
+@GENERATIONS
+@pytest.mark.parametrize("late_us", [-HOUR_US, 100_600_000], ids=["older than all", "among the gone"])
+async def test_what_came_late_where_entries_are_gone_is_found(ignores: Iterable[str], late_us: int) -> None:
+    api = FakeApi(log_of(300), ignores=ignores)
+    tail = await following(api)
+    del api.entries[98:103]
+    await polled(tail)
+    write(api, at(10_000, late_us))
+    await tail.poll()
+    assert state_of(tail.view) is State.INCOMPLETE
+    await tail.mend()
+    assert "id-10000" in keys_of(tail.view)
+    assert in_time_order(tail.view)
+    assert (tail.view.feed.gone, state_of(tail.view)) == (5, State.COMPLETE)
+
+
+@GENERATIONS
+async def test_gone_entries_do_not_make_up_for_one_that_is_too_far_down(
+    ignores: Iterable[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_module, "MOVED", 100)
+    api = FakeApi(log_of(500), ignores=ignores)
+    tail = await following(api)
+    del api.entries[:5]
+    await polled(tail)
+    write(api, at(10_000, 200_500_000))
+    for _ in range(2):
+        await polled(tail)
+        assert (state_of(tail.view), tail.view.summary().reason) == (State.INCOMPLETE, "the server counts 1 more")
+    del api.entries[:1]
+    for follower in (tail, LiveTail(tail.view)):
+        await polled(follower)
+        assert (state_of(tail.view), tail.view.summary().reason) == (State.INCOMPLETE, "the server counts 1 more")
+
+
 @pytest.mark.parametrize("turn", [1, -1])
 async def test_a_crowd_in_the_oldest_instant_is_not_gone(turn: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
@@ -460,6 +522,11 @@ writes = st.lists(
 
 
 @given(writes, st.sampled_from([(), EVERY_FILTER, ("created_at_min",)]), st.sampled_from(["", "ua:curl"]))
+@example(
+    [("new", 1, False), ("new", 1, False), ("new", 14, False), ("new", 15, False), ("new", 15, False),
+     ("later", 15, False)],
+    EVERY_FILTER, "",
+)  # fmt: skip
 @settings(max_examples=15, deadline=None)
 async def test_in_the_end_everything_is_there_once_and_in_order(
     batches: list[tuple[str, int, bool]], ignores: Iterable[str], text: str
@@ -480,6 +547,7 @@ async def test_in_the_end_everything_is_there_once_and_in_order(
             number += 1
         newest += 1_000 * count if kind == "new" else 0
         await tail.poll()
+        assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE
         if mends:
             await tail.mend()
             assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE

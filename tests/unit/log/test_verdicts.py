@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
@@ -62,6 +63,18 @@ async def test_a_walked_log_is_lent_and_asked_for_anew_after_a_refresh() -> None
     assert len(api.calls) == asked
     await load(navigator.refresh().view)
     assert len(api.calls) > asked
+
+
+async def test_with_fewer_entries_than_counted_no_page_is_followed_by_complete() -> None:
+    class CountsMore(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            return replace(await super().list(params, limit=limit, cursor=cursor), total_count=310)
+
+    view = view_of(CountsMore(log_of(300)))
+    states: list[State] = []
+    await view.more(ALL, lambda: states.append(view.summary().state), everything=True)
+    assert states == [State.MORE, State.MORE, State.INCOMPLETE]
+    assert view.summary().reason == "the server counts 310, 300 arrived"
 
 
 # -- a walk that is broken off ------------------------------------------------------------------------------------

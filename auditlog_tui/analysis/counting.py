@@ -11,7 +11,7 @@ from enum import Enum
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import in_order, sort_values
 from auditlog_tui.query import FIELDS, Plan, Query, plan
 from auditlog_tui.store.scans import SLICE, count_slice
 
@@ -70,7 +70,7 @@ class Counting:
 
     async def _exists(self, entry_id: str) -> int:
         async with self._at_once:
-            await self.log.quiet.wait()
+            await self.log.idle.wait()
             self.requests += 1
             try:
                 await self.log.api.get(entry_id)
@@ -85,7 +85,7 @@ class Counting:
         for name in planned.params:
             if not server_support.proven([name]) and self.log.store.size:  # in an empty log every count is 0
                 async with self._proving, self._at_once:
-                    await self.log.quiet.wait()
+                    await self.log.idle.wait()
                     await server_support.prove(self.log.api, [name])
         unproven = {name for name in planned.params if not server_support.proven([name])}
         return plan(query, frozenset(server_support.ignored) | unproven)
@@ -101,13 +101,12 @@ class Counting:
         if key in known:
             return known[key]
         async with self._at_once:
-            await self.log.quiet.wait()
+            await self.log.idle.wait()
             if key not in known:
                 self.requests += 1
                 page = await self.log.api.list(params, limit=SMALLEST_PAGE)
                 known[key] = page.total_count, tuple(entry.created_us for entry in page.entries)
-                stands = (Stand(entry.created_us, entry.log.status_code) for entry in page.entries)
-                if "sort" in params and not in_order(stands, params["sort"]):
+                if "sort" in params and not in_order(map(sort_values, page.entries), params["sort"]):
                     self.log.server_support.ignored.add("sort")
         found = known[key]
         if len(known) > KEPT:

@@ -160,7 +160,7 @@ class _Run:
         Raises `_PointedError` and `ApiError`.
         """
         from auditlog_tui.analysis.zero import warnings
-        from auditlog_tui.log.log import UNTIMED
+        from auditlog_tui.log.log import NO_SERVER_TIME
         from auditlog_tui.query.seen_values import Seen
 
         log, views = self._log, self._settings.views
@@ -171,7 +171,7 @@ class _Run:
             return query
         await log.learn_clock()
         if log.api.clock_offset_us is None:
-            _say(f"{UNTIMED}.")
+            _say(f"{NO_SERVER_TIME}.")
         return read_query(text, views, log.now_us(), zone)
 
     async def list(self, query: Query, limit: int | None) -> Exit:
@@ -231,13 +231,13 @@ class _Run:
         return seen
 
     def _end(self, missing: str, said: Sequence[str]) -> Exit:
-        from auditlog_tui.log.log import skew
+        from auditlog_tui.log.log import clock_skew
 
         ignored = self._log.server_support.ignored
         if ignored:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
-        if slow := skew(self._log.api.clock_offset_us):
+        if slow := clock_skew(self._log.api.clock_offset_us):
             _say(f"{slow}.")
         _say_all(said)
         return _fail(missing, Exit.INCOMPLETE) if missing else Exit.DONE

@@ -10,7 +10,7 @@ from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ApiError
 from auditlog_tui.log.feed import Anchor, At, Feed
 from auditlog_tui.log.server_support import ServerSupport
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import SortValues, in_order
 from auditlog_tui.query import freeze, parse, plan
 from auditlog_tui.store.entries import EntryStore, Row
 from tests.unit.fake import START_US, FakeApi, Json, log_of
@@ -50,7 +50,7 @@ async def walk(feed: Feed, steps: int = 300) -> list[str]:
 
 async def verified(feed: Feed) -> Feed:
     server_support = ServerSupport()
-    server_support.obeyed |= feed.plan.params.keys()
+    server_support.honoured |= feed.plan.params.keys()
     for _ in range(20):
         try:
             await feed.verify(server_support)
@@ -67,7 +67,7 @@ async def survived(trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, *
     feed.said = await walk(feed)  # type: ignore[attr-defined]  # for the test to look at
     late = {data["id"] for data in api.arrived}
     assert [key for key in keys_of(feed) if key not in late] == newest_first(60)
-    assert in_order([Stand(row.created_us, row.status_code) for row in rows_of(feed)], "created_at:desc")
+    assert in_order([SortValues(row.created_us, row.status_code) for row in rows_of(feed)], "created_at:desc")
     return api, await verified(feed)
 
 

@@ -164,7 +164,7 @@ async def test_a_changed_text_that_comes_again_is_no_second_record() -> None:
 
     feed = feed_of(Renames(log_of(60), page_size=10))
     await walk(feed)
-    assert feed._perhaps.total() == 1
+    assert feed._possible_records.total() == 1
     await verified(feed)
     assert (len(feed.run), feed.total, feed.gone, feed.short) == (60, 60, 0, "")
 
@@ -176,7 +176,7 @@ async def test_a_changed_text_that_comes_again_is_no_second_record() -> None:
 
     feed = feed_of(RenamesMore(log_of(60), page_size=10))
     await walk(feed)
-    assert feed._perhaps.total() == 1  # the others are within what was read again
+    assert feed._possible_records.total() == 1  # the others are within what was read again
     await verified(feed)
     assert (len(feed.run), feed.total, feed.gone, feed.short) == (60, 60, 0, "")
 

@@ -5,7 +5,7 @@ import pytest
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, ServerError
 from auditlog_tui.log.feed import IDLE_PAGES, Anchor, At
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import SortValues, in_order
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, rows_of, survived, verified, walk
 
@@ -101,7 +101,7 @@ async def test_from_an_instant_both_ends_begin_again_on_their_own_side() -> None
     await walk(feed)
     rows = rows_of(feed)
     assert sorted(row.key for row in rows) == sorted(data["id"] for data in api.entries)
-    assert in_order([Stand(row.created_us, row.status_code) for row in rows], "created_at:desc")
+    assert in_order([SortValues(row.created_us, row.status_code) for row in rows], "created_at:desc")
     assert (await verified(feed)).total == len(log) + 1
 
 

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from auditlog_tui.log.feed import Anchor, At
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import SortValues, in_order
 from tests.unit.fake import EVERY_FILTER, START_US, TROUBLES, FakeApi, Json, entry
 from tests.unit.walks import BOUNDS, feed_of, keys_of, rows_of, verified, walk
 
@@ -53,7 +53,7 @@ def test_whatever_the_server_does_nothing_is_lost_or_out_of_order(
         assert len(keys) == len(set(keys))
         assert before <= set(keys) <= {data["id"] for data in api.matching(feed.plan.params)}
         sort = feed.plan.params.get("sort", "created_at:desc")
-        assert in_order([Stand(row.created_us, row.status_code) for row in rows_of(feed)], sort)
+        assert in_order([SortValues(row.created_us, row.status_code) for row in rows_of(feed)], sort)
         if "lie" not in trouble.values():
             assert not (await verified(feed)).short
 

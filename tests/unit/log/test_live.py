@@ -44,7 +44,7 @@ async def test_more_than_a_page_of_them(ignores: Iterable[str]) -> None:
 
 
 async def test_more_than_one_poll_reads_come_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "PAGES", 2)
+    monkeypatch.setattr(tail, "MAX_PAGES", 2)
     api = FakeApi(log_of(50))
     follower = await following(api)
     write(api, *log_of(500)[50:])
@@ -89,7 +89,7 @@ async def test_our_own_reads_are_counted_apart(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(50), ignores=ignores)
     tail = await following(api)
     write(api, entry(50, user_agent=OURS), entry(51), entry(52, user_agent=OURS), entry(53, user_agent=OURS + "x"))
-    assert await tail.poll() == News(added=4, own=2)
+    assert await tail.poll() == News(added=4, own_reads=2)
 
 
 @GENERATIONS
@@ -169,7 +169,7 @@ async def test_a_server_that_knows_no_bounds_is_found_out_and_followed_from_the_
 
 
 async def test_from_the_top_no_gap_is_left_however_much_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "PAGES", 2)
+    monkeypatch.setattr(tail, "MAX_PAGES", 2)
     api = FakeApi(log_of(150), ignores=EVERY_FILTER)
     follower = await following(api)
     write(api, *log_of(700)[150:])

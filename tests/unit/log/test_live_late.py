@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import ServerError
+from auditlog_tui.log import insertion
 from auditlog_tui.log import live as tail_module
 from auditlog_tui.log.live import LiveTail, News
 from auditlog_tui.log.view import State, View
@@ -101,7 +102,7 @@ async def test_where_the_server_knows_times_few_requests_find_it() -> None:
 
 
 async def test_many_late_ones_take_several_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "COUNTS", 8)
+    monkeypatch.setattr(tail_module, "MAX_COUNTS", 8)
     api = FakeApi(sparse(400, 10))
     tail = await following(api)
     write(api, *(at(10_000 + n, n * 390_000_000 + 500_000) for n in range(10)))
@@ -115,7 +116,7 @@ async def test_many_late_ones_take_several_rounds(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_without_bounds_it_is_walked_to_over_several_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "PAGES", 2)
+    monkeypatch.setattr(tail_module, "MAX_PAGES", 2)
     api = FakeApi(log_of(500), ignores=EVERY_FILTER)
     tail = await following(api)
     write(api, at(10_000, 200_500_000))
@@ -130,7 +131,7 @@ async def test_without_bounds_it_is_walked_to_over_several_rounds(monkeypatch: p
 
 
 async def test_what_is_too_far_down_to_be_moved_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "MOVED", 100)
+    monkeypatch.setattr(insertion, "MAX_MOVED_ROWS", 100)
     api = FakeApi(log_of(500))
     tail = await following(api)
     write(api, at(10_000, 200_500_000))
@@ -208,7 +209,7 @@ async def test_late_among_many_of_one_instant() -> None:
 async def test_an_error_while_it_is_looked_for_leaves_the_verdict() -> None:
     api = FakeApi(log_of(500))
     tail = await following(api)
-    await tail._knows_bounds()
+    await tail._bounds_proven()
     write(api, at(10_000, 200_500_000))
     await tail.poll()
     api.trouble = {len(api.calls) + 2: "error"}
@@ -245,8 +246,8 @@ async def test_where_no_count_is_told_five_minutes_are_read_again_now_and_then()
     api.counts = False
     tail = await following(api)
     write(api, at(10_000, 300_500_000))
-    late = [(await polled(tail)).late for _ in range(tail_module.LATE_EVERY)]
-    assert late == [*[0] * (tail_module.LATE_EVERY - 1), 1]
+    late = [(await polled(tail)).late for _ in range(tail_module.REREAD_EVERY)]
+    assert late == [*[0] * (tail_module.REREAD_EVERY - 1), 1]
     assert in_time_order(tail.view)
 
 
@@ -288,7 +289,7 @@ async def test_a_server_that_tells_no_time_is_followed_by_this_machines_clock() 
     api = FakeApi([*log_of(300), at(5_000, NOON_US + YEAR_US)])
     tail = await following(api)
     tail.view.feed.as_of = None
-    tail._begin()
+    tail._reset()
     write(api, *(at(1_000 + n, NOON_US + n) for n in range(7)))
     assert (await polled(tail)).added == 7
     assert holds_everything(tail, api)
@@ -393,7 +394,7 @@ async def test_what_is_gone_in_the_middle_is_gone_too(ignores: Iterable[str]) ->
 
 
 async def test_as_many_late_ones_as_are_gone_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+    monkeypatch.setattr(tail_module, "REREAD_EVERY", 2)
     api = FakeApi(log_of(300))
     tail = await following(api)
     del api.entries[:5]
@@ -426,7 +427,7 @@ async def test_what_came_late_where_entries_are_gone_is_found(ignores: Iterable[
 async def test_gone_entries_do_not_make_up_for_one_that_is_too_far_down(
     ignores: Iterable[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail_module, "MOVED", 100)
+    monkeypatch.setattr(insertion, "MAX_MOVED_ROWS", 100)
     api = FakeApi(log_of(500), ignores=ignores)
     tail = await following(api)
     del api.entries[:5]
@@ -443,7 +444,7 @@ async def test_gone_entries_do_not_make_up_for_one_that_is_too_far_down(
 
 @pytest.mark.parametrize("turn", [1, -1])
 async def test_a_crowd_in_the_oldest_instant_is_not_gone(turn: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+    monkeypatch.setattr(tail_module, "REREAD_EVERY", 2)
     api = FakeApi([at(n, 0) for n in range(4)] + [at(4, 1_000_000)])
     ask = api.list
 
@@ -462,7 +463,7 @@ async def test_a_crowd_in_the_oldest_instant_is_not_gone(turn: int, monkeypatch:
 
 @pytest.mark.parametrize("cap", [100, 305])
 async def test_a_count_that_goes_no_higher_makes_nothing_gone(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+    monkeypatch.setattr(tail_module, "REREAD_EVERY", 2)
     api = FakeApi(log_of(300))
     ask = api.list
 

@@ -43,25 +43,25 @@ async def test_a_page_waits_while_it_is_held(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     log = loaded()
-    await log.turn()
+    await log.page_delay()
     assert slept == []
-    log.hold(0.5)
+    log.delay_pages(0.5)
     now[0] += 0.25
-    await log.turn()
+    await log.page_delay()
     assert slept == [0.25]
     now[0] += 0.25
-    await log.turn()
+    await log.page_delay()
     assert slept == [0.25]
 
 
 def test_urgent_work_is_over_when_the_last_of_it_is() -> None:
     log = loaded()
-    assert log.quiet.is_set()
-    with log.urgent():
-        with log.urgent():
-            assert not log.quiet.is_set()
-        assert not log.quiet.is_set()
-    assert log.quiet.is_set()
+    assert log.idle.is_set()
+    with log.foreground():
+        with log.foreground():
+            assert not log.idle.is_set()
+        assert not log.idle.is_set()
+    assert log.idle.is_set()
 
 
 # -- details -------------------------------------------------------------------------------------------------------
@@ -70,15 +70,15 @@ def test_urgent_work_is_over_when_the_last_of_it_is() -> None:
 async def test_a_detail_is_fetched_once() -> None:
     api = FakeApi(log_of(2))
     log = loaded(*log_of(2), api=api)
-    assert log.known_detail(1) is None
+    assert log.cached_detail(1) is None
     detail = await log.detail(1)
     assert detail is not None
     assert detail.entry.key == "id-0"
     assert detail.differs == ()
-    assert await log.detail(1) is detail is log.known_detail(1)
+    assert await log.detail(1) is detail is log.cached_detail(1)
     assert api.got == ["id-0"]
     log.forget()
-    assert log.known_detail(1) is None
+    assert log.cached_detail(1) is None
 
 
 @pytest.mark.parametrize("missing", [{"id": None}, {"id": ""}, {"id": 7}])
@@ -141,7 +141,7 @@ async def test_only_so_many_details_are_kept(monkeypatch: pytest.MonkeyPatch) ->
     log = loaded(*log_of(3))
     for n in (1, 2, 1, 3):
         await log.detail(n)
-    assert [log.known_detail(n) is not None for n in (1, 2, 3)] == [True, False, True]
+    assert [log.cached_detail(n) is not None for n in (1, 2, 3)] == [True, False, True]
 
 
 # -- differences ---------------------------------------------------------------------------------------------------

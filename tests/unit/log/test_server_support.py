@@ -74,10 +74,10 @@ async def test_sort_and_unknown_parameters_are_not_tried() -> None:
 async def test_an_error_leaves_the_rest_unproven_and_is_tried_again() -> None:
     api = FakeApi(log_of(3), trouble={2: "error"})
     server_support = await proved(api, "action", "method", "path")
-    assert server_support.obeyed == {"action"}
+    assert server_support.honoured == {"action"}
     assert not server_support.ignored
     await server_support.prove(api, ["action", "method", "path"])
-    assert server_support.obeyed == {"action", "method", "path"}
+    assert server_support.honoured == {"action", "method", "path"}
 
 
 @pytest.mark.parametrize(("status", "obeyed"), [(400, True), (422, True), (405, False), (418, False)])
@@ -91,7 +91,7 @@ async def test_being_sent_away_proves_nothing() -> None:
     api = FakeApi(log_of(3))
     api.fails = RateLimitedError("slow down", status=429)
     server_support = await proved(api, "method")
-    assert not server_support.obeyed | server_support.ignored
+    assert not server_support.honoured | server_support.ignored
 
 
 @pytest.mark.parametrize("trouble", ["no total", "lie"])

@@ -51,7 +51,7 @@ async def test_what_is_marked_is_never_taken_for_the_log() -> None:
     assert len(await load(navigator.park().view)) == 60
     navigator.only_marked()
     assert len(await load(navigator.jump(oldest=True).view, older=False)) == 60
-    assert marked.view.feed.question is None
+    assert marked.view.feed.request_key is None
 
 
 async def test_a_walked_log_is_lent_and_asked_for_anew_after_a_refresh() -> None:

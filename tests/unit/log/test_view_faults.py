@@ -53,4 +53,4 @@ async def test_cancelled_while_waiting_for_a_page_nothing_is_lost() -> None:
     assert view.error is None
     api.answer.set()
     assert keys_of(await load(view)) == newest_first(range(60))
-    assert view.log.quiet.is_set()
+    assert view.log.idle.is_set()

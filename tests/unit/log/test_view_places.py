@@ -87,8 +87,8 @@ async def test_rows_that_were_cut_and_put_back_are_evaluated_again_by_every_view
     late = read(entry(57, id="late", user_agent="tool"))
     back = store.add([*(read(data) for data in mixed(100)[55:57]), late, *(read(d) for d in mixed(100)[57:])])
     store.prepend(run, back)
-    await first.take_in()
-    await other.take_in()
+    await first.evaluate()
+    await other.evaluate()
     wanted = ["id-90", "id-80", "id-70", "id-60", "late", *newest_first(range(0, 55, 10))]
     assert keys_of(first) == keys_of(other) == wanted
     assert first.complete
@@ -101,7 +101,7 @@ async def test_rows_cut_before_they_were_evaluated_are_evaluated_when_they_come_
     store.prepend(run, new)
     view.cut(START_US + 8_000_000)
     store.prepend(run, new)
-    await view.take_in()
+    await view.evaluate()
     assert keys_of(view) == [*newest_first(range(10, 16)), "id-0"]
 
 
@@ -109,5 +109,5 @@ async def test_a_sorted_view_takes_in_what_was_cut_and_replaced() -> None:
     view = await load(view_of(FakeApi([entry(n, path=f"/{n}") for n in range(5)]), "sort:path"))
     view.cut(START_US + 4_000_000)
     view.log.store.prepend(view.feed.run, view.log.store.add([read(entry(9, path="/0a"))]))
-    await view.take_in()
+    await view.evaluate()
     assert [row.path for row in view.window(0, 9)] == ["/0", "/0a", "/1", "/2", "/3"]

@@ -209,7 +209,7 @@ async def test_refreshing_asks_anew_and_leaves_the_old_rows_behind(navigator: Na
     fresh = await shown(navigator.refresh())
     assert keys_of(fresh.view)[:2] == ["id-250", "id-249"]
     assert fresh.text == first.text
-    assert navigator.log.known_detail(row.n) is None
+    assert navigator.log.cached_detail(row.n) is None
     assert navigator.back() is first
     assert keys_of(first.view)[0] == "id-249"
 

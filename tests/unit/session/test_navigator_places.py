@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.feed import Anchor
-from auditlog_tui.log.log import WALKED_KEPT, Log
+from auditlog_tui.log.log import FEEDS_KEPT, Log
 from auditlog_tui.query import FIELDS
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.navigator import MOST_PLACES, Navigator, Place
@@ -251,7 +251,7 @@ async def test_the_way_back_is_bounded_and_so_is_what_old_places_hold(navigator:
         navigator.submit(f"ua:curl last:{hours}m")
     assert len(navigator.places) == MOST_PLACES
     assert navigator.place is navigator.places[-1]
-    assert len([feed for feed in navigator.log._walked.values() if feed.plan.params]) <= WALKED_KEPT
+    assert len([feed for feed in navigator.log._feeds.values() if feed.plan.params]) <= FEEDS_KEPT
     gc.collect()
     assert first() is None
     for _ in range(MOST_PLACES - 1):

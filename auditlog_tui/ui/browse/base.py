@@ -209,7 +209,7 @@ class BrowseBase(ShiftingScreen):
 
     def changed(self) -> None:
         """Rows arrived, or what there is to say of them changed."""
-        if (place := self.navigator.frozen_anew()) is not None:
+        if (place := self.navigator.refreeze()) is not None:
             self.go(place)
             return
         view = self.view
@@ -228,7 +228,7 @@ class BrowseBase(ShiftingScreen):
     def _take_back(self, error: AuditLogError) -> bool:
         """Go back to the rows before a filter that the server refused, and point at its term; False at the first."""
         text, pointed = self.navigator.place.text, self.navigator.refusal(error)
-        place = self.navigator.take_back()
+        place = self.navigator.discard()
         if place is None:
             return False
         typing = self.filter_bar.input.has_focus

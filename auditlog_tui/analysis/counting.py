@@ -11,7 +11,7 @@ from enum import Enum
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.sort_order import in_order, sort_values
+from auditlog_tui.log.sort_order import OLDEST_FIRST, in_order, sort_values
 from auditlog_tui.query import FIELDS, Plan, Query, plan
 from auditlog_tui.store.scans import SLICE, count_slice
 
@@ -128,7 +128,7 @@ class Counting:
         if planned.residual is not None or "sort" in self.log.server_support.ignored:
             return None
         total, last = await self._ask(pushed)
-        _, first = await self._ask({**pushed, "sort": "created_at:asc"})
+        _, first = await self._ask({**pushed, "sort": OLDEST_FIRST})
         if not first or not last or total is None or "sort" in self.log.server_support.ignored:
             return None
         if first[0] is None or last[0] is None or first[0] > last[0]:

@@ -15,7 +15,15 @@ from auditlog_tui.headless.streams import Out
 from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.sort_order import NEWEST_FIRST, SortValues, in_order, reversed_order, sort_key, sort_values
+from auditlog_tui.log.sort_order import (
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    SortValues,
+    in_order,
+    reversed_order,
+    sort_key,
+    sort_values,
+)
 from auditlog_tui.log.view import State, View
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
@@ -301,7 +309,7 @@ async def seen_of(log: Log, query: Query) -> Seen:
     """
     seen = Seen()
     seen.take((await log.api.list({}, limit=PAGE)).entries)
-    seen.take((await log.api.list({"sort": "created_at:asc"}, limit=SMALLEST_PAGE)).entries)
+    seen.take((await log.api.list({"sort": OLDEST_FIRST}, limit=SMALLEST_PAGE)).entries)
     lower = {name: value.lower() for name, value in plan(query).params.items() if name in _CASED}
     for name, value in lower.items():
         if value != plan(query).params[name]:

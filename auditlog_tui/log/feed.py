@@ -50,7 +50,7 @@ TIME_BOUNDS = frozenset({"created_at_min", "created_at_max"})
 _COUNTS_MORE = "the server counts"
 """Prefix of every `short` that comes from a count; a later count that agrees clears it."""
 
-_MISPLACED = "rows could not be put in their place"
+_MISPLACED = "rows could not be inserted"
 
 
 class Anchor(Enum):

@@ -517,7 +517,7 @@ class LiveTail:
 def _next_cursor(page: Page) -> str | None:
     """The cursor of the next page; `None` after the last. Raises `NotTheApiError` where the server did not say."""
     if page.unclear:
-        raise NotTheApiError(f"Not all that is new is known: {page.unclear}.")
+        raise NotTheApiError(f"New entries may be missing: {page.unclear}.")
     return page.next_cursor
 
 

@@ -28,7 +28,7 @@ FEEDS_KEPT = 100
 MAX_SKEW_US = 5_000_000
 """Clock differences above this, in microseconds, are reported."""
 
-NO_SERVER_TIME = "The server does not tell its time: last:, today and yesterday go by this machine's clock"
+NO_SERVER_TIME = "The server does not send its time: last:, today and yesterday go by this machine's clock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from auditlog_tui.entries.models import Entry
+from auditlog_tui.query.plan import DEFAULT_SORT
 
-NEWEST_FIRST = "created_at:desc"
+NEWEST_FIRST = DEFAULT_SORT
 """The API's order when `sort` is not given."""
 
 OLDEST_FIRST = "created_at:asc"

@@ -7,6 +7,7 @@ are a run of its own, which is filled in slices short enough to keep the event l
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,8 +60,6 @@ class Summary:
 SCAN_REQUESTS = 20
 """Requests per call of `more`, so that a filter with few matches doesn't load the whole log."""
 
-UNBOUNDED = 1 << 62
-
 TRIES = 3
 """Paging is resumed this many times in a row without a new entry before it stops."""
 
@@ -99,11 +98,11 @@ class View:
         """Why the view can't begin at this anchor; empty if it can."""
         ignored = self.log.server_support.ignored
         if anchor is Anchor.OLDEST and "sort" in ignored:
-            return "This server ignores sort, so the oldest entry can only be walked to: A loads all"
+            return "This server ignores sort: to see the oldest entry, load all with A"
         if isinstance(anchor, At) and ignored & _ANCHOR_PARAMS:
-            return "This server ignores times or sort, so an instant can only be walked to: scroll, or A loads all"
+            return "This server ignores times or sort: to see that time, scroll down or load all with A"
         if isinstance(anchor, At) and "sort" in self.plan.params:
-            return "An instant has its place in the order of time only: take sort: out of the filter"
+            return "A time can be shown in the order of time only: take sort: out of the filter"
         return ""
 
     def _reset_matches(self) -> None:
@@ -229,13 +228,13 @@ class View:
         """
         self.error, self.paused = None, False
         try:
-            await self._more(len(self._matched) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
+            await self._more(len(self._matched) + want, math.inf if everything else SCAN_REQUESTS, older, on_page)
             if self.plan.local_order:
                 await self._sort()
         except AuditLogError as error:
             self.error = error
 
-    async def _more(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
+    async def _more(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         try:
             with self.log.foreground():
                 await self._fetch(goal, budget, older, on_page)
@@ -244,7 +243,7 @@ class View:
         except ApiError as error:
             self.error = error
 
-    async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
+    async def _fetch(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)
         tries, older = 0, older or self._only_older
         while len(self._matched) < goal and not (self.older_done if older or self._only_older else self.newer_done):

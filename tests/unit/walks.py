@@ -1,4 +1,4 @@
-"""Feeds over a `FakeApi`, and patience."""
+"""Feeds over a `FakeApi`, and paging through them."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def newest_first(count: int) -> list[str]:
 
 
 async def walk(feed: Feed, steps: int = 300) -> list[str]:
-    """Go to the end as a patient user does, at both ends in turn; returns what was said to be broken."""
+    """Fetch at both ends in turn until both are reached; returns the reasons for interruptions."""
     said: list[str] = []
     for step in range(steps):
         if feed.complete:
@@ -45,7 +45,7 @@ async def walk(feed: Feed, steps: int = 300) -> list[str]:
             await (feed.older() if step % 2 else feed.newer())
         if feed.broken and feed.requests > before:
             said.append(feed.broken)
-    raise AssertionError("it goes on for ever")
+    raise AssertionError("paging never ends")
 
 
 async def verified(feed: Feed) -> Feed:
@@ -57,14 +57,14 @@ async def verified(feed: Feed) -> Feed:
         except ApiError:
             continue
         return feed
-    raise AssertionError("it fails for ever")
+    raise AssertionError("verifying never succeeds")
 
 
 async def survived(trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, **more: Any) -> tuple[FakeApi, Feed]:
-    """A walk of 60 entries, ten a page, that lost nothing and kept the order."""
+    """Page through 60 entries, ten a page, and check that none is lost and all are in order."""
     api = FakeApi(log_of(60), trouble=trouble, page_size=10, **more)
     feed = feed_of(api, anchor=anchor)
-    feed.said = await walk(feed)  # type: ignore[attr-defined]  # for the test to look at
+    feed.said = await walk(feed)  # type: ignore[attr-defined]  # read by the tests
     late = {data["id"] for data in api.arrived}
     assert [key for key in keys_of(feed) if key not in late] == newest_first(60)
     assert in_order([SortValues(row.created_us, row.status_code) for row in rows_of(feed)], "created_at:desc")
@@ -72,7 +72,7 @@ async def survived(trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, *
 
 
 class Held(FakeApi):
-    """Answers when told."""
+    """Waits with each response until `answer` is set."""
 
     def __init__(self, entries: Iterable[Json], **more: Any) -> None:
         super().__init__(entries, **more)

@@ -36,15 +36,15 @@ def newest_first(count: int) -> list[str]:
 
 async def walk(feed: Feed, steps: int = 300) -> list[str]:
     """Fetch at both ends in turn until both are reached; returns the reasons for interruptions."""
-    said: list[str] = []
+    interruptions: list[str] = []
     for step in range(steps):
         if feed.complete:
-            return said
+            return interruptions
         before = feed.requests
         with suppress(ApiError):
             await (feed.older() if step % 2 else feed.newer())
         if feed.broken and feed.requests > before:
-            said.append(feed.broken)
+            interruptions.append(feed.broken)
     raise AssertionError("paging never ends")
 
 
@@ -60,15 +60,20 @@ async def verified(feed: Feed) -> Feed:
     raise AssertionError("verifying never succeeds")
 
 
-async def survived(trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, **more: Any) -> tuple[FakeApi, Feed]:
-    """Page through 60 entries, ten a page, and check that none is lost and all are in order."""
+async def survived(
+    trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, **more: Any
+) -> tuple[FakeApi, Feed, list[str]]:
+    """Page through 60 entries, ten a page, and check that none is lost and all are in order.
+
+    Returns the API, the feed, and the reasons for interruptions.
+    """
     api = FakeApi(log_of(60), trouble=trouble, page_size=10, **more)
     feed = feed_of(api, anchor=anchor)
-    feed.said = await walk(feed)  # type: ignore[attr-defined]  # read by the tests
+    interruptions = await walk(feed)
     late = {data["id"] for data in api.arrived}
     assert [key for key in keys_of(feed) if key not in late] == newest_first(60)
     assert in_order([SortValues(row.created_us, row.status_code) for row in rows_of(feed)], "created_at:desc")
-    return api, await verified(feed)
+    return api, await verified(feed), interruptions
 
 
 class Held(FakeApi):

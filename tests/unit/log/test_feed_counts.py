@@ -12,7 +12,7 @@ from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, v
 
 
 async def test_matching_count_is_not_requested_again() -> None:
-    api, feed = await survived({})
+    api, feed, _ = await survived({})
     assert feed.total == 60
     assert len(api.calls) == 6
 
@@ -27,7 +27,7 @@ async def test_unproven_count_is_not_verified() -> None:
 
 @pytest.mark.parametrize("anchor", Anchor)
 async def test_wrong_count_is_requested_again(anchor: Anchor) -> None:
-    api, feed = await survived(dict.fromkeys(range(1, 7), "lie"), anchor)
+    api, feed, _ = await survived(dict.fromkeys(range(1, 7), "lie"), anchor)
     assert not feed.short
     assert feed.total == 60
     assert api.calls[-1] == ({"created_at_max": "2027-01-15T08:00:59.000001Z"}, 10, None)
@@ -37,19 +37,19 @@ async def test_wrong_count_is_requested_again(anchor: Anchor) -> None:
 
 @pytest.mark.parametrize("anchor", Anchor)
 async def test_uncounted_entries_are_not_gone(anchor: Anchor) -> None:
-    _, feed = await survived(dict.fromkeys(range(1, 20), "lie"), anchor)
+    _, feed, _ = await survived(dict.fromkeys(range(1, 20), "lie"), anchor)
     assert (feed.short, feed.gone, feed.uncounted) == ("", 0, 53)
 
 
 async def test_completion_does_not_need_a_count() -> None:
-    _, feed = await survived(dict.fromkeys(range(1, 20), "no total"))
+    _, feed, _ = await survived(dict.fromkeys(range(1, 20), "no total"))
     assert feed.complete
     assert feed.total is None
     assert not feed.short
 
 
 async def test_missing_second_count_changes_nothing() -> None:
-    _, feed = await survived({1: "lie", 7: "no total"})
+    _, feed, _ = await survived({1: "lie", 7: "no total"})
     assert feed.total == 7
     assert not feed.short  # more arrived than the second count: nothing is missing
 
@@ -73,9 +73,9 @@ async def test_counted_entries_are_missing_even_if_the_server_stops_counting() -
 async def test_growing_log_is_not_short(ignores: Iterable[str]) -> None:
     trouble = {2: "arrive", 4: "arrive", 7: "arrive", 8: "arrive"}
     for anchor in Anchor if "sort" not in ignores else [Anchor.NEWEST]:
-        _, feed = await survived({1: "lie", **trouble}, anchor, ignores=ignores)
+        _, feed, _ = await survived({1: "lie", **trouble}, anchor, ignores=ignores)
         assert (feed.short, feed.total is None) in (("", False), ("the server counts 64, 60 arrived", False))
-        _, feed = await survived(trouble, anchor, ignores=ignores)
+        _, feed, _ = await survived(trouble, anchor, ignores=ignores)
         assert not feed.short
 
 

@@ -12,7 +12,7 @@ from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, rows_of, su
 
 @pytest.mark.parametrize("anchor", Anchor)
 async def test_duplicates_across_pages_are_counted(anchor: Anchor) -> None:
-    _, feed = await survived({2: "overlap", 4: "overlap"}, anchor)
+    _, feed, _ = await survived({2: "overlap", 4: "overlap"}, anchor)
     assert feed.duplicates == 6
     assert not feed.short
 
@@ -20,8 +20,8 @@ async def test_duplicates_across_pages_are_counted(anchor: Anchor) -> None:
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
 async def test_repeated_cursor_is_reported_and_paging_restarts(anchor: Anchor, ignores: Iterable[str]) -> None:
-    api, feed = await survived({3: "repeat"}, anchor, ignores=ignores)
-    assert feed.said == ["the server repeated a cursor"]  # type: ignore[attr-defined]
+    api, feed, interruptions = await survived({3: "repeat"}, anchor, ignores=ignores)
+    assert interruptions == ["the server repeated a cursor"]
     assert not feed.short
     assert not feed.broken
     assert feed.duplicates == 0
@@ -31,15 +31,15 @@ async def test_repeated_cursor_is_reported_and_paging_restarts(anchor: Anchor, i
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
 async def test_cursor_cycle_is_reported(anchor: Anchor, ignores: Iterable[str]) -> None:
-    _, feed = await survived({4: "cycle"}, anchor, ignores=ignores)
-    assert "the server repeated a cursor" in feed.said  # type: ignore[attr-defined]
+    _, _, interruptions = await survived({4: "cycle"}, anchor, ignores=ignores)
+    assert "the server repeated a cursor" in interruptions
 
 
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
 async def test_refused_cursor_is_reported_and_paging_restarts(anchor: Anchor, ignores: Iterable[str]) -> None:
-    _, feed = await survived({4: "refuse"}, anchor, ignores=ignores)
-    assert feed.said[0] == "the server refused the cursor: cursor expired"  # type: ignore[attr-defined]
+    _, feed, interruptions = await survived({4: "refuse"}, anchor, ignores=ignores)
+    assert interruptions[0] == "the server refused the cursor: cursor expired"
     assert not feed.short
 
 
@@ -47,8 +47,8 @@ async def test_refused_cursor_is_reported_and_paging_restarts(anchor: Anchor, ig
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
 @pytest.mark.parametrize("number", [1, 2, 4, 6])
 async def test_page_without_clear_end_is_requested_again(number: int, anchor: Anchor, ignores: Iterable[str]) -> None:
-    api, feed = await survived({number: "unclear"}, anchor, ignores=ignores)
-    assert feed.said == ["the server did not say whether more follows"]  # type: ignore[attr-defined]
+    api, feed, interruptions = await survived({number: "unclear"}, anchor, ignores=ignores)
+    assert interruptions == ["the server did not say whether more follows"]
     assert feed.total == 60
     assert feed.duplicates == 0
     assert not feed.short
@@ -66,13 +66,13 @@ async def test_end_is_not_reached_until_a_page_says_so() -> None:
 
 
 async def test_paging_restarts_at_the_last_time() -> None:
-    api, _ = await survived({3: "refuse"})
+    api, _, _ = await survived({3: "refuse"})
     assert api.calls[3] == ({"created_at_max": "2027-01-15T08:00:40.000001Z"}, 100, None)
     assert len(api.calls) == 8
 
 
 async def test_paging_upwards_restarts_at_the_last_time() -> None:
-    api, _ = await survived({3: "refuse"}, Anchor.OLDEST)
+    api, _, _ = await survived({3: "refuse"}, Anchor.OLDEST)
     assert api.calls[3][0] == {"sort": "created_at:asc", "created_at_min": "2027-01-15T08:00:19Z"}
 
 
@@ -128,7 +128,7 @@ async def test_refused_bound_is_not_sent_again() -> None:
 
 async def test_entries_written_since_are_not_added_at_the_bottom() -> None:
     trouble = {2: "arrive", 3: "refuse", 5: "arrive", 6: "repeat"}
-    _, feed = await survived(trouble, ignores=EVERY_FILTER)
+    _, feed, _ = await survived(trouble, ignores=EVERY_FILTER)
     assert keys_of(feed) == newest_first(60)
     assert not feed.short
 
@@ -144,13 +144,13 @@ async def test_unreadable_times_do_not_stop_a_restart() -> None:
 
 @pytest.mark.parametrize("anchor", Anchor)
 async def test_empty_pages_with_a_cursor_are_skipped(anchor: Anchor) -> None:
-    _, feed = await survived({1: "empty", 3: "empty", 4: "empty", 9: "empty"}, anchor)
-    assert feed.said == []  # type: ignore[attr-defined]
+    _, _, interruptions = await survived({1: "empty", 3: "empty", 4: "empty", 9: "empty"}, anchor)
+    assert interruptions == []
 
 
 async def test_many_empty_pages_are_reported_and_resumed() -> None:
-    api, feed = await survived(dict.fromkeys(range(2, 2 + 2 * IDLE_PAGES), "empty"))
-    assert feed.said == ["the server sent nothing new in 5 pages"] * 2  # type: ignore[attr-defined]
+    api, _, interruptions = await survived(dict.fromkeys(range(2, 2 + 2 * IDLE_PAGES), "empty"))
+    assert interruptions == ["the server sent nothing new in 5 pages"] * 2
     assert [cursor for _, _, cursor in api.calls].count(None) == 1
 
 

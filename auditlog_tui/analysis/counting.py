@@ -12,7 +12,7 @@ from auditlog_tui.entries.contract import OLDEST_FIRST
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import in_order, sort_values
 from auditlog_tui.query import FIELDS, Plan, Query, plan
 from auditlog_tui.store.scans import count_entries
 
@@ -73,7 +73,7 @@ class Counting:
 
     async def _exists(self, entry_id: str) -> int:
         async with self._at_once:
-            await self.log.quiet.wait()
+            await self.log.idle.wait()
             self.requests += 1
             try:
                 await self.log.api.get(entry_id)
@@ -91,7 +91,7 @@ class Counting:
         for name in planned.params:
             if not server_support.proven([name]) and self.log.store.size:  # an empty log proves nothing
                 async with self._proving, self._at_once:
-                    await self.log.quiet.wait()
+                    await self.log.idle.wait()
                     await server_support.prove(self.log.api, [name])
         unproven = {name for name in planned.params if not server_support.proven([name])}
         return plan(query, frozenset(server_support.ignored) | unproven)
@@ -107,13 +107,12 @@ class Counting:
         if key in known:
             return known[key]
         async with self._at_once:
-            await self.log.quiet.wait()
+            await self.log.idle.wait()
             if key not in known:
                 self.requests += 1
                 page = await self.log.api.list(params, limit=SMALLEST_PAGE)
                 known[key] = page.total_count, tuple(entry.created_us for entry in page.entries)
-                stands = (Stand(entry.created_us, entry.log.status_code) for entry in page.entries)
-                if "sort" in params and not in_order(stands, params["sort"]):
+                if "sort" in params and not in_order(map(sort_values, page.entries), params["sort"]):
                     self.log.server_support.ignored.add("sort")
         found = known[key]
         if len(known) > KEPT:

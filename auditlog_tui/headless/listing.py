@@ -16,7 +16,7 @@ from auditlog_tui.headless.streams import Out
 from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.sort_order import Stand, in_order, rank, reversed_order
+from auditlog_tui.log.sort_order import SortValues, in_order, reversed_order, sort_key, sort_values
 from auditlog_tui.log.view import State, View
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
@@ -66,15 +66,15 @@ class Walk:
         """
         feed, log = self.view.feed, self.view.log
         sort = feed.plan.params.get("sort")
-        stands = [Stand(row.created_us, row.status_code) for row in log.store.window(feed.run, 0, PAGE)]
-        if sort is None or feed.complete or not in_order(stands, NEWEST_FIRST):
+        rows = [SortValues(row.created_us, row.status_code) for row in log.store.window(feed.run, 0, PAGE)]
+        if sort is None or feed.complete or not in_order(rows, NEWEST_FIRST):
             return True
         try:
             page = await log.api.list({**feed.plan.params, "sort": reversed_order(sort)}, limit=SMALLEST_PAGE)
         except ApiError:
             return False
-        ends = [Stand(entry.created_us, entry.log.status_code) for entry in page.entries[:1]] + stands[:1]
-        last, first = [rank(stand, sort) for stand in ends] if len(ends) > 1 else (None, None)
+        ends = [sort_values(entry) for entry in page.entries[:1]] + rows[:1]
+        last, first = [sort_key(values, sort) for values in ends] if len(ends) > 1 else (None, None)
         return first is not None and last is not None and first < last
 
     def missing(self) -> str:

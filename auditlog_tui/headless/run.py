@@ -20,7 +20,7 @@ from auditlog_tui.evidence.formats import TableStyle, Writer, read_columns
 from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching, seen_of
 from auditlog_tui.headless.streams import Progress, standard_out
 from auditlog_tui.log.feed import PAGE
-from auditlog_tui.log.log import UNTIMED, Log, skew
+from auditlog_tui.log.log import NO_SERVER_TIME, Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.query import Query
@@ -154,7 +154,7 @@ class _Run:
             return query
         await log.learn_clock()
         if log.api.clock_offset_us is None:
-            _print_note(f"{UNTIMED}.")
+            _print_note(f"{NO_SERVER_TIME}.")
         return typed.query(log.now_us(), zone)
 
     async def list(self, query: Query, limit: int | None) -> ExitStatus:
@@ -204,7 +204,7 @@ class _Run:
         if ignored:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
-        if slow := skew(self._log.api.clock_offset_us):
+        if slow := clock_skew(self._log.api.clock_offset_us):
             _print_note(f"{slow}.")
         _print_notes(notes)
         return _fail(missing, ExitStatus.INCOMPLETE) if missing else ExitStatus.DONE

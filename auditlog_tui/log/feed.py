@@ -1,15 +1,16 @@
-"""One contiguous run of the log, fetched page by page from an anchor towards its two ends.
+"""A contiguous run of the log, fetched page by page from an anchor towards both ends, and checked by counts.
 
-`older()` walks down, `newer()` walks up; both add what the run lacks and never lose the rest of an instant at a
-seam, because cursors do the walking and ids the deduplication. A page is checked against what was asked *before* it
-is kept: a server of generation 1 answers any filter with everything.
+`older()` and `newer()` each fetch one page and add the entries that the run lacks. Cursors do the paging and ids the
+deduplication, so no entry that shares its time with a page's last one is lost. Every page is checked against the
+request *before* it is stored, since a server may ignore any filter. Once both ends are reached, `verify()` compares
+the server's count with what arrived.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -20,24 +21,76 @@ from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.records import note_records
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
-from auditlog_tui.log.sort_order import Rank, Stand, in_order, leading, rank, reversed_order
+from auditlog_tui.log.sort_order import (
+    SortKey,
+    SortValues,
+    in_order,
+    primary_term,
+    reversed_order,
+    sort_key,
+    sort_values,
+)
 from auditlog_tui.query import Plan
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.text.times import instant_us, rfc3339
 
+PAGE = 100
+"""Entries per request: the API's maximum."""
+
 IDLE_PAGES = 5
-"""So many pages in a row that bring nothing new, with a cursor to go on, and we stop and say so."""
+"""Paging stops after this many pages in a row without a new entry, even if the server sends another cursor."""
+
+REFUSALS = 2
+"""After this many refused cursors in a row, paging goes on by time where the server honours time bounds."""
+
+TIME_BOUNDS = frozenset({"created_at_min", "created_at_max"})
+
+_COUNTS_MORE = "the server counts"
+"""Prefix of every `short` that comes from a count; a later count that agrees clears it."""
+
+_MISPLACED = "rows could not be inserted"
+
+
+class Anchor(Enum):
+    """The end of the log at which a feed begins."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A feed that begins at a time (microseconds since 1970 UTC) and goes both ways."""
+
+    us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The result of one request: entries received, entries the run lacked, parameters the server ignored."""
+
+    received: int = 0
+    added: int = 0
+    ignored: frozenset[str] = frozenset()
+
+
+RequestKey = tuple[frozenset[tuple[str, str]], str | None, Anchor | At]
+"""Identifies what a feed requests: its parameters, the id it gets if any, and its anchor."""
+
+
+def request_key(plan: Plan, anchor: Anchor | At) -> RequestKey:
+    return frozenset(plan.params.items()), plan.entry_id, anchor
 
 
 @dataclass(slots=True)
 class End:
-    """One end of a feed, which is walked in the order `sort`.
+    """Pagination state for one end of a feed.
 
-    `broken` says why the walk stopped short. It goes on by its `cursor` where that is alive, or else begins again:
-    at the last instant that was fetched (`bound`), or, on a server that knows no bounds, at the top. `seam` is then
-    where it broke off; the ids tell what was there already. `refused` counts cursors that the server refused since it
-    took one.
+    `broken` says why paging stopped early. It resumes with `cursor` if there is one. Otherwise it restarts with
+    `bound`, a bound at the last time that was fetched, or at the top where the server honours no bounds. After a
+    restart, entries sorted before `resume_key` are skipped: they were written since. `refused` counts the cursors
+    refused since one was accepted.
     """
 
     params: Mapping[str, str]
@@ -47,103 +100,66 @@ class End:
     cursor: str | None = None
     restarted: bool = False
     bound: Mapping[str, str] = field(default_factory=dict)
-    seam: Rank | None = None
+    resume_key: SortKey | None = None
     pages: int = 0
     idle: int = 0
-    patience: int = IDLE_PAGES
+    idle_limit: int = IDLE_PAGES
     refused: int = 0
-    seen: set[str] = field(default_factory=set)
+    seen_cursors: set[str] = field(default_factory=set)
 
     @property
-    def upwards(self) -> bool:
-        """True for a walk towards the newest entry."""
-        return leading(self.sort) == OLDEST_FIRST
+    def towards_newest(self) -> bool:
+        return primary_term(self.sort) == OLDEST_FIRST
 
-    def precedes(self, stand: Stand) -> bool:
-        """True for an entry that certainly comes before the seam."""
-        if self.seam is None:
+    def precedes_resume_point(self, values: SortValues) -> bool:
+        """True for an entry that is certainly sorted before `resume_key`."""
+        if self.resume_key is None:
             return False
-        place = rank(stand, self.sort)
-        return place is not None and place < self.seam
+        key = sort_key(values, self.sort)
+        return key is not None and key < self.resume_key
 
     def advance(self, page: Page, added: int) -> None:
+        """Move on after a page that added so many entries."""
         self.broken = ""
         self.pages += 1
         self.idle = 0 if added else self.idle + 1
-        if page.unclear:  # the cursor that brought the page is kept: it is asked for again
+        if page.unclear:  # keep the cursor, so that this page is requested again
             self.broken = page.unclear
             return
         self.cursor = page.next_cursor
         if self.cursor is None:
             self.done = True
-        elif self.cursor in self.seen:
+        elif self.cursor in self.seen_cursors:
             self.broken, self.cursor = "the server repeated a cursor", None
-        elif self.idle >= self.patience:
+        elif self.idle >= self.idle_limit:
             self.broken, self.idle = f"the server sent nothing new in {self.idle} pages", 0
-            self.seen.add(self.cursor)
+            self.seen_cursors.add(self.cursor)
         else:
-            self.seen.add(self.cursor)
+            self.seen_cursors.add(self.cursor)
 
-    def restart(self, bound: Mapping[str, str], seam: Rank | None) -> None:
-        self.bound, self.seam, self.cursor, self.broken, self.restarted = bound, seam, None, "", True
-        # Up to the seam nothing is new.
-        self.idle, self.patience = 0, IDLE_PAGES + self.pages
-        self.seen.clear()
-
-
-PAGE = 100
-"""Entries per request: the most that the API allows."""
-
-
-class Anchor(Enum):
-    """Where a feed begins."""
-
-    NEWEST = "newest"
-    OLDEST = "oldest"
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """A feed that begins at an instant (microseconds since 1970 UTC) and goes both ways."""
-
-    us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one request brought: entries received, those that the run lacked, parameters the server ignored."""
-
-    received: int = 0
-    added: int = 0
-    ignored: frozenset[str] = frozenset()
-
-
-REFUSALS = 2
-"""Cursors refused in a row, after which none is used: the walk goes on by times, where the server knows them."""
-
-Question = tuple[frozenset[tuple[str, str]], str | None, Anchor | At]
-"""What a feed asks the server, and where it begins."""
-
-
-def question(plan: Plan, anchor: Anchor | At) -> Question:
-    """What a feed of the plan asks the server."""
-    return frozenset(plan.params.items()), plan.entry_id, anchor
+    def restart(self, bound: Mapping[str, str], resume_key: SortKey | None) -> None:
+        """Begin again without a cursor."""
+        self.bound, self.resume_key, self.cursor, self.broken, self.restarted = bound, resume_key, None, "", True
+        # The pages up to the resume point bring nothing new.
+        self.idle, self.idle_limit = 0, IDLE_PAGES + self.pages
+        self.seen_cursors.clear()
 
 
 class Feed:
-    """The entries that one plan's pushed part names, as far as they were fetched.
+    """The entries that match a plan's server-side parameters, as far as they were fetched.
 
-    `as_of` is the server's clock when the newest end was reached, `total` its count of them at that time,
-    `duplicates` how many entries it sent more than once. `short` says why a feed that reached its ends may still
-    lack entries, `gone` how many of them the server no longer has, `uncounted` how many its count left out from the
-    beginning. `newest_first` says that the order asked for puts
-    the newest entry first. `question` is `None` for what is no feed of the log.
+    `total` is the server's count of them and `as_of` the server's time to which the run is up to date. `short` says
+    why a feed that reached both ends may still lack entries; empty if nothing is known to be missing. `gone` is how
+    many of the loaded entries the server no longer has, `uncounted` how many it has never included in its count.
+    `too_deep` has the keys of late entries that were received but belong too far down to be inserted. `duplicates`
+    counts entries that the server sent again. `newest_first` says that the requested order puts the newest entry
+    first. `request_key` is `None` for a feed that must not be reused, because it does not come from the log.
     """
 
     def __init__(self, api: AuditLogApi, store: EntryStore, plan: Plan, anchor: Anchor | At = Anchor.NEWEST) -> None:
         self.plan = plan
         self.anchor = anchor
-        self.question: Question | None = question(plan, anchor)
+        self.request_key: RequestKey | None = request_key(plan, anchor)
         self.run = store.new_run()
         self.total: int | None = None
         self.as_of: datetime | None = None
@@ -152,71 +168,66 @@ class Feed:
         self.short = ""
         self.gone = 0
         self.uncounted = 0
+        self.too_deep: set[str] = set()
         self._api = api
         self._store = store
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._verified = False
-        self._disordered = False
-        self._unbounded = False
         self._suspected = False
-        self._at_first: int | None = None
-        self._counted = 0
-        self._shrank = False
-        self._perhaps = Counter[int]()
+        self._unordered = False
+        self._bounds_unsupported = False
+        self._first_count: int | None = None
+        self._last_count = 0
+        self._count_fell = False
+        self._possible_records = Counter[int]()
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
-        self.newest_first = leading(sort) == NEWEST_FIRST
-        below, above = self._beside(anchor)
+        self.newest_first = primary_term(sort) == NEWEST_FIRST
+        below, above = self._anchor_bounds(anchor)
         self.older_end = End({**plan.params, **below}, sort, done=anchor is Anchor.OLDEST)
         self.newer_end = End({**plan.params, "sort": backwards, **above}, backwards, done=anchor is Anchor.NEWEST)
 
     @property
     def complete(self) -> bool:
-        """True when both ends were reached: the run holds everything that was asked for, as of `as_of`."""
+        """True when both ends were reached."""
         return self.older_end.done and self.newer_end.done
 
     @property
-    def turn(self) -> asyncio.Lock:
-        """Held while a page is fetched and kept; whoever changes the run by another way holds it meanwhile."""
-        return self._turn
+    def lock(self) -> asyncio.Lock:
+        """Held while a page is fetched and stored; hold it to change the run in any other way."""
+        return self._lock
 
     @property
     def broken(self) -> str:
+        """Why paging stopped early at one of the ends; empty if it did not."""
         return self.older_end.broken or self.newer_end.broken
 
     @property
     def by_time(self) -> bool:
-        """True when the newest entry is the first, and every one that came so far is older than those before it."""
-        return self.newest_first and not self._disordered
+        """True while the newest entry is first and every entry received so far is in the order of time."""
+        return self.newest_first and not self._unordered
 
     async def older(self) -> Step:
-        """Fetch one page at the older end. Raises `ApiError`, after which the same call may be made again."""
+        """Fetch one page at the older end. Raises `ApiError`, after which the call may be repeated."""
         return await self._step(self.older_end)
 
     async def newer(self) -> Step:
-        """Fetch one page at the newer end, as `older` does."""
+        """Fetch one page at the newer end. Raises `ApiError`, after which the call may be repeated."""
         return await self._step(self.newer_end)
 
-    def _beside(self, anchor: Anchor | At) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The bounds of the two ends; both include the instant itself, and ids tell what came twice."""
-        if not isinstance(anchor, At):
-            return {}, {}
-        own = self.plan.params
-        return self._bounded("created_at_max", anchor.us, own), self._bounded("created_at_min", anchor.us, own)
-
-    # -- one step ----------------------------------------------------------------------------------------------
+    # -- one page ----------------------------------------------------------------------------------------------
 
     async def _step(self, end: End) -> Step:
-        async with self._turn:
+        async with self._lock:
             if end.done:
                 return Step()
             if end.broken and end.cursor is None:
                 self._restart(end)
-            page = await self._ask(end)
-            # No await from here on: what is kept and what is known of it can't be torn apart by a cancellation.
-            return self._take(page, end)
+            page = await self._request(end)
+            # No await from here on, so that a cancellation can't leave entries stored and state not updated.
+            return self._process(page, end)
 
-    async def _ask(self, end: End) -> Page:
+    async def _request(self, end: End) -> Page:
         self.requests += 1
         if self.plan.entry_id is not None:
             return await self._get(self.plan.entry_id)
@@ -225,10 +236,10 @@ class Feed:
         except (BadRequestError, NotFoundError) as error:
             if end.cursor is not None:
                 end.refused += 1
-                end.broken = self._crowd(end) if end.idle else ""
+                end.broken = self._crowded_instant(end) if end.idle else ""
                 end.broken, end.cursor = end.broken or f"the server refused the cursor: {error}", None
             elif end.bound:
-                self._unbounded = True
+                self._bounds_unsupported = True
                 self._restart(end)
             raise
         if end.cursor is not None:
@@ -241,175 +252,184 @@ class Feed:
         except NotFoundError:
             return Page(())
 
-    def _take(self, page: Page, end: End) -> Step:
+    def _process(self, page: Page, end: End) -> Step:
+        """Check a page and store its entries."""
         received = len(page.entries)
-        fresh = self._fresh(page.entries, end)
-        ignored = self._ignored(page, fresh, end)
+        new = self._new_entries(page.entries, end)
+        ignored = self._ignored(page, new, end)
         if ignored:
             return Step(received, ignored=ignored)
-        if any(_outside(entry, end.bound) for entry in page.entries):
-            self._unbounded = True
+        if violated_bounds(page.entries, end.bound):
+            self._bounds_unsupported = True
             self._restart(end)
             return Step(received)
-        added = self._keep(page, fresh, end)
-        end.advance(page, added)
+        self._store_page(page, new, end)
+        end.advance(page, len(new))
+        if self.complete and self._seems_short():  # `verify` counts again; until then the count contradicts COMPLETE
+            self.short = f"{_COUNTS_MORE} {self.total:,}, {self._store.records(self.run):,} arrived"
         if end.refused >= REFUSALS and not end.done and not end.broken:
-            self._go_on_by_time(end, added)
-        return Step(received, added)
+            self._continue_by_time(end, len(new))
+        return Step(received, len(new))
 
-    def _go_on_by_time(self, end: End, added: int) -> None:
-        """Leave the cursor, which would be refused, and begin again at the last instant."""
+    def _new_entries(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
+        """The entries that the run lacks, without those written since that a restart passes on its way."""
+        lacking = self._store.lacking(self.run, [entry.key for entry in entries])
+        new: dict[str, Entry] = {}
+        for entry in entries:
+            if entry.key in lacking and (self._unordered or not end.precedes_resume_point(sort_values(entry))):
+                new.setdefault(entry.key, entry)
+        return list(new.values())
+
+    def _ignored(self, page: Page, new: list[Entry], end: End) -> frozenset[str]:
+        """The requested parameters that this page contradicts."""
+        found = violated_bounds(page.entries, end.params)
+        for entry in page.entries:
+            found |= self.plan.violations(entry)
+        last = self._last_fetched(end)
+        if not in_order([*([last] if last else []), *map(sort_values, new)], end.sort):
+            if "sort" in end.params:
+                found.add("sort")
+            else:
+                self._unordered = True  # no order was requested, so none was ignored
+        return frozenset(found)
+
+    def _store_page(self, page: Page, new: list[Entry], end: End) -> None:
+        keys = {entry.key for entry in new}
+        skipped = self._store.lacking(self.run, [entry.key for entry in page.entries]) - keys
+        numbers = self._store.add(page.entries)
+        if not end.restarted and not end.broken:
+            self.duplicates += len(numbers) - len(new)
+        put = self._store.append if end is self.older_end else self._store.prepend
+        # Entries that the run has already stay in: this may be another version of one.
+        stored = [(n, e) for n, e in zip(numbers, page.entries, strict=True) if e.key not in skipped]
+        listing = [(n, sort_values(e)) for n, e in stored]
+        sort = "" if self._unordered else end.sort
+        self._possible_records += note_records(self._store, self.run, [listing], sort)
+        put(self.run, [n for n, _ in stored])
+        self._note_counts(page, end)
+
+    def _note_counts(self, page: Page, end: End) -> None:
+        """Keep the page's time and its count, unless that is a count of a part only."""
+        total = None if end.bound or isinstance(self.anchor, At) else page.total_count
+        if end.towards_newest or not end.pages:
+            self.as_of = page.served_at
+            self.total = self.total if total is None else total
+        if total is not None:
+            self._first_count = total if self._first_count is None else self._first_count
+            self._count_fell = self._count_fell or total < self._last_count
+            self._last_count = total
+
+    # -- resuming ----------------------------------------------------------------------------------------------
+
+    def _restart(self, end: End) -> None:
+        last = self._last_fetched(end)
+        end.restart(self._resume_bound(end, last), sort_key(last, end.sort) if last else None)
+
+    def _continue_by_time(self, end: End, added: int) -> None:
+        """Drop the cursor, which would be refused, and restart at the last time fetched."""
         if added:
-            if self._bound(end, self._last(end)):
+            if self._resume_bound(end, self._last_fetched(end)):
                 self._restart(end)
         elif end.bound:
-            end.broken, end.cursor = self._crowd(end), None
-            end.refused = REFUSALS - 1  # whoever asks again may find that cursors are taken now
+            end.broken, end.cursor = self._crowded_instant(end), None
+            end.refused = REFUSALS - 1  # so that the next call tries a cursor again
 
-    def _crowd(self, end: End) -> str:
-        """Why nothing new comes where a walk began again at an instant; empty where it did not."""
-        last = self._last(end)
+    def _crowded_instant(self, end: End) -> str:
+        """The reason why a restart brings nothing new, if it is a page full of entries of one time; else empty."""
+        last = self._last_fetched(end)
         if not end.bound or last is None or last.created_us is None:
             return ""
         instant = rfc3339(last.created_us)
         return f"more entries happened at {instant} than come in one page, and the server refuses cursors"
 
-    def _fresh(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
-        """Those that the run lacks; not what was written since, which a walk that began again meets on its way."""
-        lacking = self._store.lacking(self.run, [entry.key for entry in entries])
-        fresh: dict[str, Entry] = {}
-        for entry in entries:
-            if entry.key in lacking and (self._disordered or not end.precedes(stand_of(entry))):
-                fresh.setdefault(entry.key, entry)
-        return list(fresh.values())
-
-    def _ignored(self, page: Page, fresh: list[Entry], end: End) -> frozenset[str]:
-        found: set[str] = set()
-        bounds = [(name, end.params[name]) for name in _BOUNDS if name in end.params]
-        for entry in page.entries:
-            found |= self.plan.violations(entry)
-            found |= {name for name, value in bounds if contradicts(entry, name, value)}
-        last = self._last(end)
-        if not in_order([*([last] if last else []), *map(stand_of, fresh)], end.sort):
-            if "sort" in end.params:
-                found.add("sort")
-            else:
-                self._disordered = True  # nothing was asked for, so nothing was ignored
-        return frozenset(found)
-
-    def _keep(self, page: Page, fresh: list[Entry], end: End) -> int:
-        keys = {entry.key for entry in fresh}
-        lacking = self._store.lacking(self.run, [entry.key for entry in page.entries]) - keys
-        numbers = self._store.add(page.entries)
-        if not end.restarted and not end.broken:
-            self.duplicates += len(numbers) - len(fresh)
-        put = self._store.append if end is self.older_end else self._store.prepend
-        # Other versions of what is there go beside it; what came before the seam stays out.
-        taken = [(n, e) for n, e in zip(numbers, page.entries, strict=True) if e.key not in lacking]
-        reading = [(n, stand_of(e)) for n, e in taken]
-        self._perhaps += note_records(self._store, self.run, [reading], "" if self._disordered else end.sort)
-        put(self.run, [n for n, _ in taken])
-        if end.upwards or not end.pages:
-            self.as_of = page.served_at
-            if page.total_count is not None and not end.bound and not isinstance(self.anchor, At):
-                self.total = page.total_count
-        self._note_count(page, end)
-        return len(fresh)
-
-    def _note_count(self, page: Page, end: End) -> None:
-        total = page.total_count
-        if total is None or end.bound or isinstance(self.anchor, At):
-            return
-        self._at_first = total if self._at_first is None else self._at_first
-        self._shrank = self._shrank or total < self._counted
-        self._counted = total
-
-    # -- beginning again ---------------------------------------------------------------------------------------
-
-    def _last(self, end: End) -> Stand | None:
-        """Where the entry stands that was fetched last at this end, among those where that can be told."""
-        for count in (1, PAGE):  # as a rule it is the very last
+    def _last_fetched(self, end: End) -> SortValues | None:
+        """Sort values of the last entry fetched at this end whose values are known."""
+        for count in (1, PAGE):  # usually the very last
             if end is self.older_end:
                 rows = self._store.window(self.run, max(0, len(self.run) - count), count)[::-1]
             else:
                 rows = self._store.window(self.run, 0, count)
-            stands = [Stand(row.created_us, row.status_code) for row in rows]
-            known = [stand for stand in stands if rank(stand, end.sort) is not None]
-            if known:
-                return known[0]
+            for row in rows:
+                values = SortValues(row.created_us, row.status_code)
+                if sort_key(values, end.sort) is not None:
+                    return values
         return None
 
-    def _restart(self, end: End) -> None:
-        last = self._last(end)
-        end.restart(self._bound(end, last), rank(last, end.sort) if last else None)
+    def _anchor_bounds(self, anchor: Anchor | At) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The bounds of the older and the newer end. Both include the anchor's time; ids remove the duplicates."""
+        if not isinstance(anchor, At):
+            return {}, {}
+        params = self.plan.params
+        return self._bound("created_at_max", anchor.us, params), self._bound("created_at_min", anchor.us, params)
 
-    def _bound(self, end: End, last: Stand | None) -> Mapping[str, str]:
-        """The parameter that goes on at the last instant that was fetched."""
-        name, _, way = leading(end.sort).partition(":")
-        if last is None or last.created_us is None or name != "created_at" or self._disordered or self._unbounded:
+    def _resume_bound(self, end: End, last: SortValues | None) -> Mapping[str, str]:
+        """The bound that resumes at the last entry fetched; empty where the server or the order allows none."""
+        name, _, way = primary_term(end.sort).partition(":")
+        if last is None or last.created_us is None or name != "created_at":
+            return {}
+        if self._unordered or self._bounds_unsupported:
             return {}
         if way == "asc":
-            return self._bounded("created_at_min", last.created_us, end.params)
-        # One microsecond more, as the log's timestamps may have more digits than ours.
-        return self._bounded("created_at_max", last.created_us + 1, end.params)
+            return self._bound("created_at_min", last.created_us, end.params)
+        # Plus one microsecond, as the server's timestamps may have more digits.
+        return self._bound("created_at_max", last.created_us + 1, end.params)
 
-    def _bounded(self, name: str, us: int, params: Mapping[str, str]) -> Mapping[str, str]:
-        """The bound, or the one among the parameters where that is narrower."""
-        if name in self.plan.ignored:
-            return {}
-        own = instant_us(params.get(name, ""))
-        narrower = min if name == "created_at_max" else max
-        return {name: rfc3339(us if own is None else narrower(us, own))}
+    def _bound(self, name: str, us: int, params: Mapping[str, str]) -> Mapping[str, str]:
+        return {} if name in self.plan.ignored else {name: narrower_bound(params, name, us)}
 
-    # -- the server's count ------------------------------------------------------------------------------------
+    # -- verifying by count ------------------------------------------------------------------------------------
 
     async def verify(self, server_support: ServerSupport) -> None:
-        """Compare the server's count with what arrived, once, when both ends were reached.
+        """Compare the server's count with what arrived, once, after both ends were reached. Raises `ApiError`.
 
-        Where they differ it is counted once more, up to the newest entry, as the log goes on growing. What the server
-        has more is told by `short`; what it has less is `gone`, as far as it was counted when the walk began. Where
-        the server did not prove that it obeys, only a count that is higher is told, until it did. Raises `ApiError`.
+        Where they differ, the server is asked for another count, up to the newest loaded entry, as the log keeps
+        growing. Entries that are missing here are reported in `short`, those missing on the server in `gone`, if it
+        counted them when paging began. Unless the server is proven to honour the parameters, only a higher count is
+        used, and the check is repeated once it is proven.
         """
-        async with self._turn:
+        async with self._lock:
             proven = server_support.proven(self.plan.params)
             if self._verified or self.plan.entry_id is not None or not (proven or self._seems_short()):
                 return
-            await self._compare()
+            await self._compare_counts()
             if not proven:
                 self.gone = self.uncounted = 0
             self._verified, self._suspected = proven, not proven
 
     def _seems_short(self) -> bool:
-        most = self._store.records(self.run) + self._perhaps.total()
+        most = self._store.records(self.run) + self._possible_records.total()
         return not self._suspected and self.total is not None and self.total > most
 
-    async def _compare(self) -> None:
-        gone = await self._gone_at_beginning() if self._shrank else 0
+    async def _compare_counts(self) -> None:
+        gone = await self._count_gone_since_start() if self._count_fell else 0
         held = self._store.records(self.run) - gone
-        counted = self.total is not None or isinstance(self.anchor, At)
-        if self.total is not None and held <= self.total <= held + self._perhaps.total():
-            self._decide(self.total - held)
+        if self.total is not None and held <= self.total <= held + self._possible_records.total():
+            self._resolve_records(self.total - held)
             self.gone, self.short = gone, "" if self._suspected else self.short
-        elif counted:
-            await self._count_again(held, gone)
+        elif self.total is not None or isinstance(self.anchor, At):
+            await self._recount(held, gone)
 
-    def _decide(self, more: int) -> None:
-        """So many of the versions that may be records of their own are; the others replaced the ones before."""
-        records = self._store.records_of(self.run, list(self._perhaps))
-        found = list(self._perhaps.elements())[:more]
+    def _resolve_records(self, more: int) -> None:
+        """Decide that so many of the possible records exist; the other versions replaced earlier ones."""
+        records = self._store.records_of(self.run, list(self._possible_records))
+        found = list(self._possible_records.elements())[:more]
         self._store.note_records(self.run, {n: records.get(n, 1) + k for n, k in Counter(found).items()})
-        self._perhaps.clear()
+        self._possible_records.clear()
 
-    async def _count_again(self, held: int, gone: int) -> None:
-        bound = self._up_to_newest()
+    async def _recount(self, held: int, gone: int) -> None:
+        """Ask for another count and set `total`, `gone`, `uncounted` and `short` by it.
+
+        `held` is how many records are here, without the `gone` ones.
+        """
+        bound = self._newest_bound()
         self.requests += 1
         try:
             page = await self._api.list({**self.plan.params, **bound}, limit=SMALLEST_PAGE)
         except BadRequestError:
-            self._unbounded = True  # the next attempt goes without
+            self._bounds_unsupported = True  # the next attempt sends no bound
             raise
-        bounded = bool(bound) and not any(_outside(entry, bound) for entry in page.entries)
-        now, before, most = page.total_count, self.total, held + self._perhaps.total()
+        bounded = bool(bound) and not violated_bounds(page.entries, bound)
+        now, before, most = page.total_count, self.total, held + self._possible_records.total()
         if now is None:
             missing = before is not None and before > most
             self.short = (
@@ -417,62 +437,99 @@ class Feed:
             )
             return
         if not bounded and before is None:
-            return  # what was written since may be counted
-        # Without the bound, what was written during the walk may have arrived or not.
+            return  # the count may include entries written since
+        # Without the bound, entries written while paging may have arrived or not.
         least, highest = (now, now) if bounded or before is None else (min(before, now), max(before, now))
         arrived = max(held, min(most, least))
-        self._decide(arrived - held)
+        self._resolve_records(arrived - held)
         self.total = arrived if least <= arrived <= highest else now
-        missing_here = max(0, min(arrived, (self._at_first or 0) - gone) - highest)
-        self.gone = gone + missing_here
-        self.uncounted = max(0, arrived - highest - missing_here)
-        still = f"{arrived:,} of them arrived" if gone else f"{arrived:,} arrived"
-        self.short = f"the server counts {now:,}, {still}" if arrived < least else ""
+        gone_now = max(0, min(arrived, (self._first_count or 0) - gone) - highest)
+        self.gone = gone + gone_now
+        self.uncounted = max(0, arrived - highest - gone_now)
+        suffix = f"{arrived:,} of them arrived" if gone else f"{arrived:,} arrived"
+        self.short = f"{_COUNTS_MORE} {now:,}, {suffix}" if arrived < least else ""
 
-    async def _gone_at_beginning(self) -> int:
-        """How many of the entries with which the walk began the server has no more.
+    async def _count_gone_since_start(self) -> int:
+        """How many loaded entries are missing from the server's first page now.
 
-        Its cursors may be offsets, which then pass others over: what arrived is as many as it counts, but not those.
+        If the server's cursors are offsets, deleted entries made paging skip others; the number that arrived then
+        equals the count, but does not contain those.
         """
         end = self.older_end if self.anchor is Anchor.NEWEST else self.newer_end
         self.requests += 1
         page = await self._api.list(end.params, limit=PAGE)
-        there = {entry.key for entry in page.entries}
-        last = rank(stand_of(page.entries[-1]), end.sort) if page.entries else None
-        if self._disordered or (last is None and not page.last):
+        on_server = {entry.key for entry in page.entries}
+        last = sort_key(sort_values(page.entries[-1]), end.sort) if page.entries else None
+        if self._unordered or (last is None and not page.last):
             return 0
         gone = 0
         for start in range(0, len(self.run), PAGE):
-            for row in self._from_beginning(start):
-                place = rank(Stand(row.created_us, row.status_code), end.sort)
-                if not page.last and place is not None and last is not None and place >= last:
+            for row in self._rows_from_start(start):
+                key = sort_key(SortValues(row.created_us, row.status_code), end.sort)
+                if not page.last and key is not None and last is not None and key >= last:
                     return gone
-                gone += place is not None and row.key not in there
+                gone += key is not None and row.key not in on_server
             await asyncio.sleep(0)
         return gone
 
-    def _from_beginning(self, start: int) -> list[Row]:
-        """A page of rows as they came."""
+    def _rows_from_start(self, start: int) -> list[Row]:
+        """Up to `PAGE` rows in the order of paging, beginning with number `start`."""
         if self.anchor is Anchor.NEWEST:
             return self._store.window(self.run, start, PAGE)
         after = len(self.run) - start
         return self._store.window(self.run, max(0, after - PAGE), min(PAGE, after))[::-1]
 
-    def _up_to_newest(self) -> Mapping[str, str]:
+    def _newest_bound(self) -> Mapping[str, str]:
+        """The bound that leaves out entries newer than the first row."""
         first = self._store.window(self.run, 0, 1)
-        if not first or first[0].created_us is None or not self.by_time or self._unbounded:
+        if not first or first[0].created_us is None or not self.by_time or self._bounds_unsupported:
             return {}
-        return self._bounded("created_at_max", first[0].created_us + 1, self.plan.params)
+        return self._bound("created_at_max", first[0].created_us + 1, self.plan.params)
+
+    # -- what following finds out ------------------------------------------------------------------------------
+
+    @property
+    def expected_count(self) -> int:
+        """How many of the loaded records the server should count."""
+        return self._store.records(self.run) - self.gone - self.uncounted
+
+    def update_total(self, total: int) -> None:
+        """Take over a newer count of the server's."""
+        self.total = total
+
+    def update_gone(self, gone: int, total: int) -> None:
+        """Set `gone`; what the server's count of `total` then still lacks is `uncounted`."""
+        self.gone = gone
+        self.uncounted = max(0, self._store.records(self.run) - gone - total)
+
+    def count_all(self) -> None:
+        """The server counts every entry that it has."""
+        self.uncounted = 0
+
+    def report_missing(self, count: int) -> bool:
+        """Say that the server counts so many more than are here; returns whether `short` changed."""
+        before, self.short = self.short, f"{_COUNTS_MORE} {count:,} more"
+        return self.short != before
+
+    def report_misplaced(self) -> None:
+        """Say that rows were taken out to be inserted again, and could not be."""
+        self.short = _MISPLACED
+
+    def confirm(self, as_of: datetime | None) -> None:
+        """The run has everything that the server counted at `as_of`, except `too_deep`."""
+        self.as_of = as_of or self.as_of
+        if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
+            self.short = ""
 
 
-_BOUNDS = ("created_at_min", "created_at_max")
+def narrower_bound(params: Mapping[str, str], name: str, us: int) -> str:
+    """The value for `created_at_min` or `created_at_max`: this time, or that of `params` where it is narrower."""
+    given = instant_us(params.get(name, ""))
+    narrower = min if name == "created_at_max" else max
+    return rfc3339(us if given is None else narrower(us, given))
 
 
-def stand_of(entry: Entry) -> Stand:
-    """Where an entry stands in the API's orders."""
-    return Stand(entry.created_us, entry.log.status_code)
-
-
-def _outside(entry: Entry, bound: Mapping[str, str]) -> bool:
-    """True for an entry that the bound certainly excludes."""
-    return any(contradicts(entry, name, value) for name, value in bound.items())
+def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[str]:
+    """The time bounds among `params` that an entry is certainly outside of."""
+    bounds = TIME_BOUNDS & params.keys()
+    return {name for name in bounds for entry in entries if contradicts(entry, name, params[name])}

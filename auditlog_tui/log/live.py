@@ -1,79 +1,71 @@
-"""Following the newest end of a view: what is new, what came late, and what is gone since.
+"""Follows the newest end of a view: new entries, late entries, and entries that the server no longer has.
 
-A poll reads from the newest end down to where the one before was. Its first page also tells how many entries the
-server counts: where these are more than are here, some came late, and counts over ever shorter ranges say where.
+A poll reads from the newest entry down to where the last poll began. Its first page also has the server's count. If
+that is higher than what is loaded, entries came late: they were written after entries with a later time had been
+read. Counts over ever smaller time ranges find them, or a walk through the log where the server honours no bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from auditlog_tui import __version__
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
-from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError, StoreError
-from auditlog_tui.log.feed import PAGE, stand_of
-from auditlog_tui.log.records import note_records
+from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError
+from auditlog_tui.log.feed import PAGE, TIME_BOUNDS, narrower_bound, violated_bounds
+from auditlog_tui.log.insertion import entry_time, insert
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.sort_order import in_order
+from auditlog_tui.log.sort_order import in_order, sort_values
 from auditlog_tui.log.view import View
-from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.store.entries import Stretch
-from auditlog_tui.store.scans import count_undated, newer_than, numbers
-from auditlog_tui.text.times import instant_us, rfc3339
+from auditlog_tui.store.scans import count_undated, newer_than
 
 MARGIN_US = 2_000_000
-"""A poll begins so much before the newest entry, in microseconds: what is written a little late comes with it."""
+"""A poll begins this many microseconds before the newest entry, so that slightly late entries come with it."""
 
-LATE_US, LATE_EVERY = 5 * 60_000_000, 6
-"""Where the server tells no count, so much (microseconds) is read again every so many polls.
+REREAD_US, REREAD_EVERY = 5 * 60_000_000, 6
+"""If the server tells no count, every so many polls begin this many microseconds before the newest entry.
 
-Where it tells one that agrees, its oldest entry is looked at as often.
+If it tells one that agrees, its oldest entry is checked as often.
 """
 
-AHEAD_US = 60_000_000
-"""What is dated further ahead, in microseconds, is not read in each poll where that would be pages."""
+FUTURE_US = 60_000_000
+"""Entries dated further ahead than this (microseconds) are not read by every poll if that would take pages."""
 
-PAGES = 50
-"""Pages read in one poll; the next one goes on."""
+MAX_PAGES = 50
+"""Pages per poll; the next poll continues."""
 
-COUNTS = 40
-"""Counting requests in one poll to find what came late; the next one goes on."""
+MAX_COUNTS = 40
+"""Counting requests per search for late entries; the next search continues."""
 
-MOVED = 10_000
-"""Rows that stand above an entry that is put in its place, at most: they move, which takes 0.1 s."""
-
-COUNTS_MORE = "the server counts"
-"""How every reason begins that is a count of the server's; one that agrees takes it back."""
-
-MISPLACED = "rows could not be put in their place"
-
-_ASKED = frozenset({"sort", "created_at_min", "created_at_max"})
-_BOUNDS = frozenset({"created_at_min", "created_at_max"})
-_OURS = f"auditlog-tui/{__version__}"
+_POLLED_PARAMS = TIME_BOUNDS | {"sort"}
+_OWN_USER_AGENT = f"auditlog-tui/{__version__}"
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What came: new entries, our own reads among them, and late ones, which happened before others shown already."""
+    """Entries that came in: new ones in `added`, of which `own_reads` log our own requests, and `late` ones.
+
+    A late entry is older than entries that had been read before.
+    """
 
     added: int = 0
-    own: int = 0
+    own_reads: int = 0
     late: int = 0
 
     def __add__(self, other: News) -> News:
-        return News(self.added + other.added, self.own + other.own, self.late + other.late)
+        return News(self.added + other.added, self.own_reads + other.own_reads, self.late + other.late)
 
 
 @dataclass(frozen=True, slots=True)
-class _Top:
-    """What a poll read, oldest first, and the server's count when it began.
+class _Newest:
+    """The entries read by a poll, oldest first, with the server's count and time at its beginning.
 
-    `count_fits` is false where entries may have come after the count; `served_at` is the server's time of it.
+    `count_fits` is false where entries may have been written between the count and the last page.
     """
 
     entries: Sequence[Entry]
@@ -83,9 +75,10 @@ class _Top:
 
 
 class LiveTail:
-    """Follows a view whose newest entry is the first. `poll` and `mend` raise `ApiError` and may be called again.
+    """Follows a view that is newest first.
 
-    `changed` is called when the verdict changes while `mend` is under way.
+    `poll` and `mend` raise `ApiError` and may then be called again. They call `changed` when the number of missing
+    entries changes.
     """
 
     def __init__(self, view: View, changed: Callable[[], None] = lambda: None) -> None:
@@ -93,298 +86,226 @@ class LiveTail:
         self._log = view.log
         self._changed = changed
         self._polls = self._budget = 0
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
-        """Nothing is known of the view's feed; `_missing` is `None` while it is not known."""
+    def _reset(self) -> None:
+        """Start with the view's current feed.
+
+        `_missing` is how many more entries the server counts than expected, `None` if unknown; `_given_up` how many
+        of them a search failed to find. `_expected` is what the server should count, where the feed is not complete;
+        `_confirmed_total` the last count that agreed. `_walk_cursor` is where the next walk continues.
+        """
         self._feed = feed = self.view.feed
         self._reached_us = self._log.now_us() if feed.as_of is None else _us(feed.as_of)
-        self._cut_short = False
-        self._counted = True
+        self._truncated = False
+        self._server_counts = True
         self._served_at = feed.as_of
-        self._expected = self._agreed = feed.total
+        self._expected = self._confirmed_total = feed.total
         self._missing: int | None = 0
         self._given_up: int | None = None
-        self._cursor: str | None = None
+        self._walk_cursor: str | None = None
 
     @property
     def possible(self) -> bool:
-        """False for other orders, and while the newest entry is not reached."""
+        """False for other sort orders, and until the newest entry is reached."""
         view = self.view
         return view.feed.by_time and view.newer_done and view.plan.entry_id is None and not view.marked
 
     async def poll(self) -> News:
-        """Fetch what was written since; rows come where they belong by their time, as a rule above all others."""
+        """Fetch what was written since the last poll and insert it at the rows where its time belongs."""
         if self._feed is not self.view.feed:
-            self._begin()
-        feed, since, before_us = self._feed, self._since(), self._log.now_us()
+            self._reset()
+        feed, since, before_us = self._feed, self._poll_from(), self._log.now_us()
         self._polls += 1
-        late = not self._counted and not self._polls % LATE_EVERY
-        top = await self._read_top(since - LATE_US if since is not None and late else since)
-        async with feed.turn:
+        reread = not self._server_counts and not self._polls % REREAD_EVERY
+        newest = await self._read_newest(since - REREAD_US if since is not None and reread else since)
+        async with feed.lock:
             if feed is not self.view.feed:
                 return News()
-            fresh = self._put(top.entries)
-            self._compare(top, len(fresh))
-        if not self._cut_short:
-            self._reached_us = before_us if top.served_at is None else _us(top.served_at)
-        await self.view.take_in()
-        if self._missing == 0 and self._counted and feed.complete and not self._polls % LATE_EVERY:
-            await self._look_below()
-        return _news(fresh, since)
+            inserted = insert(self.view, newest.entries)
+            self._compare_counts(newest, len(inserted))
+        if not self._truncated:
+            self._reached_us = before_us if newest.served_at is None else _us(newest.served_at)
+        await self.view.evaluate()
+        if self._missing == 0 and self._server_counts and feed.complete and not self._polls % REREAD_EVERY:
+            await self._check_oldest()
+        return _news(inserted, since)
 
     async def mend(self) -> News:
-        """Where the last poll found another count at the server than here, fetch what is missing here.
+        """Fetch what is missing if the last poll found that the server's count differs from what is loaded.
 
-        Until that is found, and where it can't be, the feed is `short` of it.
+        While entries are missing, and if they can't be found, the feed is `short`.
         """
         if self._missing == 0 or self._feed is not self.view.feed:
             return News()
-        if self._fewer():
-            await self._count_gone()
-        bounded, since = await self._knows_bounds(), self._since()
+        if self._server_counts_fewer():
+            await self._note_gone()
+        bounded, since = await self._bounds_proven(), self._poll_from()
         if self._missing == 0 or (self._missing is not None and self._missing == self._given_up):
             return News()
         if bounded and since is not None:
             return await self._search(since)
-        return await self._walk_again()
+        return await self._walk()
 
-    # -- the newest end ----------------------------------------------------------------------------------------
+    # -- reading the newest entries ----------------------------------------------------------------------------
 
-    def _since(self) -> int | None:
-        """From when on a poll reads: not from an entry dated in the future, below which all others come."""
-        newest = next((us for us in self._instants(0, PAGE) if us is not None), None)
-        return None if newest is None else min(newest, self._reached_us) - (0 if self._cut_short else MARGIN_US)
+    def _poll_from(self) -> int | None:
+        """The time from which a poll reads: that of the newest entry, but never one in the future."""
+        newest = next((us for us in self._times(0, PAGE) if us is not None), None)
+        return None if newest is None else min(newest, self._reached_us) - (0 if self._truncated else MARGIN_US)
 
-    def _instants(self, first: int, count: int) -> list[int | None]:
+    def _times(self, first: int, count: int) -> list[int | None]:
         return [row.created_us for row in self._log.store.window(self.view.feed.run, first, count)]
 
-    def _ahead(self, since: int | None) -> int:
-        """Rows at the top that a poll from an instant on reads again."""
-        return 0 if since is None else newer_than(self._log.store, self.view.feed.run, since)
+    def _rows_since(self, us: int | None) -> int:
+        return 0 if us is None else newer_than(self._log.store, self.view.feed.run, us)
 
-    async def _read_top(self, since: int | None) -> _Top:
-        limit = PAGE if self._ahead(since) >= SMALLEST_PAGE else SMALLEST_PAGE
+    async def _read_newest(self, since: int | None) -> _Newest:
+        limit = PAGE if self._rows_since(since) >= SMALLEST_PAGE else SMALLEST_PAGE
         page = await self._log.api.list(self.view.feed.plan.params, limit=limit)
-        if not self._disordered(page) and (page.last or self._reaches(page, since)):
-            self._cut_short = False
-            return _Top(page.entries[::-1], page.total_count, page.served_at)
-        if since is not None and not self._log.server_support.ignored & _ASKED:
-            found = await self._upwards(since, capped=self._ahead(since) > PAGE)
+        ordered = in_order(map(sort_values, page.entries), NEWEST_FIRST)
+        if ordered and (page.last or self._reaches_loaded(page, since)):
+            self._truncated = False
+            return _Newest(page.entries[::-1], page.total_count, page.served_at)
+        if since is not None and not self._log.server_support.ignored & _POLLED_PARAMS:
+            found = await self._read_upwards(since, capped=self._rows_since(since) > PAGE)
             if found is not None:
-                return _Top(found, page.total_count, page.served_at, count_fits=False)
-        return await self._down(since)
+                return _Newest(found, page.total_count, page.served_at, count_fits=False)
+        return await self._read_downwards(since)
 
-    def _disordered(self, page: Page) -> bool:
-        return not in_order(map(stand_of, page.entries), NEWEST_FIRST)
-
-    def _reaches(self, page: Page, since: int | None) -> bool:
-        """True where the page goes down to what was read before."""
+    def _reaches_loaded(self, page: Page, since: int | None) -> bool:
+        """True for a page that goes down to entries from before `since`."""
         if not page.entries or (since is not None and any(_before(entry, since) for entry in page.entries)):
             return True
         run, store = self.view.feed.run, self._log.store
         number = store.number(page.entries[-1].key)
         row = None if number is None else store.row_of(run, number)
-        return row is not None and row >= self._ahead(since)
+        return row is not None and row >= self._rows_since(since)
 
-    async def _upwards(self, since: int, *, capped: bool) -> list[Entry] | None:
-        """What happened at or after an instant, oldest first; `None` where the server ignores what it is asked.
+    async def _read_upwards(self, since: int, *, capped: bool) -> list[Entry] | None:
+        """The entries from a time on, oldest first; `None` where the server ignores the bounds or the order.
 
-        `capped` leaves out what is dated in the future.
+        `capped` leaves out entries dated in the future.
         """
-        until = self._log.now_us() + AHEAD_US if capped else None
-        params = {**self._between(since, until), "sort": OLDEST_FIRST}
+        until = self._log.now_us() + FUTURE_US if capped else None
+        params = {**self._range(since, until), "sort": OLDEST_FIRST}
         found: list[Entry] = []
         cursor: str | None = None
-        for _ in range(PAGES):
+        for _ in range(MAX_PAGES):
             page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
             found += page.entries
             if ignored := _ignored(found, params):
                 self._log.server_support.ignored |= ignored
                 return None
-            cursor = _following(page)
+            cursor = _next_cursor(page)
             if cursor is None:
                 break
-        self._cut_short = cursor is not None
-        if self._cut_short:
+        self._truncated = cursor is not None
+        if self._truncated:
             self._reached_us = max((e.created_us for e in found if e.created_us is not None), default=since)
         return found
 
-    def _between(self, low: int | None, high: int | None) -> dict[str, str]:
-        """The parameters of this feed, and bounds, where its own are not narrower."""
+    def _range(self, low: int | None, high: int | None) -> dict[str, str]:
+        """The feed's parameters with these time bounds, or its own where those are narrower."""
         params = dict(self.view.feed.plan.params)
-        for name, us, narrower in (("created_at_min", low, max), ("created_at_max", high, min)):
-            own = instant_us(params.get(name, ""))
+        for name, us in (("created_at_min", low), ("created_at_max", high)):
             if us is not None:
-                params[name] = rfc3339(us if own is None else narrower(us, own))
+                params[name] = narrower_bound(params, name, us)
         return params
 
-    async def _down(self, since: int | None) -> _Top:
-        """The newest entries down to what was read before, for servers that know no bounds."""
-        params, first = self.view.feed.plan.params, await self._page(None)
-        found, cursor, page = list(first.entries), _following(first), first
+    async def _read_downwards(self, since: int | None) -> _Newest:
+        """The newest entries down to those read before, for servers that honour no bounds."""
+        first = await self._page(None)
+        found, cursor, page = list(first.entries), _next_cursor(first), first
         seen: set[str] = set()
-        while cursor is not None and cursor not in seen and not self._reaches(page, since):
+        while cursor is not None and cursor not in seen and not self._reaches_loaded(page, since):
             seen.add(cursor)
-            page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
+            page = await self._page(cursor)
             found += page.entries
-            cursor = _following(page)
-        self._cut_short = False
-        return _Top(found[::-1], first.total_count, first.served_at)
+            cursor = _next_cursor(page)
+        self._truncated = False
+        return _Newest(found[::-1], first.total_count, first.served_at)
 
     async def _page(self, cursor: str | None) -> Page:
         return await self._log.api.list(self.view.feed.plan.params, limit=PAGE, cursor=cursor)
 
-    # -- putting entries in their place ------------------------------------------------------------------------
-
-    async def _keep(self, entries: Sequence[Entry], *others: Sequence[Entry]) -> list[Entry]:
-        feed = self._feed
-        async with feed.turn:
-            put = self._put(entries, *others) if feed is self.view.feed else []
-            self._expected = None if self._expected is None else self._expected + len(put)
-        await self.view.take_in()
-        return put
-
-    def _put(self, *readings: Sequence[Entry]) -> list[Entry]:
-        """Put those that the run lacks where they belong, and return them; to be called in the feed's `turn`.
-
-        Each reading is in the server's order, oldest first. An entry without a time keeps its place beside the one
-        before.
-        """
-        feed, store = self.view.feed, self._log.store
-        entries = readings[0] if len(readings) == 1 else sorted(chain(*readings), key=_time)
-        self._note_records(readings)
-        lacking = store.lacking(feed.run, [entry.key for entry in entries])
-        put: dict[str, Entry] = {}
-        places: dict[int, list[int]] = {}
-        beside: list[int] = []
-        lowest, row = None, len(feed.run)
-        for n, (entry, us) in zip(store.add(entries), _timed(entries), strict=True):
-            if feed.plan.violations(entry):
-                continue
-            if entry.key in put or entry.key not in lacking:
-                beside.append(n)
-                continue
-            row = self._place(us, row)
-            bottom = row == len(feed.run) > 0
-            if (bottom and not feed.older_end.done) or (not bottom and row > MOVED):
-                continue  # a walk down brings it, or it is too far down
-            put[entry.key] = entry
-            places.setdefault(row, []).append(n)
-            lowest = us if lowest is None and row and not bottom else lowest
-        if len(feed.run):
-            store.append(feed.run, places.pop(len(feed.run), [])[::-1])
-        self._insert(places, lowest)
-        store.append(feed.run, beside)  # other versions of what is there
-        return list(put.values())
-
-    def _note_records(self, readings: Sequence[Sequence[Entry]]) -> None:
-        """Tell a second record under an id from a text that replaced the one before."""
-        feed, store = self.view.feed, self._log.store
-        stood = []
-        for reading in readings:
-            allowed = [entry for entry in reading if not feed.plan.violations(entry)]
-            stood.append(list(zip(store.add(allowed), map(stand_of, allowed), strict=True)))
-        note_records(store, feed.run, stood, OLDEST_FIRST)
-
-    def _place(self, us: int | None, before: int) -> int:
-        """Above which row an entry belongs that happened at an instant; the one before it belongs above `before`."""
-        store, run = self._log.store, self.view.feed.run
-        if us is None:
-            return 0
-        above = self._instants(before - 1, 1) if before else []
-        if not before or (above and above[0] is not None and above[0] > us):
-            return before
-        return newer_than(store, run, us + 1)
-
-    def _insert(self, places: dict[int, list[int]], lowest: int | None) -> None:
-        """Put entries (oldest first) above each of these rows; `lowest` is the time of the first below the top."""
-        feed, store = self.view.feed, self._log.store
-        order = list[int]()
-        if lowest is not None:
-            deepest = max(places)
-            moved = [n for _, n in numbers(store, feed.run, Stretch(feed.run.first, deepest))]
-            for row in range(deepest, 0, -1):
-                order += [*places.get(row, []), moved[row - 1]]
-        try:
-            if lowest is not None:
-                self.view.cut(lowest + 1)
-            store.prepend(feed.run, [*order, *places.get(0, [])])
-        except StoreError:
-            feed.short = MISPLACED
-            raise
-
     # -- comparing counts --------------------------------------------------------------------------------------
 
-    def _compare(self, top: _Top, fresh: int) -> None:
-        """How many entries the server counts more than there should be, after `fresh` were put."""
+    def _compare_counts(self, newest: _Newest, added: int) -> None:
+        """Set `_missing` by the count of a poll that added so many entries."""
         feed = self.view.feed
-        total = top.total if self._log.server_support.proven(feed.plan.params) else None
-        self._expected = None if self._expected is None else self._expected + fresh
-        expected = self._held() if feed.complete else self._expected
-        self._served_at, self._counted = top.served_at, total is not None
-        feed.total = feed.total if total is None else total
+        total = newest.total if self._log.server_support.proven(feed.plan.params) else None
+        self._expected = None if self._expected is None else self._expected + added
+        self._served_at, self._server_counts = newest.served_at, total is not None
         if total is None:
             self._missing = 0
-        elif fresh and not top.count_fits:
-            self._missing = None
         else:
-            self._missing = total - expected if expected is not None else 0
-            if not feed.complete and self._missing < 0:
-                self._missing = 0  # below what is loaded
+            feed.update_total(total)
+            self._missing = None if added and not newest.count_fits else self._difference(total)
         if self._missing == 0:
             self._settle()
+        elif total is not None and feed.complete and total > feed.expected_count:
+            self._report_missing(total - feed.expected_count)  # at once, as it contradicts COMPLETE
+
+    def _difference(self, total: int) -> int:
+        """How many more entries the server counts than it should."""
+        feed = self.view.feed
+        if feed.complete:
+            return total - feed.expected_count
+        return max(0, total - self._expected) if self._expected is not None else 0  # fewer: gone below what is loaded
 
     def _settle(self) -> None:
-        """Everything that the server counted is here."""
+        """Everything that the server counted is loaded."""
         feed = self._feed
-        self._missing, self._given_up, self._cursor = 0, None, None
-        self._expected = self._agreed = feed.total
-        feed.as_of = self._served_at or feed.as_of
-        if feed.short.startswith(COUNTS_MORE) or feed.short == MISPLACED:
-            feed.short = ""
+        self._missing, self._given_up, self._walk_cursor = 0, None, None
+        self._expected = self._confirmed_total = feed.total
+        feed.confirm(self._served_at)
+        if feed.too_deep:
+            self._report_missing(len(feed.too_deep))
 
-    def _lacks(self, missing: int) -> None:
-        feed = self._feed
-        short = f"{COUNTS_MORE} {missing:,} more"
-        if feed.short != short:
-            feed.short = short
+    def _report_missing(self, count: int) -> None:
+        if self._feed.report_missing(count):
             self._changed()
 
-    def _records(self, first: int, after: int) -> int:
-        """How many of the server's records these rows hold."""
+    def _records(self, first: int, end: int) -> int:
+        """How many of the server's records the rows from `first` up to, not including, `end` hold."""
         run = self.view.feed.run
-        return self._log.store.records(run, Stretch(run.first + first, max(0, after - first)))
+        return self._log.store.records(run, Stretch(run.first + first, max(0, end - first)))
 
-    def _held(self) -> int:
-        """How many records are here that the server should still have."""
-        feed = self.view.feed
-        return self._records(0, len(feed.run)) - feed.gone - feed.uncounted
+    async def _bounds_proven(self) -> bool:
+        """Whether the server is proven to honour time bounds with the feed's parameters; tests it if need be."""
+        log, feed = self._log, self.view.feed
+        names = [*feed.plan.params, *TIME_BOUNDS]
+        if not log.server_support.proven(names) and not log.server_support.ignored & _POLLED_PARAMS:
+            async with feed.lock:
+                await log.server_support.prove(log.api, names)
+        return log.server_support.proven(names)
 
-    def _fewer(self) -> bool:
-        """True where the server seems to have fewer entries than are here."""
+    # -- entries that the server no longer has -----------------------------------------------------------------
+
+    def _server_counts_fewer(self) -> bool:
         feed = self.view.feed
         if not feed.complete or feed.total is None:
             return False
-        return feed.total < self._held() if self._missing is None else self._missing < 0
+        return feed.total < feed.expected_count if self._missing is None else self._missing < 0
 
-    async def _count_gone(self) -> None:
-        """Set apart what the server has no more: as a rule the oldest, which it keeps for a time only.
+    async def _note_gone(self) -> None:
+        """Find out how many loaded entries are gone; usually the oldest, by retention.
 
-        A count that did not fall may be one that goes no higher: then only what is older than its oldest is gone.
+        A count that did not fall may be capped by the server. Then only entries older than its oldest are gone.
         """
         feed = self.view.feed
-        total, gone = self._held() + (self._missing or 0), 0
-        if (known := await self._gone_below()) is not None:
-            gone, total = known
-        fell = self._agreed is not None and total < self._agreed
+        total, gone = feed.expected_count + (self._missing or 0), 0
+        if (found := await self._count_gone_at_bottom()) is not None:
+            gone, total = found
+        fell = self._confirmed_total is not None and total < self._confirmed_total
         fewer = self._records(0, len(feed.run)) - feed.uncounted - total if fell else 0
-        self._set_gone(max(gone, fewer, feed.gone), total)
+        self._update_gone(max(gone, fewer, feed.gone), total)
         if self._missing == 0:
             self._settle()
 
-    async def _gone_below(self) -> tuple[int, int] | None:
-        """How many that are here are older than the oldest that the server has, and its count; `None` if unknown."""
+    async def _count_gone_at_bottom(self) -> tuple[int, int] | None:
+        """How many loaded entries are older than the server's oldest, and its count; `None` if unknown."""
         feed, log = self.view.feed, self._log
         if "sort" in log.server_support.ignored:
             return None
@@ -395,200 +316,209 @@ class LiveTail:
         oldest = next((entry.created_us for entry in page.entries if entry.created_us is not None), None)
         if oldest is None:
             return None
-        # Of equal instants it is not known which the server would name first.
+        # Not those of the same time: the server may list them in any order.
         below = newer_than(log.store, feed.run, oldest)
         stretch = Stretch(feed.run.first + below, len(feed.run) - below)
         undated = count_undated(log.store, feed.run, stretch)
         return self._records(below, len(feed.run)) - undated, page.total_count
 
-    def _set_gone(self, gone: int, total: int) -> None:
-        feed = self._feed
-        feed.gone = gone
-        feed.uncounted = max(0, feed.uncounted + self._held() - total)
-        self._missing = total - self._held()
+    def _update_gone(self, gone: int, total: int) -> None:
+        self._feed.update_gone(gone, total)
+        self._missing = total - self._feed.expected_count
 
-    async def _look_below(self) -> None:
-        """Where the counts agree: as many may have come late as are gone."""
+    async def _check_oldest(self) -> None:
+        """Where the counts agree, check that not just as many entries came late as are gone."""
         feed, total = self._feed, self._feed.total
-        known = await self._gone_below()
-        if known is None or total is None or feed is not self.view.feed or known[0] <= feed.gone:
+        found = await self._count_gone_at_bottom()
+        if found is None or total is None or feed is not self.view.feed or found[0] <= feed.gone:
             return
-        self._set_gone(known[0], min(total, known[1]))
+        self._update_gone(found[0], min(total, found[1]))
         if self._missing:
-            self._lacks(self._missing)
+            self._report_missing(self._missing)
 
-    async def _knows_bounds(self) -> bool:
-        log, feed = self._log, self.view.feed
-        names = [*feed.plan.params, *_BOUNDS]
-        if not log.server_support.proven(names) and not log.server_support.ignored & _ASKED:
-            async with feed.turn:
-                await log.server_support.prove(log.api, names)
-        return log.server_support.proven(names)
-
-    # -- finding what came late --------------------------------------------------------------------------------
+    # -- finding late entries by counts ------------------------------------------------------------------------
 
     async def _search(self, until: int) -> News:
-        """Compare counts up to an instant, where the log does not grow any more, and fetch where they differ."""
-        self._budget = COUNTS
+        """Compare counts for the time before `until`, where the log no longer grows; fetch what differs."""
+        self._budget = MAX_COUNTS
         until -= 1
-        low = self._lowest()
-        server, here = await self._count(low, until), self._here(low, until)
-        if server == here and self._feed.uncounted:
-            self._feed.uncounted, self._missing = 0, None  # it counts all of them now: the next poll compares
+        low = self._search_from()
+        server, loaded = await self._server_count(low, until), self._loaded_count(low, until)
+        if server == loaded and self._feed.uncounted:
+            self._feed.count_all()
+            self._missing = None  # the next poll compares again
             return News()
-        if server is None or server <= here:
-            return await self._beyond_time(until)
-        self._lacks(server - here)
-        found = await self._narrow(low, until, server)
-        put = await self._keep(*found) if found else []
-        came = self._here(low, until) - here
-        self._conclude(server - here - came, gave_up=self._budget > 0 and came <= 0)
-        return _news(put, until + 1)
+        if server is None or server <= loaded:
+            return await self._search_outside(until)
+        self._report_missing(server - loaded)
+        listings = await self._fetch_differences(low, until, server)
+        inserted = await self._insert(*listings) if listings else []
+        found = self._loaded_count(low, until) - loaded
+        self._conclude(server - loaded - found, gave_up=self._budget > 0 and found <= 0)
+        return _news(inserted, until + 1)
 
-    def _lowest(self) -> int | None:
-        """From where on all that the server has should be here; `None`: from the beginning."""
+    def _search_from(self) -> int | None:
+        """The time from which everything on the server should be loaded; `None`: from the beginning."""
         feed = self.view.feed
         if feed.complete and not feed.gone:
             return None
         last = len(feed.run) - feed.gone
-        oldest = [us for us in self._instants(max(0, last - PAGE), min(PAGE, last)) if us is not None]
-        return oldest[-1] + 1 if oldest else None
+        times = [us for us in self._times(max(0, last - PAGE), min(PAGE, last)) if us is not None]
+        return times[-1] + 1 if times else None
 
-    def _here(self, low: int | None, until: int) -> int:
+    def _loaded_count(self, low: int | None, until: int) -> int:
         run, store = self.view.feed.run, self._log.store
         bottom = len(run) if low is None else newer_than(store, run, low)
         return self._records(newer_than(store, run, until + 1), bottom)
 
-    async def _count(self, low: int | None, until: int | None) -> int | None:
+    async def _server_count(self, low: int | None, until: int | None) -> int | None:
         self._budget -= 1
-        page = await self._log.api.list(self._between(low, until), limit=SMALLEST_PAGE)
+        page = await self._log.api.list(self._range(low, until), limit=SMALLEST_PAGE)
         return page.total_count
 
-    async def _narrow(self, low: int | None, until: int, server: int) -> list[list[Entry]]:
-        """The entries, range by range, of those ranges where the server counts more than are here, by halving.
+    async def _fetch_differences(self, low: int | None, until: int, server: int) -> list[list[Entry]]:
+        """The entries, oldest first, of each time range where the server counts more than is loaded.
 
-        Counts go from an instant up to `until`, and are subtracted: neighbouring ranges would share an instant.
+        Ranges are halved. Every count goes up to `until`, and the difference of two is that of a range: bounds are
+        inclusive, so counts of adjacent ranges would overlap.
         """
         found: list[list[Entry]] = []
         ranges = [(low, until + 1, server, 0)]
         while ranges and self._budget > 0:
-            first, after, more, less = ranges.pop()
-            here = self._here(first, until) - self._here(after, until)
-            if more - less <= here:
+            first, end, from_first, from_end = ranges.pop()
+            loaded = self._loaded_count(first, until) - self._loaded_count(end, until)
+            if from_first - from_end <= loaded:
                 continue
-            middle = self._middle(first, after) if more - less > PAGE else None
+            middle = self._middle(first, end) if from_first - from_end > PAGE else None
             if middle is None:
-                fetched = await self._fetch(first, min(after, until))
-                found.append(sorted(fetched, key=_time))
+                fetched = await self._fetch_range(first, min(end, until))
+                found.append(sorted(fetched, key=entry_time))
                 continue
-            count = await self._count(middle, until)
-            if count is None:
+            from_middle = await self._server_count(middle, until)
+            if from_middle is None:
                 break
-            ranges += [(first, middle, more, count), (middle, after, count, less)]
+            ranges += [(first, middle, from_first, from_middle), (middle, end, from_middle, from_end)]
         return found
 
-    def _middle(self, first: int | None, after: int) -> int | None:
-        """An instant that halves the rows of a range; or its time, where all rows are at one instant."""
+    def _middle(self, first: int | None, end: int) -> int | None:
+        """A time that halves the rows of a range, or the range itself; `None` if it can't be divided."""
         run, store = self.view.feed.run, self._log.store
-        top = newer_than(store, run, after)
+        top = newer_than(store, run, end)
         bottom = len(run) if first is None else newer_than(store, run, first)
         low = FIRST if first is None else first
-        rows = self._instants((top + bottom) // 2, 1) if bottom > top else []
-        middle = rows[0] if rows and rows[0] is not None else (low + after) // 2
+        times = self._times((top + bottom) // 2, 1) if bottom > top else []
+        middle = times[0] if times and times[0] is not None else (low + end) // 2
         middle = low + 1 if middle <= low else middle
-        return middle if middle < after else None
+        return middle if middle < end else None
 
-    async def _fetch(self, low: int | None, high: int) -> list[Entry]:
-        params, found = self._between(low, high), list[Entry]()
+    async def _fetch_range(self, low: int | None, high: int) -> list[Entry]:
+        params, found = self._range(low, high), list[Entry]()
         cursor: str | None = None
-        for _ in range(PAGES):
+        for _ in range(MAX_PAGES):
             page = await self._log.api.list(params, limit=PAGE, cursor=cursor)
             self._budget -= 1
             found += page.entries
-            cursor = _following(page)
+            cursor = _next_cursor(page)
             if cursor is None:
                 break
         return found
 
-    async def _beyond_time(self, until: int) -> News:
-        """The counts agree up to an instant: what is left is dated later, or has no time that bounds could find."""
-        missing, ahead = self._missing, self._log.now_us() + AHEAD_US
-        if not self.view.feed.complete or (missing is not None and missing <= 0):
+    async def _search_outside(self, until: int) -> News:
+        """Where the counts up to `until` agree, find entries dated later, without a time, or offset by gone ones."""
+        missing, ahead, feed = self._missing, self._log.now_us() + FUTURE_US, self.view.feed
+        if not feed.complete or (missing is not None and missing <= 0):
             self._settle()
             return News()
-        if missing is None and (await self._count(ahead, None) or 0) <= self._ahead(ahead):
+        if missing is None and (await self._server_count(ahead, None) or 0) <= self._rows_since(ahead):
             self._settle()
             return News()
-        put = await self._keep(await self._upwards(until, capped=False) or [])
-        dated = await self._count(FIRST, LAST)
-        total = (await self._log.api.list(self.view.feed.plan.params, limit=SMALLEST_PAGE)).total_count
-        again = await self._count(FIRST, LAST)
-        if None in (dated, total, again) or dated != again:
-            return _news(put, until)  # it grew meanwhile: the next poll compares again
-        if total == dated:
-            self._missing = None  # it counted what came meanwhile
-            return _news(put, until)
-        return _news(put, until) + await self._walk_again()
+        news = _news(await self._insert(await self._read_upwards(until, capped=False) or []), until)
+        dated = await self._server_count(FIRST, LAST)
+        total = (await self._log.api.list(feed.plan.params, limit=SMALLEST_PAGE)).total_count
+        again = await self._server_count(FIRST, LAST)
+        if dated is None or total is None or dated != again:
+            return news  # the log grew meanwhile: the next poll compares again
+        if total <= feed.expected_count:
+            self._missing = None  # the poll counted entries that this has fetched
+            return news
+        return news + await self._walk()
 
-    async def _walk_again(self) -> News:
-        """Walk down from the newest end until what is missing is found, so many pages at a time."""
-        if self._cursor is None:
-            news = await self.poll()  # which compares anew: the log may have grown between page and count
+    async def _insert(self, *listings: Sequence[Entry]) -> list[Entry]:
+        feed = self._feed
+        async with feed.lock:
+            inserted = insert(self.view, *listings) if feed is self.view.feed else []
+            self._expected = None if self._expected is None else self._expected + len(inserted)
+        await self.view.evaluate()
+        return inserted
+
+    # -- finding late entries by walking -----------------------------------------------------------------------
+
+    async def _walk(self) -> News:
+        """Page down from the newest end until what is missing is found, at most `MAX_PAGES` at a time."""
+        news = News()
+        if self._walk_cursor is None:
+            news = await self.poll()  # compares again: the log may have grown since
             if self._missing is None or self._missing <= 0:
                 return news
-            self._lacks(self._missing)
+            self._report_missing(self._missing)
         elif self._missing is None:
-            return News()
-        else:
-            news = News()
-        missing, since = self._missing, self._since()
-        late, self._cursor, reached = await self._walk_on(missing, self._cursor)
-        self._conclude(missing - late, gave_up=reached)
-        return news + News(late=late) if since is not None else news + News(added=late)
+            return news
+        missing, since = self._missing, self._poll_from()
+        found, self._walk_cursor, finished = await self._walk_pages(missing, self._walk_cursor)
+        self._conclude(missing - found, gave_up=finished)
+        return news + (News(late=found) if since is not None else News(added=found))
 
-    async def _walk_on(self, missing: int, cursor: str | None) -> tuple[int, str | None, bool]:
-        """How many were put, where to go on, and whether the end of what is loaded was reached."""
-        feed, late = self.view.feed, 0
-        for _ in range(PAGES):
+    async def _walk_pages(self, missing: int, cursor: str | None) -> tuple[int, str | None, bool]:
+        """How many entries were inserted, where to continue, and whether the end was reached."""
+        found = 0
+        for _ in range(MAX_PAGES):
             try:
                 page = await self._page(cursor)
             except (BadRequestError, NotFoundError):
-                self._cursor = None  # the next walk begins at the top
+                self._walk_cursor = None  # the next walk begins at the top
                 raise
-            late += len(await self._keep(page.entries[::-1]))
-            last = self._log.store.window(feed.run, len(feed.run) - 1, 1)
-            if _following(page) in (None, cursor) or (last and last[0].key in {entry.key for entry in page.entries}):
-                return late, None, True
-            cursor = _following(page)
-            if late >= missing:
-                return late, None, False
-        return late, cursor, False
+            found += len(await self._insert(page.entries[::-1]))
+            if _next_cursor(page) in (None, cursor) or self._is_bottom(page):
+                return found, None, True
+            cursor = _next_cursor(page)
+            if found >= missing:
+                return found, None, False
+        return found, cursor, False
 
-    def _conclude(self, left: int, *, gave_up: bool) -> None:
-        """`left` are still missing; `gave_up` says that no further search finds them."""
-        feed, total = self.view.feed, self.view.feed.total
-        if left <= 0:
+    def _is_bottom(self, page: Page) -> bool:
+        """True for a page with the oldest loaded row, where what is older need not be loaded."""
+        feed = self.view.feed
+        if feed.older_end.done:
+            return False
+        last = self._log.store.window(feed.run, len(feed.run) - 1, 1)
+        return bool(last) and last[0].key in {entry.key for entry in page.entries}
+
+    def _conclude(self, missing: int, *, gave_up: bool) -> None:
+        """So many entries are still missing; `gave_up` says that searching again would not find them."""
+        feed = self.view.feed
+        if missing <= 0 or (gave_up and not feed.complete and not feed.too_deep):
+            self._settle()  # where the feed is not complete, they are older than what is loaded
+        elif gave_up and self._gone_too_high():
+            held = self._records(0, len(feed.run))
+            total = feed.total or 0
+            feed.update_gone(min(feed.gone, held - total), total)
             self._settle()
-        elif gave_up and feed.complete and total is not None and total <= self._records(0, len(feed.run)):
-            fewer = self._records(0, len(feed.run)) - total
-            feed.gone = min(feed.gone, fewer)  # fewer were gone than it seemed
-            feed.uncounted = fewer - feed.gone
-            self._settle()
-        elif gave_up and not feed.complete:
-            self._settle()  # below what is loaded
         else:
-            self._lacks(left)
-            self._given_up = self._missing = left if gave_up else None
+            self._report_missing(missing)
+            self._given_up = self._missing = missing if gave_up else None
+
+    def _gone_too_high(self) -> bool:
+        """True where nothing is missing if fewer entries are gone than assumed."""
+        feed = self.view.feed
+        if not feed.complete or feed.too_deep or feed.total is None:
+            return False
+        return feed.total <= self._records(0, len(feed.run))
 
 
-def _time(entry: Entry) -> int:
-    return entry.created_us or 0
-
-
-def _following(page: Page) -> str | None:
+def _next_cursor(page: Page) -> str | None:
     """The cursor of the next page; `None` after the last. Raises `NotTheApiError` where the server did not say."""
     if page.unclear:
-        raise NotTheApiError(f"Not all that is new is known: {page.unclear}.")
+        raise NotTheApiError(f"New entries may be missing: {page.unclear}.")
     return page.next_cursor
 
 
@@ -596,30 +526,21 @@ def _us(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000_000)
 
 
-def _timed(entries: Iterable[Entry]) -> Iterator[tuple[Entry, int | None]]:
-    """The entries, oldest first, and when each happened: where that can't be read, when the one before did."""
-    entries = list(entries)
-    us = next((entry.created_us for entry in entries if entry.created_us is not None), None)
-    for entry in entries:
-        us = us if entry.created_us is None else entry.created_us
-        yield entry, us
-
-
 def _before(entry: Entry, us: int | None) -> bool:
-    """True for an entry that certainly happened before an instant."""
+    """True for an entry that certainly happened before a time."""
     return us is not None and entry.created_us is not None and entry.created_us < us
 
 
-def _news(fresh: Iterable[Entry], since: int | None) -> News:
-    entries = list(fresh)
+def _news(inserted: Iterable[Entry], since: int | None) -> News:
+    entries = list(inserted)
     new = [entry for entry in entries if not _before(entry, since)]
-    return News(len(new), sum(entry.log.user_agent == _OURS for entry in new), len(entries) - len(new))
+    own_reads = sum(entry.log.user_agent == _OWN_USER_AGENT for entry in new)
+    return News(len(new), own_reads, len(entries) - len(new))
 
 
 def _ignored(entries: Sequence[Entry], params: dict[str, str]) -> set[str]:
-    """Of what was asked for here, the parameters that these entries contradict."""
-    asked = _BOUNDS & params.keys()
-    ignored = {name for name in asked if any(contradicts(entry, name, params[name]) for entry in entries)}
-    if not in_order(map(stand_of, entries), params["sort"]):
+    """The time bounds, and the order, among `params` that these entries contradict."""
+    ignored = violated_bounds(entries, params)
+    if not in_order(map(sort_values, entries), params["sort"]):
         ignored.add("sort")
     return ignored

@@ -1,4 +1,4 @@
-"""The marked entries as a view: all there from the start, and nothing is asked of the server."""
+"""The marked entries as a view, which sends no requests."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from auditlog_tui.log.view import View
 from auditlog_tui.query import Plan, Query
 
 
-class _Kept(Feed):
-    """Entries that are here already: no feed of the log, so that it is lent to no view of the log."""
+class _MarkedFeed(Feed):
+    """A feed of entries that are loaded already. Views of the log never reuse it."""
 
     def __init__(self, log: Log, plan: Plan) -> None:
         super().__init__(log.api, log.store, plan)
-        self.question = None
+        self.request_key = None
         self.older_end.done = True
 
 
 class MarkedView(View):
-    """Entries in the order given; they stay as they are, whatever is marked or unmarked later."""
+    """Entries in the given order; marking or unmarking does not change a view that is shown."""
 
     marked = True
 
     def __init__(self, log: Log, entries: Sequence[Entry]) -> None:
         super().__init__(log, Query(()))
-        self.take(entries)
+        self.append(entries)
 
-    def take(self, entries: Sequence[Entry]) -> None:
-        """Put more entries below those that are there. Raises `StoreError`."""
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Append entries. Raises `StoreError`."""
         self.log.store.append(self.run, self.log.store.add(entries))
 
-    def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
-        return _Kept(self.log, self.plan)
+    def _find_feed(self, anchor: Anchor | At, like: View | None) -> Feed:
+        return _MarkedFeed(self.log, self.plan)
 
     async def more(
         self, want: int, on_page: Callable[[], None], *, older: bool = True, everything: bool = False
     ) -> None:
-        """There is no more."""
+        """Do nothing: every entry is there from the start."""
 
     async def prove(self) -> bool:
         return False

@@ -1,7 +1,8 @@
-"""What one server proved about each parameter: that it obeys it, that it ignores it, or nothing yet.
+"""Which query parameters a server honours.
 
-A page that matches proves nothing: `method=GET` over a page of reads passes on a server that ignores every filter,
-and its `total_count` is then the whole log's. A *canary* decides: a value that no entry has must count 0.
+A page whose entries all match proves nothing: a server that ignores every filter may answer `method=GET` with a page
+of GETs, and its `total_count` is then that of the whole log. A *canary* is proof: under a value that no entry has,
+the count must be 0.
 """
 
 from __future__ import annotations
@@ -43,40 +44,43 @@ _CANARIES: Mapping[str, Callable[[], str]] = {
 
 
 class ServerSupport:
-    """One server's record; what is in neither set is unproven. `sort` needs no proof: every page shows its order."""
+    """Parameters the server honours or ignores; the rest are unproven.
+
+    `sort` needs no canary: every page shows whether it is in order.
+    """
 
     def __init__(self) -> None:
-        self.obeyed: set[str] = set()
+        self.honoured: set[str] = set()
         self.ignored: set[str] = set()
-        self._asked: set[str] = set()
+        self._tested: set[str] = set()
 
     def proven(self, params: Iterable[str]) -> bool:
-        """True when a count under these parameters is a count of what they say."""
-        return all(name in self.obeyed - self.ignored or name == "sort" for name in params)
+        """True when the server honours all of these parameters, so that its count under them can be trusted."""
+        return all(name in self.honoured - self.ignored or name == "sort" for name in params)
 
     async def prove(self, api: AuditLogApi, params: Iterable[str]) -> frozenset[str]:
-        """Send a canary for each parameter that was never tried; returns those that the server ignores.
+        """Send a canary for each parameter not tested yet; returns those of `params` that the server ignores.
 
-        The log must hold an entry: in an empty one every count is 0. An error ends it and leaves the rest unproven.
+        The log must not be empty, as every count would be 0. After an error the rest stays unproven.
         """
         names = frozenset(params)
-        for name in sorted(names & _CANARIES.keys() - self.obeyed - self.ignored - self._asked):
+        for name in sorted(names & _CANARIES.keys() - self.honoured - self.ignored - self._tested):
             try:
-                await self._try(api, name, _CANARIES[name]())
+                await self._send_canary(api, name, _CANARIES[name]())
             except ApiError:
                 break
         return names & self.ignored
 
-    async def _try(self, api: AuditLogApi, name: str, canary: str) -> None:
+    async def _send_canary(self, api: AuditLogApi, name: str, canary: str) -> None:
         try:
             page = await api.list({name: canary}, limit=SMALLEST_PAGE)
         except BadRequestError as error:
             if error.status not in (400, 422):
                 raise
-            self.obeyed.add(name)  # it read the value, and refused it
+            self.honoured.add(name)  # it validates the value
             return
-        self._asked.add(name)
+        self._tested.add(name)
         if any(contradicts(entry, name, canary) for entry in page.entries):
             self.ignored.add(name)
         elif not page.entries and page.total_count == 0:
-            self.obeyed.add(name)
+            self.honoured.add(name)

@@ -1,29 +1,29 @@
-"""What a query shows: the feed of what the server was asked for, and the rows of it that match the rest.
+"""The rows of a query: the feed of its server-side part, filtered by its residual and sorted.
 
-A view is one contiguous run of entries around its anchor. Where nothing is left to evaluate here, its rows are the
-feed's; otherwise they are a run of its own, filled in slices so short that no key waits for one.
+A view is one contiguous run of entries around its anchor. Without a residual its rows are the feed's. Otherwise they
+are a run of its own, which is filled in slices short enough to keep the event loop responsive.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
-from auditlog_tui.log.feed import Anchor, At, Feed, question
+from auditlog_tui.log.feed import Anchor, At, Feed, request_key
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import Plan, Query, plan
-from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import Row, Run, Stretch
 from auditlog_tui.store.scans import Scan, newer_than
 from auditlog_tui.store.sorting import sorted_run
 
 
 class State(Enum):
-    """How much of what matches a view holds."""
+    """Whether a view has all matching entries."""
 
     MORE = "more"
     COMPLETE = "complete"
@@ -32,14 +32,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the header says of a view.
+    """The state of a view for the header.
 
-    `rows` are shown, out of `loaded` that were fetched, out of `total` that the server counts (`None` where it
-    proved no count); `filtered` says that something is left to evaluate here. `reason` says why a view is
-    INCOMPLETE. `newest_us` is the instant of the newest entry, `None` where that was not reached or is not the
-    first; `more_above` and `more_below` tell of ends not reached; `scanned_to_us` is how far the evaluation here has
-    come. `gone` is how many of those loaded the server no longer has: retention took them.
-    `marked`: these are the entries that the user marked.
+    `rows` are shown out of `loaded` entries out of the server's count `total`, which is `None` unless the server is
+    proven to honour the parameters. `filtered` says that a residual is evaluated here. `reason` says why the view is
+    INCOMPLETE. `newest_us` is the time of the newest entry, `None` where that is not reached or not the first row.
+    `scanned_to_us` is the time that the local evaluation has reached. `more_above` and `more_below` say which ends
+    are not reached. `gone` is how many of the loaded entries the server no longer has, usually by retention.
+    `marked` says that these are the entries the user marked.
     """
 
     rows: int
@@ -58,63 +58,66 @@ class Summary:
 
 
 SCAN_REQUESTS = 20
-"""Requests that one step may cost where most of what arrives doesn't match."""
+"""Requests per call of `more`, so that a filter with few matches doesn't load the whole log."""
 
 TRIES = 3
-"""So often we go on where the server broke off without anything new arriving; after something new, again."""
+"""Paging is resumed this many times in a row without a new entry before it stops."""
 
-JUMPS = frozenset({"created_at_min", "created_at_max", "sort"})
-"""Parameters without which a server can't begin in the middle."""
+_ANCHOR_PARAMS = frozenset({"created_at_min", "created_at_max", "sort"})
+"""Parameters a server must honour for a view to begin at a time."""
 
 
 class View:
-    """The rows of one frozen query, numbered from 0 at the top."""
+    """The rows of one frozen query, numbered from 0 at the top.
+
+    `error` is the last failure, `paused` says that fetching stopped although there may be more.
+    """
 
     marked = False
 
     def __init__(
         self, log: Log, query: Query, *, anchor: Anchor | At = Anchor.NEWEST, like: View | None = None
     ) -> None:
-        """`like` lends its feed where this query asks the server for the same, so that nothing is fetched again."""
+        """Reuse `like`'s feed if it sends the same request."""
         self.log = log
         self.query = query
         self.error: AuditLogError | None = None
         self.notice = ""
-        self.paused = self._turned = False
-        self._begin(anchor, like)
+        self.paused = self._only_older = False
+        self._start(anchor, like)
 
-    def _begin(self, anchor: Anchor | At, like: View | None = None) -> None:
+    def _start(self, anchor: Anchor | At, like: View | None = None) -> None:
         self.plan: Plan = plan(self.query, frozenset(self.log.server_support.ignored))
-        if unable := self._unable(anchor):
-            anchor, self._turned, self.notice = Anchor.NEWEST, True, unable
-        self.feed: Feed = self._feed(anchor, like)
+        if problem := self._anchor_problem(anchor):
+            anchor, self._only_older, self.notice = Anchor.NEWEST, True, problem
+        self.feed: Feed = self._find_feed(anchor, like)
         self.anchor = anchor
-        self._match()
+        self._reset_matches()
 
-    def _unable(self, anchor: Anchor | At) -> str:
-        """Why it can't be begun there; empty where it can."""
+    def _anchor_problem(self, anchor: Anchor | At) -> str:
+        """Why the view can't begin at this anchor; empty if it can."""
         ignored = self.log.server_support.ignored
         if anchor is Anchor.OLDEST and "sort" in ignored:
-            return "This server ignores sort, so the oldest entry can only be walked to: A loads all"
-        if isinstance(anchor, At) and ignored & JUMPS:
-            return "This server ignores times or sort, so an instant can only be walked to: scroll, or A loads all"
+            return "This server ignores sort: to see the oldest entry, load all with A"
+        if isinstance(anchor, At) and ignored & _ANCHOR_PARAMS:
+            return "This server ignores times or sort: to see that time, scroll down or load all with A"
         if isinstance(anchor, At) and "sort" in self.plan.params:
-            return "An instant has its place in the order of time only: take sort: out of the filter"
+            return "A time can be shown in the order of time only: take sort: out of the filter"
         return ""
 
-    def _match(self) -> None:
-        """Evaluate from the start what the feed holds."""
+    def _reset_matches(self) -> None:
+        """Evaluate all rows of the feed anew."""
         self._matched: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
         self._sorted: Run | None = None
-        self._sorted_of = (0, 0)
+        self._sorted_state = (0, 0)
         self._scan = Scan(self.feed.run)
-        self._noted = self.feed.run.noted
+        self._evaluated_notes = self.feed.run.noted
 
-    def _feed(self, anchor: Anchor | At, like: View | None) -> Feed:
-        """The feed of the view before or one that was walked, where that asked the same; or a new one."""
-        if like is not None and like.feed.question == question(self.plan, anchor):
+    def _find_feed(self, anchor: Anchor | At, like: View | None) -> Feed:
+        """A feed that sends the same request, if there is one; else a new one."""
+        if like is not None and like.feed.request_key == request_key(self.plan, anchor):
             return like.feed
-        return self.log.walked(self.plan, anchor) or self.log.feed(self.plan, anchor)
+        return self.log.reusable_feed(self.plan, anchor) or self.log.feed(self.plan, anchor)
 
     # -- rows --------------------------------------------------------------------------------------------------
 
@@ -123,12 +126,12 @@ class View:
 
     @property
     def run(self) -> Run:
-        """The rows that are shown: those that match, in the order asked for."""
+        """The rows on the screen: the matching entries in the requested order."""
         return self._sorted or self._matched
 
     @property
     def matched(self) -> Run:
-        """The same rows in the order in which they came; it grows where `run` may be made anew."""
+        """The same rows in the feed's order: it only grows at its ends, while `run` may be replaced."""
         return self._matched
 
     def window(self, first: int, count: int) -> list[Row]:
@@ -137,12 +140,12 @@ class View:
     def row_of(self, n: int) -> int | None:
         return self.log.store.row_of(self.run, n)
 
-    # -- what it knows -----------------------------------------------------------------------------------------
+    # -- state ------------------------------------------------------------------------------------------------
 
     @property
     def older_done(self) -> bool:
         read = self.plan.residual is None or self._scan.older_read
-        return read and (self.feed.older_end.done or self._below_bound())
+        return read and (self.feed.older_end.done or self._past_lower_bound())
 
     @property
     def newer_done(self) -> bool:
@@ -151,22 +154,27 @@ class View:
 
     @property
     def upwards(self) -> bool:
-        """True for a view that begins at the oldest entry."""
+        """True for a view that begins at the oldest entry and is loaded upwards."""
         return self.anchor is Anchor.OLDEST
 
     @property
     def centred(self) -> bool:
-        """True for a view that begins at an instant and goes both ways."""
+        """True for a view that begins at a time and is loaded both ways."""
         return isinstance(self.anchor, At)
 
     @property
     def complete(self) -> bool:
-        return self.older_done and self.newer_done and not self._unread() and self._in_order
+        return self.older_done and self.newer_done and not self._has_unevaluated() and self._is_sorted
+
+    def take_notice(self) -> str:
+        """The notice for the user, once."""
+        notice, self.notice = self.notice, ""
+        return notice
 
     def summary(self) -> Summary:
         feed = self.feed
         reason = feed.short or ("" if self.complete else feed.broken)
-        newest, oldest = self._instant(0), self._instant(len(feed.run) - 1)
+        newest, oldest = self._time_of(0), self._time_of(len(feed.run) - 1)
         return Summary(
             rows=len(self),
             loaded=len(feed.run),
@@ -183,27 +191,27 @@ class View:
             marked=self.marked,
         )
 
-    def _instant(self, row: int) -> int | None:
-        """When row `row` of the feed happened."""
+    def _time_of(self, row: int) -> int | None:
+        """The time of a row of the feed."""
         found = self.log.store.window(self.feed.run, row, 1)
         return found[0].created_us if found else None
 
-    def _below_bound(self) -> bool:
-        """True once a walk back in time has passed a lower bound that the server does not know."""
+    def _past_lower_bound(self) -> bool:
+        """True once loading has passed a lower time bound that the server ignores."""
         low = self.plan.created_min_us
         if low is None or "created_at_min" not in self.plan.ignored or not self.feed.by_time:
             return False
-        oldest = self._instant(len(self.feed.run) - 1)
+        oldest = self._time_of(len(self.feed.run) - 1)
         return oldest is not None and oldest < low
 
-    def _unread(self) -> bool:
-        """True while what came to the feed was not evaluated."""
-        return self.plan.residual is not None and (self._scan.behind or self._noted != self.feed.run.noted)
+    def _has_unevaluated(self) -> bool:
+        """True while there are rows or versions that the residual was not evaluated for."""
+        return self.plan.residual is not None and (self._scan.behind or self._evaluated_notes != self.feed.run.noted)
 
     @property
-    def _in_order(self) -> bool:
-        """False while what matches is still to be sorted here."""
-        return not self.plan.local_order or self._sorted_of == _state(self._matched) or not len(self._matched)
+    def _is_sorted(self) -> bool:
+        """False while the matching rows still have to be sorted here."""
+        return not self.plan.local_order or self._sorted_state == _state(self._matched) or not len(self._matched)
 
     # -- fetching ----------------------------------------------------------------------------------------------
 
@@ -212,64 +220,64 @@ class View:
     ) -> None:
         """Fetch at one end until `want` more rows are shown or there are no more.
 
-        A failure is kept in `error`, and calling again tries again. Unless `everything` is asked for, at most
-        `SCAN_REQUESTS` requests are made. Where the server breaks a walk off (a cursor that it refuses, say), it is
-        gone on with, until `TRIES` in a row bring nothing new. `paused` says that there may be more, after so many
-        requests or where the server broke off for good; calling again goes on. `on_page` is called after each page.
-        May be cancelled anywhere; nothing that arrived is lost.
+        A failure is kept in `error`; the call may be repeated. Unless `everything` is set, at most `SCAN_REQUESTS`
+        requests are sent. Where the server interrupts paging (a refused cursor, for example), it is resumed until
+        `TRIES` attempts in a row bring nothing new. `paused` is set where there may be more: after `SCAN_REQUESTS`,
+        or where paging can't be resumed. Calling again continues. `on_page` is called after each page. Cancelling
+        loses nothing that arrived.
         """
         self.error, self.paused = None, False
         try:
-            await self._more(len(self._matched) + want, UNBOUNDED if everything else SCAN_REQUESTS, older, on_page)
+            await self._more(len(self._matched) + want, math.inf if everything else SCAN_REQUESTS, older, on_page)
             if self.plan.local_order:
                 await self._sort()
         except AuditLogError as error:
             self.error = error
 
-    async def _more(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
+    async def _more(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         try:
-            with self.log.urgent():
+            with self.log.foreground():
                 await self._fetch(goal, budget, older, on_page)
             if self.feed.complete:
                 await self.feed.verify(self.log.server_support)
         except ApiError as error:
             self.error = error
 
-    async def _fetch(self, goal: int, budget: int, older: bool, on_page: Callable[[], None]) -> None:
+    async def _fetch(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)
-        tries, older = 0, older or self._turned
-        while len(self._matched) < goal and not (self.older_done if older or self._turned else self.newer_done):
+        tries, older = 0, older or self._only_older
+        while len(self._matched) < goal and not (self.older_done if older or self._only_older else self.newer_done):
             if budget == 0:
                 self.paused = True
                 return
             budget -= 1
-            arrived, refusal = len(self.feed.run), await self._step(older or self._turned)
+            arrived, refusal = len(self.feed.run), await self._step(older or self._only_older)
             await self._evaluate(on_page)
             on_page()
             tries = 0 if len(self.feed.run) > arrived else tries + bool(self.feed.broken)
             if tries >= TRIES and self.feed.broken and not self.complete:
                 self.paused, self.error = True, refusal
                 return
-            await self.log.turn()
+            await self.log.page_delay()
 
-    async def take_in(self) -> None:
-        """Evaluate rows that came to the feed by another way than `more`. Raises `StoreError`."""
+    async def evaluate(self) -> None:
+        """Evaluate rows that were added to the feed by others than `more`. Raises `StoreError`."""
         await self._evaluate(lambda: None)
         if self.plan.local_order:
             await self._sort()
 
     async def _sort(self) -> None:
-        """Put what is loaded in the order asked for, where the server doesn't know that."""
-        for _ in range(TRIES):  # rows may come in or be taken out meanwhile
+        """Sort the loaded rows in an order that the server doesn't offer."""
+        for _ in range(TRIES):  # rows may be added or removed meanwhile
             matched = self._matched
-            if self._sorted is not None and self._in_order:
+            if self._sorted is not None and self._is_sorted:
                 return
-            made = await sorted_run(self.log.store, matched, self.plan.order)
+            result = await sorted_run(self.log.store, matched, self.plan.order)
             if matched is self._matched:
-                self._sorted, self._sorted_of = made, (len(made), matched.cuts)
+                self._sorted, self._sorted_state = result, (len(result), matched.cuts)
 
     def cut(self, us: int) -> None:
-        """Take away the rows that happened at or after an instant: they are about to be fetched again."""
+        """Remove the rows from a time on (microseconds); the caller adds them again."""
         store = self.log.store
         if self._matched is not self.feed.run:
             store.cut(self._matched, newer_than(store, self._matched, us))
@@ -277,7 +285,7 @@ class View:
         self._scan.accept_cut()
 
     async def _step(self, older: bool) -> ApiError | None:
-        """Fetch a page; returns the error of a cursor that was refused, past which the feed can go on."""
+        """Fetch a page; returns the error for a refused cursor, after which the feed can resume."""
         feed = self.feed
         try:
             step = await (feed.older() if older else feed.newer())
@@ -287,18 +295,18 @@ class View:
             return error
         self.log.server_support.ignored |= step.ignored
         if step.ignored and feed is self.feed:
-            self._begin(self.anchor)
+            self._start(self.anchor)
         return None
 
     async def prove(self) -> bool:
-        """Find out whether the server obeys what it was asked for; True where it doesn't and the view began anew."""
+        """Test whether the server honours the parameters; True where it doesn't and the view started again."""
         feed = self.feed
         if not len(feed.run):
             return False
         try:
             ignored = await self.log.server_support.prove(self.log.api, feed.plan.params)
             if ignored and feed is self.feed:
-                self._begin(self.anchor)
+                self._start(self.anchor)
                 return True
             if feed.complete:
                 await feed.verify(self.log.server_support)
@@ -307,18 +315,18 @@ class View:
         return False
 
     async def _evaluate(self, on_slice: Callable[[], None]) -> None:
-        """Let the residual decide about the rows that arrived since, a slice at a time."""
-        while self._unread():
+        """Evaluate the residual for rows that were added, a slice at a time."""
+        while self._has_unevaluated():
             if self._scan.cut:
-                self._match()  # another view of this feed put late entries in their place
+                self._reset_matches()  # another view of this feed inserted late entries
             self._evaluate_slice()
             on_slice()
-            await asyncio.sleep(0)  # where the view may begin anew, so that nothing is kept across it
+            await asyncio.sleep(0)  # the view may start again here: keep no state across it
 
     def _evaluate_slice(self) -> None:
         store, run, scan = self.log.store, self.feed.run, self._scan
-        if not self._take_versions():
-            self._match()
+        if not self._evaluate_versions():
+            self._reset_matches()
             return
         stretch = scan.next_stretch()
         if stretch is not None:
@@ -326,12 +334,12 @@ class View:
             put(self._matched, store.matching(run, stretch, self.plan.where()))
             scan.mark_read(stretch)
 
-    def _take_versions(self) -> bool:
-        """Evaluate versions that came after their entry was; False where one needs a row that was passed already."""
+    def _evaluate_versions(self) -> bool:
+        """Evaluate versions added to entries evaluated before; False where one matches and its entry has no row."""
         store, run, matched, scan = self.log.store, self.feed.run, self._matched, self._scan
-        if self._noted == run.noted:
+        if self._evaluated_notes == run.noted:
             return True
-        since, self._noted = self._noted, run.noted
+        since, self._evaluated_notes = self._evaluated_notes, run.noted
         late = {position for position, _ in store.versions_since(run, since) if scan.covers(position)}
         for position in late:
             found = store.matching(run, Stretch(position, 1), self.plan.where())
@@ -342,5 +350,5 @@ class View:
 
 
 def _state(run: Run) -> tuple[int, int]:
-    """What tells one state of a run's rows from another."""
+    """Changes whenever the run's rows do."""
     return len(run), run.cuts

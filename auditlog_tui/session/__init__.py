@@ -1,1 +1,1 @@
-"""One investigation: places, marks, filter history."""
+"""One investigation: navigation history, marks and filter history."""

@@ -1,4 +1,4 @@
-"""The filters submitted before, in a file that only its owner reads."""
+"""The history of submitted filters, in a private file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from auditlog_tui.output import files
 from auditlog_tui.query.format import quote_reserved
 
 KEPT = 500
-"""Filters kept over runs."""
+"""Filters kept in the file when it is shortened."""
 
 LIMIT = 10_000_000
-"""Bytes that the file may have."""
+"""Maximum size of the file in bytes."""
 
 
 class History:
-    """Oldest first. Without a path it lasts as long as the run.
+    """Submitted filters, oldest first. Without a path they are not saved.
 
-    Filters hold names and addresses, so the file is private. One that can't be read or written costs nothing but
-    itself: `error` says why.
+    The file is private, as filters contain names and addresses. If it can't be read or written, `error` says why and
+    the history lasts for this run.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -32,11 +32,11 @@ class History:
             self._load(path)
 
     def add(self, text: str) -> None:
-        """Remember a filter; one that is the latest already is not repeated."""
+        """Append a filter, unless it is the latest already."""
         if not text.strip() or self.texts[-1:] == [text]:
             return
         self.texts.append(text)
-        if self._path is not None and text.splitlines() == [text]:  # one with line breaks lasts as long as the run
+        if self._path is not None and text.splitlines() == [text]:  # a filter with line breaks is not saved
             try:
                 _append(self._path, f"{text}\n".encode("utf-8", "replace"))
             except OSError as error:
@@ -47,7 +47,7 @@ class History:
             lines = _read(path)
             if len(lines) > 2 * KEPT:
                 with files.locked(path.parent):
-                    lines = _read(path)[-KEPT:]  # again: another run may have written since
+                    lines = _read(path)[-KEPT:]  # read again: another run may have written
                     files.replace(path, "".join(f"{line}\n" for line in lines).encode(), private=True)
             self.texts = [quote_reserved(line) for line in lines]
         except FileNotFoundError:
@@ -66,11 +66,11 @@ def _read(path: Path) -> list[str]:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Add a line to the file, whole or not at all. Raises `OSError`."""
+    """Append a line, or nothing if it can't be written whole. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with files.locked(path.parent), files.appending(path) as descriptor:
         if hasattr(os, "fchmod"):
-            os.fchmod(descriptor, 0o600)  # one that was there already may be open to others
+            os.fchmod(descriptor, 0o600)  # an existing file may be readable by others
         size = os.fstat(descriptor).st_size
         try:
             if os.write(descriptor, line) < len(line):
@@ -82,7 +82,7 @@ def _append(path: Path, line: bytes) -> None:
 
 
 def history_path() -> Path:
-    """`history` in the platform's folder for state."""
+    """The file in the platform's state directory."""
     import platformdirs
 
     return platformdirs.user_state_path("auditlog-tui", appauthor=False) / "history"

@@ -1,11 +1,11 @@
-"""What the user marked and noted, kept in a private file of its own for each endpoint.
+"""The user's marks and notes, in a private file for each endpoint.
 
-Every change is in memory first and is then written out whole, so that a disk which is full or can't be written costs
-nothing but the copy on it; what could not be saved is saved with the next change. The entries' own JSON is kept too:
-marks are there without a connection, and after the log has moved on.
+A change is made in memory first and then written in one transaction. If the disk is full or not writable, nothing in
+memory is lost, and the next change saves it too. The entries' JSON is stored with them, so that marks are available
+offline and after retention.
 
-Several terminals may use the file at once. Each save takes in what the others changed since, within the same
-transaction: a note is replaced only by someone who could see it, and where two were written on one entry, both stay.
+Several terminals may use the file at once. Each save merges the others' changes in the same transaction. A note is
+overwritten only by a user who could see it; if two users wrote notes on one entry, both are kept.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from auditlog_tui.errors import StoreError
 from auditlog_tui.output import files
 
 MOST = 10_000
-"""Entries that can be marked or noted."""
+"""Maximum number of entries with a mark or a note."""
 
 NOTE_LIMIT = 2_000
-"""Characters of a note as it is typed."""
+"""Maximum characters of a typed note."""
 
 JOINED_LIMIT = 20 * NOTE_LIMIT
-"""Characters of a note that is read from the file: those of several terminals may have been joined."""
+"""Maximum characters of a note read from the file, where notes of several terminals may have been joined."""
 
 BETWEEN = " | "
-"""What stands between notes that were joined, the newest first."""
+"""Separator of joined notes, which are newest first."""
 
 BUSY_S = 0.5
-"""Seconds that a key waits for another terminal that is writing."""
+"""Seconds to wait for another terminal's transaction."""
 
 _VERSION = 1
 _SCHEMA = f"""
@@ -60,7 +60,7 @@ _TAG = re.compile(r"#(\w(?:[\w-]*\w)?)")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An entry that is marked, has a note, or both. `made_us` is when that was last changed (microseconds, UTC)."""
+    """An entry with a mark, a note, or both. `made_us` is the time of the last change (microseconds, UTC)."""
 
     entry: Entry
     marked: bool
@@ -69,11 +69,11 @@ class Mark:
 
 
 _Row = tuple[object, ...]
-"""`marked`, `note` and `made_us` of a row of the file."""
+"""`marked`, `note` and `made_us` of a row in the file."""
 
 
 class _Stamp(NamedTuple):
-    """What tells whether a file was written since."""
+    """Identifies a state of the file, to detect writes by others."""
 
     inode: int
     written_ns: int
@@ -82,7 +82,7 @@ class _Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What an earlier run left: entries marked, notes, and when the last of them was made (microseconds, UTC)."""
+    """The number of marks and notes from earlier runs, and the time of the last one (microseconds, UTC)."""
 
     marks: int
     notes: int
@@ -90,10 +90,10 @@ class Earlier:
 
 
 class Marks:
-    """The marks and notes of one endpoint; without a path they last as long as the run.
+    """The marks and notes of one endpoint. Without a path they are not saved.
 
-    What changes them raises `StoreError` where it can't be saved, and has then changed them all the same. `error`
-    says what is wrong with the file that was there at the start.
+    Methods that change them raise `StoreError` if saving fails; the change in memory stays. `error` says why the
+    file could not be read at the start.
     """
 
     def __init__(self, path: Path | None = None, *, now_us: Callable[[], int] | None = None) -> None:
@@ -104,10 +104,10 @@ class Marks:
         self._marks: dict[str, Mark] = {}
         self._marked: set[str] = set()
         self._unsaved: set[str] = set()
-        self._seen: dict[str, _Row] = {}  # what the file held when it was last read, or was written
+        self._file_rows: dict[str, _Row] = {}  # the file's rows as last read or written
         self._stamp: _Stamp | None = None
-        self._inode = 0  # of the file that `_seen` is about; 0: none yet
-        self._fresh: set[str] = set()
+        self._inode = 0  # of the file that `_file_rows` comes from; 0: none yet
+        self._marked_this_run: set[str] = set()
         if path is not None:
             try:
                 unread = self._load(path)
@@ -121,16 +121,16 @@ class Marks:
                 newest_us = max(mark.made_us for mark in self._marks.values())
                 self.earlier = Earlier(self.count, self.notes, newest_us)
 
-    # -- what there is -----------------------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------------------------
 
     @property
     def count(self) -> int:
-        """How many entries are marked."""
+        """Number of marked entries."""
         return len(self._marked)
 
     @property
     def notes(self) -> int:
-        """How many entries have a note."""
+        """Number of entries with a note."""
         return sum(1 for mark in self._marks.values() if mark.note)
 
     @property
@@ -140,7 +140,7 @@ class Marks:
 
     @property
     def tags(self) -> list[str]:
-        """The tags in all notes, without `#`, the most used first."""
+        """The tags of all notes, without `#`, most used first."""
         counted = Counter(tag for mark in self._marks.values() for tag in tags_of(mark.note))
         return [tag for tag, _ in counted.most_common()]
 
@@ -148,48 +148,48 @@ class Marks:
         return key in self._marked
 
     @property
-    def fresh(self) -> bool:
+    def marked_this_run(self) -> bool:
         """Whether any entry was marked in this run."""
-        return not self._fresh.isdisjoint(self._marked)
+        return not self._marked_this_run.isdisjoint(self._marked)
 
-    def since_us(self) -> int | None:
-        """When the oldest of the marks that an earlier run left was made; `None` where it left none."""
-        return min((self._marks[key].made_us for key in self._marked - self._fresh), default=None)
+    def oldest_earlier_us(self) -> int | None:
+        """The time of the oldest mark from an earlier run; `None` if there is none."""
+        return min((self._marks[key].made_us for key in self._marked - self._marked_this_run), default=None)
 
     def made_earlier_us(self, key: str) -> int | None:
-        """When an entry was marked, if an earlier run did that."""
-        return self._marks[key].made_us if key in self._marked - self._fresh else None
+        """The time of an entry's mark, if it comes from an earlier run."""
+        return self._marks[key].made_us if key in self._marked - self._marked_this_run else None
 
     def note_of(self, key: str) -> str:
-        """The note on an entry; empty where there is none."""
+        """The note on an entry; empty if there is none."""
         mark = self._marks.get(key)
         return mark.note if mark is not None else ""
 
     def marked(self) -> list[Entry]:
-        """The marked entries, the oldest first; those whose time can't be read go last."""
-        return sorted((self._marks[key].entry for key in self._marks if key in self._marked), key=_when)
+        """The marked entries, oldest first; those whose time can't be read come last."""
+        return sorted((self._marks[key].entry for key in self._marks if key in self._marked), key=_time_order)
 
-    # -- changing it -------------------------------------------------------------------------------------------
+    # -- changing ----------------------------------------------------------------------------------------------
 
     def mark(self, entries: Sequence[Entry]) -> None:
-        """Mark entries. Raises `StoreError`; where they would be too many, nothing is marked."""
+        """Mark entries. Raises `StoreError`; if the limit would be exceeded, none is marked."""
         self._change(entries, marked=True)
         self.save()
 
     def unmark(self, entries: Sequence[Entry]) -> None:
-        """Take the marks off entries; their notes stay."""
+        """Remove marks; notes stay."""
         self._change([entry for entry in entries if entry.key in self._marked], marked=False)
         self.save()
 
     def toggle(self, entries: Sequence[Entry]) -> None:
-        """Mark the entries, or unmark them where all of them are marked; `save` is left to the caller."""
+        """Mark the entries, or unmark them if all are marked. The caller saves."""
         if all(entry.key in self._marked for entry in entries):
             self._change(entries, marked=False)
         else:
             self._change(entries, marked=True)
 
     def note(self, entry: Entry, text: str) -> None:
-        """Put a note on an entry, which marks it; an empty text takes the note away and leaves the mark."""
+        """Set the note of an entry and mark it; an empty text removes the note and keeps the mark."""
         note = check_note(text)
         if note:
             self._change([entry], marked=True, note=note)
@@ -198,7 +198,7 @@ class Marks:
         self.save()
 
     def refresh(self) -> None:
-        """Take in what other terminals wrote since. Raises `StoreError` where the file can't be read."""
+        """Merge other terminals' changes. Raises `StoreError` if the file can't be read."""
         if self._path is None or _stamp(self._path) == self._stamp:
             return
         try:
@@ -207,7 +207,7 @@ class Marks:
             raise StoreError(f"Marks of other terminals can't be read {error}") from error
 
     def forget(self) -> None:
-        """Take every mark and note away, in the file too, but none that another terminal made since `refresh`."""
+        """Delete all marks and notes, in the file too, except those other terminals made since `refresh`."""
         self._unsaved.update(self._marks)
         self._marks.clear()
         self._marked.clear()
@@ -215,16 +215,16 @@ class Marks:
         self.save()
 
     def _change(self, entries: Sequence[Entry], *, marked: bool, note: str | None = None) -> None:
-        fresh = {entry.key for entry in entries} - self._marks.keys()
-        if len(self._marks) + len(fresh) > MOST:
+        new = {entry.key for entry in entries} - self._marks.keys()
+        if len(self._marks) + len(new) > MOST:
             raise StoreError(f"At most {MOST:,} entries can be marked; with these it would be more.")
         for entry in entries:
-            kept = self.note_of(entry.key) if note is None else note
-            self._put(Mark(entry, marked, kept, self._now_us()))
+            text = self.note_of(entry.key) if note is None else note
+            self._set(Mark(entry, marked, text, self._now_us()))
             self._unsaved.add(entry.key)
-            self._fresh.add(entry.key)
+            self._marked_this_run.add(entry.key)
 
-    def _put(self, mark: Mark) -> None:
+    def _set(self, mark: Mark) -> None:
         key = mark.entry.key
         (self._marked.add if mark.marked else self._marked.discard)(key)
         if mark.marked or mark.note:
@@ -235,8 +235,8 @@ class Marks:
     # -- the file ----------------------------------------------------------------------------------------------
 
     def _load(self, path: Path) -> int:
-        """Take in what the file holds; returns how many of its rows can't be read."""
-        stamp = _stamp(path)  # from before it is read: what comes after is read the next time
+        """Merge the file; returns the number of unreadable rows."""
+        stamp = _stamp(path)  # before reading, so that later writes are noticed
         if stamp is None:
             return 0
         with _opened(path) as connection:
@@ -248,22 +248,22 @@ class Marks:
 
     @property
     def unsaved(self) -> int:
-        """How many changed since they were saved."""
+        """Number of changes not saved yet."""
         return len(self._unsaved)
 
     def save(self, most: int | None = None) -> None:
-        """Write what is not saved, or at most so many of it. Raises `StoreError`."""
+        """Write unsaved changes, at most `most` of them. Raises `StoreError`."""
         if self._path is None or not self._unsaved:
             self._unsaved.clear()
             return
         try:
             _make_private(self._path)
             with _opened(self._path) as connection:
-                fresh = not _version(connection)
-                if fresh:
+                created = not _version(connection)
+                if created:
                     connection.executescript(_SCHEMA)
                 connection.execute("BEGIN IMMEDIATE")
-                self._know(fresh, _stamp(self._path))
+                self._note_file(_stamp(self._path), created=created)
                 self._merge(connection)
                 keys = list(islice(self._unsaved, most))
                 rows = self._rows(keys)
@@ -273,16 +273,16 @@ class Marks:
         except _UnusableError as error:
             raise StoreError(f"Kept for this run, not saved {error}. The next mark tries again.") from error
         for key in keys:
-            self._seen.pop(key, None)
-        self._seen.update({key: (marked, note, made_us) for key, _, marked, note, made_us in rows})
+            self._file_rows.pop(key, None)
+        self._file_rows.update({key: (marked, note, made_us) for key, _, marked, note, made_us in rows})
         self._unsaved.difference_update(keys)
 
-    def _know(self, fresh: bool, stamp: _Stamp | None) -> None:
-        """In another file than before, what is missing was not taken away by anyone: all goes into it."""
+    def _note_file(self, stamp: _Stamp | None, *, created: bool) -> None:
+        """If this is another file than before, marks missing in it were not deleted by anyone: write all of them."""
         inode = stamp.inode if stamp is not None else 0
-        if fresh or self._inode not in (0, inode):
+        if created or self._inode not in (0, inode):
             self._unsaved.update(self._marks)
-            self._seen = {}
+            self._file_rows = {}
         self._inode = inode
 
     def _rows(self, keys: Sequence[str]) -> list[tuple[str, str | bytes, bool, str, int]]:
@@ -292,26 +292,26 @@ class Marks:
     # -- other terminals ---------------------------------------------------------------------------------------
 
     def _merge(self, connection: sqlite3.Connection) -> int:
-        """Take in the rows that were changed since they were last read; returns how many of them can't be read."""
+        """Merge the rows changed since they were last read; returns the number of unreadable ones."""
         query = "SELECT key, marked, note, made_us FROM mark ORDER BY made_us, rowid LIMIT ?"
         found: dict[str, _Row] = {key: tuple(row) for key, *row in connection.execute(query, [MOST])}
         unread = 0
-        for key in [key for key, row in found.items() if self._seen.get(key) != row]:
+        for key in [key for key, row in found.items() if self._file_rows.get(key) != row]:
             (raw,) = connection.execute("SELECT raw FROM mark WHERE key = ?", [key]).fetchone()
             theirs = _mark(raw, *found[key])
             unread += theirs is None
             if theirs is not None:
-                self._take(theirs, self._seen.get(key))
-        for key in self._seen.keys() - found.keys() - self._unsaved:
-            self._drop(key)
-        self._seen = found
+                self._merge_mark(theirs, self._file_rows.get(key))
+        for key in self._file_rows.keys() - found.keys() - self._unsaved:
+            self._remove(key)
+        self._file_rows = found
         return unread
 
-    def _take(self, theirs: Mark, seen: _Row | None) -> None:
-        """Take in another terminal's mark; of one that was changed here too, both notes stay, the newest first."""
+    def _merge_mark(self, theirs: Mark, seen: _Row | None) -> None:
+        """Merge another terminal's mark; if it was changed here too, keep both notes, newest first."""
         key = theirs.entry.key
         if key not in self._unsaved:
-            self._put(theirs)
+            self._set(theirs)
             return
         known = seen[1] if seen is not None else ""
         ours = self._marks.get(key)
@@ -319,13 +319,13 @@ class Marks:
             return
         if ours is None:
             if theirs.note:
-                self._put(theirs)
+                self._set(theirs)
         elif ours.note in ("", known):
-            self._put(replace(ours, note=theirs.note))
+            self._set(replace(ours, note=theirs.note))
         elif theirs.note:
-            self._put(replace(ours, note=_joined(ours, theirs)))
+            self._set(replace(ours, note=_joined(ours, theirs)))
 
-    def _drop(self, key: str) -> None:
+    def _remove(self, key: str) -> None:
         self._marks.pop(key, None)
         self._marked.discard(key)
 
@@ -339,7 +339,7 @@ def _joined(one: Mark, other: Mark) -> str:
 
 
 def check_note(text: str) -> str:
-    """The note as it is kept. Raises `StoreError` for one that is too long."""
+    """The note as it is stored. Raises `StoreError` if it is too long."""
     note = text.strip().encode("utf-8", "replace").decode()
     if len(note) > NOTE_LIMIT:
         raise StoreError(f"A note has at most {NOTE_LIMIT:,} characters; this has {len(note):,}.")
@@ -347,24 +347,24 @@ def check_note(text: str) -> str:
 
 
 def tags_of(note: str) -> list[str]:
-    """The words after a `#`, each once."""
+    """The `#tags` of a note, without `#`, each once."""
     return list(dict.fromkeys(_TAG.findall(note)))
 
 
 def marks_path(endpoint: str) -> Path:
-    """The file for an endpoint (its base URL) in the platform's folder for state."""
+    """The file for an endpoint (its base URL) in the platform's state directory."""
     import platformdirs
 
     name = hashlib.sha256(endpoint.encode("utf-8", "replace")).hexdigest()[:16]
     return platformdirs.user_state_path("auditlog-tui", appauthor=False) / f"marks-{name}.sqlite3"
 
 
-def _when(entry: Entry) -> tuple[bool, int]:
+def _time_order(entry: Entry) -> tuple[bool, int]:
     return entry.created_us is None, entry.created_us or 0
 
 
 def _mark(raw: object, marked: object, note: object, made_us: object) -> Mark | None:
-    """A row of the file, `None` for one that this program did not write. The entry's key is what its JSON says."""
+    """Read a row of the file; `None` if this program did not write it. The entry's key comes from its JSON."""
     if isinstance(raw, bytes) and not raw.startswith(b"{"):
         return None
     if not (isinstance(raw, str | bytes) and isinstance(note, str) and isinstance(made_us, int)):
@@ -374,11 +374,11 @@ def _mark(raw: object, marked: object, note: object, made_us: object) -> Mark | 
 
 
 def _make_private(path: Path) -> None:
-    """Make the file, or see to it that only its owner reads the one that is there."""
+    """Create the file, or make an existing one readable by its owner only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.path.lexists(path):
-            with suppress(FileExistsError):  # another terminal was quicker
+            with suppress(FileExistsError):  # created by another terminal
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600))
         elif stat.S_IMODE(os.lstat(path).st_mode) & 0o077 and not path.is_symlink():
             path.chmod(0o600)
@@ -404,7 +404,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("BEGIN")  # for the three questions are about one moment
+    connection.execute("BEGIN")  # so that the three reads are consistent
     version = _version(connection)
     if version > _VERSION:
         raise _UnusableError(f"(a newer auditlog-tui wrote them). Use that one, or move it away: {files.named(path)}")
@@ -416,12 +416,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection) -> int:
-    """Of the file's tables; 0 where it has none yet."""
+    """The schema version; 0 for a new file."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """The file's, `None` where there is none. Raises `_UnusableError`."""
+    """The file's stamp; `None` if there is no file. Raises `_UnusableError`."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -432,7 +432,7 @@ def _stamp(path: Path) -> _Stamp | None:
 
 
 class _UnusableError(Exception):
-    """Why the file can't be used, and what to do: the cause first, since a line may not have room for the path."""
+    """Why the file can't be used and what to do. The cause comes first, as the line may cut off the path."""
 
 
 _NO_ROOM = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
@@ -452,6 +452,6 @@ def _failed(path: Path, error: sqlite3.Error | OSError | UnicodeError) -> _Unusa
         why = error.strerror or why
         remedy = "Make room" if error.errno in _NO_ROOM else "Make it writable"
     elif isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", None)  # not of what Python itself raises
+        code = getattr(error, "sqlite_errorcode", None)  # missing on errors raised by Python itself
         remedy = _REMEDIES.get(code & 0xFF, "Make it writable") if code is not None else remedy
     return _UnusableError(f"({why}). {remedy}: {files.named(path)}")

@@ -1,4 +1,4 @@
-"""Where the user is: the view on the screen, the ones before and after it, and the filter that made each."""
+"""Navigation history: the current view, back and forward entries, and each one's filter."""
 
 from __future__ import annotations
 
@@ -41,19 +41,20 @@ from auditlog_tui.store.entries import Row
 from auditlog_tui.text.times import rfc3339
 
 MOST_PLACES = 100
-"""Places that `back` reaches; with each older one goes what its view holds."""
+"""Places in the history; an older one is dropped together with its view."""
 
 CLOCK_NOISE_US = 2_000_000
-"""Two clocks that differ by less, in microseconds, agree: a `Date` has whole seconds."""
+"""Clocks that differ by less than this (microseconds) agree: a `Date` header has whole seconds."""
 
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A view as the user left it: the entry under the cursor (its number) and the lines shown above it.
+    """A view with its filter `text`, and where the user left it.
 
-    `around` tells that it is the time around an entry: so many microseconds before and after it. `typed` is the
-    filter before its times were made absolute where these depend on now; `offset_us` is how much the server's clock
-    was known to be ahead then (`None`: nothing was known). `relative` says that they do.
+    `cursor` is the number of the entry under the cursor and `above` the lines shown above it. `around` is set for the
+    window around an entry: so many microseconds before and after it. `typed` is the filter as typed if its times are
+    relative to now; `offset_us` is how far the server's clock was ahead when they were made absolute, `None` if that
+    was unknown.
     """
 
     view: View
@@ -66,12 +67,13 @@ class Place:
 
     @property
     def relative(self) -> bool:
+        """True for a filter with times relative to now."""
         return bool(self.typed)
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a filter becomes: its terms, each with who evaluates it, the request, and what is odd about it."""
+    """A filter's terms, each with who evaluates it, the request in one line, and a warning if it looks wrong."""
 
     chips: tuple[Chip, ...] = ()
     line: str = ""
@@ -80,7 +82,11 @@ class Explanation:
 
 @dataclass(slots=True)
 class Navigator:
-    """The history of places, one of which is shown. `zone` reads times that were typed without an offset."""
+    """The places of one session and the current one, `places[at]`.
+
+    `zone` is the time zone of times typed without an offset. `parked` is the filter that `park` brings back. `views`
+    are the user's saved filters by name.
+    """
 
     log: Log
     zone: tzinfo
@@ -108,13 +114,13 @@ class Navigator:
     # -- the filter --------------------------------------------------------------------------------------------
 
     def explain(self, text: str) -> Explanation:
-        """What `text` would become. Raises `QueryError`."""
+        """Explain a filter without submitting it. Raises `QueryError`."""
         query = self._query(text)
         planned = plan(query, frozenset(self.log.server_support.ignored))
         return Explanation(planned.chips, explain(planned), " ".join(warnings(query, self.log.store.seen)))
 
     def suggest(self, text: str, cursor: int) -> Completion:
-        """What may come next in `text`."""
+        """Completions at the cursor."""
         return suggest(text, cursor, self.log.store.seen, {**BUILT_IN, **self.views})
 
     def submit(self, text: str) -> Place:
@@ -150,10 +156,10 @@ class Navigator:
         except FilterError as error:
             raise error.in_typed(text) from error
 
-    def frozen_anew(self) -> Place | None:
-        """The place shown, in its place, where its times were made by a clock that turned out to be wrong.
+    def refreeze(self) -> Place | None:
+        """Replace the current place if its times were made absolute by a clock that turned out to be wrong.
 
-        That is known with the first answer; from then on the times stay as they are.
+        The first response tells the server's clock. After that the times stay as they are.
         """
         place, offset_us = self.place, self.log.api.clock_offset_us
         if not place.typed or place.view.feed.as_of is None or offset_us is None:
@@ -167,11 +173,11 @@ class Navigator:
         return self.place
 
     def link(self) -> str:
-        """The command line that shows this filter again; its times are absolute."""
+        """The command line that opens the current filter, with absolute times."""
         return command_line(self.place.text, base_url=self.base_url, demo=self.demo)
 
     def park(self) -> Place:
-        """Show the log without its filter, or with the one that was parked before."""
+        """Show the log without its filter, or with the filter that was parked."""
         text, parked = ("", self.place.text) if self.place.text else (self.parked, self.parked)
         found = self._nearest(text, Anchor.NEWEST)
         if found is None:
@@ -182,11 +188,11 @@ class Navigator:
         return place
 
     def value_of(self, row: Row, field: str) -> object:
-        """What a row has in a field of the filter language."""
+        """The row's value of a field of the filter language."""
         return getattr(row, FIELDS[field].columns[0])
 
     def narrowed(self, field: str, value: object, *, negated: bool) -> str | None:
-        """The filter with a term for this value more; `None` where the language has no term for it."""
+        """The current filter with another term for this value; `None` where the language has no term for it."""
         column = FIELDS[field].columns[0]
         if column == "status_code" and isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)
@@ -194,7 +200,7 @@ class Navigator:
         return with_term(self.place.text, term) if term else None
 
     def between(self, first_us: int, last_us: int) -> str:
-        """The filter with these bounds in place of those it has on time; both are included."""
+        """The current filter with its time terms replaced by this range; both bounds are included."""
         text = self.place.text
         for term in reversed(parse(text).terms):
             if term.key in ("created", "last") and not term.negated:
@@ -202,7 +208,7 @@ class Navigator:
         return with_term(text, f"created:{rfc3339(first_us)}..{rfc3339(last_us)}")
 
     def sorted_by(self, field: str) -> str:
-        """The filter sorted by a field: descending, then ascending, then as the log is."""
+        """The current filter with the next sort order of a field: descending, ascending, then the log's own."""
         text, order = self.place.text, self.view.plan.order
         for term in reversed(parse(text).terms):
             if term.key == "sort":
@@ -211,18 +217,18 @@ class Navigator:
             return self.place.text
         ways = ["", "created"] if field == "created" else ["", f"-{field}", field]
         now = "".join(("-" if way == "desc" else "") + name for name, way in order)
-        now = now if now != "-created" else ""  # which is how the log is
+        now = now if now != "-created" else ""  # the log's own order
         following = ways[(ways.index(now) + 1) % len(ways)] if now in ways else ways[1]
         return with_term(text, f"sort:{following}") if following else text
 
     # -- counting ----------------------------------------------------------------------------------------------
 
     def pivots(self, row: Row) -> list[Pivot]:
-        """Where one can go from a row of this view."""
+        """The related filters offered for a row."""
         return pivots(row, self.place.text)
 
     def meanings(self, text: str) -> list[Pivot]:
-        """What a text may mean that is nothing but an ID; nothing for any other text."""
+        """The filters that a bare ID may stand for; empty for any other text."""
         return meanings(text)
 
     async def count(self, text: str) -> Count:
@@ -230,7 +236,7 @@ class Navigator:
         return await self.counting.count(self._query(text))
 
     async def span(self, text: str) -> tuple[int, int] | None:
-        """When the first and the last entry that a filter matches happened, where the server can tell."""
+        """The times of the first and the last match, where the server can tell."""
         return await self.counting.span(self._query(text))
 
     # -- places ------------------------------------------------------------------------------------------------
@@ -242,26 +248,26 @@ class Navigator:
         return place
 
     def back(self) -> Place | None:
-        """The place before, as it was left; `None` at the first."""
+        """Go to the previous place, as it was left; `None` at the first."""
         return self._go(self.at - 1)
 
     def forward(self) -> Place | None:
-        """The place that `back` came from; `None` at the last."""
+        """Go to the next place; `None` at the last."""
         return self._go(self.at + 1)
 
-    def take_back(self) -> Place | None:
-        """Go back from a place that is not to be kept, as its filter was refused; `None` at the first."""
+    def discard(self) -> Place | None:
+        """Go back and drop the current place, whose filter the server refused; `None` at the first."""
         place = self._go(self.at - 1)
         if place is not None:
             del self.places[self.at + 1 :]
         return place
 
     def refusal(self, error: AuditLogError) -> QueryError:
-        """What the server says of this place's filter, pointing at the term that it names, else at the whole text."""
+        """The server's error about the current filter, pointing at the term it names, or at the whole text."""
         text, params = self.place.text, self.view.plan.params
-        asked = [(name, term) for term in parse(text).terms for name in field_of(term.key).params if name in params]
-        named = [(len(name), term) for name, term in asked if re.search(rf"\b{name}\b", str(error))]
-        only = asked[0][1] if len({id(term) for _, term in asked}) == 1 else None
+        sent = [(name, term) for term in parse(text).terms for name in field_of(term.key).params if name in params]
+        named = [(len(name), term) for name, term in sent if re.search(rf"\b{name}\b", str(error))]
+        only = sent[0][1] if len({id(term) for _, term in sent}) == 1 else None
         term = max(named, key=lambda each: each[0])[1] if named else only
         start, end = (term.start, term.end) if term is not None else (0, len(text))
         return QueryError(str(error), start, end)
@@ -273,7 +279,7 @@ class Navigator:
         return self.place
 
     def anchored(self, anchor: Anchor) -> Place:
-        """The same filter from its other end; the nearest place that shows it already, else a new one."""
+        """Show the same filter from this end, with the view of the nearest place that has it, else with a new one."""
         found = self._nearest(self.place.text, anchor)
         view = found.view if found is not None else View(self.log, self.view.query, anchor=anchor, like=self._like)
         return self._show(Place(view, self.place.text))
@@ -283,30 +289,30 @@ class Navigator:
         return next((place for place in places if not place.view.marked), None)
 
     def only_marked(self) -> Place | None:
-        """The marked entries, newest first; `None` where none is marked. Costs no request."""
+        """Show the marked entries, newest first; `None` if none is marked. Sends no request."""
         entries = self.marks.marked()[::-1]
         return self.show_marked(MarkedView(self.log, entries)) if entries else None
 
     def show_marked(self, view: MarkedView) -> Place:
-        """Show a view of marked entries; the cursor stays on its entry where that is one of them."""
+        """Show a view of marked entries, with the cursor on the same entry if it is one of them."""
         cursor = self.place.cursor
         return self._show(Place(view, "", cursor if cursor is not None and view.row_of(cursor) is not None else None))
 
     async def next_marked(self, row: int, way: int) -> int | None:
-        """The nearest row below (1) or above (-1) a row of the view whose entry is marked, if one is loaded."""
+        """The nearest row with a marked entry below (`way` 1) or above (-1) a row; `None` if none is loaded."""
         return await next_marked(self.view, self.marks.keys, row, way)
 
     def at_moment(self, us: int) -> Place:
-        """The same filter from an instant on, in both directions and the log's own order."""
+        """Show the same filter at a time, to be loaded both ways, in the log's own order."""
         query = Query(tuple(term for term in self.view.query.terms if term.key != "sort"))
         return self._show(Place(View(self.log, query, anchor=At(us)), format_query(query)))
 
     def moment(self, text: str) -> int:
-        """The instant that `text` means, in microseconds since 1970 UTC. Raises `QueryError`."""
+        """Read a time, in microseconds since 1970 UTC. Raises `QueryError`."""
         return read_moment(text, self.log.now_us(), self.zone)
 
     def around(self, row: Row, half_us: int, above: int) -> Place | None:
-        """Everything within so many microseconds of an entry, which stands below `above` lines.
+        """Show all entries within `half_us` microseconds of an entry, which stays below `above` lines.
 
         The filter is parked. `None` for an entry whose time can't be read.
         """
@@ -320,11 +326,11 @@ class Navigator:
         return self._show(Place(view, text, row.n, above, half_us))
 
     def jump(self, *, oldest: bool) -> Place:
-        """The same filter from its oldest or its newest entry."""
+        """Show the same filter from its oldest or its newest entry."""
         return self.anchored(Anchor.OLDEST if oldest else Anchor.NEWEST)
 
     def refresh(self) -> Place:
-        """The same filter, asked anew; the old rows stay in the place before."""
+        """Fetch the same filter again, as a new place; the previous one keeps the old rows."""
         self.log.forget()
         self.counting.forget()
         if self.view.marked:

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, KEYS, TABLE, TIMELINE
-from tests.app.faulty import FaultyConnection, faulty
 from tests.app.helpers import Hand, running
+from tests.unit.faulty import FaultyConnection, faulty
 
 TOLD = "can't be read or written"
 ENDS = {"app.quit", "close", "app.suspend_process"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
+from auditlog_tui.ui.browse import following
 from tests.app.helpers import running
 from tests.app.wire import ENTRIES, Answers, JsonLog, Wire, log_of, made, source_of
 
@@ -86,3 +88,29 @@ async def test_what_retention_took_is_said() -> None:
         await hand.press("A")
         await hand.settled()
         assert "250  COMPLETE  5 gone since" in hand.header
+
+
+async def test_complete_is_gone_from_the_header_when_a_poll_counts_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    log = JsonLog([made(n) for n in range(250)])
+    wire = Wire(log)
+
+    def hold_the_next(number: int, body: dict[str, object]) -> dict[str, object]:
+        wire.hold()
+        return body
+
+    async with running(wire) as hand:
+        await hand.press("A")
+        await hand.settled()
+        assert "250  COMPLETE" in hand.header
+        log.entries.insert(200, made(200, id="late"))
+        log.entries.insert(0, made(-1))
+        wire.edit = hold_the_next  # the poll is answered, and the search for the late entry waits
+        hand.send("F")
+        await hand.until(lambda: "1 new" in hand.header)
+        assert "INCOMPLETE" in hand.header
+        wire.edit = lambda number, body: body
+        wire.release()
+        await hand.until(lambda: "252  COMPLETE" in hand.header)
+        hand.send("F")
+        await hand.until(lambda: "follow" not in hand.header)

@@ -35,10 +35,10 @@ from auditlog_tui.ui.app import AuditLogApp
 from auditlog_tui.ui.browse import detail
 from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.keys import KEYS
-from tests.app.faulty import FaultyConnection, faulty
 from tests.app.helpers import TestOpener as Opener
 from tests.app.helpers import _unread, key_event, until
 from tests.app.wire import UNREACHABLE, Answers, JsonLog, Wire, answers, log_of, made
+from tests.unit.faulty import FaultyConnection, faulty
 
 STEPS = 150
 """The number of steps in a session."""

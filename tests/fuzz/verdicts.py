@@ -283,7 +283,7 @@ class Verdicts(RuleBasedStateMachine):
         self.patches = ExitStack()
         self.patches.enter_context(patch.object(scans, "SLICE", 7))
         self.patches.enter_context(patch.object(sorting, "SORT_SLICE", 7))
-        ask = Feed._ask
+        ask = Feed._request
         machine = self
 
         async def noted(feed: Feed, end: Any) -> Page:
@@ -294,7 +294,7 @@ class Verdicts(RuleBasedStateMachine):
             finally:
                 machine.asked[feed] = machine.server.tick
 
-        self.patches.enter_context(patch.object(Feed, "_ask", noted))
+        self.patches.enter_context(patch.object(Feed, "_request", noted))
         self.navigator.submit("")
 
     def teardown(self) -> None:

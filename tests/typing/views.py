@@ -72,7 +72,7 @@ def a_log_is_a_client_and_a_working_set(api: AuditLogApi, store: EntryStore) -> 
 
 def a_feed_is_one_plan_from_an_anchor(log: Log, plan: Plan) -> None:
     assert_type(log.feed(plan, Anchor.NEWEST), Feed)
-    assert_type(log.walked(plan, At(1_750_000_000_000_000)), Feed | None)
+    assert_type(log.reusable_feed(plan, At(1_750_000_000_000_000)), Feed | None)
     log.feed(plan, 1_750_000_000_000_000)  # type: ignore[arg-type]  # At(…)
     log.feed(plan)  # type: ignore[call-arg]  # the anchor is always given
 

@@ -1,14 +1,14 @@
-"""An audit log API in memory that keeps the contract of generation 2, or breaks it as told.
+"""An in-memory audit log API that follows the contract of generation 2, or breaks it on request.
 
-`trouble` maps the number of a list call (from 1) to what goes wrong in that call:
+`trouble` maps the number of a list call (from 1) to the fault in that call:
 
     error     ServerError
-    refuse    BadRequestError, where a cursor was sent
-    repeat    the page's next cursor is the one that was sent with the call, if one was
-    cycle     the page's next cursor is the first of its walk
-    empty     no entries, but a cursor to go on with
-    overlap   the page begins with the last three entries of the one before
-    arrive    an entry is written at the newest end, before the answer
+    refuse    BadRequestError if a cursor was sent
+    repeat    the page's next cursor is the one sent with the call, if any
+    cycle     the page's next cursor is the first one of this pagination
+    empty     no entries, but a next cursor
+    overlap   the page begins with the last three entries of the previous one
+    arrive    an entry is written at the newest end before the response
     no total  total_count is absent
     lie       total_count is wrong
 """
@@ -34,10 +34,10 @@ EVERY_FILTER = frozenset(
         "status_code_min", "status_code_max", "target_id", "target_type", "sort",
     }
 )  # fmt: skip
-"""What a server of generation 1 ignores."""
+"""The parameters that a server of generation 1 ignores."""
 
 START_US = 1_800_000_000_000_000
-"""An instant to write logs from, in microseconds since 1970."""
+"""The time of a test log's first entry, in microseconds since 1970."""
 
 SERVED_AT = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ Json = dict[str, Any]
 
 
 def entry(number: int, *, at: int | None = None, **fields: Any) -> Json:
-    """Entry `number` of a log, `at` seconds after its start (one second per entry unless told)."""
+    """Entry `number` of a log, `at` seconds after its start (default: one second per entry)."""
     return {
         "id": f"id-{number}",
         "action": "vm.created",
@@ -62,13 +62,13 @@ def entry(number: int, *, at: int | None = None, **fields: Any) -> Json:
 
 
 def log_of(count: int, **fields: Any) -> list[Json]:
-    """`count` entries, one a second."""
+    """`count` entries, one per second."""
     return [entry(number, **fields) for number in range(count)]
 
 
 @dataclass(frozen=True)
 class Walk:
-    """What a cursor stands for: the entries after `after`, in the order that the walk's `seed` shuffled ties into."""
+    """A cursor's state: it continues after `after`; `seed` shuffles entries of equal sort values."""
 
     params: Mapping[str, str]
     seed: int
@@ -77,7 +77,7 @@ class Walk:
 
 
 class FakeApi:
-    """An `AuditLogApi`. `calls` has every list call, `got` every id asked for."""
+    """An `AuditLogApi`. `calls` records every list call, `got` every id requested."""
 
     def __init__(
         self,
@@ -126,19 +126,19 @@ class FakeApi:
         raise NotFoundError("There is no such entry.", status=404)
 
     def arrive(self, **fields: Any) -> None:
-        """Something happens now."""
+        """Write an entry at the newest end."""
         newest = max(map(_instant, self.entries), default=START_US)
         number = len(self.entries)
         self.arrived.append(entry(number, created_at=rfc3339(newest + 1_000_000), **fields))
         self.entries.append(self.arrived[-1])
 
     def matching(self, params: Mapping[str, str]) -> Sequence[Json]:
-        """The entries that the contract's filters let through, in the order of `sort`, ties as they were written."""
+        """The entries that match, in the order of `sort`; those with equal values in the order of writing."""
         heeded = {name: value for name, value in params.items() if name not in self.ignores}
         found = [data for data in self.entries if all(_holds(data, *item) for item in heeded.items())]
         return sorted(found, key=lambda data: _rank(data, heeded.get("sort", "")))
 
-    # -- one answer --------------------------------------------------------------------------------------------
+    # -- one response ------------------------------------------------------------------------------------------
 
     def _walk(self, params: Mapping[str, str], cursor: str | None) -> Walk:
         if cursor is None:
@@ -174,7 +174,7 @@ class FakeApi:
         return cursor
 
     def _place(self, data: Json, walk: Walk) -> tuple[Any, ...]:
-        """A total order, so that a walk can go on after an entry whatever was written meanwhile."""
+        """A total order, so that paging can continue after an entry whatever was written since."""
         sort = "" if "sort" in self.ignores else walk.params.get("sort", "")
         tie = random.Random(f"{walk.seed} {data.get('id')}").random() if self._shuffle else 0.0
         return (*_rank(data, sort), tie, str(data.get("id")))
@@ -186,7 +186,7 @@ def read(data: Json) -> Entry:
 
 
 def _instant(data: Json) -> int:
-    """When the server says that it happened; `_us` is that of an entry whose timestamp the client can't read."""
+    """The time by the server; `_us` holds it for an entry whose timestamp the client can't read."""
     return int(data.get("_us") or instant_us(str(data.get("created_at"))) or 0)
 
 

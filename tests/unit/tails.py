@@ -1,4 +1,4 @@
-"""Views that are followed while their log grows."""
+"""Live tails of a growing `FakeApi`."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ GENERATIONS = pytest.mark.parametrize("ignores", [(), EVERY_FILTER], ids=["gener
 async def following(
     api: FakeApi, text: str = "", rows: int = ALL, changed: Callable[[View], None] = lambda view: None
 ) -> LiveTail:
-    """A view as it is followed: loaded, with the server proven, half a day after its log began."""
+    """The tail of a loaded view, with the server's support tested, half a day after the log began."""
     set_clock(api, START_US + NOON_US)
     view = view_of(api, text)
     await view.more(rows, ignore, everything=True)
@@ -31,13 +31,13 @@ async def following(
 
 
 def set_clock(api: FakeApi, us: int) -> None:
-    """Let it be this instant at the server."""
+    """Set the server's clock."""
     api.clock = datetime.fromtimestamp(us / 1_000_000, UTC) - timedelta(seconds=len(api.calls))
     api.clock_offset_us = us - time.time_ns() // 1000
 
 
 async def polled(tail: LiveTail) -> News:
-    """What one round brings: a poll, and what is missing then."""
+    """One round of following: a poll, then a search for what is missing."""
     return await tail.poll() + await tail.mend()
 
 

@@ -1,4 +1,4 @@
-"""Feeds over a `FakeApi`, and patience."""
+"""Feeds over a `FakeApi`, and paging through them."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ApiError
 from auditlog_tui.log.feed import Anchor, At, Feed
 from auditlog_tui.log.server_support import ServerSupport
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import SortValues, in_order
 from auditlog_tui.query import freeze, parse, plan
 from auditlog_tui.store.entries import EntryStore, Row
 from tests.unit.fake import START_US, FakeApi, Json, log_of
@@ -35,44 +35,49 @@ def newest_first(count: int) -> list[str]:
 
 
 async def walk(feed: Feed, steps: int = 300) -> list[str]:
-    """Go to the end as a patient user does, at both ends in turn; returns what was said to be broken."""
-    said: list[str] = []
+    """Fetch at both ends in turn until both are reached; returns the reasons for interruptions."""
+    interruptions: list[str] = []
     for step in range(steps):
         if feed.complete:
-            return said
+            return interruptions
         before = feed.requests
         with suppress(ApiError):
             await (feed.older() if step % 2 else feed.newer())
         if feed.broken and feed.requests > before:
-            said.append(feed.broken)
-    raise AssertionError("it goes on for ever")
+            interruptions.append(feed.broken)
+    raise AssertionError("paging never ends")
 
 
 async def verified(feed: Feed) -> Feed:
     server_support = ServerSupport()
-    server_support.obeyed |= feed.plan.params.keys()
+    server_support.honoured |= feed.plan.params.keys()
     for _ in range(20):
         try:
             await feed.verify(server_support)
         except ApiError:
             continue
         return feed
-    raise AssertionError("it fails for ever")
+    raise AssertionError("verifying never succeeds")
 
 
-async def survived(trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, **more: Any) -> tuple[FakeApi, Feed]:
-    """A walk of 60 entries, ten a page, that lost nothing and kept the order."""
+async def survived(
+    trouble: Mapping[int, str], anchor: Anchor = Anchor.NEWEST, **more: Any
+) -> tuple[FakeApi, Feed, list[str]]:
+    """Page through 60 entries, ten a page, and check that none is lost and all are in order.
+
+    Returns the API, the feed, and the reasons for interruptions.
+    """
     api = FakeApi(log_of(60), trouble=trouble, page_size=10, **more)
     feed = feed_of(api, anchor=anchor)
-    feed.said = await walk(feed)  # type: ignore[attr-defined]  # for the test to look at
+    interruptions = await walk(feed)
     late = {data["id"] for data in api.arrived}
     assert [key for key in keys_of(feed) if key not in late] == newest_first(60)
-    assert in_order([Stand(row.created_us, row.status_code) for row in rows_of(feed)], "created_at:desc")
-    return api, await verified(feed)
+    assert in_order([SortValues(row.created_us, row.status_code) for row in rows_of(feed)], "created_at:desc")
+    return api, await verified(feed), interruptions
 
 
 class Held(FakeApi):
-    """Answers when told."""
+    """Waits with each response until `answer` is set."""
 
     def __init__(self, entries: Iterable[Json], **more: Any) -> None:
         super().__init__(entries, **more)

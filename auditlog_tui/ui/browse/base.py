@@ -204,7 +204,7 @@ class BrowseBase(ShiftingScreen):
 
     def changed(self) -> None:
         """Rows arrived, or what there is to say of them changed."""
-        if (place := self.navigator.frozen_anew()) is not None:
+        if (place := self.navigator.refreeze()) is not None:
             self.go(place)
             return
         view = self.view
@@ -217,14 +217,13 @@ class BrowseBase(ShiftingScreen):
                 return
             if len(view):  # else it is said where the rows would be, once
                 self.say(str(view.error), "error")
-        elif view.notice:
-            self.say(view.notice, "warning")
-            view.notice = ""
+        elif notice := view.take_notice():
+            self.say(notice, "warning")
 
     def _take_back(self, error: AuditLogError) -> bool:
         """Go back to the rows before a filter that the server refused, and point at its term; False at the first."""
         text, pointed = self.navigator.place.text, self.navigator.refusal(error)
-        place = self.navigator.take_back()
+        place = self.navigator.discard()
         if place is None:
             return False
         typing = self.filter_bar.input.has_focus
@@ -256,13 +255,13 @@ class BrowseBase(ShiftingScreen):
             self.table.ask_for_more()
 
     def _note_clock(self) -> None:
-        from auditlog_tui.log.log import UNTIMED, skew  # late: it loads the models
+        from auditlog_tui.log.log import NO_SERVER_TIME, clock_skew  # late: it loads the models
 
         log = self.navigator.log
         self.look = replace(self.look, now_us=log.now_us())
-        said = skew(log.api.clock_offset_us)
+        said = clock_skew(log.api.clock_offset_us)
         if not said and log.api.clock_offset_us is None and self.navigator.place.relative and self.view.feed.requests:
-            said = "" if self.view.error is not None or self.loader.busy else UNTIMED
+            said = "" if self.view.error is not None or self.loader.busy else NO_SERVER_TIME
         if said and not self._skew_said:
             self._skew_said = True
             self.say(said, "warning")
@@ -334,7 +333,7 @@ class BrowseBase(ShiftingScreen):
         """A key was pressed: what was said is read, and the next page can wait until the key is done."""
         self._keyed_at = time.monotonic()
         if self.opened:
-            self.navigator.log.hold(KEY_S)
+            self.navigator.log.delay_pages(KEY_S)
         self.forget_message()
 
     def forget_message(self) -> None:

@@ -60,11 +60,11 @@ class CopyPart(BrowseBase):
         marks, row = self.navigator.marks, self.table.row
         offers = [("copy of this entry", False)] if row is not None or not marks.count else []
         if marks.count:
-            since = marks.since_us()
+            since = marks.oldest_earlier_us()
             day = f" (since {self.day(since)})" if since is not None else ""
             offers.append((f"copy of the {counted(marks.count, 'marked entry', 'marked entries')}{day}", True))
         # What an earlier run left is not what one means without saying so.
-        menu = CopyMenu([title for title, _ in offers], at=len(offers) - 1 if marks.fresh else 0)
+        menu = CopyMenu([title for title, _ in offers], at=len(offers) - 1 if marks.marked_this_run else 0)
         self.app.push_screen(menu, lambda key: self._copy(key, self._meant(row, marked=offers[menu.at][1])))
 
     def _meant(self, row: Row | None, *, marked: bool) -> list[Entry]:

@@ -42,7 +42,7 @@ class Follower:
         if row is None:
             self._pane.show([], "no entry")
             return
-        self._show(log, look, fetching=log.known_detail(row.n) is None)
+        self._show(log, look, fetching=log.cached_detail(row.n) is None)
         self._ask(row.n, log, look, 0 if now else REST_S)
 
     def toggle_raw(self, log: Log, look: Look) -> None:
@@ -61,7 +61,7 @@ class Follower:
         start(self._screen, lambda: self._fetch(n, log, look, wait), "detail")
 
     async def _fetch(self, n: int, log: Log, look: Look, wait: float) -> None:
-        if log.known_detail(n) is None:
+        if log.cached_detail(n) is None:
             await asyncio.sleep(wait)
         try:
             await log.detail(n)
@@ -80,7 +80,7 @@ class Follower:
         except StoreError as unread:  # never another entry's fields
             self._pane.show([Heading(str(unread), "error")], "can't be read")
             return
-        detail, error = log.known_detail(n), self._errors.get(n)
+        detail, error = log.cached_detail(n), self._errors.get(n)
         record = detail.entry if detail is not None else entry
         fields = raw_lines(record) if self.raw else describe(entry, detail, look.zone, log.now_us())
         others = [raw for raw in log.store.versions(n) if raw != record.raw]

@@ -79,8 +79,8 @@ class FollowPart(BrowseBase):
 
     def _came(self, tail: LiveTail, news: News) -> None:
         self._read(keyed=False)
-        self._fresh += news.added - news.own
-        self._own += news.own
+        self._fresh += news.added - news.own_reads
+        self._own += news.own_reads
         if news.late == 1:
             self.say("1 entry came late, and was put where it belongs", "warning")
         elif news.late:

@@ -226,7 +226,7 @@ class MarkPart(FacetPart):
         before, view = self.view, MarkedView(self.navigator.log, [])
         marked = self.navigator.marks.marked()[::-1]
         async for some in self.long.portions(marked, "Gathering what is marked", lambda done: "nothing has changed"):
-            view.take(some)
+            view.append(some)
         if before is not self.view:
             return  # the user went elsewhere
         self.leave()
@@ -241,7 +241,7 @@ class MarkPart(FacetPart):
             self.say(f"Two marked entries can be compared: {told} marked now, m marks and unmarks")
             return
         log, marked = self.navigator.log, self.navigator.marks.marked()
-        details = [log.known_detail(n) for n in log.store.add(marked)]
+        details = [log.cached_detail(n) for n in log.store.add(marked)]
         one, other = (
             detail.entry if detail is not None else entry for entry, detail in zip(marked, details, strict=True)
         )

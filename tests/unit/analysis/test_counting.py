@@ -93,7 +93,7 @@ async def test_an_unproven_parameter_counts_nothing() -> None:
     api.fails = ServerError("down", status=500)
     found = await counting.count(query_of("method:DELETE"))
     assert found == Count(10, How.LOADED)
-    assert "method" not in counting.log.server_support.obeyed | counting.log.server_support.ignored
+    assert "method" not in counting.log.server_support.honoured | counting.log.server_support.ignored
     api.fails = None
     assert await counting.count(query_of("method:DELETE")) == Count(35, How.EXACT)
 
@@ -102,7 +102,7 @@ async def test_in_an_empty_log_nothing_is_proven() -> None:
     api = FakeApi([], ignores=EVERY_FILTER)
     counting = await counting_of(api)
     assert await counting.count(query_of("method:DELETE")) == Count(0, How.LOADED)
-    assert not counting.log.server_support.obeyed
+    assert not counting.log.server_support.honoured
 
 
 async def test_where_the_server_tells_no_count_the_loaded_are_counted() -> None:
@@ -177,7 +177,7 @@ async def test_counts_wait_until_nothing_urgent_is_fetched(text: str) -> None:
     api = FakeApi(mixed(50))
     counting = await counting_of(api)
     asked = len(api.calls)
-    with counting.log.urgent():
+    with counting.log.foreground():
         task = asyncio.create_task(counting.count(query_of(text)))
         for _ in range(20):
             await asyncio.sleep(0)
@@ -189,7 +189,7 @@ async def test_counts_wait_until_nothing_urgent_is_fetched(text: str) -> None:
 async def test_one_that_was_cancelled_leaves_the_others_and_the_next_alone() -> None:
     api = Held(mixed(50))
     counting = Counting(Log(api, EntryStore()))
-    counting.log.server_support.obeyed |= EVERY_FILTER
+    counting.log.server_support.honoured |= EVERY_FILTER
     tasks = [asyncio.create_task(counting.count(query_of(f"action:a{n}"))) for n in range(2 * AT_ONCE)]
     await api.asked.wait()
     for task in tasks[1:]:

@@ -8,10 +8,10 @@ from auditlog_tui.log.feed import Anchor
 from tests.unit.fake import EVERY_FILTER, FakeApi, Json, entry, log_of
 from tests.unit.walks import BOUNDS, Held, feed_of, keys_of, newest_first, verified, walk
 
-# -- a server that keeps the contract ------------------------------------------------------------------------------
+# -- a server that follows the contract ---------------------------------------------------------------------------
 
 
-async def test_older_walks_down_a_page_at_a_time() -> None:
+async def test_older_fetches_one_page_down() -> None:
     api = FakeApi(log_of(250))
     feed = feed_of(api)
     steps = [await feed.older() for _ in range(4)]
@@ -30,14 +30,14 @@ async def test_the_oldest_entries_cost_one_request() -> None:
     assert not feed.complete
 
 
-async def test_from_the_oldest_the_walk_goes_up() -> None:
+async def test_feed_from_the_oldest_loads_upwards() -> None:
     feed = feed_of(FakeApi(log_of(250)), anchor=Anchor.OLDEST)
     assert not (await feed.older()).received
     await walk(feed)
     assert keys_of(feed) == newest_first(250)
 
 
-async def test_the_end_that_is_the_anchor_asks_nothing() -> None:
+async def test_anchored_end_sends_no_request() -> None:
     api = FakeApi(log_of(5))
     assert not (await feed_of(api).newer()).received
     assert not api.calls
@@ -60,17 +60,17 @@ async def test_from_the_oldest_every_term_of_the_order_is_reversed() -> None:
     assert api.calls[-1][0]["sort"] == "status_code:asc,created_at:desc"
 
 
-async def test_as_of_is_when_the_newest_end_was_reached() -> None:
+async def test_as_of_is_the_time_of_reaching_the_newest_end() -> None:
     down = feed_of(FakeApi(log_of(250)))
     up = feed_of(FakeApi(log_of(250)), anchor=Anchor.OLDEST)
     await walk(down)
     await walk(up)
     assert down.as_of is not None
     assert up.as_of is not None
-    assert (down.as_of.second, up.as_of.second) == (1, 3)  # the number of the call
+    assert (down.as_of.second, up.as_of.second) == (1, 3)  # the seconds are the number of the call
 
 
-async def test_an_entry_by_its_id_is_got_by_the_other_endpoint() -> None:
+async def test_entry_by_id_uses_the_get_endpoint() -> None:
     api = FakeApi(log_of(5))
     feed = feed_of(api, "id:id-3")
     await walk(feed)
@@ -79,7 +79,7 @@ async def test_an_entry_by_its_id_is_got_by_the_other_endpoint() -> None:
     assert feed.total is None
 
 
-async def test_an_id_that_does_not_exist_is_no_row_and_no_error() -> None:
+async def test_unknown_id_gives_no_row_and_no_error() -> None:
     feed = feed_of(FakeApi(log_of(5)), "id:id-9")
     await walk(feed)
     assert feed.complete
@@ -97,7 +97,7 @@ async def test_an_empty_log() -> None:
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_a_page_that_contradicts_the_filter_is_not_kept(anchor: Anchor) -> None:
+async def test_page_contradicting_the_filter_is_not_stored(anchor: Anchor) -> None:
     log = [entry(number, method="GET" if number % 2 else "PUT") for number in range(30)]
     feed = feed_of(FakeApi(log, ignores=["method"]), "method:GET", anchor)
     step = await (feed.older() if anchor is Anchor.NEWEST else feed.newer())
@@ -108,32 +108,32 @@ async def test_a_page_that_contradicts_the_filter_is_not_kept(anchor: Anchor) ->
     )
 
 
-async def test_a_bound_of_the_filter_that_is_ignored_is_told() -> None:
+async def test_ignored_bound_is_reported() -> None:
     api = FakeApi(log_of(30), ignores=BOUNDS)
     assert (await feed_of(api, "created:<=2027-01-15T08:00:05Z").older()).ignored == {"created_at_max"}
     assert len(api.calls) == 1
 
 
-async def test_an_order_that_is_ignored_is_told() -> None:
+async def test_ignored_order_is_reported() -> None:
     api = FakeApi(log_of(30), ignores=["sort"])
     assert (await feed_of(api, anchor=Anchor.OLDEST).newer()).ignored == {"sort"}
     assert (await feed_of(api, "sort:created").older()).ignored == {"sort"}
 
 
-async def test_an_order_that_is_ignored_is_told_at_the_seam_of_two_pages() -> None:
-    log = [entry(number, at=number // 3) for number in range(12)]  # within a page of three all are equal
+async def test_ignored_order_is_noticed_between_two_pages() -> None:
+    log = [entry(number, at=number // 3) for number in range(12)]  # all three on a page have the same time
     feed = feed_of(FakeApi(log, ignores=["sort"], page_size=3), anchor=Anchor.OLDEST)
     assert not (await feed.newer()).ignored
     assert (await feed.newer()).ignored == {"sort"}
 
 
-async def test_a_field_that_cannot_be_read_is_no_contradiction() -> None:
+async def test_unreadable_field_is_no_contradiction() -> None:
     feed = feed_of(FakeApi([entry(1, status_code="?")], ignores=EVERY_FILTER), "status:>=400")
     assert not (await feed.older()).ignored
     assert keys_of(feed) == ["id-1"]
 
 
-async def test_digits_below_the_microsecond_are_no_disorder() -> None:
+async def test_digits_below_the_microsecond_keep_the_order() -> None:
     log = [
         entry(1, created_at="2027-01-01T00:00:00.0000009Z", status_code=500),
         entry(2, created_at="2027-01-01T00:00:00.0000001Z", status_code=200),
@@ -149,7 +149,7 @@ async def test_digits_below_the_microsecond_are_no_disorder() -> None:
     assert not (await feed_of(Exact(log), "sort:-created,status").older()).ignored
 
 
-async def test_a_log_that_is_not_quite_in_order_is_walked_to_its_end_and_not_by_time() -> None:
+async def test_unordered_log_is_loaded_but_not_by_time() -> None:
     class Unsorted(FakeApi):
         def _place(self, data: Json, walk: Any) -> tuple[Any, ...]:
             return (-int(data["id"].removeprefix("id-")),)
@@ -161,7 +161,7 @@ async def test_a_log_that_is_not_quite_in_order_is_walked_to_its_end_and_not_by_
     assert not feed.by_time
 
 
-# -- cancellation and company --------------------------------------------------------------------------------------
+# -- cancellation and concurrency ----------------------------------------------------------------------------------
 
 
 async def test_a_cancelled_request_changes_nothing() -> None:
@@ -179,7 +179,7 @@ async def test_a_cancelled_request_changes_nothing() -> None:
     assert feed.duplicates == 0
 
 
-async def test_two_who_ask_at_once_get_two_pages() -> None:
+async def test_concurrent_calls_fetch_different_pages() -> None:
     api = Held(log_of(30), page_size=10)
     feed = feed_of(api)
     tasks = [asyncio.create_task(feed.older()) for _ in range(2)]

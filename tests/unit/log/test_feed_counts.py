@@ -11,13 +11,13 @@ from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, log_of, read
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, verified, walk
 
 
-async def test_a_count_that_fits_is_not_asked_for_again() -> None:
-    api, feed = await survived({})
+async def test_matching_count_is_not_requested_again() -> None:
+    api, feed, _ = await survived({})
     assert feed.total == 60
     assert len(api.calls) == 6
 
 
-async def test_without_proof_nothing_is_verified() -> None:
+async def test_unproven_count_is_not_verified() -> None:
     feed = feed_of(FakeApi(log_of(3), trouble={1: "lie"}), "method:POST")
     await walk(feed)
     await feed.verify(ServerSupport())
@@ -26,8 +26,8 @@ async def test_without_proof_nothing_is_verified() -> None:
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_a_count_that_was_wrong_once_is_counted_again(anchor: Anchor) -> None:
-    api, feed = await survived(dict.fromkeys(range(1, 7), "lie"), anchor)
+async def test_wrong_count_is_requested_again(anchor: Anchor) -> None:
+    api, feed, _ = await survived(dict.fromkeys(range(1, 7), "lie"), anchor)
     assert not feed.short
     assert feed.total == 60
     assert api.calls[-1] == ({"created_at_max": "2027-01-15T08:00:59.000001Z"}, 10, None)
@@ -36,25 +36,25 @@ async def test_a_count_that_was_wrong_once_is_counted_again(anchor: Anchor) -> N
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_what_was_never_counted_is_not_gone(anchor: Anchor) -> None:
-    _, feed = await survived(dict.fromkeys(range(1, 20), "lie"), anchor)
+async def test_uncounted_entries_are_not_gone(anchor: Anchor) -> None:
+    _, feed, _ = await survived(dict.fromkeys(range(1, 20), "lie"), anchor)
     assert (feed.short, feed.gone, feed.uncounted) == ("", 0, 53)
 
 
-async def test_an_absent_count_never_drives_completion() -> None:
-    _, feed = await survived(dict.fromkeys(range(1, 20), "no total"))
+async def test_completion_does_not_need_a_count() -> None:
+    _, feed, _ = await survived(dict.fromkeys(range(1, 20), "no total"))
     assert feed.complete
     assert feed.total is None
     assert not feed.short
 
 
-async def test_a_count_that_is_absent_when_counted_again_takes_nothing_away() -> None:
-    _, feed = await survived({1: "lie", 7: "no total"})
+async def test_missing_second_count_changes_nothing() -> None:
+    _, feed, _ = await survived({1: "lie", 7: "no total"})
     assert feed.total == 7
-    assert not feed.short  # more arrived than were counted once: nothing is missing
+    assert not feed.short  # more arrived than the second count: nothing is missing
 
 
-async def test_what_was_counted_and_did_not_arrive_is_missing_though_nothing_is_counted_any_more() -> None:
+async def test_counted_entries_are_missing_even_if_the_server_stops_counting() -> None:
     class Cuts(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             page = await super().list(params, limit=limit, cursor=cursor)
@@ -70,16 +70,16 @@ async def test_what_was_counted_and_did_not_arrive_is_missing_though_nothing_is_
 
 
 @pytest.mark.parametrize("ignores", [(), BOUNDS, EVERY_FILTER])
-async def test_a_log_that_grows_is_not_short(ignores: Iterable[str]) -> None:
+async def test_growing_log_is_not_short(ignores: Iterable[str]) -> None:
     trouble = {2: "arrive", 4: "arrive", 7: "arrive", 8: "arrive"}
     for anchor in Anchor if "sort" not in ignores else [Anchor.NEWEST]:
-        _, feed = await survived({1: "lie", **trouble}, anchor, ignores=ignores)
+        _, feed, _ = await survived({1: "lie", **trouble}, anchor, ignores=ignores)
         assert (feed.short, feed.total is None) in (("", False), ("the server counts 64, 60 arrived", False))
-        _, feed = await survived(trouble, anchor, ignores=ignores)
+        _, feed, _ = await survived(trouble, anchor, ignores=ignores)
         assert not feed.short
 
 
-async def test_entries_that_the_server_withheld_are_told() -> None:
+async def test_withheld_entries_are_reported() -> None:
     class Withholding(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             page = await super().list(params, limit=limit, cursor=cursor)
@@ -93,7 +93,7 @@ async def test_entries_that_the_server_withheld_are_told() -> None:
         assert feed.short == ("the server counts 59, 58 arrived" if not text else "the server counts 60, 58 arrived")
 
 
-async def test_an_error_while_counting_is_raised_and_tried_again() -> None:
+async def test_error_while_counting_is_raised_and_retried() -> None:
     api = FakeApi(log_of(3), trouble={1: "lie", 2: "error"})
     feed = feed_of(api)
     await walk(feed)
@@ -103,7 +103,7 @@ async def test_an_error_while_counting_is_raised_and_tried_again() -> None:
     assert feed.total == 3
 
 
-async def test_a_bound_that_is_refused_while_counting_is_left_out() -> None:
+async def test_bound_refused_while_counting_is_dropped() -> None:
     api = FakeApi(log_of(3), trouble={1: "lie"})
     feed = feed_of(api)
     await walk(feed)
@@ -116,7 +116,7 @@ async def test_a_bound_that_is_refused_while_counting_is_left_out() -> None:
     assert not feed.short
 
 
-async def test_a_cursor_that_is_not_found_is_a_refused_one() -> None:
+async def test_unknown_cursor_counts_as_refused() -> None:
     api = FakeApi(log_of(30), page_size=10)
     feed = feed_of(api)
     await feed.older()
@@ -129,11 +129,11 @@ async def test_a_cursor_that_is_not_found_is_a_refused_one() -> None:
     assert keys_of(feed) == newest_first(30)
 
 
-# -- what can't be taken for granted of a count --------------------------------------------------------------------
+# -- counts that are misleading -----------------------------------------------------------------------------------
 
 
-class Offsets(FakeApi):
-    """Its cursors are offsets: what is written or deleted meanwhile moves the rest. `after_first` happens then."""
+class OffsetCursors(FakeApi):
+    """A server with offsets as cursors, so that changes to the log shift pages. `after_first` runs after page 1."""
 
     def after_first(self) -> None:
         raise NotImplementedError
@@ -151,20 +151,20 @@ class Offsets(FakeApi):
         return page
 
 
-def renamed(log: list[Json]) -> None:
+def rename_actors(log: list[Json]) -> None:
     for data in log:
         data["actor"] = {**data["actor"], "name": "Alice B"}
 
 
-async def test_a_changed_text_that_comes_again_is_no_second_record() -> None:
-    class Renames(Offsets):
+async def test_changed_text_is_no_second_record() -> None:
+    class Renames(OffsetCursors):
         def after_first(self) -> None:
             self.arrive()
-            renamed(self.entries)
+            rename_actors(self.entries)
 
     feed = feed_of(Renames(log_of(60), page_size=10))
     await walk(feed)
-    assert feed._perhaps.total() == 1
+    assert feed._possible_records.total() == 1
     await verified(feed)
     assert (len(feed.run), feed.total, feed.gone, feed.short) == (60, 60, 0, "")
 
@@ -172,18 +172,18 @@ async def test_a_changed_text_that_comes_again_is_no_second_record() -> None:
         def after_first(self) -> None:
             for _ in range(4):
                 self.arrive()
-            renamed(self.entries)
+            rename_actors(self.entries)
 
     feed = feed_of(RenamesMore(log_of(60), page_size=10))
     await walk(feed)
-    assert feed._perhaps.total() == 1  # the others are within what was read again
+    assert feed._possible_records.total() == 1  # the other texts lie inside the listing
     await verified(feed)
     assert (len(feed.run), feed.total, feed.gone, feed.short) == (60, 60, 0, "")
 
 
 @pytest.mark.parametrize(("text", "anchor"), [("sort:created", Anchor.NEWEST), ("", Anchor.OLDEST)])
-async def test_what_offsets_pass_over_is_missing_though_the_counts_agree(text: str, anchor: Anchor) -> None:
-    class Deletes(Offsets):
+async def test_entries_skipped_by_offset_cursors_are_missing_though_counts_agree(text: str, anchor: Anchor) -> None:
+    class Deletes(OffsetCursors):
         def after_first(self) -> None:
             del self.entries[:10]
 
@@ -194,7 +194,7 @@ async def test_what_offsets_pass_over_is_missing_though_the_counts_agree(text: s
     assert (feed.gone, feed.short) == (10, "the server counts 290, 280 of them arrived")
 
 
-async def test_retention_during_a_walk_that_lost_nothing_is_told_apart() -> None:
+async def test_retention_during_complete_paging_is_recognised() -> None:
     class Deletes(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             if len(self.calls) == 2:
@@ -207,16 +207,16 @@ async def test_retention_during_a_walk_that_lost_nothing_is_told_apart() -> None
     assert (len(feed.run), feed.total, feed.gone, feed.short) == (300, 290, 10, "")
 
 
-class CutsShort(FakeApi):
-    """Says that nothing follows its first page."""
+class EndsAfterFirstPage(FakeApi):
+    """A server that says its first page is the last."""
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         page = await super().list(params, limit=limit, cursor=cursor)
         return replace(page, next_cursor=None)
 
 
-async def test_a_walk_from_an_instant_is_counted_too() -> None:
-    feed = feed_of(CutsShort(log_of(500)), anchor=At(START_US + 250_000_000))
+async def test_feed_from_a_time_is_verified_too() -> None:
+    feed = feed_of(EndsAfterFirstPage(log_of(500)), anchor=At(START_US + 250_000_000))
     await walk(feed)
     await verified(feed)
     assert len(feed.run) == 199
@@ -227,8 +227,8 @@ async def test_a_walk_from_an_instant_is_counted_too() -> None:
     assert (feed.short, feed.total, feed.gone) == ("", 500, 0)
 
 
-async def test_a_higher_count_is_told_though_nothing_is_proven_and_decided_anew_then() -> None:
-    api = CutsShort(log_of(500))
+async def test_higher_unproven_count_is_reported_and_checked_again_once_proven() -> None:
+    api = EndsAfterFirstPage(log_of(500))
     feed = feed_of(api, "method:POST")
     await walk(feed)
     await feed.verify(ServerSupport())
@@ -241,7 +241,7 @@ async def test_a_higher_count_is_told_though_nothing_is_proven_and_decided_anew_
     assert feed.short == ""
 
 
-async def test_a_count_that_is_capped_makes_nothing_gone() -> None:
+async def test_capped_count_makes_nothing_gone() -> None:
     class Capped(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             page = await super().list(params, limit=limit, cursor=cursor)

@@ -5,23 +5,23 @@ import pytest
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, ServerError
 from auditlog_tui.log.feed import IDLE_PAGES, Anchor, At
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import SortValues, in_order
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, rows_of, survived, verified, walk
 
 
 @pytest.mark.parametrize("anchor", Anchor)
 async def test_duplicates_across_pages_are_counted(anchor: Anchor) -> None:
-    _, feed = await survived({2: "overlap", 4: "overlap"}, anchor)
+    _, feed, _ = await survived({2: "overlap", 4: "overlap"}, anchor)
     assert feed.duplicates == 6
     assert not feed.short
 
 
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
-async def test_a_repeated_cursor_is_told_and_the_walk_begins_again(anchor: Anchor, ignores: Iterable[str]) -> None:
-    api, feed = await survived({3: "repeat"}, anchor, ignores=ignores)
-    assert feed.said == ["the server repeated a cursor"]  # type: ignore[attr-defined]
+async def test_repeated_cursor_is_reported_and_paging_restarts(anchor: Anchor, ignores: Iterable[str]) -> None:
+    api, feed, interruptions = await survived({3: "repeat"}, anchor, ignores=ignores)
+    assert interruptions == ["the server repeated a cursor"]
     assert not feed.short
     assert not feed.broken
     assert feed.duplicates == 0
@@ -30,35 +30,33 @@ async def test_a_repeated_cursor_is_told_and_the_walk_begins_again(anchor: Ancho
 
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
-async def test_a_cycle_of_cursors_is_told(anchor: Anchor, ignores: Iterable[str]) -> None:
-    _, feed = await survived({4: "cycle"}, anchor, ignores=ignores)
-    assert "the server repeated a cursor" in feed.said  # type: ignore[attr-defined]
+async def test_cursor_cycle_is_reported(anchor: Anchor, ignores: Iterable[str]) -> None:
+    _, _, interruptions = await survived({4: "cycle"}, anchor, ignores=ignores)
+    assert "the server repeated a cursor" in interruptions
 
 
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
-async def test_a_cursor_that_died_is_told_and_the_walk_begins_again(anchor: Anchor, ignores: Iterable[str]) -> None:
-    _, feed = await survived({4: "refuse"}, anchor, ignores=ignores)
-    assert feed.said[0] == "the server refused the cursor: cursor expired"  # type: ignore[attr-defined]
+async def test_refused_cursor_is_reported_and_paging_restarts(anchor: Anchor, ignores: Iterable[str]) -> None:
+    _, feed, interruptions = await survived({4: "refuse"}, anchor, ignores=ignores)
+    assert interruptions[0] == "the server refused the cursor: cursor expired"
     assert not feed.short
 
 
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
 @pytest.mark.parametrize("number", [1, 2, 4, 6])
-async def test_a_page_that_does_not_say_whether_more_follows_is_asked_for_again(
-    number: int, anchor: Anchor, ignores: Iterable[str]
-) -> None:
-    api, feed = await survived({number: "unclear"}, anchor, ignores=ignores)
-    assert feed.said == ["the server did not say whether more follows"]  # type: ignore[attr-defined]
+async def test_page_without_clear_end_is_requested_again(number: int, anchor: Anchor, ignores: Iterable[str]) -> None:
+    api, feed, interruptions = await survived({number: "unclear"}, anchor, ignores=ignores)
+    assert interruptions == ["the server did not say whether more follows"]
     assert feed.total == 60
     assert feed.duplicates == 0
     assert not feed.short
-    if number > 1:  # the first page has no cursor to ask with again
+    if number > 1:  # the first page has no cursor to retry with
         assert api.calls[number][2] == api.calls[number - 1][2]
 
 
-async def test_the_end_is_not_known_while_no_page_says_so() -> None:
+async def test_end_is_not_reached_until_a_page_says_so() -> None:
     feed = feed_of(FakeApi(log_of(600), trouble=dict.fromkeys(range(2, 99), "unclear")))
     for _ in range(5):
         await feed.older()
@@ -67,18 +65,18 @@ async def test_the_end_is_not_known_while_no_page_says_so() -> None:
     assert feed.broken == "the server did not say whether more follows"
 
 
-async def test_the_walk_begins_again_at_the_last_instant() -> None:
-    api, _ = await survived({3: "refuse"})
+async def test_paging_restarts_at_the_last_time() -> None:
+    api, _, _ = await survived({3: "refuse"})
     assert api.calls[3] == ({"created_at_max": "2027-01-15T08:00:40.000001Z"}, 100, None)
     assert len(api.calls) == 8
 
 
-async def test_the_walk_up_begins_again_at_the_last_instant() -> None:
-    api, _ = await survived({3: "refuse"}, Anchor.OLDEST)
+async def test_paging_upwards_restarts_at_the_last_time() -> None:
+    api, _, _ = await survived({3: "refuse"}, Anchor.OLDEST)
     assert api.calls[3][0] == {"sort": "created_at:asc", "created_at_min": "2027-01-15T08:00:19Z"}
 
 
-async def test_it_never_begins_again_beyond_the_bounds_of_the_filter() -> None:
+async def test_restart_stays_within_the_bounds_of_the_filter() -> None:
     text = "created:2027-01-15T08:00:10Z..2027-01-15T08:00:30Z"
     log = [entry(number, at=30 if number >= 30 else number) for number in range(60)]
     log.append(entry(99, created_at="2027-01-15T08:00:30.000001Z"))
@@ -92,7 +90,7 @@ async def test_it_never_begins_again_beyond_the_bounds_of_the_filter() -> None:
             assert params["created_at_max"] <= "2027-01-15T08:00:30Z"
 
 
-async def test_from_an_instant_both_ends_begin_again_on_their_own_side() -> None:
+async def test_both_ends_of_an_anchor_restart_on_their_side() -> None:
     log = [entry(n, at=30 if 15 <= n < 45 else n) for n in range(60)]
     log.append(entry(99, created_at="2027-01-15T08:00:30.000001Z"))
     trouble = {3: "refuse", 4: "refuse", 7: "repeat", 9: "arrive", 12: "refuse"}
@@ -101,11 +99,11 @@ async def test_from_an_instant_both_ends_begin_again_on_their_own_side() -> None
     await walk(feed)
     rows = rows_of(feed)
     assert sorted(row.key for row in rows) == sorted(data["id"] for data in api.entries)
-    assert in_order([Stand(row.created_us, row.status_code) for row in rows], "created_at:desc")
+    assert in_order([SortValues(row.created_us, row.status_code) for row in rows], "created_at:desc")
     assert (await verified(feed)).total == len(log) + 1
 
 
-async def test_where_bounds_are_known_to_be_ignored_none_is_sent() -> None:
+async def test_no_bound_is_sent_where_they_are_ignored() -> None:
     api = FakeApi(log_of(60), ignores=BOUNDS, page_size=10, trouble={3: "refuse"})
     feed = feed_of(api, ignored=BOUNDS)
     await walk(feed)
@@ -113,7 +111,7 @@ async def test_where_bounds_are_known_to_be_ignored_none_is_sent() -> None:
     assert keys_of(feed) == newest_first(60)
 
 
-async def test_a_bound_that_is_refused_is_not_sent_again() -> None:
+async def test_refused_bound_is_not_sent_again() -> None:
     class Strict(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             if "created_at_max" in params:
@@ -128,14 +126,14 @@ async def test_a_bound_that_is_refused_is_not_sent_again() -> None:
     assert len([params for params, _, _ in api.calls if params]) == 1
 
 
-async def test_what_was_written_since_does_not_come_in_at_the_bottom() -> None:
+async def test_entries_written_since_are_not_added_at_the_bottom() -> None:
     trouble = {2: "arrive", 3: "refuse", 5: "arrive", 6: "repeat"}
-    _, feed = await survived(trouble, ignores=EVERY_FILTER)
+    _, feed, _ = await survived(trouble, ignores=EVERY_FILTER)
     assert keys_of(feed) == newest_first(60)
     assert not feed.short
 
 
-async def test_entries_whose_time_cannot_be_read_do_not_stop_it_from_going_on() -> None:
+async def test_unreadable_times_do_not_stop_a_restart() -> None:
     log = [*log_of(40)[15:], *(entry(n, created_at="?", _us=START_US + 1_000_000 * n) for n in range(15))]
     api = FakeApi(log, page_size=10, trouble={4: "refuse", 7: "arrive", 8: "refuse"})
     feed = feed_of(api)
@@ -145,18 +143,18 @@ async def test_entries_whose_time_cannot_be_read_do_not_stop_it_from_going_on() 
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_empty_pages_with_a_cursor_are_passed(anchor: Anchor) -> None:
-    _, feed = await survived({1: "empty", 3: "empty", 4: "empty", 9: "empty"}, anchor)
-    assert feed.said == []  # type: ignore[attr-defined]
+async def test_empty_pages_with_a_cursor_are_skipped(anchor: Anchor) -> None:
+    _, _, interruptions = await survived({1: "empty", 3: "empty", 4: "empty", 9: "empty"}, anchor)
+    assert interruptions == []
 
 
-async def test_many_empty_pages_are_told_and_then_gone_on_from() -> None:
-    api, feed = await survived(dict.fromkeys(range(2, 2 + 2 * IDLE_PAGES), "empty"))
-    assert feed.said == ["the server sent nothing new in 5 pages"] * 2  # type: ignore[attr-defined]
+async def test_many_empty_pages_are_reported_and_resumed() -> None:
+    api, _, interruptions = await survived(dict.fromkeys(range(2, 2 + 2 * IDLE_PAGES), "empty"))
+    assert interruptions == ["the server sent nothing new in 5 pages"] * 2
     assert [cursor for _, _, cursor in api.calls].count(None) == 1
 
 
-async def test_pages_that_bring_nothing_new_end_in_words_whatever_their_cursors() -> None:
+async def test_pages_without_new_entries_end_with_a_reason() -> None:
     class Endless(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             page = await super().list(params, limit=limit)
@@ -171,7 +169,7 @@ async def test_pages_that_bring_nothing_new_end_in_words_whatever_their_cursors(
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_an_error_is_raised_and_the_same_call_goes_on(anchor: Anchor) -> None:
+async def test_error_is_raised_and_the_call_can_be_repeated(anchor: Anchor) -> None:
     api = FakeApi(log_of(60), trouble={1: "error", 4: "error"}, page_size=10)
     feed = feed_of(api, anchor=anchor)
     with pytest.raises(ServerError):
@@ -181,7 +179,7 @@ async def test_an_error_is_raised_and_the_same_call_goes_on(anchor: Anchor) -> N
     assert keys_of(feed) == newest_first(60)
 
 
-async def test_a_refusal_without_a_cursor_is_no_broken_walk() -> None:
+async def test_refusal_without_a_cursor_is_no_interruption() -> None:
     api = FakeApi(log_of(60))
     api.fails = BadRequestError("no such filter", status=400)
     feed = feed_of(api)
@@ -191,7 +189,7 @@ async def test_a_refusal_without_a_cursor_is_no_broken_walk() -> None:
 
 
 @pytest.mark.parametrize("ignores", [(), BOUNDS])
-async def test_entries_of_one_instant_are_not_lost_at_a_seam(ignores: Iterable[str]) -> None:
+async def test_entries_with_equal_times_are_not_lost_between_pages(ignores: Iterable[str]) -> None:
     log = [entry(number, at=7) for number in range(47)]
     for anchor in Anchor:
         trouble = {2: "refuse", 5: "repeat", 9: "refuse"}
@@ -200,7 +198,7 @@ async def test_entries_of_one_instant_are_not_lost_at_a_seam(ignores: Iterable[s
         assert sorted(keys_of(feed)) == sorted(data["id"] for data in log)
 
 
-async def test_the_same_id_with_other_bytes_is_one_row_with_both_versions() -> None:
+async def test_same_id_with_other_bytes_is_one_row_with_both_versions() -> None:
     feed = feed_of(FakeApi([entry(1, path="/a"), entry(1, path="/b")]))
     await walk(feed)
     assert keys_of(feed) == ["id-1"]

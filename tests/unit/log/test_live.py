@@ -18,11 +18,11 @@ from tests.unit.views import ignore, keys_of, load, newest_first, query_of, view
 OURS = f"auditlog-tui/{__version__}"
 
 
-# -- what is new ---------------------------------------------------------------------------------------------------
+# -- new entries ---------------------------------------------------------------------------------------------------
 
 
 @GENERATIONS
-async def test_what_was_written_since_comes_above(ignores: Iterable[str]) -> None:
+async def test_new_entries_are_added_at_the_top(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(150), ignores=ignores)
     tail = await following(api)
     assert await tail.poll() == News()
@@ -35,7 +35,7 @@ async def test_what_was_written_since_comes_above(ignores: Iterable[str]) -> Non
 
 
 @GENERATIONS
-async def test_more_than_a_page_of_them(ignores: Iterable[str]) -> None:
+async def test_more_than_a_page_of_new_entries(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(150), ignores=ignores)
     tail = await following(api)
     write(api, *log_of(480)[150:])
@@ -43,19 +43,19 @@ async def test_more_than_a_page_of_them(ignores: Iterable[str]) -> None:
     assert keys_of(tail.view) == newest_first(range(480))
 
 
-async def test_more_than_one_poll_reads_come_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "PAGES", 2)
+async def test_entries_beyond_the_limit_of_a_poll_come_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "MAX_PAGES", 2)
     api = FakeApi(log_of(50))
     follower = await following(api)
     write(api, *log_of(500)[50:])
     added = [(await follower.poll()).added for _ in range(4)]
     assert sum(added) == 450
-    assert added[0] == 197  # and the newest before, which the margin includes
+    assert added[0] == 197  # 200 without the newest loaded ones, which the margin includes
     assert keys_of(follower.view) == newest_first(range(500))
 
 
 @GENERATIONS
-async def test_what_happened_at_the_newest_instant_is_not_lost(ignores: Iterable[str]) -> None:
+async def test_new_entries_at_the_newest_time_are_not_lost(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(50), ignores=ignores, shuffle_ties=True)
     tail = await following(api)
     for round_ in range(3):
@@ -76,7 +76,7 @@ async def test_the_first_entries_of_an_empty_log_are_new(ignores: Iterable[str])
     assert keys_of(tail.view) == newest_first(range(3))
 
 
-async def test_a_newest_entry_without_a_time_is_followed_by_its_place() -> None:
+async def test_newest_entry_without_a_time_is_followed_by_its_row() -> None:
     api = FakeApi([*log_of(5), entry(5, created_at="?", _us=START_US + 5_000_000)])
     tail = await following(api)
     write(api, entry(6), entry(7))
@@ -85,15 +85,15 @@ async def test_a_newest_entry_without_a_time_is_followed_by_its_place() -> None:
 
 
 @GENERATIONS
-async def test_our_own_reads_are_counted_apart(ignores: Iterable[str]) -> None:
+async def test_own_reads_are_counted_separately(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(50), ignores=ignores)
     tail = await following(api)
     write(api, entry(50, user_agent=OURS), entry(51), entry(52, user_agent=OURS), entry(53, user_agent=OURS + "x"))
-    assert await tail.poll() == News(added=4, own=2)
+    assert await tail.poll() == News(added=4, own_reads=2)
 
 
 @GENERATIONS
-async def test_only_what_matches_comes_above(ignores: Iterable[str]) -> None:
+async def test_only_matching_new_entries_are_added(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(50), ignores=ignores)
     tail = await following(api, "method:POST ua:curl")
     write(api, entry(50, method="GET"), entry(51), entry(52, user_agent="other"), entry(53))
@@ -102,7 +102,7 @@ async def test_only_what_matches_comes_above(ignores: Iterable[str]) -> None:
 
 
 @GENERATIONS
-async def test_a_filter_that_begins_later_stays_within_its_bounds(ignores: Iterable[str]) -> None:
+async def test_following_stays_within_the_bounds_of_the_filter(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(50), ignores=ignores)
     tail = await following(api, "created:2027-01-15T08:00:40Z..2027-01-15T08:00:55Z")
     write(api, *(entry(n) for n in range(50, 60)))
@@ -111,7 +111,7 @@ async def test_a_filter_that_begins_later_stays_within_its_bounds(ignores: Itera
     assert keys_of(tail.view) == newest_first(range(40, 56))
 
 
-async def test_new_rows_are_sorted_in_where_the_order_is_ours() -> None:
+async def test_new_rows_are_sorted_in_a_local_order() -> None:
     api = FakeApi([entry(n, path=f"/{n * 7 % 10}") for n in range(10)])
     tail = await following(api, "sort:path")
     write(api, entry(10, path="/45"))
@@ -133,7 +133,7 @@ async def test_rows_on_the_screen_stay_the_same_entries(ignores: Iterable[str]) 
     assert tail.view.window(31, 40) == shown
 
 
-async def test_an_error_changes_nothing_and_the_next_poll_goes_on() -> None:
+async def test_error_changes_nothing_and_the_next_poll_continues() -> None:
     api = FakeApi(log_of(150))
     tail = await following(api)
     write(api, *log_of(400)[150:])
@@ -153,11 +153,11 @@ async def test_a_poll_costs_one_request() -> None:
     assert len(api.calls) - asked == 1
 
 
-# -- servers in between --------------------------------------------------------------------------------------------
+# -- partly supporting servers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ignores", [["created_at_min"], ["sort"], ["sort", "created_at_min"]])
-async def test_a_server_that_knows_no_bounds_is_found_out_and_followed_from_the_top(ignores: list[str]) -> None:
+async def test_server_ignoring_bounds_is_noticed_and_followed_from_the_top(ignores: list[str]) -> None:
     api = FakeApi(log_of(1_000), ignores=ignores)
     tail = await following(api, rows=100)
     write(api, *log_of(1_050)[1_000:])
@@ -168,8 +168,8 @@ async def test_a_server_that_knows_no_bounds_is_found_out_and_followed_from_the_
     assert len(api.calls) - asked == 1
 
 
-async def test_from_the_top_no_gap_is_left_however_much_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "PAGES", 2)
+async def test_following_from_the_top_leaves_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "MAX_PAGES", 2)
     api = FakeApi(log_of(150), ignores=EVERY_FILTER)
     follower = await following(api)
     write(api, *log_of(700)[150:])
@@ -177,7 +177,7 @@ async def test_from_the_top_no_gap_is_left_however_much_is_new(monkeypatch: pyte
     assert keys_of(follower.view) == newest_first(range(700))
 
 
-async def test_a_server_that_repeats_itself_is_not_asked_for_ever() -> None:
+async def test_repeated_cursors_end_a_poll() -> None:
     api = FakeApi(log_of(150), ignores=EVERY_FILTER)
     tail = await following(api)
     write(api, *log_of(700)[150:])
@@ -186,7 +186,7 @@ async def test_a_server_that_repeats_itself_is_not_asked_for_ever() -> None:
     assert len(keys_of(tail.view)) == len(set(keys_of(tail.view)))
 
 
-# -- what can be followed ------------------------------------------------------------------------------------------
+# -- when to follow ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -194,11 +194,11 @@ async def test_a_server_that_repeats_itself_is_not_asked_for_ever() -> None:
     [("", True), ("method:POST", True), ("ua:curl", True), ("sort:path", True), ("sort:status", False),
      ("sort:created", False), ("id:id-3", False)],
 )  # fmt: skip
-async def test_only_the_logs_own_order_can_be_followed(text: str, possible: bool) -> None:
+async def test_only_the_order_of_time_can_be_followed(text: str, possible: bool) -> None:
     assert (await following(FakeApi(log_of(30)), text)).possible is possible
 
 
-async def test_only_from_the_newest_entry_on() -> None:
+async def test_only_a_reached_newest_end_can_be_followed() -> None:
     api = FakeApi(log_of(250))
     set_clock(api, START_US + NOON_US)
     for anchor in (Anchor.OLDEST, At(START_US + 120_000_000)):
@@ -216,7 +216,7 @@ async def test_marked_entries_are_not_followed() -> None:
     assert not LiveTail(MarkedView(log, [])).possible
 
 
-async def test_a_cancelled_poll_leaves_all_as_it_was() -> None:
+async def test_cancelled_poll_changes_nothing() -> None:
     api = FakeApi(log_of(50))
     tail = await following(api)
     write(api, entry(50))
@@ -228,7 +228,7 @@ async def test_a_cancelled_poll_leaves_all_as_it_was() -> None:
     assert (await tail.poll()).added == 1
 
 
-async def test_the_view_says_as_of_when_it_was_polled() -> None:
+async def test_poll_updates_as_of() -> None:
     api = FakeApi(log_of(5))
     tail = await following(api)
     before = tail.view.summary().as_of
@@ -239,7 +239,7 @@ async def test_the_view_says_as_of_when_it_was_polled() -> None:
     assert after > before
 
 
-async def test_what_a_query_is_of_no_concern_to_is_not_added_to_its_total() -> None:
+async def test_total_counts_matching_entries_only() -> None:
     api = FakeApi(log_of(50))
     tail = await following(api, "method:POST")
     write(api, entry(50, method="GET"), entry(51))

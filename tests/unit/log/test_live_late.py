@@ -1,14 +1,15 @@
-"""What the server counts and the view lacks: what came late, what is dated in the future, what is gone."""
+"""Counts that differ from the view: late entries, future ones, entries without a time, gone and changed ones."""
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import ServerError
+from auditlog_tui.log import insertion
 from auditlog_tui.log import live as tail_module
 from auditlog_tui.log.live import LiveTail, News
 from auditlog_tui.log.view import State, View
@@ -25,7 +26,7 @@ def state_of(view: View) -> State:
 
 
 def sparse(count: int, seconds: int) -> list[Json]:
-    """One entry every so many seconds."""
+    """`count` entries, one every so many seconds."""
     return [entry(number, at=number * seconds) for number in range(count)]
 
 
@@ -34,12 +35,12 @@ def holds_everything(tail: LiveTail, api: FakeApi) -> bool:
     return len(keys) == len(set(keys)) and set(keys) == {data["id"] for data in api.entries}
 
 
-# -- late ----------------------------------------------------------------------------------------------------------
+# -- late entries --------------------------------------------------------------------------------------------------
 
 
 @GENERATIONS
 @pytest.mark.parametrize("late_s", [1, 100, 299, 4_000, 7_900])
-async def test_what_came_late_is_put_where_it_belongs(ignores: Iterable[str], late_s: int) -> None:
+async def test_late_entries_are_inserted_by_time(ignores: Iterable[str], late_s: int) -> None:
     api = FakeApi(sparse(400, 20), ignores=ignores)
     tail = await following(api)
     write(api, at(10_000, 7_980_000_000 - late_s * 1_000_000 + 500_000))
@@ -51,7 +52,7 @@ async def test_what_came_late_is_put_where_it_belongs(ignores: Iterable[str], la
 
 
 @GENERATIONS
-async def test_while_it_is_looked_for_the_view_is_not_complete(ignores: Iterable[str]) -> None:
+async def test_view_is_not_complete_during_a_search(ignores: Iterable[str]) -> None:
     api = FakeApi(sparse(300, 10), ignores=ignores)
     told: list[tuple[State, str]] = []
     tail = await following(api, changed=lambda view: told.append((state_of(view), view.summary().reason)))
@@ -65,7 +66,32 @@ async def test_while_it_is_looked_for_the_view_is_not_complete(ignores: Iterable
     assert tail.view.summary().as_of != as_of
 
 
-async def test_where_the_server_knows_times_few_requests_find_it() -> None:
+@GENERATIONS
+async def test_poll_with_higher_count_ends_complete_at_once(ignores: Iterable[str]) -> None:
+    api = FakeApi(log_of(300), ignores=ignores)
+    tail = await following(api)
+    write(api, at(10_000, 100_500_000), *log_of(450)[300:])
+    await tail.poll()
+    summary = tail.view.summary()
+    assert (summary.rows, summary.total) == (450, 451)
+    assert (summary.state, summary.reason) == (State.INCOMPLETE, "the server counts 1 more")
+    await tail.mend()
+    assert state_of(tail.view) is State.COMPLETE
+    assert holds_everything(tail, api)
+
+
+@pytest.mark.parametrize("count", [1, 14, 100, 250])
+async def test_without_bounds_late_entries_below_the_oldest_are_found_on_any_page(count: int) -> None:
+    api = FakeApi(log_of(95), ignores=EVERY_FILTER)
+    tail = await following(api)
+    write(api, *(at(10_000 + n, -1_000_000 * n) for n in range(count)))
+    await polled(tail)
+    assert holds_everything(tail, api)
+    assert in_time_order(tail.view)
+    assert state_of(tail.view) is State.COMPLETE
+
+
+async def test_late_entry_is_found_with_few_requests() -> None:
     api = FakeApi(sparse(400, 20))
     tail = await following(api)
     write(api, at(10_000, 3_500_000))
@@ -75,8 +101,8 @@ async def test_where_the_server_knows_times_few_requests_find_it() -> None:
     assert sum(limit for _, limit, _ in api.calls[asked:]) < 300
 
 
-async def test_many_late_ones_take_several_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "COUNTS", 8)
+async def test_many_late_entries_take_several_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "MAX_COUNTS", 8)
     api = FakeApi(sparse(400, 10))
     tail = await following(api)
     write(api, *(at(10_000 + n, n * 390_000_000 + 500_000) for n in range(10)))
@@ -89,8 +115,8 @@ async def test_many_late_ones_take_several_rounds(monkeypatch: pytest.MonkeyPatc
     assert in_time_order(tail.view)
 
 
-async def test_without_bounds_it_is_walked_to_over_several_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "PAGES", 2)
+async def test_without_bounds_a_walk_finds_it_over_several_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "MAX_PAGES", 2)
     api = FakeApi(log_of(500), ignores=EVERY_FILTER)
     tail = await following(api)
     write(api, at(10_000, 200_500_000))
@@ -104,8 +130,8 @@ async def test_without_bounds_it_is_walked_to_over_several_rounds(monkeypatch: p
     assert in_time_order(tail.view)
 
 
-async def test_what_is_too_far_down_to_be_moved_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "MOVED", 100)
+async def test_late_entry_too_far_down_is_reported_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(insertion, "MAX_MOVED_ROWS", 100)
     api = FakeApi(log_of(500))
     tail = await following(api)
     write(api, at(10_000, 200_500_000))
@@ -114,7 +140,7 @@ async def test_what_is_too_far_down_to_be_moved_is_said_to_be_missing(monkeypatc
         assert tail.view.summary().reason == "the server counts 1 more"
     asked = len(api.calls)
     await polled(tail)
-    assert len(api.calls) - asked == 1  # and is not looked for again and again
+    assert len(api.calls) - asked == 1  # the search is not repeated
     write(api, at(10_001, 499_500_000), at(10_002, 450_500_000))
     await polled(tail)
     assert tail.view.summary().reason == "the server counts 1 more"
@@ -122,7 +148,7 @@ async def test_what_is_too_far_down_to_be_moved_is_said_to_be_missing(monkeypatc
 
 
 @GENERATIONS
-async def test_of_what_came_late_only_what_matches_is_shown(ignores: Iterable[str]) -> None:
+async def test_only_matching_late_entries_are_shown(ignores: Iterable[str]) -> None:
     api = FakeApi([entry(n, method="GET" if n % 2 else "POST") for n in range(100)], ignores=ignores)
     tail = await following(api, "method:POST ua:curl")
     write(api, at(500, 90_500_000), at(501, 91_500_000, user_agent="other"), at(502, 92_500_000, method="GET"))
@@ -133,7 +159,7 @@ async def test_of_what_came_late_only_what_matches_is_shown(ignores: Iterable[st
     assert state_of(tail.view) is State.COMPLETE
 
 
-async def test_another_view_of_the_same_feed_sees_it_too() -> None:
+async def test_other_view_of_the_feed_shows_late_entry() -> None:
     api = FakeApi(log_of(100))
     tail = await following(api)
     other = await load(like(tail.view, "ua:curl"))
@@ -145,7 +171,7 @@ async def test_another_view_of_the_same_feed_sees_it_too() -> None:
 
 
 @GENERATIONS
-async def test_of_a_log_that_is_loaded_in_part_the_part_is_whole(ignores: Iterable[str]) -> None:
+async def test_partly_loaded_log_gets_late_entries_in_its_range(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(500), ignores=ignores)
     tail = await following(api, rows=100)
     write(api, at(10_000, 450_500_000), at(10_001, 100_500_000))
@@ -160,7 +186,7 @@ async def test_of_a_log_that_is_loaded_in_part_the_part_is_whole(ignores: Iterab
     assert in_time_order(tail.view)
 
 
-async def test_what_is_older_than_everything_goes_to_the_bottom() -> None:
+async def test_late_entry_older_than_all_goes_to_the_bottom() -> None:
     api = FakeApi(log_of(200))
     tail = await following(api)
     write(api, at(10_000, -HOUR_US))
@@ -168,7 +194,7 @@ async def test_what_is_older_than_everything_goes_to_the_bottom() -> None:
     assert keys_of(tail.view)[-1] == "id-10000"
 
 
-async def test_late_among_many_of_one_instant() -> None:
+async def test_late_among_many_with_the_same_time() -> None:
     api = FakeApi(
         [*log_of(50), *(entry(100 + n, at=50) for n in range(500)), *(entry(n, at=n) for n in range(51, 90))]
     )
@@ -180,10 +206,10 @@ async def test_late_among_many_of_one_instant() -> None:
     assert in_time_order(tail.view)
 
 
-async def test_an_error_while_it_is_looked_for_leaves_the_verdict() -> None:
+async def test_error_during_search_keeps_incomplete() -> None:
     api = FakeApi(log_of(500))
     tail = await following(api)
-    await tail._knows_bounds()
+    await tail._bounds_proven()
     write(api, at(10_000, 200_500_000))
     await tail.poll()
     api.trouble = {len(api.calls) + 2: "error"}
@@ -196,9 +222,10 @@ async def test_an_error_while_it_is_looked_for_leaves_the_verdict() -> None:
 
 
 @GENERATIONS
-async def test_cancelled_anywhere_it_says_nothing_wrong(ignores: Iterable[str]) -> None:
+async def test_cancelling_anywhere_never_gives_a_wrong_verdict(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(500), ignores=ignores)
     tail = await following(api)
+    before = tail.view.summary().as_of
     write(api, at(10_000, 200_500_000))
     for steps in range(0, 60, 5):
         task = asyncio.create_task(polled(tail))
@@ -206,20 +233,21 @@ async def test_cancelled_anywhere_it_says_nothing_wrong(ignores: Iterable[str]) 
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        as_of, keys = tail.view.summary().as_of, keys_of(tail.view)
+        keys = keys_of(tail.view)
         assert len(keys) == len(set(keys))
-        assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE or as_of == tail._feed.as_of
+        as_of = tail.view.summary().as_of
+        assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE or as_of == before
     await polled(tail)
     assert holds_everything(tail, api)
 
 
-async def test_where_no_count_is_told_five_minutes_are_read_again_now_and_then() -> None:
+async def test_without_counts_five_minutes_are_read_again_regularly() -> None:
     api = FakeApi(log_of(500))
     api.counts = False
     tail = await following(api)
     write(api, at(10_000, 300_500_000))
-    late = [(await polled(tail)).late for _ in range(tail_module.LATE_EVERY)]
-    assert late == [*[0] * (tail_module.LATE_EVERY - 1), 1]
+    late = [(await polled(tail)).late for _ in range(tail_module.REREAD_EVERY)]
+    assert late == [*[0] * (tail_module.REREAD_EVERY - 1), 1]
     assert in_time_order(tail.view)
 
 
@@ -229,10 +257,8 @@ async def test_where_no_count_is_told_five_minutes_are_read_again_now_and_then()
 @GENERATIONS
 @pytest.mark.parametrize("ahead_us", [HOUR_US, YEAR_US, 6_000 * YEAR_US])
 @pytest.mark.parametrize("many", [1, 130])
-async def test_entries_dated_in_the_future_hide_nothing_that_is_new(
-    ignores: Iterable[str], ahead_us: int, many: int
-) -> None:
-    """They stand at the top whatever comes; before they did, nothing new ever came below them."""
+async def test_future_entries_hide_no_new_ones(ignores: Iterable[str], ahead_us: int, many: int) -> None:
+    """They stay at the top, and new entries are inserted below them."""
     api = FakeApi([*log_of(300), *(at(5_000 + n, NOON_US + ahead_us + n) for n in range(many))], ignores=ignores)
     tail = await following(api)
     for round_ in range(3):
@@ -246,7 +272,7 @@ async def test_entries_dated_in_the_future_hide_nothing_that_is_new(
     assert await polled(tail) == News()
 
 
-async def test_another_one_dated_in_the_future_comes_too() -> None:
+async def test_another_future_entry_is_fetched() -> None:
     api = FakeApi([*log_of(300), *(at(5_000 + n, NOON_US + YEAR_US + n) for n in range(150))])
     tail = await following(api)
     write(api, at(9_000, NOON_US + YEAR_US // 2))
@@ -257,11 +283,11 @@ async def test_another_one_dated_in_the_future_comes_too() -> None:
     assert state_of(tail.view) is State.COMPLETE
 
 
-async def test_a_server_that_tells_no_time_is_followed_by_this_machines_clock() -> None:
+async def test_without_server_time_the_local_clock_is_used() -> None:
     api = FakeApi([*log_of(300), at(5_000, NOON_US + YEAR_US)])
     tail = await following(api)
     tail.view.feed.as_of = None
-    tail._begin()
+    tail._reset()
     write(api, *(at(1_000 + n, NOON_US + n) for n in range(7)))
     assert (await polled(tail)).added == 7
     assert holds_everything(tail, api)
@@ -271,12 +297,12 @@ async def test_a_server_that_tells_no_time_is_followed_by_this_machines_clock() 
 
 
 def undated(number: int, us: int) -> Json:
-    """An entry whose time the server knows, and which can't be read here."""
+    """An entry whose time the server knows, but sends in a form that can't be read."""
     return entry(number, created_at="?", _us=START_US + us)
 
 
 @GENERATIONS
-async def test_entries_without_a_time_are_neither_lost_nor_in_the_way(ignores: Iterable[str]) -> None:
+async def test_entries_without_a_time_are_kept_and_block_nothing(ignores: Iterable[str]) -> None:
     odd = [undated(600, 95_400_000), undated(601, -10), undated(602, 70_000_000)]
     api = FakeApi([*log_of(100), *odd, *(entry(700 + n, at=-400 + n) for n in range(5))], ignores=ignores)
     tail = await following(api)
@@ -288,16 +314,16 @@ async def test_entries_without_a_time_are_neither_lost_nor_in_the_way(ignores: I
     assert state_of(tail.view) is State.COMPLETE
 
 
-async def test_one_that_no_bound_finds_is_walked_to() -> None:
-    """The server itself has no time for it, so that it matches no bound."""
+async def test_entry_that_no_bound_matches_is_found_by_a_walk() -> None:
+    """The server has no time for the entry either, so it matches no bound."""
     api = FakeApi(log_of(300))
     holds = api.matching
 
-    def matching(params):  # type: ignore[no-untyped-def]  # as the one it hides
+    def matching(params):  # type: ignore[no-untyped-def]  # same signature as the method
         bounded = any(name.startswith("created_at_") for name in params)
         return [data for data in holds(params) if not (bounded and data["created_at"] == "?")]
 
-    api.matching = matching  # type: ignore[method-assign]  # that is the server's fault to be told
+    api.matching = matching  # type: ignore[method-assign]  # the fault under test
     tail = await following(api)
     write(api, undated(600, 150_500_000))
     for _ in range(2):
@@ -306,12 +332,12 @@ async def test_one_that_no_bound_finds_is_walked_to() -> None:
     assert state_of(tail.view) is State.COMPLETE
 
 
-async def test_a_count_that_nothing_accounts_for_takes_complete_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unexplained_higher_count_ends_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     api = FakeApi(log_of(300))
     tail = await following(api)
     ask = api.list
 
-    async def one_more(params, **how):  # type: ignore[no-untyped-def]  # as the one it hides
+    async def one_more(params, **how):  # type: ignore[no-untyped-def]  # same signature as the method
         page = await ask(params, **how)
         bounded = "created_at_min" in params
         return page if bounded else type(page)(page.entries, page.next_cursor, None, 301, page.served_at)
@@ -324,11 +350,11 @@ async def test_a_count_that_nothing_accounts_for_takes_complete_away(monkeypatch
     assert len(api.calls) - asked == 1
 
 
-# -- gone ----------------------------------------------------------------------------------------------------------
+# -- gone entries --------------------------------------------------------------------------------------------------
 
 
 @GENERATIONS
-async def test_what_the_server_has_no_more_is_gone_and_not_missing(ignores: Iterable[str]) -> None:
+async def test_entries_deleted_on_the_server_are_gone_not_missing(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(300), ignores=ignores)
     tail = await following(api)
     del api.entries[:5]
@@ -339,7 +365,7 @@ async def test_what_the_server_has_no_more_is_gone_and_not_missing(ignores: Iter
     assert len(api.calls) - asked == 1
 
 
-async def test_what_is_gone_does_not_make_up_for_what_came_late() -> None:
+async def test_gone_entries_do_not_offset_late_ones() -> None:
     api = FakeApi(log_of(300))
     tail = await following(api)
     del api.entries[:5]
@@ -354,7 +380,7 @@ async def test_what_is_gone_does_not_make_up_for_what_came_late() -> None:
 
 
 @GENERATIONS
-async def test_what_is_gone_in_the_middle_is_gone_too(ignores: Iterable[str]) -> None:
+async def test_entries_deleted_in_the_middle_are_gone(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(300), ignores=ignores)
     tail = await following(api)
     del api.entries[100:103]
@@ -365,8 +391,8 @@ async def test_what_is_gone_in_the_middle_is_gone_too(ignores: Iterable[str]) ->
     assert (tail.view.feed.gone, state_of(tail.view)) == (3, State.COMPLETE)
 
 
-async def test_as_many_late_ones_as_are_gone_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+async def test_late_entries_are_found_when_as_many_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "REREAD_EVERY", 2)
     api = FakeApi(log_of(300))
     tail = await following(api)
     del api.entries[:5]
@@ -379,17 +405,52 @@ async def test_as_many_late_ones_as_are_gone_are_found(monkeypatch: pytest.Monke
     assert (tail.view.feed.gone, state_of(tail.view), len(tail.view)) == (5, State.COMPLETE, 305)
 
 
+@GENERATIONS
+@pytest.mark.parametrize("late_us", [-HOUR_US, 100_600_000], ids=["older than all", "among the gone"])
+async def test_late_entry_in_the_range_of_gone_ones_is_found(ignores: Iterable[str], late_us: int) -> None:
+    api = FakeApi(log_of(300), ignores=ignores)
+    tail = await following(api)
+    del api.entries[98:103]
+    await polled(tail)
+    write(api, at(10_000, late_us))
+    await tail.poll()
+    assert state_of(tail.view) is State.INCOMPLETE
+    await tail.mend()
+    assert "id-10000" in keys_of(tail.view)
+    assert in_time_order(tail.view)
+    assert (tail.view.feed.gone, state_of(tail.view)) == (5, State.COMPLETE)
+
+
+@GENERATIONS
+async def test_gone_entries_do_not_offset_one_too_far_down(
+    ignores: Iterable[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(insertion, "MAX_MOVED_ROWS", 100)
+    api = FakeApi(log_of(500), ignores=ignores)
+    tail = await following(api)
+    del api.entries[:5]
+    await polled(tail)
+    write(api, at(10_000, 200_500_000))
+    for _ in range(2):
+        await polled(tail)
+        assert (state_of(tail.view), tail.view.summary().reason) == (State.INCOMPLETE, "the server counts 1 more")
+    del api.entries[:1]
+    for follower in (tail, LiveTail(tail.view)):
+        await polled(follower)
+        assert (state_of(tail.view), tail.view.summary().reason) == (State.INCOMPLETE, "the server counts 1 more")
+
+
 @pytest.mark.parametrize("turn", [1, -1])
-async def test_a_crowd_in_the_oldest_instant_is_not_gone(turn: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+async def test_entries_sharing_the_oldest_time_are_not_gone(turn: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "REREAD_EVERY", 2)
     api = FakeApi([at(n, 0) for n in range(4)] + [at(4, 1_000_000)])
     ask = api.list
 
-    async def turned(params, **how):  # type: ignore[no-untyped-def]  # as the one it hides
+    async def turned(params, **how):  # type: ignore[no-untyped-def]  # same signature as the method
         page = await ask(params, **how)
         if params.get("sort") != "created_at:asc":
             return page
-        return replace(page, entries=(*page.entries[:4][::turn], *page.entries[4:]))  # any of equal ones may be first
+        return replace(page, entries=(*page.entries[:4][::turn], *page.entries[4:]))  # equal times in any order
 
     tail = await following(api)
     monkeypatch.setattr(api, "list", turned)
@@ -399,12 +460,12 @@ async def test_a_crowd_in_the_oldest_instant_is_not_gone(turn: int, monkeypatch:
 
 
 @pytest.mark.parametrize("cap", [100, 305])
-async def test_a_count_that_goes_no_higher_makes_nothing_gone(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "LATE_EVERY", 2)
+async def test_capped_count_makes_no_loaded_entry_gone(cap: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail_module, "REREAD_EVERY", 2)
     api = FakeApi(log_of(300))
     ask = api.list
 
-    async def capped(params, **how):  # type: ignore[no-untyped-def]  # as the one it hides
+    async def capped(params, **how):  # type: ignore[no-untyped-def]  # same signature as the method
         page = await ask(params, **how)
         return replace(page, total_count=min(cap, page.total_count or 0))
 
@@ -424,11 +485,11 @@ async def test_a_count_that_goes_no_higher_makes_nothing_gone(cap: int, monkeypa
     assert (tail.view.feed.gone, tail.view.feed.uncounted, state_of(tail.view)) == (6, 0, State.COMPLETE)
 
 
-# -- changed -------------------------------------------------------------------------------------------------------
+# -- changed entries -----------------------------------------------------------------------------------------------
 
 
 @GENERATIONS
-async def test_records_that_were_changed_do_not_make_up_for_what_came_late(ignores: Iterable[str]) -> None:
+async def test_changed_records_do_not_offset_late_ones(ignores: Iterable[str]) -> None:
     api = FakeApi(log_of(300), ignores=ignores)
     tail = await following(api)
     for data in api.entries:
@@ -441,7 +502,7 @@ async def test_records_that_were_changed_do_not_make_up_for_what_came_late(ignor
     assert (summary.rows, summary.total, summary.gone, summary.state) == (310, 310, 0, State.COMPLETE)
 
 
-async def test_two_records_of_one_id_that_come_later_are_two() -> None:
+async def test_two_new_records_of_one_id_count_as_two() -> None:
     api = FakeApi(log_of(300))
     tail = await following(api)
     write(api, entry(400), entry(400, status_code=500), entry(7, at=500, status_code=500), entry(401, at=501))
@@ -451,7 +512,7 @@ async def test_two_records_of_one_id_that_come_later_are_two() -> None:
     assert (summary.rows, summary.total, summary.gone, summary.state) == (302, 304, 0, State.COMPLETE)
 
 
-# -- whatever comes ------------------------------------------------------------------------------------------------
+# -- property -----------------------------------------------------------------------------------------------------
 
 writes = st.lists(
     st.tuples(st.sampled_from(("new", "same", "late", "later", "future")), st.integers(1, 15), st.booleans()),
@@ -460,8 +521,13 @@ writes = st.lists(
 
 
 @given(writes, st.sampled_from([(), EVERY_FILTER, ("created_at_min",)]), st.sampled_from(["", "ua:curl"]))
+@example(
+    [("new", 1, False), ("new", 1, False), ("new", 14, False), ("new", 15, False), ("new", 15, False),
+     ("later", 15, False)],
+    EVERY_FILTER, "",
+)  # fmt: skip
 @settings(max_examples=15, deadline=None)
-async def test_in_the_end_everything_is_there_once_and_in_order(
+async def test_every_entry_is_finally_shown_once_and_in_order(
     batches: list[tuple[str, int, bool]], ignores: Iterable[str], text: str
 ) -> None:
     api = FakeApi(log_of(40), ignores=ignores, shuffle_ties=True)
@@ -480,6 +546,7 @@ async def test_in_the_end_everything_is_there_once_and_in_order(
             number += 1
         newest += 1_000 * count if kind == "new" else 0
         await tail.poll()
+        assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE
         if mends:
             await tail.mend()
             assert holds_everything(tail, api) or state_of(tail.view) is State.INCOMPLETE

@@ -15,7 +15,7 @@ DEEP = "[" * 20_000 + "]" * 20_000
 
 
 def loaded(*entries: Json, api: FakeApi | None = None) -> Log:
-    """A log whose rows are numbered from 1."""
+    """A log with these entries in its store, numbered from 1."""
     log = Log(api or FakeApi(entries), EntryStore())
     log.store.add([read(data) for data in entries])
     return log
@@ -25,7 +25,7 @@ def loaded(*entries: Json, api: FakeApi | None = None) -> Log:
 
 
 @pytest.mark.parametrize(("offset", "now"), [(None, 5_000_000), (0, 5_000_000), (-3_000_000, 2_000_000)])
-def test_now_is_the_servers(monkeypatch: pytest.MonkeyPatch, offset: int | None, now: int) -> None:
+def test_now_is_the_servers_clock(monkeypatch: pytest.MonkeyPatch, offset: int | None, now: int) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 5_000_000_999)
     log = loaded()
     assert isinstance(log.api, FakeApi)
@@ -33,7 +33,7 @@ def test_now_is_the_servers(monkeypatch: pytest.MonkeyPatch, offset: int | None,
     assert log.now_us() == now
 
 
-async def test_a_page_waits_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_next_page_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -43,25 +43,25 @@ async def test_a_page_waits_while_it_is_held(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     log = loaded()
-    await log.turn()
+    await log.page_delay()
     assert slept == []
-    log.hold(0.5)
+    log.delay_pages(0.5)
     now[0] += 0.25
-    await log.turn()
+    await log.page_delay()
     assert slept == [0.25]
     now[0] += 0.25
-    await log.turn()
+    await log.page_delay()
     assert slept == [0.25]
 
 
-def test_urgent_work_is_over_when_the_last_of_it_is() -> None:
+def test_log_is_idle_when_the_last_foreground_request_ends() -> None:
     log = loaded()
-    assert log.quiet.is_set()
-    with log.urgent():
-        with log.urgent():
-            assert not log.quiet.is_set()
-        assert not log.quiet.is_set()
-    assert log.quiet.is_set()
+    assert log.idle.is_set()
+    with log.foreground():
+        with log.foreground():
+            assert not log.idle.is_set()
+        assert not log.idle.is_set()
+    assert log.idle.is_set()
 
 
 # -- details -------------------------------------------------------------------------------------------------------
@@ -70,15 +70,15 @@ def test_urgent_work_is_over_when_the_last_of_it_is() -> None:
 async def test_a_detail_is_fetched_once() -> None:
     api = FakeApi(log_of(2))
     log = loaded(*log_of(2), api=api)
-    assert log.known_detail(1) is None
+    assert log.cached_detail(1) is None
     detail = await log.detail(1)
     assert detail is not None
     assert detail.entry.key == "id-0"
     assert detail.differs == ()
-    assert await log.detail(1) is detail is log.known_detail(1)
+    assert await log.detail(1) is detail is log.cached_detail(1)
     assert api.got == ["id-0"]
     log.forget()
-    assert log.known_detail(1) is None
+    assert log.cached_detail(1) is None
 
 
 @pytest.mark.parametrize("missing", [{"id": None}, {"id": ""}, {"id": 7}])
@@ -89,7 +89,7 @@ async def test_an_entry_without_an_id_has_no_detail(missing: dict[str, Any]) -> 
     assert api.got == []
 
 
-async def test_a_detail_that_differs_says_where_and_keeps_both_texts() -> None:
+async def test_differing_detail_names_fields_and_keeps_both_texts() -> None:
     log = loaded(entry(0, path="/a", extra=1), api=FakeApi([entry(0, path="/b", more=2)]))
     detail = await log.detail(1)
     assert detail is not None
@@ -97,7 +97,7 @@ async def test_a_detail_that_differs_says_where_and_keeps_both_texts() -> None:
     assert log.store.versions(1) == [detail.entry.raw]
 
 
-async def test_a_detail_with_other_bytes_and_the_same_json_is_no_version() -> None:
+async def test_equal_json_in_other_bytes_is_no_version() -> None:
     class Spaced(FakeApi):
         async def get(self, entry_id: str) -> Entry:
             return read_entry((await super().get(entry_id)).raw.replace(":", " : ", 1))
@@ -109,7 +109,7 @@ async def test_a_detail_with_other_bytes_and_the_same_json_is_no_version() -> No
     assert log.store.versions(1) == []
 
 
-async def test_another_entry_than_was_asked_for_is_no_version_of_it() -> None:
+async def test_response_with_another_id_is_no_version() -> None:
     class Wrong(FakeApi):
         async def get(self, entry_id: str) -> Entry:
             return read(entry(7))
@@ -121,7 +121,7 @@ async def test_another_entry_than_was_asked_for_is_no_version_of_it() -> None:
     assert log.store.versions(1) == []
 
 
-async def test_an_error_is_raised_and_forgotten() -> None:
+async def test_error_is_raised_and_not_cached() -> None:
     api = FakeApi(log_of(1))
     log = loaded(*log_of(1), api=api)
     api.fails = ServerError("The server failed.")
@@ -131,17 +131,17 @@ async def test_an_error_is_raised_and_forgotten() -> None:
     assert await log.detail(1) is not None
 
 
-async def test_an_entry_that_is_gone_is_an_error() -> None:
+async def test_deleted_entry_is_an_error() -> None:
     with pytest.raises(NotFoundError):
         await loaded(entry(0), api=FakeApi([])).detail(1)
 
 
-async def test_only_so_many_details_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_details_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "DETAILS_KEPT", 2)
     log = loaded(*log_of(3))
     for n in (1, 2, 1, 3):
         await log.detail(n)
-    assert [log.known_detail(n) is not None for n in (1, 2, 3)] == [True, False, True]
+    assert [log.cached_detail(n) is not None for n in (1, 2, 3)] == [True, False, True]
 
 
 # -- differences ---------------------------------------------------------------------------------------------------
@@ -163,13 +163,13 @@ async def test_only_so_many_details_are_kept(monkeypatch: pytest.MonkeyPatch) ->
         ("[1]", "[2]", ("",)),
     ],
 )
-def test_differences_are_those_of_the_json(one: str, other: str, fields: tuple[str, ...]) -> None:
+def test_differences_compare_json_values(one: str, other: str, fields: tuple[str, ...]) -> None:
     assert differences(read_entry(one), read_entry(other)) == fields
     assert differences(read_entry(other), read_entry(one)) == fields
 
 
 @pytest.mark.parametrize("value", [DEEP, "1" * 5_000], ids=["nesting", "digits"])
-def test_what_python_cannot_hold_is_compared_as_text(value: str) -> None:
+def test_values_python_cannot_hold_are_compared_as_text(value: str) -> None:
     one, other = (
         read_entry(f'{{"id": "a", "x": {text}, "y": 1}}') for text in (value, value.replace("1", "2") + " ")
     )
@@ -183,7 +183,7 @@ def test_nesting_of_any_depth_is_compared(depth: int) -> None:
     assert differences(one, one) == ()
 
 
-def test_nesting_that_was_read_and_cannot_be_written_is_compared_as_text() -> None:
+def test_nesting_too_deep_to_serialise_is_compared_as_text() -> None:
     nested: list[object] = []
     for _ in range(100_000):
         nested = [nested]

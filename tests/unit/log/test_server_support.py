@@ -21,13 +21,13 @@ def test_at_first_nothing_is_proven() -> None:
     assert not any(server_support.proven([name]) for name in FILTERS)
 
 
-def test_no_filter_and_sort_need_no_proof() -> None:
+def test_empty_parameters_and_sort_need_no_proof() -> None:
     assert ServerSupport().proven([])
     assert ServerSupport().proven(["sort"])
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_a_server_that_obeys(name: str) -> None:
+async def test_server_that_honours_all(name: str) -> None:
     api = FakeApi(log_of(30))
     server_support = await proved(api, name)
     assert server_support.proven([name])
@@ -37,7 +37,7 @@ async def test_a_server_that_obeys(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_a_server_that_ignores(name: str) -> None:
+async def test_server_that_ignores_all(name: str) -> None:
     server_support = ServerSupport()
     assert await server_support.prove(FakeApi(log_of(30), ignores=[name]), FILTERS) == {name}
     assert server_support.ignored == {name}
@@ -58,44 +58,44 @@ async def test_canaries_differ_every_time() -> None:
     assert len(set(values)) == len(values) == 10
 
 
-async def test_each_parameter_is_tried_once() -> None:
+async def test_each_parameter_is_tested_once() -> None:
     api = FakeApi(log_of(3), ignores=["method"])
     server_support = await proved(api, "method", "action")
     assert await server_support.prove(api, ["method", "action", "path"]) == {"method"}
     assert [list(params) for params, _, _ in api.calls] == [["action"], ["method"], ["path"]]
 
 
-async def test_sort_and_unknown_parameters_are_not_tried() -> None:
+async def test_sort_and_unknown_parameters_are_not_tested() -> None:
     api = FakeApi(log_of(3))
     await proved(api, "sort", "new")
     assert not api.calls
 
 
-async def test_an_error_leaves_the_rest_unproven_and_is_tried_again() -> None:
+async def test_error_leaves_the_rest_unproven_and_is_retried() -> None:
     api = FakeApi(log_of(3), trouble={2: "error"})
     server_support = await proved(api, "action", "method", "path")
-    assert server_support.obeyed == {"action"}
+    assert server_support.honoured == {"action"}
     assert not server_support.ignored
     await server_support.prove(api, ["action", "method", "path"])
-    assert server_support.obeyed == {"action", "method", "path"}
+    assert server_support.honoured == {"action", "method", "path"}
 
 
 @pytest.mark.parametrize(("status", "obeyed"), [(400, True), (422, True), (405, False), (418, False)])
-async def test_a_refused_value_was_read(status: int, obeyed: bool) -> None:
+async def test_refused_value_proves_support(status: int, obeyed: bool) -> None:
     api = FakeApi(log_of(3))
     api.fails = BadRequestError("no", status=status)
     assert (await proved(api, "actor_type")).proven(["actor_type"]) is obeyed
 
 
-async def test_being_sent_away_proves_nothing() -> None:
+async def test_access_error_proves_nothing() -> None:
     api = FakeApi(log_of(3))
     api.fails = RateLimitedError("slow down", status=429)
     server_support = await proved(api, "method")
-    assert not server_support.obeyed | server_support.ignored
+    assert not server_support.honoured | server_support.ignored
 
 
 @pytest.mark.parametrize("trouble", ["no total", "lie"])
-async def test_a_count_that_is_not_zero_proves_nothing(trouble: str) -> None:
+async def test_nonzero_count_proves_nothing(trouble: str) -> None:
     api = FakeApi(log_of(3), trouble={1: trouble})
     server_support = await proved(api, "method")
     assert not server_support.proven(["method"])
@@ -106,27 +106,27 @@ async def test_a_count_that_is_not_zero_proves_nothing(trouble: str) -> None:
     ("name", "fields"),
     [("status_code_min", {"status_code": 999}), ("created_at_max", {"created_at": "1970-01-01T00:00:00Z"})],
 )
-async def test_an_entry_that_is_like_the_canary_is_no_disobedience(name: str, fields: dict[str, Any]) -> None:
+async def test_entry_equal_to_the_canary_is_no_contradiction(name: str, fields: dict[str, Any]) -> None:
     server_support = await proved(FakeApi([entry(1, **fields), *log_of(1)]), name)
     assert not server_support.ignored
 
 
-async def test_an_entry_that_cannot_be_read_is_no_disobedience() -> None:
+async def test_unreadable_entry_is_no_contradiction() -> None:
     server_support = await proved(FakeApi([entry(1, status_code="x")], ignores=EVERY_FILTER), "status_code_min")
     assert not server_support.ignored
     assert not server_support.proven(["status_code_min"])
 
 
 class Interrupted(FakeApi):
-    """Cancels the second call."""
+    """Raises `CancelledError` in the second call."""
 
     async def list(self, *args: object, **more: object) -> Page:
         if len(self.calls) == 1:
             raise KeyboardInterrupt
-        return await super().list(*args, **more)  # type: ignore[arg-type]  # passed through
+        return await super().list(*args, **more)  # type: ignore[arg-type]  # same arguments as `list`
 
 
-async def test_what_was_found_before_an_interruption_is_not_forgotten() -> None:
+async def test_results_before_a_cancel_are_kept() -> None:
     api = Interrupted(log_of(3), ignores=EVERY_FILTER)
     server_support = ServerSupport()
     with pytest.raises(KeyboardInterrupt):

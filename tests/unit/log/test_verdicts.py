@@ -1,9 +1,10 @@
-"""What COMPLETE means, one case each; `tests.fuzz.verdicts` looks for the cases that nobody thought of."""
+"""Cases in which a view must or must not say COMPLETE; `tests.fuzz.verdicts` searches for further ones."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
@@ -27,17 +28,17 @@ from tests.unit.views import ALL, error_of, ignore, keys_of, load, newest_first,
 from tests.unit.walks import BOUNDS
 
 
-def browser_of(api: FakeApi) -> Navigator:
+def navigator_of(api: FakeApi) -> Navigator:
     return Navigator(Log(api, EntryStore()), UTC)
 
 
 # -- the whole log -------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_marked_is_never_taken_for_the_log() -> None:
+async def test_marked_view_is_never_used_as_the_log() -> None:
     log = [entry(n, user_agent="terraform" if n % 3 else "curl") for n in range(60)]
     api = FakeApi(log)
-    navigator = browser_of(api)
+    navigator = navigator_of(api)
     await load(navigator.submit("").view)
     navigator.marks.mark([navigator.log.store.entry(row.n) for row in navigator.view.window(1, 2)])
     marked = navigator.only_marked()
@@ -50,12 +51,12 @@ async def test_what_is_marked_is_never_taken_for_the_log() -> None:
     assert len(await load(navigator.park().view)) == 60
     navigator.only_marked()
     assert len(await load(navigator.jump(oldest=True).view, older=False)) == 60
-    assert marked.view.feed.question is None
+    assert marked.view.feed.request_key is None
 
 
-async def test_a_walked_log_is_lent_and_asked_for_anew_after_a_refresh() -> None:
+async def test_feed_is_reused_until_a_refresh() -> None:
     api = FakeApi(log_of(60))
-    navigator = browser_of(api)
+    navigator = navigator_of(api)
     await load(navigator.submit("").view)
     asked = len(api.calls)
     assert len(await load(navigator.submit("ua:curl").view)) == 60
@@ -64,11 +65,23 @@ async def test_a_walked_log_is_lent_and_asked_for_anew_after_a_refresh() -> None
     assert len(api.calls) > asked
 
 
-# -- a walk that is broken off ------------------------------------------------------------------------------------
+async def test_no_page_shows_complete_with_fewer_entries_than_counted() -> None:
+    class CountsMore(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            return replace(await super().list(params, limit=limit, cursor=cursor), total_count=310)
+
+    view = view_of(CountsMore(log_of(300)))
+    states: list[State] = []
+    await view.more(ALL, lambda: states.append(view.summary().state), everything=True)
+    assert states == [State.MORE, State.MORE, State.INCOMPLETE]
+    assert view.summary().reason == "the server counts 310, 300 arrived"
+
+
+# -- interrupted paging ------------------------------------------------------------------------------------------
 
 
 class RefusesCursors(FakeApi):
-    """Takes no cursor at all, from the call on that it is told."""
+    """Refuses every cursor after `since` calls."""
 
     refused = 0
     since = 0
@@ -82,15 +95,15 @@ class RefusesCursors(FakeApi):
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_where_every_cursor_is_refused_times_are_walked(anchor: Anchor) -> None:
+async def test_paging_goes_on_by_time_where_cursors_are_refused(anchor: Anchor) -> None:
     api = RefusesCursors(log_of(300), page_size=10)
     view = await load(view_of(api, anchor=anchor), older=anchor is Anchor.NEWEST)
     assert keys_of(view) == newest_first(range(300))
     assert (error_of(view), view.paused, view.summary().state) == (None, False, State.COMPLETE)
-    assert api.refused == 2  # and then none was tried
+    assert api.refused == 2  # after that none is sent
 
 
-async def test_the_screen_and_a_listing_go_on_alike() -> None:
+async def test_listing_and_screen_resume_alike() -> None:
     shown = await load(view_of(RefusesCursors(log_of(120), page_size=10), "ua:curl"))
     walk = Walk(Log(RefusesCursors(log_of(120), page_size=10), EntryStore()), query_of("ua:curl"))
     await walk.begin()
@@ -99,14 +112,14 @@ async def test_the_screen_and_a_listing_go_on_alike() -> None:
     assert walk.missing() == ""
 
 
-async def test_a_cursor_that_died_while_scrolling_is_passed_too() -> None:
+async def test_expired_cursor_is_resumed_while_scrolling() -> None:
     view = view_of(FakeApi(log_of(60), trouble={2: "refuse"}, page_size=10))
     await view.more(30, ignore)
     assert (len(view), error_of(view), view.paused) == (39, None, False)
 
 
 @pytest.mark.parametrize("since", [0, 3], ids=["always", "from the third page on"])
-async def test_more_of_one_instant_than_a_page_holds_is_told_by_its_name(since: int) -> None:
+async def test_time_with_more_entries_than_a_page_is_named(since: int) -> None:
     log = [entry(n, at=50 if 50 <= n < 75 else n) for n in range(100)]
     api = RefusesCursors(log, page_size=10)
     api.since = since
@@ -136,8 +149,8 @@ async def test_without_cursors_and_times_it_is_incomplete(ignores: frozenset[str
 # -- counts --------------------------------------------------------------------------------------------------------
 
 
-class Forgets(FakeApi):
-    """Retention takes the oldest five before a call."""
+class DeletesOldest(FakeApi):
+    """Deletes the five oldest entries before one of the calls."""
 
     before = 4
 
@@ -148,20 +161,20 @@ class Forgets(FakeApi):
         return await super().list(params, limit=limit, cursor=cursor)
 
 
-async def test_fewer_at_the_server_than_here_are_gone_and_nothing_is_missing() -> None:
+async def test_fewer_on_the_server_are_gone_not_missing() -> None:
     for text in ("sort:created", "sort:created ua:curl"):
-        view = await load(view_of(Forgets(log_of(60), page_size=10), text))
+        view = await load(view_of(DeletesOldest(log_of(60), page_size=10), text))
         summary = view.summary()
         assert (summary.rows, summary.gone, summary.reason, summary.state) == (60, 5, "", State.COMPLETE)
 
 
-async def test_what_is_gone_before_it_was_reached_is_not_missing() -> None:
-    view = await load(view_of(Forgets(log_of(60), page_size=10)))
+async def test_entries_deleted_before_they_were_fetched_are_not_missing() -> None:
+    view = await load(view_of(DeletesOldest(log_of(60), page_size=10)))
     summary = view.summary()
     assert (summary.rows, summary.gone, summary.state) == (55, 0, State.COMPLETE)
 
 
-async def test_a_count_that_is_absent_later_does_not_undo_the_one_that_was_known() -> None:
+async def test_later_page_without_count_keeps_the_known_one() -> None:
     class Withholds(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             page = await super().list(params, limit=limit, cursor=cursor)
@@ -174,10 +187,10 @@ async def test_a_count_that_is_absent_later_does_not_undo_the_one_that_was_known
     assert summary.reason == "the server counted 60, 58 arrived, and it tells no count any more"
 
 
-# -- rows that come in above while something is computed ------------------------------------------------------------
+# -- rows added at the top during a computation ---------------------------------------------------------------------
 
 
-async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rows_added_while_sorting_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 10)
     api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
     view = await load(view_of(api, "sort:path"))
@@ -191,7 +204,7 @@ async def test_rows_that_come_in_while_it_sorts_are_sorted_once(monkeypatch: pyt
     assert (len(paths), paths) == (64, sorted(paths, key=str))
 
 
-async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_following_with_local_order_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 10)
     api = FakeApi([entry(n, path=f"/{n * 7 % 60:03}") for n in range(60)])
     view = await load(view_of(api, "sort:path"))
@@ -205,9 +218,7 @@ async def test_following_a_log_that_is_sorted_here_never_fails(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("turns", [1, 4, 8, 10])
-async def test_rows_that_are_taken_out_while_it_sorts_are_not_in_it(
-    turns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rows_removed_while_sorting_are_not_shown(turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 10)
     view = await load(view_of(FakeApi(log_of(60))))
     sorting = asyncio.create_task(sorted_run(view.log.store, view.matched, [("path", "asc")]))
@@ -217,7 +228,7 @@ async def test_rows_that_are_taken_out_while_it_sorts_are_not_in_it(
     assert len(await sorting) == 50
 
 
-async def test_two_views_can_sort_at_once_and_stop_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_views_can_sort_at_once_and_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditlog_tui.store.sorting.SORT_SLICE", 3)
     view = await load(view_of(FakeApi(log_of(60))))
     for turns in range(0, 60, 7):
@@ -237,7 +248,7 @@ async def test_a_view_is_not_complete_before_it_is_sorted() -> None:
     assert view.summary().state is State.MORE
 
 
-async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
+async def test_rows_added_while_the_timeline_counts_are_counted_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("auditlog_tui.store.scans.SLICE", 10)
@@ -255,7 +266,7 @@ async def test_rows_that_come_in_while_the_timeline_counts_count_nothing_twice(
     assert sum(bucket.n or 0 for bucket in timeline.buckets) == 60
 
 
-async def test_what_is_found_is_found_though_rows_come_in_above(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_search_result_survives_rows_added_above(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditlog_tui.store.scans.SLICE", 10)
     view = await load(view_of(FakeApi([entry(n, path="/needle" if n == 20 else "/") for n in range(60)])))
     store = view.log.store

@@ -1,4 +1,4 @@
-"""Two records under one id: one row, which shows the version that matches, and is flagged."""
+"""Two records under one id share one flagged row, which shows the version that matches."""
 
 from datetime import UTC
 
@@ -18,8 +18,8 @@ from tests.unit.fake import EVERY_FILTER, FakeApi, Json, entry, log_of, read
 from tests.unit.views import load, query_of, view_of
 
 
-def stages(count: int = 30, between: int = 0) -> list[Json]:
-    """A log in which request 7 was written twice: begun, and failed `between` entries later."""
+def two_records_log(count: int = 30, between: int = 0) -> list[Json]:
+    """A log in which request 7 was logged twice under one id: at its start, and as failed `between` entries later."""
     begun = entry(7, path="/begun", user_agent="first")
     failed = entry(7, at=7 + between, status_code=500, path="/failed", user_agent="second")
     log = log_of(count)
@@ -54,9 +54,9 @@ SECOND = ("id-7", 500, "/failed", "second", 1)
 async def test_a_filter_shows_the_version_that_matches(
     text: str, expected: list[tuple[str, int, str, str, int]], ignores: frozenset[str], between: int
 ) -> None:
-    api = FakeApi(stages(between=between), ignores=ignores, page_size=5)
+    api = FakeApi(two_records_log(between=between), ignores=ignores, page_size=5)
     log = Log(api, EntryStore())
-    await load(View(log, query_of("")))  # so that the store has both
+    await load(View(log, query_of("")))  # loads both versions into the store
     view = await load(View(log, query_of(text)))
     await view.prove()
     await load(view)
@@ -65,28 +65,29 @@ async def test_a_filter_shows_the_version_that_matches(
 
 
 @pytest.mark.parametrize("between", [0, 15], ids=["side by side", "pages apart"])
-async def test_both_records_are_one_row_which_is_flagged_and_all_that_the_server_counts(between: int) -> None:
-    api = FakeApi(stages(between=between), page_size=5)
+async def test_two_records_are_one_flagged_row_and_count_twice(between: int) -> None:
+    api = FakeApi(two_records_log(between=between), page_size=5)
     view = await load(view_of(api))
     assert len(view) == 30
     assert [row.key for row in view.window(0, 30) if row.versions] == ["id-7"]
     assert view.summary().state is State.COMPLETE
-    assert len(api.calls) == 7  # the 31 records arrived, so nothing had to be counted again
+    assert len(api.calls) == 7  # all 31 records arrived, so there was no second count
 
 
-async def test_a_version_that_matches_later_takes_its_place_in_the_order() -> None:
-    view = view_of(FakeApi(stages(between=15), page_size=5), "-method:GET ua:first", Anchor.NEWEST)
+async def test_later_matching_version_is_inserted_in_order() -> None:
+    view = view_of(FakeApi(two_records_log(between=15), page_size=5), "-method:GET ua:first", Anchor.NEWEST)
     while not view.complete:
         await view.more(1, lambda: None)
     assert shown(view) == [FIRST]
     view = await load(
-        view_of(FakeApi(stages(between=15), page_size=5), "-method:GET path:/", Anchor.OLDEST), older=False
+        view_of(FakeApi(two_records_log(between=15), page_size=5), "-method:GET path:/", Anchor.OLDEST),
+        older=False,
     )
     assert [row.key for row in view.window(0, 30)] == [f"id-{n}" for n in reversed(range(30))]
 
 
-async def test_what_is_computed_of_a_view_is_of_the_versions_that_it_shows() -> None:
-    log = Log(FakeApi(stages(), page_size=5), EntryStore())
+async def test_analysis_uses_the_versions_shown() -> None:
+    log = Log(FakeApi(two_records_log(), page_size=5), EntryStore())
     await load(View(log, query_of("")))
     view = await load(View(log, query_of("status:500")))
     facets = Facets(log.store, view.run)
@@ -101,8 +102,8 @@ async def test_what_is_computed_of_a_view_is_of_the_versions_that_it_shows() -> 
     assert log.store.window(made, 0, 1)[0].path == "/failed"
 
 
-async def test_an_entry_of_two_versions_is_counted_once() -> None:
-    log = Log(FakeApi(stages(), ignores=EVERY_FILTER), EntryStore())
+async def test_entry_with_two_versions_is_counted_once() -> None:
+    log = Log(FakeApi(two_records_log(), ignores=EVERY_FILTER), EntryStore())
     view = await load(View(log, query_of("")))
     counting = Counting(log)
     assert len(view) == 30
@@ -111,7 +112,7 @@ async def test_an_entry_of_two_versions_is_counted_once() -> None:
 
 
 async def test_the_cursor_stays_on_the_entry_whichever_version_a_view_shows() -> None:
-    navigator = Navigator(Log(FakeApi(stages()), EntryStore()), UTC)
+    navigator = Navigator(Log(FakeApi(two_records_log()), EntryStore()), UTC)
     navigator.submit("")
     await load(navigator.view)
     (row,) = [row for row in navigator.view.window(0, 30) if row.key == "id-7"]
@@ -120,13 +121,13 @@ async def test_the_cursor_stays_on_the_entry_whichever_version_a_view_shows() ->
     assert navigator.view.row_of(row.n) == 0
 
 
-def test_versions_beside_those_that_are_shown_go_with_them() -> None:
+def test_other_versions_move_with_the_shown_ones() -> None:
     store = EntryStore()
     run = store.new_run()
     one, other, third = (read(entry(1, path=path)) for path in ("/a", "/b", "/c"))
     numbers = store.add([one, read(entry(2)), other])
     assert store.append(run, numbers) == 2
-    assert (store.records(run), len(run)) == (2, 2)  # the other may have replaced the first
+    assert (store.records(run), len(run)) == (2, 2)  # the second text may be a change of the first
     store.note_records(run, {numbers[0]: 2})
     assert store.records(run) == 3
     assert store.append(run, store.add([third, other, one])) == 0

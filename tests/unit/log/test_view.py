@@ -15,7 +15,7 @@ from tests.unit.views import ALL, ignore, keys_of, like, load, mixed, newest_fir
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 
-async def test_more_fetches_until_so_many_rows_are_shown() -> None:
+async def test_more_fetches_until_enough_rows_are_shown() -> None:
     api = FakeApi(log_of(500))
     view = view_of(api)
     assert len(view) == len(api.calls) == 0
@@ -26,7 +26,7 @@ async def test_more_fetches_until_so_many_rows_are_shown() -> None:
     assert keys_of(view) == newest_first(range(200, 500))
 
 
-async def test_at_the_end_nothing_more_is_asked() -> None:
+async def test_no_request_is_sent_at_the_end() -> None:
     api = FakeApi(log_of(150))
     view = await load(view_of(api))
     asked = len(api.calls)
@@ -35,7 +35,7 @@ async def test_at_the_end_nothing_more_is_asked() -> None:
     assert len(api.calls) == asked == 2
 
 
-async def test_windows_and_rows_are_those_of_what_is_shown() -> None:
+async def test_windows_and_row_numbers_are_those_of_the_shown_rows() -> None:
     view = await load(view_of(FakeApi(mixed(50)), "ua:tool"))
     assert [row.key for row in view.window(1, 2)] == ["id-30", "id-20"]
     number = view.log.store.number("id-20")
@@ -46,7 +46,7 @@ async def test_windows_and_rows_are_those_of_what_is_shown() -> None:
     assert view.row_of(other) is None
 
 
-async def test_pages_are_told_as_they_come() -> None:
+async def test_on_page_is_called_for_each_page() -> None:
     view = view_of(FakeApi(log_of(250)))
     told: list[int] = []
     await view.more(ALL, lambda: told.append(len(view)))
@@ -64,18 +64,18 @@ async def test_the_oldest_entries_cost_one_request() -> None:
     assert not view.newer_done
 
 
-# -- what is evaluated here ----------------------------------------------------------------------------------------
+# -- local evaluation ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_the_rest_of_the_query_is_evaluated_here(anchor: Anchor) -> None:
+async def test_residual_is_evaluated_locally(anchor: Anchor) -> None:
     view = view_of(FakeApi(mixed(330)), "ua:tool", anchor)
     await load(view, older=anchor is Anchor.NEWEST)
     assert keys_of(view) == newest_first(range(0, 330, 10))
     assert now(view.complete)
 
 
-async def test_changing_only_the_rest_makes_no_request() -> None:
+async def test_changing_only_the_residual_sends_no_request() -> None:
     api = FakeApi(mixed(250))
     first = await load(view_of(api, "method:DELETE ua:tool"))
     asked = len(api.calls)
@@ -88,13 +88,13 @@ async def test_changing_only_the_rest_makes_no_request() -> None:
     assert third.run is third.feed.run
 
 
-async def test_changing_what_is_asked_begins_a_feed() -> None:
+async def test_changing_the_parameters_creates_a_feed() -> None:
     first = await load(view_of(FakeApi(mixed(50))))
     assert like(first, "method:DELETE").feed is not first.feed
     assert View(first.log, first.query, anchor=Anchor.OLDEST, like=first).feed is not first.feed
 
 
-async def test_views_of_one_feed_each_take_in_what_the_other_fetched() -> None:
+async def test_views_of_one_feed_show_what_the_other_fetched() -> None:
     first = view_of(FakeApi(mixed(400)), "ua:tool")
     await first.more(1, ignore)
     second = like(first, "-ua:tool")
@@ -106,7 +106,7 @@ async def test_views_of_one_feed_each_take_in_what_the_other_fetched() -> None:
 
 
 @pytest.mark.parametrize("anchor", Anchor)
-async def test_what_is_there_is_scanned_in_slices(monkeypatch: pytest.MonkeyPatch, anchor: Anchor) -> None:
+async def test_loaded_rows_are_evaluated_in_slices(monkeypatch: pytest.MonkeyPatch, anchor: Anchor) -> None:
     monkeypatch.setattr(scans, "SLICE", 30)
     first = view_of(FakeApi(mixed(95)), "", anchor)
     await load(first, older=anchor is Anchor.NEWEST)
@@ -136,8 +136,8 @@ async def test_other_tasks_run_between_slices(monkeypatch: pytest.MonkeyPatch) -
     assert turns >= 9
 
 
-async def stopped(view: View) -> None:
-    """Begin to load, and be cancelled when something was told."""
+async def cancel_at_first_page(view: View) -> None:
+    """Start to load, and cancel at the first call of `on_page`."""
 
     def stop() -> None:
         task.cancel()
@@ -147,20 +147,20 @@ async def stopped(view: View) -> None:
         await task
 
 
-async def test_cancelled_between_slices_it_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_evaluation_continues_after_a_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scans, "SLICE", 10)
     for anchor in Anchor:
         first = view_of(FakeApi(mixed(100)), "", anchor)
         await load(first, older=anchor is Anchor.NEWEST)
         second = View(first.log, query_of("ua:tool"), anchor=anchor, like=first)
 
-        await stopped(second)
+        await cancel_at_first_page(second)
         assert 0 < len(second) < 10
         await load(second)
         assert keys_of(second) == newest_first(range(0, 100, 10))
 
 
-async def test_after_so_many_requests_it_pauses_and_goes_on_when_told() -> None:
+async def test_more_pauses_after_scan_requests_and_continues_when_called_again() -> None:
     api = FakeApi(log_of(SCAN_REQUESTS * 10 + 25), page_size=10)
     view = view_of(api, "ua:nothing")
     await view.more(50, ignore)
@@ -182,7 +182,7 @@ async def test_everything_is_loaded_without_a_pause() -> None:
     assert not now(view.paused)
 
 
-async def test_from_the_oldest_it_tells_how_far_up_it_has_scanned() -> None:
+async def test_scanned_to_is_the_newest_row_when_loading_upwards() -> None:
     api = FakeApi(log_of(SCAN_REQUESTS * 10 + 25), page_size=10)
     view = view_of(api, "ua:nothing", Anchor.OLDEST)
     await view.more(1, ignore, older=False)
@@ -193,7 +193,7 @@ async def test_from_the_oldest_it_tells_how_far_up_it_has_scanned() -> None:
 # -- the summary ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_summary_of_a_view_that_goes_on() -> None:
+async def test_summary_of_a_partly_loaded_view() -> None:
     view = view_of(FakeApi(log_of(250)))
     await view.more(1, ignore)
     summary = view.summary()
@@ -205,13 +205,13 @@ async def test_the_summary_of_a_view_that_goes_on() -> None:
     assert summary.as_of is not None
 
 
-async def test_the_summary_before_anything_was_fetched() -> None:
+async def test_summary_before_the_first_page() -> None:
     summary = view_of(FakeApi(log_of(250))).summary()
     assert (summary.rows, summary.loaded, summary.total, summary.as_of) == (0, 0, None, None)
     assert summary.state is State.MORE
 
 
-async def test_an_order_that_does_not_begin_with_the_newest_names_no_newest() -> None:
+async def test_newest_is_unknown_in_other_orders() -> None:
     view = await load(view_of(FakeApi(log_of(20)), "sort:status"))
     assert view.summary().newest_us is None
 
@@ -222,7 +222,7 @@ async def test_complete_without_a_count() -> None:
     assert (summary.state, summary.total) == (State.COMPLETE, None)
 
 
-async def test_a_count_that_is_higher_makes_it_incomplete() -> None:
+async def test_higher_count_makes_it_incomplete() -> None:
     class Withholds(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             page = await super().list(params, limit=limit, cursor=cursor)
@@ -233,7 +233,7 @@ async def test_a_count_that_is_higher_makes_it_incomplete() -> None:
     assert summary.reason == "the server counts 153, 150 arrived"
 
 
-async def test_a_count_is_verified_as_soon_as_it_is_proven() -> None:
+async def test_count_is_verified_once_proven() -> None:
     api = FakeApi(log_of(50), trouble={1: "lie"})
     view = await load(view_of(api, "method:POST"))
     assert view.summary().total is None
@@ -250,7 +250,7 @@ async def test_an_error_while_proving_is_kept() -> None:
     assert view.summary().total == 50
 
 
-async def test_a_walk_that_a_repeated_cursor_breaks_goes_on_by_itself() -> None:
+async def test_paging_resumes_after_a_repeated_cursor() -> None:
     api = FakeApi(log_of(60), trouble={3: "repeat"}, page_size=10)
     view = await load(view_of(api))
     assert len(view) == 60
@@ -258,7 +258,7 @@ async def test_a_walk_that_a_repeated_cursor_breaks_goes_on_by_itself() -> None:
     assert view.summary().state is State.COMPLETE
 
 
-async def test_a_server_that_goes_in_circles_for_ever_does_not_take_us_along() -> None:
+async def test_endless_cursor_cycle_ends_paging() -> None:
     class Circling(FakeApi):
         async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
             page = await super().list(params, limit=limit)

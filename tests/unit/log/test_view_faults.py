@@ -9,7 +9,7 @@ from tests.unit.views import ALL, error_of, ignore, keys_of, load, mixed, newest
 from tests.unit.walks import BOUNDS, Held
 
 
-async def test_an_error_is_kept_and_the_next_call_tries_again() -> None:
+async def test_error_is_kept_and_the_next_call_retries() -> None:
     api = FakeApi(log_of(60), trouble={3: "error"}, page_size=10)
     view = await load(view_of(api))
     assert isinstance(error_of(view), ServerError)
@@ -20,7 +20,7 @@ async def test_an_error_is_kept_and_the_next_call_tries_again() -> None:
     assert keys_of(view) == newest_first(range(60))
 
 
-async def test_a_walk_that_is_broken_off_again_and_again_is_incomplete_until_it_goes_on() -> None:
+async def test_repeatedly_interrupted_paging_is_incomplete_until_resumed() -> None:
     api = FakeApi(log_of(60), trouble={3: "refuse", **dict.fromkeys(range(5, 10), "refuse")}, page_size=10)
     api.ignores = BOUNDS
     view = await load(view_of(api))
@@ -30,7 +30,7 @@ async def test_a_walk_that_is_broken_off_again_and_again_is_incomplete_until_it_
     assert view.summary().state is State.COMPLETE
 
 
-async def test_a_full_disk_is_kept_as_an_error_and_nothing_is_skipped() -> None:
+async def test_full_disk_is_an_error_and_no_row_is_skipped() -> None:
     view = view_of(FakeApi(mixed(200), page_size=50), "ua:tool")
     await view.more(1, ignore)
     pages = view.log.store.connection.execute("PRAGMA page_count").fetchone()[0]
@@ -53,4 +53,4 @@ async def test_cancelled_while_waiting_for_a_page_nothing_is_lost() -> None:
     assert view.error is None
     api.answer.set()
     assert keys_of(await load(view)) == newest_first(range(60))
-    assert view.log.quiet.is_set()
+    assert view.log.idle.is_set()

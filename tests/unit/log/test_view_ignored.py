@@ -12,7 +12,7 @@ async def test_generation_1_every_row_satisfies_the_query_and_none_is_missing() 
     view = view_of(api, "method:DELETE status:<400")
     await load(view)
     assert keys_of(view) == newest_first(range(0, 350, 10))
-    assert view.log.server_support.ignored == {"method"}  # the other was never contradicted
+    assert view.log.server_support.ignored == {"method"}  # no entry contradicted the other one
     assert await view.prove()
     await load(view)
     assert keys_of(view) == newest_first(range(0, 350, 10))
@@ -32,7 +32,7 @@ async def test_no_row_that_contradicts_the_query_is_ever_shown() -> None:
     assert keys_of(view) == newest_first(range(30, 60))
 
 
-async def test_what_a_page_cannot_tell_a_canary_does() -> None:
+async def test_canary_detects_ignored_filter_behind_a_matching_page() -> None:
     view = view_of(FakeApi(log_of(150), ignores=["method"]), "method:POST")
     await view.more(50, ignore)
     assert not view.summary().filtered
@@ -44,7 +44,7 @@ async def test_what_a_page_cannot_tell_a_canary_does() -> None:
     assert not await view.prove()
 
 
-async def test_what_another_view_found_out_is_known_here() -> None:
+async def test_ignored_parameters_are_shared_between_views() -> None:
     view = view_of(FakeApi(log_of(50), ignores=["method"]), "method:POST")
     await view.more(50, ignore)
     view.log.server_support.ignored.add("method")
@@ -59,7 +59,7 @@ async def test_in_an_empty_log_nothing_is_proven() -> None:
     assert len(api.calls) == 1
 
 
-async def test_a_server_that_obeys_is_left_alone() -> None:
+async def test_honouring_server_is_asked_once() -> None:
     view = await load(view_of(FakeApi(log_of(50)), "method:POST"))
     assert view.summary().total is None
     assert not await view.prove()
@@ -67,7 +67,7 @@ async def test_a_server_that_obeys_is_left_alone() -> None:
     assert len(view) == 50
 
 
-async def test_a_walk_back_stops_below_a_bound_that_the_server_ignores() -> None:
+async def test_loading_stops_below_an_ignored_lower_bound() -> None:
     api = FakeApi(log_of(300), ignores=EVERY_FILTER, page_size=10)
     view = await load(view_of(api, "created:>=2027-01-15T08:04:20Z"))
     assert keys_of(view) == newest_first(range(260, 300))
@@ -78,14 +78,14 @@ async def test_a_walk_back_stops_below_a_bound_that_the_server_ignores() -> None
     assert len(api.calls) <= 11
 
 
-async def test_an_entry_at_the_bound_itself_does_not_stop_it() -> None:
+async def test_entry_at_the_lower_bound_does_not_stop_loading() -> None:
     log = [entry(n, at=10 if n < 30 else n) for n in range(40)]
     api = FakeApi(log, ignores=EVERY_FILTER, page_size=10)
     view = await load(view_of(api, "created:>=2027-01-15T08:00:10Z"))
     assert len(view) == 40
 
 
-async def test_below_the_bound_a_broken_walk_does_not_matter() -> None:
+async def test_interruption_below_the_bound_does_not_matter() -> None:
     api = FakeApi(log_of(60), ignores=EVERY_FILTER, page_size=10)
     view = view_of(api, "created:>=2027-01-15T08:00:50Z")
     view.log.server_support.ignored |= EVERY_FILTER
@@ -97,7 +97,7 @@ async def test_below_the_bound_a_broken_walk_does_not_matter() -> None:
     assert not now(view.paused)
 
 
-async def test_from_the_oldest_where_sort_is_ignored_it_begins_at_the_newest_and_says_so() -> None:
+async def test_oldest_anchor_falls_back_to_newest_where_sort_is_ignored() -> None:
     view = view_of(FakeApi(log_of(250), ignores=["sort"]), anchor=Anchor.OLDEST)
     await view.more(50, ignore, older=False)
     assert "ignores sort" in view.notice
@@ -107,7 +107,7 @@ async def test_from_the_oldest_where_sort_is_ignored_it_begins_at_the_newest_and
     assert now(view.complete)
 
 
-async def test_where_sort_is_known_to_be_ignored_the_feed_is_lent() -> None:
+async def test_feed_is_reused_where_sort_is_ignored() -> None:
     first = await load(view_of(FakeApi(log_of(250), ignores=["sort"])))
     first.log.server_support.ignored.add("sort")
     second = View(first.log, first.query, anchor=Anchor.OLDEST, like=first)
@@ -115,13 +115,13 @@ async def test_where_sort_is_known_to_be_ignored_the_feed_is_lent() -> None:
     assert second.notice
 
 
-async def test_an_order_that_is_ignored_is_sorted_by_nobody_but_nothing_is_lost() -> None:
+async def test_ignored_order_loses_nothing() -> None:
     view = await load(view_of(FakeApi(log_of(250), ignores=["sort"]), "sort:created"))
     assert view.plan.local_order
     assert len(view) == 250
 
 
-async def test_a_view_that_began_anew_while_a_page_was_on_its_way() -> None:
+async def test_view_restarted_while_a_page_was_under_way() -> None:
     api = Held(log_of(150), ignores=["method"])
     view = view_of(api, "method:POST")
     api.answer.set()

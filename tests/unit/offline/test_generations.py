@@ -15,10 +15,10 @@ from auditlog_tui.log.view import State, View
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.offline.transport import OfflineTransport
 from auditlog_tui.query import Query, freeze, parse
-from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore
 from tests.opened import lasting
 from tests.unit.query.evaluate import matches
+from tests.unit.views import ALL
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NOW_US = int(NOW.timestamp() * 1_000_000)
@@ -119,10 +119,10 @@ async def everything(generation: int, query: Query) -> tuple[View, list[Entry]]:
     store = EntryStore()
     view = View(Log(client, store), query)
     while not view.complete:
-        await view.more(UNBOUNDED, lambda: None, everything=True)
+        await view.more(ALL, lambda: None, everything=True)
         assert view.error is None
     if await view.prove():
-        await view.more(UNBOUNDED, lambda: None, everything=True)
+        await view.more(ALL, lambda: None, everything=True)
     rows = [store.entry(row.n) for row in view.window(0, len(view))]
     return view, rows
 

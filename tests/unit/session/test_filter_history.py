@@ -16,7 +16,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "auditlog-tui" / "history"
 
 
-def test_filters_come_back_in_the_next_run_oldest_first(path: Path) -> None:
+def test_filters_are_loaded_in_the_next_run_oldest_first(path: Path) -> None:
     first = History(path)
     for text in ("method:GET", "status:>=400", 'ua:"a b"', "actor.name:Zoë"):
         first.add(text)
@@ -24,7 +24,7 @@ def test_filters_come_back_in_the_next_run_oldest_first(path: Path) -> None:
     assert not first.error
 
 
-def test_the_latest_is_not_repeated_and_nothing_is_not_remembered(path: Path) -> None:
+def test_latest_filter_is_not_repeated_and_empty_is_not_saved(path: Path) -> None:
     history = History(path)
     for text in ("a", "a", "", "  ", "b", "a"):
         history.add(text)
@@ -48,7 +48,7 @@ def test_only_its_owner_reads_the_file_and_the_folder(path: Path) -> None:
     assert (mode(path), mode(path.parent)) == (0o600, 0o700)
 
 
-def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
+def test_readable_file_is_made_private(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("old\n")
     path.chmod(0o644)
@@ -69,7 +69,7 @@ def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
     assert other.read_text() == "x\n" * (2 * KEPT + 1)
 
 
-def test_a_long_file_is_cut_to_the_latest_at_the_next_start(path: Path) -> None:
+def test_long_file_is_shortened_at_the_next_start(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("".join(f"f{n}\n" for n in range(2 * KEPT + 1)))
     kept = [f"f{n}" for n in range(KEPT + 1, 2 * KEPT + 1)]
@@ -78,14 +78,14 @@ def test_a_long_file_is_cut_to_the_latest_at_the_next_start(path: Path) -> None:
     assert mode(path) == 0o600
 
 
-def test_one_that_is_not_too_long_is_left_as_it_is(path: Path) -> None:
+def test_shorter_file_is_left_unchanged(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("".join(f"f{n}\n" for n in range(2 * KEPT)))
     assert len(History(path).texts) == 2 * KEPT
     assert len(path.read_text().split()) == 2 * KEPT
 
 
-def test_a_file_that_cannot_be_read_costs_nothing_but_itself(path: Path) -> None:
+def test_unreadable_file_is_only_an_error(path: Path) -> None:
     path.mkdir(parents=True)
     history = History(path)
     assert history.error
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_costs_nothing_but_itself(path: Path) -> None
     assert history.texts == ["method:GET"]
 
 
-def test_a_folder_that_cannot_be_made_costs_nothing_but_the_file(tmp_path: Path) -> None:
+def test_failing_folder_is_only_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     history = History(tmp_path / "file" / "history")
     history.add("method:GET")
@@ -101,14 +101,14 @@ def test_a_folder_that_cannot_be_made_costs_nothing_but_the_file(tmp_path: Path)
     assert history.texts == ["method:GET"]
 
 
-def test_bytes_that_are_no_text_and_empty_lines_are_no_harm(path: Path) -> None:
+def test_invalid_utf_8_and_empty_lines_do_no_harm(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"one\n\n\xff\xfe\ntwo\n")
     assert History(path).texts == ["one", "\ufffd\ufffd", "two"]
 
 
 @pytest.mark.parametrize("text", ['ua:"a\nb"', "a\rb", "a\u2028b", "a\x85b", "a\x0bb"])
-def test_one_with_line_breaks_lasts_as_long_as_the_run(text: str, path: Path) -> None:
+def test_filter_with_line_breaks_is_not_saved(text: str, path: Path) -> None:
     history = History(path)
     for each in ("before", text, "after"):
         history.add(each)
@@ -124,13 +124,13 @@ def test_two_runs_at_once_write_both(path: Path) -> None:
     assert History(path).texts == ["a", "b", "c"]
 
 
-def test_it_is_in_the_platforms_folder_for_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_file_is_in_the_platforms_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert history_path().name == "history"
     assert history_path().parent.name == "auditlog-tui"
 
 
-def test_where_files_have_no_modes_it_works_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_works_without_file_modes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "fchmod")
     monkeypatch.delattr(os, "O_NOFOLLOW")
     History(path).add("a")

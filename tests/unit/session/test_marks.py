@@ -38,15 +38,15 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """While another program writes."""
+    """Another program holds a write transaction."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
 
 
-def again(path: Path) -> Marks:
-    """What the next start finds."""
+def reloaded(path: Path) -> Marks:
+    """Marks as the next run loads them."""
     return Marks(path)
 
 
@@ -70,7 +70,7 @@ def test_marks_are_in_time_order_whatever_order_they_were_made_in() -> None:
     assert marks.keys == {"id-1", "id-2", "id-3"}
 
 
-def test_an_entry_whose_time_cant_be_read_goes_last() -> None:
+def test_entry_with_unreadable_time_comes_last() -> None:
     marks = Marks()
     marks.mark([entry(9, "yesterday"), TWO])
     assert keys(marks) == ["id-2", "id-9"]
@@ -170,7 +170,7 @@ def test_marks_and_notes_are_there_at_the_next_start_with_the_exact_json(path: P
     marks.mark([odd, ONE])
     marks.note(TWO, "who? #ioc")
     marks.unmark([ONE])
-    found = again(path)
+    found = reloaded(path)
     assert found.error == ""
     assert {each.key: each.raw for each in found.marked()} == {"id-2": TWO.raw, "id-7": odd.raw}
     assert found.note_of("id-2") == "who? #ioc"
@@ -181,13 +181,13 @@ def test_each_mark_is_in_the_file_when_the_call_returns(path: Path) -> None:
     marks = Marks(path)
     for count, each in enumerate((ONE, TWO, THREE), 1):
         marks.mark([each])
-        assert again(path).count == count
+        assert reloaded(path).count == count
 
 
 def test_an_entry_without_an_id_is_the_same_one_at_the_next_start(path: Path) -> None:
     nameless = read_entry('{"action": "vm.deleted"}')
     Marks(path).mark([nameless])
-    assert again(path).is_marked(nameless.key)
+    assert reloaded(path).is_marked(nameless.key)
 
 
 def test_the_file_and_its_folder_are_for_their_owner_alone(path: Path) -> None:
@@ -203,16 +203,16 @@ def test_the_file_and_its_folder_are_for_their_owner_alone(path: Path) -> None:
 def test_a_file_that_others_could_read_is_made_private_with_the_next_mark(path: Path) -> None:
     Marks(path).mark([ONE])
     path.chmod(0o644)
-    again(path).mark([TWO])
+    reloaded(path).mark([TWO])
     assert mode(path) == 0o600
 
 
-def test_forgetting_empties_the_file_too(path: Path) -> None:
+def test_forget_empties_the_file(path: Path) -> None:
     Marks(path).mark([ONE, TWO])
-    marks = again(path)
+    marks = reloaded(path)
     marks.forget()
     assert (marks.count, marks.earlier) == (0, None)
-    assert again(path).earlier is None
+    assert reloaded(path).earlier is None
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM mark").fetchone() == (0,)
 
@@ -222,10 +222,10 @@ def test_two_terminals_keep_the_marks_of_both(path: Path) -> None:
     here.mark([ONE])
     there.mark([TWO])
     here.mark([THREE])
-    assert keys(again(path)) == ["id-1", "id-2", "id-3"]
+    assert keys(reloaded(path)) == ["id-1", "id-2", "id-3"]
 
 
-def test_each_endpoint_has_its_file_whose_name_tells_nothing() -> None:
+def test_each_endpoint_has_a_file_with_an_opaque_name() -> None:
     one, other = marks_path("https://api.example/../x"), marks_path("https://api.other")
     assert one != other
     assert one.parent == other.parent
@@ -234,12 +234,12 @@ def test_each_endpoint_has_its_file_whose_name_tells_nothing() -> None:
     assert "/" not in one.name.removeprefix("marks-").removesuffix(".sqlite3")
 
 
-# -- what goes wrong with it ---------------------------------------------------------------------------------------
+# -- faults of the file -------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file of this process may grow beyond nothing, as on a disk without room."""
+    """Limit the size of files to 0, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
@@ -248,7 +248,7 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_told_and_costs_neither_mark_nor_note(path: Path) -> None:
+def test_full_disk_is_reported_and_loses_nothing(path: Path) -> None:
     marks = Marks(path)
     marks.mark([ONE])
     with full_disk(), pytest.raises(StoreError, match="Kept for this run, not saved") as told:
@@ -256,10 +256,10 @@ def test_a_full_disk_is_told_and_costs_neither_mark_nor_note(path: Path) -> None
     assert str(path) in str(told.value)
     assert marks.note_of("id-2") == "typed with care #ioc"
     assert keys(marks) == ["id-1", "id-2"]
-    assert keys(again(path)) == ["id-1"]
+    assert keys(reloaded(path)) == ["id-1"]
 
 
-def test_what_could_not_be_saved_is_saved_with_the_next_mark(path: Path) -> None:
+def test_unsaved_changes_are_saved_with_the_next_mark(path: Path) -> None:
     marks = Marks(path)
     marks.mark([ONE])
     with full_disk():
@@ -268,14 +268,12 @@ def test_what_could_not_be_saved_is_saved_with_the_next_mark(path: Path) -> None
         with pytest.raises(StoreError):
             marks.unmark([ONE])
     marks.mark([THREE])
-    found = again(path)
+    found = reloaded(path)
     assert keys(found) == ["id-2", "id-3"]
     assert found.note_of("id-2") == "kept"
 
 
-def test_a_file_that_another_program_is_writing_is_told_of_and_loses_nothing(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_locked_file_is_reported_and_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BUSY_S", 0.01)
     marks = Marks(path)
     marks.mark([ONE])
@@ -285,10 +283,10 @@ def test_a_file_that_another_program_is_writing_is_told_of_and_loses_nothing(
             marks.mark([TWO])
     assert keys(marks) == ["id-1", "id-2"]
     marks.mark([THREE])
-    assert keys(again(path)) == ["id-1", "id-2", "id-3"]
+    assert keys(reloaded(path)) == ["id-1", "id-2", "id-3"]
 
 
-def test_a_folder_that_cant_be_made_is_told_of(tmp_path: Path) -> None:
+def test_failing_folder_is_reported(tmp_path: Path) -> None:
     blocking = tmp_path / "state"
     blocking.write_text("a file where the folder should be")
     marks = Marks(blocking / "marks.sqlite3")
@@ -298,12 +296,12 @@ def test_a_folder_that_cant_be_made_is_told_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_file_that_cant_be_written_is_read_and_told_of_when_something_is_marked(path: Path) -> None:
+def test_read_only_file_is_loaded_and_reported_on_marking(path: Path) -> None:
     Marks(path).mark([ONE])
     path.chmod(0o400)
     path.parent.chmod(0o500)
     try:
-        marks = again(path)
+        marks = reloaded(path)
         assert (marks.error, keys(marks)) == ("", ["id-1"])
         with pytest.raises(StoreError, match="not saved"):
             marks.mark([TWO])
@@ -313,10 +311,10 @@ def test_a_file_that_cant_be_written_is_read_and_told_of_when_something_is_marke
 
 
 @pytest.mark.parametrize("content", [b"this is no database", b"SQLite format 3\0" + b"\xff" * 4096])
-def test_a_broken_file_is_told_of_and_left_alone_and_what_is_typed_stays(path: Path, content: bytes) -> None:
+def test_broken_file_is_reported_and_left_alone(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    marks = again(path)
+    marks = reloaded(path)
     assert str(path) in marks.error
     assert "Move it away" in marks.error
     with pytest.raises(StoreError, match="Move it away"):
@@ -325,32 +323,32 @@ def test_a_broken_file_is_told_of_and_left_alone_and_what_is_typed_stays(path: P
     assert path.read_bytes() == content
 
 
-def test_once_a_broken_file_is_moved_away_everything_is_saved(path: Path) -> None:
+def test_everything_is_saved_once_a_broken_file_is_moved(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"this is no database")
-    marks = again(path)
+    marks = reloaded(path)
     with pytest.raises(StoreError):
         marks.note(ONE, "typed #ioc")
     path.rename(path.with_suffix(".broken"))
     marks.mark([TWO])
-    found = again(path)
+    found = reloaded(path)
     assert keys(found) == ["id-1", "id-2"]
     assert found.note_of("id-1") == "typed #ioc"
 
 
-def test_a_file_that_was_made_and_never_written_holds_no_marks_and_takes_some(path: Path) -> None:
+def test_empty_file_is_used(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"")
-    marks = again(path)
+    marks = reloaded(path)
     assert (marks.error, marks.count) == ("", 0)
     marks.mark([ONE])
-    assert again(path).count == 1
+    assert reloaded(path).count == 1
 
 
-def test_a_path_in_the_home_folder_is_told_of_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_in_the_home_folder_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "marks.sqlite3").write_bytes(b"this is no database")
-    assert again(tmp_path / "marks.sqlite3").error.endswith("Move it away: ~/marks.sqlite3")
+    assert reloaded(tmp_path / "marks.sqlite3").error.endswith("Move it away: ~/marks.sqlite3")
 
 
 def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
@@ -358,7 +356,7 @@ def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"")
     path.symlink_to(elsewhere)
-    marks = again(path)
+    marks = reloaded(path)
     assert "no ordinary file" in marks.error
     with pytest.raises(StoreError, match="no ordinary file"):
         marks.mark([ONE])
@@ -370,74 +368,74 @@ def test_a_newer_programs_file_is_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 2")
     before = path.read_bytes()
-    marks = again(path)
+    marks = reloaded(path)
     assert "newer auditlog-tui" in marks.error
     with pytest.raises(StoreError, match="newer auditlog-tui"):
         marks.mark([TWO])
     assert path.read_bytes() == before
 
 
-# -- what is in it is not trusted ----------------------------------------------------------------------------------
+# -- untrusted contents -------------------------------------------------------------------------------------------
 
 
-def put(path: Path, *row: object) -> None:
+def write_row(path: Path, *row: object) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", row)
 
 
-def test_rows_that_this_program_did_not_write_are_counted_and_cost_no_other(path: Path) -> None:
+def test_foreign_rows_are_counted_and_skipped(path: Path) -> None:
     Marks(path).mark([ONE])
-    put(path, "a", b"\x00\x01", 1, "", 0)
-    put(path, "b", TWO.raw, 1, b"note", 0)
-    put(path, "c", TWO.raw, 1, "", "soon")
-    put(path, "d", TWO.raw, 0, "", 0)
-    marks = again(path)
+    write_row(path, "a", b"\x00\x01", 1, "", 0)
+    write_row(path, "b", TWO.raw, 1, b"note", 0)
+    write_row(path, "c", TWO.raw, 1, "", "soon")
+    write_row(path, "d", TWO.raw, 0, "", 0)
+    marks = reloaded(path)
     assert keys(marks) == ["id-1"]
     assert marks.error.startswith("4 of the marks")
     assert str(path) in marks.error
 
 
-def test_an_entry_of_the_file_is_what_its_json_says_not_what_its_key_says(path: Path) -> None:
+def test_entry_key_comes_from_the_json(path: Path) -> None:
     Marks(path).mark([ONE])
-    put(path, "id-3", TWO.raw, 1, "", 0)
-    marks = again(path)
+    write_row(path, "id-3", TWO.raw, 1, "", 0)
+    marks = reloaded(path)
     assert keys(marks) == ["id-1", "id-2"]
     assert not marks.is_marked("id-3")
 
 
 @pytest.mark.parametrize("raw", ["", "[]", "{" * 100_000, '{"id": 5}', "null", '{"id": "\\ud800"}'])
-def test_json_that_is_no_entry_is_read_as_leniently_as_from_the_wire(path: Path, raw: str) -> None:
+def test_odd_json_is_read_leniently(path: Path, raw: str) -> None:
     Marks(path).mark([ONE])
-    put(path, "odd", raw, 1, "", 0)
-    marks = again(path)
+    write_row(path, "odd", raw, 1, "", 0)
+    marks = reloaded(path)
     assert marks.count == 2
     assert {each.raw for each in marks.marked()} == {ONE.raw, raw}
 
 
-def test_text_that_is_no_utf_8_is_read_all_the_same(path: Path) -> None:
+def test_invalid_utf_8_is_read(path: Path) -> None:
     Marks(path).mark([ONE])
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE mark SET note = CAST(x'61ff62' AS TEXT)")
-    assert again(path).note_of("id-1") == "a\ufffdb"
+    assert reloaded(path).note_of("id-1") == "a\ufffdb"
 
 
-def test_no_more_marks_are_read_than_may_be_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_stops_at_the_maximum(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Marks(path).mark([ONE, TWO, THREE])
     assert MOST >= 3
     monkeypatch.setattr(module, "MOST", 2)
-    assert again(path).count == 2
+    assert reloaded(path).count == 2
 
 
 def test_a_lone_surrogate_in_a_note_can_be_saved(path: Path) -> None:
     Marks(path).note(ONE, "a\ud800b")
-    assert again(path).note_of("id-1") == "a?b"
+    assert reloaded(path).note_of("id-1") == "a?b"
 
 
 # -- several terminals ---------------------------------------------------------------------------------------------
 
 
-def two(path: Path) -> tuple[Marks, Marks]:
-    """Two terminals over one file, whose changes are each a second later than the one before."""
+def two_terminals(path: Path) -> tuple[Marks, Marks]:
+    """Two terminals on one file; every change is one second after the previous one."""
     seconds = iter(range(1_000))
 
     def now_us() -> int:
@@ -446,37 +444,37 @@ def two(path: Path) -> tuple[Marks, Marks]:
     return Marks(path, now_us=now_us), Marks(path, now_us=now_us)
 
 
-def test_of_two_notes_on_one_entry_both_stay_the_newest_first(path: Path) -> None:
-    here, there = two(path)
+def test_two_notes_on_one_entry_are_joined_newest_first(path: Path) -> None:
+    here, there = two_terminals(path)
     here.note(ONE, "the leaked key #ioc")
     there.note(ONE, "seen at 12:00")
     assert there.note_of("id-1") == "seen at 12:00 | the leaked key #ioc"
-    assert again(path).note_of("id-1") == "seen at 12:00 | the leaked key #ioc"
+    assert reloaded(path).note_of("id-1") == "seen at 12:00 | the leaked key #ioc"
     here.refresh()
     assert here.note_of("id-1") == "seen at 12:00 | the leaked key #ioc"
 
 
-def test_a_note_that_was_seen_can_be_changed_and_taken_away(path: Path) -> None:
-    here, there = two(path)
+def test_known_note_can_be_changed_and_removed(path: Path) -> None:
+    here, there = two_terminals(path)
     here.note(ONE, "first")
     there.refresh()
     there.note(ONE, "better")
-    assert again(path).note_of("id-1") == "better"
+    assert reloaded(path).note_of("id-1") == "better"
     here.refresh()
     here.note(ONE, "")
     there.refresh()
-    assert there.note_of("id-1") == again(path).note_of("id-1") == ""
+    assert there.note_of("id-1") == reloaded(path).note_of("id-1") == ""
 
 
 def test_the_same_note_typed_twice_is_kept_once(path: Path) -> None:
-    here, there = two(path)
+    here, there = two_terminals(path)
     here.note(ONE, "same")
     there.note(ONE, "same")
-    assert again(path).note_of("id-1") == "same"
+    assert reloaded(path).note_of("id-1") == "same"
 
 
-def test_what_another_terminal_typed_is_not_lost_to_an_older_view_of_it(path: Path) -> None:
-    here, there = two(path)
+def test_other_terminals_newer_note_is_not_overwritten(path: Path) -> None:
+    here, there = two_terminals(path)
     here.note(ONE, "old")
     there.refresh()
     here.note(ONE, "new")
@@ -484,18 +482,18 @@ def test_what_another_terminal_typed_is_not_lost_to_an_older_view_of_it(path: Pa
     assert (there.is_marked("id-1"), there.note_of("id-1")) == (False, "new")
     here.note(ONE, "newer")
     there.note(ONE, "")
-    assert again(path).note_of("id-1") == "newer"
+    assert reloaded(path).note_of("id-1") == "newer"
 
 
-def test_joined_notes_that_are_longer_than_one_may_be_are_kept_whole(path: Path) -> None:
-    here, there = two(path)
+def test_joined_notes_beyond_the_limit_are_kept(path: Path) -> None:
+    here, there = two_terminals(path)
     here.note(ONE, "a" * NOTE_LIMIT)
     there.note(ONE, "b" * NOTE_LIMIT)
-    assert again(path).note_of("id-1") == f"{'b' * NOTE_LIMIT} | {'a' * NOTE_LIMIT}"
+    assert reloaded(path).note_of("id-1") == f"{'b' * NOTE_LIMIT} | {'a' * NOTE_LIMIT}"
 
 
-def test_what_another_terminal_marked_is_there_with_the_next_change(path: Path) -> None:
-    here, there = two(path)
+def test_other_terminals_marks_are_merged_with_the_next_change(path: Path) -> None:
+    here, there = two_terminals(path)
     here.mark([ONE])
     there.mark([TWO])
     assert keys(there) == ["id-1", "id-2"]
@@ -506,37 +504,37 @@ def test_what_another_terminal_marked_is_there_with_the_next_change(path: Path) 
     assert keys(there) == ["id-2"]
 
 
-def test_forgetting_takes_away_what_was_known_and_nothing_that_another_made_since(path: Path) -> None:
-    here, there = two(path)
+def test_forget_keeps_marks_made_since_by_others(path: Path) -> None:
+    here, there = two_terminals(path)
     here.note(ONE, "mine")
     there.note(TWO, "theirs")
     there.note(ONE, "changed")
     here.forget()
-    assert keys(here) == keys(again(path)) == ["id-1", "id-2"]
-    assert again(path).note_of("id-1") == "changed"
+    assert keys(here) == keys(reloaded(path)) == ["id-1", "id-2"]
+    assert reloaded(path).note_of("id-1") == "changed"
     here.forget()
-    assert again(path).earlier is None
+    assert reloaded(path).earlier is None
 
 
-def test_after_a_full_disk_both_notes_are_kept_in_the_order_in_which_they_were_typed(path: Path) -> None:
-    here, there = two(path)
+def test_notes_are_joined_in_order_after_a_full_disk(path: Path) -> None:
+    here, there = two_terminals(path)
     here.mark([TWO])
     with full_disk(), pytest.raises(StoreError):
         here.note(ONE, "earlier")
     there.note(ONE, "later")
     here.mark([THREE])
-    assert again(path).note_of("id-1") == "later | earlier"
+    assert reloaded(path).note_of("id-1") == "later | earlier"
 
 
-def test_a_file_that_was_taken_away_takes_no_mark_away(path: Path) -> None:
-    here, there = two(path)
+def test_removed_file_removes_no_mark(path: Path) -> None:
+    here, there = two_terminals(path)
     here.note(ONE, "kept")
     there.refresh()
     path.rename(path.with_suffix(".away"))
     there.mark([TWO])
     here.mark([THREE])
-    assert keys(again(path)) == ["id-1", "id-2", "id-3"]
-    assert again(path).note_of("id-1") == "kept"
+    assert keys(reloaded(path)) == ["id-1", "id-2", "id-3"]
+    assert reloaded(path).note_of("id-1") == "kept"
 
 
 WRITER = """
@@ -547,7 +545,7 @@ from auditlog_tui.session.marks import Marks
 from auditlog_tui.entries.models import read_entry
 marks.BUSY_S = 60.0
 path, name = Path(sys.argv[1]), sys.argv[2]
-terminals = [Marks(path) for _ in range(20)]  # each of a person who saw none of the notes
+terminals = [Marks(path) for _ in range(20)]  # none of them has loaded the others' notes
 print("ready", flush=True)
 sys.stdin.readline()
 for number, marks in enumerate(terminals):
@@ -555,7 +553,7 @@ for number, marks in enumerate(terminals):
 """
 
 
-def test_a_file_that_another_terminal_makes_first_is_taken(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_created_by_another_terminal_is_used(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Marks(path).mark([entry(1)])
     lexists = os.path.lexists
     monkeypatch.setattr(os.path, "lexists", lambda each: each != path and lexists(each))
@@ -582,53 +580,51 @@ def test_two_processes_that_note_the_same_entries_at_once_lose_no_note(path: Pat
     for each in runs:
         each.communicate(timeout=60)
         assert each.returncode == 0
-    found = again(path)
+    found = reloaded(path)
     for number in range(20):
         assert sorted(found.note_of(f"id-{number}").split(" | ")) == [f"a{number}", f"b{number}"]
 
 
-# -- whose file it is ----------------------------------------------------------------------------------------------
+# -- ownership ----------------------------------------------------------------------------------------------------
 
 
-def test_another_programs_database_is_left_alone(path: Path) -> None:
+def test_other_programs_database_is_left_alone(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE moz_places (id INTEGER)")
     before = path.read_bytes()
-    marks = again(path)
+    marks = reloaded(path)
     assert "another program's" in marks.error
     with pytest.raises(StoreError, match="another program's"):
         marks.mark([ONE])
     assert path.read_bytes() == before
 
 
-def test_one_with_a_table_of_the_same_name_is_left_alone_too(path: Path) -> None:
+def test_other_database_with_the_same_table_name_is_left_alone(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE mark (id INTEGER)")
         connection.execute("PRAGMA user_version = 1")
-    assert "another program's" in again(path).error
+    assert "another program's" in reloaded(path).error
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_a_file_of_another_user_is_neither_read_nor_written(path: Path) -> None:
     Marks(path).mark([ONE])
     os.chown(path, 12_345, 12_345)
-    marks = again(path)
+    marks = reloaded(path)
     assert "belongs to another user" in marks.error
     assert marks.count == 0
     with pytest.raises(StoreError, match="belongs to another user"):
         marks.mark([TWO])
 
 
-def test_a_file_that_is_locked_at_the_start_is_told_of_and_read_later(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_locked_at_the_start_is_reported_and_read_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BUSY_S", 0.01)
     Marks(path).mark([ONE])
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        marks = again(path)
+        marks = reloaded(path)
         assert "locked" in marks.error
         assert "Close the program that is using it" in marks.error
         assert "room" not in marks.error
@@ -638,7 +634,7 @@ def test_a_file_that_is_locked_at_the_start_is_told_of_and_read_later(
     assert keys(marks) == ["id-1", "id-2"]
 
 
-def test_what_could_not_be_saved_is_tried_again_at_the_end_or_told(path: Path) -> None:
+def test_unsaved_changes_are_retried_at_exit_or_reported(path: Path) -> None:
     session = Session(Settings(base_url="https://log.example"))
     assert session.save_marks() == ""
     session._marks = marks = Marks(path)
@@ -648,4 +644,4 @@ def test_what_could_not_be_saved_is_tried_again_at_the_end_or_told(path: Path) -
     with locked(path):
         assert session.save_marks().startswith("1 mark or note could not be saved: Kept for this run")
     assert session.save_marks() == ""
-    assert again(path).count == 2
+    assert reloaded(path).count == 2

@@ -13,8 +13,8 @@ from tests.unit.views import ignore, keys_of, load, newest_first
 NOW_US = START_US + 3_600_000_000
 
 
-class At(Log):
-    """A log whose clock stands where it is put."""
+class ClockLog(Log):
+    """A log whose clock is set by the test."""
 
     us = NOW_US
 
@@ -29,7 +29,7 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def navigator(api: FakeApi) -> Navigator:
-    return Navigator(At(api, EntryStore()), UTC)
+    return Navigator(ClockLog(api, EntryStore()), UTC)
 
 
 async def shown(place: Place | None) -> Place:
@@ -41,7 +41,7 @@ async def shown(place: Place | None) -> Place:
 # -- the filter ----------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_submitted_is_shown(navigator: Navigator) -> None:
+async def test_submitted_filter_is_shown(navigator: Navigator) -> None:
     place = navigator.submit("method:POST")
     assert navigator.place is place
     assert navigator.view is place.view
@@ -52,32 +52,32 @@ async def test_what_is_submitted_is_shown(navigator: Navigator) -> None:
 def test_times_are_absolute_once_submitted(navigator: Navigator) -> None:
     place = navigator.submit("last:30m")
     assert place.text == "created:>=2027-01-15T08:30:00Z"
-    navigator.log.us += 60_000_000  # type: ignore[attr-defined]  # the clock is ours
+    navigator.log.us += 60_000_000  # type: ignore[attr-defined]  # the clock of the test
     assert place.view.plan.params == {"created_at_min": "2027-01-15T08:30:00Z"}
     assert navigator.submit("last:30m").text == "created:>=2027-01-15T08:31:00Z"
 
 
-def test_times_without_an_offset_are_read_in_the_browsers_zone(navigator: Navigator) -> None:
+def test_times_without_an_offset_use_the_navigators_zone(navigator: Navigator) -> None:
     navigator.zone = timezone(timedelta(hours=2))
     assert navigator.submit("created:>=2027-01-15T08:00").view.plan.params == {
         "created_at_min": "2027-01-15T06:00:00Z"
     }
 
 
-def test_the_same_filter_again_is_the_same_place(navigator: Navigator) -> None:
+def test_resubmitting_keeps_the_place(navigator: Navigator) -> None:
     place = navigator.submit("method:POST")
     assert navigator.submit(" method:POST ") is place
     assert navigator.submit(place.text) is place
     assert len(navigator.places) == 1
 
 
-def test_the_same_filter_from_the_other_end_begins_at_the_newest_again(navigator: Navigator) -> None:
+def test_resubmitting_from_the_oldest_begins_at_the_newest(navigator: Navigator) -> None:
     navigator.submit("method:POST")
     navigator.anchored(Anchor.OLDEST)
     assert navigator.submit("method:POST").view.anchor is Anchor.NEWEST
 
 
-async def test_a_filter_that_the_server_knows_nothing_of_asks_nothing(navigator: Navigator, api: FakeApi) -> None:
+async def test_residual_only_filter_sends_no_request(navigator: Navigator, api: FakeApi) -> None:
     first = navigator.submit("")
     await load(first.view)
     asked = len(api.calls)
@@ -89,7 +89,7 @@ async def test_a_filter_that_the_server_knows_nothing_of_asks_nothing(navigator:
 
 
 @pytest.mark.parametrize("text", ["nonsense:1", "status:x", "status:>500 status:<400", "created:never", '"open'])
-def test_a_filter_that_cannot_be_read_changes_nothing(navigator: Navigator, text: str) -> None:
+def test_invalid_filter_changes_nothing(navigator: Navigator, text: str) -> None:
     place = navigator.submit("method:POST")
     places, remembered = list(navigator.places), list(navigator.history.texts)
     with pytest.raises(QueryError):
@@ -99,7 +99,7 @@ def test_a_filter_that_cannot_be_read_changes_nothing(navigator: Navigator, text
     assert (navigator.place, navigator.places, list(navigator.history.texts)) == (place, places, remembered)
 
 
-def test_explaining_shows_who_evaluates_what_and_asks_nothing(navigator: Navigator, api: FakeApi) -> None:
+def test_explaining_sends_no_request(navigator: Navigator, api: FakeApi) -> None:
     navigator.log.server_support.ignored.add("method")
     explanation = navigator.explain("method:POST action:vm.created")
     assert [chip.where for chip in explanation.chips] == ["local", "server"]
@@ -111,7 +111,7 @@ def test_explaining_shows_who_evaluates_what_and_asks_nothing(navigator: Navigat
 # -- back and forward ----------------------------------------------------------------------------------------------
 
 
-async def test_back_and_forward_are_the_places_as_they_were_left(navigator: Navigator, api: FakeApi) -> None:
+async def test_back_and_forward_restore_places(navigator: Navigator, api: FakeApi) -> None:
     places = [await shown(navigator.submit(text)) for text in ("", "method:POST", "ua:curl")]
     places[0].cursor, places[0].above = 7, 3
     asked = len(api.calls)
@@ -123,7 +123,7 @@ async def test_back_and_forward_are_the_places_as_they_were_left(navigator: Navi
     assert len(api.calls) == asked
 
 
-def test_a_new_filter_after_going_back_ends_what_was_ahead(navigator: Navigator) -> None:
+def test_new_filter_after_back_drops_the_forward_places(navigator: Navigator) -> None:
     first = navigator.submit("")
     navigator.submit("method:POST")
     navigator.back()
@@ -136,7 +136,7 @@ def test_a_new_filter_after_going_back_ends_what_was_ahead(navigator: Navigator)
 # -- parking -------------------------------------------------------------------------------------------------------
 
 
-async def test_parking_and_unparking_are_the_same_views_and_ask_nothing(navigator: Navigator, api: FakeApi) -> None:
+async def test_parking_and_restoring_reuse_views(navigator: Navigator, api: FakeApi) -> None:
     bare = await shown(navigator.submit(""))
     narrow = await shown(navigator.submit("method:POST"))
     narrow.cursor, narrow.above = 5, 2
@@ -149,13 +149,13 @@ async def test_parking_and_unparking_are_the_same_views_and_ask_nothing(navigato
     assert len(api.calls) == asked
 
 
-def test_parking_where_the_bare_log_was_never_shown_shows_it(navigator: Navigator) -> None:
+def test_parking_shows_the_log_for_the_first_time(navigator: Navigator) -> None:
     navigator.submit("method:POST")
     assert navigator.park().text == ""
     assert navigator.park().text == "method:POST"
 
 
-def test_the_filter_that_is_shown_is_the_one_that_is_parked(navigator: Navigator) -> None:
+def test_current_filter_is_parked(navigator: Navigator) -> None:
     navigator.submit("method:POST")
     navigator.park()
     navigator.submit("ua:curl")
@@ -163,7 +163,7 @@ def test_the_filter_that_is_shown_is_the_one_that_is_parked(navigator: Navigator
     assert navigator.park().text == "ua:curl"
 
 
-def test_with_nothing_to_park_nothing_changes(navigator: Navigator) -> None:
+def test_parking_without_a_filter_changes_nothing(navigator: Navigator) -> None:
     place = navigator.submit("")
     assert navigator.park() is place
     assert navigator.places == [place]
@@ -172,7 +172,7 @@ def test_with_nothing_to_park_nothing_changes(navigator: Navigator) -> None:
 # -- ends and refreshing -------------------------------------------------------------------------------------------
 
 
-async def test_the_oldest_end_is_a_place_of_its_own(navigator: Navigator) -> None:
+async def test_oldest_end_is_a_new_place(navigator: Navigator) -> None:
     first = navigator.submit("method:POST")
     oldest = await shown(navigator.jump(oldest=True))
     assert oldest.text == "method:POST"
@@ -180,7 +180,7 @@ async def test_the_oldest_end_is_a_place_of_its_own(navigator: Navigator) -> Non
     assert navigator.back() is first
 
 
-async def test_an_end_that_was_shown_is_not_fetched_again(navigator: Navigator, api: FakeApi) -> None:
+async def test_end_shown_before_is_not_fetched_again(navigator: Navigator, api: FakeApi) -> None:
     first = await shown(navigator.submit("method:POST"))
     oldest = await shown(navigator.anchored(Anchor.OLDEST))
     asked = len(api.calls)
@@ -189,9 +189,7 @@ async def test_an_end_that_was_shown_is_not_fetched_again(navigator: Navigator, 
     assert len(api.calls) == asked
 
 
-async def test_where_sort_is_known_to_be_ignored_an_end_costs_nothing_again(
-    navigator: Navigator, api: FakeApi
-) -> None:
+async def test_end_sends_no_request_again_where_sort_is_ignored(navigator: Navigator, api: FakeApi) -> None:
     first = await shown(navigator.submit(""))
     navigator.log.server_support.ignored.add("sort")
     asked = len(api.calls)
@@ -201,7 +199,7 @@ async def test_where_sort_is_known_to_be_ignored_an_end_costs_nothing_again(
     assert len(api.calls) == asked
 
 
-async def test_refreshing_asks_anew_and_leaves_the_old_rows_behind(navigator: Navigator, api: FakeApi) -> None:
+async def test_refresh_fetches_again_and_keeps_the_old_place(navigator: Navigator, api: FakeApi) -> None:
     first = await shown(navigator.submit("last:30d"))
     row = first.view.window(0, 1)[0]
     await navigator.log.detail(row.n)
@@ -209,12 +207,12 @@ async def test_refreshing_asks_anew_and_leaves_the_old_rows_behind(navigator: Na
     fresh = await shown(navigator.refresh())
     assert keys_of(fresh.view)[:2] == ["id-250", "id-249"]
     assert fresh.text == first.text
-    assert navigator.log.known_detail(row.n) is None
+    assert navigator.log.cached_detail(row.n) is None
     assert navigator.back() is first
     assert keys_of(first.view)[0] == "id-249"
 
 
-def test_refreshing_keeps_the_end(navigator: Navigator) -> None:
+def test_refresh_keeps_the_anchor(navigator: Navigator) -> None:
     navigator.submit("")
     navigator.jump(oldest=True)
     assert navigator.refresh().view.anchor is Anchor.OLDEST

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.feed import Anchor
-from auditlog_tui.log.log import WALKED_KEPT, Log
+from auditlog_tui.log.log import FEEDS_KEPT, Log
 from auditlog_tui.query import FIELDS
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.navigator import MOST_PLACES, Navigator, Place
@@ -24,15 +24,15 @@ MINUTE = 60_000_000
 UUID = "123e4567-e89b-12d3-a456-426614174000"
 
 
-class Stopped(Log):
-    """A log whose clock stands still, an hour after its first entry."""
+class FixedClockLog(Log):
+    """A log whose clock is fixed at an hour after its first entry."""
 
     def now_us(self) -> int:
         return START_US + 60 * MINUTE
 
 
-def browser_of(api: FakeApi, **more: Any) -> Navigator:
-    return Navigator(Stopped(api, EntryStore()), UTC, **more)
+def navigator_of(api: FakeApi, **more: Any) -> Navigator:
+    return Navigator(FixedClockLog(api, EntryStore()), UTC, **more)
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def navigator(api: FakeApi) -> Navigator:
-    return browser_of(api)
+    return navigator_of(api)
 
 
-async def both_ways(place: Place | None) -> Place:
+async def load_both_ends(place: Place | None) -> Place:
     assert place is not None
     await load(await load(place.view), older=False)
     return place
@@ -60,7 +60,7 @@ async def row_of(navigator: Navigator, text: str = "", number: int = 0) -> Row:
 # -- around an entry -----------------------------------------------------------------------------------------------
 
 
-async def test_around_an_entry_stand_both_sides_and_the_entry_between(navigator: Navigator, api: FakeApi) -> None:
+async def test_window_shows_both_sides_of_an_entry(navigator: Navigator, api: FakeApi) -> None:
     row = await row_of(navigator, "ua:curl", 200)
     asked = len(api.calls)
     place = navigator.around(row, 60_000_000, above=7)
@@ -73,11 +73,11 @@ async def test_around_an_entry_stand_both_sides_and_the_entry_between(navigator:
     assert (place.cursor, place.above, navigator.parked) == (row.n, 7, "ua:curl")
 
 
-async def test_halving_and_doubling_keep_the_filter_parked_and_back_is_where_it_began(navigator: Navigator) -> None:
+async def test_resizing_the_window_keeps_the_filter_parked(navigator: Navigator) -> None:
     row = await row_of(navigator, "ua:curl", 200)
     first = navigator.place
     for half in (60_000_000, 30_000_000, 15_000_000, 120_000_000):
-        place = await both_ways(navigator.around(row, half, above=3))
+        place = await load_both_ends(navigator.around(row, half, above=3))
         seconds = half // 1_000_000
         assert keys_of(place.view) == newest_first(range(499 - seconds, 500 + seconds))
     assert navigator.parked == "ua:curl"
@@ -87,7 +87,7 @@ async def test_halving_and_doubling_keep_the_filter_parked_and_back_is_where_it_
     assert navigator.place.around == 60_000_000
 
 
-async def test_around_an_entry_can_be_narrowed_and_linked(navigator: Navigator) -> None:
+async def test_window_can_be_narrowed_and_linked(navigator: Navigator) -> None:
     row = await row_of(navigator, "", 500)
     place = navigator.around(row, 5_000_000, above=3)
     assert place is not None
@@ -95,18 +95,18 @@ async def test_around_an_entry_can_be_narrowed_and_linked(navigator: Navigator) 
     assert navigator.narrowed("method", "POST", negated=False) == f"{place.text} method:POST"
 
 
-async def test_where_the_server_knows_no_times_around_is_walked_to() -> None:
-    navigator = browser_of(FakeApi(log_of(300), ignores=EVERY_FILTER))
+async def test_window_is_loaded_from_the_top_where_times_are_ignored() -> None:
+    navigator = navigator_of(FakeApi(log_of(300), ignores=EVERY_FILTER))
     row = await row_of(navigator, "", 150)
-    place = await both_ways(navigator.around(row, 5_000_000, above=3))
+    place = await load_both_ends(navigator.around(row, 5_000_000, above=3))
     assert keys_of(place.view) == newest_first(range(144, 155))
     assert place.view.notice
 
 
-# -- an instant ----------------------------------------------------------------------------------------------------
+# -- at a time ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_moment_is_shown_from_both_sides_with_two_requests(navigator: Navigator, api: FakeApi) -> None:
+async def test_view_at_a_time_shows_both_sides_with_two_requests(navigator: Navigator, api: FakeApi) -> None:
     navigator.submit("method:POST")
     place = navigator.at_moment(navigator.moment("08:05"))
     await place.view.more(50, ignore)
@@ -114,37 +114,37 @@ async def test_a_moment_is_shown_from_both_sides_with_two_requests(navigator: Na
     assert len(api.calls) == 2
     assert "id-300" in keys_of(place.view)
     assert (keys_of(place.view)[0], keys_of(place.view)[-1]) == ("id-399", "id-201")
-    await both_ways(place)
+    await load_both_ends(place)
     assert keys_of(place.view) == newest_first(range(700))
 
 
 @pytest.mark.parametrize("sort", ["sort:created", "sort:-status", "sort:status,-created", "sort:path"])
-async def test_a_moment_is_shown_in_the_logs_own_order(sort: str, navigator: Navigator) -> None:
+async def test_view_at_a_time_is_in_the_logs_own_order(sort: str, navigator: Navigator) -> None:
     navigator.submit(f"method:POST {sort}")
     place = navigator.at_moment(START_US + 500_000_000)
     assert place.text == "method:POST"
-    await both_ways(place)
+    await load_both_ends(place)
     assert keys_of(place.view) == newest_first(range(700))
     assert not navigator.log.server_support.ignored
 
 
-async def test_the_same_filter_after_a_moment_begins_at_the_newest(navigator: Navigator) -> None:
+async def test_same_filter_after_a_time_begins_at_the_newest(navigator: Navigator) -> None:
     navigator.submit("method:POST")
     place = navigator.at_moment(START_US)
     assert navigator.submit("method:POST") is not place
     assert navigator.view.anchor is Anchor.NEWEST
 
 
-async def test_refreshing_keeps_the_moment(navigator: Navigator) -> None:
+async def test_refresh_keeps_the_time(navigator: Navigator) -> None:
     navigator.submit("")
     place = navigator.at_moment(START_US + 5)
     assert navigator.refresh().view.anchor == place.view.anchor
 
 
-# -- filters from what is shown ------------------------------------------------------------------------------------
+# -- filters from cells --------------------------------------------------------------------------------------------
 
 
-def test_bounds_take_the_place_of_all_there_were(navigator: Navigator) -> None:
+def test_new_bounds_replace_all_earlier_ones(navigator: Navigator) -> None:
     navigator.submit("created:>=2027-01-15T08:00:00Z method:POST created:<2027-01-15T09:00:00Z")
     text = navigator.between(START_US + 1, START_US + 2)
     assert text == "method:POST created:2027-01-15T08:00:00.000001Z..2027-01-15T08:00:00.000002Z"
@@ -154,7 +154,7 @@ def test_bounds_take_the_place_of_all_there_were(navigator: Navigator) -> None:
 async def test_bounds_include_both_ends(navigator: Navigator) -> None:
     navigator.submit("")
     place = navigator.submit(navigator.between(START_US + 3_000_000, START_US + 5_000_000))
-    assert keys_of((await both_ways(place)).view) == newest_first(range(3, 6))
+    assert keys_of((await load_both_ends(place)).view) == newest_first(range(3, 6))
 
 
 @pytest.mark.parametrize(
@@ -169,14 +169,14 @@ async def test_bounds_include_both_ends(navigator: Navigator) -> None:
         ("sort:path", "sort", ["sort:path"] * 3),
     ],
 )
-def test_sorting_by_a_column_goes_round(text: str, field: str, then: list[str], navigator: Navigator) -> None:
+def test_sorting_by_a_column_cycles(text: str, field: str, then: list[str], navigator: Navigator) -> None:
     navigator.submit(text)
     assert [navigator.submit(navigator.sorted_by(field)).text for _ in then] == then
 
 
 @given(entries, st.booleans(), st.sampled_from([name for name, field in FIELDS.items() if field.columns]))
-def test_a_cell_becomes_a_filter_that_keeps_or_leaves_out_its_entry(found: Entry, negated: bool, field: str) -> None:
-    navigator = browser_of(FakeApi([]))
+def test_cell_filter_keeps_or_excludes_its_entry(found: Entry, negated: bool, field: str) -> None:
+    navigator = navigator_of(FakeApi([]))
     navigator.submit("")
     store = navigator.log.store
     run = store.new_run()
@@ -185,22 +185,22 @@ def test_a_cell_becomes_a_filter_that_keeps_or_leaves_out_its_entry(found: Entry
     text = navigator.narrowed(field, navigator.value_of(row, field), negated=negated)
     unread = {"", "target", "target.id", "target.type"} & set(found.unreadable)
     half = row.target_id is None and (row.target_type is not None or unread)
-    if text and not (field == "target" and half):  # `target:none` would say too much of half a target
+    if text and not (field == "target" and half):  # `target:none` would be wrong for an entry with half a target
         assert matches(query_of(text), found) is not negated or (negated and found.unreadable)
     store.close()
 
 
-def test_excluding_what_was_included_leaves_one_of_the_two(navigator: Navigator) -> None:
+def test_excluding_an_included_value_leaves_one_term(navigator: Navigator) -> None:
     navigator.submit("action:vm.created")
     assert navigator.narrowed("action", "vm.created", negated=True) == "-action:vm.created"
     assert navigator.narrowed("action", "vm.created", negated=False) == "action:vm.created"
 
 
-# -- views and pasted lines ----------------------------------------------------------------------------------------
+# -- saved filters and pasted lines --------------------------------------------------------------------------------
 
 
-def test_a_view_is_shown_as_what_it_stands_for(api: FakeApi) -> None:
-    navigator = browser_of(api, views={"mine": "last:30m ua:curl"})
+def test_saved_filter_is_shown_expanded(api: FakeApi) -> None:
+    navigator = navigator_of(api, views={"mine": "last:30m ua:curl"})
     assert navigator.submit("@mine method:POST").text == "created:>=2027-01-15T08:30:00Z ua:curl method:POST"
     assert navigator.explain("@mine").chips[-1].text == "ua:curl"
     assert navigator.suggest("@mi", 3).candidates[0].help == "last:30m ua:curl"
@@ -216,8 +216,8 @@ def test_a_view_is_shown_as_what_it_stands_for(api: FakeApi) -> None:
         ("method:GET nonsense:1", 11, 21),
     ],
 )
-def test_an_error_points_within_what_was_typed(text: str, start: int, end: int, api: FakeApi) -> None:
-    navigator = browser_of(api, views={"mine": "ua:a-long-text-that-moves-every-column"})
+def test_error_points_into_the_typed_text(text: str, start: int, end: int, api: FakeApi) -> None:
+    navigator = navigator_of(api, views={"mine": "ua:a-long-text-that-moves-every-column"})
     with pytest.raises(QueryError) as caught:
         navigator.submit(text)
     assert (caught.value.start, caught.value.end) == (start, end)
@@ -225,33 +225,33 @@ def test_an_error_points_within_what_was_typed(text: str, start: int, end: int, 
 
 
 @pytest.mark.parametrize("text", ["", "last:30m method:POST", '-ua:"it\'s" sort:path', "list", '"-x"', '"$(id)"'])
-def test_a_pasted_link_shows_the_same_at_any_later_time(text: str, api: FakeApi) -> None:
+def test_pasted_link_shows_the_same_later(text: str, api: FakeApi) -> None:
     for more in ({}, {"demo": True}, {"base_url": "https://api.test"}):
-        navigator = browser_of(api, **more)
+        navigator = navigator_of(api, **more)
         place = navigator.submit(text)
         line = navigator.link()
         assert line.startswith("auditlog-tui")
-        later = browser_of(api)
+        later = navigator_of(api)
         later.submit("method:GET")
         assert later.submit(line).view.query == place.view.query
 
 
-async def test_a_moment_from_the_marked_entries_is_of_the_whole_log(navigator: Navigator) -> None:
+async def test_time_from_the_marked_view_is_of_the_whole_log(navigator: Navigator) -> None:
     row = await row_of(navigator, "")
     navigator.marks = Marks()
     navigator.marks.mark([navigator.log.store.entry(row.n)])
     navigator.only_marked()
-    place = await both_ways(navigator.at_moment(START_US))
+    place = await load_both_ends(navigator.at_moment(START_US))
     assert len(place.view) == 700
 
 
-async def test_the_way_back_is_bounded_and_so_is_what_old_places_hold(navigator: Navigator) -> None:
+async def test_history_and_its_feeds_are_bounded(navigator: Navigator) -> None:
     first = weakref.ref(navigator.submit("ua:curl last:99h").view.matched)
     for hours in range(1, 2 * MOST_PLACES):
         navigator.submit(f"ua:curl last:{hours}m")
     assert len(navigator.places) == MOST_PLACES
     assert navigator.place is navigator.places[-1]
-    assert len([feed for feed in navigator.log._walked.values() if feed.plan.params]) <= WALKED_KEPT
+    assert len([feed for feed in navigator.log._feeds.values() if feed.plan.params]) <= FEEDS_KEPT
     gc.collect()
     assert first() is None
     for _ in range(MOST_PLACES - 1):

@@ -12,8 +12,8 @@ from tests.unit.views import ignore, keys_of, load, newest_first
 NOW_US = START_US + 3_600_000_000
 
 
-class At(Log):
-    """A log whose clock stands where it is put."""
+class ClockLog(Log):
+    """A log whose clock is set by the test."""
 
     us = NOW_US
 
@@ -28,7 +28,7 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def navigator(api: FakeApi) -> Navigator:
-    return Navigator(At(api, EntryStore()), UTC)
+    return Navigator(ClockLog(api, EntryStore()), UTC)
 
 
 async def shown(place: Place | None) -> Place:
@@ -37,10 +37,10 @@ async def shown(place: Place | None) -> Place:
     return place
 
 
-# -- from a cell, from a row ---------------------------------------------------------------------------------------
+# -- filters from rows --------------------------------------------------------------------------------------------
 
 
-async def test_a_cell_narrows_or_excludes(navigator: Navigator) -> None:
+async def test_cell_narrows_or_excludes(navigator: Navigator) -> None:
     row = (await shown(navigator.submit("ua:curl"))).view.window(0, 1)[0]
     assert navigator.value_of(row, "status") == 200
     assert navigator.narrowed("status", 200, negated=False) == "ua:curl status:200"
@@ -50,7 +50,7 @@ async def test_a_cell_narrows_or_excludes(navigator: Navigator) -> None:
     )
 
 
-def test_a_stretch_of_time_takes_the_place_of_the_times_before(navigator: Navigator) -> None:
+def test_time_range_replaces_earlier_times(navigator: Navigator) -> None:
     navigator.submit("last:30m method:POST -created:2020-01-01")
     between = navigator.submit(navigator.between(START_US, START_US + 1_000_000))
     assert "2027-01-15T08:30" not in between.text
@@ -70,12 +70,12 @@ def test_a_stretch_of_time_takes_the_place_of_the_times_before(navigator: Naviga
         ("last", ["method:POST", "method:POST", "method:POST"]),
     ],
 )
-def test_sorting_goes_round(navigator: Navigator, field: str, orders: list[str]) -> None:
+def test_sorting_cycles(navigator: Navigator, field: str, orders: list[str]) -> None:
     navigator.submit("method:POST")
     assert [navigator.submit(navigator.sorted_by(field)).text for _ in orders] == orders
 
 
-async def test_an_instant_is_a_place_of_its_own(navigator: Navigator) -> None:
+async def test_view_at_a_time_is_a_new_place(navigator: Navigator) -> None:
     first = navigator.submit("method:POST")
     us = navigator.moment("2027-01-15T08:02Z")
     assert us == START_US + 120_000_000
@@ -85,12 +85,12 @@ async def test_an_instant_is_a_place_of_its_own(navigator: Navigator) -> None:
     assert navigator.back() is first
 
 
-def test_a_moment_that_cannot_be_read_is_told(navigator: Navigator) -> None:
+def test_unreadable_time_is_an_error(navigator: Navigator) -> None:
     with pytest.raises(QueryError):
         navigator.moment("soon")
 
 
-async def test_around_an_entry_is_everything_and_the_filter_is_parked(navigator: Navigator) -> None:
+async def test_window_around_an_entry_shows_everything_and_parks_the_filter(navigator: Navigator) -> None:
     row = (await shown(navigator.submit("ua:curl"))).view.window(99, 1)[0]
     place = navigator.around(row, 5_000_000, above=4)
     assert place is not None
@@ -103,13 +103,13 @@ async def test_around_an_entry_is_everything_and_the_filter_is_parked(navigator:
     assert navigator.parked == "ua:curl"
 
 
-async def test_around_an_entry_without_a_time_is_nothing(navigator: Navigator, api: FakeApi) -> None:
+async def test_entry_without_a_time_has_no_window(navigator: Navigator, api: FakeApi) -> None:
     api.entries = [entry(1, created_at="?")]
     row = (await shown(navigator.submit(""))).view.window(0, 1)[0]
     assert navigator.around(row, 1, above=0) is None
 
 
-async def test_counts_and_spans_are_of_the_filter_as_typed(navigator: Navigator, api: FakeApi) -> None:
+async def test_counts_and_spans_use_the_typed_filter(navigator: Navigator, api: FakeApi) -> None:
     await shown(navigator.submit(""))
     assert (await navigator.count("method:POST")).n == 250
     assert (await navigator.count("created:<2027-01-15T08:00:10Z method:POST")).n in (10, 11)
@@ -118,12 +118,12 @@ async def test_counts_and_spans_are_of_the_filter_as_typed(navigator: Navigator,
         await navigator.count("nonsense:1")
 
 
-async def test_a_row_offers_ways_to_go_on(navigator: Navigator) -> None:
+async def test_row_offers_pivots(navigator: Navigator) -> None:
     row = (await shown(navigator.submit(""))).view.window(0, 1)[0]
     assert any(pivot.alone == "actor:actor-1" for pivot in navigator.pivots(row))
 
 
-def test_a_link_is_a_command_line_that_comes_back_as_the_filter(navigator: Navigator) -> None:
+def test_link_round_trips_to_the_filter(navigator: Navigator) -> None:
     place = navigator.submit("last:30m method:POST")
     navigator.submit("")
     assert navigator.submit(navigator.link()).text == ""
@@ -140,7 +140,7 @@ def test_completion_offers_keys(navigator: Navigator) -> None:
 # -- marked entries ------------------------------------------------------------------------------------------------
 
 
-async def test_the_marked_entries_are_a_view_without_a_request(navigator: Navigator, api: FakeApi) -> None:
+async def test_marked_view_sends_no_request(navigator: Navigator, api: FakeApi) -> None:
     assert navigator.only_marked() is None
     place = await shown(navigator.submit("ua:curl"))
     rows = place.view.window(0, 9)
@@ -158,14 +158,14 @@ async def test_the_marked_entries_are_a_view_without_a_request(navigator: Naviga
     assert navigator.back() is place
 
 
-async def test_the_marked_entries_are_not_the_whole_log(navigator: Navigator) -> None:
+async def test_marked_view_is_not_the_whole_log(navigator: Navigator) -> None:
     place = await shown(navigator.submit("ua:curl"))
     navigator.marks.mark([navigator.log.store.entry(place.view.window(0, 1)[0].n)])
     navigator.only_marked()
     assert len((await shown(navigator.submit(""))).view) == 100
 
 
-async def test_refreshing_the_marked_entries_shows_those_that_are_marked_now(navigator: Navigator) -> None:
+async def test_refresh_shows_the_currently_marked_entries(navigator: Navigator) -> None:
     place = await shown(navigator.submit("ua:curl"))
     entries = [navigator.log.store.entry(row.n) for row in place.view.window(0, 2)]
     navigator.marks.mark(entries)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import StoreError
 from auditlog_tui.store.entries import SWEPT, EntryStore, Run, Stretch
-from tests.app.faulty import faulty
 from tests.unit.fake import START_US, entry, log_of, read
+from tests.unit.faulty import faulty
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 import random
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,6 +8,7 @@ from auditlog_tui import query
 from auditlog_tui.errors import StoreError
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 from tests.unit.fake import entry, log_of, read
+from tests.unit.faulty import faulty
 
 
 @pytest.fixture
@@ -62,36 +61,15 @@ def test_it_goes_on_where_the_disk_has_room_again(store: EntryStore) -> None:
     assert keys(store, run) == [f"id-{n}" for n in range(kept + 2)]
 
 
-class Refusing:
-    """A connection whose inserts into `place` fail."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def __enter__(self) -> Any:
-        return self._connection.__enter__()
-
-    def __exit__(self, *exc: Any) -> Any:
-        return self._connection.__exit__(*exc)
-
-    def executemany(self, sql: str, values: Sequence[Any]) -> Any:
-        if "place" in sql:
-            raise sqlite3.OperationalError("disk I/O error")
-        return self._connection.executemany(sql, values)
-
-
 def test_a_write_that_fails_leaves_the_run_as_it_was(store: EntryStore) -> None:
     run, _ = added(store, 3)
     (extra,) = store.add([read(entry(9))])
-    real = store.connection
-    store.connection = Refusing(real)  # type: ignore[assignment]  # sqlite3's own can't be patched
+    disk = faulty(store, random.Random(1))
+    disk.fails = "inserts fail"
     for put in (store.append, store.prepend):
         with pytest.raises(StoreError):
             put(run, [extra])
-    store.connection = real
+    disk.fails = "works"
     assert len(run) == 3
     assert store.append(run, [extra]) == 1
 

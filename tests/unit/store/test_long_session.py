@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from auditlog_tui.log.log import WALKED_KEPT, Log
+from auditlog_tui.log.log import FEEDS_KEPT, Log
 from auditlog_tui.session.navigator import MOST_PLACES, Navigator, Place
 from auditlog_tui.store.entries import EntryStore, Run
 from tests.unit.fake import START_US, FakeApi, log_of
@@ -55,7 +55,7 @@ async def held(navigator: Navigator) -> Held:
     ((runs,),) = store.read("SELECT count(DISTINCT run) FROM place", [])
     alive = sum(isinstance(each, Run) for each in gc.get_objects())
     assert runs <= alive
-    return Held(alive, rows, notes, len(navigator.places), len(navigator.log._walked), entries)
+    return Held(alive, rows, notes, len(navigator.places), len(navigator.log._feeds), entries)
 
 
 async def walk(navigator: Navigator, step: Callable[[int], Place]) -> tuple[Held, Held]:
@@ -81,7 +81,7 @@ async def test_five_hundred_filters_hold_no_more_than_two_hundred(navigator: Nav
     )
     assert at_the_end == on_the_way
     assert at_the_end.places == MOST_PLACES
-    assert at_the_end.feeds <= WALKED_KEPT + 1
+    assert at_the_end.feeds <= FEEDS_KEPT + 1
     assert at_the_end.rows <= at_the_end.runs * ENTRIES
     assert at_the_end.entries == ENTRIES
 
@@ -91,5 +91,5 @@ async def test_five_hundred_instants_hold_no_more_than_two_hundred(navigator: Na
     on_the_way, at_the_end = await walk(navigator, lambda number: navigator.at_moment(START_US + number))
     assert at_the_end == on_the_way
     assert at_the_end.places == MOST_PLACES
-    assert at_the_end.feeds == WALKED_KEPT + 1
+    assert at_the_end.feeds == FEEDS_KEPT + 1
     assert navigator.submit("ua:curl").view.feed is whole

@@ -165,7 +165,7 @@ async def test_descending_and_with_a_filter_evaluated_here() -> None:
 async def test_sorting_once_more_costs_nothing_where_nothing_came() -> None:
     view = await load(view_of(FakeApi(log_of(50)), "sort:path"))
     run = view.run
-    await view.take_in()
+    await view.evaluate()
     assert view.run is run
 
 

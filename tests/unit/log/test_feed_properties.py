@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from auditlog_tui.log.feed import Anchor, At
-from auditlog_tui.log.sort_order import Stand, in_order
+from auditlog_tui.log.sort_order import SortValues, in_order
 from tests.unit.fake import EVERY_FILTER, START_US, TROUBLES, FakeApi, Json, entry
 from tests.unit.walks import BOUNDS, feed_of, keys_of, rows_of, verified, walk
 
@@ -32,7 +32,7 @@ troubles = st.dictionaries(st.integers(1, 25), st.sampled_from(TROUBLES), max_si
     page_size=st.integers(1, 12),
     shuffle=st.booleans(),
 )
-def test_whatever_the_server_does_nothing_is_lost_or_out_of_order(
+def test_no_server_fault_loses_or_misorders_entries(
     log: list[Json],
     trouble: dict[int, str],
     ignores: frozenset[str],
@@ -42,7 +42,7 @@ def test_whatever_the_server_does_nothing_is_lost_or_out_of_order(
     shuffle: bool,
 ) -> None:
     if isinstance(anchor, At):
-        assume(not ignores and "sort" not in text)  # a view begins at an instant nowhere else
+        assume(not ignores and "sort" not in text)  # other feeds can't begin at a time
 
     async def check() -> None:
         api = FakeApi(log, trouble=trouble, ignores=ignores, page_size=page_size, shuffle_ties=shuffle)
@@ -53,7 +53,7 @@ def test_whatever_the_server_does_nothing_is_lost_or_out_of_order(
         assert len(keys) == len(set(keys))
         assert before <= set(keys) <= {data["id"] for data in api.matching(feed.plan.params)}
         sort = feed.plan.params.get("sort", "created_at:desc")
-        assert in_order([Stand(row.created_us, row.status_code) for row in rows_of(feed)], sort)
+        assert in_order([SortValues(row.created_us, row.status_code) for row in rows_of(feed)], sort)
         if "lie" not in trouble.values():
             assert not (await verified(feed)).short
 
@@ -61,7 +61,7 @@ def test_whatever_the_server_does_nothing_is_lost_or_out_of_order(
 
 
 @given(log=logs, trouble=troubles, page_size=st.integers(1, 12))
-def test_generation_1_loses_nothing_either(log: list[Json], trouble: dict[int, str], page_size: int) -> None:
+def test_generation_1_loses_nothing(log: list[Json], trouble: dict[int, str], page_size: int) -> None:
     async def check() -> None:
         api = FakeApi(log, trouble=trouble, ignores=EVERY_FILTER, page_size=page_size)
         feed = feed_of(api)

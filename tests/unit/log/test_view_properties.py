@@ -22,7 +22,7 @@ drawn_entries = st.tuples(st.integers(0, 9), st.sampled_from(["GET", "PUT"]), st
     anchor=st.sampled_from(Anchor),
     cancel=st.sets(st.integers(1, 12)),
 )  # fmt: skip
-def test_whatever_the_server_obeys_and_does_the_rows_are_those_of_the_query(
+def test_rows_match_the_query_on_any_server(
     log: list[tuple[int, str, str]],
     ignores: set[str],
     trouble: dict[int, str],

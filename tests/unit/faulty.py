@@ -1,4 +1,4 @@
-"""A store whose disk is full or fails at times."""
+"""A store whose database fails like one on a full disk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 
 class FaultyConnection:
-    """An SQLite connection whose disk `fails` as told: "works", "reads fail", "writes fail", "all fails" or "fails at
-    times".
+    """A SQLite connection that fails as `fails` says: "works", "reads fail", "writes fail", "inserts fail",
+    "all fails" or "fails at times".
+
+    "inserts fail" lets a transaction begin, and fails at its `executemany`.
     """
 
     def __init__(self, connection: sqlite3.Connection, dice: random.Random) -> None:
@@ -27,21 +29,21 @@ class FaultyConnection:
         return self._connection.__exit__(*exc)
 
     def execute(self, sql: str, *values: Any) -> Any:
-        self._perhaps(reads=sql.lstrip().startswith("SELECT"))
+        self._maybe_fail("reads fail" if sql.lstrip().startswith("SELECT") else "writes fail")
         return self._connection.execute(sql, *values)
 
     def executemany(self, sql: str, *values: Any) -> Any:
-        self._perhaps(reads=False)
+        self._maybe_fail("writes fail", "inserts fail")
         return self._connection.executemany(sql, *values)
 
-    def _perhaps(self, *, reads: bool) -> None:
+    def _maybe_fail(self, *modes: str) -> None:
         at_times = self.fails == "fails at times" and self._dice.random() < 0.2
-        if at_times or self.fails in ("all fails", "reads fail" if reads else "writes fail"):
+        if at_times or self.fails in ("all fails", *modes):
             raise sqlite3.OperationalError("database or disk is full")
 
 
 def faulty(store: Any, dice: random.Random) -> FaultyConnection:
-    """Replace a store's connection with one that can fail."""
+    """Replace the store's connection by one that can fail."""
     store.connection = FaultyConnection(store.connection, dice)
     connection: FaultyConnection = store.connection
     return connection

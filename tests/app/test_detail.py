@@ -239,7 +239,7 @@ async def test_right_of_the_table_when_wide_and_below_when_narrow() -> None:
         assert hand.pane.region.x >= hand.table.region.right
         assert hand.pane.region.y == hand.table.region.y
         await hand.pilot.resize_terminal(100, 40)
-        await hand.settled()
+        await hand.until(lambda: hand.table.size.width == 100)
         assert hand.pane.region.y >= hand.table.region.bottom
         assert hand.pane.region.x == hand.table.region.x
 

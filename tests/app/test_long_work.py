@@ -8,7 +8,7 @@ import pytest
 
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.ui import app as app_module
-from auditlog_tui.ui.long_work import PORTION
+from auditlog_tui.ui.browse.long_work import PORTION
 from tests.app.helpers import Hand, running
 from tests.app.test_marks import keeping
 from tests.app.wire import ENTRIES, JsonLog, made

@@ -22,9 +22,10 @@ from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.present import Glyphs, Mode, format_time, safe, ways
 from auditlog_tui.ui.browse.detail import Follower
 from auditlog_tui.ui.browse.loading import Loader
+from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.guard import guarded
 from auditlog_tui.ui.keys import CHIPS, DETAIL, FACETS, FILTER, TABLE, TIMELINE
-from auditlog_tui.ui.long_work import LongWork
+from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.panes.chips import ChipLine
 from auditlog_tui.ui.panes.detail import DetailPane
@@ -33,8 +34,8 @@ from auditlog_tui.ui.panes.filter_bar import FilterBar
 from auditlog_tui.ui.panes.timeline import TimelineBar
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen
 from auditlog_tui.ui.patches.workers import start
-from auditlog_tui.ui.table.columns import Look, read_columns
-from auditlog_tui.ui.table.messages import Sayings, is_refusal, sayings, why_nothing
+from auditlog_tui.ui.table.columns import read_columns
+from auditlog_tui.ui.table.states import Sayings, is_refusal, sayings, why_nothing
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from auditlog_tui.log.log import Log
     from auditlog_tui.store.entries import Row
+    from auditlog_tui.ui.look import Look
     from auditlog_tui.ui.panes.detail import DetailPane
-    from auditlog_tui.ui.table.columns import Look
 
 REST_S = 0.15
 """Seconds that the cursor rests before the full record is asked for."""

@@ -13,7 +13,7 @@ from auditlog_tui.ui.keys import TABLE, Key, footer
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
 
 FUTURE_US = 5_000_000

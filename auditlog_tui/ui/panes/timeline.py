@@ -17,7 +17,7 @@ from auditlog_tui.ui.panes.chips import ground
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.timeline import Bucket
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
 
 class TimelineBar(Widget, can_focus=True):

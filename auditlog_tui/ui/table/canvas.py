@@ -16,8 +16,9 @@ from textual.widget import Widget
 from auditlog_tui.errors import StoreError
 from auditlog_tui.text.present import day
 from auditlog_tui.ui.guard import guarded
+from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen, shifted
-from auditlog_tui.ui.table.columns import IP_WIDTHS, Layout, Look, lay_out
+from auditlog_tui.ui.table.columns import IP_WIDTHS, Layout, lay_out
 from auditlog_tui.ui.table.lines import GUTTER, NO_SIGNS, LinePainter, Signs, scrollbar
 
 if TYPE_CHECKING:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 from typing import TYPE_CHECKING, Literal
 
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.text.present import (
-    Glyphs,
-    Mode,
     action_severity,
     actor_glyph,
     fit,
@@ -19,6 +16,7 @@ from auditlog_tui.text.present import (
     shorten_middle,
     status_mark,
 )
+from auditlog_tui.ui.look import Look
 
 if TYPE_CHECKING:
     from auditlog_tui.store.entries import Row
@@ -28,21 +26,6 @@ CELL_LIMIT = 400
 
 Cell = tuple[str, str]
 """The text of a cell (made safe, not yet fitted) and the name of its style."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How rows are shown just now; `find` is highlighted in them.
-
-    `columns` names those after the sticky ones; none named is all of them.
-    """
-
-    glyphs: Glyphs
-    mode: Mode
-    zone: tzinfo
-    now_us: int
-    find: str = ""
-    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

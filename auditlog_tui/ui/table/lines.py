@@ -11,7 +11,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from auditlog_tui.text.present import fit
-from auditlog_tui.ui.table.columns import Layout, Look
+from auditlog_tui.ui.look import Look
+from auditlog_tui.ui.table.columns import Layout
 
 if TYPE_CHECKING:
     from auditlog_tui.store.entries import Row

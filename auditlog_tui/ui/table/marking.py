@@ -11,7 +11,7 @@ from auditlog_tui.ui.table.canvas import RowCanvas
 
 if TYPE_CHECKING:
     from auditlog_tui.store.entries import Run
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
 
 class MarkingCanvas(RowCanvas):

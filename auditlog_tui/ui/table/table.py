@@ -17,8 +17,9 @@ from textual.message import Message
 from auditlog_tui.errors import StoreError
 from auditlog_tui.text.present import repeated_offset, zone_labels
 from auditlog_tui.ui.keys import TABLE, bindings
+from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.table.asking import AskingCanvas
-from auditlog_tui.ui.table.columns import IP_WIDTHS, Look
+from auditlog_tui.ui.table.columns import IP_WIDTHS
 from auditlog_tui.ui.table.lines import GUTTER
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from auditlog_tui.text.present import count, counted, format_time, safe
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary, View
     from auditlog_tui.session.navigator import Navigator
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
 Said = tuple[str, str]
 """A line, and its style's name."""

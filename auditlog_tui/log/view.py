@@ -132,6 +132,19 @@ class View:
         """The same rows in the order in which they came; it grows where `run` may be made anew."""
         return self._matched
 
+    def pause(self) -> None:
+        """The user stopped `more`."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """`more` is about to go on."""
+        self.paused = False
+
+    def take_notice(self) -> str:
+        """The warning to show, once; empty if there is none."""
+        notice, self.notice = self.notice, ""
+        return notice
+
     def window(self, first: int, count: int) -> list[Row]:
         return self.log.store.window(self.run, first, count)
 

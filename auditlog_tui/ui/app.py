@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import App, SystemCommand
@@ -18,6 +18,7 @@ from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 from textual.message import Message
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.theme import ThemeProvider
 
 from auditlog_tui.errors import AuditLogError, SettingsError
@@ -25,33 +26,16 @@ from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.present import ASCII, glyphs_for
-from auditlog_tui.ui.browse.screen import BrowseScreen
+from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.dialog import Palette
 from auditlog_tui.ui.ending import LEAVING
 from auditlog_tui.ui.guard import cause, expected, guarded
-from auditlog_tui.ui.messages import CopyRequested
+from auditlog_tui.ui.messages import CopyRequested, Say
 from auditlog_tui.ui.patches.ascii_filter import AsciiFilter
 from auditlog_tui.ui.patches.key_order import TypeAheadApp
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
-
-if TYPE_CHECKING:
-    from auditlog_tui.api.retry import Wait
-    from auditlog_tui.session.navigator import Navigator
-
-
-class Opener(Protocol):
-    """What opens the log, once the first frame is on the screen."""
-
-    def prepare(self) -> None:
-        """The slow part; runs in a thread. Raises `SettingsError`."""
-
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
-        """The browser of the log."""
-
-    async def close(self) -> None:
-        """Give everything back."""
 
 
 class AuditLogApp(TypeAheadApp):
@@ -79,6 +63,7 @@ class AuditLogApp(TypeAheadApp):
         read_columns(settings.columns)
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
             self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+        self._keys: Signal[events.Key] = Signal(self, "key")
         self._glyphs = glyphs_for(getattr(sys.__stdout__, "encoding", None))
         if self._glyphs is ASCII:
             self._filters.append(AsciiFilter())
@@ -94,7 +79,7 @@ class AuditLogApp(TypeAheadApp):
         return SafeDriver if found is LinuxDriver else found
 
     def get_default_screen(self) -> Screen[None]:
-        return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs)
+        return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
 
     def on_mount(self) -> None:
         # The shell has written on the terminal since.
@@ -105,9 +90,8 @@ class AuditLogApp(TypeAheadApp):
         self.ask_end(LEAVING)
 
     async def on_event(self, event: events.Event) -> None:
-        screen = self.screen_stack[0] if self.screen_stack else None
-        if isinstance(event, events.Key) and not event.is_forwarded and isinstance(screen, BrowseScreen):
-            screen.keyed()
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._keys.publish(event)
         await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -164,10 +148,7 @@ class AuditLogApp(TypeAheadApp):
         if self._exit or self._closing:
             return True
         screen = self.screen_stack[0] if self.screen_stack else None
-        if not (isinstance(screen, BrowseScreen) and screen.is_mounted):
-            return False
-        screen.say(text, severity)
-        return True
+        return screen is not None and screen.is_mounted and screen.post_message(Say(text, severity))
 
     def end(self, status: int) -> None:
         """Leave with everything put back; from any thread."""

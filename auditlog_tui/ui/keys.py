@@ -1,4 +1,4 @@
-"""Every key, once: the bindings, the footer, the help, the palette and the README all come from this list."""
+"""The list of all keys. Bindings, footer, help, palette and the README's tables are made from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ TIMELINE, FACETS = "timeline", "facets"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` are Textual's names, `shown` what a person reads, `label` the footer's word, if it is to be there."""
+    """`keys` are Textual's names, `shown` is the name on the screen, `label` the footer's word (empty: not shown).
+
+    `action` is an action of the widget that has the focus in `place`, or of `screen.` or `app.`.
+    """
 
     place: str
     keys: str
@@ -36,8 +39,8 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "F", "F", "follow", "Follow: what is new comes in above"),
     Key(EVERYWHERE, "ctrl+t", "^t", "go_to_time", "Go to a time"),
     Key(EVERYWHERE, "ctrl+f", "^f", "find", "Find in what is loaded"),
-    Key(EVERYWHERE, "n", "n", "find_next", "The next one found"),
-    Key(EVERYWHERE, "N", "N", "find_previous", "The one found before"),
+    Key(EVERYWHERE, "n", "n", "find_next(1)", "The next one found"),
+    Key(EVERYWHERE, "N", "N", "find_next(-1)", "The one found before"),
     Key(EVERYWHERE, "M", "M", "only_marked", "Only the marked entries; again: back"),
     Key(EVERYWHERE, "ctrl+l", "^l", "redraw", "Draw the screen anew, should something else have written on it"),
     Key(EVERYWHERE, "colon", ": ^p", "app.command_palette", "Open the command palette"),
@@ -46,48 +49,52 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "ctrl+q", "^q", "app.quit", "Quit"),
     Key(EVERYWHERE, "ctrl+z", "^z", "app.suspend_process", "Suspend to the shell"),
     Key(EVERYWHERE, "escape", "Esc", "escape", "Leave what is open, or stop what is running; never quits"),
-    Key(TABLE, "down,j", "↓ j", "down", "Next entry"),
-    Key(TABLE, "up,k", "↑ k", "up", "Previous entry"),
-    Key(TABLE, "left,h", "← h", "left", "Column to the left"),
-    Key(TABLE, "right,l", "→ l", "right", "Column to the right"),
-    Key(TABLE, "pagedown", "PgDn", "page_down", "A screen down"),
-    Key(TABLE, "pageup", "PgUp", "page_up", "A screen up"),
-    Key(TABLE, "ctrl+d", "^d", "half_down", "Half a screen down"),
-    Key(TABLE, "ctrl+u", "^u", "half_up", "Half a screen up"),
+    Key(TABLE, "down,j", "↓ j", "move(1)", "Next entry"),
+    Key(TABLE, "up,k", "↑ k", "move(-1)", "Previous entry"),
+    Key(TABLE, "left,h", "← h", "move_column(-1)", "Column to the left"),
+    Key(TABLE, "right,l", "→ l", "move_column(1)", "Column to the right"),
+    Key(TABLE, "pagedown", "PgDn", "move_page(1)", "A screen down"),
+    Key(TABLE, "pageup", "PgUp", "move_page(-1)", "A screen up"),
+    Key(TABLE, "ctrl+d", "^d", "move_half_page(1)", "Half a screen down"),
+    Key(TABLE, "ctrl+u", "^u", "move_half_page(-1)", "Half a screen up"),
     Key(TABLE, "space", "Space", "space", "A screen down; goes on scanning at the end"),
-    Key(TABLE, "home,g", "Home g", "newest", "Go to the newest entry"),
-    Key(TABLE, "end,G", "End G", "oldest", "Go to the oldest entry"),
-    Key(TABLE, "enter", "⏎", "open", "Open the entry's full record", "detail"),
-    Key(TABLE, "c", "c", "copy", "Copy the entry's ID", "copy ID"),
-    Key(TABLE, "y", "y", "yank", "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link"),
-    Key(TABLE, "=", "=", "include", "Show only entries with the cell's value", "include"),
-    Key(TABLE, "-", "-", "exclude", "Hide entries with the cell's value"),
-    Key(TABLE, "p", "p", "pivots", "Everything of the same actor, address, target …, each with its count", "pivots"),
-    Key(TABLE, "full_stop", ".", "around", "The time around this entry, everything in it", "around"),
-    Key(TABLE, "less_than_sign", "<", "narrower", "Less time around it, down to 10 s"),
-    Key(TABLE, "greater_than_sign", ">", "wider", "More time around it, up to 30 d"),
-    Key(TABLE, "o", "o", "sort", "Sort by this column: descending, ascending, as the log is"),
-    Key(TABLE, "C", "C", "columns", "Choose and order the columns"),
-    Key(TABLE, "m", "m", "mark", "Mark the entry and go down one, or mark the range; again: unmark", "mark"),
-    Key(TABLE, "V", "V", "range", "Begin a range that m marks, or forget it"),
-    Key(TABLE, "semicolon", ";", "note", "Note on the entry, with #tags; marks it"),
-    Key(TABLE, "u", "u", "next_mark", "Next marked entry further down"),
-    Key(TABLE, "U", "U", "previous_mark", "Next marked entry further up"),
-    Key(TABLE, "x", "x", "next_novel", "Next new entry further down: a first of its actor, within what is loaded"),
-    Key(TABLE, "X", "X", "previous_novel", "Next new entry further up"),
-    Key(TABLE, "D", "D", "compare", "Compare the two marked entries"),
+    Key(TABLE, "home,g", "Home g", "jump(False)", "Go to the newest entry"),
+    Key(TABLE, "end,G", "End G", "jump(True)", "Go to the oldest entry"),
+    Key(TABLE, "enter", "⏎", "screen.open_detail", "Open the entry's full record", "detail"),
+    Key(TABLE, "c", "c", "screen.copy_id", "Copy the entry's ID", "copy ID"),
+    Key(TABLE, "y", "y", "screen.copy_menu",
+        "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link"),
+    Key(TABLE, "=", "=", "screen.narrow_by_cell('include')", "Show only entries with the cell's value", "include"),
+    Key(TABLE, "-", "-", "screen.narrow_by_cell('exclude')", "Hide entries with the cell's value"),
+    Key(TABLE, "p", "p", "screen.pivots",
+        "Everything of the same actor, address, target …, each with its count", "pivots"),
+    Key(TABLE, "full_stop", ".", "screen.around", "The time around this entry, everything in it", "around"),
+    Key(TABLE, "less_than_sign", "<", "screen.change_around(-1)", "Less time around it, down to 10 s"),
+    Key(TABLE, "greater_than_sign", ">", "screen.change_around(1)", "More time around it, up to 30 d"),
+    Key(TABLE, "o", "o", "screen.sort", "Sort by this column: descending, ascending, as the log is"),
+    Key(TABLE, "C", "C", "screen.columns", "Choose and order the columns"),
+    Key(TABLE, "m", "m", "screen.mark", "Mark the entry and go down one, or mark the range; again: unmark", "mark"),
+    Key(TABLE, "V", "V", "screen.mark_range", "Begin a range that m marks, or forget it"),
+    Key(TABLE, "semicolon", ";", "screen.note", "Note on the entry, with #tags; marks it"),
+    Key(TABLE, "u", "u", "screen.go_to_mark(1)", "Next marked entry further down"),
+    Key(TABLE, "U", "U", "screen.go_to_mark(-1)", "Next marked entry further up"),
+    Key(TABLE, "x", "x", "screen.go_to_novel(1)",
+        "Next new entry further down: a first of its actor, within what is loaded"),
+    Key(TABLE, "X", "X", "screen.go_to_novel(-1)", "Next new entry further up"),
+    Key(TABLE, "D", "D", "screen.compare", "Compare the two marked entries"),
     Key(DETAIL, "down,j", "↓ j", "cursor_down", "Next field"),
     Key(DETAIL, "up,k", "↑ k", "cursor_up", "Previous field"),
-    Key(DETAIL, "J", "J", "next_entry", "Next entry", "next entry"),
-    Key(DETAIL, "K", "K", "previous_entry", "Previous entry"),
-    Key(DETAIL, "c", "c", "copy", "Copy the field", "copy field"),
-    Key(DETAIL, "=", "=", "include", "Show only entries with the field's value", "include"),
-    Key(DETAIL, "-", "-", "exclude", "Hide entries with the field's value"),
-    Key(DETAIL, "p", "p", "pivots", "Everything of the same actor, address, target …, each with its count", "pivots"),
-    Key(DETAIL, "full_stop", ".", "around", "The time around this entry"),
-    Key(DETAIL, "m", "m", "mark", "Mark or unmark this entry"),
-    Key(DETAIL, "semicolon", ";", "note", "Note on this entry, with #tags; marks it"),
-    Key(DETAIL, "v", "v", "raw", "The record's JSON as it came, or its fields", "raw"),
+    Key(DETAIL, "J", "J", "screen.move_entry(1)", "Next entry", "next entry"),
+    Key(DETAIL, "K", "K", "screen.move_entry(-1)", "Previous entry"),
+    Key(DETAIL, "c", "c", "screen.copy_field", "Copy the field", "copy field"),
+    Key(DETAIL, "=", "=", "screen.narrow_by_field('include')", "Show only entries with the field's value", "include"),
+    Key(DETAIL, "-", "-", "screen.narrow_by_field('exclude')", "Hide entries with the field's value"),
+    Key(DETAIL, "p", "p", "screen.pivots",
+        "Everything of the same actor, address, target …, each with its count", "pivots"),
+    Key(DETAIL, "full_stop", ".", "screen.around", "The time around this entry"),
+    Key(DETAIL, "m", "m", "screen.mark_entry", "Mark or unmark this entry"),
+    Key(DETAIL, "semicolon", ";", "screen.note", "Note on this entry, with #tags; marks it"),
+    Key(DETAIL, "v", "v", "screen.show_raw", "The record's JSON as it came, or its fields", "raw"),
     Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
     Key(FILTER, "up", "↑", "older_text", "The filter submitted before", "history"),
     Key(FILTER, "down", "↓", "newer_text", "The filter submitted after"),
@@ -98,24 +105,24 @@ KEYS: tuple[Key, ...] = (
     Key(TIMELINE, "right,l", "→ l", "later", "The stretch after"),
     Key(TIMELINE, "V", "V", "range", "Begin a range, or forget it", "range"),
     Key(TIMELINE, "enter", "⏎", "choose", "Filter by the stretch or range", "filter by it"),
-    Key(TIMELINE, "plus", "+", "finer", "Count in shorter stretches", "finer"),
+    Key(TIMELINE, "plus", "+", "screen.finer_timeline", "Count in shorter stretches", "finer"),
     Key(TIMELINE, "escape", "Esc", "leave", "Forget the range, else back to the table", "table"),
     Key(FACETS, "down,j", "↓ j", "cursor_down", "Next value"),
     Key(FACETS, "up,k", "↑ k", "cursor_up", "Previous value"),
-    Key(FACETS, "enter", "⏎", "include", "Show only entries with the value", "include"),
-    Key(FACETS, "-", "-", "exclude", "Hide entries with the value", "exclude"),
-    Key(FACETS, "number_sign", "#", "count", "Ask the server how many there are in all", "count"),
-    Key(FACETS, "escape", "Esc", "leave", "Back to the table", "table"),
+    Key(FACETS, "enter", "⏎", "screen.narrow_by_facet('include')", "Show only entries with the value", "include"),
+    Key(FACETS, "-", "-", "screen.narrow_by_facet('exclude')", "Hide entries with the value", "exclude"),
+    Key(FACETS, "number_sign", "#", "screen.count_facet", "Ask the server how many there are in all", "count"),
+    Key(FACETS, "escape", "Esc", "screen.focus_table", "Back to the table", "table"),
     Key(CHIPS, "left,h", "← h", "previous", "The term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "The term to the right"),
     Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Take the term away", "remove"),
     Key(CHIPS, "enter", "⏎", "screen.edit_filter", "Change the filter", "change"),
     Key(CHIPS, "escape", "Esc", "leave", "Back to the table", "table"),
-)
+)  # fmt: skip
 
 
 def bindings(place: str) -> list[Binding]:
-    """Textual's bindings for one place. Footer and help are our own, so Textual shows none."""
+    """Textual's bindings for one place. Footer and help are the project's own, so Textual shows none."""
     return [
         Binding(key.keys, key.action, key.help, show=False, id=f"{place}.{key.action}", tooltip=key.help)
         for key in KEYS
@@ -124,11 +131,11 @@ def bindings(place: str) -> list[Binding]:
 
 
 MOST = 8
-"""Keys in the footer."""
+"""Keys in the footer at most."""
 
 
 def footer(place: str) -> list[Key]:
-    """The keys worth a place in the footer where `place` has the focus: its own, then everywhere's, help the last."""
+    """The keys in the footer while `place` has the focus: its own, then those for everywhere, help last."""
     own = [key for key in KEYS if key.place == place and key.label]
     shared = [key for key in KEYS if key.place == EVERYWHERE and key.label] if place != FILTER else []
     keys = own + shared
@@ -136,5 +143,5 @@ def footer(place: str) -> list[Key]:
 
 
 def by_place() -> list[tuple[str, list[Key]]]:
-    """All keys, grouped, in the list's order."""
+    """All keys by place, in the list's order."""
     return [(place, list(keys)) for place, keys in groupby(KEYS, key=lambda key: key.place)]

@@ -138,7 +138,7 @@ async def test_a_click_moves_the_cursor_and_the_column_and_two_open() -> None:
         await hand.pilot.click("EntryTable", offset=(72, 6))
         await hand.settled()
         assert hand.table.cursor == 5
-        assert hand.table.field == "ip"
+        assert hand.table.canvas.field == "ip"
         await hand.pilot.click("EntryTable", offset=(30, 3), times=2)
         await hand.settled()
         assert hand.table.cursor == 2

@@ -43,9 +43,9 @@ class HeaderBar(Widget):
         self._labels: tuple[str, ...] = ()
         self._failed = ""
 
-    def show(self, summary: Summary | None, look: Look, *, busy: bool, failed: str = "") -> None:
+    def show(self, summary: Summary | None, *, busy: bool, failed: str = "") -> None:
         """`failed` says in two words why nothing could be loaded."""
-        self.summary, self.look, self.busy, self._failed = summary, look, busy, failed
+        self.summary, self.busy, self._failed = summary, busy, failed
         self._frame += 1
         self.refresh()
 
@@ -60,11 +60,11 @@ class HeaderBar(Widget):
         self._labels = labels
         self.refresh()
 
-    def tick(self, look: Look) -> None:
-        """Let the age of the newest entry grow, where it shows."""
-        before = self._times()
+    def restyle(self, look: Look) -> None:
+        """Show times in another look, and ages at its time."""
+        before = self._times(), self._zone()
         self.look = look
-        if self._times() != before:
+        if (self._times(), self._zone()) != before:
             self.refresh()
 
     def render(self) -> Content:

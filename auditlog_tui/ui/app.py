@@ -1,4 +1,4 @@
-"""The Textual app: one screen, the theme, the clipboard, and how it ends."""
+"""The Textual app: theme, palette, clipboard, errors and shutdown around the browse screen."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from auditlog_tui.ui.table.columns import read_columns
 
 
 class AuditLogApp(TypeAheadApp):
-    """The browser. `query_text` is the filter to begin with."""
+    """`query_text` is the filter to begin with. `report` is printed once the screen is gone."""
 
     CSS_PATH = "app.tcss"
     TITLE = "auditlog-tui"
@@ -54,7 +54,7 @@ class AuditLogApp(TypeAheadApp):
         self.query_text = query_text
         self.report = ""
         self._leaving = False
-        self.ask_end: Callable[[int], None] = _nobody_ends
+        self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
         if settings.theme not in self.available_themes:
             names = ", ".join(sorted(self.available_themes))
@@ -82,7 +82,7 @@ class AuditLogApp(TypeAheadApp):
         return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
 
     def on_mount(self) -> None:
-        # The shell has written on the terminal since.
+        # While suspended, the shell wrote on the terminal.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
 
     async def on_unmount(self) -> None:
@@ -95,7 +95,7 @@ class AuditLogApp(TypeAheadApp):
         await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Textual's, less those that keys of ours do, and its screenshot, which others could read."""
+        """Only the theme. The others have keys, and a screenshot would be a file that others can read."""
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
     def action_command_palette(self) -> None:
@@ -108,7 +108,7 @@ class AuditLogApp(TypeAheadApp):
     # -- the clipboard -----------------------------------------------------------------------------------------
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Textual's own copying (ctrl+c on a selection) takes our routes too."""
+        """Called by Textual to copy a selection (ctrl+c)."""
         self.post_message(CopyRequested(text, "the selection"))
 
     @on(CopyRequested)
@@ -116,78 +116,78 @@ class AuditLogApp(TypeAheadApp):
         self._clipboard = message.text
         start(self, lambda: self._copy(message.text, message.what), "copy")
 
-    async def _copy(self, text: str, what: str) -> None:
+    async def _copy(self, content: str, what: str) -> None:
         try:
-            copied = await copy(text, environ=os.environ, write_escape=self._write_escape)
+            copied = await copy(content, environ=os.environ, write_escape=self._write_escape)
             done, severity = ("Copied", "") if copied.confirmed else ("Sent", "warning")
-            said = f"{done} {what} {copied.message}"
+            text = f"{done} {what} {copied.message}"
         except AuditLogError as error:
-            said, severity = str(error), "error"
-        self._say(said, severity)
+            text, severity = str(error), "error"
+        self._say(text, severity)
 
     def _write_escape(self, sequence: str) -> None:
         if self._driver is None:
             raise OSError("no terminal")
         self._driver.write(sequence)
 
-    # -- the end -----------------------------------------------------------------------------------------------
+    # -- errors and shutdown -----------------------------------------------------------------------------------
 
     async def _dispatch_message(self, message: Message) -> None:
         await guarded(self, super()._dispatch_message(message))
 
     def _handle_exception(self, error: Exception) -> None:
-        """Say what a person can act on; anything else ends the app."""
+        """Show an error that the user can act on; any other ends the app."""
         if (self._exit or self._leaving) and isinstance(cause(error), NoMatches):
-            return  # what was cancelled tidies up among widgets that are gone already
-        told = expected(error)
-        if told is None or not self._say(str(told), "error"):
+            return  # a cancelled worker cleans up after the widgets are gone
+        shown = expected(error)
+        if shown is None or not self._say(str(shown), "error"):
             super()._handle_exception(error)
 
     def _say(self, text: str, severity: str) -> bool:
-        """Say something on the status line; False before there is one. Once the app closes, nobody reads it."""
+        """Show a text in the status line. False if there is none yet; while the app closes, nothing is shown."""
         if self._exit or self._closing:
             return True
         screen = self.screen_stack[0] if self.screen_stack else None
         return screen is not None and screen.is_mounted and screen.post_message(Say(text, severity))
 
     def end(self, status: int) -> None:
-        """Leave with everything put back; from any thread."""
+        """Exit and restore the terminal; from any thread."""
         self._soon(lambda: self.exit(return_code=status))
 
     def abandon(self) -> None:
-        """Put the terminal back without waiting for it; from any thread."""
+        """Restore the terminal without waiting for it; from any thread."""
         put_back = getattr(self._driver, "abandon", None)
         if put_back is not None:
             put_back()
 
     def terminal_gone(self) -> None:
-        """End as by the signal that should have come; from any thread."""
+        """The terminal has closed without SIGHUP: end as if it had come; from any thread."""
         self.ask_end(signal.SIGHUP)
 
     def thread_failed(self, error: BaseException) -> None:
-        """End with a report of it; from any thread."""
+        """End with a crash report; from any thread."""
         failure = error if isinstance(error, Exception) else RuntimeError(f"A thread ended by {error!r}")
         self._soon(lambda: self._handle_exception(failure))
 
-    def _soon(self, deed: Callable[[], object]) -> None:
+    def _soon(self, callback: Callable[[], object]) -> None:
         loop = self._loop
         if loop is not None:
             with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(deed)
+                loop.call_soon_threadsafe(callback)
 
     async def _shutdown(self) -> None:
-        """End what runs before the widgets that it draws in are gone."""
+        """Cancel the workers before their widgets are removed."""
         self._leaving = True
         self.workers.cancel_all()
         await super()._shutdown()
 
     def _fatal_error(self) -> None:
-        """Keep a report without secrets for after the screen is gone; Textual's own prints every local variable."""
+        """Keep a crash report without secrets. Textual's own would print every local variable."""
         error = cause(self._exception or sys.exc_info()[1])
         if error is not None and not self.report:
             self.report = crash_report(error, self.settings.secrets)
         self._close_messages_no_wait()
 
 
-def _nobody_ends(number: int) -> None:
-    """Where the app runs without `ending`, as in tests without a terminal."""
+def _no_ending(number: int) -> None:
+    """Used without `ending`, as in tests that have no terminal."""

@@ -1,7 +1,7 @@
-"""The program's end when a signal or the terminal asks for it, which comes even where the terminal takes nothing.
+"""Ends the program on a signal or when the terminal is gone, even if the terminal accepts no output.
 
-The event loop is asked first, and puts everything back. But it may be waiting for a terminal that is not read or is
-gone; then a thread ends the process, after it has put back what it can.
+The event loop is asked first; it restores the terminal. But it may be blocked on a terminal that is not read or is
+gone. Then a thread restores what it can and ends the process.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from types import FrameType
 from typing import Protocol
 
 GRACE_S = 2.0
-"""Seconds that the normal way out may take."""
+"""Seconds that a normal exit may take."""
 
 _OTHERS = (
-    "SIGKILL", "SIGSTOP",  # nobody can handle these
-    "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU",  # these don't end it
-    "SIGPIPE", "SIGXFSZ",  # Python ignores these: the write fails
-    "SIGABRT", "SIGBUS", "SIGEMT", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP",  # nothing can run after these
+    "SIGKILL", "SIGSTOP",  # can't be handled
+    "SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU",  # don't end a process
+    "SIGPIPE", "SIGXFSZ",  # ignored by Python: the write fails
+    "SIGABRT", "SIGBUS", "SIGEMT", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP",  # nothing can run afterwards
 )  # fmt: skip
 
 
 LEAVING = 0
-"""Asked for like a signal once the terminal is put back: what may still wait, a name server say, matters no more."""
+"""Passed in place of a signal once the terminal is restored: what still blocks, such as a name server, is dropped."""
 
 
 class Ended(Protocol):
-    """What ends. Every method can be called from any thread."""
+    """The app to end. Every method can be called from any thread."""
 
     ask_end: Callable[[int], None]
-    """Called with the number of a signal where the program is to end as by that signal, or with `LEAVING`."""
+    """To be called with the number of the signal to end as if by, or with `LEAVING`."""
 
     report: str
-    """What is to be left on the terminal."""
+    """Printed on the terminal at the end."""
 
     @property
     def return_code(self) -> int | None:
         """The exit status."""
 
     def end(self, status: int) -> None:
-        """Leave the normal way, soon."""
+        """Exit normally, soon."""
 
     def abandon(self) -> None:
-        """Put the terminal back without waiting for anything."""
+        """Restore the terminal without waiting for anything."""
 
     def thread_failed(self, error: BaseException) -> None:
-        """A thread ended by an exception."""
+        """A thread ended with an exception."""
 
 
 @contextmanager
 def ending(app: Ended) -> Iterator[None]:
-    """While it lasts, signals and threads that fail end `app`, with the exit status that they have in a shell."""
+    """End `app` on signals and failed threads, with the exit status that a shell would show."""
     if sys.platform == "win32":
         yield
         return
@@ -72,7 +72,7 @@ def ending(app: Ended) -> Iterator[None]:
 
 
 class _Watch:
-    """Learns of signals by Python's wakeup descriptor, which is written to whatever the main thread waits for."""
+    """Reads signals from Python's wakeup descriptor, which is written to even while the main thread is blocked."""
 
     def __init__(self, app: Ended) -> None:
         self._app = app
@@ -84,7 +84,7 @@ class _Watch:
         self._wakeup = -1
 
     def begin(self) -> None:
-        """Call in the main thread. What ignores a signal already (`nohup`) goes on ignoring it."""
+        """Call in the main thread. A signal that is ignored already (`nohup`) stays ignored."""
         self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         for number in ending_signals():
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
@@ -102,7 +102,7 @@ class _Watch:
         os.close(self._reading)
 
     def ask(self, number: int) -> None:
-        """End as by a signal; from any thread."""
+        """End as if by a signal; from any thread."""
         with suppress(OSError):  # it has ended
             if not self._left.is_set():
                 os.write(self._writing, bytes([number]))
@@ -123,10 +123,10 @@ class _Watch:
 
 
 def ending_signals() -> frozenset[int]:
-    """The numbers of the signals that end a process which does not handle them, and leave it able to."""
+    """The signals that end a process by default and can be handled."""
     others = {getattr(signal, name, None) for name in _OTHERS}
     return frozenset(int(number) for number in signal.valid_signals() if number not in others)
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
-    """Nothing to do here: the number is in the pipe by now."""
+    """Does nothing: the number is in the pipe already."""

@@ -41,6 +41,17 @@ async def test_t_shows_utc_then_local_then_ages(monkeypatch: pytest.MonkeyPatch)
         time.tzset()
 
 
+async def test_t_changes_the_zone_of_table_detail_and_timeline_at_once() -> None:
+    async with running(zone="America/Los_Angeles") as hand:
+        await hand.press("i", "enter", "escape", "enter")
+        for zone, other in (("04:57:16", "11:57:16"), ("11:57:16", "04:57:16")):
+            detail = "\n".join(hand.pane_lines)
+            assert zone in hand.shown
+            assert zone in detail
+            assert other not in detail
+            await hand.press("t")
+
+
 async def test_typed_times_are_read_in_the_zone_that_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 

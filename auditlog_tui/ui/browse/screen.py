@@ -137,7 +137,7 @@ class BrowseScreen(ShiftingScreen):
             self._add_actions(controller)
 
     def _make_controllers(self, zones: list[Way]) -> tuple[Controller, ...]:
-        """The controllers, in the order in which they are told of changes."""
+        """The controllers in the order in which they are told of changes: those that make requests come last."""
         table, pane = self.table, self.pane
         self.long_work = LongWork(self)
         self.loader = LoadController(self, table)
@@ -165,7 +165,7 @@ class BrowseScreen(ShiftingScreen):
             self.marking,
             self.following,
             self.charting,
-            self.navigation,  # may start a request, as does the loader
+            self.navigation,
             self.loader,
         )
 

@@ -134,6 +134,19 @@ class View:
         """The same rows in the feed's order: it only grows at its ends, while `run` may be replaced."""
         return self._matched
 
+    def pause(self) -> None:
+        """The user stopped `more`."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """`more` is about to go on."""
+        self.paused = False
+
+    def take_notice(self) -> str:
+        """The warning to show, once; empty if there is none."""
+        notice, self.notice = self.notice, ""
+        return notice
+
     def window(self, first: int, count: int) -> list[Row]:
         return self.log.store.window(self.run, first, count)
 
@@ -165,11 +178,6 @@ class View:
     @property
     def complete(self) -> bool:
         return self.older_done and self.newer_done and not self._has_unevaluated() and self._is_sorted
-
-    def take_notice(self) -> str:
-        """The notice for the user, once."""
-        notice, self.notice = self.notice, ""
-        return notice
 
     def summary(self) -> Summary:
         feed = self.feed

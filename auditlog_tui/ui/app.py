@@ -1,4 +1,4 @@
-"""The Textual app: one screen, the theme, the clipboard, and how it ends."""
+"""The Textual app: theme, palette, clipboard, errors and shutdown around the browse screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import App, SystemCommand
@@ -16,6 +16,7 @@ from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.theme import ThemeProvider
 
 from auditlog_tui.errors import AuditLogError, SettingsError
@@ -23,37 +24,20 @@ from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.present import ASCII, glyphs_for
-from auditlog_tui.ui.browse.screen import BrowseScreen
+from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.dialog import Palette
 from auditlog_tui.ui.ending import LEAVING
-from auditlog_tui.ui.messages import CopyRequested
+from auditlog_tui.ui.messages import CopyRequested, Say
 from auditlog_tui.ui.patches.app import PatchedApp
 from auditlog_tui.ui.patches.ascii_filter import AsciiFilter
 from auditlog_tui.ui.patches.error_guard import cause, expected
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
 
-if TYPE_CHECKING:
-    from auditlog_tui.api.retry import Wait
-    from auditlog_tui.session.navigator import Navigator
-
-
-class Opener(Protocol):
-    """What opens the log, once the first frame is on the screen."""
-
-    def prepare(self) -> None:
-        """The slow part; runs in a thread. Raises `SettingsError`."""
-
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
-        """The browser of the log."""
-
-    async def close(self) -> None:
-        """Give everything back."""
-
 
 class AuditLogApp(PatchedApp):
-    """The browser. `query_text` is the filter to begin with."""
+    """`query_text` is the filter to begin with. `report` is printed once the screen is gone."""
 
     CSS_PATH = "app.tcss"
     TITLE = "auditlog-tui"
@@ -68,7 +52,7 @@ class AuditLogApp(PatchedApp):
         self.query_text = query_text
         self.report = ""
         self._leaving = False
-        self.ask_end: Callable[[int], None] = _nobody_ends
+        self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
         if settings.theme not in self.available_themes:
             names = ", ".join(sorted(self.available_themes))
@@ -77,6 +61,7 @@ class AuditLogApp(PatchedApp):
         read_columns(settings.columns)
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
             self.line_filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self.line_filters]
+        self._keys: Signal[events.Key] = Signal(self, "key")
         self._glyphs = glyphs_for(getattr(sys.__stdout__, "encoding", None))
         if self._glyphs is ASCII:
             self.line_filters.append(AsciiFilter())
@@ -92,10 +77,10 @@ class AuditLogApp(PatchedApp):
         return SafeDriver if found is LinuxDriver else found
 
     def get_default_screen(self) -> Screen[None]:
-        return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs)
+        return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
 
     def on_mount(self) -> None:
-        # The shell has written on the terminal since.
+        # While suspended, the shell wrote on the terminal.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
 
     async def on_unmount(self) -> None:
@@ -103,13 +88,12 @@ class AuditLogApp(PatchedApp):
         self.ask_end(LEAVING)
 
     async def on_event(self, event: events.Event) -> None:
-        screen = self.screen_stack[0] if self.screen_stack else None
-        if isinstance(event, events.Key) and not event.is_forwarded and isinstance(screen, BrowseScreen):
-            screen.keyed()
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._keys.publish(event)
         await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Textual's, less those that keys of ours do, and its screenshot, which others could read."""
+        """Only the theme. The others have keys, and a screenshot would be a file that others can read."""
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
     def action_command_palette(self) -> None:
@@ -122,7 +106,7 @@ class AuditLogApp(PatchedApp):
     # -- the clipboard -----------------------------------------------------------------------------------------
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Textual's own copying (ctrl+c on a selection) takes our routes too."""
+        """Called by Textual to copy a selection (ctrl+c)."""
         self.post_message(CopyRequested(text, "the selection"))
 
     @on(CopyRequested)
@@ -130,44 +114,41 @@ class AuditLogApp(PatchedApp):
         self.set_clipboard(message.text)
         start(self, lambda: self._copy(message.text, message.what), "copy")
 
-    async def _copy(self, text: str, what: str) -> None:
+    async def _copy(self, content: str, what: str) -> None:
         try:
-            copied = await copy(text, environ=os.environ, write_escape=self.write_to_terminal)
+            copied = await copy(content, environ=os.environ, write_escape=self.write_to_terminal)
             done, severity = ("Copied", "") if copied.confirmed else ("Sent", "warning")
-            said = f"{done} {what} {copied.message}"
+            text = f"{done} {what} {copied.message}"
         except AuditLogError as error:
-            said, severity = str(error), "error"
-        self._say(said, severity)
+            text, severity = str(error), "error"
+        self._say(text, severity)
 
-    # -- the end -----------------------------------------------------------------------------------------------
+    # -- errors and shutdown -----------------------------------------------------------------------------------
 
     def handle_error(self, error: Exception) -> bool:
-        """Show an error that the user can act on; any other one ends the app."""
+        """Show an error that the user can act on; any other ends the app."""
         if (self.exit_requested or self._leaving) and isinstance(cause(error), NoMatches):
-            return True  # cancelled work cleans up after its widgets are gone
-        told = expected(error)
-        return told is not None and self._say(str(told), "error")
+            return True  # a cancelled worker cleans up after the widgets are gone
+        shown = expected(error)
+        return shown is not None and self._say(str(shown), "error")
 
     def _say(self, text: str, severity: str) -> bool:
-        """Say something on the status line; False before there is one. Once the app closes, nobody reads it."""
+        """Show a text in the status line. False if there is none yet; while the app closes, nothing is shown."""
         if self.is_closing:
             return True
         screen = self.screen_stack[0] if self.screen_stack else None
-        if not (isinstance(screen, BrowseScreen) and screen.is_mounted):
-            return False
-        screen.say(text, severity)
-        return True
+        return screen is not None and screen.is_mounted and screen.post_message(Say(text, severity))
 
     def end(self, status: int) -> None:
-        """Leave with everything put back; from any thread."""
+        """Exit and restore the terminal; from any thread."""
         self.call_soon(lambda: self.exit(return_code=status))
 
     def terminal_gone(self) -> None:
-        """End as by the signal that should have come; from any thread."""
+        """The terminal has closed without SIGHUP: end as if it had come; from any thread."""
         self.ask_end(signal.SIGHUP)
 
     def thread_failed(self, error: BaseException) -> None:
-        """End with a report of it; from any thread."""
+        """End with a crash report; from any thread."""
         self.fail(error if isinstance(error, Exception) else RuntimeError(f"A thread ended by {error!r}"))
 
     def before_shutdown(self) -> None:
@@ -176,10 +157,10 @@ class AuditLogApp(PatchedApp):
         self.workers.cancel_all()
 
     def report_crash(self, error: BaseException) -> None:
-        """Keep a report without secrets, to print once the screen is closed."""
+        """Keep a crash report without secrets, to print once the screen is closed."""
         if not self.report:
             self.report = crash_report(cause(error) or error, self.settings.secrets)
 
 
-def _nobody_ends(number: int) -> None:
-    """Where the app runs without `ending`, as in tests without a terminal."""
+def _no_ending(number: int) -> None:
+    """Used without `ending`, as in tests that have no terminal."""

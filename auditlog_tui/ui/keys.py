@@ -1,4 +1,4 @@
-"""The list of keys. The bindings, the footer, the help, the command palette and the README are made from it."""
+"""The list of all keys: the bindings, the footer, the help, the command palette and the README are made from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ TIMELINE, FACETS = "timeline", "facets"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` are Textual's names, `shown` is what the user reads, `label` the word in the footer (empty for none)."""
+    """`keys` are Textual's names, `shown` is the name on the screen, `label` the footer's word (empty: not shown).
+
+    `action` is an action of the widget that has the focus in `place`, or of `screen.` or `app.`.
+    """
 
     place: str
     keys: str
@@ -36,8 +39,8 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "F", "F", "follow", "Follow: show new entries as they arrive"),
     Key(EVERYWHERE, "ctrl+t", "^t", "go_to_time", "Go to a time"),
     Key(EVERYWHERE, "ctrl+f", "^f", "find", "Find in loaded entries"),
-    Key(EVERYWHERE, "n", "n", "find_next", "Next match"),
-    Key(EVERYWHERE, "N", "N", "find_previous", "Previous match"),
+    Key(EVERYWHERE, "n", "n", "find_next(1)", "Next match"),
+    Key(EVERYWHERE, "N", "N", "find_next(-1)", "Previous match"),
     Key(EVERYWHERE, "M", "M", "only_marked", "Show only marked entries; again to go back"),
     Key(EVERYWHERE, "ctrl+l", "^l", "redraw", "Redraw the screen, if another program wrote on it"),
     Key(EVERYWHERE, "colon", ": ^p", "app.command_palette", "Open the command palette"),
@@ -46,48 +49,52 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "ctrl+q", "^q", "app.quit", "Quit"),
     Key(EVERYWHERE, "ctrl+z", "^z", "app.suspend_process", "Suspend to the shell"),
     Key(EVERYWHERE, "escape", "Esc", "escape", "Close what is open or stop what is running; never quits"),
-    Key(TABLE, "down,j", "↓ j", "down", "Next entry"),
-    Key(TABLE, "up,k", "↑ k", "up", "Previous entry"),
-    Key(TABLE, "left,h", "← h", "left", "Column to the left"),
-    Key(TABLE, "right,l", "→ l", "right", "Column to the right"),
-    Key(TABLE, "pagedown", "PgDn", "page_down", "Page down"),
-    Key(TABLE, "pageup", "PgUp", "page_up", "Page up"),
-    Key(TABLE, "ctrl+d", "^d", "half_down", "Half a page down"),
-    Key(TABLE, "ctrl+u", "^u", "half_up", "Half a page up"),
+    Key(TABLE, "down,j", "↓ j", "move(1)", "Next entry"),
+    Key(TABLE, "up,k", "↑ k", "move(-1)", "Previous entry"),
+    Key(TABLE, "left,h", "← h", "move_column(-1)", "Column to the left"),
+    Key(TABLE, "right,l", "→ l", "move_column(1)", "Column to the right"),
+    Key(TABLE, "pagedown", "PgDn", "move_page(1)", "Page down"),
+    Key(TABLE, "pageup", "PgUp", "move_page(-1)", "Page up"),
+    Key(TABLE, "ctrl+d", "^d", "move_half_page(1)", "Half a page down"),
+    Key(TABLE, "ctrl+u", "^u", "move_half_page(-1)", "Half a page up"),
     Key(TABLE, "space", "Space", "space", "Page down; at the end, continue scanning"),
-    Key(TABLE, "home,g", "Home g", "newest", "Go to the newest entry"),
-    Key(TABLE, "end,G", "End G", "oldest", "Go to the oldest entry"),
-    Key(TABLE, "enter", "⏎", "open", "Open the entry's full record", "detail"),
-    Key(TABLE, "c", "c", "copy", "Copy the entry's ID", "copy ID"),
-    Key(TABLE, "y", "y", "yank", "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link"),
-    Key(TABLE, "=", "=", "include", "Show only entries with the cell's value", "include"),
-    Key(TABLE, "-", "-", "exclude", "Hide entries with the cell's value"),
-    Key(TABLE, "p", "p", "pivots", "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
-    Key(TABLE, "full_stop", ".", "around", "All entries around this one in time", "around"),
-    Key(TABLE, "less_than_sign", "<", "narrower", "Less time around the entry, down to 10 s"),
-    Key(TABLE, "greater_than_sign", ">", "wider", "More time around the entry, up to 30 d"),
-    Key(TABLE, "o", "o", "sort", "Sort by this column: descending, ascending, log order"),
-    Key(TABLE, "C", "C", "columns", "Choose and order the columns"),
-    Key(TABLE, "m", "m", "mark", "Mark the entry and go down, or mark the range; again to unmark", "mark"),
-    Key(TABLE, "V", "V", "range", "Start a range for m to mark, or cancel it"),
-    Key(TABLE, "semicolon", ";", "note", "Write a note on the entry, with #tags; marks it"),
-    Key(TABLE, "u", "u", "next_mark", "Next marked entry below"),
-    Key(TABLE, "U", "U", "previous_mark", "Next marked entry above"),
-    Key(TABLE, "x", "x", "next_novel", "Next new entry below: a first for its actor, among loaded entries"),
-    Key(TABLE, "X", "X", "previous_novel", "Next new entry above"),
-    Key(TABLE, "D", "D", "compare", "Compare the two marked entries"),
+    Key(TABLE, "home,g", "Home g", "jump(False)", "Go to the newest entry"),
+    Key(TABLE, "end,G", "End G", "jump(True)", "Go to the oldest entry"),
+    Key(TABLE, "enter", "⏎", "screen.open_detail", "Open the entry's full record", "detail"),
+    Key(TABLE, "c", "c", "screen.copy_id", "Copy the entry's ID", "copy ID"),
+    Key(TABLE, "y", "y", "screen.copy_menu",
+         "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link"),
+    Key(TABLE, "=", "=", "screen.narrow_by_cell('include')", "Show only entries with the cell's value", "include"),
+    Key(TABLE, "-", "-", "screen.narrow_by_cell('exclude')", "Hide entries with the cell's value"),
+    Key(TABLE, "p", "p", "screen.pivots",
+         "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
+    Key(TABLE, "full_stop", ".", "screen.around", "All entries around this one in time", "around"),
+    Key(TABLE, "less_than_sign", "<", "screen.change_around(-1)", "Less time around the entry, down to 10 s"),
+    Key(TABLE, "greater_than_sign", ">", "screen.change_around(1)", "More time around the entry, up to 30 d"),
+    Key(TABLE, "o", "o", "screen.sort", "Sort by this column: descending, ascending, log order"),
+    Key(TABLE, "C", "C", "screen.columns", "Choose and order the columns"),
+    Key(TABLE, "m", "m", "screen.mark", "Mark the entry and go down, or mark the range; again to unmark", "mark"),
+    Key(TABLE, "V", "V", "screen.mark_range", "Start a range for m to mark, or cancel it"),
+    Key(TABLE, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
+    Key(TABLE, "u", "u", "screen.go_to_mark(1)", "Next marked entry below"),
+    Key(TABLE, "U", "U", "screen.go_to_mark(-1)", "Next marked entry above"),
+    Key(TABLE, "x", "x", "screen.go_to_novel(1)",
+         "Next new entry below: a first for its actor, among loaded entries"),
+    Key(TABLE, "X", "X", "screen.go_to_novel(-1)", "Next new entry above"),
+    Key(TABLE, "D", "D", "screen.compare", "Compare the two marked entries"),
     Key(DETAIL, "down,j", "↓ j", "cursor_down", "Next field"),
     Key(DETAIL, "up,k", "↑ k", "cursor_up", "Previous field"),
-    Key(DETAIL, "J", "J", "next_entry", "Next entry", "next entry"),
-    Key(DETAIL, "K", "K", "previous_entry", "Previous entry"),
-    Key(DETAIL, "c", "c", "copy", "Copy the field", "copy field"),
-    Key(DETAIL, "=", "=", "include", "Show only entries with the field's value", "include"),
-    Key(DETAIL, "-", "-", "exclude", "Hide entries with the field's value"),
-    Key(DETAIL, "p", "p", "pivots", "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
-    Key(DETAIL, "full_stop", ".", "around", "All entries around this one in time"),
-    Key(DETAIL, "m", "m", "mark", "Mark or unmark this entry"),
-    Key(DETAIL, "semicolon", ";", "note", "Write a note on the entry, with #tags; marks it"),
-    Key(DETAIL, "v", "v", "raw", "Show the record's original JSON, or its fields", "raw"),
+    Key(DETAIL, "J", "J", "screen.move_entry(1)", "Next entry", "next entry"),
+    Key(DETAIL, "K", "K", "screen.move_entry(-1)", "Previous entry"),
+    Key(DETAIL, "c", "c", "screen.copy_field", "Copy the field", "copy field"),
+    Key(DETAIL, "=", "=", "screen.narrow_by_field('include')", "Show only entries with the field's value", "include"),
+    Key(DETAIL, "-", "-", "screen.narrow_by_field('exclude')", "Hide entries with the field's value"),
+    Key(DETAIL, "p", "p", "screen.pivots",
+         "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
+    Key(DETAIL, "full_stop", ".", "screen.around", "All entries around this one in time"),
+    Key(DETAIL, "m", "m", "screen.mark_entry", "Mark or unmark this entry"),
+    Key(DETAIL, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
+    Key(DETAIL, "v", "v", "screen.show_raw", "Show the record's original JSON, or its fields", "raw"),
     Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
     Key(FILTER, "up", "↑", "older_text", "Previous filter in the history", "history"),
     Key(FILTER, "down", "↓", "newer_text", "Next filter in the history"),
@@ -98,24 +105,24 @@ KEYS: tuple[Key, ...] = (
     Key(TIMELINE, "right,l", "→ l", "later", "Next interval"),
     Key(TIMELINE, "V", "V", "range", "Start a range, or cancel it", "range"),
     Key(TIMELINE, "enter", "⏎", "choose", "Filter by the interval or range", "filter by it"),
-    Key(TIMELINE, "plus", "+", "finer", "Use shorter intervals", "finer"),
+    Key(TIMELINE, "plus", "+", "screen.finer_timeline", "Use shorter intervals", "finer"),
     Key(TIMELINE, "escape", "Esc", "leave", "Cancel the range, else back to the table", "table"),
     Key(FACETS, "down,j", "↓ j", "cursor_down", "Next value"),
     Key(FACETS, "up,k", "↑ k", "cursor_up", "Previous value"),
-    Key(FACETS, "enter", "⏎", "include", "Show only entries with the value", "include"),
-    Key(FACETS, "-", "-", "exclude", "Hide entries with the value", "exclude"),
-    Key(FACETS, "number_sign", "#", "count", "Ask the server for the total count", "count"),
-    Key(FACETS, "escape", "Esc", "leave", "Back to the table", "table"),
+    Key(FACETS, "enter", "⏎", "screen.narrow_by_facet('include')", "Show only entries with the value", "include"),
+    Key(FACETS, "-", "-", "screen.narrow_by_facet('exclude')", "Hide entries with the value", "exclude"),
+    Key(FACETS, "number_sign", "#", "screen.count_facet", "Ask the server for the total count", "count"),
+    Key(FACETS, "escape", "Esc", "screen.focus_table", "Back to the table", "table"),
     Key(CHIPS, "left,h", "← h", "previous", "Term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "Term to the right"),
     Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Remove the term", "remove"),
     Key(CHIPS, "enter", "⏎", "screen.edit_filter", "Change the filter", "change"),
     Key(CHIPS, "escape", "Esc", "leave", "Back to the table", "table"),
-)
+)  # fmt: skip
 
 
 def bindings(place: str) -> list[Binding]:
-    """Textual's bindings for one place, hidden from Textual's own footer and help."""
+    """Textual's bindings for one place. Footer and help are the project's own, so Textual shows none."""
     return [
         Binding(key.keys, key.action, key.help, show=False, id=f"{place}.{key.action}", tooltip=key.help)
         for key in KEYS
@@ -127,7 +134,7 @@ MAX_FOOTER_KEYS = 8
 
 
 def footer(place: str) -> list[Key]:
-    """The keys to show in the footer while `place` has the focus: its own, then the global ones, with help last."""
+    """The keys in the footer while `place` has the focus: its own, then those for everywhere, help last."""
     own = [key for key in KEYS if key.place == place and key.label]
     shared = [key for key in KEYS if key.place == EVERYWHERE and key.label] if place != FILTER else []
     keys = own + shared
@@ -135,5 +142,5 @@ def footer(place: str) -> list[Key]:
 
 
 def by_place() -> list[tuple[str, list[Key]]]:
-    """All keys grouped by place, in the order of the list."""
+    """All keys by place, in the list's order."""
     return [(place, list(keys)) for place, keys in groupby(KEYS, key=lambda key: key.place)]

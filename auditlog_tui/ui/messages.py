@@ -1,4 +1,4 @@
-"""Messages from screens to the app."""
+"""Messages between the app and its screens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from textual.message import Message
 
 @dataclass
 class CopyRequested(Message):
-    """Copy `text` to the clipboard. `what` names it in the confirmation and must be safe to draw."""
+    """To the app: put `text` on the clipboard. `what` names it in the message that follows (safe text)."""
 
     text: str
     what: str
+
+
+@dataclass
+class Say(Message):
+    """To the browse screen: show a text in the status line. `severity` is empty, `warning` or `error`."""
+
+    text: str
+    severity: str = ""

@@ -181,10 +181,10 @@ async def test_h_and_l_choose_the_column_and_scroll_with_time_and_action_staying
     async with running(size=(80, 24)) as hand:
         fixed = [line[:36] for line in hand.rows]
         assert "AGENT" not in hand.text
-        fields = [hand.table.field]
+        fields = [hand.table.canvas.field]
         for _ in range(9):
             await hand.press("l")
-            fields.append(hand.table.field)
+            fields.append(hand.table.canvas.field)
         assert fields == [
             "created", "action", "actor", "ip", "status", "method", "path", "target", "actor.type", "ua",
         ]  # fmt: skip
@@ -193,16 +193,16 @@ async def test_h_and_l_choose_the_column_and_scroll_with_time_and_action_staying
         assert [line[:20] for line in hand.rows] == [line[:20] for line in fixed]
         assert "ACTOR" not in hand.text
         await hand.press(*["left"] * 9)
-        assert hand.table.field == "created"
+        assert hand.table.canvas.field == "created"
         assert [line[:36] for line in hand.rows] == fixed
 
 
 async def test_the_outermost_columns_are_the_last() -> None:
     async with running() as hand:
         await hand.press("h")
-        assert hand.table.field == "created"
+        assert hand.table.canvas.field == "created"
         await hand.press(*["l"] * 20)
-        assert hand.table.field == "ua"
+        assert hand.table.canvas.field == "ua"
 
 
 # -- all of it -----------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def fill(hand: Hand, total: int) -> None:
     db.execute(_ENTRIES, [there + 1, total, NOW_US])
     db.execute(_PLACES, [run.number, there])
     run.after = total
-    hand.screen.changed()
+    hand.screen.rows_changed()
 
 
 @asynccontextmanager
@@ -44,10 +44,10 @@ async def loaded(total: int) -> AsyncIterator[Hand]:
 def counted(hand: Hand) -> Iterator[Callable[[], tuple[int, int]]]:
     """Count SQL statements and formatted rows from here on."""
     statements: list[str] = []
-    formatted = hand.table.formatted
+    formatted = hand.table.canvas.formatted
     db = hand.navigator.log.store.connection
     db.set_trace_callback(statements.append)
-    yield lambda: (len(statements), hand.table.formatted - formatted)
+    yield lambda: (len(statements), hand.table.canvas.formatted - formatted)
     db.set_trace_callback(None)
 
 

@@ -533,7 +533,7 @@ async def test_work_that_tidies_up_while_the_app_closes_is_no_failure() -> None:
         finally:
             while hand.screen.query("EntryTable"):  # noqa: ASYNC110 (no event tells that widgets are gone)
                 await asyncio.sleep(0.001)
-            hand.screen.changed()
+            hand.screen.rows_changed()
 
     async with running() as hand:
         hand.screen.run_worker(long(), group="test")

@@ -77,7 +77,7 @@ async def test_x_goes_to_what_is_new_and_says_how() -> None:
         await hand.press("x")
         row = hand.table.row
         assert row is not None
-        assert hand.screen.novel(row.n)
+        assert hand.screen.novelty.of(row.n)
         assert "within what is loaded" in hand.text
         at = hand.table.cursor
         await hand.press("x", "X")
@@ -88,7 +88,7 @@ async def test_what_is_new_carries_a_glyph() -> None:
     async with running() as hand:
         glyph = hand.screen.look.glyphs.novel
         shown = hand.screen.view.window(0, hand.table.body)
-        novel = [row.n for row in shown if hand.screen.novel(row.n)]
+        novel = [row.n for row in shown if hand.screen.novelty.of(row.n)]
         assert novel
         assert hand.text.count(glyph) == len(novel)
 
@@ -159,8 +159,7 @@ async def test_another_filter_is_counted_though_the_one_before_was_not_finished(
         await hand.until(first.is_set)
         hand.screen.submit("action:vm.read")
         await hand.settled()
-        assert hand.screen._facets is not None
-        assert not hand.screen._facets.behind
+        assert " %" not in listed(hand)  # how far an unfinished count is
         assert "vm.read" in listed(hand)
 
 
@@ -191,7 +190,7 @@ async def test_a_key_used_from_two_addresses_within_ten_minutes_is_pointed_out()
     key = {"id": "key-1", "name": "ci", "type": "api_key"}
     entries = [made(n * 60, actor=key, client_ip="198.51.100.4" if n == 3 else "203.0.113.7") for n in range(8)]
     async with running(JsonLog(entries)) as hand:
-        shared = [n for n in range(8) if hand.screen.novel(hand.screen.view.window(n, 1)[0].n) == "shared"]
+        shared = [n for n in range(8) if hand.screen.novelty.of(hand.screen.view.window(n, 1)[0].n) == "shared"]
         assert shared == [2, 3]
         await hand.press("x")
         assert "the same key was used from 198.51.100.4 1 min before" in hand.status

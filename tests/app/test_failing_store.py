@@ -100,6 +100,8 @@ async def test_the_detail_pane_never_shows_another_entrys_fields() -> None:
         disk.fails = "all fails"
         await hand.press("down")
         assert hand.pane.field is None
+        await hand.press("enter", "c")
+        assert "There is no field here to copy" in hand.status
         assert any(TOLD in line for line in hand.lines)
 
 

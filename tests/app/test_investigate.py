@@ -300,7 +300,7 @@ async def test_a_column_sorts_what_is_loaded_and_status_sorts_at_the_server(gene
         await hand.press("l", "o")
         actions = column(hand.screen.view, "action")
         assert actions == sorted(map(str, actions), reverse=True)
-        assert "sorted over 100 loaded" in " ".join(str(line) for line in (hand.table.tail,))
+        assert "sorted over 100 loaded" in " ".join(str(line) for line in (hand.table.states.tail,))
         assert len(server.requests) == before
         await hand.press("A")
         assert Counter(column(hand.screen.view, "action")).total() == ENTRIES
@@ -312,7 +312,7 @@ async def test_a_column_sorts_what_is_loaded_and_status_sorts_at_the_server(gene
 async def test_columns_are_chosen_ordered_and_kept(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "auditlog_tui.ui.browse.finding.save_option", lambda path, name, value: kept.append((name, value))
+        "auditlog_tui.ui.browse.appearance.save_option", lambda path, name, value: kept.append((name, value))
     )
     async with browsing() as (hand, _):
         await hand.press("C")

@@ -8,7 +8,7 @@ import pytest
 
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.ui import app as app_module
-from auditlog_tui.ui.long_work import PORTION
+from auditlog_tui.ui.browse.long_work import PORTION
 from tests.app.helpers import Hand, running
 from tests.app.test_marks import keeping
 from tests.app.wire import ENTRIES, JsonLog, made
@@ -41,7 +41,7 @@ async def test_a_long_range_is_marked_with_its_progress_and_keys_go_on() -> None
         at = hand.table.cursor
         hand.send("k")
         await hand.until(lambda: hand.table.cursor == at - 1)
-        assert hand.screen.long.busy
+        assert hand.screen.long_work.busy
         await hand.settled()
         assert hand.navigator.marks.count == MANY
         assert f"Marked {MANY:,}, {MANY:,} in all" in hand.status
@@ -95,7 +95,7 @@ async def test_copying_stops_without_a_copy_and_goes_first_when_asked_twice(monk
         await hand.press("y")
         await begun(hand, "d")
         hand.send("M")
-        await hand.until(lambda: "that goes first" in hand.screen.footer.message or not hand.screen.long.busy)
+        await hand.until(lambda: "that goes first" in hand.screen.footer.message or not hand.screen.long_work.busy)
         assert not hand.screen.view.marked
         await hand.settled()
         assert len(copied) == 2

@@ -618,13 +618,13 @@ async def test_all_marks_can_be_forgotten_after_a_question(tmp_path: Path) -> No
     path = tmp_path / "marks.sqlite3"
     async with keeping(path) as hand:
         await hand.press("m", "semicolon", "x", "enter")
-        hand.screen.action_forget_marks()
+        await hand.screen.run_action("screen.forget_marks")
         await hand.settled()
         assert isinstance(hand.app.screen, MenuScreen)
         assert "forget 2 marks and 1 note?" in hand.text
         await hand.press("k")
         assert hand.navigator.marks.count == 2
-        hand.screen.action_forget_marks()
+        await hand.screen.run_action("screen.forget_marks")
         await hand.settled()
         await hand.press("f")
         assert marked(hand) == []
@@ -652,7 +652,7 @@ async def test_forgetting_says_what_another_terminal_made_meanwhile(tmp_path: Pa
     path = tmp_path / "marks.sqlite3"
     async with keeping(path) as hand:
         await hand.press("m")
-        hand.screen.action_forget_marks()
+        await hand.screen.run_action("screen.forget_marks")
         await hand.settled()
         assert "forget 1 mark?" in hand.text
         Marks(path).note(read_entry(json.dumps(made(0, id="theirs"))), "typed meanwhile")

@@ -18,7 +18,7 @@ COLUMNS = ["created", "action", "actor", "ip", "status", "method", "path", "targ
 
 async def on_column(hand: Hand, field: str) -> None:
     await hand.press(*["l"] * COLUMNS.index(field))
-    assert hand.table.field == field
+    assert hand.table.canvas.field == field
 
 
 @pytest.mark.parametrize(

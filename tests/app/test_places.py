@@ -42,6 +42,17 @@ async def test_t_shows_utc_then_local_then_ages(monkeypatch: pytest.MonkeyPatch)
         time.tzset()
 
 
+async def test_t_changes_the_zone_of_table_detail_and_timeline_at_once() -> None:
+    async with running(zone="America/Los_Angeles") as hand:
+        await hand.press("i", "escape", "enter")
+        for newest in ("04:57:16", "11:57:16"):
+            timeline = next(line for line in hand.lines if "730 entries" in line)
+            detail = next(line for line in hand.lines if "created at" in line)
+            for shown in (timeline, detail, first_line(hand)):
+                assert f"2026-07-01 {newest}" in shown
+            await hand.press("t")
+
+
 async def test_typed_times_are_read_in_the_zone_that_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
@@ -139,7 +150,7 @@ async def test_a_click_moves_the_cursor_and_the_column_and_two_open() -> None:
         await hand.pilot.click("EntryTable", offset=(72, 6))
         await hand.settled()
         assert hand.table.cursor == 5
-        assert hand.table.field == "ip"
+        assert hand.table.canvas.field == "ip"
         await hand.pilot.click("EntryTable", offset=(30, 3), times=2)
         await hand.settled()
         assert hand.table.cursor == 2

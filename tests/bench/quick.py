@@ -80,10 +80,10 @@ async def _screen_counts(size: int) -> Counts:
             if name == "scroll":
                 await hand.press(*["down"] * HEIGHT)
             times = 1 if name in ("End", "Home") else 20
-            before, drawn = statements, hand.table.formatted
+            before, drawn = statements, hand.table.canvas.formatted
             await hand.press(*[key] * times)
             found[f"statements, {name}, {size}"] = (statements - before) / times
-            found[f"rows formatted, {name}, {size}"] = (hand.table.formatted - drawn) / times
+            found[f"rows formatted, {name}, {size}"] = (hand.table.canvas.formatted - drawn) / times
         hand.navigator.log.store.connection.set_trace_callback(None)
     return found
 

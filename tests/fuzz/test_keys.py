@@ -13,12 +13,12 @@ def test_random_keys_and_faults_do_not_end_the_app(seed: int) -> None:
 
 
 def test_a_failure_is_found_and_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
-    from auditlog_tui.ui.browse.screen import BrowseScreen
+    from auditlog_tui.ui.browse.appearance import AppearanceController
 
-    def broken(screen: BrowseScreen) -> None:
+    def broken(controller: AppearanceController) -> None:
         raise RuntimeError("a fault of the program")
 
-    monkeypatch.setattr(BrowseScreen, "action_zone", broken)
+    monkeypatch.setattr(AppearanceController, "action_zone", broken)
     steps = [("log", "few"), ("key", "j"), ("key", "t"), ("key", "k"), ("key", "j")]
     assert "a fault of the program" in repr(fails(steps))
     assert shrunk(steps) == [("log", "few"), ("key", "t")]

@@ -108,6 +108,7 @@ from auditlog_tui.session import opening as session
 import threading
 from auditlog_tui.ui.patches.input_parser import InputReader
 from auditlog_tui.ui.patches.terminal_driver import SafeDriver
+from auditlog_tui.ui.browse.marking import MarkController
 from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.table.table import EntryTable
 
@@ -120,11 +121,11 @@ def fail(self, *arguments):
 
 WHERE = fail
 if ThreadedLook.start:
-    began = BrowseScreen.begun
-    def begun(self):
-        began(self)
+    opened = MarkController.opened
+    def failing(self):
+        opened(self)
         threading.Thread(target=fail, args=(self,)).start()
-    BrowseScreen.begun = begun
+    MarkController.opened = failing
 cli.run()
 """
 

@@ -12,7 +12,8 @@ from auditlog_tui.session.navigator import Explanation, Navigator, Place
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store.entries import Row
-from auditlog_tui.ui.app import AuditLogApp, Opener
+from auditlog_tui.ui.app import AuditLogApp
+from auditlog_tui.ui.browse.screen import Opener
 from auditlog_tui.ui.panes.filter_bar import FilterBar
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.helpers import TestOpener
@@ -54,6 +55,6 @@ def the_filter_bar_asks_it(browser: Navigator, bar: FilterBar) -> None:
 
 
 def the_table_shows_a_view(table: EntryTable, browser: Navigator) -> None:
-    table.show(browser.view, cursor=None, above=0)
+    table.show(browser.view, entry=None, above=0)
     table.show(browser.place)  # type: ignore[arg-type]
     assert_type(table.row, Row | None)

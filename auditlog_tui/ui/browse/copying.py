@@ -1,4 +1,4 @@
-"""Copying: the ID with one key, and everything else of an entry with two."""
+"""Copying an entry's ID, or one of several texts about it, to the clipboard."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from auditlog_tui.text.present import count, counted, safe
-from auditlog_tui.ui.browse.base import BrowseBase
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
-from auditlog_tui.ui.messages import CopyRequested
+from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
@@ -25,11 +26,11 @@ COPIES = {
     "d": ("summary", "a line for a ticket, defanged"),
     "c": ("curl", "curl command, without the key"),
 }
-"""The second key after `y`: what is copied, and what it is called."""
+"""The second key after `y`: the kind of text, and its name on the screen."""
 
 
 class CopyMenu(MenuScreen):
-    """Says in its title what is meant, of which there may be several: Tab goes on to the next. `at` is its number."""
+    """Its title names the entries to copy. If there are two choices of entries, Tab switches; `at` is the current."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "switch", show=False)]
 
@@ -47,49 +48,59 @@ class CopyMenu(MenuScreen):
             self.set_title(self._titles[self.at], f"Tab: {self._titles[1 - self.at]} · Esc closes")
 
 
-class CopyPart(BrowseBase):
-    """What `c` and `y` copy."""
+class CopyController(Controller):
+    """`c` and `y`. `base_url` is the one that a copied curl command asks."""
 
-    def copy_id(self, row: Row) -> None:
+    def __init__(self, host: Host, table: EntryTable, long: LongWork, base_url: str) -> None:
+        self._host = host
+        self._table = table
+        self._long = long
+        self._base_url = base_url
+
+    def action_copy_id(self) -> None:
+        row = self._table.row
+        if row is None:
+            return
         if row.key.startswith("sha256:"):
-            self.say("This entry came without an ID, so there is none to copy; y j copies its JSON", "error")
+            self._host.say("This entry came without an ID, so there is none to copy; y j copies its JSON", "error")
         else:
-            self.post_message(CopyRequested(row.key, f"ID {safe(row.key, 80)}"))
+            self._host.copy(row.key, f"ID {safe(row.key, 80)}")
 
-    def open_copy_menu(self) -> None:
-        marks, row = self.navigator.marks, self.table.row
-        offers = [("copy of this entry", False)] if row is not None or not marks.count else []
+    def action_copy_menu(self) -> None:
+        marks, row = self._host.navigator.marks, self._table.row
+        if row is None:
+            return
+        offers = [("copy of this entry", False)]
         if marks.count:
             since = marks.oldest_earlier_us()
-            day = f" (since {self.day(since)})" if since is not None else ""
-            offers.append((f"copy of the {counted(marks.count, 'marked entry', 'marked entries')}{day}", True))
-        # What an earlier run left is not what one means without saying so.
+            date = f" (since {self._host.look.date(since)})" if since is not None else ""
+            offers.append((f"copy of the {counted(marks.count, 'marked entry', 'marked entries')}{date}", True))
+        # Marks of an earlier run come second: they are probably not the ones meant.
         menu = CopyMenu([title for title, _ in offers], at=len(offers) - 1 if marks.marked_this_run else 0)
-        self.app.push_screen(menu, lambda key: self._copy(key, self._meant(row, marked=offers[menu.at][1])))
+        self._host.ask(menu, lambda key: self._copy(key, self._chosen(row, marked=offers[menu.at][1])))
 
-    def _meant(self, row: Row | None, *, marked: bool) -> list[Entry]:
-        """The entries to copy: those marked, in time order, or the one that was under the cursor."""
-        if marked:
-            return self.navigator.marks.marked()
-        return [self.navigator.log.store.entry(row.n)] if row is not None else []
+    def _chosen(self, row: Row, *, marked: bool) -> list[Entry]:
+        """The entries to copy: the marked ones in time order, or the one that was under the cursor."""
+        navigator = self._host.navigator
+        return navigator.marks.marked() if marked else [navigator.log.store.entry(row.n)]
 
     async def _copy(self, key: str | None, entries: list[Entry]) -> None:
-        if key == "l" and self.view.marked:
-            self.say("Marks are kept on this machine, so there is no link to them; y y copies their IDs", "warning")
+        if key == "l" and self._host.view.marked:
+            text = "Marks are kept on this machine, so there is no link to them; y y copies their IDs"
+            self._host.say(text, "warning")
         elif key == "l":
-            self.post_message(CopyRequested(self.navigator.link(), "the link to this view"))
+            self._host.copy(self._host.navigator.link(), "the link to this view")
         elif key is not None:
-            await self.long.do(len(entries), lambda: self._copy_of(*COPIES[key], entries))
+            await self._long.do(len(entries), lambda: self._copy_texts(*COPIES[key], entries))
 
-    async def _copy_of(self, kind: str, name: str, entries: list[Entry]) -> None:
+    async def _copy_texts(self, kind: str, name: str, entries: list[Entry]) -> None:
         from auditlog_tui.output.copies import texts  # late: it loads the models
 
         found: dict[str, None] = {}
-        async for some in self.long.portions(entries, "Copying", lambda done: "nothing was copied"):
-            found |= dict.fromkeys(texts(kind, some, self.settings.base_url))
+        async for some in self._long.portions(entries, "Copying", lambda done: "nothing was copied"):
+            found |= dict.fromkeys(texts(kind, some, self._base_url))
         if not found:
-            self.say(f"There is no {name} here to copy", "warning")
+            self._host.say(f"There is no {name} here to copy", "warning")
             return
         text = "\n".join(found)
-        what = f"{name} {safe(text, 60)}" if len(found) == 1 else f"{count(len(found))} × {name}"
-        self.post_message(CopyRequested(text, what))
+        self._host.copy(text, f"{name} {safe(text, 60)}" if len(found) == 1 else f"{count(len(found))} × {name}")

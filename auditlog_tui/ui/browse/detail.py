@@ -1,66 +1,76 @@
-"""Keeps the detail pane on the entry under the cursor: the row at once, the full record when the cursor rests."""
+"""The detail pane: shows the entry under the cursor, copies its fields and filters by them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.text.present import safe
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.detail_fields import Heading, describe, note_items, raw_lines, version_items
-from auditlog_tui.ui.patches.workers import start
-
-if TYPE_CHECKING:
-    from textual.screen import Screen
-
-    from auditlog_tui.log.log import Log
-    from auditlog_tui.store.entries import Row
-    from auditlog_tui.ui.panes.detail import DetailPane
-    from auditlog_tui.ui.table.columns import Look
+from auditlog_tui.ui.panes.facets import FacetPane
+from auditlog_tui.ui.table.table import EntryTable
 
 REST_S = 0.15
-"""Seconds that the cursor rests before the full record is asked for."""
+"""Seconds that the cursor rests before the full record is requested."""
 
 
-class Follower:
-    """`n` is the number of the entry that the pane shows."""
+class DetailController(Controller):
+    """Shows the row at once, and the full record when the cursor rests."""
 
-    def __init__(self, screen: Screen[None], pane: DetailPane) -> None:
-        self.n: int | None = None
-        self.raw = False
-        self.note_of: Callable[[str], str] = lambda key: ""
-        self._screen = screen
+    def __init__(self, host: Host, pane: DetailPane, table: EntryTable, facets: FacetPane) -> None:
+        """`facets` share the pane's place: one closes when the other opens."""
+        self._host = host
         self._pane = pane
+        self._table = table
+        self._facets = facets
+        self._entry: int | None = None
+        """The number of the entry shown."""
+        self._raw = False
         self._errors: dict[int, str] = {}
 
-    def follow(self, row: Row | None, log: Log, look: Look, *, now: bool = False) -> None:
-        """Show an entry; `now` asks for the full record without waiting for the cursor to rest."""
+    # -- opening and closing -----------------------------------------------------------------------------------
+
+    def action_open_detail(self) -> None:
+        if self._table.row is None:
+            return
+        self._facets.display = False
+        self._pane.add_class("-open")
+        self._pane.focus()
+        self.follow(now=True)
+
+    def close(self) -> None:
+        self._pane.remove_class("-open")
+        self._table.focus()
+
+    # -- showing an entry --------------------------------------------------------------------------------------
+
+    def follow(self, *, now: bool = False) -> None:
+        """Show the entry under the cursor. `now` requests its full record without waiting for the cursor to rest."""
         if not self._pane.display:
             return
-        self.n = row.n if row is not None else None
+        row, log = self._table.row, self._host.navigator.log
+        self._entry = row.n if row is not None else None
         if row is None:
             self._pane.show([], "no entry")
             return
-        self._show(log, look, fetching=log.cached_detail(row.n) is None)
-        self._ask(row.n, log, look, 0 if now else REST_S)
+        self._show(fetching=log.cached_detail(row.n) is None)
+        self._request(row.n, 0 if now else REST_S)
 
-    def toggle_raw(self, log: Log, look: Look) -> None:
-        self.raw = not self.raw
-        self._show(log, look)
-
-    def retry(self, log: Log, look: Look) -> bool:
-        """Ask again for a record that could not be had; False where none is missing."""
-        if self.n is None or self._errors.pop(self.n, None) is None:
+    def retry(self) -> bool:
+        """Request a record again whose request failed. False if there is none."""
+        if self._entry is None or self._errors.pop(self._entry, None) is None:
             return False
-        self._show(log, look, fetching=True)
-        self._ask(self.n, log, look, 0)
+        self._show(fetching=True)
+        self._request(self._entry, 0)
         return True
 
-    def _ask(self, n: int, log: Log, look: Look, wait: float) -> None:
-        start(self._screen, lambda: self._fetch(n, log, look, wait), "detail")
+    def _request(self, n: int, wait: float) -> None:
+        self._host.start(lambda: self._fetch(n, wait), "detail")
 
-    async def _fetch(self, n: int, log: Log, look: Look, wait: float) -> None:
+    async def _fetch(self, n: int, wait: float) -> None:
+        log = self._host.navigator.log
         if log.cached_detail(n) is None:
             await asyncio.sleep(wait)
         try:
@@ -68,23 +78,24 @@ class Follower:
             self._errors.pop(n, None)
         except AuditLogError as error:
             self._errors = {n: str(error)}
-        if n == self.n:
-            self._show(log, look)
+        if n == self._entry:
+            self._show()
 
-    def _show(self, log: Log, look: Look, *, fetching: bool = False) -> None:
-        n = self.n
+    def _show(self, *, fetching: bool = False) -> None:
+        n, log, look = self._entry, self._host.navigator.log, self._host.look
         if n is None:
             return
         try:
             entry = log.store.entry(n)
-        except StoreError as unread:  # never another entry's fields
+        except StoreError as unread:  # never show another entry's fields instead
             self._pane.show([Heading(str(unread), "error")], "can't be read")
             return
         detail, error = log.cached_detail(n), self._errors.get(n)
         record = detail.entry if detail is not None else entry
-        fields = raw_lines(record) if self.raw else describe(entry, detail, look.zone, log.now_us())
+        fields = raw_lines(record) if self._raw else describe(entry, detail, look.zone, log.now_us())
         others = [raw for raw in log.store.versions(n) if raw != record.raw]
-        items = [*note_items(self.note_of(entry.key)), *version_items(entry, others), *fields]
+        note = self._host.navigator.marks.note_of(entry.key)
+        items = [*note_items(note), *version_items(entry, others), *fields]
         subtitle = "full record" if detail is not None else "the list's data, no ID to ask for"
         if fetching:
             subtitle = f"the list's data {look.glyphs.ellipsis} asking for the full record"
@@ -92,3 +103,20 @@ class Follower:
             subtitle = "the list's data"
             items = [Heading(f"{error} r tries again.", "error"), *items]
         self._pane.show(items, safe(entry.log.action or "entry", 60), subtitle)
+
+    # -- keys of the pane --------------------------------------------------------------------------------------
+
+    def action_move_entry(self, rows: int) -> None:
+        self._table.action_move(rows)
+
+    def action_show_raw(self) -> None:
+        """Switch between the fields and the record's JSON."""
+        self._raw = not self._raw
+        self._show()
+
+    def action_copy_field(self) -> None:
+        field = self._pane.field
+        if field is None:
+            self._host.say("There is no field here to copy", "warning")
+        else:
+            self._host.copy(field.value, f"{safe(field.name, 40)} {safe(field.value, 80)}")

@@ -1,4 +1,4 @@
-"""Following the newest end: what is new is told, and nothing that one looks at moves."""
+"""Following the newest end: new entries are counted in the header, and the rows on the screen don't move."""
 
 from __future__ import annotations
 
@@ -7,111 +7,107 @@ from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.present import age, count, counted
-from auditlog_tui.ui.browse.base import BrowseBase
-from auditlog_tui.ui.patches.workers import start
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.panes.bars import HeaderBar
+from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
     from auditlog_tui.log.live import LiveTail, News
     from auditlog_tui.log.view import View
 
 POLL_S, SLOWEST_S = 5.0, 60.0
-"""Seconds between two polls, and at most after errors."""
+"""Seconds between two polls, and the most after errors."""
 
 
-class FollowPart(BrowseBase):
-    """`F` begins and ends it; it goes on with every filter."""
+class FollowController(Controller):
+    """`F` starts and stops it; it goes on with every filter."""
 
-    following = False
-    _fresh = 0
-    _own = 0
-    _failing = False
-    _above = False
+    def __init__(self, host: Host, table: EntryTable, header: HeaderBar) -> None:
+        self._host = host
+        self._table = table
+        self._header = header
+        self._on = False
+        self._worker: Worker[None] | None = None
+        self._new = 0
+        self._own_reads = 0
+        self._failing = False
+        self._scrolled = False
+        """Whether the newest row was above the screen at the last look."""
 
     def action_follow(self) -> None:
-        self.following = not self.following
-        if self.following and not self.view.newer_done:
-            self.leave()
-            self.go(self.navigator.jump(oldest=False))
+        self._on = not self._on
+        if self._on and not self._host.view.newer_done:
+            self._host.go(lambda: self._host.navigator.jump(oldest=False))
         else:
-            self._follow_anew()
-        self.say("Following: what is new comes in above, g goes there" if self.following else "Not following")
+            self.place_shown()
+        self._host.say("Following: what is new comes in above, g goes there" if self._on else "Not following")
 
-    def shown(self) -> None:
-        super().shown()
-        self._follow_anew()
-
-    def _follow_anew(self) -> None:
-        self._fresh = self._own = 0
-        self._failing = self._above = False
-        self._tell()
-        if self.following:
-            start(self, lambda: self._follow(self.view), "follow")
-        else:
-            self.workers.cancel_group(self, "follow")
+    def place_shown(self) -> None:
+        self._new = self._own_reads = 0
+        self._failing = self._scrolled = False
+        self._show()
+        if self._on:
+            self._worker = self._host.start(lambda: self._follow(self._host.view), "follow")
+        elif self._worker is not None:
+            self._worker.cancel()
 
     async def _follow(self, view: View) -> None:
         from auditlog_tui.log.live import LiveTail  # late: it loads the models
 
-        tail, delay, told = LiveTail(view, self.changed), POLL_S, False
+        tail, delay, warned = LiveTail(view, self._host.rows_changed), POLL_S, False
         while True:
             await asyncio.sleep(delay)
             if tail.possible:
-                delay, told = await self._round(tail, delay), False
-            elif not told:
-                told = True
-                self.say("Only the log's own order can be followed, from its newest entry on", "warning")
+                delay, warned = await self._poll(tail, delay), False
+            elif not warned:
+                warned = True
+                self._host.say("Only the log's own order can be followed, from its newest entry on", "warning")
 
-    async def _round(self, tail: LiveTail, delay: float) -> float:
-        """One poll, and what came late; returns the seconds until the next."""
+    async def _poll(self, tail: LiveTail, delay: float) -> float:
+        """Poll once, and fetch late entries. Returns the seconds until the next poll."""
         try:
-            self._came(tail, await tail.poll())
-            self._came(tail, await tail.mend())
+            self._take_in(await tail.poll())
+            self._take_in(await tail.mend())
         except AuditLogError as error:
             delay = min(delay * 2, SLOWEST_S)
             if not self._failing:
-                self.say(f"{error} Following goes on in {age(int(delay * 1_000_000))}.", "warning")
+                self._host.say(f"{error} Following goes on in {age(int(delay * 1_000_000))}.", "warning")
             self._failing = True
-            self._tell()
+            self._show()
             return delay
         self._failing = False
-        self.changed()
+        self._host.rows_changed()
         return POLL_S
 
-    def _came(self, tail: LiveTail, news: News) -> None:
-        self._read(keyed=False)
-        self._fresh += news.added - news.own_reads
-        self._own += news.own_reads
+    def _take_in(self, news: News) -> None:
+        self.look_at_top(keyed=False)
+        self._new += news.added - news.own_reads
+        self._own_reads += news.own_reads
         if news.late == 1:
-            self.say("1 entry came late, and was put where it belongs", "warning")
+            self._host.say("1 entry came late, and was put where it belongs", "warning")
         elif news.late:
-            self.say(f"{count(news.late)} entries came late, and were put where they belong", "warning")
+            self._host.say(f"{count(news.late)} entries came late, and were put where they belong", "warning")
         if news.added or news.late:
-            self.changed()
+            self._host.rows_changed()
 
-    def changed(self) -> None:
-        self._read(keyed=False)
-        super().changed()
-        self._above = self.table.top > 0
-        self._tell()
+    def rows_changed(self) -> None:
+        self._scrolled = self._table.top > 0
+        self._show()
 
-    def keyed(self) -> None:
-        super().keyed()
-        self.call_after_refresh(self._read, keyed=True)
+    def look_at_top(self, *, keyed: bool) -> None:
+        """Count new entries as read once they are on the screen and the user pressed a key or scrolled there.
 
-    def _tick(self) -> None:
-        super()._tick()
-        self._read(keyed=False)
+        Call it before the table takes in rows: those move the newest row above the screen.
+        """
+        if self._table.top <= 0 and (keyed or self._scrolled):
+            self._new = self._own_reads = 0
+            self._show()
+        self._scrolled = self._table.top > 0
 
-    def _read(self, *, keyed: bool) -> None:
-        """What is new is read once a key was pressed, or one scrolled, and it is on the screen."""
-        if self.table.top <= 0 and (keyed or self._above):
-            self._fresh = self._own = 0
-            self._tell()
-        self._above = self.table.top > 0
-
-    def _tell(self) -> None:
-        """What the header says of it."""
-        fresh = f"{count(self._fresh)} new" if self._fresh else ""
-        own = f"+{counted(self._own, 'own read')}" if self._own else ""
+    def _show(self) -> None:
+        new = f"{count(self._new)} new" if self._new else ""
+        own = f"+{counted(self._own_reads, 'own read')}" if self._own_reads else ""
         failing = "no answer" if self._failing else ""
-        self.header.follow(self.following, ", ".join(part for part in (fresh, own, failing) if part))
+        self._header.follow(self._on, ", ".join(part for part in (new, own, failing) if part))

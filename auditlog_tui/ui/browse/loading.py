@@ -1,30 +1,31 @@
-"""Fetches pages for the view on the screen, one job at a time, in the background."""
+"""Fetching pages for the view on the screen, one job at a time, in the background."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
-from auditlog_tui.store import UNBOUNDED
-from auditlog_tui.ui.patches.workers import start
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
-    from textual.screen import Screen
     from textual.timer import Timer
 
     from auditlog_tui.log.view import View
 
-TELL_S = 0.25
-"""Seconds between two looks at what arrived: each takes as long as a page or two, and a key may come meanwhile."""
+REDRAW_S = 0.25
+"""Seconds between two updates of the screen while pages arrive: each takes as long as a page or two."""
+
+EVERYTHING = 1 << 62
+"""More rows than any log has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is being fetched."""
+    """What is being fetched: at which end of a view, and how many rows."""
 
     view: View
     older: bool
@@ -32,63 +33,106 @@ class Job:
     everything: bool
 
 
-class Loader:
-    """`changed` is called after rows arrived, `idle` after a job came to its own end (not when it was stopped).
+class LoadController(Controller):
+    """Fetches when the table comes near an end, and on `A`, Space and `r`.
 
-    `stopped` is the view whose job was the last to be stopped, until another begins.
+    `stopped` is the view whose job was stopped last, until the next job begins.
     """
 
-    def __init__(self, screen: Screen[None], changed: Callable[[], None], idle: Callable[[View], None]) -> None:
+    def __init__(self, host: Host, table: EntryTable) -> None:
         self.job: Job | None = None
         self.stopped: View | None = None
-        self._screen = screen
-        self._changed = changed
-        self._idle = idle
+        self._host = host
+        self._table = table
         self._worker: Worker[None] | None = None
-        self._telling: Timer | None = None
-        self._told = 0.0
+        self._redraw: Timer | None = None
+        self._drawn_at = 0.0
 
     @property
     def busy(self) -> bool:
         return self._worker is not None and self._worker.is_running
 
-    def want(self, view: View, *, older: bool, rows: int = 1, everything: bool = False) -> None:
-        """Fetch at one end of a view, unless it is being fetched for already."""
-        if self.busy and self.job is not None and self.job.view is view and not everything:
-            return
-        self.stopped = None
-        self.job = job = Job(view, older, UNBOUNDED if everything else rows, everything)
-        self._worker = start(self._screen, lambda: self._run(job), "feed")
+    def fetch(self, *, older: bool, rows: int = 1, everything: bool = False) -> None:
+        """Fetch at one end of the view on the screen, unless something is being fetched for it already."""
+        view = self._host.view
+        if everything or not (self.busy and self.job is not None and self.job.view is view):
+            self.stopped = None
+            self.job = job = Job(view, older, EVERYTHING if everything else rows, everything)
+            self._worker = self._host.start(lambda: self._run(job), "feed")
+        self._host.spin()
 
     def stop(self) -> bool:
-        """Stop; what arrived stays. False where nothing was running."""
+        """Stop fetching; rows that arrived stay. False if nothing was running."""
         if not self.busy or self._worker is None or self.job is None:
             return False
         self._worker.cancel()
-        self._worker = None  # it counts as running until the cancellation has reached it
+        self._worker = None  # it counts as running until the cancellation reaches it
         self.stopped = self.job.view
-        self.stopped.paused = True
+        self.stopped.pause()
+        self._host.say("Stopped; Space or r goes on")
+        self._host.rows_changed()
         return True
 
     async def _run(self, job: Job) -> None:
         view = job.view
-        view.paused = False
+        view.resume()
         await view.more(job.rows, self._on_page, older=job.older, everything=job.everything)
         if job.everything and view.error is None and not view.paused and not view.complete:
             await view.more(job.rows, self._on_page, older=not job.older, everything=True)  # the other end as well
-        self._tell()
+        self._on_rows()
         if view.error is None and not view.paused and await view.prove():
             await view.more(job.rows, self._on_page, older=job.older, everything=job.everything)
         # The worker counts as running until it returns.
-        self._screen.call_later(self._idle, view)
+        self._host.call_later(self._finished, view)
 
     def _on_page(self) -> None:
-        if self._telling is None:
-            wait = self._told + TELL_S - time.monotonic()
-            self._telling = self._screen.set_timer(max(0.001, wait), self._tell)
+        if self._redraw is None:
+            wait = self._drawn_at + REDRAW_S - time.monotonic()
+            self._redraw = self._host.set_timer(max(0.001, wait), self._on_rows)
 
-    def _tell(self) -> None:
-        if self._telling is not None:
-            self._telling.stop()
-        self._telling, self._told = None, time.monotonic()
-        self._changed()
+    def _on_rows(self) -> None:
+        if self._redraw is not None:
+            self._redraw.stop()
+        self._redraw, self._drawn_at = None, time.monotonic()
+        self._host.rows_changed()
+
+    def _finished(self, view: View) -> None:
+        """Called after a job came to its own end."""
+        self._host.rows_changed()
+        if view is self._host.view and view.error is None and not view.paused:
+            self._table.ask_for_more()
+
+    # -- when to fetch -----------------------------------------------------------------------------------------
+
+    def place_shown(self) -> None:
+        view = self._host.view
+        if view.plan.local_order and len(view):
+            self.fetch(older=True, rows=0)
+
+    def reached(self, *, older: bool) -> None:
+        """Fetch at an end that the table came near to."""
+        view = self._host.view
+        if view.error is not None or view.paused or (view.plan.local_order and len(view)):
+            return
+        if self._table.lacks(older=older):  # rows that arrived meanwhile may be enough
+            self.fetch(older=older, rows=self._table.body)
+
+    def scan_on(self) -> None:
+        """Go on after a pause."""
+        self.fetch(older=not self._host.view.older_done, rows=self._table.body)
+
+    def action_load_all(self) -> None:
+        view = self._host.view
+        if view.complete:
+            self._host.say("Everything that matches is loaded")
+        else:
+            self.fetch(older=not view.older_done, everything=True)
+
+    def retry(self) -> bool:
+        """Repeat a job that failed or was stopped. False if there is none."""
+        view = self._host.view
+        if view.error is None and not view.feed.broken and self.stopped is not view:
+            return False
+        everything = self.job is not None and self.job.view is view and self.job.everything
+        self.fetch(older=not view.older_done, rows=self._table.body, everything=everything)
+        return True

@@ -1,248 +1,327 @@
-"""Marks and notes: made as one looks, saved at once, and walked, shown alone and compared."""
+"""Marks and notes: made, saved at once, walked, shown alone, compared and forgotten."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from textual import on
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.present import count, counted, safe
-from auditlog_tui.ui.browse.facets import FacetPart
+from auditlog_tui.ui.browse.detail import DetailController
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.long_work import LongWork
+from auditlog_tui.ui.browse.novelty import NoveltyController
 from auditlog_tui.ui.dialogs.compare import CompareScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from auditlog_tui.ui.dialogs.prompt import PromptScreen
-from auditlog_tui.ui.panes.filter_bar import PLACEHOLDER
-from auditlog_tui.ui.patches.workers import start
+from auditlog_tui.ui.panes.bars import HeaderBar
+from auditlog_tui.ui.panes.filter_bar import PLACEHOLDER, FilterBar
 from auditlog_tui.ui.table.lines import Signs
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
+    from auditlog_tui.session.marks import Marks
     from auditlog_tui.store.entries import Row, Run
 
 TAGS_OFFERED = 8
+"""Tags used before that the prompt for a note lists."""
 
 
-class MarkPart(FacetPart):
-    """`m`, `V`, `;`, `u`, `U`, `M` and `D`."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The entries to mark, or to unmark if all are marked: `count` of a run, from a position on."""
 
-    _demo_told = False
+    run: Run
+    position: int
+    count: int
+    ranged: bool
 
-    def on_mount(self) -> None:
-        self.table.signs = self.signs
 
-    def begun(self) -> None:
-        super().begun()
-        marks = self.navigator.marks
-        self.follower.note_of = marks.note_of
-        self.header.marked = marks.count
-        wrong = [error for error in (marks.error, self.history_error()) if error]
+class MarkController(Controller):
+    """`m`, `;`, `u`, `U`, `M`, `D`, and forgetting all marks; the signs beside the rows."""
+
+    def __init__(
+        self,
+        host: Host,
+        table: EntryTable,
+        header: HeaderBar,
+        filter_bar: FilterBar,
+        long: LongWork,
+        novelty: NoveltyController,
+        detail: DetailController,
+    ) -> None:
+        self._host = host
+        self._table = table
+        self._header = header
+        self._filter_bar = filter_bar
+        self._long = long
+        self._novelty = novelty
+        self._detail = detail
+        self._demo_warned = False
+        self._stayed_at: tuple[int, int] | None = None
+        """The entry marked last, if the cursor could not go on from it, and the table's moves then."""
+        table.signs = self._signs
+
+    @property
+    def _marks(self) -> Marks:
+        return self._host.navigator.marks
+
+    def opened(self) -> None:
+        marks, history = self._marks, self._host.navigator.history
+        self._header.marked = marks.count
+        wrong = [error for error in (marks.error, history.error) if error]
         if wrong:
-            self.say(". ".join(wrong), "error")
+            self._host.say(". ".join(wrong), "error")
         elif marks.earlier is not None:
-            when = self.day(marks.earlier.made_us)
-            self.say(f"{self._amount()} from {when} (M shows them, : and “Forget all marks” drops them)")
+            since = self._host.look.date(marks.earlier.made_us)
+            self._host.say(f"{self._amount()} from {since} (M shows them, : and “Forget all marks” drops them)")
 
-    def shown(self) -> None:
-        super().shown()
-        self.filter_bar.input.placeholder = "only what is marked" if self.view.marked else PLACEHOLDER
+    def place_shown(self) -> None:
+        self._filter_bar.input.placeholder = "only what is marked" if self._host.view.marked else PLACEHOLDER
 
-    def signs(self, row: Row) -> Signs:
-        """What stands beside a row."""
-        marks, glyphs = self.navigator.marks, self.look.glyphs
-        noted = bool(marks.note_of(row.key))
-        if marks.is_marked(row.key):
+    def _signs(self, row: Row) -> Signs:
+        """The signs beside a row."""
+        glyphs = self._host.look.glyphs
+        noted = bool(self._marks.note_of(row.key))
+        if self._marks.is_marked(row.key):
             return Signs(glyphs.marked, "marked", noted)
         if row.versions:
             return Signs(glyphs.differs, "error", noted)
-        novel = self.novel(row.n)
+        novel = self._novelty.of(row.n)
         return Signs(glyphs.novel, "error" if novel == "shared" else "accent", noted) if novel else Signs(noted=noted)
 
     def _amount(self) -> str:
         """Such as `1 mark and 2 notes`."""
-        marks = self.navigator.marks
-        return " and ".join(counted(n, word) for n, word in ((marks.count, "mark"), (marks.notes, "note")) if n)
+        amounts = (self._marks.count, "mark"), (self._marks.notes, "note")
+        return " and ".join(counted(n, word) for n, word in amounts if n)
 
     # -- marking -----------------------------------------------------------------------------------------------
 
-    @on(EntryTable.Marking)
-    async def _mark(self, message: EntryTable.Marking) -> None:
+    def action_mark_range(self) -> None:
+        """Begin a range at the cursor, or forget the one that was begun."""
+        table = self._table
+        if not self.forget_range() and table.view is not None and len(table.view):
+            table.range.begin(table.view.run, table.cursor)
+            table.refresh()
+
+    def forget_range(self) -> bool:
+        """Returns whether there was a range."""
+        had_range = len(self._table.span) > 0
+        self._table.range.clear()
+        if had_range:
+            self._table.refresh()
+        return had_range
+
+    async def action_mark(self) -> None:
+        """Mark the range, or else the entry under the cursor and go down one."""
+        table, row = self._table, self._table.row
+        wanted = self._wanted()
+        if row is None or wanted is None or wanted.ranged:
+            await self._mark(wanted)
+            return
+        again = self._stayed_at == (row.n, table.moves)
+        table.action_move(1)
+        self._stayed_at = (row.n, table.moves) if table.row == row else None
+        if again:
+            self._host.say("This is the last row: to change its mark once more, leave it and press m there")
+        else:
+            await self._mark(wanted)
+
+    async def action_mark_entry(self) -> None:
+        """Mark or unmark the range, or else the entry that the detail pane shows."""
+        await self._mark(self._wanted())
+
+    def _wanted(self) -> Wanted | None:
+        """What to mark, of which the range is then forgotten; `None`, with the reason said, if there is nothing."""
+        table, view = self._table, self._table.view
+        lost = table.range.lost(view)
+        if view is None or not len(view) or lost:
+            table.range.clear()
+            range_lost = "The range was begun among other rows, so nothing was marked: V begins one here"
+            self._host.say(range_lost if lost else "No entry is here yet, so nothing was marked", "warning")
+            return None
+        span = table.span
+        self.forget_range()
+        rows = span or range(table.cursor, table.cursor + 1)
+        return Wanted(view.run, view.run.first + rows.start, len(rows), ranged=bool(span))
+
+    async def _mark(self, wanted: Wanted | None) -> None:
         from auditlog_tui.session.marks import MOST  # late: it loads the models
 
-        if message.run is None:
-            range_lost = "The range was begun among other rows, so nothing was marked: V begins one here"
-            self.say(range_lost if message.ranged else "No entry is here yet, so nothing was marked", "warning")
-            return
-        if message.count > MOST:
-            self.say(f"At most {count(MOST)} entries can be marked; the range has {count(message.count)}", "error")
-            return
-        if message.again:
-            self.say("This is the last row: to change its mark once more, leave it and press m there")
-            return
-        run = message.run
-        await self.long.do(message.count, lambda: self._mark_rows(run, message))
+        if wanted is not None and wanted.count > MOST:
+            text = f"At most {count(MOST)} entries can be marked; the range has {count(wanted.count)}"
+            self._host.say(text, "error")
+        elif wanted is not None:
+            await self._long.do(wanted.count, lambda: self._mark_rows(wanted))
 
-    async def _mark_rows(self, run: Run, asked: EntryTable.Marking) -> None:
+    async def _mark_rows(self, wanted: Wanted) -> None:
         """Read the entries, mark them all at once, and save that."""
         from auditlog_tui.entries.models import read_entry
         from auditlog_tui.store.entries import Stretch
         from auditlog_tui.store.scans import raws
 
         entries: list[Entry] = []
-        positions = range(asked.position, asked.position + asked.count)
-        async for some in self.long.portions(positions, "Reading what to mark", lambda done: "nothing was marked"):
-            found = raws(self.navigator.log.store, run, Stretch(some[0], len(some)))
+        positions = range(wanted.position, wanted.position + wanted.count)
+        async for some in self._long.portions(positions, "Reading what to mark", lambda done: "nothing was marked"):
+            found = raws(self._host.navigator.log.store, wanted.run, Stretch(some[0], len(some)))
             entries += map(read_entry, found)
-        marks = self.navigator.marks
-        since = marks.made_earlier_us(entries[0].key) if entries and not asked.ranged else None
+        marks = self._marks
+        since = marks.made_earlier_us(entries[0].key) if entries and not wanted.ranged else None
         marks.toggle(entries)
         self._marks_changed()
         done = "marked" if entries and marks.is_marked(entries[0].key) else "unmarked"
         await self._save_marks(f"{count(len(entries))} {done}")
-        self._say_marked(entries, since, ranged=asked.ranged)
+        self._say_marked(entries, since, ranged=wanted.ranged)
 
     async def _save_marks(self, done: str) -> None:
-        marks, unsaved = self.navigator.marks, range(self.navigator.marks.unsaved)
+        marks, unsaved = self._marks, range(self._marks.unsaved)
         left = f"{done}; the next mark saves the rest"
-        async for some in self.long.portions(unsaved, f"{done}, saving", lambda _: left):
+        async for some in self._long.portions(unsaved, f"{done}, saving", lambda _: left):
             marks.save(len(some))
 
     def _say_marked(self, entries: list[Entry], since: int | None, *, ranged: bool) -> None:
-        """What `m` did; `since` is when an earlier run made the mark that it took away."""
-        marks, of = self.navigator.marks, f" {count(len(entries))}" if ranged else ""
+        """`since` is when an earlier run made the mark that was removed."""
+        marks, of = self._marks, f" {count(len(entries))}" if ranged else ""
         if entries and marks.is_marked(entries[0].key):
-            self.say(f"Marked{of}, {count(marks.count)}{' in all' if ranged else ''}{self._demo_forgets()}")
+            in_all = " in all" if ranged else ""
+            self._host.say(f"Marked{of}, {count(marks.count)}{in_all}{self._demo_warning()}")
         else:
-            before = f"; it was marked on {self.day(since)}" if since is not None else ""
-            self.say(f"Unmarked{of}, {count(marks.count) if marks.count else 'none'} left{before}")
+            before = f"; it was marked on {self._host.look.date(since)}" if since is not None else ""
+            self._host.say(f"Unmarked{of}, {count(marks.count) if marks.count else 'none'} left{before}")
 
-    def _demo_forgets(self) -> str:
-        """What is to be said, once, of marks and notes in the demo."""
-        if not self.navigator.demo or self._demo_told:
+    def _demo_warning(self) -> str:
+        """In the demo, once, that it keeps nothing."""
+        if not self._host.navigator.demo or self._demo_warned:
             return ""
-        self._demo_told = True
+        self._demo_warned = True
         return "; the demo keeps no marks and no notes after its end"
 
     def _marks_changed(self) -> None:
-        self.header.marked = self.navigator.marks.count
-        self.table.refresh()
+        self._header.marked = self._marks.count
+        self._table.refresh()
 
     def _refresh_marks(self) -> bool:
-        """Take in what other terminals marked and noted; says what is wrong where it can't be read."""
+        """Take in what other terminals marked and noted. False, with the reason said, if it can't be read."""
         try:
-            self.navigator.marks.refresh()
+            self._marks.refresh()
         except AuditLogError as error:
-            self.say(str(error), "error")
+            self._host.say(str(error), "error")
             return False
         self._marks_changed()
         return True
 
-    def open_note(self, row: Row) -> None:
-        """Ask for a note on an entry."""
+    # -- notes -------------------------------------------------------------------------------------------------
+
+    def action_note(self) -> None:
+        """Ask for a note on the entry under the cursor."""
         from auditlog_tui.session.marks import check_note
 
+        row = self._table.row
+        if row is None:
+            return
         self._refresh_marks()
-        marks, entry = self.navigator.marks, self.navigator.log.store.entry(row.n)
-        used = " ".join(f"#{tag}" for tag in marks.tags[:TAGS_OFFERED])
+        entry = self._host.navigator.log.store.entry(row.n)
+        used = " ".join(f"#{tag}" for tag in self._marks.tags[:TAGS_OFFERED])
         hint = f"#words are tags{f': {used}' if used else ''}. An empty note takes the old one away"
         prompt = PromptScreen(
-            f"note on {row.action or 'this entry'}", marks.note_of(row.key), hint=safe(hint, 400), check=check_note
+            f"note on {row.action or 'this entry'}",
+            self._marks.note_of(row.key),
+            hint=safe(hint, 400),
+            check=check_note,
         )
-        self.app.push_screen(prompt, lambda text: self._note(entry, text))
+        self._host.ask(prompt, lambda text: self._note(entry, text))
 
     def _note(self, entry: Entry, text: str | None) -> None:
         if text is None:
             return
         try:
-            self.navigator.marks.note(entry, text)
-            if text and (forgets := self._demo_forgets()):
-                self.say(f"Noted{forgets}")
-        finally:  # it is changed, even where it can't be saved
+            self._marks.note(entry, text)
+            if text and (warning := self._demo_warning()):
+                self._host.say(f"Noted{warning}")
+        finally:  # the note has changed, even if it can't be saved
             self._marks_changed()
-            self.follower.follow(self.table.row, self.navigator.log, self.look)
+            self._detail.follow()
 
     def action_forget_marks(self) -> None:
-        """Ask, and take every mark and note away."""
+        """Remove every mark and note, after a question."""
         self._refresh_marks()
         if not self._amount():
-            self.say("There are no marks and no notes")
+            self._host.say("There are no marks and no notes")
             return
         choices = [Choice("f", "forget them"), Choice("k", "keep them")]
-        self.app.push_screen(MenuScreen(f"forget {self._amount()}?", choices), self._forget)
+        self._host.ask(MenuScreen(f"forget {self._amount()}?", choices), self._forget)
 
     def _forget(self, key: str | None) -> None:
         if key != "f":
             return
-        told = f"Forgot {self._amount()}"
+        forgot = f"Forgot {self._amount()}"
         try:
-            self.navigator.marks.forget()
+            self._marks.forget()
             kept = self._amount()
-            self.say(f"{told}; another terminal made {kept} since" if kept else told)
+            self._host.say(f"{forgot}; another terminal made {kept} since" if kept else forgot)
         finally:
             self._marks_changed()
-            self.follower.follow(self.table.row, self.navigator.log, self.look)
+            self._detail.follow()
 
-    # -- looking at what is marked -----------------------------------------------------------------------------
+    # -- marked entries ----------------------------------------------------------------------------------------
 
-    def go_to_mark(self, way: int) -> None:
-        """Go to the next mark further down (1) or up (-1), of those that are loaded."""
-        if self.navigator.marks.count:
-            start(self, lambda: self._to_mark(way), "find")
+    def action_go_to_mark(self, way: int) -> None:
+        """Go to the next marked entry further down (1) or up (-1), of those loaded."""
+        if self._marks.count:
+            self._host.start(lambda: self._go_to_mark(way), "find")
         else:
-            self.say("Nothing is marked: m marks an entry")
+            self._host.say("Nothing is marked: m marks an entry")
 
-    async def _to_mark(self, way: int) -> None:
-        view = self.view
-        found = await self.navigator.next_marked(self.table.cursor, way)
-        if view is not self.view:
+    async def _go_to_mark(self, way: int) -> None:
+        view = self._host.view
+        found = await self._host.navigator.next_marked(self._table.cursor, way)
+        if view is not self._host.view:
             return
         if found is not None:
-            self.table.move_to(found)
+            self._table.move_to(found)
         else:
             where = "below" if way > 0 else "above"
-            self.say(f"No mark {where} this entry, of the {count(len(self.view))} here; M shows all marked entries")
+            self._host.say(f"No mark {where} this entry, of the {count(len(view))} here; M shows all marked entries")
 
     async def action_only_marked(self) -> None:
-        if not self.view.marked:
+        if self._host.view.marked:
+            self._host.go(self._host.navigator.back)
+        else:
             await self.show_marked()
-            return
-        self.leave()
-        place = self.navigator.back()
-        if place is not None:
-            self.go(place)
 
     async def show_marked(self) -> None:
+        """Show only the marked entries, as they are now."""
         fresh = self._refresh_marks()
-        amount = self.navigator.marks.count
+        amount = self._marks.count
         if amount:
-            await self.long.do(amount, lambda: self._gather_marked(fresh=fresh))
+            await self._long.do(amount, lambda: self._gather_marked(fresh=fresh))
         else:
-            self.say("Nothing is marked: m marks an entry")
+            self._host.say("Nothing is marked: m marks an entry")
 
     async def _gather_marked(self, *, fresh: bool) -> None:
         from auditlog_tui.log.marked_view import MarkedView  # late: it loads the models
 
-        before, view = self.view, MarkedView(self.navigator.log, [])
-        marked = self.navigator.marks.marked()[::-1]
-        async for some in self.long.portions(marked, "Gathering what is marked", lambda done: "nothing has changed"):
+        navigator = self._host.navigator
+        before, view = self._host.view, MarkedView(navigator.log, [])
+        marked = self._marks.marked()[::-1]
+        async for some in self._long.portions(marked, "Gathering what is marked", lambda done: "nothing has changed"):
             view.append(some)
-        if before is not self.view:
+        if before is not self._host.view:
             return  # the user went elsewhere
-        self.leave()
-        self.go(self.navigator.show_marked(view))
+        self._host.go(lambda: navigator.show_marked(view))
         if fresh:
-            self.say("Only what is marked, without a filter; M or [ goes back")
+            self._host.say("Only what is marked, without a filter; M or [ goes back")
 
-    def compare(self) -> None:
+    def action_compare(self) -> None:
         """Show the two marked entries side by side."""
-        if self.navigator.marks.count != 2:
-            told = count(self.navigator.marks.count)
-            self.say(f"Two marked entries can be compared: {told} marked now, m marks and unmarks")
+        if self._marks.count != 2:
+            amount = count(self._marks.count)
+            self._host.say(f"Two marked entries can be compared: {amount} marked now, m marks and unmarks")
             return
-        log, marked = self.navigator.log, self.navigator.marks.marked()
+        log, marked = self._host.navigator.log, self._marks.marked()
         details = [log.cached_detail(n) for n in log.store.add(marked)]
         one, other = (
             detail.entry if detail is not None else entry for entry, detail in zip(marked, details, strict=True)
         )
-        self.app.push_screen(CompareScreen(one, other, self.look))
+        self._host.ask(CompareScreen(one, other, self._host.look))

@@ -1,86 +1,329 @@
-"""The one screen: header, filter bar, table, detail pane, footer; what is typed or clicked becomes a deed here."""
+"""The browse screen: builds widgets and controllers, and passes messages and state between them."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from textual import on
+from textual import events, on
+from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Container
+from textual.signal import Signal
+from textual.widget import Widget
+from textual.worker import Worker
 
-from auditlog_tui.ui.browse.copying import CopyPart
-from auditlog_tui.ui.browse.filters import FilterPart
-from auditlog_tui.ui.browse.finding import FindPart
-from auditlog_tui.ui.browse.following import FollowPart
-from auditlog_tui.ui.browse.marking import MarkPart
-from auditlog_tui.ui.browse.moments import MomentPart
-from auditlog_tui.ui.browse.record import RecordPart
-from auditlog_tui.ui.browse.scroll import ScrollPart
-from auditlog_tui.ui.browse.timeline import TimelinePart
+from auditlog_tui import runtime
+from auditlog_tui.errors import AuditLogError, QueryError, StoreError
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.text.present import Glyphs, time_displays
+from auditlog_tui.text.zones import TimeDisplay
+from auditlog_tui.ui.browse.appearance import AppearanceController
+from auditlog_tui.ui.browse.copying import CopyController
+from auditlog_tui.ui.browse.detail import DetailController
+from auditlog_tui.ui.browse.facets import FacetController
+from auditlog_tui.ui.browse.finding import FindController
+from auditlog_tui.ui.browse.following import FollowController
+from auditlog_tui.ui.browse.host import Answered, Controller, Move
+from auditlog_tui.ui.browse.loading import LoadController
+from auditlog_tui.ui.browse.long_work import LongWork
+from auditlog_tui.ui.browse.marking import MarkController
+from auditlog_tui.ui.browse.navigation import NavigationController
+from auditlog_tui.ui.browse.novelty import NoveltyController
+from auditlog_tui.ui.browse.pivoting import PivotController
+from auditlog_tui.ui.browse.status import StatusController
+from auditlog_tui.ui.browse.timeline import TimelineController
+from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.dialogs.help import HelpScreen
-from auditlog_tui.ui.keys import EVERYWHERE, bindings
+from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, bindings
+from auditlog_tui.ui.look import Look
+from auditlog_tui.ui.messages import CopyRequested, Say
+from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
+from auditlog_tui.ui.panes.chips import ChipLine
+from auditlog_tui.ui.panes.detail import DetailPane
+from auditlog_tui.ui.panes.facets import FacetPane
+from auditlog_tui.ui.panes.filter_bar import FilterBar
+from auditlog_tui.ui.panes.timeline import TimelineBar
+from auditlog_tui.ui.patches.scroll_region import ShiftingScreen
+from auditlog_tui.ui.patches.workers import start
+from auditlog_tui.ui.table.columns import read_columns
+from auditlog_tui.ui.table.states import States
 from auditlog_tui.ui.table.table import EntryTable
 
+if TYPE_CHECKING:
+    from auditlog_tui.api.retry import Wait
+    from auditlog_tui.log.view import View
+    from auditlog_tui.session.navigator import Navigator, Place
+
+_T = TypeVar("_T")
+
+WIDE = 150
+"""Cells from which the detail pane stands beside the table."""
+
+CLOCK_S = 1.0
+"""Seconds between two updates of ages."""
+
+KEY_S = 0.008
+"""Seconds that the next page waits after a key, so that the key is drawn first."""
+
+IDLE_S = 5.0
+"""Seconds after a key from which no other is expected soon."""
+
+SOON_S = 0.3
+"""Seconds after a key within which another one is likely."""
+
 ALWAYS = frozenset({"help", "close", "escape", "redraw"})
-"""What can be done before the log is open."""
+"""Actions that work before the log is open."""
+
+PLACES: dict[type[Widget], str] = {
+    EntryTable: TABLE,
+    DetailPane: DETAIL,
+    ChipLine: CHIPS,
+    TimelineBar: TIMELINE,
+    FacetPane: FACETS,
+}
+"""The place in the list of keys of each widget that takes the focus; anything else is the filter bar."""
 
 
-class BrowseScreen(
-    ScrollPart, FilterPart, RecordPart, CopyPart, TimelinePart, MomentPart, FollowPart, FindPart, MarkPart
-):
-    """Joins the parts, and does what concerns all of them."""
+class Opener(Protocol):
+    """Opens the log once the first frame is on the screen."""
+
+    def prepare(self) -> None:
+        """The slow part; runs in a thread. Raises `SettingsError`."""
+
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
+        """The navigator of the log. Raises `StoreError`."""
+
+    async def close(self) -> None:
+        """Release everything."""
+
+
+class BrowseScreen(ShiftingScreen):
+    """Implements `Host`. `look` is written by `restyle` alone; `navigator` exists once `opened`."""
 
     AUTO_FOCUS = "EntryTable"
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
 
+    def __init__(
+        self, settings: Settings, opener: Opener, text: str, glyphs: Glyphs, keys: Signal[events.Key]
+    ) -> None:
+        """`text` is the filter to begin with; `keys` is published for every key, whatever has the focus."""
+        super().__init__(terminal_scrolling=settings.scroll == "terminal")
+        self.navigator: Navigator
+        self.opened = False
+        self._settings = settings
+        self._opener = opener
+        self._text = text
+        self._keys = keys
+        self._keyed_at = 0.0
+        zones = time_displays(settings.zone)
+        self._look = Look(glyphs, *zones[0], time.time_ns() // 1000, columns=read_columns(settings.columns))
+        self.header = HeaderBar(settings.endpoint, self._look)
+        self.filter_bar = FilterBar(glyphs)
+        self.timeline = TimelineBar(self._look)
+        self.table = EntryTable(self._look)
+        self.pane = DetailPane()
+        self.facets = FacetPane(glyphs)
+        self.footer = FooterBar()
+        self.controllers = self._make_controllers(zones)
+        for controller in self.controllers:
+            self._add_actions(controller)
+
+    def _make_controllers(self, zones: list[TimeDisplay]) -> tuple[Controller, ...]:
+        """The controllers in the order in which they are told of changes: those that make requests come last."""
+        table, pane = self.table, self.pane
+        self.long_work = LongWork(self)
+        self.loader = LoadController(self, table)
+        self.status = StatusController(self, self.header, self.filter_bar, table, self.footer, self.loader)
+        self.navigation = NavigationController(self, self.filter_bar, table, pane, self.facets)
+        self.detail = DetailController(self, pane, table, self.facets)
+        self.pivoting = PivotController(self, table)
+        self.finding = FindController(self, table)
+        self.novelty = NoveltyController(self, table)
+        self.faceting = FacetController(self, self.facets, table, pane)
+        self.marking = MarkController(
+            self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
+        )
+        self.following = FollowController(self, table, self.header)
+        self.charting = TimelineController(self, self.timeline, table)
+        return (
+            self.detail,
+            CopyController(self, table, self.long_work, self._settings.base_url),
+            self.pivoting,
+            self.finding,
+            AppearanceController(self, table, zones),
+            self.status,
+            self.novelty,
+            self.faceting,
+            self.marking,
+            self.following,
+            self.charting,
+            self.navigation,
+            self.loader,
+        )
+
+    def _add_actions(self, controller: Controller) -> None:
+        """Make the controller's actions this screen's, where Textual looks for them by name."""
+        for name in vars(type(controller)):
+            if name.startswith("action_"):
+                if hasattr(self, name):
+                    raise RuntimeError(f"two actions are called {name}")
+                setattr(self, name, getattr(controller, name))
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.filter_bar
+        yield self.timeline
+        with Container(id="body", classes="-wide" if self.app.size.width >= WIDE else ""):
+            yield self.table
+            yield self.pane
+            yield self.facets
+        yield self.footer
+
+    def on_mount(self) -> None:
+        glyph = self._look.glyphs.spinner[0]
+        self.table.states = States(blank=((f"{glyph} opening {self._settings.endpoint} …", "dim"),))
+        self._keys.subscribe(self, self._keyed, immediate=True)
+        self.set_interval(CLOCK_S, self._tick)
+        self.call_after_refresh(self.run_worker, self._open(), group="open")
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.opened or action in ALWAYS
 
-    @on(EntryTable.Asked)
-    def _asked_of_row(self, message: EntryTable.Asked) -> None:
-        match message.action:
-            case "open":
-                self.open_pane()
-            case "copy":
-                self.copy_id(message.row)
-            case "yank":
-                self.open_copy_menu()
-            case "pivots":
-                self.open_pivots()
-            case "around":
-                self.open_around()
-            case "narrower":
-                self.change_around(-1)
-            case "wider":
-                self.change_around(1)
-            case "columns":
-                self.choose_columns()
-            case "note":
-                self.open_note(message.row)
-            case "next_mark":
-                self.go_to_mark(1)
-            case "previous_mark":
-                self.go_to_mark(-1)
-            case "next_novel":
-                self.go_to_novel(1)
-            case "previous_novel":
-                self.go_to_novel(-1)
-            case "compare":
-                self.compare()
-            case "sort":
-                self.sort_by(message.field)
-            case _:
-                self.narrow(message.field, self.navigator.value_of(message.row, message.field), message.action)
+    async def _open(self) -> None:
+        try:
+            await asyncio.to_thread(self._opener.prepare)
+            self.navigator = self._opener.open(self.status.waiting)
+        except AuditLogError as error:
+            self.table.states = States(blank=((str(error), "error"), ("", "dim"), ("q quits", "dim")))
+            self.table.refresh()
+            return
+        self.opened = True
+        self.restyle(self._look)
+        self.filter_bar.explain = self.navigator.explain
+        self.filter_bar.suggest = self.navigator.suggest
+        self.filter_bar.history = self.navigator.history.texts
+        try:
+            self.show(self.navigator.submit(self._text))
+        except QueryError as error:
+            self.show(self.navigator.submit(""))
+            self.navigation.point_at(self._text, error)
+        for controller in self.controllers:
+            controller.opened()
+        runtime.freeze_startup_objects()
 
-    def action_zone(self) -> None:
-        self.ways.rotate(-1)
-        mode, zone = self.ways[0]
-        self.look = replace(self.look, mode=mode, zone=zone)
-        self.navigator.zone = zone
-        self.table.restyle(self.look)
-        self.changed()
-        self.follower.follow(self.table.row, self.navigator.log, self.look)
+    # -- what controllers ask for ------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        return self.navigator.view
+
+    @property
+    def look(self) -> Look:
+        return self._look
+
+    def restyle(self, look: Look) -> None:
+        before, self._look = self._look, look
+        for widget in (self.header, self.table, self.timeline):
+            widget.restyle(look)
+        if self.opened:
+            self.navigator.zone = look.zone
+            if look.zone is not before.zone:
+                self.detail.follow()
+
+    def say(self, text: str, severity: str = "") -> None:
+        self.status.say(text, severity)
+
+    def spin(self) -> None:
+        self.status.spin()
+
+    def ask(self, dialog: Dialog[_T], answered: Answered[_T] | None = None) -> None:
+        self.app.push_screen(dialog, answered)
+
+    def copy(self, text: str, what: str) -> None:
+        self.post_message(CopyRequested(text, what))
+
+    def start(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
+        return start(self, work, group)
+
+    # -- places ------------------------------------------------------------------------------------------------
+
+    def submit(self, text: str) -> None:
+        if self.opened:
+            self.navigation.submit(text)
+        else:
+            self._text = text
+
+    def go(self, move: Move) -> bool:
+        if self.navigator.places and self.table.view is self.view:
+            row, place = self.table.row, self.navigator.place
+            place.cursor = row.n if row is not None else None
+            place.above = self.table.cursor - self.table.top
+        place_found = move()
+        if place_found is not None:
+            self.show(place_found)
+        return place_found is not None
+
+    def show(self, place: Place) -> None:
+        self.filter_bar.show(place.text)
+        self.table.show(place.view, place.cursor, place.above)
+        self.rows_changed()
+        for controller in self.controllers:
+            controller.place_shown()
+
+    def rows_changed(self) -> None:
+        if (place := self.navigator.refreeze()) is not None:
+            self.show(place)
+            return
+        self.following.look_at_top(keyed=False)
+        self.status.note_server()
+        self.show_state()
+        self.table.sync()
+        if self.navigation.take_back():
+            return
+        self.status.show_problem()
+        for controller in self.controllers:
+            controller.rows_changed()
+
+    def show_state(self) -> None:
+        self.status.show_state()
+
+    # -- keys and the clock ------------------------------------------------------------------------------------
+
+    def _keyed(self, event: events.Key) -> None:
+        """A key was pressed: its message was read, and the next page can wait until the key is drawn."""
+        self._keyed_at = time.monotonic()
+        self.status.forget_message()
+        if self.opened:
+            self.navigator.log.delay_pages(KEY_S)
+        self.call_after_refresh(self.following.look_at_top, keyed=True)
+
+    def _tick(self) -> None:
+        if not self.opened:
+            return
+        since_key = time.monotonic() - self._keyed_at
+        runtime.collect_garbage(idle=since_key > IDLE_S, pressed=since_key < SOON_S)
+        if self.navigator.log.store.unused:
+            self.start(self._sweep, "sweep")
+        self.restyle(replace(self._look, now_us=self.navigator.log.now_us()))
+        self.following.look_at_top(keyed=False)
+
+    async def _sweep(self) -> None:
+        with suppress(StoreError):  # the user did not ask for it, and the next tick tries again
+            await self.navigator.log.store.sweep()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.footer.place = PLACES.get(type(event.widget), FILTER)
+        if self.footer.place == FILTER:
+            self.filter_bar.tell(self.filter_bar.input.value)
 
     def action_redraw(self) -> None:
         self.refresh()
@@ -88,27 +331,72 @@ class BrowseScreen(
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())
 
+    @on(FilterBar.Left)
+    @on(TimelineBar.Left)
+    def action_focus_table(self) -> None:
+        self.table.focus()
+
+    async def action_retry(self) -> None:
+        if self.detail.retry() or self.loader.retry():
+            return
+        if self.view.marked:
+            await self.marking.show_marked()
+        else:
+            self.go(self.navigator.refresh)
+
     def action_close(self) -> None:
         if self.pane.display:
-            self.close_pane()
+            self.detail.close()
         elif self.facets.display:
-            self.hide_facets()
+            self.faceting.close()
         else:
             self.app.exit()
 
     def action_escape(self) -> None:
-        if self.long.stop() or self.table.forget_range() or self.stop_waiting():
+        if self.long_work.stop() or self.marking.forget_range() or self.status.stop_waiting():
             return
         if self.pane.has_focus:
             self.table.focus()
         elif self.pane.display:
-            self.close_pane()
+            self.detail.close()
         elif self.facets.display:
-            self.hide_facets()
+            self.faceting.close()
         elif self.timeline.display:
-            self.hide_timeline()
-        elif self.loader.stop():
-            self.say("Stopped; Space or r goes on")
-            self.changed()
-        else:
-            self.forget_find()
+            self.charting.close()
+        elif not self.loader.stop():
+            self.finding.clear()
+
+    # -- messages ----------------------------------------------------------------------------------------------
+
+    @on(Say)
+    def _say_for_app(self, message: Say) -> None:
+        self.say(message.text, message.severity)
+
+    @on(EntryTable.Moved)
+    def _cursor_moved(self) -> None:
+        self.detail.follow()
+
+    @on(EntryTable.Reached)
+    def _end_reached(self, message: EntryTable.Reached) -> None:
+        self.loader.reached(older=message.older)
+
+    @on(EntryTable.ScanOn)
+    def _scan_on(self) -> None:
+        self.loader.scan_on()
+
+    @on(EntryTable.Jumped)
+    def _jumped(self, message: EntryTable.Jumped) -> None:
+        self.go(lambda: self.navigator.jump(oldest=message.oldest))
+
+    @on(EntryTable.Zoned)
+    def _zoned(self, message: EntryTable.Zoned) -> None:
+        self.header.show_zone(message.labels)
+
+    @on(FilterBar.Submitted)
+    def _filter_submitted(self, message: FilterBar.Submitted) -> None:
+        if not (self.opened and self.pivoting.open_meanings(message.text)):
+            self.submit(message.text)
+
+    @on(TimelineBar.Chosen)
+    def _stretch_chosen(self, message: TimelineBar.Chosen) -> None:
+        self.submit(self.navigator.between(message.first_us, message.last_us))

@@ -1,85 +1,81 @@
-"""The timeline's requests."""
+"""The timeline: counts of the filter over time, in the background."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import on
-
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.ui.browse.base import BrowseBase
+from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.panes.timeline import TimelineBar
-from auditlog_tui.ui.patches.workers import start
+from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
     from auditlog_tui.analysis.timeline import Timeline
 
 WORTH = {"exact": "", "at most": "at most", "loaded": "of what is loaded"}
+"""Shown after a count, by how it was made."""
 
 
-class TimelinePart(BrowseBase):
-    """`i` shows and hides it; what it shows follows the filter."""
+class TimelineController(Controller):
+    """`i` shows, focuses and hides it, `+` makes it finer."""
 
-    _timeline: Timeline | None = None
-    _buckets = 0
+    def __init__(self, host: Host, bar: TimelineBar, table: EntryTable) -> None:
+        self._host = host
+        self._bar = bar
+        self._table = table
+        self._timeline: Timeline | None = None
+        self._buckets = 0
+        self._worker: Worker[None] | None = None
 
     def action_timeline(self) -> None:
-        bar = self.timeline
-        if bar.display and not bar.has_focus:
-            bar.focus()
-        elif bar.display:
-            self.hide_timeline()
+        if self._bar.display and not self._bar.has_focus:
+            self._bar.focus()
+        elif self._bar.display:
+            self.close()
         else:
-            bar.display = True
-            bar.focus()
-            self._count_over_time()
+            self._bar.display = True
+            self._bar.focus()
+            self._count()
 
-    def hide_timeline(self) -> None:
-        self.timeline.display = False
-        self.workers.cancel_group(self, "timeline")
-        self.table.focus()
+    def close(self) -> None:
+        self._bar.display = False
+        if self._worker is not None:
+            self._worker.cancel()
+        self._table.focus()
 
-    def shown(self) -> None:
-        super().shown()
-        if self.timeline.display:
-            self._count_over_time()
+    def place_shown(self) -> None:
+        if self._bar.display:
+            self._count()
 
-    def _count_over_time(self) -> None:
+    def _count(self) -> None:
         from auditlog_tui.analysis.timeline import FEWEST, Timeline  # late: it loads the models
 
-        if self._timeline is None or self._timeline.view is not self.view:
-            self._timeline, self._buckets = Timeline(self.view, self.navigator.counting), FEWEST
-            self.timeline.show([], self.look, "counting")
+        view = self._host.view
+        if self._timeline is None or self._timeline.view is not view:
+            self._timeline, self._buckets = Timeline(view, self._host.navigator.counting), FEWEST
+            self._bar.show([], "counting")
         timeline, buckets = self._timeline, self._buckets
-        start(self, lambda: self._fill_timeline(timeline, buckets), "timeline")
+        self._worker = self._host.start(lambda: self._fill(timeline, buckets), "timeline")
 
-    async def _fill_timeline(self, timeline: Timeline, buckets: int) -> None:
+    async def _fill(self, timeline: Timeline, buckets: int) -> None:
         try:
-            await timeline.fill(buckets, lambda: self._show_timeline(timeline, "counting"))
-            self._show_timeline(timeline, "" if timeline.buckets else "nothing to count")
+            await timeline.fill(buckets, lambda: self._show(timeline, "counting"))
+            self._show(timeline, "" if timeline.buckets else "nothing to count")
         except AuditLogError as error:
-            self._show_timeline(timeline, str(error))
+            self._show(timeline, str(error))
 
-    def _show_timeline(self, timeline: Timeline, more: str) -> None:
+    def _show(self, timeline: Timeline, note: str) -> None:
         if timeline is self._timeline:
             worth = WORTH[timeline.how.value]
-            note = more or ("" if worth else "counted by the server")
-            self.timeline.show(timeline.buckets, self.look, note, worth)
+            self._bar.show(timeline.buckets, note or ("" if worth else "counted by the server"), worth)
 
-    @on(TimelineBar.Finer)
-    def _finer(self) -> None:
+    def action_finer_timeline(self) -> None:
         from auditlog_tui.analysis.timeline import MOST
 
         if self._buckets >= MOST:
-            self.say("It does not get finer than this; Enter filters by a stretch, which is then cut anew")
+            self._host.say("It does not get finer than this; Enter filters by a stretch, which is then cut anew")
         else:
             self._buckets *= 2
-            self._count_over_time()
-
-    @on(TimelineBar.Chosen)
-    def _chosen(self, message: TimelineBar.Chosen) -> None:
-        self.submit(self.navigator.between(message.first_us, message.last_us))
-
-    @on(TimelineBar.Left)
-    def _left_timeline(self) -> None:
-        self.table.focus()
+            self._count()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from auditlog_tui.entries.models import Entry
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
 GAP = 2
 """Cells between the columns, and before the first, where the sign of a difference is."""

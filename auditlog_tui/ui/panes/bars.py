@@ -13,7 +13,7 @@ from auditlog_tui.ui.keys import TABLE, Key, footer
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
 
 CLOCK_TOLERANCE_US = 5_000_000
@@ -43,9 +43,9 @@ class HeaderBar(Widget):
         self._labels: tuple[str, ...] = ()
         self._failed = ""
 
-    def show(self, summary: Summary | None, look: Look, *, busy: bool, failed: str = "") -> None:
-        """Show the state of a view. `failed` is a two-word reason why nothing could be loaded."""
-        self.summary, self.look, self.busy, self._failed = summary, look, busy, failed
+    def show(self, summary: Summary | None, *, busy: bool, failed: str = "") -> None:
+        """`failed` says in two words why nothing could be loaded."""
+        self.summary, self.busy, self._failed = summary, busy, failed
         self._frame += 1
         self.refresh()
 
@@ -60,11 +60,11 @@ class HeaderBar(Widget):
         self._labels = labels
         self.refresh()
 
-    def tick(self, look: Look) -> None:
-        """Update the age of the newest entry; redraw only if its text changed."""
-        before = self._times()
+    def restyle(self, look: Look) -> None:
+        """Show times in another look, and ages at its time."""
+        before = self._times(), self._zone()
         self.look = look
-        if self._times() != before:
+        if (self._times(), self._zone()) != before:
             self.refresh()
 
     def render(self) -> Content:

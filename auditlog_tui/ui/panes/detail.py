@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets.option_list import Option
 
 from auditlog_tui.text.present import cell_width, fit
@@ -25,13 +23,6 @@ class DetailPane(Options):
     """A list of fields; the keys act on the field under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(DETAIL)]
-
-    @dataclass
-    class Asked(Message):
-        """A key was pressed for the field under the cursor or the whole record. `action` is the key's action."""
-
-        action: str
-        field: DetailField | None
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -77,39 +68,6 @@ class DetailPane(Options):
         at = self.highlighted
         item = self._items[at] if at is not None and at < len(self._items) else None
         return None if item is None or item.heading else item
-
-    def _ask(self, action: str) -> None:
-        self.post_message(self.Asked(action, self.field))
-
-    def action_copy(self) -> None:
-        self._ask("copy")
-
-    def action_include(self) -> None:
-        self._ask("include")
-
-    def action_exclude(self) -> None:
-        self._ask("exclude")
-
-    def action_around(self) -> None:
-        self._ask("around")
-
-    def action_mark(self) -> None:
-        self._ask("mark")
-
-    def action_note(self) -> None:
-        self._ask("note")
-
-    def action_pivots(self) -> None:
-        self._ask("pivots")
-
-    def action_next_entry(self) -> None:
-        self._ask("next_entry")
-
-    def action_previous_entry(self) -> None:
-        self._ask("previous_entry")
-
-    def action_raw(self) -> None:
-        self._ask("raw")
 
 
 def wrap(text: str, width: int) -> list[str]:

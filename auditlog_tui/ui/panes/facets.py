@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets.option_list import Option
 
 from auditlog_tui.text.present import Glyphs, count, fit, safe, shorten_middle
@@ -29,17 +27,6 @@ class FacetPane(Options):
     """A list of values, grouped by field. `asked` holds the server's counts by field and value."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(FACETS)]
-
-    @dataclass
-    class Asked(Message):
-        """A key was pressed for the value under the cursor. `action` is the key's action."""
-
-        action: str
-        field: str
-        value: str | int | None
-
-    class Left(Message):
-        """Return the focus to the table."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(markup=False)
@@ -78,6 +65,12 @@ class FacetPane(Options):
         at = self.highlighted
         return self._listed[at] if at is not None and at < len(self._listed) else None
 
+    @property
+    def chosen(self) -> tuple[str, str | int | None] | None:
+        """The filter's field and the value under the cursor."""
+        line = self._chosen
+        return None if line is None else (line[0], line[1].value)
+
     def _heading(self, facet: Facet, rows: int) -> Content:
         more = facet.distinct - LISTED
         kept = "" if facet.all_known else " at least"
@@ -102,22 +95,6 @@ class FacetPane(Options):
             f"  {name}", (f"{number:>8}", "bold"), (f"{_percent(share):>5} ", "$text-muted"),
             (f"{bar:<{BAR}}", "$text-accent"), (f"  {asked}" if asked else "", "$text-success"),
         )  # fmt: skip
-
-    def _ask(self, action: str) -> None:
-        if (line := self._chosen) is not None:
-            self.post_message(self.Asked(action, line[0], line[1].value))
-
-    def action_include(self) -> None:
-        self._ask("include")
-
-    def action_exclude(self) -> None:
-        self._ask("exclude")
-
-    def action_count(self) -> None:
-        self._ask("count")
-
-    def action_leave(self) -> None:
-        self.post_message(self.Left())
 
 
 def _percent(share: float) -> str:

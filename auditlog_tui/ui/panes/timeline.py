@@ -17,7 +17,7 @@ from auditlog_tui.ui.panes.chips import highlight
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.timeline import Bucket
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
 
 class TimelineBar(Widget, can_focus=True):
@@ -33,9 +33,6 @@ class TimelineBar(Widget, can_focus=True):
         first_us: int
         last_us: int
 
-    class Finer(Message):
-        """Use intervals half as long."""
-
     class Left(Message):
         """Return the focus to the table."""
 
@@ -47,10 +44,16 @@ class TimelineBar(Widget, can_focus=True):
         self.at = 0
         self.mark: int | None = None
 
-    def show(self, buckets: list[Bucket], look: Look, note: str, worth: str = "") -> None:
-        """Show these buckets. `note` is progress or an error; `worth` says what was counted, if not all entries."""
+    def restyle(self, look: Look) -> None:
+        """Show times in another look."""
+        before, self.look = self.look, look
+        if (look.mode, look.zone) != (before.mode, before.zone):
+            self.refresh()
+
+    def show(self, buckets: list[Bucket], note: str, worth: str = "") -> None:
+        """`worth` says of what the counts are, if not of all; `note` what goes on, or what went wrong."""
         chosen = self.buckets[self.at] if self.at < len(self.buckets) else None
-        self.buckets, self.look, self.note, self.worth = buckets, look, note, worth
+        self.buckets, self.note, self.worth = buckets, note, worth
         if chosen is not None:
             # Intervals are split as counts arrive: keep the cursor on the same time.
             places = [number for number, bucket in enumerate(buckets) if bucket.last_us >= chosen.last_us]
@@ -151,9 +154,6 @@ class TimelineBar(Widget, can_focus=True):
         chosen = [self.buckets[place] for place in self._span() if place < len(self.buckets)]
         if chosen:
             self.post_message(self.Chosen(chosen[0].first_us, chosen[-1].last_us))
-
-    def action_finer(self) -> None:
-        self.post_message(self.Finer())
 
     def action_leave(self) -> None:
         if self.mark is not None:

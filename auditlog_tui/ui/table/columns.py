@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 from typing import TYPE_CHECKING, Literal
 
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.text.present import (
-    Glyphs,
-    Mode,
     action_severity,
     actor_glyph,
     fit,
@@ -19,37 +16,23 @@ from auditlog_tui.text.present import (
     shorten_middle,
     status_mark,
 )
+from auditlog_tui.ui.look import Look
 
 if TYPE_CHECKING:
     from auditlog_tui.store.entries import Row
 
 CELL_LIMIT = 400
-"""Characters of a field that a cell looks at: no terminal shows more, and a field may be a megabyte."""
+"""Characters of a field that a cell uses: no terminal shows more, and a field may be a megabyte long."""
 
 Cell = tuple[str, str]
 """The text of a cell (made safe, not yet fitted) and the name of its style."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How rows are shown just now; `find` is highlighted in them.
-
-    `columns` names those after the sticky ones; none named is all of them.
-    """
-
-    glyphs: Glyphs
-    mode: Mode
-    zone: tzinfo
-    now_us: int
-    find: str = ""
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
-    """`field` is the filter's name for what the cell shows; `cut` is where a text that is too long loses letters.
+    """`field` is the filter's name for it. `cut` is where a text that is too long is shortened.
 
-    In fewer than `least` cells it would say nothing, and is left out.
+    A column with fewer than `least` cells is left out.
     """
 
     field: str
@@ -121,7 +104,7 @@ def _plain(name: str, style: str) -> Callable[[Row, Look], Cell]:
 
 
 IP_WIDTHS = 15, 39
-"""Cells of an address: any IPv4 address, and any IPv6 address."""
+"""Cells of the longest IPv4 address and of the longest IPv6 address."""
 
 COLUMNS: tuple[Column, ...] = (
     Column("created", "TIME", 19, 19, _time),
@@ -137,17 +120,17 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 NARROW = 96
-"""Cells below which action and actor get less room, so that 80 columns show address and status too."""
+"""Cells below which action and actor are narrower, so that 80 columns show address and status too."""
 
 _NARROW_WIDTHS = {"action": 19, "actor": 16}
 
 STICKY = 2
-"""Time and action stay where they are when the rest scrolls sideways."""
+"""The first columns (time and action) don't scroll sideways."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each column stands in a table `width` cells wide: offsets and widths, the gutter not counted."""
+    """Each column's offset and width in cells, without the gutter."""
 
     columns: tuple[Column, ...]
     offsets: tuple[int, ...]
@@ -164,11 +147,11 @@ class Layout:
 
     @property
     def drawn(self) -> int:
-        """Cells taken by the columns that have a width, each with the blank after it."""
+        """Cells of the columns that have a width, each with the blank after it."""
         return sum(width + 1 for width in self.widths if width)
 
     def scrolled(self, column: int, left: int, room: int) -> int:
-        """How far to scroll sideways from `left` so that a column is seen, in whole columns."""
+        """The sideways scroll position nearest to `left`, in whole columns, that shows a column in `room` cells."""
         if column < STICKY:
             return 0
         starts = [offset - self.fixed for offset in self.offsets[STICKY:]]
@@ -178,9 +161,9 @@ class Layout:
         return min(max(left, least), start)
 
     def seen(self, left: int, room: int) -> Layout:
-        """The columns as they are drawn in so many cells, scrolled by `left`; those not drawn have no width.
+        """The columns as drawn in `room` cells, scrolled by `left`; those not drawn have the width 0.
 
-        One that the edge would cut gets what is left of the room, so that its text is shortened for that, or none.
+        A column at the edge gets the remaining cells, so that its text is shortened and not cut, or 0.
         """
         widths = []
         for number, (column, offset, width) in enumerate(zip(self.columns, self.offsets, self.widths, strict=True)):
@@ -194,10 +177,10 @@ class Layout:
 
 
 def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0], offset_width: int = 0) -> Layout:
-    """Columns sized for the width: the path takes what the others leave, or what those before it do.
+    """The columns for a width in cells. The path gets what the other columns leave, or those before it.
 
-    `offset_width` is the room for an offset beside the time, taken from the action where there is little; a long
-    address then gets what the status leaves it.
+    `offset_width` are the cells for an offset beside the time. In a narrow window the action gives them up, and a
+    long address gets no more than leaves room for the status.
     """
     by_name = {column.field: column for column in COLUMNS}
     columns = (*COLUMNS[:STICKY], *(by_name[name] for name in look.columns)) if look.columns else COLUMNS
@@ -220,7 +203,7 @@ def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0], offset_width: 
 
 
 def read_columns(text: str) -> tuple[str, ...]:
-    """The names in a comma-separated list. Raises `SettingsError` for what is no column."""
+    """The column names in a comma-separated list. Raises `SettingsError` for an unknown name."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     able = [column.field for column in COLUMNS[STICKY:]]
     for name in names:

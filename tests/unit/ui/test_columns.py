@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditlog_tui.text.glyphs import UNICODE
-from auditlog_tui.ui.table.columns import STICKY, Layout, Look, lay_out
+from auditlog_tui.ui.look import Look
+from auditlog_tui.ui.table.columns import STICKY, Layout, lay_out
 
 LOOK = Look(UNICODE, "utc", UTC, 0)
 

@@ -1,4 +1,4 @@
-"""What the table says besides entries: what is being fetched, what failed, where the end is, why nothing is here."""
+"""The texts that the table shows besides entries: progress, errors, the end of the log, reasons for no rows."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from auditlog_tui.text.present import count, counted, format_time, safe
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary, View
     from auditlog_tui.session.navigator import Navigator
-    from auditlog_tui.ui.table.columns import Look
+    from auditlog_tui.ui.look import Look
 
-Said = tuple[str, str]
-"""A line, and its style's name."""
+StyledText = tuple[str, str]
+"""A line that is no entry, and the name of its style."""
+
+NOTHING: StyledText = ("", "dim")
 
 
 @dataclass(frozen=True, slots=True)
-class Sayings:
-    """The line above the first entry, the one below the last, and the lines where there is no entry at all."""
+class States:
+    """The line above the first entry, the one below the last, and the lines shown if there is no entry."""
 
-    head: Said = ("", "dim")
-    tail: Said = ("", "dim")
-    blank: tuple[Said, ...] = ()
+    head: StyledText = NOTHING
+    tail: StyledText = NOTHING
+    blank: tuple[StyledText, ...] = ()
 
 
 def why_nothing(error: AuditLogError) -> str:
-    """In two words, why there are no rows."""
+    """Why there are no rows, in two words."""
     match error:
         case UnreachableError() | TimedOutError():
             return "not connected"
@@ -53,18 +55,20 @@ def is_refusal(error: AuditLogError) -> bool:
     return isinstance(error, BadRequestError) and error.status in (400, 422)
 
 
-def sayings(navigator: Navigator, look: Look, *, busy: bool, frame: int, width: int) -> Sayings:
-    """What to say of the place shown; `busy`: something is being fetched, `frame` counts the spinner's turns."""
+def describe(navigator: Navigator, summary: Summary, look: Look, *, busy: bool, frame: int, width: int) -> States:
+    """The texts for the place shown, whose view has this summary.
+
+    `busy`: something is being fetched. `frame` counts the spinner's turns. `width` is in cells.
+    """
     view = navigator.view
-    summary = view.summary()
     spinner = look.glyphs.spinner[frame % len(look.glyphs.spinner)]
     if summary.rows == 0:
-        return Sayings(blank=_wrapped(_blank(navigator, summary, look, spinner if busy else ""), width))
-    head = ("", "dim") if view.newer_done else (f"{spinner} newer entries" if busy else "newer entries above", "dim")
-    return Sayings(head=head, tail=_tail(view, summary, look, spinner if busy else ""))
+        return States(blank=_wrapped(_blank(navigator, summary, look, spinner if busy else ""), width))
+    head = NOTHING if view.newer_done else (f"{spinner} newer entries" if busy else "newer entries above", "dim")
+    return States(head=head, tail=_tail(view, summary, look, spinner if busy else ""))
 
 
-def _tail(view: View, summary: Summary, look: Look, spinner: str) -> Said:
+def _tail(view: View, summary: Summary, look: Look, spinner: str) -> StyledText:
     glyphs = look.glyphs
     if view.error is not None:
         return f"{glyphs.refused} r tries again: {view.error}", "error"  # the hint first, as the error may be cut
@@ -107,7 +111,7 @@ def _back_to(summary: Summary, look: Look) -> str:
     return f", back to {format_time(summary.scanned_to_us, mode, look.now_us, look.zone)}"
 
 
-def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> list[Said]:
+def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> list[StyledText]:
     view, text = navigator.view, navigator.place.text
     back = "[ goes back · " if navigator.at else ""
     if view.error is not None:
@@ -142,8 +146,8 @@ def _reasons(view: View, look: Look) -> list[str]:
     return reasons(view.query, view.log.store.seen, look.now_us, "what was loaded")
 
 
-def _wrapped(lines: list[Said], width: int) -> tuple[Said, ...]:
-    found: list[Said] = []
+def _wrapped(lines: list[StyledText], width: int) -> tuple[StyledText, ...]:
+    found: list[StyledText] = []
     for text, style in lines:
         found += [(part, style) for part in textwrap.wrap(text, max(20, width - 4)) or [""]]
     return tuple(found)

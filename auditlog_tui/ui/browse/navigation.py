@@ -1,0 +1,212 @@
+"""Where the user goes: filters, the places before and after, and moments."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from auditlog_tui.errors import ApiError, AuditLogError, QueryError
+from auditlog_tui.settings.file import config_path, save_view
+from auditlog_tui.text.present import age, safe
+from auditlog_tui.ui.browse.host import Controller, Host, Move
+from auditlog_tui.ui.dialogs.prompt import PromptScreen
+from auditlog_tui.ui.panes.detail import DetailPane
+from auditlog_tui.ui.panes.facets import FacetPane
+from auditlog_tui.ui.panes.filter_bar import FilterBar
+from auditlog_tui.ui.table.states import is_refusal
+from auditlog_tui.ui.table.table import EntryTable
+
+if TYPE_CHECKING:
+    from auditlog_tui.log.view import View
+
+STEPS_US = tuple(seconds * 1_000_000 for seconds in (10, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400, 30 * 86_400))
+"""Microseconds that `<` and `>` show before and after an entry. Each is a whole number of one unit."""
+
+AROUND_US = 300_000_000
+"""The step that `.` begins with."""
+
+
+class NavigationController(Controller):
+    """The filter bar, the history of places, and the keys that filter by what is under the cursor."""
+
+    def __init__(
+        self, host: Host, filter_bar: FilterBar, table: EntryTable, detail: DetailPane, facets: FacetPane
+    ) -> None:
+        self._host = host
+        self._filter_bar = filter_bar
+        self._table = table
+        self._detail = detail
+        self._facets = facets
+        self._history_error = ""
+        self._forms_of: View | None = None
+
+    # -- the filter --------------------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        self._history_error = self._host.navigator.history.error
+
+    def action_edit_filter(self) -> None:
+        self._filter_bar.open()
+
+    def submit(self, text: str) -> None:
+        """See `Host.submit`."""
+        navigator = self._host.navigator
+        try:
+            self._host.go(lambda: navigator.submit(text))
+        except QueryError as error:
+            self.point_at(text, error)
+            return
+        self._table.focus()
+        error_now = navigator.history.error
+        if error_now and error_now != self._history_error:
+            self._host.say(error_now, "error")
+        self._history_error = error_now
+
+    def point_at(self, text: str, error: QueryError) -> None:
+        """Open the filter bar with an invalid filter, and point at what is wrong with it."""
+        self._filter_bar.open(text)
+        self._filter_bar.fail(error)
+
+    def take_back(self) -> bool:
+        """If the server refused the filter, show the rows before it and point at its term. False if it did not."""
+        navigator, error = self._host.navigator, self._host.view.error
+        if error is None or not is_refusal(error) or len(self._host.view.feed.run):
+            return False
+        text, pointed = navigator.place.text, navigator.refusal(error)
+        place = navigator.discard()
+        if place is None:
+            return False
+        typing = self._filter_bar.input.has_focus
+        self._host.show(place)
+        if typing:  # the bar holds another filter by now, which must not be overwritten
+            self._host.say(str(error), "error")
+        else:
+            self._filter_bar.open(text)
+            self._filter_bar.refuse(pointed)
+        return True
+
+    def rows_changed(self) -> None:
+        view = self._host.view
+        if view is not self._forms_of and view.complete and not len(view) and view.query:
+            self._forms_of = view
+            self._host.start(lambda: self._try_forms(view), "forms")
+
+    async def _try_forms(self, view: View) -> None:
+        """For an action that matches nothing, look in the log for another form of it, and show that as a reason."""
+        from auditlog_tui.analysis.no_matches import take_other_forms  # late: it loads the models
+
+        with suppress(ApiError):  # the user did not ask for it
+            await take_other_forms(view.query, view.log.store.seen, view.log.api)
+        if view is self._host.view:
+            self._host.show_state()
+            self._table.refresh()
+
+    def action_save_view(self) -> None:
+        """Ask for a name, and save the filter under it in the settings file."""
+        text = self._host.navigator.place.text
+        if not text:
+            self._host.say("There is no filter to save", "warning")
+            return
+        hint = f"@name will stand for: {safe(text, 200)}"
+        prompt = PromptScreen("name for this filter", hint=hint, check=lambda name: self._save(name, text))
+        self._host.ask(prompt, lambda name: self._host.say(f"Saved: @{name}") if name else None)
+
+    def _save(self, name: str, text: str) -> None:
+        save_view(config_path(), name, text)
+        navigator = self._host.navigator
+        navigator.views = {**navigator.views, name: text}
+
+    # -- filtering by a value ----------------------------------------------------------------------------------
+
+    def action_narrow_by_cell(self, action: str) -> None:
+        """Filter by the cell under the cursor. `action` is `include` or `exclude`, here and below."""
+        row, field = self._table.row, self._table.canvas.field
+        if row is not None:
+            self._narrow(field, self._host.navigator.value_of(row, field), action)
+
+    def action_narrow_by_field(self, action: str) -> None:
+        """Filter by the field under the detail pane's cursor."""
+        field = self._detail.field
+        if field is not None and field.term:
+            self._narrow(field.term, field.value or None, action)
+        else:
+            self._host.say("There is nothing to filter by in this field", "warning")
+
+    def action_narrow_by_facet(self, action: str) -> None:
+        """Filter by the value under the facets' cursor."""
+        if (chosen := self._facets.chosen) is not None:
+            self._narrow(*chosen, action)
+
+    def _narrow(self, field: str, value: object, action: str) -> None:
+        text = self._host.navigator.narrowed(field, value, negated=action == "exclude")
+        if text is None:
+            self._host.say("There is nothing to filter by here", "warning")
+        else:
+            self._host.submit(text)
+
+    def action_sort(self) -> None:
+        """Sort by the column under the cursor: descending, then ascending, then in the log's order."""
+        field = self._table.canvas.field
+        self._host.submit(self._host.navigator.sorted_by("actor.name" if field == "actor" else field))
+
+    # -- places ------------------------------------------------------------------------------------------------
+
+    def action_back(self) -> None:
+        self._go(self._host.navigator.back, "This is the first filter of this run")
+
+    def action_forward(self) -> None:
+        self._go(self._host.navigator.forward, "There is nothing to go forward to")
+
+    def _go(self, move: Move, nowhere: str) -> None:
+        if not self._host.go(move):
+            self._host.say(nowhere)
+
+    def action_park(self) -> None:
+        self._host.go(self._host.navigator.park)
+
+    # -- moments -----------------------------------------------------------------------------------------------
+
+    def action_around(self) -> None:
+        self._show_around(AROUND_US)
+
+    def _show_around(self, half_us: int) -> None:
+        """Show every entry within so many microseconds of the one under the cursor."""
+        row, navigator = self._table.row, self._host.navigator
+        if row is None:
+            return
+        if self._host.go(lambda: navigator.around(row, half_us, self._table.body // 2)):
+            text = f"Everything {age(half_us)} before and after this entry; < and > change that, [ goes back"
+            self._host.say(text)
+        else:
+            self._host.say("This entry's time can't be read, so there is nothing around it", "warning")
+
+    def action_change_around(self, way: int) -> None:
+        """Show less time around the entry (-1) or more (1)."""
+        half_us = self._host.navigator.place.around
+        if not half_us:
+            self._host.say("< and > narrow and widen the time around an entry: . shows that first")
+            return
+        further = [step for step in STEPS_US if (step - half_us) * way > 0]
+        if further:
+            self._show_around(min(further, key=lambda step: abs(step - half_us)))
+        else:
+            self._host.say(f"{age(half_us)} before and after is the {'most' if way > 0 else 'least'} there is")
+
+    def action_go_to_time(self) -> None:
+        from auditlog_tui.query import MOMENT_HINT  # late: it loads the models
+
+        prompt = PromptScreen("go to time", hint=MOMENT_HINT, check=self._host.navigator.moment)
+        self._host.ask(prompt, self._go_to)
+
+    def _go_to(self, text: str | None) -> None:
+        if text is not None:
+            self._host.start(lambda: self._go_to_moment(text), "moment")
+
+    async def _go_to_moment(self, text: str) -> None:
+        """Go there once the server's clock is known, as `text` may be relative to now."""
+        navigator = self._host.navigator
+        try:
+            await navigator.log.learn_clock()
+        except AuditLogError as error:
+            self._host.say(str(error), "error")
+        self._host.go(lambda: navigator.at_moment(navigator.moment(text)))

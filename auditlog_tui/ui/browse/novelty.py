@@ -1,0 +1,78 @@
+"""Entries that are new for their actor, computed in the background over what is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditlog_tui.text.present import age, count, safe
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.long_work import TargetWork
+from auditlog_tui.ui.table.table import EntryTable
+
+if TYPE_CHECKING:
+    from auditlog_tui.analysis.novelty import Novelty
+
+
+class NoveltyController(Controller):
+    """`x` and `X`; the table's sign for new entries."""
+
+    def __init__(self, host: Host, table: EntryTable) -> None:
+        self._host = host
+        self._table = table
+        self._novelty: Novelty | None = None
+        self._work = TargetWork(host, "novelty")
+
+    def rows_changed(self) -> None:
+        from auditlog_tui.analysis.novelty import Novelty  # late: it loads the models
+
+        view = self._host.view
+        if self._novelty is None or self._novelty.run is not view.matched:
+            store = self._host.navigator.log.store
+            self._novelty = Novelty(store, view.matched, ascending=not view.feed.newest_first)
+        novelty = self._novelty
+        if novelty.behind:
+            self._work.run(novelty, lambda: self._catch_up(novelty))
+
+    async def _catch_up(self, novelty: Novelty) -> None:
+        await novelty.catch_up(lambda: None)
+        self._table.refresh()
+
+    def of(self, n: int) -> str:
+        """How entry number `n` is new: `first`, `shared` (a key used from two addresses), or empty."""
+        if self._novelty is None or n not in self._novelty:
+            return ""
+        return "shared" if self._novelty.is_shared(n) else "first"
+
+    def action_go_to_novel(self, way: int) -> None:
+        """Go to the next new entry further down (1) or up (-1)."""
+        self._host.start(lambda: self._go_to_novel(way), "find")
+
+    async def _go_to_novel(self, way: int) -> None:
+        from auditlog_tui.analysis.search import next_novel
+
+        view, novelty = self._host.view, self._novelty
+        row = await next_novel(view, novelty, self._table.cursor, way) if novelty is not None else None
+        if view is not self._host.view or novelty is None:
+            return
+        if row is None:
+            scanned = (
+                f", of which {count(novelty.read)} {'was' if novelty.read == 1 else 'were'} looked at so far"
+                if novelty.behind
+                else ""
+            )
+            self._host.say(f"Nothing new further {'down' if way > 0 else 'up'}, within what is loaded{scanned}")
+            return
+        self._table.move_to(row)
+        shown = self._table.row
+        if shown is not None:
+            actor = safe(shown.actor_name or shown.actor_id or shown.actor_type or "?", 60)
+            self._host.say(_description(novelty, shown.n, actor))
+
+
+def _description(novelty: Novelty, n: int, actor: str) -> str:
+    """How entry number `n` is new, in words."""
+    parts = [f"the first of {actor} {' and '.join(firsts)}" for firsts in [novelty.firsts(n)] if firsts]
+    shared = novelty.shared(n)
+    if shared is not None:
+        parts.append(f"the same key was used from {safe(shared.address, 60)} {age(shared.before_us)} before")
+    return f"{'; '.join(parts)} (within what is loaded)"

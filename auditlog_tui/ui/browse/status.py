@@ -1,0 +1,162 @@
+"""What header, table and status line say of the view: progress, verdict, waits, errors and warnings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditlog_tui.errors import StoreError
+from auditlog_tui.text.present import safe
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.loading import LoadController
+from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
+from auditlog_tui.ui.panes.filter_bar import FilterBar
+from auditlog_tui.ui.table.states import States, describe, why_nothing
+from auditlog_tui.ui.table.table import EntryTable
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from auditlog_tui.api.retry import Wait
+
+SPINNER_S = 0.12
+"""Seconds between two turns of the spinner."""
+
+
+class StatusController(Controller):
+    """The spinner turns while something is fetched or waited for."""
+
+    def __init__(
+        self,
+        host: Host,
+        header: HeaderBar,
+        filter_bar: FilterBar,
+        table: EntryTable,
+        footer: FooterBar,
+        loader: LoadController,
+    ) -> None:
+        self._host = host
+        self._header = header
+        self._filter_bar = filter_bar
+        self._table = table
+        self._footer = footer
+        self._loader = loader
+        self._spinner: Timer | None = None
+        self._frame = 0
+        self._wait: Wait | None = None
+        self._wait_text = ""
+        self._skew_told = False
+        self._ignored_told: frozenset[str] = frozenset()
+
+    # -- the view ----------------------------------------------------------------------------------------------
+
+    def note_server(self) -> None:
+        """Take over the server's clock, and warn once of a wrong clock and of each ignored parameter."""
+        self._note_clock()
+        ignored = self._host.navigator.log.server_support.ignored - self._ignored_told
+        if ignored:
+            self._ignored_told |= ignored
+            self._filter_bar.tell(self._filter_bar.input.value)  # its chips tell where each term is evaluated
+            names = ", ".join(sorted(ignored))
+            self._host.say(f"This server ignores {names}: what is asked by it is evaluated here", "warning")
+
+    def _note_clock(self) -> None:
+        from auditlog_tui.log.log import NO_SERVER_TIME, clock_skew  # late: it loads the models
+
+        navigator, view = self._host.navigator, self._host.view
+        log = navigator.log
+        self._host.restyle(replace(self._host.look, now_us=log.now_us()))
+        warning = clock_skew(log.api.clock_offset_us)
+        if not warning and log.api.clock_offset_us is None and navigator.place.relative and view.feed.requests:
+            warning = "" if view.error is not None or self._loader.busy else NO_SERVER_TIME
+        if warning and not self._skew_told:
+            self._skew_told = True
+            self._host.say(warning, "warning")
+
+    def show_state(self) -> None:
+        """Update header and table; where the view can't be read, they say nothing of it."""
+        busy, view = self._loader.busy, self._host.view
+        states, summary = States(), None
+        try:
+            summary = view.summary()
+            states = describe(
+                self._host.navigator,
+                summary,
+                self._host.look,
+                busy=busy,
+                frame=self._frame,
+                width=self._table.canvas.inner_width,
+            )
+        except StoreError as error:
+            summary = None
+            self._host.say(str(error), "error")
+        self._table.states = states
+        failed = why_nothing(view.error) if view.error is not None and not len(view.feed.run) else ""
+        self._header.show(summary, busy=busy, failed=failed)
+
+    def show_problem(self) -> None:
+        """Say the view's error, unless the table shows it in place of rows, or else its notice."""
+        view = self._host.view
+        if view.error is not None:
+            if len(view):
+                self._host.say(str(view.error), "error")
+        elif notice := view.take_notice():
+            self._host.say(notice, "warning")
+
+    # -- the status line ---------------------------------------------------------------------------------------
+
+    def say(self, text: str, severity: str = "") -> None:
+        """See `Host.say`."""
+        self._footer.say(safe(text, 1_000), severity)
+
+    def forget_message(self) -> None:
+        """Show the keys again."""
+        if self._footer.message:
+            self._footer.say("")
+
+    # -- waiting -----------------------------------------------------------------------------------------------
+
+    def spin(self) -> None:
+        """See `Host.spin`."""
+        if self._spinner is None:
+            self._spinner = self._host.set_interval(SPINNER_S, self._turn)
+        self._spinner.resume()
+
+    def _turn(self) -> None:
+        self._frame += 1
+        if self._loader.busy:
+            self.show_state()
+            self._table.refresh()
+        if self._wait is not None and self._footer.message in ("", self._wait_text):  # else it has been replaced
+            self._say_wait(self._wait)
+        if not self._loader.busy and self._wait is None and self._spinner is not None:
+            self._spinner.pause()
+
+    def waiting(self, wait: Wait | None) -> None:
+        """A request waits to be repeated, or takes long; `None`: no longer."""
+        self._wait = wait
+        if wait is None:
+            if self._footer.message == self._wait_text:  # and has not been replaced
+                self.forget_message()
+        else:
+            self._say_wait(wait)
+            self.spin()
+
+    def _say_wait(self, wait: Wait) -> None:
+        now = time.monotonic()
+        text = f"waiting {wait.waited(now)} s, attempt {wait.attempt} of {wait.attempts}, Esc stops"
+        if wait.until is not None:
+            left = max(0, round(wait.until - now))
+            again = f"trying again in {left} s ({wait.attempt} of {wait.attempts}), Esc stops"
+            text = f"{wait.reason} {self._host.look.glyphs.bullet} {again}"
+        self._host.say(text, "warning")
+        self._wait_text = self._footer.message
+
+    def stop_waiting(self) -> bool:
+        """Cancel the request that is waited for. False if there is none."""
+        if self._wait is None:
+            return False
+        self._loader.stop()
+        self._wait.stop()
+        return True

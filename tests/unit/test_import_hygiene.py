@@ -54,3 +54,16 @@ def test_the_screen_loads_neither_http_nor_models() -> None:
     packages = imported_by("auditlog_tui.ui.app")
     assert "textual" in packages
     assert not packages & {"httpx", "pydantic"}
+
+
+def test_the_commands_wait_for_nothing_that_only_the_browser_needs() -> None:
+    code = "import sys, auditlog_tui.headless.run; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    modules = set(found.stdout.split())
+    assert "auditlog_tui.session.typed_filter" in modules
+    assert not modules & {
+        "auditlog_tui.session.navigator",
+        "auditlog_tui.session.marks",
+        "auditlog_tui.demo",
+        "textual",
+    }

@@ -196,6 +196,15 @@ async def test_a_message_stays_until_the_next_key() -> None:
         assert "filter" in hand.status
 
 
+async def test_a_key_pressed_in_a_dialog_ends_a_message_too() -> None:
+    async with running() as hand:
+        await hand.press("?")
+        hand.screen.say("Something happened meanwhile")
+        assert hand.screen.footer.message
+        await hand.press("j")
+        assert not hand.screen.footer.message
+
+
 def test_keys_that_terminals_and_multiplexers_keep_are_not_ours() -> None:
     taken = {"ctrl+a", "ctrl+b", "ctrl+h", "ctrl+i", "ctrl+m", "ctrl+s", "ctrl+j", "ctrl+c"}
     assert not {name for key in keys.KEYS for name in names(key)} & taken

@@ -244,8 +244,8 @@ class LiveTail:
             self._missing = None if added and not newest.count_fits else self._difference(total)
         if self._missing == 0:
             self._settle()
-        elif total is not None and feed.complete and total > feed.expected_count:
-            self._report_missing(total - feed.expected_count)  # at once, as it contradicts COMPLETE
+        elif known := self._known_missing():
+            self._report_missing(known)  # at once, as it contradicts COMPLETE
 
     def _difference(self, total: int) -> int:
         """How many more entries the server counts than it should."""
@@ -253,6 +253,13 @@ class LiveTail:
         if feed.complete:
             return total - feed.expected_count
         return max(0, total - self._expected) if self._expected is not None else 0  # fewer: gone below what is loaded
+
+    def _known_missing(self) -> int:
+        """How many entries the last count has, at least, that a complete feed lacks."""
+        feed = self._feed
+        if not self._server_counts or not feed.complete or feed.total is None:
+            return 0
+        return max(0, feed.total - feed.expected_count)
 
     def _settle(self) -> None:
         """Everything that the server counted is loaded."""
@@ -429,7 +436,8 @@ class LiveTail:
         if not feed.complete or (missing is not None and missing <= 0):
             self._settle()
             return News()
-        if missing is None and (await self._server_count(ahead, None) or 0) <= self._rows_since(ahead):
+        unknown = missing is None and not self._known_missing()
+        if unknown and (await self._server_count(ahead, None) or 0) <= self._rows_since(ahead):
             self._settle()
             return News()
         news = _news(await self._insert(await self._read_upwards(until, capped=False) or []), until)
@@ -496,7 +504,10 @@ class LiveTail:
     def _conclude(self, missing: int, *, gave_up: bool) -> None:
         """So many entries are still missing; `gave_up` says that searching again would not find them."""
         feed = self.view.feed
-        if missing <= 0 or (gave_up and not feed.complete and not feed.too_deep):
+        if missing <= 0 and (known := self._known_missing()):
+            self._report_missing(known)  # in the place of gone entries: the next search walks
+            self._missing = known
+        elif missing <= 0 or (gave_up and not feed.complete and not feed.too_deep):
             self._settle()  # where the feed is not complete, they are older than what is loaded
         elif gave_up and self._gone_too_high():
             held = self._records(0, len(feed.run))

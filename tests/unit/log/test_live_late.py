@@ -421,6 +421,24 @@ async def test_late_entry_in_the_range_of_gone_ones_is_found(ignores: Iterable[s
     assert (tail.view.feed.gone, state_of(tail.view)) == (5, State.COMPLETE)
 
 
+@pytest.mark.parametrize("new", [0, 150])
+@pytest.mark.parametrize("late_us", [[100_600_000], [100_600_000, 10_500_000]], ids=["one", "two"])
+async def test_no_search_ends_with_complete_while_an_entry_is_offset_by_gone_ones(
+    late_us: list[int], new: int
+) -> None:
+    api = FakeApi(log_of(300))
+    tail = await following(api)
+    del api.entries[98:103]
+    await polled(tail)
+    write(api, *(at(10_000 + n, us) for n, us in enumerate(late_us)), *log_of(300 + new)[300:])
+    for _ in range(2):
+        for step in (tail.poll, tail.mend):
+            await step()
+            found = set(keys_of(tail.view)) >= {data["id"] for data in api.entries}
+            assert (state_of(tail.view) is State.COMPLETE) == found
+    assert (tail.view.feed.gone, state_of(tail.view)) == (5, State.COMPLETE)
+
+
 @GENERATIONS
 async def test_gone_entries_do_not_offset_one_too_far_down(
     ignores: Iterable[str], monkeypatch: pytest.MonkeyPatch

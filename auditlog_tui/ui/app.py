@@ -23,7 +23,7 @@ from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import Settings
-from auditlog_tui.text.present import ASCII, glyphs_for
+from auditlog_tui.text.glyphs import ASCII, glyphs_for
 from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.dialog import Palette

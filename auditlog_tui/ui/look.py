@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from auditlog_tui.text.present import Glyphs, Mode, format_time
+from auditlog_tui.text.glyphs import Glyphs
+from auditlog_tui.text.times import Mode, format_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.navigator import Navigator
-from auditlog_tui.text.present import ASCII
+from auditlog_tui.text.glyphs import ASCII
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.dialogs.compare import CompareScreen, PairList
 from auditlog_tui.ui.dialogs.menu import MenuScreen

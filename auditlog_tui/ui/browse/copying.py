@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from auditlog_tui.text.present import count, counted, safe
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from auditlog_tui.errors import AuditLogError, StoreError
-from auditlog_tui.text.present import safe
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.detail_fields import Heading, describe, note_items, raw_lines, version_items

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditlog_tui.text.present import count
+from auditlog_tui.text.times import count
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.long_work import TargetWork
 from auditlog_tui.ui.panes.detail import DetailPane

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from auditlog_tui.text.present import count, safe
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.table.table import EntryTable

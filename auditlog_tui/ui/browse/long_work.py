@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from auditlog_tui.text.present import count
+from auditlog_tui.text.times import count
 from auditlog_tui.ui.browse.host import Host
 
 if TYPE_CHECKING:

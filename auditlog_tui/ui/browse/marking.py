@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.text.present import count, counted, safe
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.detail import DetailController
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.long_work import LongWork

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import ApiError, AuditLogError, QueryError
 from auditlog_tui.settings.file import config_path, save_view
-from auditlog_tui.text.present import age, safe
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import age
 from auditlog_tui.ui.browse.host import Controller, Host, Move
 from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.panes.detail import DetailPane

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditlog_tui.text.present import age, count, safe
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import age, count
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.long_work import TargetWork
 from auditlog_tui.ui.table.table import EntryTable

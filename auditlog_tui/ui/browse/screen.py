@@ -20,8 +20,8 @@ from textual.worker import Worker
 from auditlog_tui import runtime
 from auditlog_tui.errors import AuditLogError, QueryError, StoreError
 from auditlog_tui.settings.options import Settings
-from auditlog_tui.text.present import Glyphs, time_displays
-from auditlog_tui.text.zones import TimeDisplay
+from auditlog_tui.text.glyphs import Glyphs
+from auditlog_tui.text.zones import TimeDisplay, time_displays
 from auditlog_tui.ui.browse.appearance import AppearanceController
 from auditlog_tui.ui.browse.copying import CopyController
 from auditlog_tui.ui.browse.detail import DetailController

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import StoreError
-from auditlog_tui.text.present import safe
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar

@@ -11,7 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from auditlog_tui.text.present import count, distance, fit, safe
+from auditlog_tui.text.cells import fit
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count, distance
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.panes.detail import LABEL, wrap

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from auditlog_tui.text.present import fit, safe, shorten_middle
+from auditlog_tui.text.cells import fit, shorten_middle
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.patches.options import Options
 

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.text.present import safe
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.patches.input_widget import SafeInput
 

@@ -8,7 +8,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from auditlog_tui.text.present import age, cell_width, count, format_time, shorten_end, zone_label
+from auditlog_tui.text.cells import cell_width, shorten_end
+from auditlog_tui.text.times import age, count, format_time, zone_label
 from auditlog_tui.ui.keys import TABLE, Key, footer
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from auditlog_tui.text.present import Glyphs, cell_width, safe, shorten_middle
+from auditlog_tui.text.cells import cell_width, shorten_middle
+from auditlog_tui.text.glyphs import Glyphs
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.keys import CHIPS, bindings
 
 if TYPE_CHECKING:

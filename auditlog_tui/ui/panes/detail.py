@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from auditlog_tui.text.present import cell_width, fit
+from auditlog_tui.text.cells import cell_width, fit
 from auditlog_tui.ui.keys import DETAIL, bindings
 from auditlog_tui.ui.patches.options import Options
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from auditlog_tui.text.present import action_severity, age, format_time_exact, safe, status_mark
+from auditlog_tui.text.glyphs import action_severity, status_mark
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import age, format_time_exact
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
@@ -89,13 +91,11 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         field("target.type", target.type, "target.type"),
         field("target.id", target.id, "target"),
     ]
-    others = _unknown_fields(shown)
-    if others:
+    if others := _unknown_fields(shown):
         items += [Heading("Other fields"), *others]
     if differs:
-        items += [
-            Heading(f"The full record differs from the row in: {', '.join(sorted(map(safe, differs)))}", "warning")
-        ]
+        names = ", ".join(sorted(map(safe, differs)))
+        items.append(Heading(f"The full record differs from the row in: {names}", "warning"))
     return items
 
 

@@ -9,7 +9,10 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from auditlog_tui.text.present import Glyphs, count, fit, safe, shorten_middle
+from auditlog_tui.text.cells import fit, shorten_middle
+from auditlog_tui.text.glyphs import Glyphs
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count
 from auditlog_tui.ui.keys import FACETS, bindings
 from auditlog_tui.ui.patches.options import Options
 

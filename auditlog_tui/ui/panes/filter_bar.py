@@ -16,7 +16,10 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.text.present import Glyphs, count, fit, safe, shorten_end, shorten_middle
+from auditlog_tui.text.cells import fit, shorten_end, shorten_middle
+from auditlog_tui.text.glyphs import Glyphs
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count
 from auditlog_tui.ui.keys import FILTER, bindings
 from auditlog_tui.ui.panes.chips import ChipLine, highlight
 from auditlog_tui.ui.patches.input_widget import SafeInput

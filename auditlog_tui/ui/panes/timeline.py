@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from auditlog_tui.text.present import cell_width, count, counted, format_time
+from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.times import count, counted, format_time
 from auditlog_tui.ui.keys import TIMELINE, bindings
 from auditlog_tui.ui.panes.chips import highlight
 

@@ -16,7 +16,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from auditlog_tui.text.present import ASCII, UNICODE
+from auditlog_tui.text.glyphs import ASCII, UNICODE
 
 
 def _as_long(plain: str, drawn: str) -> str:

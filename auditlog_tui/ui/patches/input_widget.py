@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.widgets import Input
 
-from auditlog_tui.text.present import safe
+from auditlog_tui.text.safe import safe
 
 HIDDEN = "\ufffd"
 """Drawn for a character whose safe form is longer than one character."""

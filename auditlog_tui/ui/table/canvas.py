@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from auditlog_tui.errors import StoreError
-from auditlog_tui.text.present import day, repeated_offset
+from auditlog_tui.text.times import day, repeated_offset
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.patches.scroll_region import shifted
 from auditlog_tui.ui.table.columns import IP_WIDTHS, Layout, lay_out

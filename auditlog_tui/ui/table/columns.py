@@ -7,15 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.text.present import (
-    action_severity,
-    actor_glyph,
-    fit,
-    format_time,
-    safe,
-    shorten_middle,
-    status_mark,
-)
+from auditlog_tui.text.cells import fit, shorten_middle
+from auditlog_tui.text.glyphs import action_severity, actor_glyph, status_mark
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import format_time
 from auditlog_tui.ui.look import Look
 
 if TYPE_CHECKING:

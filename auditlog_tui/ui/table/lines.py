@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from auditlog_tui.text.present import fit
+from auditlog_tui.text.cells import fit
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.table.columns import Layout
 

@@ -15,7 +15,8 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
-from auditlog_tui.text.present import count, counted, format_time, safe
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count, counted, format_time
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary, View

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from auditlog_tui.errors import StoreError
-from auditlog_tui.text.present import zone_labels
+from auditlog_tui.text.times import zone_labels
 from auditlog_tui.ui.keys import TABLE, bindings
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.messages import Say

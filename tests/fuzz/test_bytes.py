@@ -1,7 +1,8 @@
 """The fuzzer of bytes, shortly."""
 
+from tests.effort import THOROUGH
 from tests.fuzz import bytes as fuzzer
 
 
 def test_no_bytes_on_the_terminal_end_the_program() -> None:
-    fuzzer.run(8, 1)
+    fuzzer.run(8 if THOROUGH else 4, 1)

@@ -2,6 +2,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import BytesIO, StringIO
 from itertools import groupby
 from typing import Any
@@ -22,6 +23,7 @@ from auditlog_tui.output.glyphs import ASCII, UNICODE
 from auditlog_tui.output.streams import Out, Progress
 from auditlog_tui.retry import Wait
 from auditlog_tui.store import EntryStore
+from tests.opened import lasting
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
@@ -34,9 +36,14 @@ class Terminal(StringIO):
         return True
 
 
+@lru_cache
+def transport_of(generation: int) -> LocalTransport:
+    with lasting():
+        return LocalTransport(demo_log(entries=ENTRIES, until=UNTIL, generation=generation))
+
+
 def client_of(generation: int) -> AuditLogClient:
-    log = demo_log(entries=ENTRIES, until=UNTIL, generation=generation)
-    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=LocalTransport(log))
+    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=transport_of(generation))
 
 
 def log_over(api: AuditLogApi) -> Log:

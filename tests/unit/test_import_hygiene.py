@@ -10,7 +10,7 @@ CORE = (
 
 
 def imported_by(*modules: str, without: tuple[str, ...] = ()) -> set[str]:
-    """The top-level packages that are loaded once the modules are, one after the other, where those named can't be."""
+    """The top-level packages that are loaded once the modules are, in their order, where those named can't be."""
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({without!r})); import {', '.join(modules)};"
         " print(*{name.partition('.')[0] for name, found in sys.modules.items() if found})"

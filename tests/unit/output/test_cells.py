@@ -12,7 +12,7 @@ texts = st.text(st.sampled_from("abc /漢字é🙂\u0301\u0336😀") | st.charac
 widths = st.integers(0, 30)
 
 
-@pytest.mark.no_cover  # tracing millions of calls takes long
+@pytest.mark.untraced  # tracing millions of calls takes long
 def test_every_character_that_is_shown_is_as_wide_as_rich_draws_it() -> None:
     texts = [f"a{chr(code)}" for code in range(sys.maxunicode + 1) if chr(code) != " "]
     drawn = safe(" ".join(texts), sys.maxsize).split(" ")

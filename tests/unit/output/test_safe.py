@@ -34,7 +34,7 @@ def is_inert(text: str) -> bool:
     return text.isprintable() and hidden().isdisjoint(text)
 
 
-@pytest.mark.no_cover  # tracing millions of calls takes long
+@pytest.mark.untraced  # tracing millions of calls takes long
 def test_every_code_point_comes_out_inert_in_every_context() -> None:
     size = 2_048  # what `safe` remembers of one context is there for the next
     for start in range(0, len(CODES), size):
@@ -44,7 +44,7 @@ def test_every_code_point_comes_out_inert_in_every_context() -> None:
             assert is_inert(safe(text, sys.maxsize)), f"from {start:#x} in {context!r}"
 
 
-@pytest.mark.no_cover  # tracing millions of calls takes long
+@pytest.mark.untraced  # tracing millions of calls takes long
 def test_every_code_point_is_shown_as_itself_its_picture_or_its_number() -> None:
     """Each is looked at with a space before and behind it."""
     assert [safe(chr(code)) for code in range(0x20)] == [chr(0x2400 + code) for code in range(0x20)]

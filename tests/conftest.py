@@ -1,27 +1,75 @@
-"""No test leaves a connection to SQLite open; and `BRIEF=1` in the environment makes properties try less."""
+"""What holds for every test: how much it tries, what is traced of it, and that it closes what it opened.
+
+Properties are tried as often as a change can wait for; `BRIEF=1` in the environment makes them try less, and
+`THOROUGH=1` as often as each of them says.
+"""
 
 from __future__ import annotations
 
-import os
+import gc
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from coverage import Coverage
 from hypothesis import settings
 
 from tests import opened
+from tests.effort import EXAMPLES
 
-BRIEF_EXAMPLES = 10
-"""Of each property, where another run tries them in full: on the other Pythons in CI."""
+YOUNG = 20_000
+"""Objects made between two collections. Python's own 700 takes a sixth of the time, with Textual's many objects."""
+
+TRACED = ("unit", "app")
+"""Folders whose tests are traced where coverage is measured: the others look at whole programs."""
+
+TRACED_ARGUMENTS = 3
+"""So many of one test's arguments are traced: it takes as long again, and the others reach little more."""
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all that was imported and collected: it stays to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items if os.environ.get("BRIEF") else ():
-        test = getattr(item, "obj", None)
-        own = getattr(test, "_hypothesis_internal_use_settings", None)
-        if test is not None and own is not None and own.max_examples > BRIEF_EXAMPLES:
-            getattr(test, "__func__", test)._hypothesis_internal_use_settings = settings(
-                own, max_examples=BRIEF_EXAMPLES
-            )
+    arguments: Counter[str] = Counter()
+    for item in items:
+        _limit(item)
+        name = item.nodeid.partition("[")[0]
+        arguments[name] += 1
+        if arguments[name] > TRACED_ARGUMENTS or not _is_traced(item.path):
+            item.add_marker("untraced")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Trace it, or not, where coverage is measured; `no_cover` of pytest-cov does nothing in the workers of xdist."""
+    if item.get_closest_marker("untraced") is None:
+        while _stopped:
+            _stopped.pop().start()
+    elif (running := Coverage.current()) is not None:
+        running.stop()
+        _stopped.append(running)
+
+
+_stopped: list[Coverage] = []
+"""The measuring that waits for a test that is traced."""
+
+
+def _limit(item: pytest.Item) -> None:
+    """Try a property no more often than this run does."""
+    test = getattr(item, "obj", None)
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if EXAMPLES is not None and test is not None and own is not None and own.max_examples > EXAMPLES:
+        getattr(test, "__func__", test)._hypothesis_internal_use_settings = settings(own, max_examples=EXAMPLES)
+
+
+def _is_traced(path: Path) -> bool:
+    return any(path.is_relative_to(Path(__file__).parent / folder) for folder in TRACED)
 
 
 @pytest.fixture(scope="session", autouse=True)

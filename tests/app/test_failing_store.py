@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, KEYS, TABLE, TIMELINE
-from tests.app.helpers import Hand, running
+from tests.app.helpers import SIZE, Hand, running
 from tests.unit.faulty import FaultyConnection, faulty
 
 TOLD = "can't be read or written"
@@ -27,9 +27,11 @@ PLACES = {
 
 
 @asynccontextmanager
-async def failing(fails: str, query: str = "") -> AsyncIterator[tuple[Hand, FaultyConnection]]:
+async def failing(
+    fails: str, query: str = "", size: tuple[int, int] = SIZE
+) -> AsyncIterator[tuple[Hand, FaultyConnection]]:
     """The app with what it needs on the screen, and from then on a store that fails."""
-    async with running(query=query) as hand:
+    async with running(query=query, size=size) as hand:
         disk = faulty(hand.navigator.log.store, random.Random(1))
         await hand.press("m", "m", "down")
         disk.fails = fails
@@ -44,7 +46,7 @@ def keys_in(place: str) -> list[str]:
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_no_key_ends_the_app(place: str) -> None:
-    async with failing("works", "status:>=200") as (hand, disk):
+    async with failing("works", "status:>=200", (80, 24)) as (hand, disk):
         told = set()
         for key in keys_in(place):
             disk.fails = "works"

@@ -23,9 +23,10 @@ APP = (sys.executable, "-m", "auditlog_tui")
 PATIENCE_S = 30.0
 
 # Makes the pty the program's controlling terminal, which subprocess can't do, and becomes the program. What is
-# started in the background of a shell inherits that it ignores Ctrl+C.
+# started in the background of a shell, or by nohup, inherits that it ignores signals.
 _UNCONTROLLED = (
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])"
+    "import os, signal as s, sys; [s.signal(each, s.SIG_DFL) for each in (s.SIGINT, s.SIGQUIT, s.SIGHUP)];"
+    " os.execvp(sys.argv[1], sys.argv[1:])"
 )
 _LAUNCHER = f"import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {_UNCONTROLLED}"
 

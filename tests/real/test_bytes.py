@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.pty_terminal import PtyTerminal, environment
-from tests.real.test_pty import DEMO, ROW
+from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.test_pty import ROW
 
 ODD = {
     "no UTF-8": b"\xff",
@@ -15,11 +15,14 @@ ODD = {
     "Latin-1 pasted": b"\x1b[200~Zo\xeb\x1b[201~",
     "a release": b"\x1b[103;1:3u",
     "beyond Unicode": b"\x1b[1114112u",
-    "no size": b"\x1b[48;0;0;0;0t",
-    "an enormous size": b"\x1b[48;30000;30000;30000;30000t",
     "an enormous place": b"\x1b[<0;99999999999999999999;99999999999999999999M",
     "a surrogate": b"\x1b[55296u",
     "an answer": b"\x1b[?1;2c",
+}
+
+ODD_SIZES = {
+    "no size": b"\x1b[48;0;0;0;0t",
+    "an enormous size": b"\x1b[48;30000;30000;30000;30000t",
 }
 
 
@@ -31,19 +34,33 @@ def check_alive(terminal: PtyTerminal) -> None:
     assert terminal.process.poll() is None
 
 
-@pytest.mark.parametrize("kind", ODD)
-def test_odd_bytes_end_nothing(kind: str, tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_odd_bytes_end_nothing(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
-        terminal.send_bytes(ODD[kind])
+        for kind, sent in ODD.items():
+            print(kind)  # shown where it fails
+            terminal.send_bytes(sent)
+            check_alive(terminal)
+            terminal.send("\x1b[27u")
+            terminal.wait_for(ROW)
+        terminal.send("\x11")
+        assert terminal.status() == 0
+        assert b"Traceback" not in terminal.raw
+
+
+@pytest.mark.parametrize("kind", ODD_SIZES)
+def test_an_odd_size_ends_nothing(kind: str, tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send_bytes(ODD_SIZES[kind])
         check_alive(terminal)
         terminal.send("\x1b[27u\x11")
         assert terminal.status() == 0
         assert b"Traceback" not in terminal.raw
 
 
-def test_what_is_pasted_is_shown_byte_by_byte_where_it_is_no_text(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_what_is_pasted_is_shown_byte_by_byte_where_it_is_no_text(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
         terminal.send("/")
         terminal.settle()
@@ -51,8 +68,8 @@ def test_what_is_pasted_is_shown_byte_by_byte_where_it_is_no_text(tmp_path: Path
         terminal.wait_for(re.escape("ua:Zo\\xeb"))
 
 
-def test_the_release_of_a_key_is_no_press(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_the_release_of_a_key_is_no_press(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
         terminal.send("\x1b[47;1:1u\x1b[47;1:3u")
         terminal.settle()
@@ -64,9 +81,9 @@ def test_the_release_of_a_key_is_no_press(tmp_path: Path) -> None:
 # -- its size ------------------------------------------------------------------------------------------------------
 
 
-def test_the_terminals_own_size_goes_before_what_a_shell_exported(tmp_path: Path) -> None:
-    env = environment(tmp_path, COLUMNS="40", LINES="10")
-    with PtyTerminal(DEMO, env=env, size=(120, 36)) as terminal:
+def test_the_terminals_own_size_goes_before_what_a_shell_exported(tmp_path: Path, served: dict[str, str]) -> None:
+    env = environment(tmp_path, **served, COLUMNS="40", LINES="10")
+    with PtyTerminal(APP, env=env, size=(120, 36)) as terminal:
         terminal.wait_for(r"(?:.*\n){35} ⏎ detail.*\Z")
         terminal.resize(100, 30)
         terminal.wait_for(r"\A.{90,}\n(?:.*\n){28} ⏎ detail.*\Z")
@@ -79,8 +96,8 @@ def cursor_row(terminal: PtyTerminal) -> int:
     return odd
 
 
-def test_a_click_is_where_it_was_made_after_any_report_of_the_size(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path), size=(120, 36)) as terminal:
+def test_a_click_is_where_it_was_made_after_any_report_of_the_size(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served), size=(120, 36)) as terminal:
         terminal.wait_for(ROW)
         terminal.send_bytes(b"\x1b[?2048;1$y\x1b[48;36;120;720;1200t")
         terminal.settle()
@@ -95,8 +112,8 @@ def test_a_click_is_where_it_was_made_after_any_report_of_the_size(tmp_path: Pat
         assert b"\x1b[?1016h" not in terminal.raw
 
 
-def test_a_legacy_click_far_to_the_right_is_a_click(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path), size=(150, 36)) as terminal:
+def test_a_legacy_click_far_to_the_right_is_a_click(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served), size=(150, 36)) as terminal:
         terminal.wait_for(ROW)
         terminal.send_bytes(b"\x1b[M" + bytes([32, 33 + 130, 33 + 20]) + b"\x1b[M" + bytes([35, 33 + 130, 33 + 20]))
         terminal.settle(0.5)

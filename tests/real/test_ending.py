@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.real.children import INTERRUPTIBLE
-from tests.real.pty_terminal import PtyTerminal, environment
-from tests.real.test_pty import DEMO, ROW, check_put_back
+from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.test_pty import ROW, check_put_back
 
 PATIENCE_S = 30.0
 REDRAWS = "?\x1b[27u"  # opens and closes help, which redraws the whole screen each time
@@ -23,8 +23,8 @@ def number_of(name: str) -> int:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_each_signal_leaves_the_terminal_as_it_was(name: str, tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_each_signal_leaves_the_terminal_as_it_was(name: str, tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         before = terminal.modes()
         terminal.wait_for(ROW)
         terminal.signal(number_of(name))
@@ -33,8 +33,8 @@ def test_each_signal_leaves_the_terminal_as_it_was(name: str, tmp_path: Path) ->
         assert b"Traceback" not in terminal.raw
 
 
-def test_a_broken_pipe_elsewhere_does_not_end_it(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_a_broken_pipe_elsewhere_does_not_end_it(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
         terminal.signal(signal.SIGPIPE)
         terminal.send("?")
@@ -42,8 +42,10 @@ def test_a_broken_pipe_elsewhere_does_not_end_it(tmp_path: Path) -> None:
         assert terminal.process.poll() is None
 
 
-def test_what_was_told_to_ignore_a_hangup_goes_on_ignoring_it(tmp_path: Path) -> None:
-    with PtyTerminal(["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *DEMO], env=environment(tmp_path)) as terminal:
+def test_what_was_told_to_ignore_a_hangup_goes_on_ignoring_it(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(
+        ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *APP], env=environment(tmp_path, **served)
+    ) as terminal:
         terminal.wait_for(ROW)
         terminal.signal(signal.SIGHUP)
         terminal.send("?")
@@ -53,8 +55,10 @@ def test_what_was_told_to_ignore_a_hangup_goes_on_ignoring_it(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1"])
-def test_a_terminal_that_is_not_read_is_put_back_all_the_same(name: str, tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_a_terminal_that_is_not_read_is_put_back_all_the_same(
+    name: str, tmp_path: Path, served: dict[str, str]
+) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         before = terminal.modes()
         terminal.wait_for(ROW)
         terminal.fill(REDRAWS)
@@ -66,8 +70,10 @@ def test_a_terminal_that_is_not_read_is_put_back_all_the_same(name: str, tmp_pat
 
 @pytest.mark.parametrize("controlling", [True, False])
 @pytest.mark.parametrize("unread", [True, False])
-def test_it_ends_when_its_terminal_goes_away(unread: bool, controlling: bool, tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path), controlling=controlling) as terminal:
+def test_it_ends_when_its_terminal_goes_away(
+    unread: bool, controlling: bool, tmp_path: Path, served: dict[str, str]
+) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served), controlling=controlling) as terminal:
         terminal.wait_for(ROW)
         if unread:
             terminal.fill(REDRAWS)
@@ -76,21 +82,23 @@ def test_it_ends_when_its_terminal_goes_away(unread: bool, controlling: bool, tm
         assert os.listdir(tmp_path / "tmp") == []
 
 
-def test_a_signal_before_the_screen_ends_it_as_any_program(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_a_signal_before_the_screen_ends_it_as_any_program(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.signal(signal.SIGTERM)
         assert terminal.status() == 143
 
 
-COMMAND = [sys.executable, "-m", "auditlog_tui", "list", "--demo", "--format", "jsonl"]
+COMMAND = [sys.executable, "-m", "auditlog_tui", "list", "--format", "jsonl"]
 
 
 @pytest.mark.parametrize("name", [*SIGNALS, "SIGXCPU"])
-def test_a_command_whose_output_nobody_reads_ends_by_each_signal(name: str, tmp_path: Path) -> None:
+def test_a_command_whose_output_nobody_reads_ends_by_each_signal(
+    name: str, tmp_path: Path, served: dict[str, str]
+) -> None:
     number = number_of(name)
     with subprocess.Popen(
         [*INTERRUPTIBLE, *COMMAND],
-        env=environment(tmp_path),
+        env=environment(tmp_path, **served),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:

@@ -16,7 +16,6 @@ from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
-DEMO = (*APP, "--demo")
 
 PUT_BACK = (
     b"\x1b[?1049l",  # the screen that was there before
@@ -56,9 +55,9 @@ ENDS: dict[str, tuple[Callable[[PtyTerminal], None], int]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_every_end_leaves_the_terminal_as_it_was(end: str, tmp_path: Path) -> None:
+def test_every_end_leaves_the_terminal_as_it_was(end: str, tmp_path: Path, served: dict[str, str]) -> None:
     deed, status = ENDS[end]
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         before = terminal.modes()
         terminal.wait_for(ROW)
         assert terminal.modes() != before
@@ -81,16 +80,16 @@ def test_it_ends_while_an_answer_is_awaited(end: str, tmp_path: Path) -> None:
         check_put_back(terminal, before, tmp_path)
 
 
-def test_it_ends_when_the_window_is_closed(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_it_ends_when_the_window_is_closed(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
         terminal.hang_up()
         assert terminal.process.wait(30) in (129, -signal.SIGHUP)
         assert os.listdir(tmp_path / "tmp") == []
 
 
-def test_a_change_of_size_is_followed(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path), size=(80, 24)) as terminal:
+def test_a_change_of_size_is_followed(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served), size=(80, 24)) as terminal:
         terminal.wait_for(ROW)
         assert re.search(r"^..\d{4}-\d\d-\d\d \d\d:", terminal.screen(), re.MULTILINE) is not None
         assert "METHOD" not in terminal.screen()
@@ -161,9 +160,9 @@ def test_a_crash_tells_no_secret_and_leaves_a_usable_terminal(where: str, tmp_pa
 # -- copying, colours, characters ----------------------------------------------------------------------------------
 
 
-def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: Path) -> None:
-    env = environment(tmp_path, SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22", DISPLAY="localhost:10.0")
-    with PtyTerminal(DEMO, env=env) as terminal:
+def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: Path, served: dict[str, str]) -> None:
+    env = environment(tmp_path, **served, SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22", DISPLAY="localhost:10.0")
+    with PtyTerminal(APP, env=env) as terminal:
         terminal.wait_for(ROW)
         terminal.send("c")
         terminal.wait_for(r"Sent ID [0-9a-f-]{36} to the terminal's clipboard by OSC 52, unconfirmed")
@@ -177,23 +176,23 @@ def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: P
 COLOUR = rb"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[\d;]*)?m"
 
 
-def test_colours_are_written_where_they_are_wanted(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path)) as terminal:
+def test_colours_are_written_where_they_are_wanted(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
         assert re.search(COLOUR, terminal.raw) is not None
 
 
-def test_no_color_means_no_colour(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path, NO_COLOR="1")) as terminal:
+def test_no_color_means_no_colour(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served, NO_COLOR="1")) as terminal:
         terminal.wait_for(ROW)
         terminal.send("\r")
         terminal.wait_for("full record")
         assert re.search(COLOUR, terminal.raw) is None
 
 
-def test_a_terminal_of_ascii_is_sent_ascii(tmp_path: Path) -> None:
-    env = environment(tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
-    with PtyTerminal(DEMO, env=env) as terminal:
+def test_a_terminal_of_ascii_is_sent_ascii(tmp_path: Path, served: dict[str, str]) -> None:
+    env = environment(tmp_path, **served, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    with PtyTerminal(APP, env=env) as terminal:
         terminal.wait_for(ROW)
         terminal.send("\r")
         terminal.wait_for("user_agent|user agent|Request")
@@ -201,8 +200,8 @@ def test_a_terminal_of_ascii_is_sent_ascii(tmp_path: Path) -> None:
         assert re.search(rb"\\[ux][0-9a-f]{2}", terminal.raw) is None
 
 
-def test_the_c_locale_of_a_container_is_sent_what_python_takes_it_for(tmp_path: Path) -> None:
-    with PtyTerminal(DEMO, env=environment(tmp_path, LC_ALL="C")) as terminal:
+def test_the_c_locale_of_a_container_is_sent_what_python_takes_it_for(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served, LC_ALL="C")) as terminal:
         terminal.wait_for(ROW)
         terminal.raw.decode("utf-8")
         assert re.search(rb"\\[ux][0-9a-f]{2}", terminal.raw) is None

@@ -12,6 +12,7 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
+from tests.effort import THOROUGH
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 DOWN, UP, PAGE_DOWN, PAGE_UP, END, HOME = "\x1b[B", "\x1b[A", "\x1b[6~", "\x1b[5~", "\x1b[F", "\x1b[H"
@@ -59,7 +60,7 @@ def test_whatever_is_pressed_the_screen_is_as_if_drawn_anew(
     pressed: list[str] = []
     with started(tmp_path, server, (width, height)) as terminal:
         terminal.wait_for(r"\d of 3,000 loaded")
-        for _ in range(14):
+        for _ in range(14 if THOROUGH else 5):
             keys = chance.choices(KEYS, k=chance.randint(1, 8))
             pressed += keys
             for key in keys:

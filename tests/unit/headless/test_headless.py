@@ -2,6 +2,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import BytesIO, StringIO
 from itertools import groupby
 from typing import Any
@@ -23,6 +24,7 @@ from auditlog_tui.session.typed_filter import FilterError, read_filter
 from auditlog_tui.settings.command_line import command_of, split, without_command
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import ASCII, UNICODE
+from tests.opened import lasting
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 from tests.unit.views import query_of
 
@@ -36,9 +38,14 @@ class Terminal(StringIO):
         return True
 
 
+@lru_cache
+def transport_of(generation: int) -> OfflineTransport:
+    with lasting():
+        return OfflineTransport(demo_log(entries=ENTRIES, until=UNTIL), generation=generation)
+
+
 def client_of(generation: int) -> AuditLogClient:
-    transport = OfflineTransport(demo_log(entries=ENTRIES, until=UNTIL), generation=generation)
-    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=transport)
+    return AuditLogClient(base_url="http://127.0.0.1", key="any", transport=transport_of(generation))
 
 
 def log_over(api: AuditLogApi) -> Log:

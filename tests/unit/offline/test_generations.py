@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -127,10 +128,16 @@ async def everything(generation: int, query: Query) -> tuple[View, list[Entry]]:
     return view, rows
 
 
+@pytest.fixture(scope="module")
+def log() -> list[Entry]:
+    """Every entry of the log."""
+    with lasting():
+        return asyncio.run(everything(2, Query()))[1]
+
+
 @pytest.mark.parametrize("text", QUERIES)
-async def test_both_generations_show_what_the_query_means(text: str) -> None:
+async def test_both_generations_show_what_the_query_means(text: str, log: list[Entry]) -> None:
     query = freeze(parse(text), NOW_US, UTC)
-    _, log = await everything(2, Query())
     meant = {entry.key for entry in log if matches(query, entry)}
     for generation in (1, 2):
         view, rows = await everything(generation, query)

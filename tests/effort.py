@@ -1,0 +1,12 @@
+"""How much a run of the tests tries: `BRIEF=1` or `THOROUGH=1` in the environment, or what lies between."""
+
+import os
+
+THOROUGH = bool(os.environ.get("THOROUGH"))
+"""As much as each test would: before a release, or when what it looks at was changed."""
+
+BRIEF = bool(os.environ.get("BRIEF")) and not THOROUGH
+"""Little, where another run tries more: on the other Pythons in CI."""
+
+EXAMPLES = None if THOROUGH else 10 if BRIEF else 50
+"""Of each property at most; `None` is as many as it says itself."""

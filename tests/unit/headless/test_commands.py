@@ -1,0 +1,138 @@
+"""The commands without a screen, from their command line to their status, in this process and over a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditlog_tui import cli
+from auditlog_tui.demo import demo_log
+from auditlog_tui.demo.server import Serving, serving
+
+KEY = "nirvana-key-0123456789abcdef"
+ENTRIES = 300
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    with serving(demo_log(entries=ENTRIES), api_key=KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def command(
+    server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs a command line; its status and what it wrote on standard output and standard error."""
+    for name in [name for name in os.environ if name.startswith(("AUDITLOG_TUI_", "NIRVANA_LABS_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(cli, "config_path", lambda: tmp_path / "config.toml")
+    monkeypatch.setenv("NIRVANA_LABS_API_KEY", KEY)
+    monkeypatch.setenv("NIRVANA_LABS_BASE_URL", server.url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = cli.main(list(arguments))
+        said = capfd.readouterr()
+        return int(status), said.out, said.err
+
+    return run
+
+
+def test_what_is_listed_is_what_is_counted(command: Command) -> None:
+    assert command("count") == (0, f"{ENTRIES}\n", "")
+    status, ids, err = command("list", "-method:GET", "--format", "ids")
+    assert (status, err) == (0, "")
+    assert 0 < len(ids.splitlines()) < ENTRIES
+    assert command("count", "-method:GET") == (0, f"{len(ids.splitlines())}\n", "")
+
+
+def test_one_entry_is_written_as_the_list_has_it(command: Command) -> None:
+    _, line, _ = command("list", "--limit", "1", "--format", "jsonl")
+    assert command("get", json.loads(line)["id"]) == (0, line, "")
+
+
+def test_a_table_has_a_heading_and_no_more_rows_than_asked_for(command: Command) -> None:
+    status, out, err = command("list", "--limit", "7", "--columns", "ip,status")
+    assert (status, len(out.splitlines()), err) == (0, 8, "")
+
+
+def test_a_filter_that_can_not_be_read_is_pointed_at_and_asks_for_nothing(command: Command, server: Serving) -> None:
+    before = len(server.requests)
+    status, out, err = command("list", "method:GET status:>=banana")
+    assert (status, out) == (2, "")
+    text, marks = err.splitlines()[1:3]
+    assert text[marks.index("^") : marks.rindex("^") + 1] in ("status:>=banana", ">=banana", "banana")
+    assert len(server.requests) == before
+
+
+def test_where_nothing_matches_the_nearest_is_told(command: Command) -> None:
+    status, out, err = command("count", "action:api_key.create")
+    assert (status, out) == (0, "0\n")
+    assert err.startswith("No entry matches.\n")
+    assert "api_key.created" in err
+    assert command("list", "method:DELETE status:418", "--format", "ids") == (0, "", "No entry matches.\n")
+
+
+def test_a_relative_time_goes_by_the_servers_clock(command: Command) -> None:
+    assert command("count", "last:3650d") == (0, f"{ENTRIES}\n", "")
+
+
+def test_a_key_that_is_refused_is_not_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIRVANA_LABS_API_KEY", "another-key")
+    status, out, err = command("count")
+    assert (status, out) == (3, "")
+    assert err
+    assert "another-key" not in err
+
+
+def test_an_entry_that_is_not_there_is_no_crash(command: Command) -> None:
+    status, out, err = command("get", "00000000-0000-4000-8000-000000000000")
+    assert (status, out) == (3, "")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "can't be written: No space left on device."),
+        (RuntimeError(f"a fault with {KEY} in it"), 1, "RuntimeError"),
+    ],
+)
+def test_whatever_ends_it_has_a_status_of_its_own_and_tells_no_key(
+    error: BaseException, status: int, told: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(work: Coroutine[Any, Any, Any]) -> None:
+        work.close()
+        raise error
+
+    monkeypatch.setattr(asyncio, "run", fail)
+    found, out, err = command("count")
+    assert (found, out) == (status, "")
+    assert told in err if told else err == ""
+    assert KEY not in err
+
+
+def test_the_browser_needs_a_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "__stdin__", None)
+    status, out, err = command()
+    assert (status, out) == (2, "")
+    assert "Standard input is not a terminal" in err
+
+
+def test_the_script_ends_with_the_commands_status(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["auditlog-tui", "count", "status:>=banana"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == 2

@@ -35,7 +35,7 @@ def test_every_flag_and_variable_is_in_it() -> None:
 def test_every_flag_in_it_is_one_of_the_programs(capsys: object) -> None:
     known = {option.flag for option in OPTIONS} | {"--demo", "--format", "--limit", "--version", "--help"}
     server = {"--port", "--entries", "--latency", "--generation", "--live", "--api-key"}
-    others = {"--spec", "--from"}  # options of pipx and uvx
+    others = {"--spec", "--from", "--dist", "--cov", "--cov-report"}  # of pipx, uvx and pytest
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", TEXT)) <= known | server | others
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.table.table import EntryTable
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 REDRAW_S = 0.25
 """Seconds between two updates of the screen while pages arrive: each takes as long as a page or two."""
-
-EVERYTHING = 1 << 62
-"""More rows than any log has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class LoadController(Controller):
         view = self._host.view
         if everything or not (self.busy and self.job is not None and self.job.view is view):
             self.stopped = None
-            self.job = job = Job(view, older, EVERYTHING if everything else rows, everything)
+            self.job = job = Job(view, older, UNBOUNDED if everything else rows, everything)
             self._worker = self._host.start(lambda: self._run(job), "feed")
         self._host.spin()
 

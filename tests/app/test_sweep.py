@@ -22,7 +22,7 @@ def runs(hand: Hand) -> int:
 
 async def test_the_screen_sweeps_what_old_places_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(navigator, "MOST_PLACES", KEPT)
-    monkeypatch.setattr(log, "WALKED_KEPT", KEPT)
+    monkeypatch.setattr(log, "FEEDS_KEPT", KEPT)
     async with running() as hand:
         for minutes in range(10):
             await hand.filter(f"ua:a created:>=2026-06-30T12:{minutes:02}")

@@ -59,7 +59,7 @@ class CopyController(Controller):
         self._base_url = base_url
 
     def action_copy_id(self) -> None:
-        row = self._table.row
+        row = self._table.wanted_row()
         if row is None:
             return
         if row.key.startswith("sha256:"):
@@ -68,7 +68,7 @@ class CopyController(Controller):
             self._host.copy(row.key, f"ID {safe(row.key, 80)}")
 
     def action_copy_menu(self) -> None:
-        marks, row = self._host.navigator.marks, self._table.row
+        marks, row = self._host.navigator.marks, self._table.wanted_row()
         if row is None:
             return
         offers = [("copy of this entry", False)]

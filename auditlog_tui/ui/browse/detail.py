@@ -33,7 +33,7 @@ class DetailController(Controller):
     # -- opening and closing -----------------------------------------------------------------------------------
 
     def action_open_detail(self) -> None:
-        if self._table.row is None:
+        if self._table.wanted_row() is None:
             return
         self._facets.display = False
         self._pane.add_class("-open")

@@ -218,7 +218,7 @@ class MarkController(Controller):
         """Ask for a note on the entry under the cursor."""
         from auditlog_tui.session.marks import check_note
 
-        row = self._table.row
+        row = self._table.wanted_row()
         if row is None:
             return
         self._refresh_marks()

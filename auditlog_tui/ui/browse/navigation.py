@@ -121,7 +121,7 @@ class NavigationController(Controller):
 
     def action_narrow_by_cell(self, action: str) -> None:
         """Filter by the cell under the cursor. `action` is `include` or `exclude`, here and below."""
-        row, field = self._table.row, self._table.canvas.field
+        row, field = self._table.wanted_row(), self._table.canvas.field
         if row is not None:
             self._narrow(field, self._host.navigator.value_of(row, field), action)
 
@@ -172,7 +172,7 @@ class NavigationController(Controller):
 
     def _show_around(self, half_us: int) -> None:
         """Show every entry within so many microseconds of the one under the cursor."""
-        row, navigator = self._table.row, self._host.navigator
+        row, navigator = self._table.wanted_row(), self._host.navigator
         if row is None:
             return
         if self._host.go(lambda: navigator.around(row, half_us, self._table.body // 2)):

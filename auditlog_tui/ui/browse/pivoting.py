@@ -30,7 +30,7 @@ class PivotController(Controller):
         self._table = table
 
     def action_pivots(self) -> None:
-        row = self._table.row
+        row = self._table.wanted_row()
         if row is not None:
             self._offer("entries of …", self._host.navigator.pivots(row), HINT)
 

@@ -76,7 +76,7 @@ IDLE_S = 5.0
 SOON_S = 0.3
 """Seconds after a key within which another one is likely."""
 
-ALWAYS = frozenset({"help", "close", "escape", "redraw"})
+ALWAYS = frozenset({"help", "close", "escape", "redraw", "edit_filter", "focus_table"})
 """Actions that work before the log is open."""
 
 PLACES: dict[type[Widget], str] = {
@@ -208,11 +208,14 @@ class BrowseScreen(ShiftingScreen):
         self.filter_bar.explain = self.navigator.explain
         self.filter_bar.suggest = self.navigator.suggest
         self.filter_bar.history = self.navigator.history.texts
+        typed = self.filter_bar.input.value if self.filter_bar.input.has_focus else None
         try:
             self.show(self.navigator.submit(self._text))
         except QueryError as error:
             self.show(self.navigator.submit(""))
             self.navigation.point_at(self._text, error)
+        if typed is not None:
+            self.filter_bar.open(typed)
         for controller in self.controllers:
             controller.opened()
         runtime.freeze_startup_objects()
@@ -258,6 +261,7 @@ class BrowseScreen(ShiftingScreen):
             self.navigation.submit(text)
         else:
             self._text = text
+            self.table.focus()
 
     def go(self, move: Move) -> bool:
         if self.navigator.places and self.table.view is self.view:

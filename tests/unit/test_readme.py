@@ -12,6 +12,7 @@ from textual.theme import BUILTIN_THEMES
 
 from auditlog_tui import __version__
 from auditlog_tui.cli import main
+from auditlog_tui.demo import ENTRIES
 from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query import FIELDS, freeze, parse, plan
@@ -128,6 +129,13 @@ def test_the_keys_of_the_incident_are_those_that_solve_it() -> None:
     assert len(keys) == 26
 
 
+def test_the_demo_is_as_it_says(capfd: pytest.CaptureFixture[str]) -> None:
+    assert f"a made-up log of {ENTRIES:,} entries" in section("The question")
+    assert main(["count", "status:401", "--demo"]) == 0
+    assert capfd.readouterr().out == "9\n"
+    assert "bad key: nine entries" in section("The incident, in 26 keys")
+
+
 def test_every_example_of_a_filter_is_read_and_planned() -> None:
     examples = [code(cells[0])[0] for cells in rows(unfolded(section("Filters by example")))]
     assert len(examples) >= 6
@@ -229,7 +237,10 @@ def test_the_version_of_its_changes_is_the_programs() -> None:
 
 def test_each_recipe_names_at_most_four_files_and_they_are_there() -> None:
     recipes = rows(section("Contributing").partition("<details>")[0])
-    assert [cells[0] for cells in recipes] == ["a column", "a filter field", "an output format", "a fault test"]
+    assert [cells[0] for cells in recipes] == [
+        "a column", "a filter field", "an output format", "a fault test of the network",
+        "a fault test of the API's answers", "a fault test of the disk",
+    ]  # fmt: skip
     for what, files in recipes:
         assert 1 <= len(code(files)) <= 4, what
         for name in code(files):
@@ -248,7 +259,7 @@ def test_every_room_is_in_the_table_with_what_is_in_it() -> None:
 SPELLED = {
     "read", "audit_log", "project_ids", "config.toml", "tmux load-buffer", "NO_COLOR", "≤ 9", "≢", "fail_under",
     "key:value", "-key:value", "key:>=value", "not key:…", "Name: value", "M", "NAME", "THOROUGH=1", ".ci/run",
-    "I", "9 loaded", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
+    "I", "d", "9 loaded", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
     "pre-commit install",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",

@@ -24,6 +24,7 @@ from auditlog_tui.ui.app import AuditLogApp
 from tests.animation import Frame, animated
 from tests.app import test_incident as incident
 from tests.app.wire import NOW
+from tests.real.drive import ROW
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
@@ -106,7 +107,6 @@ STEPS = (
 
 SIZE = 112, 28
 TYPED = {"enter": "\r", "down": "\x1b[B"}
-ROW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\w+\.\w+"
 QUIET_S = 0.5
 """Seconds without output after which a screen counts as finished."""
 

@@ -6,13 +6,15 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import pytest
 from textual.theme import BUILTIN_THEMES
 
 from auditlog_tui import __version__
 from auditlog_tui.cli import main
-from auditlog_tui.demo import ENTRIES
+from auditlog_tui.demo import ENTRIES, demo_log
 from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query import FIELDS, freeze, parse, plan
@@ -169,7 +171,11 @@ def test_every_flag_and_variable_is_in_it() -> None:
     assert HEADERS_VARIABLE in TEXT
 
 
-def test_every_command_of_ours_in_it_is_read(capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_command_of_ours_in_it_is_read(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("auditlog_tui.demo.demo_log", partial(demo_log, entries=300))
+    monkeypatch.setattr("auditlog_tui.cli.config_path", lambda: tmp_path / "config.toml")
     ours = [words[1:] for words in commands() if words and words[0].rpartition("/")[2] == "auditlog-tui"]
     assert len(ours) >= 8
     for words in ours:

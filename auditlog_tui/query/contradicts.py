@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditlog_tui.query.addresses import ip_address
+from auditlog_tui.query.fields import FIELD_OF_COLUMN, attribute_of
 from auditlog_tui.text.times import instant_us
 
 if TYPE_CHECKING:
@@ -14,24 +14,6 @@ if TYPE_CHECKING:
 
 _MARGIN_US = 1
 """A log's timestamps may have digits beyond the microseconds that we keep."""
-
-_TEXTS: Mapping[str, Callable[[Entry], str | None]] = {
-    "action": lambda entry: entry.log.action,
-    "actor_id": lambda entry: entry.actor.id,
-    "actor_type": lambda entry: entry.actor.type,
-    "client_ip": lambda entry: entry.log.client_ip,
-    "method": lambda entry: entry.log.method,
-    "path": lambda entry: entry.log.path,
-    "target_id": lambda entry: entry.target.id,
-    "target_type": lambda entry: entry.target.type,
-}
-
-_FIELDS: Mapping[str, str] = {
-    "actor_id": "actor.id", "actor_type": "actor.type", "target_id": "target.id", "target_type": "target.type",
-    "status_code_min": "status_code", "status_code_max": "status_code",
-    "created_at_min": "created_at", "created_at_max": "created_at",
-}  # fmt: skip
-"""The field that a parameter filters by, if their names differ."""
 
 _instant = lru_cache(instant_us)  # called with the same bound for every entry of a page
 
@@ -41,16 +23,17 @@ def contradicts(entry: Entry, name: str, value: str) -> bool:
 
     Absent and unreadable fields contradict nothing.
     """
-    if _FIELDS.get(name, name) in entry.unreadable:
+    column = name.removesuffix("_min").removesuffix("_max")
+    field = FIELD_OF_COLUMN.get(column, column)
+    if field in entry.unreadable:
         return False
-    if name in _TEXTS:
-        text = _TEXTS[name](entry)
-        return text is not None and not _may_equal(name, text, value)
-    if name.startswith("status_code_"):
+    if column == "status_code":
         return _out_of_bounds(name, entry.log.status_code, int(value), 0)
-    if name.startswith("created_at_"):
+    if column == "created_at":
         return _out_of_bounds(name, entry.created_us, _instant(value), _MARGIN_US)
-    return False
+    holder, _, inner = attribute_of(column).partition(".")
+    text = getattr(getattr(entry, holder), inner, None)
+    return isinstance(text, str) and not _may_equal(name, text, value)
 
 
 def _out_of_bounds(name: str, value: int | None, bound: int | None, margin: int) -> bool:

@@ -121,6 +121,13 @@ FIELD_OF_COLUMN: Mapping[str, str] = {
 }  # fmt: skip
 """The API's field name for each store column that has a different name."""
 
+
+def attribute_of(column: str) -> str:
+    """The attribute path of a store column's value in an `Entry`: `log.path`, `actor.id`."""
+    name = FIELD_OF_COLUMN.get(column, column)
+    return name if "." in name else f"log.{name}"
+
+
 FIELDS: Mapping[str, Field] = {field.name: field for field in _LIST}
 """Every key by its name as typed, in the order of the help."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from auditlog_tui.query.fields import FIELDS, Kind, attribute_of
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
@@ -22,6 +25,16 @@ class SeenValue:
     text: str
     count: int
     label: str = ""
+
+
+_LABELS = {"actor": attrgetter("actor.name"), "target": attrgetter("target.type")}
+
+_FIELDS = tuple(
+    (field.name, attrgetter(attribute_of(field.columns[0])), _LABELS.get(field.name))
+    for field in FIELDS.values()
+    if field.kind in (Kind.EXACT, Kind.PART, Kind.ADDRESS, Kind.NUMBER) and field.name != "id"
+)
+"""The fields whose values are counted, each with what reads its value and its label from an entry."""
 
 
 class Seen:
@@ -43,11 +56,14 @@ class Seen:
             if us is not None:
                 self.first_us = us if self.first_us is None or us < self.first_us else self.first_us
                 self.last_us = us if self.last_us is None or us > self.last_us else self.last_us
-            for field, value, label in _values(entry):
-                if value:
-                    self._counts[field][value] += 1
-                    if label:
-                        self._labels[field, value] = label
+            for field, read, read_label in _FIELDS:
+                value = read(entry)
+                if value is None or value == "":
+                    continue
+                text = str(value)
+                self._counts[field][text] += 1
+                if read_label is not None and (label := read_label(entry)):
+                    self._labels[field, text] = label
         for field, counts in self._counts.items():
             if len(counts) > 2 * MOST:
                 self._counts[field] = Counter(dict(counts.most_common(MOST)))
@@ -59,14 +75,3 @@ class Seen:
         return [
             SeenValue(text, count, self._labels.get((field, text), "")) for text, count in counts.most_common(MOST)
         ]
-
-
-def _values(entry: Entry) -> tuple[tuple[str, str | None, str | None], ...]:
-    log, actor, target = entry.log, entry.actor, entry.target
-    status = None if log.status_code is None else str(log.status_code)
-    return (
-        ("action", log.action, None), ("actor", actor.id, actor.name), ("actor.name", actor.name, None),
-        ("actor.type", actor.type, None), ("ip", log.client_ip, None), ("method", log.method, None),
-        ("path", log.path, None), ("status", status, None), ("target", target.id, target.type),
-        ("target.type", target.type, None), ("ua", log.user_agent, None),
-    )  # fmt: skip

@@ -59,10 +59,6 @@ CREATE TABLE record_of (run INTEGER, entry INTEGER, more INTEGER, PRIMARY KEY (r
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
 """
 
-# The JSON has a table of its own: scans over all entries then read less than half as much.
-_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * 18)})"  # noqa: S608 (placeholders only)
-_INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
-
 
 class Row(NamedTuple):
     """The columns of an entry. `None` is absent or unreadable; `unreadable` then has the text, as JSON.
@@ -93,6 +89,10 @@ SWEPT = 1_000
 """Rows of unused runs deleted at a time: 2 ms (measured)."""
 
 _OTHER_VERSIONS = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.entry AND p.shown <> o.n"
+
+# The JSON has a table of its own: scans over all entries then read less than half as much.
+_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * (len(Row._fields) + 1))})"  # noqa: S608 (placeholders only)
+_INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
 
 _ROW = ", ".join(f"e.{name}" for name in Row._fields)
 

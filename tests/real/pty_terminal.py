@@ -114,8 +114,9 @@ class PtyTerminal:
                 raise AssertionError(f"{wanted!r} was not written; the screen:\n{self.screen()}\n{self._ended()}")
 
     def settle(self, quiet_s: float = 0.2) -> None:
-        """Read until nothing was written for `quiet_s` seconds."""
-        while self._read(quiet_s):
+        """Read until nothing was written for `quiet_s` seconds, at most for `PATIENCE_S`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline and self._read(quiet_s):
             pass
 
     def cells(self) -> list[list[Any]]:

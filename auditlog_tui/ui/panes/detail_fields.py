@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -91,7 +91,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         field("target.type", target.type, "target.type"),
         field("target.id", target.id, "target"),
     ]
-    if others := _unknown_fields(shown):
+    if others := _other_fields(shown, {item.name for item in items}):
         items += [Heading("Other fields"), *others]
     if differs:
         names = ", ".join(sorted(map(safe, differs)))
@@ -122,15 +122,21 @@ def _tone(code: int | None) -> str:
     return {"refused": "error", "failed": "error"}.get(status_mark(code).kind, "")
 
 
-def _unknown_fields(entry: Entry) -> list[Item]:
-    found: dict[str, object] = dict(entry.log.model_extra or {})
-    for name, part in (("actor", entry.log.actor), ("target", entry.log.target)):
-        found |= {f"{name}.{key}": value for key, value in ((part.model_extra or {}) if part else {}).items()}
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
-    unknown = {name: text for name, text in entry.unreadable.items() if name == ""}
+def _other_fields(entry: Entry, listed: Set[str]) -> list[Item]:
+    """The fields that are not `listed`, those that the schema doesn't know among them."""
+    found: dict[str, object] = {}
+    for prefix, part in (("", entry.log), ("actor.", entry.log.actor), ("target.", entry.log.target)):
+        known = type(part).model_fields if part else {}
+        found |= {f"{prefix}{key}": value for key, value in part or () if value is not None or key not in known}
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in found.items()
+        if name not in {*listed, "actor", "target"}
+    }
+    malformed = {name: text for name, text in entry.unreadable.items() if name not in {*listed, "actor", "target"}}
     return [
         DetailField(safe(name) or "malformed", text, safe(text, VALUE_LIMIT))
-        for name, text in (texts | unknown).items()
+        for name, text in (texts | malformed).items()
     ]
 
 

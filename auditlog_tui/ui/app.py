@@ -35,6 +35,12 @@ from auditlog_tui.ui.patches.error_guard import cause, expected
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
 
+STRONG = {
+    True: {"text-error": "#ff5555", "text-warning": "#ffff55", "text-success": "#55ff55"},
+    False: {"text-error": "#aa0000", "text-warning": "#aa5500", "text-success": "#00aa00"},
+}
+"""Colours that a terminal with 16 colours has, for a dark theme (True) and a light one."""
+
 
 class AuditLogApp(PatchedApp):
     """`query_text` is the filter to begin with. `report` is printed once the screen is gone."""
@@ -78,6 +84,13 @@ class AuditLogApp(PatchedApp):
 
     def get_default_screen(self) -> Screen[None]:
         return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's; at 16 colours, the pale ones that would become grey are replaced by strong ones."""
+        variables = super().get_css_variables()
+        if self.console.color_system == "standard" and not self.native_ansi_color:
+            variables |= STRONG[self.current_theme.dark]
+        return variables
 
     def on_mount(self) -> None:
         # While suspended, the shell wrote on the terminal.

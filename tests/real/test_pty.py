@@ -176,6 +176,19 @@ def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: P
 COLOUR = rb"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[\d;]*)?m"
 
 
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord"])
+def test_a_refused_request_has_a_colour_where_the_terminal_has_16(
+    theme: str, tmp_path: Path, served: dict[str, str]
+) -> None:
+    env = environment(tmp_path, **served, TERM="xterm", AUDITLOG_TUI_THEME=theme)
+    with PtyTerminal((*APP, "status:>=400"), env=env) as terminal:
+        terminal.wait_for(ROW)
+        terminal.settle()
+        marks = [cell for row in terminal.cells()[4:] for cell in row if cell.data == "✗"]
+        assert marks
+        assert {cell.fg for cell in marks} <= {"red", "brightred"}
+
+
 def test_colours_are_written_where_they_are_wanted(tmp_path: Path, served: dict[str, str]) -> None:
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)

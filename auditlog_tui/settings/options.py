@@ -49,10 +49,12 @@ class Option:
     help: str
     choices: tuple[str, ...] = ()
     metavar: str = ""
+    switch: str = ""
+    """The value that the flag sets without taking one itself: `no` for `--no-NAME`."""
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return ("--no-" if self.switch == "no" else "--") + self.name.replace("_", "-")
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -93,7 +95,18 @@ OPTIONS: tuple[Option, ...] = (
         "how the table scrolls: terminal moves the lines in the terminal, redraw sends every line",
         ("terminal", "redraw"),
     ),
+    Option(
+        "mouse",
+        "AUDITLOG_TUI_MOUSE",
+        "yes",
+        "whether the mouse is used here; without it, the terminal selects text as everywhere else",
+        ("yes", "no"),
+        switch="no",
+    ),
 )
+
+_SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
+"""Other ways to write yes and no, in the settings file and in variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +121,7 @@ class Settings:
     columns: str = ""
     trust_env: bool = False
     scroll: str = "terminal"
+    mouse: bool = True
     demo: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
 
@@ -150,6 +164,7 @@ def load(
         columns=chosen["columns"],
         trust_env=chosen["trust_env"] == "yes",
         scroll=chosen["scroll"],
+        mouse=chosen["mouse"] == "yes",
         demo=demo,
         views=dict(file.get("views", {})),
     )
@@ -166,12 +181,14 @@ def _chosen(
     )
     for value, source in sources:
         if value is not None:
-            _check_choice(option, value, source)
-            return value
+            return _check_choice(option, value, source)
     return option.default
 
 
-def _check_choice(option: Option, value: object, source: str) -> None:
+def _check_choice(option: Option, value: object, source: str) -> str:
+    """The value as one of the option's choices. Raises `SettingsError`."""
+    if option.choices == ("yes", "no") and isinstance(value, str | bool):
+        value = _SPELLINGS.get(value, value)
     if not isinstance(value, str) or (option.choices and value not in option.choices):
         able = " or ".join(option.choices) or "a text"
         raise SettingsError(f"{source} is {safe(str(value), 60)!r}; it must be {able}.")
@@ -180,6 +197,7 @@ def _check_choice(option: Option, value: object, source: str) -> None:
             read_zone(value)
         except SettingsError as error:
             raise SettingsError(f"{source}: {error}") from error
+    return value
 
 
 # -- the key -------------------------------------------------------------------------------------------------------

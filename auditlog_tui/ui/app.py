@@ -42,6 +42,9 @@ STRONG = {
 """Colours that a terminal with 16 colours has, for a dark theme (True) and a light one."""
 
 
+QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
+
+
 class AuditLogApp(PatchedApp):
     """`query_text` is the filter to begin with. `report` is printed once the screen is gone."""
 
@@ -58,6 +61,7 @@ class AuditLogApp(PatchedApp):
         self.query_text = query_text
         self.report = ""
         self._leaving = False
+        self._quit_hinted = False
         self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
         if settings.theme not in self.available_themes:
@@ -102,8 +106,21 @@ class AuditLogApp(PatchedApp):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
+            self._quit_hinted = self._shown_message() == QUIT_HINT
             self._keys.publish(event)
         await super().on_event(event)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C with nothing selected: quit if the status line says that it will, else say so there."""
+        if self._quit_hinted:
+            self.exit()
+        else:
+            self._say(QUIT_HINT, "warning")
+
+    def _shown_message(self) -> str:
+        """The message in the status line, which the next key ends."""
+        screen = self.screen_stack[0] if self.screen_stack else None
+        return screen.footer.message if isinstance(screen, BrowseScreen) else ""
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Only the theme. The others have keys, and a screenshot would be a file that others can read."""

@@ -176,6 +176,40 @@ def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: P
 COLOUR = rb"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[\d;]*)?m"
 
 
+NO_MOUSE: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
+    "flag": (("--no-mouse",), {}, ""),
+    "variable": ((), {"AUDITLOG_TUI_MOUSE": "no"}, ""),
+    "file": ((), {}, "mouse = false\n"),
+    "none": ((), {}, ""),
+}
+
+
+@pytest.mark.parametrize("source", NO_MOUSE)
+def test_the_mouse_is_left_to_the_terminal_where_that_is_asked(
+    source: str, tmp_path: Path, served: dict[str, str]
+) -> None:
+    flags, variables, file = NO_MOUSE[source]
+    settings = tmp_path / "config" / "auditlog-tui" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(file)
+    env = environment(tmp_path, **served, **variables, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    with PtyTerminal((*APP, *flags), env=env) as terminal:
+        terminal.wait_for(ROW)
+        asked = [b"\x1b[?%dh" % mode in terminal.raw for mode in (1000, 1003, 1006, 1015)]
+        assert asked == [source == "none"] * 4
+
+
+def test_ctrl_c_twice_quits(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        before = terminal.modes()
+        terminal.wait_for(ROW)
+        terminal.send("\x03")
+        terminal.wait_for("Ctrl.C again quits")
+        terminal.send("\x03")
+        assert terminal.status() == 0
+        check_put_back(terminal, before, tmp_path)
+
+
 @pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord"])
 def test_a_refused_request_has_a_colour_where_the_terminal_has_16(
     theme: str, tmp_path: Path, served: dict[str, str]

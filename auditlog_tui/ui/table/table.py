@@ -95,7 +95,7 @@ class EntryTable(LineWidget, can_focus=True):
         self._lines: list[Line] = []
         self._labels: tuple[str, ...] = ()
         self._failing = False
-        self._dragging = False
+        self._dragging = self._pressed_header = False
         self._fitted: tuple[Query, bool] | None = None
         self._fitting_from: int | None = None
 
@@ -355,6 +355,8 @@ class EntryTable(LineWidget, can_focus=True):
     @on(events.MouseMove)
     def _drag(self, event: events.MouseEvent) -> None:
         """Scroll by the scroll bar."""
+        if isinstance(event, events.MouseDown):
+            self._pressed_header = event.y == 0
         if isinstance(event, events.MouseDown) and event.x == self.outer_size.width - 1 and event.y > 0:
             self._dragging = True
             self.capture_mouse()
@@ -371,6 +373,8 @@ class EntryTable(LineWidget, can_focus=True):
             return
         if (column := self.canvas.column_at(event.x)) is not None:
             self.choose(column)
+            if event.y == 0 and self._pressed_header:
+                await self.run_action("screen.sort")
         row = self.top + event.y - 1
         if event.y > 0 and 0 <= row < len(self.view or ()):
             self.move_to(row)

@@ -39,6 +39,10 @@ auditlog-tui needs an API key to read your organization's audit log.
 To look around without a key, on a made-up log:    auditlog-tui --demo"""
 
 
+AUTO_THEME = "auto"
+"""The theme that is chosen by the terminal's background."""
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One setting: `name` is its key in the settings file, `variable` its environment variable."""
@@ -73,7 +77,13 @@ OPTIONS: tuple[Option, ...] = (
         "how times are shown: utc, local, relative, or in a zone such as America/Los_Angeles",
         metavar="ZONE",
     ),
-    Option("theme", "AUDITLOG_TUI_THEME", "textual-dark", "colours: one of Textual's themes", metavar="NAME"),
+    Option(
+        "theme",
+        "AUDITLOG_TUI_THEME",
+        AUTO_THEME,
+        "colours: auto (dark or light, as the terminal's background is) or one of Textual's themes",
+        metavar="NAME",
+    ),
     Option(
         "columns",
         "AUDITLOG_TUI_COLUMNS",
@@ -117,7 +127,7 @@ class Settings:
     key: Secret | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     zone: str = "utc"
-    theme: str = "textual-dark"
+    theme: str = AUTO_THEME
     columns: str = ""
     trust_env: bool = False
     scroll: str = "terminal"

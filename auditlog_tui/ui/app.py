@@ -22,7 +22,7 @@ from textual.theme import ThemeProvider
 from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.settings.options import Settings
+from auditlog_tui.settings.options import AUTO_THEME, Settings
 from auditlog_tui.text.glyphs import ASCII, glyphs_for
 from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
 from auditlog_tui.ui.commands import KeyCommands
@@ -32,6 +32,7 @@ from auditlog_tui.ui.messages import CopyRequested, Say
 from auditlog_tui.ui.patches.app import PatchedApp
 from auditlog_tui.ui.patches.ascii_filter import AsciiFilter
 from auditlog_tui.ui.patches.error_guard import cause, expected
+from auditlog_tui.ui.patches.input_parser import BackgroundReported
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
 
@@ -41,6 +42,9 @@ STRONG = {
 }
 """Colours that a terminal with 16 colours has, for a dark theme (True) and a light one."""
 
+
+DARK, LIGHT = "textual-dark", "textual-light"
+"""The themes for a dark background and for a light one."""
 
 QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
 
@@ -64,10 +68,10 @@ class AuditLogApp(PatchedApp):
         self._quit_hinted = False
         self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
-        if settings.theme not in self.available_themes:
-            names = ", ".join(sorted(self.available_themes))
+        if settings.theme not in (AUTO_THEME, *self.available_themes):
+            names = ", ".join((AUTO_THEME, *sorted(self.available_themes)))
             raise SettingsError(f"There is no theme {settings.theme!r}. There are {names}.")
-        self.theme = settings.theme
+        self.theme = DARK if settings.theme == AUTO_THEME else settings.theme
         read_columns(settings.columns)
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
             self.line_filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self.line_filters]
@@ -99,6 +103,14 @@ class AuditLogApp(PatchedApp):
     def on_mount(self) -> None:
         # While suspended, the shell wrote on the terminal.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
+        if self.settings.theme == AUTO_THEME and not self.no_color:
+            self.ask_background()
+
+    @on(BackgroundReported)
+    def _choose_theme(self, message: BackgroundReported) -> None:
+        """Use the light theme on a light background, unless the user has chosen one meanwhile."""
+        if self.settings.theme == AUTO_THEME and self.theme == DARK and message.is_light:
+            self.theme = LIGHT
 
     async def on_unmount(self) -> None:
         await self.opener.close()

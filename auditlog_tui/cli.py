@@ -56,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("query", nargs="*", help="a filter to begin with, for instance: status:>=400 last:24h")
     parser.add_argument("--demo", action="store_true", help="browse a made-up log: no key, no network")
     for option in OPTIONS:
+        if option.switch:
+            described = f"leave the mouse to the terminal, which then selects text as elsewhere ({option.variable})"
+            parser.add_argument(
+                option.flag, dest=option.name, action="store_const", const=option.switch, help=described
+            )
+            continue
         parser.add_argument(
             option.flag, choices=option.choices or None, metavar=option.metavar or None,
             help=f"{option.help} ({option.variable})",
@@ -97,7 +103,7 @@ def _browse(settings: Settings, text: str) -> int:
     session = Session(settings)
     app = AuditLogApp(settings, session, text)
     with ending(app):
-        app.run()
+        app.run(mouse=settings.mouse)
     if lost := session.save_marks():
         with suppress(OSError):
             sys.stderr.write(f"{lost}\n")

@@ -40,14 +40,14 @@ exit status:
   {ExitStatus.USAGE} wrong arguments or settings; {ExitStatus.API} the API refused or could not be reached;
   {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
-VALUED = frozenset(option.flag for option in OPTIONS)
+VALUED = frozenset(option.flag for option in OPTIONS if not option.switch)
 """Flags that take a value, with any command."""
 
 _COMMANDS_VALUED = frozenset(("--format", "--limit"))
 """Flags of the commands that take a value."""
 
-_BROWSER_ONLY = ("theme", "scroll")
-"""Options that commands without a screen refuse."""
+_BROWSER_ONLY = {"theme": "--theme", "scroll": "--scroll", "mouse": "--no-mouse"}
+"""Options that commands without a screen refuse, and their flags."""
 
 _OPTIONS = {"n": "--limit", "l": "--limit", "o": "--format", "f": "--format"}
 """The flag that a short option of other programs may stand for."""
@@ -128,9 +128,9 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error("get takes one ID")
     if options.columns is not None and (command in ("get", "count") or (command and options.format != "table")):
         parser.error("--columns is for the browser, and for the table of list")
-    for name in _BROWSER_ONLY:
+    for name, flag in _BROWSER_ONLY.items():
         if command and getattr(options, name) is not None:
-            parser.error(f"--{name} is for the browser")
+            parser.error(f"{flag} is for the browser")
     options.query = words
     return options
 

@@ -39,6 +39,10 @@ auditlog-tui needs an API key to read your organization's audit log.
 To look around without a key, on a made-up log:    auditlog-tui --demo"""
 
 
+AUTO_THEME = "auto"
+"""The theme that is chosen by the terminal's background."""
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One setting: `name` is its key in the settings file, `variable` its environment variable."""
@@ -49,10 +53,12 @@ class Option:
     help: str
     choices: tuple[str, ...] = ()
     metavar: str = ""
+    switch: str = ""
+    """The value that the flag sets without taking one itself: `no` for `--no-NAME`."""
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return ("--no-" if self.switch == "no" else "--") + self.name.replace("_", "-")
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -71,7 +77,13 @@ OPTIONS: tuple[Option, ...] = (
         "how times are shown: utc, local, relative, or in a zone such as America/Los_Angeles",
         metavar="ZONE",
     ),
-    Option("theme", "AUDITLOG_TUI_THEME", "textual-dark", "colours: one of Textual's themes", metavar="NAME"),
+    Option(
+        "theme",
+        "AUDITLOG_TUI_THEME",
+        AUTO_THEME,
+        "colours: auto (dark or light, as the terminal's background is) or one of Textual's themes",
+        metavar="NAME",
+    ),
     Option(
         "columns",
         "AUDITLOG_TUI_COLUMNS",
@@ -93,7 +105,18 @@ OPTIONS: tuple[Option, ...] = (
         "how the table scrolls: terminal moves the lines in the terminal, redraw sends every line",
         ("terminal", "redraw"),
     ),
+    Option(
+        "mouse",
+        "AUDITLOG_TUI_MOUSE",
+        "yes",
+        "whether the mouse is used here; without it, the terminal selects text as everywhere else",
+        ("yes", "no"),
+        switch="no",
+    ),
 )
+
+_SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
+"""Other ways to write yes and no, in the settings file and in variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +127,11 @@ class Settings:
     key: Secret | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     zone: str = "utc"
-    theme: str = "textual-dark"
+    theme: str = AUTO_THEME
     columns: str = ""
     trust_env: bool = False
     scroll: str = "terminal"
+    mouse: bool = True
     demo: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
 
@@ -150,6 +174,7 @@ def load(
         columns=chosen["columns"],
         trust_env=chosen["trust_env"] == "yes",
         scroll=chosen["scroll"],
+        mouse=chosen["mouse"] == "yes",
         demo=demo,
         views=dict(file.get("views", {})),
     )
@@ -166,12 +191,14 @@ def _chosen(
     )
     for value, source in sources:
         if value is not None:
-            _check_choice(option, value, source)
-            return value
+            return _check_choice(option, value, source)
     return option.default
 
 
-def _check_choice(option: Option, value: object, source: str) -> None:
+def _check_choice(option: Option, value: object, source: str) -> str:
+    """The value as one of the option's choices. Raises `SettingsError`."""
+    if option.choices == ("yes", "no") and isinstance(value, str | bool):
+        value = _SPELLINGS.get(value, value)
     if not isinstance(value, str) or (option.choices and value not in option.choices):
         able = " or ".join(option.choices) or "a text"
         raise SettingsError(f"{source} is {safe(str(value), 60)!r}; it must be {able}.")
@@ -180,6 +207,7 @@ def _check_choice(option: Option, value: object, source: str) -> None:
             read_zone(value)
         except SettingsError as error:
             raise SettingsError(f"{source}: {error}") from error
+    return value
 
 
 # -- the key -------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from textual.theme import ThemeProvider
 from auditlog_tui.errors import AuditLogError, SettingsError
 from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.settings.options import Settings
+from auditlog_tui.settings.options import AUTO_THEME, Settings
 from auditlog_tui.text.glyphs import ASCII, glyphs_for
 from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
 from auditlog_tui.ui.commands import KeyCommands
@@ -32,8 +32,21 @@ from auditlog_tui.ui.messages import CopyRequested, Say
 from auditlog_tui.ui.patches.app import PatchedApp
 from auditlog_tui.ui.patches.ascii_filter import AsciiFilter
 from auditlog_tui.ui.patches.error_guard import cause, expected
+from auditlog_tui.ui.patches.input_parser import BackgroundReported
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
+
+STRONG = {
+    True: {"text-error": "#ff5555", "text-warning": "#ffff55", "text-success": "#55ff55"},
+    False: {"text-error": "#aa0000", "text-warning": "#aa5500", "text-success": "#00aa00"},
+}
+"""Colours that a terminal with 16 colours has, for a dark theme (True) and a light one."""
+
+
+DARK, LIGHT = "textual-dark", "textual-light"
+"""The themes for a dark background and for a light one."""
+
+QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
 
 
 class AuditLogApp(PatchedApp):
@@ -52,12 +65,13 @@ class AuditLogApp(PatchedApp):
         self.query_text = query_text
         self.report = ""
         self._leaving = False
+        self._quit_hinted = False
         self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
-        if settings.theme not in self.available_themes:
-            names = ", ".join(sorted(self.available_themes))
+        if settings.theme not in (AUTO_THEME, *self.available_themes):
+            names = ", ".join((AUTO_THEME, *sorted(self.available_themes)))
             raise SettingsError(f"There is no theme {settings.theme!r}. There are {names}.")
-        self.theme = settings.theme
+        self.theme = DARK if settings.theme == AUTO_THEME else settings.theme
         read_columns(settings.columns)
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
             self.line_filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self.line_filters]
@@ -79,9 +93,24 @@ class AuditLogApp(PatchedApp):
     def get_default_screen(self) -> Screen[None]:
         return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
 
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's; at 16 colours, the pale ones that would become grey are replaced by strong ones."""
+        variables = super().get_css_variables()
+        if self.console.color_system == "standard" and not self.native_ansi_color:
+            variables |= STRONG[self.current_theme.dark]
+        return variables
+
     def on_mount(self) -> None:
         # While suspended, the shell wrote on the terminal.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
+        if self.settings.theme == AUTO_THEME and not self.no_color:
+            self.ask_background()
+
+    @on(BackgroundReported)
+    def _choose_theme(self, message: BackgroundReported) -> None:
+        """Use the light theme on a light background, unless the user has chosen one meanwhile."""
+        if self.settings.theme == AUTO_THEME and self.theme == DARK and message.is_light:
+            self.theme = LIGHT
 
     async def on_unmount(self) -> None:
         await self.opener.close()
@@ -89,8 +118,21 @@ class AuditLogApp(PatchedApp):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
+            self._quit_hinted = self._shown_message() == QUIT_HINT
             self._keys.publish(event)
         await super().on_event(event)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C with nothing selected: quit if the status line says that it will, else say so there."""
+        if self._quit_hinted:
+            self.exit()
+        else:
+            self._say(QUIT_HINT, "warning")
+
+    def _shown_message(self) -> str:
+        """The message in the status line, which the next key ends."""
+        screen = self.screen_stack[0] if self.screen_stack else None
+        return screen.footer.message if isinstance(screen, BrowseScreen) else ""
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Only the theme. The others have keys, and a screenshot would be a file that others can read."""

@@ -1,4 +1,4 @@
-"""Every test here runs without the delay after cursor moves, in UTC, and with the glyphs of a UTF-8 terminal."""
+"""Every test here runs without the delay after cursor moves, in UTC, in all colours and with UTF-8 glyphs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from textual import constants
 
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.ui import app
@@ -16,6 +17,7 @@ from auditlog_tui.ui.browse import detail
 def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(detail, "REST_S", 0.0)
     monkeypatch.setattr(app, "glyphs_for", lambda encoding: glyphs_for("utf-8"))
+    monkeypatch.setattr(constants, "COLOR_SYSTEM", "truecolor")
     monkeypatch.setenv("TZ", "UTC")
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_COLOR_SYSTEM"):
         monkeypatch.delenv(name, raising=False)

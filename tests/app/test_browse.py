@@ -4,8 +4,8 @@ import pytest
 
 from auditlog_tui.demo import demo_entries
 from auditlog_tui.ui.table.columns import COLUMNS
-from tests.app.helpers import Hand, running
-from tests.app.wire import ENTRIES, NOW
+from tests.app.helpers import Hand, running, table_lines
+from tests.app.wire import ENTRIES, NOW, JsonLog, made
 
 
 def first_line(hand: Hand) -> str:
@@ -187,7 +187,7 @@ async def test_h_and_l_choose_the_column_and_scroll_with_time_and_action_staying
             await hand.press("l")
             fields.append(hand.table.canvas.field)
         assert fields == [
-            "created", "action", "actor", "ip", "status", "method", "path", "target", "actor.type", "ua",
+            "created", "action", "actor", "ip", "status", "target", "method", "path", "actor.type", "ua",
         ]  # fmt: skip
         assert "AGENT" in hand.text
         assert "nirvana-cli/" in hand.shown
@@ -196,6 +196,48 @@ async def test_h_and_l_choose_the_column_and_scroll_with_time_and_action_staying
         await hand.press(*["left"] * 9)
         assert hand.table.canvas.field == "created"
         assert [line[:36] for line in hand.rows] == fixed
+
+
+WIDE_ACTION = "organizations.LeaveOrganization"
+
+
+def titles(hand: Hand) -> str:
+    return table_lines(hand.table)[0]
+
+
+async def test_a_wide_terminal_cuts_no_action_beside_blank_cells() -> None:
+    log = JsonLog([made(n, action=WIDE_ACTION, path="/v1/x", target=None) for n in range(60)])
+    async with running(log, size=(140, 36)) as hand:
+        assert WIDE_ACTION in hand.shown
+        assert "/v1/x" in hand.shown
+
+
+async def test_columns_are_fitted_at_a_query_and_at_a_resize_but_not_while_one_reads() -> None:
+    entries = [made(n, action="vm.read" if n < 300 else WIDE_ACTION) for n in range(600)]
+    async with running(JsonLog(entries), size=(120, 36)) as hand:
+        before = titles(hand)
+        await hand.press("A", *["pagedown"] * 12)
+        assert WIDE_ACTION[:8] in hand.shown
+        assert titles(hand) == before
+        await hand.press("G", "g", "G")
+        assert titles(hand) == before
+        await hand.pilot.resize_terminal(121, 36)
+        await hand.settled()
+        assert WIDE_ACTION in hand.shown
+        fitted = titles(hand)
+        await hand.press("g", "t")
+        assert titles(hand).startswith(fitted[:30])
+        await hand.filter("action:vm.read")
+        assert titles(hand) == before + " "
+
+
+async def test_columns_are_fitted_when_others_are_chosen() -> None:
+    entries = [made(n, action="vm.read" if n < 300 else WIDE_ACTION) for n in range(600)]
+    async with running(JsonLog(entries)) as hand:
+        await hand.press("A", "G")
+        assert WIDE_ACTION not in hand.shown
+        await hand.press("C", "enter")
+        assert WIDE_ACTION in hand.shown
 
 
 async def test_the_outermost_columns_are_the_last() -> None:

@@ -82,7 +82,7 @@ async def test_a_hostile_entry_is_shown_harmless_everywhere(kind: str) -> None:
 @pytest.mark.parametrize("kind", EVIL)
 async def test_a_filter_by_a_hostile_cell_is_shown_harmless(kind: str) -> None:
     async with running(JsonLog([hostile(EVIL[kind][:300]), made(2)])) as hand:
-        for column in (1, 1, 5):  # action, actor, target
+        for column in (1, 1, 3):  # action, actor, target
             await hand.press(*["l"] * column, "=")
             check(hand)
             await hand.press("/")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual import events
+from textual import constants, events
 from textual.message import Message
 
-from auditlog_tui.ui.patches.input_parser import InputDecoder, InputReader, SafeParser
+from auditlog_tui.ui.patches.input_parser import BackgroundReported, InputDecoder, InputReader, SafeParser
 
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 
@@ -205,3 +207,123 @@ def test_the_parser_never_fails_on_decoded_bytes(pieces: list[bytes]) -> None:
         text.encode()
         if text:
             list(parser.feed(text))
+
+
+# -- the terminal's replies ----------------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def colours(messages: Iterable[Message]) -> list[tuple[float, float, float]]:
+    return [(each.red, each.green, each.blue) for each in messages if isinstance(each, BackgroundReported)]
+
+
+def typed(messages: Iterable[Message]) -> list[str]:
+    return [message.key for message in messages if isinstance(message, events.Key)]
+
+
+WHITE = (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("reply", "colour", "is_light"),
+    [
+        (b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", WHITE, True),
+        (b"\x1b]11;rgb:ff/ff/ff\x07", WHITE, True),
+        (b"\x1b]11;rgb:f/f/f\x07", WHITE, True),
+        (b"\x1b]11;rgba:ffff/ffff/ffff/ffff\x07", WHITE, True),
+        (b"\x1b]11;#ffffff\x07", WHITE, True),
+        (b"\x1b]11;#ffffffffffff\x07", WHITE, True),
+        (b"\x1b]11;rgb:0000/0000/0000\x1b\\", (0.0, 0.0, 0.0), False),
+        (b"\x1b]11;rgb:00/00/ff\x07", (0.0, 0.0, 1.0), False),
+        (b"\x1b]11;rgb:ff/ff/00\x07", (1.0, 1.0, 0.0), True),
+    ],
+)
+def test_the_background_is_read_however_the_reply_is_split(
+    reply: bytes, colour: tuple[float, float, float], is_light: bool
+) -> None:
+    for at in range(len(reply) + 1):
+        messages = read(b"a" + reply[:at], reply[at:] + b"b")
+        assert colours(messages) == [colour], at
+        assert typed(messages) == ["a", "b"], at
+    messages = read(*bytewise(b"a" + reply + b"b"))
+    assert (colours(messages), typed(messages)) == ([colour], ["a", "b"])
+    (report,) = (each for each in messages if isinstance(each, BackgroundReported))
+    assert report.is_light is is_light
+
+
+@pytest.mark.parametrize("at", range(2, 25))
+def test_a_reply_whose_end_comes_late_types_nothing(at: int) -> None:
+    reply, clock = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", Clock()
+    reader = InputReader(clock)
+    messages = list(reader.feed(reply[:at]))
+    clock.now += 1.5
+    messages += [*reader.tick(), *reader.feed(reply[at:]), *reader.feed(b"x")]
+    assert typed(messages) == ["x"]
+    assert colours(messages) == [WHITE]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"\x1b]11;\x07",
+        b"\x1b]11;?\x1b\\",
+        b"\x1b]11;rgb:\x07",
+        b"\x1b]11;rgb:ffff/ffff\x07",
+        b"\x1b]11;rgb:fffff/ffff/ffff\x07",
+        b"\x1b]11;rgb:ff/ff/ff/ff/ff\x07",
+        b"\x1b]11;#fff\x07",
+        b"\x1b]10;rgb:ffff/ffff/ffff\x07",
+        b"\x1b]4;1;rgb:ffff/ffff/ffff\x07",
+        b"\x1b]52;c;cXVpdA==\x1b\\",
+        b"\x1b]11;rgb:ffff/ffff\x1b[B",
+    ],
+)
+def test_a_malformed_reply_or_another_types_nothing(reply: bytes) -> None:
+    for parts in ([reply, b"x"], [*bytewise(reply), b"x"]):
+        messages = read(*parts)
+        assert typed(messages) == (["down"] if reply.endswith(b"B") else []) + ["x"]
+        assert colours(messages) == []
+
+
+@pytest.mark.parametrize("end", [b"\x07", b"\x1b\\"])
+def test_a_reply_that_is_no_colour_types_nothing(end: bytes) -> None:
+    assert typed(read(b"\x1b]11;q]j/?" + end + b"x")) == ["x"]
+
+
+def test_after_a_reply_that_breaks_off_keys_are_keys() -> None:
+    clock = Clock()
+    reader = InputReader(clock)
+    assert typed(reader.feed(b"\x1b]11;rgb:ffff/ff")) == []
+    assert typed(reader.feed(b"jq")) == ["j", "q"]
+    assert typed(reader.feed(b"\x1b]11;rgb:ffff/ff")) == []
+    clock.now += 2.5
+    assert typed(reader.tick()) == []
+    assert typed(reader.feed(b"cF")) == ["c", "F"]
+
+
+def test_escape_alone_is_escape_after_the_usual_delay() -> None:
+    clock = Clock()
+    reader = InputReader(clock)
+    assert typed(reader.feed(b"\x1b")) == []
+    assert typed(reader.tick()) == []
+    clock.now += 0.11
+    assert typed(reader.tick()) == ["escape"]
+    assert typed(reader.feed(b"]11;")) == ["right_square_bracket", "1", "1", "semicolon"]
+
+
+def test_escape_twice_is_escape_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ESCAPE_DELAY", 0.0)
+    reader = InputReader()
+    assert typed([*reader.feed(b"\x1b\x1b"), *reader.tick()]) == ["escape", "escape"]
+    assert typed(reader.feed(b"a")) == ["a"]
+
+
+def test_a_reply_in_what_is_pasted_is_shown() -> None:
+    assert pasted(PASTE + b"\x1b]11;rgb:ff/ff/ff\x07" + PASTED) == ["\\x1b]11;rgb:ff/ff/ff\x07"]

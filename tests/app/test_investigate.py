@@ -13,6 +13,7 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.log.view import View
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
+from auditlog_tui.text.glyphs import UNICODE
 from auditlog_tui.ui.browse import following
 from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import MenuScreen
@@ -254,10 +255,10 @@ async def followed(
             await settled(pilot)
             await hand.press(*keys)
             hand.send("F")
-            await hand.until(lambda: "follow" in hand.header)
+            await hand.until(lambda: f"{UNICODE.on} follow" in hand.header)
             yield hand, log
             hand.send("F")
-            await hand.until(lambda: "follow" not in hand.header)
+            await hand.until(lambda: f"{UNICODE.on} follow" not in hand.header)
 
 
 def fresh(number: int, late_us: int = 0) -> FlatEntry:

@@ -13,7 +13,7 @@ def statuses(hand: Hand) -> set[int | None]:
 
 # -- by what is on the screen --------------------------------------------------------------------------------------
 
-COLUMNS = ["created", "action", "actor", "ip", "status", "method", "path", "target", "actor.type", "ua"]
+COLUMNS = ["created", "action", "actor", "ip", "status", "target", "method", "path", "actor.type", "ua"]
 
 
 async def on_column(hand: Hand, field: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from auditlog_tui.text.glyphs import UNICODE
 from auditlog_tui.ui.browse import following
 from tests.app.helpers import running
 from tests.app.wire import ENTRIES, Answers, JsonLog, Wire, log_of, made, source_of
@@ -113,4 +114,4 @@ async def test_complete_is_gone_from_the_header_when_a_poll_counts_more(monkeypa
         wire.release()
         await hand.until(lambda: "252  COMPLETE" in hand.header)
         hand.send("F")
-        await hand.until(lambda: "follow" not in hand.header)
+        await hand.until(lambda: f"{UNICODE.on} follow" not in hand.header)

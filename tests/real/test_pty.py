@@ -176,6 +176,114 @@ def test_over_ssh_the_terminal_is_sent_the_id_and_nothing_is_claimed(tmp_path: P
 COLOUR = rb"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[\d;]*)?m"
 
 
+QUESTION = b"\x1b]11;?\x1b\\"
+WHITE = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
+LIGHT_GROUND, DARK_GROUND = "e0e0e0", "121212"
+
+
+def ground(terminal: PtyTerminal) -> str:
+    """The background's colour below the rows' first cells."""
+    terminal.settle()
+    return str(terminal.cells()[6][2].bg)
+
+
+def in_colour(home: Path, served: dict[str, str], **more: str) -> dict[str, str]:
+    return environment(home, **served, COLORTERM="truecolor", **more)
+
+
+@pytest.mark.parametrize("split", [0, 1, 2, 3, 7, 12, 23, 24])
+def test_a_light_background_has_a_light_theme_however_the_reply_is_split(
+    split: int, tmp_path: Path, served: dict[str, str]
+) -> None:
+    with PtyTerminal(APP, env=in_colour(tmp_path, served)) as terminal:
+        terminal.wait_raw(QUESTION)
+        terminal.send_bytes(WHITE[:split])
+        terminal.settle(0.05)
+        terminal.send_bytes(WHITE[split:])
+        terminal.wait_for(ROW)
+        assert ground(terminal) == LIGHT_GROUND
+        assert "/ everything" in terminal.screen()
+        assert "forward" not in terminal.screen()
+
+
+REPLIES = {
+    "none": (b"", DARK_GROUND),
+    "dark": (b"\x1b]11;rgb:1e1e/1e1e/1e1e\x07", DARK_GROUND),
+    "malformed": (b"\x1b]11;rgb:zz;q]j?\x1b\\", DARK_GROUND),
+    "late": (WHITE, LIGHT_GROUND),
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+def test_the_first_rows_wait_for_no_reply_and_a_late_one_presses_no_key(
+    reply: str, tmp_path: Path, served: dict[str, str]
+) -> None:
+    sent, colour = REPLIES[reply]
+    with PtyTerminal(APP, env=in_colour(tmp_path, served)) as terminal:
+        terminal.wait_for(ROW)
+        assert ground(terminal) == DARK_GROUND
+        before = terminal.screen()
+        terminal.send_bytes(sent)
+        assert ground(terminal) == colour
+        assert terminal.screen().splitlines()[1:] == before.splitlines()[1:]
+
+
+@pytest.mark.parametrize("variables", [{"AUDITLOG_TUI_THEME": "nord"}, {"NO_COLOR": "1"}, {"TERM": "linux"}], ids=str)
+def test_the_terminal_is_not_asked_where_the_answer_does_not_matter(
+    variables: dict[str, str], tmp_path: Path, served: dict[str, str]
+) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served) | variables) as terminal:
+        terminal.wait_for(ROW)
+        assert QUESTION not in terminal.raw
+
+
+NO_MOUSE: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
+    "flag": (("--no-mouse",), {}, ""),
+    "variable": ((), {"AUDITLOG_TUI_MOUSE": "no"}, ""),
+    "file": ((), {}, "mouse = false\n"),
+    "none": ((), {}, ""),
+}
+
+
+@pytest.mark.parametrize("source", NO_MOUSE)
+def test_the_mouse_is_left_to_the_terminal_where_that_is_asked(
+    source: str, tmp_path: Path, served: dict[str, str]
+) -> None:
+    flags, variables, file = NO_MOUSE[source]
+    settings = tmp_path / "config" / "auditlog-tui" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(file)
+    env = environment(tmp_path, **served, **variables, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    with PtyTerminal((*APP, *flags), env=env) as terminal:
+        terminal.wait_for(ROW)
+        asked = [b"\x1b[?%dh" % mode in terminal.raw for mode in (1000, 1003, 1006, 1015)]
+        assert asked == [source == "none"] * 4
+
+
+def test_ctrl_c_twice_quits(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        before = terminal.modes()
+        terminal.wait_for(ROW)
+        terminal.send("\x03")
+        terminal.wait_for("Ctrl.C again quits")
+        terminal.send("\x03")
+        assert terminal.status() == 0
+        check_put_back(terminal, before, tmp_path)
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord"])
+def test_a_refused_request_has_a_colour_where_the_terminal_has_16(
+    theme: str, tmp_path: Path, served: dict[str, str]
+) -> None:
+    env = environment(tmp_path, **served, TERM="xterm", AUDITLOG_TUI_THEME=theme)
+    with PtyTerminal((*APP, "status:>=400"), env=env) as terminal:
+        terminal.wait_for(ROW)
+        terminal.settle()
+        marks = [cell for row in terminal.cells()[4:] for cell in row if cell.data == "✗"]
+        assert marks
+        assert {cell.fg for cell in marks} <= {"red", "brightred"}
+
+
 def test_colours_are_written_where_they_are_wanted(tmp_path: Path, served: dict[str, str]) -> None:
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)

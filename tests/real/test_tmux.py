@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from auditlog_tui.demo.server import Fault, serving
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from tests.real.pty_terminal import APP, environment
-from tests.real.tmux import Tmux
+from tests.real.tmux import PATIENCE_S, Tmux
 
 KEY = "nirvana-key-0123456789"
 ROW = r"^[▌ ].(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d +\w+\.\w+"
@@ -37,6 +38,25 @@ def demo_server(*arguments: str, home: Path) -> Iterator[str]:
             yield found[0]
         finally:
             server.terminate()
+
+
+@pytest.mark.parametrize(("style", "theme"), [("bg=#ffffff", "224;224;224"), ("bg=#000000", "18;18;18")])
+def test_the_theme_follows_the_background_that_tmux_reports(
+    style: str, theme: str, tmux: Tmux, tmp_path: Path
+) -> None:
+    with demo_server(home=tmp_path) as url:
+        env = environment(
+            tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL=url, TERM="tmux-256color", COLORTERM="truecolor"
+        )
+        wait = 'while [ ! -e ready ]; do sleep 0.05; done; exec "$@"'
+        tmux.start(("sh", "-c", f"cd {tmp_path}; {wait}", "sh", *APP), env=env)
+        tmux.run("set-option", "-g", "window-style", style)
+        (tmp_path / "ready").touch()
+        tmux.wait_for(ROW)
+        deadline = time.monotonic() + PATIENCE_S
+        while f"48;2;{theme}m" not in tmux.run("capture-pane", "-t", "test", "-p", "-e"):
+            assert time.monotonic() < deadline, tmux.run("capture-pane", "-t", "test", "-p", "-e")
+            time.sleep(0.1)
 
 
 def do_the_main_job(tmux: Tmux) -> None:

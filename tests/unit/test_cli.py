@@ -99,7 +99,16 @@ def test_a_flag_that_there_is_not_is_named_and_its_value_is_not(
     assert browsed == []
 
 
-@pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.name)
+def test_no_mouse_takes_no_value(browsed: Browsed) -> None:
+    cli.main(["--no-mouse", "mars"])
+    ((settings, text),) = browsed
+    assert (settings.mouse, text) == (False, "mars")
+
+
+CHOICES = [option for option in OPTIONS if option.choices and not option.switch]
+
+
+@pytest.mark.parametrize("option", CHOICES, ids=lambda option: option.name)
 def test_a_wrong_value_is_refused_naming_the_flag(
     option: object, browsed: Browsed, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +169,7 @@ def test_every_help_lists_the_commands_with_an_example(
         (["list", "--theme", "no-such-theme"], "--theme is for the browser"),
         (["--theme", "nord", "count"], "--theme is for the browser"),
         (["list", "--scroll", "redraw"], "--scroll is for the browser"),
+        (["list", "--no-mouse"], "--no-mouse is for the browser"),
         (["count", "--columns", "ip"], "--columns is for the browser, and for the table of list"),
         (["get", "x", "--columns", "ip"], "--columns is for the browser"),
         (["list", "--format", "csv", "--columns", "ip"], "--columns is for the browser"),

@@ -6,9 +6,10 @@ screen below it, and in the end the log. Tested with Textual 8.2.8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
@@ -24,8 +25,19 @@ def _is_on_top(screen: Screen[_T]) -> bool:
     return screen.app.screen is screen
 
 
+def _copy_or_quit(screen: Screen[_T], copy: Callable[[], None]) -> None:
+    """Copy the selection (ctrl+c); without one, do what the app does, whose keys a modal screen hides."""
+    try:
+        copy()
+    except SkipAction:
+        screen.app.action_help_quit()
+
+
 class Dialog(ModalScreen[_T]):
     """A modal screen that can be dismissed only once. The result is `None` if it was cancelled."""
+
+    def action_copy_text(self) -> None:
+        _copy_or_quit(self, super().action_copy_text)
 
     def dismiss(self, result: _T | None = None) -> AwaitComplete:
         return super().dismiss(result) if _is_on_top(self) else AwaitComplete()
@@ -33,6 +45,9 @@ class Dialog(ModalScreen[_T]):
 
 class Palette(CommandPalette):
     """Textual's command palette with the patched list."""
+
+    def action_copy_text(self) -> None:
+        _copy_or_quit(self, super().action_copy_text)
 
     def compose(self) -> ComposeResult:
         composed: Iterable[Widget] = super().compose()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from auditlog_tui.text.cells import cell_width, shorten_end
 from auditlog_tui.text.times import age, count, format_time, zone_label
-from auditlog_tui.ui.keys import TABLE, Key, footer
+from auditlog_tui.ui.keys import EVERYWHERE, TABLE, Key, footer
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary
@@ -22,6 +23,9 @@ CLOCK_TOLERANCE_US = 5_000_000
 
 MIN_NAME_CELLS = 6
 """The endpoint's name is never shortened to fewer cells."""
+
+FOLLOW_WIDTH = 100
+"""Cells of the header from which it says so where new entries are not followed."""
 
 YEAR_US = 365 * 86_400_000_000
 
@@ -69,12 +73,23 @@ class HeaderBar(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        marks = f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else ""
-        right = Content.assemble(
-            *self._amount(), (marks, "bold $text-accent"), (f"  {self._zone()} ", "$text-muted"), *self._following()
-        )
+        right = self._right()
         left = self._left(self.size.width - right.cell_length - 1)
         return Content.assemble(left, " " * max(0, self.size.width - left.cell_length - right.cell_length), right)
+
+    def _right(self) -> Content:
+        marks = f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else ""
+        zone = (f"  {self._zone()} ", "$text-muted")
+        return Content.assemble(*self._amount(), (marks, "bold $text-accent"), zone, *self._following())
+
+    async def on_click(self, event: events.Click) -> None:
+        """A click on the zone is `t`, one on the follow indicator `F`."""
+        right, following = self._right().cell_length, Content.assemble(*self._following()).cell_length
+        at = event.x - max(0, self.size.width - right) - right + following
+        if at >= 0:
+            await self.run_action("screen.follow")
+        elif at >= -cell_width(self._zone()) - 1:
+            await self.run_action("screen.zone")
 
     def _left(self, room: int) -> Content:
         """The left half in `room` cells: drops the newest entry's age first, then shortens the endpoint's name."""
@@ -141,7 +156,7 @@ class HeaderBar(Widget):
     def _following(self) -> list[tuple[str, str]]:
         on, fresh = self._follow
         if not on:
-            return []
+            return [(f" {self.look.glyphs.off} follow ", "$text-muted")] if self.size.width >= FOLLOW_WIDTH else []
         mark = f" {self.look.glyphs.on} follow "
         return [(mark, "$text-accent"), (f"{fresh} " if fresh else "", "bold $text-accent")]
 
@@ -200,6 +215,16 @@ class FooterBar(Widget):
         for key in self._fitting():
             parts += [(f" {key.shown}", "bold $text-accent"), (f" {key.label} ", "$text-muted")]
         return Content.assemble(*parts)
+
+    async def on_click(self, event: events.Click) -> None:
+        """A click on a key's name or label is that key."""
+        end = 0
+        for key in self._fitting() if not self.message else ():
+            end += cell_width(f" {key.shown} {key.label} ")
+            if event.x < end:
+                focused = self.screen.focused if key.place != EVERYWHERE else None
+                await self.app.run_action(key.action, focused or self.screen)
+                return
 
     def _fitting(self) -> list[Key]:
         """The keys that fit into the footer. The last one, help, is always kept."""

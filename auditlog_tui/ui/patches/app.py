@@ -86,6 +86,12 @@ class PatchedApp(TypeAheadApp):
             raise OSError("no terminal")
         self._driver.write(sequence)
 
+    def ask_background(self) -> None:
+        """Ask the terminal for its background colour, without waiting: see `BackgroundReported`."""
+        ask = getattr(self._driver, "ask_background", None)
+        if ask is not None:
+            ask()
+
     # -- overrides ---------------------------------------------------------------------------------------------
 
     async def _dispatch_message(self, message: Message) -> None:

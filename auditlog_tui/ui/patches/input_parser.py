@@ -3,8 +3,8 @@
 Overrides: `XTermParser._sequence_to_key_events`, `XTermParser.parse_mouse_code`. Sets `XTermParser.mouse_pixels`.
     Uses the modules `textual._xterm_parser` and `textual._keyboard_protocol`.
 Why: Textual's reader fails on bytes that are not UTF-8 and on some numbers in escape sequences. It takes a key's
-    release for a press, unknown escape sequences for typed text, and any size report as a sign that mouse reports are
-    in pixels.
+    release for a press, unknown escape sequences and the terminal's replies to questions for typed text, and any size
+    report as a sign that mouse reports are in pixels.
 Tested with Textual 8.2.8.
 If Textual changes: some input would end the program, or be taken for keys that nobody pressed.
 """
@@ -12,10 +12,12 @@ If Textual changes: some input would end the program, or be taken for keys that 
 from __future__ import annotations
 
 import re
+import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from textual import events
+from textual import constants, events
 from textual._keyboard_protocol import FUNCTIONAL_KEYS
 from textual._xterm_parser import XTermParser
 from textual.keys import Keys
@@ -97,6 +99,83 @@ class InputDecoder:
         return text, data[len(part) :]
 
 
+ASK_BACKGROUND = "\x1b]11;?\x1b\\"
+"""Asks the terminal for its background colour (xterm's OSC 11)."""
+
+REPLY_S = 2.0
+"""Seconds after which a reply that has begun is given up."""
+
+REPLY_LIMIT = 1_000
+"""Characters of a reply at most."""
+
+_TEXT = rf"[^\x00-\x1f\x7f]{{0,{REPLY_LIMIT}}}"
+_REPLY = re.compile(rf"\x1b\](\d{{1,3}};{_TEXT})(?:\x07|\x1b\\)")
+# Of an unfinished colour no other characters: after one that broke off, keys are keys again.
+_UNFINISHED = rf"(?:11;[0-9a-fA-Frg:/#?;]{{0,{REPLY_LIMIT}}}|(?!11;)\d{{1,3}};{_TEXT}|\d{{1,3}})"
+_BEGUN = re.compile(rf"\x1b\](?:{_UNFINISHED}\x1b?)?")
+_BROKEN = re.compile(rf"\x1b\]{_UNFINISHED}")
+
+_RGB = re.compile(r"11;rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})(?:/[0-9a-fA-F]{1,4})?")
+_HEX = re.compile(r"11;#(?:([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})|" + r"([0-9a-fA-F]{4})" * 3 + ")")
+
+
+@dataclass
+class BackgroundReported(Message):
+    """The terminal's background colour, each part from 0 to 1."""
+
+    red: float
+    green: float
+    blue: float
+
+    @property
+    def is_light(self) -> bool:
+        return 0.2126 * self.red + 0.7152 * self.green + 0.0722 * self.blue > 0.5
+
+
+def background_in(reply: str) -> BackgroundReported | None:
+    """The colour in a reply to `ASK_BACKGROUND`; `None` for another reply and for no colour."""
+    match = _RGB.fullmatch(reply) or _HEX.fullmatch(reply)
+    if match is None:
+        return None
+    red, green, blue = (int(part, 16) / (16 ** len(part) - 1) for part in match.groups() if part is not None)
+    return BackgroundReported(red, green, blue)
+
+
+class ReplyReader:
+    """Takes the terminal's replies (OSC sequences) out of the decoded input, in however many pieces they arrive."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._since = 0.0
+
+    def feed(self, text: str, now: float) -> tuple[str, list[str]]:
+        """The text without replies, and the replies without the characters around them."""
+        rest, passed, replies = self._held + text, "", []
+        begun, self._held = self._held, ""
+        while rest:
+            before, escape, after = rest.partition("\x1b")
+            passed, rest = passed + before, escape + after
+            if match := _REPLY.match(rest):
+                replies.append(match[1])
+                rest = rest[match.end() :]
+            elif rest and (rest == "\x1b" or _BEGUN.fullmatch(rest)):
+                self._since = self._since if begun and rest.startswith(begun) and begun != "\x1b" else now
+                self._held, rest = rest, ""
+            elif match := _BROKEN.match(rest):
+                rest = rest[match.end() :]
+            else:
+                passed, rest = passed + rest[:1], rest[1:]
+        return passed, replies
+
+    def expire(self, now: float) -> str:
+        """The text to take for typed after all: Escape, alone or before `]`; a reply that broke off is dropped."""
+        held, waited = self._held, now - self._since
+        if not held or waited < (constants.ESCAPE_DELAY if held == "\x1b" else REPLY_S):
+            return ""
+        self._held = ""
+        return held if held in ("\x1b", "\x1b]") else ""
+
+
 class SafeParser(XTermParser):
     """Also understands legacy mouse reports and the keyboard protocol's subparameters."""
 
@@ -166,17 +245,26 @@ def _is_text(code: str) -> bool:
 class InputReader:
     """Converts input bytes to messages. If the parser fails after all, a new one takes its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._decoder = InputDecoder()
         self._parser = SafeParser()
+        self._replies = ReplyReader()
+        self._clock = clock
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages for the next bytes."""
-        return self._safely(self._parser.feed, self._decoder.feed(data))
+        text, replies = self._replies.feed(self._decoder.feed(data), self._clock())
+        yield from self._safely(self._parser.feed, text)
+        yield from filter(None, map(background_in, replies))
 
     def tick(self) -> Iterator[Message]:
         """The messages for an escape sequence that timed out."""
-        return self._safely(self._parser.tick)
+        yield from self._safely(self._parser.tick)
+        expired = self._replies.expire(self._clock())
+        if expired == "\x1b":  # the parser would wait for more once again
+            yield events.Key("escape", expired)
+        else:
+            yield from self._safely(self._parser.feed, expired)
 
     def _safely(self, parse: Callable[..., Iterable[Message]], *arguments: str) -> Iterator[Message]:
         try:

@@ -30,7 +30,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
 
-from auditlog_tui.ui.patches.input_parser import InputReader
+from auditlog_tui.ui.patches.input_parser import ASK_BACKGROUND, InputReader
 
 TICK_S = 0.1
 """Seconds between checks for a timed-out escape sequence and for the end of the app."""
@@ -139,6 +139,11 @@ class SafeDriver(LinuxDriver):
             return None
         except OSError:
             return b""
+
+    def ask_background(self) -> None:
+        """Ask for the background colour; `BackgroundReported` is posted if the terminal ever answers."""
+        if os.environ.get("TERM") != "linux":  # whose older versions show the question
+            self.write(ASK_BACKGROUND)
 
     # -- sizes -------------------------------------------------------------------------------------------------
 

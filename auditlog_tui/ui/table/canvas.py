@@ -15,7 +15,7 @@ from auditlog_tui.errors import StoreError
 from auditlog_tui.text.times import day, repeated_offset
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.patches.scroll_region import shifted
-from auditlog_tui.ui.table.columns import IP_WIDTHS, Layout, lay_out
+from auditlog_tui.ui.table.columns import Layout, content_widths, lay_out
 from auditlog_tui.ui.table.lines import GUTTER, NO_SIGNS, LinePainter, Signs, scrollbar
 from auditlog_tui.ui.table.states import NOTHING, States, StyledText
 
@@ -135,7 +135,7 @@ class Canvas:
         self.layout: Layout = lay_out(80, look)
         self._widget = widget
         self._rows = rows
-        self._ip_width = IP_WIDTHS[0]
+        self._content_widths: dict[str, int] = {}
         self._offset_width = 0
         self._cells: LRUCache[Line, Strip] = LRUCache(STRIPS)
         self._strips: LRUCache[Line, Strip] = LRUCache(STRIPS)
@@ -154,7 +154,7 @@ class Canvas:
     def lay_out(self) -> None:
         """Lay the columns out anew, and draw every line again."""
         self.forget_styles()
-        self.layout = lay_out(self.inner_width, self.look, self._ip_width, self._offset_width)
+        self.layout = lay_out(self.inner_width, self.look, self._content_widths, self._offset_width)
         self.column = min(self.column, len(self.layout.columns) - 1)
         self.left = self.layout.scrolled(self.column, self.left, self.inner_width)
 
@@ -185,11 +185,10 @@ class Canvas:
                 return number
         return None
 
-    def fit_addresses(self, rows: Sequence[Row]) -> bool:
-        """Widen the address column for the longest of these. Returns whether it was widened."""
-        width = max(self._ip_width, min(max((len(row.client_ip or "") for row in rows), default=0), IP_WIDTHS[1]))
-        widened, self._ip_width = width != self._ip_width, width
-        return widened
+    def fit_content(self, rows: Sequence[Row]) -> bool:
+        """Take the columns' widths from the texts of these rows. Returns whether any has changed."""
+        before, self._content_widths = self._content_widths, content_widths(rows, self.look)
+        return before != self._content_widths
 
     def fit_offsets(self, instants: Sequence[int]) -> bool:
         """Widen the time column for the zone's offset at these instants. Returns whether it was widened."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.text.cells import fit, shorten_middle
+from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
 from auditlog_tui.text.glyphs import action_severity, actor_glyph, status_mark
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import format_time
@@ -27,21 +27,39 @@ Cell = tuple[str, str]
 class Column:
     """`field` is the filter's name for it. `cut` is where a text that is too long is shortened.
 
-    A column with fewer than `least` cells is left out.
+    It is as wide as its longest text, up to `most` cells (before rows are loaded: `ample`). For those to the left of
+    the status and for the target it gives up cells down to `least`, for others down to `ample`; without them it is
+    left out.
     """
 
     field: str
     title: str
-    width: int
     least: int
+    ample: int
+    most: int
     cell: Callable[[Row, Look], Cell]
-    cut: Literal["end", "middle"] = "end"
+    cut: Literal["end", "middle", "id"] = "end"
 
     def draw(self, row: Row, look: Look, width: int) -> Cell:
         text, style = self.cell(row, look)
         if self.cut == "middle":
             text = shorten_middle(text, width, look.glyphs.ellipsis)
+        elif self.cut == "id" and cell_width(text) > width:
+            text = _shorten_id(text, width, look.glyphs.ellipsis)
         return fit(text, width, ellipsis=look.glyphs.ellipsis), style
+
+
+ID_CELLS = 9
+"""Cells of a shortened ID beside its kind: four characters of either end."""
+
+
+def _shorten_id(text: str, width: int, ellipsis: str) -> str:
+    """A kind and an ID in so many cells: the ID is shortened first, in the middle, then the kind at its end."""
+    kind, _, identity = text.rpartition(" ")
+    room = max(width - cell_width(kind) - 1, ID_CELLS)
+    if not kind or width < 2 * ID_CELLS:
+        return shorten_middle(text, width, ellipsis)
+    return f"{shorten_end(kind, width - room - 1, ellipsis)} {shorten_middle(identity, room, ellipsis)}"
 
 
 def _text(value: str | None, row: Row, field: str, look: Look) -> str:
@@ -87,7 +105,7 @@ def _target(row: Row, look: Look) -> Cell:
     identity = _text(row.target_id, row, "target", look)
     kind = _text(row.target_type, row, "target.type", look)
     if identity and kind:
-        return f"{kind} {shorten_middle(identity, 13, look.glyphs.ellipsis)}", "text"
+        return f"{kind} {identity}", "text"
     return identity or kind, "text"
 
 
@@ -98,26 +116,24 @@ def _plain(name: str, style: str) -> Callable[[Row, Look], Cell]:
     return cell
 
 
-IP_WIDTHS = 15, 39
-"""Cells of the longest IPv4 address and of the longest IPv6 address."""
-
 COLUMNS: tuple[Column, ...] = (
-    Column("created", "TIME", 19, 19, _time),
-    Column("action", "ACTION", 22, 8, _action),
-    Column("actor", "ACTOR", 20, 8, _actor, "middle"),
-    Column("ip", "IP", IP_WIDTHS[0], IP_WIDTHS[0], _plain("client_ip", "text"), "middle"),
-    Column("status", "ST", 4, 4, _status),
-    Column("method", "METHOD", 6, 6, _plain("method", "dim")),
-    Column("path", "PATH", 26, 12, _path, "middle"),
-    Column("target", "TARGET", 26, 12, _target, "middle"),
-    Column("actor.type", "TYPE", 8, 7, _plain("actor_type", "dim")),
-    Column("ua", "AGENT", 32, 8, _plain("user_agent", "dim")),
+    Column("created", "TIME", 19, 19, 19, _time),
+    Column("action", "ACTION", 18, 34, 42, _action),
+    Column("actor", "ACTOR", 14, 22, 40, _actor, "middle"),
+    Column("ip", "IP", 15, 15, 39, _plain("client_ip", "text"), "middle"),
+    Column("status", "ST", 4, 4, 4, _status),
+    Column("target", "TARGET", 20, 22, 56, _target, "id"),
+    Column("method", "METHOD", 6, 6, 7, _plain("method", "dim")),
+    Column("path", "PATH", 20, 36, 90, _path, "middle"),
+    Column("actor.type", "TYPE", 7, 8, 8, _plain("actor_type", "dim")),
+    Column("ua", "AGENT", 16, 32, 90, _plain("user_agent", "dim")),
 )
 
-NARROW = 96
-"""Cells below which action and actor are narrower, so that 80 columns show address and status too."""
+ESSENTIAL = ("created", "action", "actor", "ip", "status", "target")
+"""Who did what to what, from where, and whether it was refused: for these, columns before them are cut."""
 
-_NARROW_WIDTHS = {"action": 19, "actor": 16}
+NOTED = 2
+"""Cells at the end of the action that the sign for a note takes."""
 
 STICKY = 2
 """The first columns (time and action) don't scroll sideways."""
@@ -171,30 +187,57 @@ class Layout:
         return replace(self, widths=tuple(widths))
 
 
-def lay_out(width: int, look: Look, ip_width: int = IP_WIDTHS[0], offset_width: int = 0) -> Layout:
-    """The columns for a width in cells. The path gets what the other columns leave, or those before it.
+def content_widths(rows: Sequence[Row], look: Look) -> dict[str, int]:
+    """The cells of the longest text in each column but the time, by field; empty without rows."""
+    if not rows:
+        return {}
+    widths = {column.field: max(cell_width(column.cell(row, look)[0]) for row in rows) for column in COLUMNS[1:]}
+    return {**widths, "action": widths["action"] + NOTED}
 
-    `offset_width` are the cells for an offset beside the time. In a narrow window the action gives them up, and a
-    long address gets no more than leaves room for the status.
+
+def lay_out(width: int, look: Look, content: Mapping[str, int] | None = None, offset_width: int = 0) -> Layout:
+    """The columns for a width in cells, given the `content_widths` of the rows.
+
+    Time to status, and the target if possible, are shown as long as each has its `least` cells; further columns if
+    those before them keep `ample` ones. The remaining cells go to the columns whose text is longer, the narrowest
+    first. `offset_width` are the cells for an offset beside the time.
     """
     by_name = {column.field: column for column in COLUMNS}
     columns = (*COLUMNS[:STICKY], *(by_name[name] for name in look.columns)) if look.columns else COLUMNS
-    sizes = {"ip": ip_width, **(_NARROW_WIDTHS if width < NARROW else {})}
-    widths = [sizes.get(column.field, column.width) for column in columns]
-    widths[0] += offset_width
-    widths[1] -= offset_width if width < NARROW else 0
-    names = [column.field for column in columns]
-    if width < NARROW and "ip" in names and "status" in names[names.index("ip") :]:
-        over = sum(widths[: names.index("status") + 1]) + names.index("status") - width
-        widths[names.index("ip")] = min(ip_width, max(IP_WIDTHS[0], ip_width - over))
-    path = names.index("path") if "path" in names else None
-    for last in (len(widths), *(() if path is None else (path + 2, path + 1))):
-        spare = width - sum(widths[:last]) - last + 1
-        if path is not None and spare >= 0:
-            widths[path] += spare
+    wanted = [_wanted(column, content or {}) for column in columns]
+    wanted[0] += offset_width
+    least = [min(column.least, want) for column, want in zip(columns, wanted, strict=True)]
+    least[0] = wanted[0]
+    ample = [min(column.ample, want) for column, want in zip(columns, wanted, strict=True)]
+    ample[0] = wanted[0]
+    kept = least[:STICKY]
+    for n in range(STICKY, len(columns)):
+        before = least if columns[n].field in ESSENTIAL or look.columns else ample
+        if sum(before[:n]) + n + least[n] > width:
             break
+        kept = [*before[:n], least[n]]
+    spare = width - sum(kept) - len(kept) + 1 if len(kept) > STICKY else 0
+    widths = [*_share(kept, wanted, spare), *ample[len(kept) :]]
     offsets = [sum(widths[:n]) + n for n in range(len(widths))]
     return Layout(columns, tuple(offsets), tuple(widths))
+
+
+def _wanted(column: Column, content: Mapping[str, int]) -> int:
+    """The cells of a column's longest text, within its bounds."""
+    if column.least == column.most:
+        return column.most
+    return max(len(column.title), min(content.get(column.field, column.ample), column.most))
+
+
+def _share(least: Sequence[int], wanted: Sequence[int], spare: int) -> list[int]:
+    """The widths once `spare` cells are given to columns that want more, one by one to the narrowest of them."""
+    widths = list(least)
+    for _ in range(spare):
+        wanting = [n for n, width in enumerate(widths) if width < wanted[n]]
+        if not wanting:
+            break
+        widths[min(wanting, key=lambda n: widths[n])] += 1
+    return widths
 
 
 def read_columns(text: str) -> tuple[str, ...]:

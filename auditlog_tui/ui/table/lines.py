@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from auditlog_tui.text.cells import fit
 from auditlog_tui.ui.look import Look
-from auditlog_tui.ui.table.columns import Layout
+from auditlog_tui.ui.table.columns import NOTED, Layout
 
 if TYPE_CHECKING:
     from auditlog_tui.store.entries import Row
@@ -91,7 +91,7 @@ class LinePainter:
                 continue
             text, name = place.draw(row, look, width)
             if signs.noted and number == NOTE:
-                text = f"{fit(text.rstrip(), width - 2, ellipsis=look.glyphs.ellipsis)} {look.glyphs.noted}"
+                text = f"{fit(text.rstrip(), width - NOTED, ellipsis=look.glyphs.ellipsis)} {look.glyphs.noted}"
             under_it = "cell" if number == column else under
             if number == TIME and new_day:
                 segments += self._found(text[:DATE], self.style("day", under_it))

@@ -30,7 +30,11 @@ from auditlog_tui.ui.table.viewport import MarkRange, Viewport
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import View
+    from auditlog_tui.query import Query
     from auditlog_tui.store.entries import Row
+
+FITTED = 48
+"""Rows above and below the screen that the columns are fitted to as well."""
 
 WHEEL = 3
 """Lines that one notch of the mouse wheel scrolls."""
@@ -91,7 +95,9 @@ class EntryTable(LineWidget, can_focus=True):
         self._lines: list[Line] = []
         self._labels: tuple[str, ...] = ()
         self._failing = False
-        self._dragging = False
+        self._dragging = self._pressed_header = False
+        self._fitted: tuple[Query, bool] | None = None
+        self._fitting_from: int | None = None
 
     def _failed(self, error: StoreError) -> None:
         """Report rows that can't be read."""
@@ -149,6 +155,9 @@ class EntryTable(LineWidget, can_focus=True):
         """Show another view, the cursor on entry number `entry` with `above` lines over it, if the view has it."""
         self._port.show(view, entry, above)
         self._forget_lines()
+        if self._fitted != (view.query, view.marked):
+            self._fitted = view.query, view.marked
+            self._begin_fitting()
         self._settle(moved=True)
         self.refresh()
 
@@ -163,17 +172,33 @@ class EntryTable(LineWidget, can_focus=True):
         if self.rows.stale:
             self.show(view, port.entry, port.above)
         port.take_in(view)
-        if self.canvas.fit_addresses(self.rows.visible(self.top, self.body)):
-            self._lay_out()
         port.settle_start(view)
+        self._fit_columns()
         self._settle(moved=port.entry is None and len(view) > 0, ask=False)
         self.refresh()
 
     def restyle(self, look: Look) -> None:
         """Show the rows in another look."""
         before, self.canvas.look = self.canvas.look, look
+        if look.columns != before.columns:
+            self._begin_fitting()
         if look.redraws(before):
             self._lay_out()
+
+    def _begin_fitting(self) -> None:
+        """Fit the columns to the rows now, and again until a screenful is loaded or the user moves."""
+        self._fitting_from = self.moves
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Fit the columns to the rows around the screen, unless that is done: they never change while one reads."""
+        if self._fitting_from is None:
+            return
+        rows = self.rows.visible(max(0, self.top - FITTED), self.body + 2 * FITTED)
+        if rows and self.canvas.fit_content(rows):
+            self._lay_out()
+        if len(rows) >= self.body or self._fitting_from != self.moves:
+            self._fitting_from = None
 
     def _lay_out(self) -> None:
         self.canvas.lay_out()
@@ -222,6 +247,7 @@ class EntryTable(LineWidget, can_focus=True):
 
     def on_resize(self) -> None:
         self._lay_out()
+        self._begin_fitting()
         if self.view is not None and len(self.view):
             self._port.scroll_to_cursor(self.view, self.top)
         self._settle()
@@ -336,6 +362,8 @@ class EntryTable(LineWidget, can_focus=True):
     @on(events.MouseMove)
     def _drag(self, event: events.MouseEvent) -> None:
         """Scroll by the scroll bar."""
+        if isinstance(event, events.MouseDown):
+            self._pressed_header = event.y == 0
         if isinstance(event, events.MouseDown) and event.x == self.outer_size.width - 1 and event.y > 0:
             self._dragging = True
             self.capture_mouse()
@@ -352,6 +380,8 @@ class EntryTable(LineWidget, can_focus=True):
             return
         if (column := self.canvas.column_at(event.x)) is not None:
             self.choose(column)
+            if event.y == 0 and self._pressed_header:
+                await self.run_action("screen.sort")
         row = self.top + event.y - 1
         if event.y > 0 and 0 <= row < len(self.view or ()):
             self.move_to(row)

@@ -270,7 +270,7 @@ class BrowseScreen(ShiftingScreen):
         return place_found is not None
 
     def show(self, place: Place) -> None:
-        self.filter_bar.show(place.text)
+        self.filter_bar.show(self.navigator.shown)
         self.table.show(place.view, place.cursor, place.above)
         self.rows_changed()
         for controller in self.controllers:

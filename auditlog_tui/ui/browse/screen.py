@@ -39,7 +39,7 @@ from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.dialogs.help import HelpScreen
-from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, bindings
+from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, Situation, bindings
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.messages import CopyRequested, Say
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
@@ -275,6 +275,7 @@ class BrowseScreen(ShiftingScreen):
         self.rows_changed()
         for controller in self.controllers:
             controller.place_shown()
+        self._name_keys()
 
     def rows_changed(self) -> None:
         if (place := self.navigator.refreeze()) is not None:
@@ -303,6 +304,17 @@ class BrowseScreen(ShiftingScreen):
             self.navigator.log.delay_pages(KEY_S)
         self.call_after_refresh(self.following.look_at_top, keyed=True)
 
+    def _name_keys(self) -> None:
+        """Let the footer name the keys that matter now."""
+        if self.opened and self.navigator.places:
+            navigator, has_filter = self.navigator, bool(self.navigator.place.text)
+            self.footer.situation = Situation(
+                back=navigator.at > 0,
+                open=self.pane.display or self.facets.display,
+                filter=has_filter,
+                filter_off=bool(navigator.parked) and not has_filter,
+            )
+
     def _tick(self) -> None:
         if not self.opened:
             return
@@ -322,6 +334,7 @@ class BrowseScreen(ShiftingScreen):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.footer.place = PLACES.get(type(event.widget), FILTER)
+        self.call_after_refresh(self._name_keys)  # a pane that was just opened is displayed by then
         if self.footer.place == FILTER:
             self.filter_bar.tell(self.filter_bar.input.value)
 
@@ -329,7 +342,7 @@ class BrowseScreen(ShiftingScreen):
         self.refresh()
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(self.footer.place, self._look.glyphs))
 
     @on(FilterBar.Left)
     @on(TimelineBar.Left)
@@ -345,6 +358,7 @@ class BrowseScreen(ShiftingScreen):
             self.go(self.navigator.refresh)
 
     def action_close(self) -> None:
+        self.call_after_refresh(self._name_keys)
         if self.pane.display:
             self.detail.close()
         elif self.facets.display:
@@ -353,6 +367,7 @@ class BrowseScreen(ShiftingScreen):
             self.app.exit()
 
     def action_escape(self) -> None:
+        self.call_after_refresh(self._name_keys)
         if self.long_work.stop() or self.marking.forget_range() or self.status.stop_waiting():
             return
         if self.pane.has_focus:

@@ -64,6 +64,9 @@ _T = TypeVar("_T")
 WIDE = 150
 """Cells from which the detail pane stands beside the table."""
 
+WELCOME_S = 60.0
+"""Seconds for which the first start of all shows three keys."""
+
 CLOCK_S = 1.0
 """Seconds between two updates of ages."""
 
@@ -97,6 +100,9 @@ class Opener(Protocol):
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The navigator of the log. Raises `StoreError`."""
+
+    def take_first_start(self) -> bool:
+        """True once, at the first start of all; called in a thread."""
 
     async def close(self) -> None:
         """Release everything."""
@@ -216,6 +222,9 @@ class BrowseScreen(ShiftingScreen):
         for controller in self.controllers:
             controller.opened()
         runtime.freeze_startup_objects()
+        if await asyncio.to_thread(self._opener.take_first_start):
+            self.filter_bar.welcome.display = True
+            self.set_timer(WELCOME_S, self.filter_bar.end_welcome)
 
     # -- what controllers ask for ------------------------------------------------------------------------------
 

@@ -121,6 +121,8 @@ class FilterBar(Vertical):
     chips = query_one(ChipLine)
     suggestions = query_one(Suggestions)
     line = query_one("#filter-line", Static)
+    welcome = query_one("#welcome", Static)
+    """Three keys for a new user, not displayed at first."""
 
     @dataclass
     class Submitted(Message):
@@ -146,6 +148,7 @@ class FilterBar(Vertical):
         with Horizontal():
             yield Static("/", markup=False, id="filter-sign")
             yield FilterInput(placeholder=PLACEHOLDER, compact=True, select_on_focus=False)
+            yield Static(_welcome(self.glyphs), markup=False, id="welcome")
         yield ChipLine(self.glyphs)
         yield Static("", markup=False, id="filter-line")
         yield Suggestions()
@@ -163,7 +166,11 @@ class FilterBar(Vertical):
         self.input.value = text
         self._open(Selection.cursor(len(text)))
 
+    def end_welcome(self) -> None:
+        self.welcome.display = False
+
     def _open(self, selection: Selection) -> None:
+        self.end_welcome()
         self._history_at = None
         self.input.focus()
         self.input.selection = selection
@@ -309,3 +316,8 @@ class FilterBar(Vertical):
 
 def _quiet_error(error: QueryError) -> Content:
     return Content.assemble((f"  {safe(error.message)}  {safe(error.hint)}", "$text-muted"))
+
+
+def _welcome(glyphs: Glyphs) -> Content:
+    keys = (glyphs.enter, "opens an entry"), ("/", "filters"), ("?", "shows every key")
+    return Content.assemble(*(part for key, does in keys for part in ((f"  {key} ", "bold $text-accent"), does)), " ")

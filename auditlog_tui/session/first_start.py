@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from auditlog_tui.output.files import state_folder
+
 
 def take_first_start(path: Path) -> bool:
     """True once: creates the file, and returns whether it was missing.
@@ -22,6 +24,4 @@ def take_first_start(path: Path) -> bool:
 
 def started_path() -> Path:
     """The file in the platform's state directory."""
-    import platformdirs
-
-    return platformdirs.user_state_path("auditlog-tui", appauthor=False) / "started"
+    return state_folder() / "started"

@@ -225,6 +225,13 @@ class Navigator:
         term = term_for(column, value, negated)
         return with_term(self.place.text, term) if term else None
 
+    def without(self, number: int) -> str:
+        """The current filter without the term with this number, counted from 0; its times stay absolute."""
+        text = self.place.text
+        for term in parse(text).terms[number : number + 1]:
+            text = without_term(text, term.start, term.end)
+        return text
+
     def between(self, first_us: int, last_us: int) -> str:
         """The current filter with its time terms replaced by this range; both bounds are included."""
         text = self.place.text

@@ -144,7 +144,7 @@ class Situation:
     filter_off: bool = False
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[ ⌫", "=", "p", "y", "c", "m", "-", ".", "z", "q", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "=", "p", "y", "c", "m", "-", ".", "z", "q", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 
@@ -159,13 +159,13 @@ def footer(place: str, situation: Situation | None = None) -> list[Key]:
 
 
 def _labelled(key: Key, situation: Situation) -> Key:
-    """The key with its label in a situation; empty if it does nothing."""
+    """The key under its first name, with its label in a situation; that is empty if it does nothing."""
     labels = {
         "back": "back" if situation.back else "",
         "close": "close" if situation.open else "quit",
         "park": "filter off" if situation.filter else "filter on" if situation.filter_off else "",
     }
-    return replace(key, label=labels.get(key.action, key.label))
+    return replace(key, shown=key.shown.split()[0], label=labels.get(key.action, key.label))
 
 
 def importance(key: Key) -> int:

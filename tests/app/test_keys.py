@@ -132,7 +132,7 @@ async def test_the_footer_names_keys_where_they_matter() -> None:
         assert "q quit" in hand.status
         assert "[" not in hand.status
         await hand.filter("status:>=400")
-        assert "[ ⌫ back" in hand.status
+        assert "[ back" in hand.status
         assert "z filter off" in hand.status
         await hand.press("z")
         assert "z filter on" in hand.status
@@ -147,7 +147,7 @@ async def test_the_footer_names_keys_where_they_matter() -> None:
 async def test_a_narrow_footer_keeps_what_matters_most() -> None:
     async with running(size=(80, 24), query="status:>=200") as hand:
         await hand.filter("status:>=400")
-        for named in ("⏎ detail", "= only this", "p pivots", "y copy", "/ filter", "[ ⌫ back", "? help"):
+        for named in ("⏎ detail", "= only this", "p pivots", "y copy", "/ filter", "[ back", "? help"):
             assert named in hand.status
 
 
@@ -225,7 +225,7 @@ async def test_the_help_is_searched_for_words() -> None:
         assert "Next marked entry below" in hand.text
         assert "Open the filter bar" not in hand.text
         await hand.press("enter", "j", "escape")
-        assert isinstance(hand.app.screen, HelpScreen)
+        assert "Keys: table" in hand.text
         assert "Next entry" in hand.text
         await hand.press("escape")
         assert hand.app.screen is hand.screen

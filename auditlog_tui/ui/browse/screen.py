@@ -421,6 +421,10 @@ class BrowseScreen(ShiftingScreen):
         if not (self.opened and self.pivoting.open_meanings(message.text)):
             self.submit(message.text)
 
+    @on(ChipLine.Removed)
+    def _term_removed(self, message: ChipLine.Removed) -> None:
+        self.submit(self.navigator.without(message.number))
+
     @on(TimelineBar.Chosen)
     def _stretch_chosen(self, message: TimelineBar.Chosen) -> None:
         self.submit(self.navigator.between(message.first_us, message.last_us))

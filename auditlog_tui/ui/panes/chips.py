@@ -46,10 +46,9 @@ class ChipLine(Widget, can_focus=True):
 
     @dataclass
     class Removed(Message):
-        """Remove the term from column `start` up to, but not including, `end`."""
+        """Remove the term with this number, counted from 0."""
 
-        start: int
-        end: int
+        number: int
 
     class Left(Message):
         """Return the focus to the table."""
@@ -149,8 +148,7 @@ class ChipLine(Widget, can_focus=True):
 
     def action_remove(self) -> None:
         if self.chips:
-            chip = self.chips[self.at]
-            self.post_message(self.Removed(chip.start, chip.end))
+            self.post_message(self.Removed(self.at))
 
     def action_leave(self) -> None:
         self.post_message(self.Left())

@@ -213,12 +213,6 @@ class FilterBar(Vertical):
         self.suggestions.show(None)
         self.post_message(self.Submitted(event.value))
 
-    @on(ChipLine.Removed)
-    def _chip_removed(self, event: ChipLine.Removed) -> None:
-        event.stop()
-        text = self.input.value
-        self.post_message(self.Submitted(f"{text[: event.start].rstrip()} {text[event.end :].lstrip()}".strip()))
-
     @on(ChipLine.Left)
     def _chips_left(self, event: ChipLine.Left) -> None:
         event.stop()

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from auditlog_tui import __version__
 from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
-from auditlog_tui.settings.command_line import EXAMPLES, command_of, configures, mistaken, read_options
+from auditlog_tui.settings.command_line import EXAMPLES, after, command_of, mistaken, read_options
 from auditlog_tui.settings.file import config_path, read_config, write_beginning
 from auditlog_tui.settings.options import OPTIONS, Settings, load
 
@@ -21,8 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status, an `ExitStatus` or the browser's own."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if (rest := configures(arguments)) is not None:
+        if (rest := after("config", arguments)) is not None:
             return _config(rest)
+        if (rest := after("paths", arguments)) is not None:
+            return _paths(rest)
         if arguments == ["help"]:
             arguments = ["--help"]
         command = command_of(arguments)
@@ -90,6 +92,20 @@ def _config(arguments: Sequence[str]) -> int:
     write_beginning(path)
     print(f"Wrote {path}")  # noqa: T201
     return 0
+
+
+def _paths(arguments: Sequence[str]) -> int:
+    if arguments in (["--help"], ["-h"]):
+        print("usage: auditlog-tui paths\n\nWrite where settings, marks and history are kept.")  # noqa: T201
+        return ExitStatus.DONE
+    if arguments:
+        raise SettingsError(
+            "auditlog-tui paths writes where settings, marks and history are kept, and takes no arguments.\n"
+            "To search for the word: auditlog-tui '\"paths\"'"
+        )
+    from auditlog_tui.headless.paths import write_paths
+
+    return write_paths(config_path())
 
 
 def _browse(settings: Settings, text: str) -> int:

@@ -59,10 +59,17 @@ PICTURES = (
 )
 
 
+class UsedSession(Session):
+    """Not the first one of its user."""
+
+    def take_first_start(self) -> bool:
+        return False
+
+
 async def take(picture: Picture) -> None:
     """Write the picture's file."""
     settings = Settings(demo=True, theme=picture.theme)
-    app = AuditLogApp(settings, Session(settings), picture.query)
+    app = AuditLogApp(settings, UsedSession(settings), picture.query)
     async with app.run_test(size=picture.size) as pilot:
         await settled(app)
         for key in picture.keys:

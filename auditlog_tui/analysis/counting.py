@@ -38,9 +38,18 @@ class Count:
     n: int
     how: How
 
+    @property
+    def of_log(self) -> bool:
+        """False if only loaded entries were counted."""
+        return self.how is not How.LOADED
+
+    @property
+    def number(self) -> str:
+        """The number and its sign, without telling whether only loaded entries were counted."""
+        return f"{'≤ ' if self.how is How.AT_MOST else ''}{self.n:,}"
+
     def __str__(self) -> str:
-        sign = {How.EXACT: "", How.AT_MOST: "≤ ", How.LOADED: ""}[self.how]
-        return f"{sign}{self.n:,}{' loaded' if self.how is How.LOADED else ''}"
+        return self.number if self.of_log else f"{self.number} loaded"
 
 
 class Counting:

@@ -26,13 +26,13 @@ class Pivot:
 
 
 _KINDS = (
-    ("a", "actor", "same actor", True),
-    ("i", "ip", "same address", True),
-    ("t", "target", "same target", True),
-    ("u", "ua", "same user agent", False),
-    ("v", "action", "same action", False),
-    ("m", "method", "same method", False),
-    ("p", "path", "same path", False),
+    ("a", "actor", "actor", True),
+    ("i", "ip", "address", True),
+    ("t", "target", "target", True),
+    ("u", "ua", "user agent", False),
+    ("v", "action", "action", False),
+    ("m", "method", "method", False),
+    ("p", "path", "path", False),
 )
 """Key, field, name, `spans`."""
 

@@ -194,3 +194,10 @@ def named(path: Path) -> str:
     """The path for display, with `~` for the home folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def state_folder() -> Path:
+    """The platform's folder for private state: marks, history and the like."""
+    import platformdirs
+
+    return platformdirs.user_state_path("auditlog-tui", appauthor=False)

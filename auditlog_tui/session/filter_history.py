@@ -83,6 +83,4 @@ def _append(path: Path, line: bytes) -> None:
 
 def history_path() -> Path:
     """The file in the platform's state directory."""
-    import platformdirs
-
-    return platformdirs.user_state_path("auditlog-tui", appauthor=False) / "history"
+    return files.state_folder() / "history"

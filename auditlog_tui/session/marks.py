@@ -351,12 +351,14 @@ def tags_of(note: str) -> list[str]:
     return list(dict.fromkeys(_TAG.findall(note)))
 
 
+MARKS_FILES = "marks-*.sqlite3"
+"""The names of the files of all endpoints."""
+
+
 def marks_path(endpoint: str) -> Path:
     """The file for an endpoint (its base URL) in the platform's state directory."""
-    import platformdirs
-
     name = hashlib.sha256(endpoint.encode("utf-8", "replace")).hexdigest()[:16]
-    return platformdirs.user_state_path("auditlog-tui", appauthor=False) / f"marks-{name}.sqlite3"
+    return files.state_folder() / MARKS_FILES.replace("*", name)
 
 
 def _time_order(entry: Entry) -> tuple[bool, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from auditlog_tui.analysis.counting import Count, Counting
@@ -32,6 +32,7 @@ from auditlog_tui.query import (
     without_term,
 )
 from auditlog_tui.query.complete import suggest
+from auditlog_tui.query.format import format_term
 from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
@@ -99,6 +100,8 @@ class Navigator:
     base_url: str = ""
     demo: bool = False
     counting: Counting = field(init=False)
+    _words: dict[str, str] = field(default_factory=dict)
+    """The words in which a term with absolute times was typed, such as `last:24h`."""
 
     def __post_init__(self) -> None:
         self.counting = Counting(self.log)
@@ -113,9 +116,30 @@ class Navigator:
 
     # -- the filter --------------------------------------------------------------------------------------------
 
+    @property
+    def shown(self) -> str:
+        """The current filter as it is shown: with its times in the words in which they were typed."""
+        text = self.place.text
+        for term in reversed(parse(text).terms):
+            words = self._words.get(format_term(term))
+            if words is not None:
+                text = text[: term.start] + words + text[term.end :]
+        return text
+
+    def _shown_query(self) -> Query:
+        """The current filter with its absolute times, and with columns of `shown`."""
+        pairs = zip(parse(self.place.text).terms, parse(self.shown).terms, strict=True)
+        return Query(tuple(replace(term, start=words.start, end=words.end) for term, words in pairs))
+
+    def _keep_words(self, typed: TypedFilter, query: Query) -> None:
+        """Remember how the terms of a query with absolute times were typed."""
+        for words, term in zip(map(format_term, typed.parsed.terms), query.terms, strict=True):
+            if (absolute := format_term(term)) != words:
+                self._words[absolute] = words
+
     def explain(self, text: str) -> Explanation:
         """Explain a filter without submitting it. Raises `QueryError`."""
-        query = self._query(text)
+        query = self._shown_query() if self.places and text == self.shown else self._query(text)
         planned = plan(query, frozenset(self.log.server_support.ignored))
         return Explanation(planned.chips, explain(planned), " ".join(warnings(query, self.log.store.seen)))
 
@@ -126,6 +150,7 @@ class Navigator:
     def submit(self, text: str) -> Place:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
         typed, query = self._read(text)
+        self._keep_words(typed, query)
         frozen = format_query(query)
         same = self._is_shown(frozen)
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
@@ -167,7 +192,8 @@ class Navigator:
         typed, place.typed = place.typed, ""
         if abs(offset_us - (place.offset_us or 0)) <= CLOCK_NOISE_US:
             return None
-        query = self._query(typed)
+        read, query = self._read(typed)
+        self._keep_words(read, query)
         self.places[self.at] = Place(View(self.log, query), format_query(query))
         self.history.add(self.place.text)
         return self.place
@@ -198,6 +224,13 @@ class Navigator:
             value = int(value)
         term = term_for(column, value, negated)
         return with_term(self.place.text, term) if term else None
+
+    def without(self, number: int) -> str:
+        """The current filter without the term with this number, counted from 0; its times stay absolute."""
+        text = self.place.text
+        for term in parse(text).terms[number : number + 1]:
+            text = without_term(text, term.start, term.end)
+        return text
 
     def between(self, first_us: int, last_us: int) -> str:
         """The current filter with its time terms replaced by this range; both bounds are included."""

@@ -106,6 +106,12 @@ class Session:
             demo=settings.demo,
         )
 
+    def take_first_start(self) -> bool:
+        """True once, at the first start of all; in any thread."""
+        from auditlog_tui.session.first_start import started_path, take_first_start
+
+        return take_first_start(started_path())
+
     def save_marks(self) -> str:
         """Save marks that could not be saved before; returns a message about those that are lost, if any."""
         marks = self._marks

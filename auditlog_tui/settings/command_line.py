@@ -17,7 +17,7 @@ COMMANDS = {
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
-FIRST_WORDS = frozenset((*COMMANDS, "config", "help"))
+FIRST_WORDS = frozenset((*COMMANDS, "config", "paths", "help"))
 """First words with a meaning of their own."""
 
 FORMATS = ("table", "jsonl", "csv", "ids")
@@ -32,7 +32,8 @@ commands:
   auditlog-tui count 'action:*.deleted last:7d'       write how many match
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
-  auditlog-tui config init                            write a settings file to begin with"""
+  auditlog-tui config init                            write a settings file to begin with
+  auditlog-tui paths                                  write where settings, marks and history are kept"""
 
 _STATUS = f"""\
 exit status:
@@ -87,10 +88,10 @@ def _first_word(arguments: Sequence[str]) -> tuple[int, str]:
     return at, ""
 
 
-def configures(arguments: Sequence[str]) -> list[str] | None:
-    """The arguments after `config` if that is the first word, else `None`."""
+def after(word: str, arguments: Sequence[str]) -> list[str] | None:
+    """The arguments after `word` if that is the first word, else `None`."""
     at, _ = _first_word(arguments)
-    return list(arguments[at + 1 :]) if list(arguments[at : at + 1]) == ["config"] else None
+    return list(arguments[at + 1 :]) if list(arguments[at : at + 1]) == [word] else None
 
 
 def mistaken(arguments: Sequence[str]) -> str:
@@ -99,7 +100,7 @@ def mistaken(arguments: Sequence[str]) -> str:
     word = arguments[at] if at < len(arguments) and not command else ""
     if not _WORD.fullmatch(word) or (at and arguments[at - 1] == "--"):
         return ""
-    return next((name for name in (*COMMANDS, "config") if word != name and name in _slips(word)), "")
+    return next((name for name in (*COMMANDS, "config", "paths") if word != name and name in _slips(word)), "")
 
 
 def _slips(word: str) -> Iterator[str]:

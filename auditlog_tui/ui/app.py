@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events, on
-from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
 from textual.css.query import NoMatches
@@ -55,7 +54,7 @@ class AuditLogApp(PatchedApp):
     CSS_PATH = "app.tcss"
     TITLE = "auditlog-tui"
     BINDINGS: ClassVar[list[BindingType]] = []
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {KeyCommands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
     COMMAND_PALETTE_DISPLAY = "ctrl+p"
 
     def __init__(self, settings: Settings, opener: Opener, query_text: str = "") -> None:
@@ -133,10 +132,6 @@ class AuditLogApp(PatchedApp):
         """The message in the status line, which the next key ends."""
         screen = self.screen_stack[0] if self.screen_stack else None
         return screen.footer.message if isinstance(screen, BrowseScreen) else ""
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Only the theme. The others have keys, and a screenshot would be a file that others can read."""
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):

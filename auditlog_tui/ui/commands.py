@@ -1,24 +1,41 @@
-"""Every key's action in the command palette."""
+"""Every key's action in the command palette, one line each, the most used first."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 from textual.widget import Widget
 
+from auditlog_tui.text.cells import cell_width
 from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, KEYS, TABLE, Key
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.table.table import EntryTable
 
 _WIDGETS: dict[str, type[Widget]] = {TABLE: EntryTable, DETAIL: DetailPane}
-_MOVES = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"})
+_OWN = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"})
 """Actions that the palette itself has keys for."""
 
 SAVE_VIEW = Key(EVERYWHERE, "", "", "save_view", "Save this filter under a name")
 FORGET_MARKS = Key(EVERYWHERE, "", "", "forget_marks", "Forget all marks and notes")
-KEYLESS = (SAVE_VIEW, FORGET_MARKS)
+THEME = Key(EVERYWHERE, "", "", "app.change_theme", "Change the theme")
+KEYLESS = (SAVE_VIEW, THEME, FORGET_MARKS)
 """Actions needed too seldom for a key."""
+
+MOST_USED = (
+    "edit_filter", "screen.pivots", "screen.open_detail", "screen.narrow_by_cell('include')",
+    "screen.narrow_by_cell('exclude')", "back", "screen.around", "screen.copy_menu", "screen.mark", "facets",
+    "timeline", "park", "find", "go_to_time", "load_all", "only_marked", "follow", "zone", "save_view",
+    "screen.columns", "screen.sort", "retry", "help",
+)  # fmt: skip
+"""Actions that stand first, in this order."""
+
+_MOVES = ("move", "jump", "space", "cursor_")
+"""How actions begin that stand last: nobody opens the palette to move."""
+
+KEY_WIDTH = 9
+"""Cells of the column of keys."""
 
 
 class KeyCommands(Provider):
@@ -29,9 +46,10 @@ class KeyCommands(Provider):
 
     def _keys(self) -> list[Key]:
         places = [place for place, widget in self._widgets.items() if widget.display]
+        keys = [key for key in (*KEYS, *KEYLESS) if key.action not in _OWN]
         if not places:  # a dialog
-            return [key for key in KEYS if key.action.startswith("app.") and key.action not in _MOVES]
-        return [key for key in (*KEYS, *KEYLESS) if key.place in (EVERYWHERE, *places) and key.action not in _MOVES]
+            return [key for key in keys if key.action.startswith("app.")]
+        return sorted((key for key in keys if key.place in (EVERYWHERE, *places)), key=_rank)
 
     @property
     def _widgets(self) -> dict[str, Widget]:
@@ -40,17 +58,30 @@ class KeyCommands(Provider):
 
     async def discover(self) -> Hits:
         for key in self._keys():
-            yield DiscoveryHit(_title(key), partial(self._run, key), help=key.shown)
+            yield DiscoveryHit(_line(key, Content(_title(key))), partial(self._run, key), text=_title(key))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for key in self._keys():
             score = matcher.match(_title(key))
             if score > 0:
-                yield Hit(score, matcher.highlight(_title(key)), partial(self._run, key), help=key.shown)
+                yield Hit(
+                    score, _line(key, matcher.highlight(_title(key))), partial(self._run, key), text=_title(key)
+                )
 
     async def _run(self, key: Key) -> None:
         await self.app.run_action(key.action, default_namespace=self._widgets.get(key.place, self.screen))
+
+
+def _rank(key: Key) -> int:
+    if key.action in MOST_USED:
+        return MOST_USED.index(key.action)
+    return len(MOST_USED) + key.action.startswith(_MOVES)
+
+
+def _line(key: Key, title: Content) -> Content:
+    """The key, and what it does."""
+    return Content.assemble((key.shown + " " * max(1, KEY_WIDTH - cell_width(key.shown)), "$text-accent"), title)
 
 
 def _title(key: Key) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from textual.binding import Binding
@@ -28,9 +28,9 @@ class Key:
 
 KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "/", "/", "edit_filter", "Open the filter bar", "filter"),
-    Key(EVERYWHERE, "left_square_bracket,backspace", "[ ⌫", "back", "Go back to the previous filter or view"),
+    Key(EVERYWHERE, "left_square_bracket,backspace", "[ ⌫", "back", "Go back to the previous filter or view", "back"),
     Key(EVERYWHERE, "right_square_bracket", "]", "forward", "Go forward again"),
-    Key(EVERYWHERE, "z", "z", "park", "Park the filter, or restore the parked one"),
+    Key(EVERYWHERE, "z", "z", "park", "Turn the filter off, or on again", "filter off"),
     Key(EVERYWHERE, "r", "r", "retry", "Retry after an error, else reload"),
     Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops)"),
     Key(EVERYWHERE, "t", "t", "zone", "Times in UTC, in local time, or as ages"),
@@ -45,7 +45,7 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "ctrl+l", "^l", "redraw", "Redraw the screen, if another program wrote on it"),
     Key(EVERYWHERE, "colon", ": ^p", "app.command_palette", "Open the command palette"),
     Key(EVERYWHERE, "question_mark", "?", "help", "Show every key and the filter language", "help"),
-    Key(EVERYWHERE, "q", "q", "close", "Close what is open, else quit"),
+    Key(EVERYWHERE, "q", "q", "close", "Close what is open, else quit", "quit"),
     Key(EVERYWHERE, "ctrl+q", "^q", "app.quit", "Quit"),
     Key(EVERYWHERE, "ctrl+z", "^z", "app.suspend_process", "Suspend to the shell"),
     Key(EVERYWHERE, "escape", "Esc", "escape", "Close what is open or stop what is running; never quits"),
@@ -61,11 +61,11 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "home,g", "Home g", "jump(False)", "Go to the newest entry"),
     Key(TABLE, "end,G", "End G", "jump(True)", "Go to the oldest entry"),
     Key(TABLE, "enter", "⏎", "screen.open_detail", "Open the entry's full record", "detail"),
-    Key(TABLE, "c", "c", "screen.copy_id", "Copy the entry's ID", "copy ID"),
+    Key(TABLE, "c", "c", "screen.copy_id", "Copy the entry's ID"),
     Key(TABLE, "y", "y", "screen.copy_menu",
-         "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link"),
-    Key(TABLE, "=", "=", "screen.narrow_by_cell('include')", "Show only entries with the cell's value", "include"),
-    Key(TABLE, "-", "-", "screen.narrow_by_cell('exclude')", "Hide entries with the cell's value"),
+         "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link", "copy"),
+    Key(TABLE, "=", "=", "screen.narrow_by_cell('include')", "Show only entries with the cell's value", "only this"),
+    Key(TABLE, "-", "-", "screen.narrow_by_cell('exclude')", "Hide entries with the cell's value", "not this"),
     Key(TABLE, "p", "p", "screen.pivots",
          "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
     Key(TABLE, "full_stop", ".", "screen.around", "All entries around this one in time", "around"),
@@ -87,8 +87,9 @@ KEYS: tuple[Key, ...] = (
     Key(DETAIL, "J", "J", "screen.move_entry(1)", "Next entry", "next entry"),
     Key(DETAIL, "K", "K", "screen.move_entry(-1)", "Previous entry"),
     Key(DETAIL, "c", "c", "screen.copy_field", "Copy the field", "copy field"),
-    Key(DETAIL, "=", "=", "screen.narrow_by_field('include')", "Show only entries with the field's value", "include"),
-    Key(DETAIL, "-", "-", "screen.narrow_by_field('exclude')", "Hide entries with the field's value"),
+    Key(DETAIL, "=", "=", "screen.narrow_by_field('include')",
+         "Show only entries with the field's value", "only this"),
+    Key(DETAIL, "-", "-", "screen.narrow_by_field('exclude')", "Hide entries with the field's value", "not this"),
     Key(DETAIL, "p", "p", "screen.pivots",
          "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
     Key(DETAIL, "full_stop", ".", "screen.around", "All entries around this one in time"),
@@ -98,19 +99,20 @@ KEYS: tuple[Key, ...] = (
     Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
     Key(FILTER, "up", "↑", "older_text", "Previous filter in the history", "history"),
     Key(FILTER, "down", "↓", "newer_text", "Next filter in the history"),
-    Key(FILTER, "tab", "Tab", "complete", "Complete the word; again for the next candidate", "complete"),
+    Key(FILTER, "tab", "Tab", "complete", "Complete the word; again for the next candidate", "inserts"),
     Key(FILTER, "shift+tab", "⇧Tab", "complete_back", "Previous candidate"),
+    Key(FILTER, "ctrl+u", "^u", "delete_left_all", "Delete everything before the cursor", "clear"),
     Key(FILTER, "escape", "Esc", "cancel", "Restore the applied filter and leave", "cancel"),
-    Key(TIMELINE, "left,h", "← h", "earlier", "Previous interval"),
-    Key(TIMELINE, "right,l", "→ l", "later", "Next interval"),
+    Key(TIMELINE, "left,h", "← h", "earlier", "Previous bar"),
+    Key(TIMELINE, "right,l", "→ l", "later", "Next bar"),
     Key(TIMELINE, "V", "V", "range", "Start a range, or cancel it", "range"),
-    Key(TIMELINE, "enter", "⏎", "choose", "Filter by the interval or range", "filter by it"),
-    Key(TIMELINE, "plus", "+", "screen.finer_timeline", "Use shorter intervals", "finer"),
+    Key(TIMELINE, "enter", "⏎", "choose", "Filter by the bar or range", "filter by it"),
+    Key(TIMELINE, "plus", "+", "screen.finer_timeline", "Use shorter bars", "finer"),
     Key(TIMELINE, "escape", "Esc", "leave", "Cancel the range, else back to the table", "table"),
     Key(FACETS, "down,j", "↓ j", "cursor_down", "Next value"),
     Key(FACETS, "up,k", "↑ k", "cursor_up", "Previous value"),
-    Key(FACETS, "enter", "⏎", "screen.narrow_by_facet('include')", "Show only entries with the value", "include"),
-    Key(FACETS, "-", "-", "screen.narrow_by_facet('exclude')", "Hide entries with the value", "exclude"),
+    Key(FACETS, "enter", "⏎", "screen.narrow_by_facet('include')", "Show only entries with the value", "only this"),
+    Key(FACETS, "-", "-", "screen.narrow_by_facet('exclude')", "Hide entries with the value", "not this"),
     Key(FACETS, "number_sign", "#", "screen.count_facet", "Ask the server for the total count", "count"),
     Key(FACETS, "escape", "Esc", "screen.focus_table", "Back to the table", "table"),
     Key(CHIPS, "left,h", "← h", "previous", "Term to the left"),
@@ -130,15 +132,45 @@ def bindings(place: str) -> list[Binding]:
     ]
 
 
-MAX_FOOTER_KEYS = 8
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides which keys matter: whether there is a place to go back to, something open that `q` closes, a
+    filter, and one that was turned off.
+    """
+
+    back: bool = False
+    open: bool = False
+    filter: bool = False
+    filter_off: bool = False
 
 
-def footer(place: str) -> list[Key]:
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "=", "p", "y", "c", "m", "-", ".", "z", "q", "s", "i")
+"""Keys as shown, the most important first: a narrow footer leaves out the last ones."""
+
+
+def footer(place: str, situation: Situation | None = None) -> list[Key]:
     """The keys in the footer while `place` has the focus: its own, then those for everywhere, help last."""
     own = [key for key in KEYS if key.place == place and key.label]
-    shared = [key for key in KEYS if key.place == EVERYWHERE and key.label] if place != FILTER else []
-    keys = own + shared
-    return keys if len(keys) <= MAX_FOOTER_KEYS else [*keys[: MAX_FOOTER_KEYS - 1], keys[-1]]
+    if place == FILTER:
+        return own
+    shared = [_labelled(key, situation or Situation()) for key in KEYS if key.place == EVERYWHERE and key.label]
+    keys = own + [key for key in shared if key.label]
+    return sorted(keys, key=lambda key: key.action == "help")
+
+
+def _labelled(key: Key, situation: Situation) -> Key:
+    """The key under its first name, with its label in a situation; that is empty if it does nothing."""
+    labels = {
+        "back": "back" if situation.back else "",
+        "close": "close" if situation.open else "quit",
+        "park": "filter off" if situation.filter else "filter on" if situation.filter_off else "",
+    }
+    return replace(key, shown=key.shown.split()[0], label=labels.get(key.action, key.label))
+
+
+def importance(key: Key) -> int:
+    """The place of a key among those of the footer, 0 the most important."""
+    return IMPORTANT.index(key.shown) if key.shown in IMPORTANT else len(IMPORTANT)
 
 
 def by_place() -> list[tuple[str, list[Key]]]:

@@ -88,6 +88,9 @@ class TestOpener:
         self.store = EntryStore()
         return Navigator(PinnedLog(self.client, self.store), UTC)
 
+    def take_first_start(self) -> bool:
+        return False
+
     async def close(self) -> None:
         if self.client is not None:
             await self.client.aclose()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+
+import pytest
 from textual import events
 
 from auditlog_tui.ui.panes.chips import ChipLine
 from tests.app.helpers import Hand, running
+from tests.app.wire import NOW_US
 
 
 async def write(hand: Hand, text: str) -> None:
@@ -68,7 +72,97 @@ async def test_last_is_made_absolute_by_the_servers_clock() -> None:
     async with running() as hand:
         await hand.filter("last:2h")
         assert hand.wire.pages[-1]["created_at_min"].startswith("2026-07-01T10:00:00")
-        assert "2026-07-01T10:00" in hand.input.value
+        assert hand.input.value == "last:2h"
+        assert "created:>=2026-07-01T10:00:00Z" in hand.lines[2]
+        assert hand.navigator.place.text == "created:>=2026-07-01T10:00:00Z"
+
+
+async def test_times_keep_their_words_and_their_instants_as_the_filter_grows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as hand:
+        await hand.filter("last:2h")
+        monkeypatch.setattr(hand.navigator.log, "now_us", lambda: NOW_US + 60_000_000)
+        await hand.press("l", "l", "l", "l", "=")
+        value = hand.row.status_code
+        assert hand.input.value == f"last:2h status:{value}"
+        assert "created:>=2026-07-01T10:00:00Z" in hand.lines[2]
+        assert hand.wire.pages[-1]["created_at_min"].startswith("2026-07-01T10:00:00")
+        hand.screen.filter_bar.chips.focus()
+        await hand.press("right", "delete")
+        assert hand.input.value == "last:2h"
+        assert hand.navigator.place.text == "created:>=2026-07-01T10:00:00Z"
+        await hand.press("[", "[")
+        assert hand.input.value == "last:2h"
+        await hand.press("/")
+        assert "created:>=2026-07-01T10:00:00Z" in hand.lines[2]
+        await hand.press("enter")
+        assert hand.wire.pages[-1]["created_at_min"].startswith("2026-07-01T10:01:00")
+
+
+async def test_typing_replaces_the_filter_and_end_or_an_arrow_keeps_it() -> None:
+    async with running(query="status:>=400") as hand:
+        await hand.press("/")
+        await hand.write("method:GET")
+        assert hand.input.value == "method:GET"
+        for key in ("end", "right"):
+            await hand.press("escape", "/", key)
+            await hand.write(" x")
+            assert hand.input.value == "status:>=400 x"
+        await hand.press("escape", "/", "ctrl+u")
+        assert hand.input.value == ""
+
+
+async def test_a_paste_replaces_the_filter() -> None:
+    async with running(query="status:>=400") as hand:
+        await hand.press("/")
+        hand.input.post_message(events.Paste("method:GET"))
+        await hand.settled()
+        assert hand.input.value == "method:GET"
+
+
+async def test_the_filter_is_changed_at_the_chosen_chip() -> None:
+    async with running(query="status:>=400 method:GET") as hand:
+        hand.screen.filter_bar.chips.focus()
+        await hand.press("right", "enter")
+        await hand.write("path:/v1")
+        assert hand.input.value == "status:>=400 path:/v1"
+
+
+async def test_chips_that_do_not_fit_are_counted_and_can_be_reached() -> None:
+    terms = "status:>=200 method:GET path:/v1 -ua:terraform -actor.name:alice -ip:203.0.113.0/24"
+    async with running(query=terms, size=(80, 24)) as hand:
+        chips = hand.lines[2]
+        assert chips.rstrip().endswith("+2")
+        assert "path:/v1" in chips
+        assert "203.0.113.0/24" not in chips
+        hand.screen.filter_bar.chips.focus()
+        await hand.press(*["right"] * 5)
+        assert "-ip:203.0.113.0/24 here" in hand.lines[2]
+        assert re.match(r" +\+\d ", hand.lines[2])
+        await hand.press("delete")
+        assert hand.navigator.place.text == terms.removesuffix(" -ip:203.0.113.0/24")
+
+
+async def test_a_missing_value_is_no_error_while_values_are_suggested() -> None:
+    async with running() as hand:
+        await write(hand, "method:GET status:")
+        assert "Tab inserts" in hand.text
+        assert "lacks a value" not in hand.text
+        assert "method:GET" in hand.lines[2]
+        await hand.press("enter")
+        assert "lacks a value" in hand.text
+
+
+async def test_suggestions_cover_the_rows_behind_them() -> None:
+    async with running() as hand:
+        await write(hand, "status:")
+        bar = hand.screen.filter_bar.suggestions
+        top = bar.region.y
+        lines = hand.lines[top : top + bar.size.height]
+        assert any(line.lstrip().startswith("200") for line in lines)
+        assert not any(line.startswith(hand.screen.look.glyphs.cursor) for line in lines)
+        assert all("/v1" not in line for line in lines)
 
 
 async def test_the_same_filter_again_asks_nothing() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.widgets import OptionList
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
@@ -16,7 +18,7 @@ from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from auditlog_tui.text.glyphs import UNICODE
 from auditlog_tui.ui.browse import following
 from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
-from auditlog_tui.ui.dialogs.menu import MenuScreen
+from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from tests.app.helpers import SIZE, Hand, app_over, settled
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import NOW, NOW_US, Wire, log_of
@@ -65,6 +67,52 @@ async def test_pivots_are_counted_by_the_server_before_one_goes_there() -> None:
         assert total > 0
         await hand.press("[")
         assert hand.table.row == row
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> None:
+    async with browsing() as (hand, _):
+        await hand.pilot.resize_terminal(*size)
+        await hand.filter("status:>=200")
+        await hand.press("p")
+        box = hand.app.screen.query_one(OptionList)
+        heads, *lines = [
+            hand.lines[y][box.region.x : box.region.right] for y in range(box.region.y, box.region.bottom)
+        ][1:-1]
+        assert len(lines) == box.option_count - 1
+        ends = [heads.index(head) + len(head) for head in ("here", "in all")]
+        for line in lines:
+            assert all(line[end - 1].isdigit() and line[end] == " " for end in ends)
+        starts = [heads.index(head) for head in ("first seen", "last seen")]
+        for line in lines[:2]:
+            assert all(re.match(r"20\d\d-\d\d-\d\d", line[start:]) for start in starts)
+        if size > (80, 24):
+            assert "…" not in "".join(lines)
+
+
+async def test_a_menu_is_as_wide_as_its_texts_and_keeps_its_lines_in_a_narrow_window() -> None:
+    async with browsing() as (hand, _):
+        await hand.pilot.resize_terminal(80, 24)
+        await hand.press("y")
+        assert "curl command, without the key" in hand.text
+        assert "a line for a ticket, defanged" in hand.text
+        await hand.press("escape", "p")
+        menu = hand.app.screen
+        assert isinstance(menu, MenuScreen)
+        menu.update(Choice("a", "actor", ("x" * 300, "1,234,567")))
+        await hand.settled()
+        line = next(line for line in hand.lines if " a  actor " in line)
+        assert "…" in line
+        assert "1,234,567" in line
+        await hand.press("enter")
+        assert hand.bar.applied.startswith("actor:")
+
+
+async def test_a_count_of_loaded_entries_is_told_from_one_of_the_log() -> None:
+    async with browsing() as (hand, _):
+        await hand.press("p")
+        assert re.search(r"user agent .* \d+  of those loaded", hand.text)
+        assert not re.search(r" actor .*loaded", hand.text)
 
 
 @both

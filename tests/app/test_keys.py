@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import fields
 
 import pytest
 from textual.binding import Binding
@@ -10,12 +11,13 @@ from textual.dom import DOMNode
 from textual.keys import _character_to_key
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
+from auditlog_tui.text.glyphs import ASCII, UNICODE, Glyphs
 from auditlog_tui.ui import keys
 from auditlog_tui.ui.commands import KeyCommands
-from auditlog_tui.ui.dialogs.help import HelpScreen
-from auditlog_tui.ui.keys import KEYS, Key, bindings, footer
+from auditlog_tui.ui.dialogs.help import HelpScreen, sections
+from auditlog_tui.ui.keys import KEYS, Key, Situation, bindings, footer
 from tests.app.helpers import Hand, running
 
 PLACES = list(dict.fromkeys(key.place for key in KEYS))
@@ -117,11 +119,36 @@ async def test_what_textual_binds_besides_is_known(place: str) -> None:
         assert place in TYPED_INTO or besides <= common, besides - common
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_the_footer_shows_at_most_eight(place: str) -> None:
-    shown = footer(place)
-    assert len(shown) <= 8
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])
+def test_every_key_of_the_footer_has_a_label(place: str) -> None:
+    shown = footer(place, Situation(back=True, filter=True))
     assert all(key.label for key in shown)
+    assert [key.shown for key in shown].count("?") == (place != "filter bar")
+
+
+async def test_the_footer_names_keys_where_they_matter() -> None:
+    async with running() as hand:
+        assert "y copy" in hand.status
+        assert "q quit" in hand.status
+        assert "[" not in hand.status
+        await hand.filter("status:>=400")
+        assert "[ back" in hand.status
+        assert "z filter off" in hand.status
+        await hand.press("z")
+        assert "z filter on" in hand.status
+        await hand.press("enter")
+        assert "q close" in hand.status
+        assert "= only this" in hand.status
+        assert "- not this" in hand.status
+        await hand.press("q")
+        assert "q quit" in hand.status
+
+
+async def test_a_narrow_footer_keeps_what_matters_most() -> None:
+    async with running(size=(80, 24), query="status:>=200") as hand:
+        await hand.filter("status:>=400")
+        for named in ("⏎ detail", "= only this", "p pivots", "y copy", "/ filter", "[ back", "? help"):
+            assert named in hand.status
 
 
 @pytest.mark.parametrize("width", [20, 60, 80, 120, 200])
@@ -135,16 +162,71 @@ async def test_the_footer_never_cuts_a_key(width: int) -> None:
 async def test_the_help_lists_every_key_and_every_filter() -> None:
     from auditlog_tui.query import FIELDS
 
-    async with running() as hand:
+    async with running(size=(80, 24)) as hand:
         await hand.press("?")
         shown: Screen[object] = hand.app.screen
         assert isinstance(shown, HelpScreen)
-        text = "\n".join(str(static.content) for static in shown.query(Static))
+        text = unwrapped(str(shown.query_one("#help-text", Static).content))
         for key in KEYS:
             assert key.shown in text
             assert key.help in text
         for field in FIELDS.values():
             assert field.example in text
+        await hand.press("escape")
+        assert hand.app.screen is hand.screen
+
+
+def unwrapped(text: str) -> str:
+    """The text with every run of blanks as one."""
+    return " ".join(text.split())
+
+
+async def help_lines(hand: Hand) -> list[str]:
+    """Open the help, and return its first screen."""
+    await hand.press("?")
+    assert isinstance(hand.app.screen, HelpScreen)
+    return hand.lines
+
+
+@pytest.mark.parametrize(
+    ("keys", "title"), [((), "Keys: table"), (("enter",), "Keys: detail"), (("i",), "Keys: timeline")]
+)
+async def test_the_help_begins_with_the_keys_of_what_has_the_focus(keys: tuple[str, ...], title: str) -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.press(*keys)
+        lines = await help_lines(hand)
+        assert title in lines[2]
+
+
+@pytest.mark.parametrize(("width", "columns"), [(80, 1), (120, 2), (200, 3)])
+async def test_the_help_stands_in_as_many_columns_as_fit(width: int, columns: int) -> None:
+    async with running(size=(width, 50)) as hand:
+        lines = await help_lines(hand)
+        heads = [title for title in ("Keys: table", "Keys: everywhere", "Signs") if title in lines[2]]
+        assert len(heads) == columns
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_the_help_explains_every_glyph_that_has_a_meaning(glyphs: Glyphs) -> None:
+    told = {item.name for section in sections("table", glyphs) if section.title == "Signs" for item in section.items}
+    drawn = {"cursor", "line", "upright", "corners", "bars", "spinner", "ellipsis", "bullet", "separator", "enter"}
+    unused = {"off", "ascending", "descending", "folded", "unfolded", "next"}
+    for field in fields(Glyphs):
+        if field.name not in drawn | unused:
+            assert getattr(glyphs, field.name) in told, field.name
+
+
+async def test_the_help_is_searched_for_words() -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.press("?", "/")
+        await hand.write("marked q")
+        assert "Nothing has all of these words" in hand.text
+        await hand.press("backspace", "backspace")
+        assert "Next marked entry below" in hand.text
+        assert "Open the filter bar" not in hand.text
+        await hand.press("enter", "j", "escape")
+        assert "Keys: table" in hand.text
+        assert "Next entry" in hand.text
         await hand.press("escape")
         assert hand.app.screen is hand.screen
 
@@ -171,6 +253,17 @@ async def test_the_palette_finds_every_action() -> None:
             if key.place in ("everywhere", "table", "detail") and key.action not in known:
                 assert any(key.help in text for text in discovered), key
                 assert [hit async for hit in provider.search(key.help)], key
+
+
+async def test_the_palette_has_a_line_each_the_most_used_first() -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.press(":")
+        listed = hand.app.screen.query_one(OptionList)
+        await hand.until(lambda: listed.option_count > 5)
+        await hand.settled()
+        first = hand.lines.index(next(line for line in hand.lines if "Open the filter bar" in line))
+        shown = [line.split(maxsplit=1)[0] for line in hand.lines[first : first + 10]]
+        assert shown == ["/", "p", "⏎", "=", "-", "[", ".", "y", "m", "s"]
 
 
 async def test_the_palette_does_what_was_chosen() -> None:

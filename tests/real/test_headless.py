@@ -82,6 +82,41 @@ def test_get_writes_the_record_as_it_came(program: Runner) -> None:
     assert program.done("get", entry_id, "--format", "ids") == (0, f"{entry_id}\n", "")
 
 
+def test_paths_are_told_without_a_key_and_with_settings_that_are_wrong(tmp_path: Path) -> None:
+    state, settings = tmp_path / "state here", tmp_path / "settings"
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(state),
+        "XDG_CONFIG_HOME": str(settings),
+    }
+    folder = settings / "auditlog-tui"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("nonsense")
+    found = subprocess.run([*PROGRAM, "paths"], env=env, capture_output=True, timeout=60, check=True)
+    assert found.stdout.decode().splitlines() == [
+        f"settings  {folder / 'config.toml'}",
+        f"marks     {state / 'auditlog-tui' / 'marks-*.sqlite3'}",
+        f"history   {state / 'auditlog-tui' / 'history'}",
+    ]
+    assert found.stderr == b""
+    assert not state.exists()
+    helped = subprocess.run([*PROGRAM, "paths", "--help"], env=env, capture_output=True, timeout=60, check=True)
+    assert helped.stdout.startswith(b"usage: auditlog-tui paths")
+
+
+def test_paths_that_can_not_be_written_are_no_success(environ: dict[str, str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        found = subprocess.run(
+            [*PROGRAM, "paths"], env=environ, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (found.returncode, found.stderr) == (1, b"Standard output can't be written: No space left on device.\n")
+    line = f"{sys.executable} -m auditlog_tui paths | true; echo ${{PIPESTATUS[0]}}"
+    piped = subprocess.run(["bash", "-c", line], env=environ, capture_output=True, timeout=60, check=True)
+    assert piped.stdout in (b"141\n", b"0\n")  # the reader may leave after the write
+    assert piped.stderr == b""
+
+
 def test_a_reader_that_leaves_ends_it_quietly(program: Runner) -> None:
     with program.start("list", "--format", "jsonl") as process:
         assert process.stdout is not None

@@ -96,7 +96,7 @@ def leave(tmux: Tmux, shown: str) -> None:
     """Press Escape and wait for its effect; directly before another key it would be read as that key's prefix."""
     tmux.wait_for(shown)
     tmux.keys("Escape")
-    tmux.wait_for("c copy ID")
+    tmux.wait_for(r"\? help")
 
 
 def test_the_main_job_on_the_demo(tmux: Tmux, tmp_path: Path) -> None:

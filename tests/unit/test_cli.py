@@ -146,7 +146,7 @@ def test_every_help_lists_the_commands_with_an_example(
         cli.main([*command, "--help"])
     said = capsys.readouterr().out
     assert ended.value.code == 0
-    for example in ("list 'status:>=400'", "count 'action:*.deleted", "get 123e4567", "config init"):
+    for example in ("list 'status:>=400'", "count 'action:*.deleted", "get 123e4567", "config init", "paths "):
         assert f"auditlog-tui {example}" in said
     assert ("the entry's ID" in said) == (command == ["get"])
     assert ("a filter to begin with" in said) != (command == ["get"])
@@ -193,6 +193,9 @@ def test_an_option_that_there_is_not_is_no_word(
         (["--demo", "cuont"], "Did you mean count?"),
         (["cofnig", "init"], "Did you mean config?"),
         (["config"], "auditlog-tui config init writes"),
+        (["paths", "marks"], "auditlog-tui paths writes where"),
+        (["--demo", "paths", "marks"], "auditlog-tui paths writes where"),
+        (["pahts"], "Did you mean paths?"),
         (["config", "show"], "auditlog-tui config init writes"),
     ],
 )

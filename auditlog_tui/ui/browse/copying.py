@@ -37,7 +37,7 @@ class CopyMenu(MenuScreen):
 
     def __init__(self, titles: Sequence[str], at: int) -> None:
         choices = [Choice(key, name) for key, (_, name) in COPIES.items()]
-        choices.append(Choice("l", "link", "the command that shows this view again"))
+        choices.append(Choice("l", "link: the command that shows this view again"))
         self.at = at
         self._titles = titles
         hint = f"Tab: {titles[1 - at]} · Esc closes" if len(titles) > 1 else "Esc closes"

@@ -47,7 +47,12 @@ class NavigationController(Controller):
         self._history_error = self._host.navigator.history.error
 
     def action_edit_filter(self) -> None:
-        self._filter_bar.open()
+        """Open the filter bar; from a chip, with its term selected."""
+        chip = self._filter_bar.chips.chosen
+        if chip is None:
+            self._filter_bar.open()
+        else:
+            self._filter_bar.open_at(chip.start, chip.end)
 
     def submit(self, text: str) -> None:
         """See `Host.submit`."""
@@ -65,7 +70,7 @@ class NavigationController(Controller):
 
     def point_at(self, text: str, error: QueryError) -> None:
         """Open the filter bar with an invalid filter, and point at what is wrong with it."""
-        self._filter_bar.open(text)
+        self._filter_bar.open_with(text)
         self._filter_bar.fail(error)
 
     def take_back(self) -> bool:
@@ -82,7 +87,7 @@ class NavigationController(Controller):
         if typing:  # the bar holds another filter by now, which must not be overwritten
             self._host.say(str(error), "error")
         else:
-            self._filter_bar.open(text)
+            self._filter_bar.open_with(text)
             self._filter_bar.refuse(pointed)
         return True
 

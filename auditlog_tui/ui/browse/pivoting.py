@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.ui.browse.host import Controller, Host
-from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
+from auditlog_tui.ui.dialogs.menu import Choice, Column, MenuScreen
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
+    from auditlog_tui.analysis.counting import Count
     from auditlog_tui.analysis.pivots import Pivot
 
-NARROW = 96
+NARROW = 100
 """Cells below which a line has no room for two dates with times of day."""
 
 HINT = "small letter: within this filter · capital: over all time · Esc closes"
 
-MINUTES = len("2026-11-22 10:41")
+DATE, MINUTES = len("2026-11-22"), len("2026-11-22 10:41")
+"""Cells of a date, and of one with its time of day."""
+
+NUMBER = len("≤ 123,456")
+"""Cells kept for a count, so that nothing moves as the counts arrive."""
 
 
 class PivotController(Controller):
@@ -32,18 +37,24 @@ class PivotController(Controller):
     def action_pivots(self) -> None:
         row = self._table.wanted_row()
         if row is not None:
-            self._offer("entries of …", self._host.navigator.pivots(row), HINT)
+            self._offer("entries of the same …", self._host.navigator.pivots(row))
 
     def open_meanings(self, text: str) -> bool:
         """For a text that is only an ID, offer the filters that it may stand for. False for any other text."""
         offers = self._host.navigator.meanings(text)
         if offers:
-            self._offer(f"{text} as …", offers, "Esc closes")
+            self._offer(f"{text} as …", offers)
         return bool(offers)
 
-    def _offer(self, title: str, pivots: list[Pivot], hint: str) -> None:
+    def _offer(self, title: str, pivots: list[Pivot]) -> None:
         offers = {pivot.key: pivot for pivot in pivots}
-        menu = MenuScreen(title, [_choice(pivot, "counting") for pivot in pivots], hint)
+        filtered = any(pivot.within != pivot.alone for pivot in pivots)
+        columns = [Column(), *([Column("here", NUMBER, right=True)] if filtered else [])]
+        columns.append(Column("in all", NUMBER, right=True))
+        if any(pivot.spans for pivot in pivots):
+            columns += [Column(head, self._date_width()) for head in ("first seen", "last seen")]
+        choices = [_choice(pivot, note="counting") for pivot in pivots]
+        menu = MenuScreen(title, choices, HINT if filtered else "Esc closes", columns)
 
         def chosen(key: str | None) -> None:
             pivot = offers.get((key or "").lower())
@@ -52,30 +63,31 @@ class PivotController(Controller):
 
         self._host.ask(menu, chosen)
         for pivot in offers.values():
-            start(menu, partial(self._count, menu, pivot), f"pivot-{pivot.key}")
+            start(menu, partial(self._count, menu, pivot, filtered=filtered), f"pivot-{pivot.key}")
 
-    async def _count(self, menu: MenuScreen, pivot: Pivot) -> None:
+    async def _count(self, menu: MenuScreen, pivot: Pivot, *, filtered: bool) -> None:
         navigator = self._host.navigator
         try:
             alone = await navigator.count(pivot.alone)
-            same = pivot.within == pivot.alone
-            counts = str(alone) if same else f"{await navigator.count(pivot.within)} here, {alone} in all"
-            menu.update(_choice(pivot, counts))
+            within = await navigator.count(pivot.within) if filtered else alone
+            counts = _counts(within, alone) if filtered else (alone.number,)
+            menu.update(_choice(pivot, *counts, note="" if alone.of_log else "of those loaded"))
             span = await navigator.span(pivot.alone) if pivot.spans else None
         except AuditLogError as error:
-            menu.update(_choice(pivot, str(error)))
+            menu.update(_choice(pivot, note=str(error)))
             return
         if span is not None:
-            menu.update(_choice(pivot, f"{counts} · {self._span(*span, width=menu.app.size.width)}"))
+            times = (self._host.look.date_time(us)[: self._date_width()] for us in span)
+            menu.update(_choice(pivot, *counts, *times))
 
-    def _span(self, first_us: int, last_us: int, *, width: int) -> str:
-        """First to last time: the date only once if it is the same, and no time of day in a narrow window."""
-        first, last = (self._host.look.date_time(us)[:MINUTES] for us in (first_us, last_us))
-        if first[:10] == last[:10]:
-            return f"{first} to {last[11:]}"
-        return f"{first} to {last}" if width >= NARROW else f"{first[:10]} to {last[:10]}"
+    def _date_width(self) -> int:
+        return MINUTES if self._table.app.size.width >= NARROW else DATE
 
 
-def _choice(pivot: Pivot, detail: str) -> Choice:
-    label = f"{pivot.name}: {pivot.value}" if pivot.value else pivot.name
-    return Choice(pivot.key, label, detail, also=pivot.key.upper())
+def _counts(within: Count, alone: Count) -> tuple[str, str]:
+    """The two numbers; the note after them tells if both are of loaded entries only."""
+    return within.number if not alone.of_log else str(within), alone.number
+
+
+def _choice(pivot: Pivot, *cells: str, note: str = "") -> Choice:
+    return Choice(pivot.key, pivot.name, (pivot.value, *cells), note, also=pivot.key.upper())

@@ -39,7 +39,7 @@ from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.dialogs.help import HelpScreen
-from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, bindings
+from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, Situation, bindings
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.messages import CopyRequested, Say
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
@@ -63,6 +63,9 @@ _T = TypeVar("_T")
 
 WIDE = 150
 """Cells from which the detail pane stands beside the table."""
+
+WELCOME_S = 60.0
+"""Seconds for which the first start of all shows three keys."""
 
 CLOCK_S = 1.0
 """Seconds between two updates of ages."""
@@ -97,6 +100,9 @@ class Opener(Protocol):
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The navigator of the log. Raises `StoreError`."""
+
+    def take_first_start(self) -> bool:
+        """True once, at the first start of all; called in a thread."""
 
     async def close(self) -> None:
         """Release everything."""
@@ -219,6 +225,9 @@ class BrowseScreen(ShiftingScreen):
         for controller in self.controllers:
             controller.opened()
         runtime.freeze_startup_objects()
+        if await asyncio.to_thread(self._opener.take_first_start):
+            self.filter_bar.welcome.display = True
+            self.set_timer(WELCOME_S, self.filter_bar.end_welcome)
 
     # -- what controllers ask for ------------------------------------------------------------------------------
 
@@ -274,11 +283,12 @@ class BrowseScreen(ShiftingScreen):
         return place_found is not None
 
     def show(self, place: Place) -> None:
-        self.filter_bar.show(place.text)
+        self.filter_bar.show(self.navigator.shown)
         self.table.show(place.view, place.cursor, place.above)
         self.rows_changed()
         for controller in self.controllers:
             controller.place_shown()
+        self._name_keys()
 
     def rows_changed(self) -> None:
         if (place := self.navigator.refreeze()) is not None:
@@ -307,6 +317,17 @@ class BrowseScreen(ShiftingScreen):
             self.navigator.log.delay_pages(KEY_S)
         self.call_after_refresh(self.following.look_at_top, keyed=True)
 
+    def _name_keys(self) -> None:
+        """Let the footer name the keys that matter now."""
+        if self.opened and self.navigator.places:
+            navigator, has_filter = self.navigator, bool(self.navigator.place.text)
+            self.footer.situation = Situation(
+                back=navigator.at > 0,
+                open=self.pane.display or self.facets.display,
+                filter=has_filter,
+                filter_off=bool(navigator.parked) and not has_filter,
+            )
+
     def _tick(self) -> None:
         if not self.opened:
             return
@@ -326,6 +347,7 @@ class BrowseScreen(ShiftingScreen):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.footer.place = PLACES.get(type(event.widget), FILTER)
+        self.call_after_refresh(self._name_keys)  # a pane that was just opened is displayed by then
         if self.footer.place == FILTER:
             self.filter_bar.tell(self.filter_bar.input.value)
 
@@ -333,7 +355,7 @@ class BrowseScreen(ShiftingScreen):
         self.refresh()
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(self.footer.place, self._look.glyphs))
 
     @on(FilterBar.Left)
     @on(TimelineBar.Left)
@@ -349,6 +371,7 @@ class BrowseScreen(ShiftingScreen):
             self.go(self.navigator.refresh)
 
     def action_close(self) -> None:
+        self.call_after_refresh(self._name_keys)
         if self.pane.display:
             self.detail.close()
         elif self.facets.display:
@@ -357,6 +380,7 @@ class BrowseScreen(ShiftingScreen):
             self.app.exit()
 
     def action_escape(self) -> None:
+        self.call_after_refresh(self._name_keys)
         if self.long_work.stop() or self.marking.forget_range() or self.status.stop_waiting():
             return
         if self.pane.has_focus:
@@ -400,6 +424,10 @@ class BrowseScreen(ShiftingScreen):
     def _filter_submitted(self, message: FilterBar.Submitted) -> None:
         if not (self.opened and self.pivoting.open_meanings(message.text)):
             self.submit(message.text)
+
+    @on(ChipLine.Removed)
+    def _term_removed(self, message: ChipLine.Removed) -> None:
+        self.submit(self.navigator.without(message.number))
 
     @on(TimelineBar.Chosen)
     def _stretch_chosen(self, message: TimelineBar.Chosen) -> None:

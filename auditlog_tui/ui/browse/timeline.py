@@ -75,7 +75,7 @@ class TimelineController(Controller):
         from auditlog_tui.analysis.timeline import MOST
 
         if self._buckets >= MOST:
-            self._host.say("It does not get finer than this; Enter filters by a stretch, which is then cut anew")
+            self._host.say("Bars don't get shorter than this; Enter filters by one, which is then divided anew")
         else:
             self._buckets *= 2
             self._count()

@@ -12,7 +12,7 @@ from typing import TypeVar
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.command import CommandList, CommandPalette
+from textual.command import CommandList, CommandPalette, SearchIcon
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
@@ -52,6 +52,8 @@ class Palette(CommandPalette):
     def compose(self) -> ComposeResult:
         composed: Iterable[Widget] = super().compose()
         for widget in composed:
+            if isinstance(widget, SearchIcon):
+                widget.icon = ":"  # Textual's own is an emoji, which some terminals draw wider or narrower than it is
             yield PaletteOptions() if type(widget) is CommandList else widget
 
     def dismiss(self, result: None = None) -> AwaitComplete:

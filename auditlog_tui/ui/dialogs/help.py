@@ -1,63 +1,226 @@
-"""The help screen: all keys and filter fields, from the program's own lists."""
+"""The help screen: the keys, the filter language and the glyphs, from the program's own lists."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
+from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.ui.dialogs.dialog import Dialog
-from auditlog_tui.ui.keys import by_place
+from auditlog_tui.ui.keys import EVERYWHERE, by_place
+
+COLUMN = 50
+"""Cells that a column takes at least."""
+
+GAP = 3
+"""Cells between two columns."""
+
+FRAME = 7
+"""Cells around the text: border, padding and scroll bar."""
+
+WIDEST = 200
+"""The text is never set wider, in cells."""
+
+HINT = "/ searches · Esc closes"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A line of the help: a name (keys, an example, a glyph), what it means, and a note."""
+
+    name: str
+    text: str
+    note: str = ""
+
+    def has(self, words: Sequence[str]) -> bool:
+        """Whether all of the words occur in the line, in any case."""
+        line = f"{self.name} {self.text} {self.note}".casefold()
+        return all(word in line for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and its items. `wide` asks for the whole width."""
+
+    title: str
+    items: tuple[Item, ...]
+    wide: bool = False
+
+
+Line = list[tuple[str, str]]
+"""A line of text in parts, each with its style."""
 
 
 class HelpScreen(Dialog[None]):
-    """A scrollable text. Escape, q and ? close it."""
+    """Begins with the keys of `place`. Escape, q and ? close it; / searches, and Escape then shows all again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark", "dismiss", "Close", show=False),
+        Binding("escape", "leave", "Close", show=False),
+        Binding("q,question_mark", "dismiss", "Close", show=False),
+        Binding("slash", "search", show=False),
         Binding("j", "scroll('down')", show=False),
         Binding("k", "scroll('up')", show=False),
         Binding("space", "scroll('page_down')", show=False),
     ]
 
+    def __init__(self, place: str, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._sections = sections(place, glyphs)
+
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help") as box:
-            box.border_title = "keys and filters"
-            box.border_subtitle = "Esc closes"
-            yield Static(_keys(), markup=False)
-            yield Static(_filters(), markup=False)
+        with Vertical(id="help-box") as box:
+            box.border_title = "help"
+            box.border_subtitle = HINT
+            search = Input(
+                placeholder="a word of what it does", compact=True, select_on_focus=False, id="help-search"
+            )
+            search.display = False
+            yield search
+            with VerticalScroll(id="help"):
+                yield Static("", markup=False, id="help-text")
 
     def on_mount(self) -> None:
+        self.query_one("#help").focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw(event.size.width)
+
+    def _draw(self, width: int) -> None:
+        words = self.query_one(Input).value.casefold().split()
+        found = [
+            Section(section.title, items, section.wide)
+            for section in self._sections
+            if (items := tuple(item for item in section.items if item.has(words)))
+        ]
+        text = layout(found, max(1, min(width - FRAME, WIDEST)))
+        self.query_one("#help-text", Static).update(text if found else Content("Nothing has all of these words"))
+
+    @on(Input.Changed)
+    def _searched(self, event: Input.Changed) -> None:
+        event.stop()
+        self._draw(self.size.width)
+        self.query_one("#help").scroll_home(animate=False)
+
+    @on(Input.Submitted)
+    def _found(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.query_one("#help").focus()
+
+    def action_search(self) -> None:
+        search = self.query_one(Input)
+        search.display = True
+        search.focus()
+
+    def action_leave(self) -> None:
+        """Show everything again if a search is under way, else close."""
+        search = self.query_one(Input)
+        if not search.display:
+            self.dismiss()
+            return
+        search.value, search.display = "", False
         self.query_one("#help").focus()
 
     def action_scroll(self, direction: str) -> None:
         getattr(self.query_one("#help"), f"scroll_{direction}")(animate=False)
 
 
-def _keys() -> Content:
-    parts: list[tuple[str, str]] = []
-    for place, keys in by_place():
-        parts.append((f"{place.capitalize()}\n", "bold $text-accent"))
-        for key in keys:
-            parts += [(f"  {key.shown:<10}", "bold"), (f"{key.help}\n", "")]
-        parts.append(("\n", ""))
-    return Content.assemble(*parts)
+# -- what it tells -------------------------------------------------------------------------------------------------
 
 
-def _filters() -> Content:
+def sections(place: str, glyphs: Glyphs) -> list[Section]:
+    """All sections: the keys of `place`, those for everywhere, glyphs, filters, then the keys of the other places."""
+    keys = {
+        name: Section(f"Keys: {name}", tuple(Item(key.shown, key.help) for key in listed))
+        for name, listed in by_place()
+    }
+    first = [keys.pop(name) for name in dict.fromkeys((place, EVERYWHERE))]
+    return [*first, Section("Signs", tuple(_signs(glyphs))), _filters(), *keys.values()]
+
+
+def _signs(glyphs: Glyphs) -> Iterator[Item]:
+    yield Item(glyphs.ok, "status 2xx: it was done")
+    yield Item(glyphs.moved, "status 3xx: a redirect")
+    yield Item(glyphs.refused, "status 4xx: it was refused")
+    yield Item(glyphs.failed, "status 5xx: the service failed")
+    yield Item(glyphs.user, "the actor is a user")
+    yield Item(glyphs.api_key, "the actor is an API key")
+    yield Item(glyphs.other_actor, "another actor, or no status")
+    yield Item(glyphs.novel, "first of its actor among loaded entries: an address, agent or action; x finds the next")
+    yield Item(glyphs.marked, "marked")
+    yield Item(glyphs.noted, "has a note")
+    yield Item(glyphs.differs, "was received in two versions; in a comparison, a field that differs")
+    yield Item(glyphs.server, "a term that the server evaluates")
+    yield Item(glyphs.local, "a term that is evaluated here")
+    yield Item(glyphs.on, "new entries are followed")
+    yield Item("≤", "at most: the server evaluates only a part of the filter")
+
+
+def _filters() -> Section:
     from auditlog_tui.query import FIELDS  # imported here, because it loads pydantic
 
-    parts: list[tuple[str, str]] = [("Filters\n", "bold $text-accent")]
-    parts.append(
-        ("  Separate terms with spaces; all must match. -term negates, a,b matches either.\n", "$text-muted")
+    items = (
+        Item("a:1 b:2", "spaces between terms: all must match"),
+        Item("-term", "not"),
+        Item("key:a,b", "either"),
+        *(Item(field.example, field.help, "server" if field.params else "here") for field in FIELDS.values()),
+        Item("terraform", "a word: part of any field", "here"),
     )
-    width = max(len(field.example) for field in FIELDS.values()) + 2
-    for field in FIELDS.values():
-        sent = "server" if field.params else "here"
-        parts += [(f"  {field.example:<{width}}", "bold"), (field.help, ""), (f"  [{sent}]\n", "$text-muted")]
-    parts += [(f"  {'terraform':<{width}}", "bold"), ("a word: part of any field", ""), ("  [here]\n", "$text-muted")]
-    return Content.assemble(*parts)
+    return Section("Filters", items, wide=True)
+
+
+# -- how it is set -------------------------------------------------------------------------------------------------
+
+
+def layout(found: Sequence[Section], width: int) -> Content:
+    """The sections in as many columns as fit, each section in the shortest column; wide ones below in full width."""
+    number = max(1, (width + GAP) // (COLUMN + GAP))
+    column = (width - GAP * (number - 1)) // number
+    wide = [section for section in found if section.wide and number > 1]
+    columns: list[list[Line]] = [[] for _ in range(number)]
+    for section in found:
+        if section not in wide:
+            min(columns, key=len).extend(_set(section, column))
+    lines = [_beside(row, column) for row in _rows(columns)]
+    for section in wide:
+        lines += _set(section, width)
+    return Content("\n").join(Content.assemble(*line) for line in lines)
+
+
+def _rows(columns: Sequence[list[Line]]) -> Iterator[list[Line]]:
+    for at in range(max(map(len, columns))):
+        yield [lines[at] if at < len(lines) else [] for lines in columns]
+
+
+def _beside(row: Sequence[Line], column: int) -> Line:
+    """The columns' lines as one."""
+    parts: Line = []
+    for number, line in enumerate(row):
+        if number and line:
+            used = sum(cell_width(text) for text, _ in parts)
+            parts.append((" " * (number * (column + GAP) - used), ""))
+        parts += line
+    return parts
+
+
+def _set(section: Section, width: int) -> list[Line]:
+    """A section's lines, the texts wrapped beside their names, and an empty line."""
+    names = max(cell_width(item.name) for item in section.items) + 2
+    names = min(names, max(10, width - 30))
+    lines: list[Line] = [[(section.title, "bold $text-accent")]]
+    for item in section.items:
+        note = f"  [{item.note}]" if item.note else ""
+        texts = textwrap.wrap(item.text + note, max(10, width - names - 2)) or [""]
+        name = item.name + " " * max(1, names - cell_width(item.name))
+        lines.append([("  ", ""), (name, "bold"), (texts[0], "")])
+        lines += [[(" " * (names + 2) + text, "")] for text in texts[1:]]
+    return [*lines, []]

@@ -13,26 +13,47 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from auditlog_tui.text.cells import fit, shorten_middle
+from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
 from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.patches.options import Options
 
-LABEL, DETAIL = 30, 52
-"""Widths of a choice's label and detail, in cells."""
+OVERHEAD = 10
+"""Cells taken by the key, its blanks and the box."""
 
-NARROW_LABEL, OVERHEAD = 27, 12
-"""Width of the label in a narrow window; cells taken by the key, blanks and the border."""
+GAP = 2
+"""Cells between two columns."""
+
+MIN_TEXT = 8
+"""Columns are never shortened to fewer cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a menu: its head, and the cells that it takes at least. One with a `width` is never shortened."""
+
+    head: str = ""
+    width: int = 0
+    right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`key` is one character, `also` another one for a variant. `label` and `detail` may hold unsafe text."""
+    """`key` is one character, `also` another one for a variant. The other texts may be unsafe.
+
+    `cells` are the texts of the columns after the label; `note` takes the place of those left out at the end.
+    """
 
     key: str
     label: str
-    detail: str = ""
+    cells: tuple[str, ...] = ()
+    note: str = ""
     also: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The label and the cells, made safe."""
+        return tuple(map(safe, (self.label, *self.cells)))
 
 
 class MenuScreen(Dialog[str | None]):
@@ -44,38 +65,86 @@ class MenuScreen(Dialog[str | None]):
         Binding("up,k", "list('cursor_up')", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice], hint: str = "Esc closes") -> None:
+    def __init__(
+        self, title: str, choices: Sequence[Choice], hint: str = "Esc closes", columns: Sequence[Column] = ()
+    ) -> None:
+        """`columns` are those after the label; there may be fewer than cells."""
         super().__init__()
         self._title = title
         self._hint = hint
         self._choices = list(choices)
+        cells = max((len(choice.cells) for choice in choices), default=0)
+        self._columns = [Column(), *columns, *[Column()] * (cells - len(columns))]
+        self._has_heads = any(column.head for column in self._columns)
 
     def compose(self) -> ComposeResult:
-        box = Options(*(Option(self._prompt(choice)) for choice in self._choices), markup=False, id="menu")
-        box.border_title = Content(safe(self._title, 80))
-        box.border_subtitle = Content(self._hint)
+        box = Options(*self._options(), markup=False, id="menu")
+        self._set_title(box)
         yield box
 
     def set_title(self, title: str, hint: str) -> None:
         """Replace the title and the hint."""
-        box = self.query_one(OptionList)
-        box.border_title, box.border_subtitle = Content(safe(title, 80)), Content(safe(hint, 80))
+        self._title, self._hint = title, hint
+        self._set_title(self.query_one(OptionList))
+
+    def _set_title(self, box: OptionList) -> None:
+        title, hint = safe(self._title, 80), safe(self._hint, 80)
+        box.border_title, box.border_subtitle = Content(title), Content(hint)
+        box.styles.min_width = max(cell_width(title), cell_width(hint)) + 6  # with the corners and blanks around it
 
     def update(self, choice: Choice) -> None:
         """Replace the choice with the same key."""
-        for number, old in enumerate(self._choices):
-            if old.key == choice.key:
-                self._choices[number] = choice
-                for box in self.query(OptionList):  # empty while the menu is closing
-                    box.replace_option_prompt_at_index(number, self._prompt(choice))
+        self._choices = [choice if old.key == choice.key else old for old in self._choices]
+        self._redraw()
 
-    def _prompt(self, choice: Choice) -> Content:
-        room = self.app.size.width - OVERHEAD
-        label_width = LABEL if room >= LABEL + DETAIL else NARROW_LABEL
-        detail_width = max(1, min(DETAIL, room - label_width))
-        label = fit(shorten_middle(safe(choice.label), label_width), label_width)
-        detail = fit(shorten_middle(safe(choice.detail), detail_width), detail_width)
-        return Content.assemble((f" {choice.key}  ", "bold $text-accent"), label, (f"  {detail}", "$text-muted"))
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        for box in self.query(OptionList):  # empty while the menu is closing
+            for option in self._options():
+                box.replace_option_prompt(str(option.id), option.prompt)
+
+    def _options(self) -> list[Option]:
+        widths = self._widths()
+        heads = [Option(self._heads(widths), id="heads", disabled=True)] if self._has_heads else []
+        return [*heads, *(Option(self._prompt(choice, widths), id=f"key-{choice.key}") for choice in self._choices)]
+
+    def _widths(self) -> list[int]:
+        """The columns' widths: as wide as their texts, the widest shortened as far as the window asks."""
+        rows = [choice.texts for choice in self._choices]
+        widths = [max(column.width, cell_width(column.head)) for column in self._columns]
+        for row in rows:
+            widths[: len(row)] = [max(pair) for pair in zip(widths, map(cell_width, row), strict=False)]
+        able = [number for number, column in enumerate(self._columns) if not column.width]
+        excess = sum(widths) + GAP * (sum(map(bool, widths)) - 1) - (self.app.size.width - OVERHEAD)
+        while excess > 0:
+            widest = max(able, key=lambda number: widths[number])
+            if widths[widest] <= MIN_TEXT:
+                break
+            widths[widest] -= 1
+            excess -= 1
+        return widths
+
+    def _heads(self, widths: Sequence[int]) -> Content:
+        heads = [column.head for column in self._columns]
+        return Content.assemble(("    " + "".join(self._aligned(heads, widths)).rstrip(), "$text-muted"))
+
+    def _aligned(self, texts: Sequence[str], widths: Sequence[int]) -> list[str]:
+        """The texts, each in its column's width and with the gap after it; columns without any text are left out."""
+        placed = []
+        for text, width, column in zip(texts, widths, self._columns, strict=False):
+            if width:
+                shown = fit(shorten_middle(text, width), width, "right" if column.right else "left")
+                placed.append(shown + " " * GAP)
+        return placed
+
+    def _prompt(self, choice: Choice, widths: Sequence[int]) -> Content:
+        label, *cells = self._aligned(choice.texts, widths)
+        used = cell_width(label) + sum(map(cell_width, cells))
+        room = max(sum(widths) + GAP * len(widths), self.app.size.width - OVERHEAD) - used
+        details = "".join(cells) + shorten_end(safe(choice.note), max(0, room))
+        return Content.assemble((f" {choice.key}  ", "bold $text-accent"), label, (details.rstrip(), "$text-muted"))
 
     def action_list(self, action: str) -> None:
         getattr(self.query_one(OptionList), f"action_{action}")()
@@ -89,4 +158,4 @@ class MenuScreen(Dialog[str | None]):
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss(self._choices[event.option_index].key)
+        self.dismiss(str(event.option_id).removeprefix("key-"))

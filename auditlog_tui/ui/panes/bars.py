@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from auditlog_tui.text.cells import cell_width, shorten_end
 from auditlog_tui.text.times import age, count, format_time, zone_label
-from auditlog_tui.ui.keys import EVERYWHERE, TABLE, Key, footer
+from auditlog_tui.ui.keys import EVERYWHERE, TABLE, Key, Situation, footer, importance
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import Summary
@@ -181,6 +181,7 @@ class FooterBar(Widget):
 
     ALLOW_SELECT = False
     place: reactive[str] = reactive(TABLE)
+    situation: reactive[Situation] = reactive(Situation())
     message: reactive[str] = reactive("")
     severity: reactive[str] = reactive("")
 
@@ -227,8 +228,9 @@ class FooterBar(Widget):
                 return
 
     def _fitting(self) -> list[Key]:
-        """The keys that fit into the footer. The last one, help, is always kept."""
-        keys = footer(self.place)
+        """The keys that fit into the footer, the most important ones."""
+        keys = footer(self.place, self.situation)
         while len(keys) > 1 and sum(cell_width(f" {key.shown} {key.label} ") for key in keys) > self.size.width:
-            del keys[-2]
+            least = max(map(importance, keys))
+            del keys[max(at for at, key in enumerate(keys) if importance(key) == least)]
         return keys

@@ -31,6 +31,9 @@ def highlight(widget: Widget, *, chosen: bool, otherwise: str = "") -> str:
 MAX_CELLS = 40
 """Width of a chip's text at most; the filter bar shows the whole term."""
 
+INDENT = 2
+"""Cells to the left of the chips."""
+
 _SUFFIXES = {"server": "", "local": " here", "both": " both"}
 
 
@@ -43,10 +46,9 @@ class ChipLine(Widget, can_focus=True):
 
     @dataclass
     class Removed(Message):
-        """Remove the term from column `start` up to, but not including, `end`."""
+        """Remove the term with this number, counted from 0."""
 
-        start: int
-        end: int
+        number: int
 
     class Left(Message):
         """Return the focus to the table."""
@@ -75,24 +77,52 @@ class ChipLine(Widget, can_focus=True):
         text = shorten_middle(safe(chip.text), MAX_CELLS, self.glyphs.ellipsis)
         return f" {mark} ", f"{text}{_SUFFIXES[chip.where]} "
 
+    @property
+    def chosen(self) -> Chip | None:
+        """The chip under the cursor, while the line has the focus."""
+        return self.chips[self.at] if self.has_focus and self.chips else None
+
+    def _width(self, chip: Chip) -> int:
+        return sum(map(cell_width, self._parts(chip))) + 1
+
+    def _fitting(self) -> range:
+        """The chips that fit into the line, as many as possible from the first on; the chosen one is among them."""
+        widths = [self._width(chip) for chip in self.chips]
+        room = self.size.width - INDENT
+        if sum(widths) <= room:
+            return range(len(widths))
+        last = self.at if self.has_focus else 0
+        for first in range(last + 1):
+            end, used = first, len(_more(first))
+            while end < len(widths) and used + widths[end] + len(_more(len(widths) - end - 1)) <= room:
+                used += widths[end]
+                end += 1
+            if end > last:
+                return range(first, end)
+        return range(last, last + 1)  # alone too wide for the line, which cuts it off
+
     def render(self) -> Content:
-        parts: list[tuple[str, str]] = [("  ", "")]
-        for number, chip in enumerate(self.chips):
+        fitting = self._fitting()
+        parts: list[tuple[str, str]] = [(" " * INDENT, ""), (_more(fitting.start), "$text-muted")]
+        for number in fitting:
+            chip = self.chips[number]
             mark, text = self._parts(chip)
             chosen = self.has_focus and number == self.at
             style = highlight(self, chosen=chosen, otherwise=" on $panel")
             parts.append((mark, f"bold $text-accent{style}"))
             parts.append((text, ("$text-warning" if chip.where != "server" else "$foreground") + style))
             parts.append((" ", ""))
+        parts.append((_more(len(self.chips) - fitting.stop), "$text-muted"))
         return Content.assemble(*parts)
 
     def _chip_at(self, x: int) -> int | None:
-        start = 2
-        for number, chip in enumerate(self.chips):
-            end = start + sum(map(cell_width, self._parts(chip)))
-            if start <= x < end:
+        fitting = self._fitting()
+        start = INDENT + len(_more(fitting.start))
+        for number in fitting:
+            end = start + self._width(self.chips[number])
+            if start <= x < end - 1:
                 return number
-            start = end + 1
+            start = end
         return None
 
     def on_focus(self) -> None:
@@ -118,8 +148,12 @@ class ChipLine(Widget, can_focus=True):
 
     def action_remove(self) -> None:
         if self.chips:
-            chip = self.chips[self.at]
-            self.post_message(self.Removed(chip.start, chip.end))
+            self.post_message(self.Removed(self.at))
 
     def action_leave(self) -> None:
         self.post_message(self.Left())
+
+
+def _more(hidden: int) -> str:
+    """Tells how many chips are not shown on one side."""
+    return f"+{hidden} " if hidden else ""

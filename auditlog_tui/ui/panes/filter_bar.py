@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,9 +15,10 @@ from textual.content import Content
 from textual.getters import query_one
 from textual.message import Message
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.text.cells import fit, shorten_end, shorten_middle
+from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count
@@ -31,8 +33,14 @@ if TYPE_CHECKING:
 LINES = 8
 """Suggestions shown at once."""
 
-TEXT, HELP = 40, 44
-"""Widths of a suggestion's text and help, in cells."""
+MIN_TEXT, MAX_TEXT = 12, 40
+"""Limits of the width of the suggestions' texts, in cells."""
+
+COUNT = 9
+"""Width of a suggestion's count, in cells."""
+
+INDENT = 3
+"""Cells to the left of the input's text."""
 
 
 class Suggestions(Static):
@@ -49,16 +57,22 @@ class Suggestions(Static):
         candidates = completion.candidates if completion is not None else ()
         self.display = bool(candidates)
         first = max(0, min((chosen or 0) - LINES // 2, len(candidates) - LINES))
+        shown = candidates[first : first + LINES]
+        room = self.app.size.width
+        text_width = max((cell_width(safe(candidate.text)) for candidate in shown), default=0)
+        text_width = max(MIN_TEXT, min(text_width, MAX_TEXT, room - COUNT - INDENT - 3))
+        help_width = max(1, room - INDENT - text_width - COUNT - 3)
         lines: list[tuple[str, str]] = []
-        for number, candidate in enumerate(candidates[first : first + LINES], first):
+        for number, candidate in enumerate(shown, first):
             style = highlight(self, chosen=number == chosen)
             seen = count(candidate.count) if candidate.count is not None else ""
-            text = fit(shorten_middle(safe(candidate.text), TEXT), TEXT)
-            help_text = fit(shorten_end(safe(candidate.help), HELP), HELP)
-            lines += [(f" {text} ", f"bold{style}"), (f"{seen:>9} ", f"$text-accent{style}")]
-            lines += [(f"{help_text} ", f"$text-muted{style}"), ("\n", "")]
+            text = fit(shorten_middle(safe(candidate.text), text_width), text_width)
+            help_text = fit(shorten_end(safe(candidate.help), help_width), help_width)
+            lines += [(f"{' ' * INDENT}{text} ", f"bold{style}"), (f"{seen:>{COUNT}}  ", f"$text-accent{style}")]
+            lines += [(help_text, f"$text-muted{style}"), ("\n", "")]
         rest = len(candidates) - LINES
-        lines.append((f" Tab inserts one{f', {count(rest)} more' if rest > 0 else ''}", "$text-muted"))
+        more = f", {count(rest)} more" if rest > 0 else ""
+        lines.append((f"{' ' * INDENT}Tab inserts{more}", "$text-muted"))
         self.update(Content.assemble(*lines))
 
 
@@ -93,7 +107,7 @@ class FilterInput(SafeInput):
         """Paste as one line, with spaces for line breaks."""
         event.prevent_default()
         event.stop()
-        self.insert_text_at_cursor(" ".join(event.text.split()))
+        self.replace(" ".join(event.text.split()), *sorted(self.selection))
 
     @property
     def bar(self) -> FilterBar:
@@ -107,6 +121,8 @@ class FilterBar(Vertical):
     chips = query_one(ChipLine)
     suggestions = query_one(Suggestions)
     line = query_one("#filter-line", Static)
+    welcome = query_one("#welcome", Static)
+    """Three keys for a new user, not displayed at first."""
 
     @dataclass
     class Submitted(Message):
@@ -132,17 +148,32 @@ class FilterBar(Vertical):
         with Horizontal():
             yield Static("/", markup=False, id="filter-sign")
             yield FilterInput(placeholder=PLACEHOLDER, compact=True, select_on_focus=False)
+            yield Static(_welcome(self.glyphs), markup=False, id="welcome")
         yield ChipLine(self.glyphs)
         yield Static("", markup=False, id="filter-line")
         yield Suggestions()
 
-    def open(self, text: str | None = None) -> None:
-        """Take the focus, and replace the text if one is given."""
+    def open(self) -> None:
+        """Take the focus with the text selected, so that typing replaces it."""
+        self._open(Selection(0, len(self.input.value)))
+
+    def open_at(self, start: int, end: int) -> None:
+        """Take the focus with these columns selected."""
+        self._open(Selection(start, end))
+
+    def open_with(self, text: str) -> None:
+        """Take the focus with another text, and the cursor at its end."""
+        self.input.value = text
+        self._open(Selection.cursor(len(text)))
+
+    def end_welcome(self) -> None:
+        self.welcome.display = False
+
+    def _open(self, selection: Selection) -> None:
+        self.end_welcome()
         self._history_at = None
-        if text is not None:
-            self.input.value = text
         self.input.focus()
-        self.input.cursor_position = len(self.input.value)
+        self.input.selection = selection
         self.tell(self.input.value)
 
     def show(self, text: str) -> None:
@@ -172,21 +203,15 @@ class FilterBar(Vertical):
         event.stop()
         if event.value != self.input.value:
             return  # outdated: more was typed meanwhile
-        self.tell(event.value)
         if self.suggest is not None and self.input.has_focus:
             self.suggestions.show(self.suggest(event.value, self.input.cursor_position))
+        self.tell(event.value)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.suggestions.show(None)
         self.post_message(self.Submitted(event.value))
-
-    @on(ChipLine.Removed)
-    def _chip_removed(self, event: ChipLine.Removed) -> None:
-        event.stop()
-        text = self.input.value
-        self.post_message(self.Submitted(f"{text[: event.start].rstrip()} {text[event.end :].lstrip()}".strip()))
 
     @on(ChipLine.Left)
     def _chips_left(self, event: ChipLine.Left) -> None:
@@ -198,21 +223,30 @@ class FilterBar(Vertical):
     def tell(self, text: str, *, failed: bool = False) -> None:
         """Show below the input how the text is evaluated, or where its error is.
 
-        An error in the term being typed is shown without alarm, unless `failed` is set.
+        An error in the term being typed is shown without alarm, or not at all while suggestions for it are shown,
+        unless `failed` is set.
         """
-        if self.explain is None:
+        explain = self.explain
+        if explain is None:
             return
         try:
             if self._refused is not None and self._refused[0] == text:
                 raise self._refused[1]
-            explanation = self.explain(text)
+            explanation = explain(text)
         except QueryError as error:
             failed = failed or (self._refused is not None and error is self._refused[1])
             typing = self.input.has_focus and not failed and self.input.cursor_position == error.end
+            if typing and self.suggestions.display:
+                with suppress(QueryError):  # in another term
+                    self._show_explanation(explain(text[: error.start] + text[error.end :]))
+                    return
             self.chips.show((), keep=True)
             self.line.update(_quiet_error(error) if typing else self._error(text, error))
             self.line.display = True
             return
+        self._show_explanation(explanation)
+
+    def _show_explanation(self, explanation: Explanation) -> None:
         self.chips.show(explanation.chips, keep=self.input.has_focus)
         self.line.display = self.input.has_focus
         warning = (f"  {safe(explanation.warning)}", "$text-warning") if explanation.warning else ("", "")
@@ -276,3 +310,8 @@ class FilterBar(Vertical):
 
 def _quiet_error(error: QueryError) -> Content:
     return Content.assemble((f"  {safe(error.message)}  {safe(error.hint)}", "$text-muted"))
+
+
+def _welcome(glyphs: Glyphs) -> Content:
+    keys = (glyphs.enter, "opens an entry"), ("/", "filters"), ("?", "shows every key")
+    return Content.assemble(*(part for key, does in keys for part in ((f"  {key} ", "bold $text-accent"), does)), " ")

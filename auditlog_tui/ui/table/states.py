@@ -121,7 +121,7 @@ def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> 
     if view.paused:
         scanned = counted(summary.loaded, "entry", "entries")
         progress = f"None matches of {scanned} scanned{_back_to(summary, look)}."
-        return [(progress, "text"), ("", "dim"), ("Space scans on · / changes the filter · z parks it", "dim")]
+        return [(progress, "text"), ("", "dim"), ("Space scans on · / changes the filter · z turns it off", "dim")]
     if summary.reason and not spinner:
         return [(f"INCOMPLETE: {summary.reason}.", "error"), ("", "dim"), ("r goes on · / changes the filter", "dim")]
     if spinner or not view.older_done or not view.newer_done:
@@ -137,7 +137,7 @@ def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> 
         (f"{as_of}{scanned}", "dim"),
         *((safe(reason), "accent") for reason in _reasons(view, look)),
         ("", "dim"),
-        (f"/ changes the filter · z parks it · {back}r asks again", "dim"),
+        (f"/ changes the filter · z turns it off · {back}r asks again", "dim"),
     ]
 
 

@@ -12,7 +12,7 @@ from tests.unit.query.strategies import HOSTILE, typed
 
 FLAGS = {option.flag for option in OPTIONS}
 NASTY = (
-    *HOSTILE, *COMMANDS, "lst", "config", "-n",
+    *HOSTILE, *COMMANDS, "lst", "config", "paths", "-n",
     "-method:GET", "--", "--demo", "--base-url", "-h", "-- x", "'", "''", "$(id)", "`id`", "a;b",
     "a\nb", "!x", "#x", "~", "ua:\"it's\"", "\\", "auditlog-tui", "auditlog-tui --demo x", "list x", "--zone=u", " ",
 )  # fmt: skip

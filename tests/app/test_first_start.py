@@ -1,0 +1,53 @@
+"""Three keys that the first start of all shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditlog_tui.ui.browse import screen
+from tests.app.helpers import Hand, app_over, settled
+from tests.app.helpers import TestOpener as Opener
+from tests.app.wire import Wire, log_of
+
+WELCOME = "opens an entry"
+
+
+class FirstOpener(Opener):
+    """The opener of a user who never started the program before."""
+
+    def take_first_start(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("query", ["", "status:>=400"])
+async def test_a_first_start_shows_three_keys_until_the_bar_is_used(size: tuple[int, int], query: str) -> None:
+    wire = Wire(log_of())
+    app = app_over(FirstOpener(wire), query)
+    async with app.run_test(size=size) as pilot:
+        hand = Hand(pilot, app, wire)
+        await settled(pilot)
+        assert "⏎ opens an entry  / filters  ? shows every key" in hand.lines[1]
+        assert (query or "everything, newest first") in hand.lines[1]
+        await hand.press("down", "j")
+        assert WELCOME in hand.lines[1]
+        await hand.press("/")
+        assert WELCOME not in hand.text
+
+
+async def test_they_go_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen, "WELCOME_S", 0.05)
+    wire = Wire(log_of())
+    app = app_over(FirstOpener(wire))
+    async with app.run_test(size=(120, 36)) as pilot:
+        hand = Hand(pilot, app, wire)
+        await hand.until(lambda: hand.screen.filter_bar.welcome.display)
+        await hand.until(lambda: not hand.screen.filter_bar.welcome.display)
+
+
+async def test_a_later_start_shows_none() -> None:
+    wire = Wire(log_of())
+    app = app_over(Opener(wire))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        assert WELCOME not in Hand(pilot, app, wire).text

@@ -373,3 +373,16 @@ async def test_a_click_below_an_empty_bar_leaves_the_focus_where_keys_arrive() -
         assert hand.app.focused.display
         await hand.press("slash", "escape")
         assert hand.table.has_focus
+
+
+async def test_a_text_that_is_too_long_is_not_pasted() -> None:
+    async with running() as hand:
+        await hand.press("/")
+        hand.input.value = "status:401"
+        hand.app.post_message(events.Paste("x" * 1_000_000))
+        await hand.settled()
+        assert hand.input.value == "status:401"
+        assert "The pasted text has 1,000,000 characters" in hand.status
+        hand.app.post_message(events.Paste(" ua:x\nip:10.0.0.1"))
+        await hand.settled()
+        assert hand.input.value == "status:401ua:x ip:10.0.0.1"

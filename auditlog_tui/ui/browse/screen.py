@@ -221,7 +221,7 @@ class BrowseScreen(ShiftingScreen):
             self.show(self.navigator.submit(""))
             self.navigation.point_at(self._text, error)
         if typed is not None:
-            self.filter_bar.open(typed)
+            self.filter_bar.open_with(typed)
         for controller in self.controllers:
             controller.opened()
         runtime.freeze_startup_objects()

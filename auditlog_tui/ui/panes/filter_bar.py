@@ -107,7 +107,8 @@ class FilterInput(SafeInput):
         """Paste as one line, with spaces for line breaks."""
         event.prevent_default()
         event.stop()
-        self.replace(" ".join(event.text.split()), *sorted(self.selection))
+        if not self.refuse_long(event):
+            self.replace(" ".join(event.text.split()), *sorted(self.selection))
 
     @property
     def bar(self) -> FilterBar:

@@ -11,9 +11,15 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual import events
 from textual.widgets import Input
 
 from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count
+from auditlog_tui.ui.messages import Say
+
+MAX_PASTE = 10_000
+"""Characters taken from the clipboard at once: reading and drawing a line of a million takes minutes."""
 
 HIDDEN = "\ufffd"
 """Drawn for a character whose safe form is longer than one character."""
@@ -25,6 +31,20 @@ class SafeInput(Input):
     @property
     def _value(self) -> Text:
         return Text(one_for_one(self.value), no_wrap=True, overflow="ignore", end="")
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Insert the first line, as Textual does, unless the text is too long."""
+        self.refuse_long(event)
+
+    def refuse_long(self, event: events.Paste) -> bool:
+        """Whether a pasted text is too long; then nothing is inserted, and the status line says so."""
+        if len(event.text) <= MAX_PASTE:
+            return False
+        event.prevent_default()
+        event.stop()
+        length = f"The pasted text has {count(len(event.text))} characters, and {count(MAX_PASTE)} are the most"
+        self.post_message(Say(f"{length}: nothing was inserted", "error"))
+        return True
 
     def _position_to_cell(self, position: int) -> int:
         return cell_len(one_for_one(self.value)[:position])

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from auditlog_tui.entries.raw_json import restored
@@ -211,21 +211,32 @@ def first_and_last(store: EntryStore, run: Run, stretch: Stretch, most: int) -> 
     return times[:most], times[-most:], len(times)
 
 
+def matches(
+    store: EntryStore, run: Run, stretch: Stretch, condition: Condition
+) -> tuple[int, int | None, int | None]:
+    """The number of rows that a condition over `entry e` holds for, and the first and last of their times.
+
+    Of an entry with several versions it reads the one shown.
+    """
+    where, values = condition
+    sql = f"SELECT count(*), min(e.created_us), max(e.created_us) {_ROWS} AND ({where})"
+    (found,) = store.read(sql, [*_bounds(run, stretch), *values])
+    return found
+
+
 def histogram(store: EntryStore, run: Run, stretch: Stretch, edges: Sequence[int]) -> list[tuple[int, int, int]]:
     """For each bucket with entries: its index, the number of entries, and the number of those that failed.
 
     `edges` are the times, ascending, at which each bucket begins, and the time at which the last one ends.
     """
-    bounds = ", ".join(["(?, ?, ?)"] * (len(edges) - 1))
-    sql = (
-        f"WITH bucket (k, low, high) AS (VALUES {bounds})"  # noqa: S608 (placeholders only)
-        " SELECT k, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
-        " FROM place p JOIN entry e ON e.n = p.shown JOIN bucket ON e.created_us >= low AND e.created_us < high"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY k"
-    )
-    values = [value for k, (low, high) in enumerate(pairwise(edges)) for value in (k, low, high)]
-    found = store.read(sql, [*values, *_bounds(run, stretch)])
-    return [(int(bucket), int(count), int(failed)) for bucket, count, failed in found]
+    found = store.read(f"SELECT e.created_us, e.status_code >= 400 {_ROWS}", _bounds(run, stretch))
+    counts: dict[int, list[int]] = {}
+    for us, failed in found:
+        if us is not None and edges[0] <= us < edges[-1]:
+            bucket = counts.setdefault(bisect_right(edges, us) - 1, [0, 0])
+            bucket[0] += 1
+            bucket[1] += failed or 0
+    return [(index, n, failed) for index, (n, failed) in sorted(counts.items())]
 
 
 class ValueCount(NamedTuple):

@@ -135,7 +135,9 @@ def test_an_attribute_is_set_as_it_was_when_it_was_patched(place: tuple[type, st
     assert initial_values(place[0]).get(place[1]) == ATTRIBUTES[place]
 
 
-@pytest.mark.parametrize("place", [place for place in KNOWN if place != (MessagePump, "message_queue_size")], ids=named)
+@pytest.mark.parametrize(
+    "place", [place for place in KNOWN if place != (MessagePump, "message_queue_size")], ids=named
+)
 def test_textual_uses_what_is_patched(place: tuple[type, str]) -> None:
     """An override that Textual no longer calls would do nothing, silently."""
     assert place[1] in used_by_textual() or place[1] == "__init__"

@@ -17,6 +17,10 @@ def lines(hand: Hand) -> list[str]:
     return hand.lines[region.y : region.bottom]
 
 
+def shown(hand: Hand) -> bool:
+    return hand.screen.timeline.display
+
+
 def spread(count: int = 100, every: int = 60, failing: int = 0) -> JsonLog:
     """An entry each minute (`every` seconds); the newest `failing` were refused."""
     return JsonLog([made(n * every, status_code=403 if n < failing else 200) for n in range(count)])
@@ -80,19 +84,29 @@ async def test_failures_are_part_of_the_bar_in_the_same_scale() -> None:
         assert "100 entries, 30 failed" in lines(hand)[-1]
 
 
+async def test_few_failures_do_not_colour_a_low_bar() -> None:
+    many = [made(1_500, id=f"more-{n}") for n in range(400)]
+    low = [made(60 * n, id=f"{n}-{k}", status_code=403 if not k else 200) for n in range(3) for k in range(8)]
+    async with running(JsonLog([*low, *many])) as hand:
+        await hand.press("A", "i", "escape")
+        bar = hand.screen.timeline
+        lowest = [part for part in bar.render_line(bar.size.height - 3) if part.text.strip()]
+        assert len({part.style.color for part in lowest if part.style}) == 1
+
+
 async def test_one_with_nothing_to_count_takes_no_lines_until_there_is_something() -> None:
     async with running(query="action:no.such.thing") as hand:
         await hand.press("i")
-        assert not hand.screen.timeline.display
+        assert not shown(hand)
         assert hand.table.has_focus
         assert "nothing to count" in hand.status
         await hand.filter("")
-        assert hand.screen.timeline.display
+        assert shown(hand)
         assert "730 entries" in lines(hand)[-1]
         await hand.filter("action:no.such.thing")
-        assert not hand.screen.timeline.display
+        assert not shown(hand)
         await hand.press("[")
-        assert hand.screen.timeline.display
+        assert shown(hand)
 
 
 async def test_it_is_counted_again_when_all_is_loaded() -> None:

@@ -22,10 +22,11 @@ VALUE_LIMIT = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The title of a group of fields."""
+    """The title of a group of fields. A `wide` group takes the whole width of the pane."""
 
     name: str
     tone: str = ""
+    wide: bool = False
     heading: ClassVar[Literal[True]] = True
 
 
@@ -68,7 +69,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
 
     when = ""
     if now_us is not None and shown.created_us is not None:
-        when = f"  ({age(now_us - shown.created_us)} ago)"
+        when = f" ({age(now_us - shown.created_us)} ago)"
     exact = format_time_exact(shown.created_us, zone)
     items: list[Item] = [
         Heading("Event"),
@@ -78,6 +79,9 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         if shown.created_us is not None
         else field("created_at", log.created_at),
         field("id", log.id, "id"),
+        Heading("Target"),
+        field("target.type", target.type, "target.type"),
+        field("target.id", target.id, "target"),
         Heading("Actor"),
         field("actor.name", actor.name, "actor.name"),
         field("actor.type", actor.type, "actor.type"),
@@ -87,21 +91,18 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         field("path", log.path, "path"),
         field("client_ip", log.client_ip, "ip"),
         field("user_agent", log.user_agent, "ua"),
-        Heading("Target"),
-        field("target.type", target.type, "target.type"),
-        field("target.id", target.id, "target"),
     ]
     if others := _unknown_fields(shown):
         items += [Heading("Other fields"), *others]
     if differs:
         names = ", ".join(sorted(map(safe, differs)))
-        items.append(Heading(f"The full record differs from the row in: {names}", "warning"))
+        items.append(Heading(f"The full record differs from the row in: {names}", "warning", wide=True))
     return items
 
 
 def note_items(note: str) -> list[Item]:
     """A group with the user's note; empty without a note."""
-    return [Heading("Note"), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
+    return [Heading("Note", wide=True), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
 
 
 def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:
@@ -113,9 +114,8 @@ def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:
 
     names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
     more = "another record" if len(others) == 1 else f"{len(others)} more records"
-    return [
-        Heading(f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}", "warning")
-    ]
+    differs = f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}"
+    return [Heading(differs, "warning", wide=True)]
 
 
 def _tone(code: int | None) -> str:

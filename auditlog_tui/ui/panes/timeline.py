@@ -129,12 +129,12 @@ class TimelineBar(Widget, can_focus=True):
         cells = max(1, self.room // max(1, sum(bucket.intervals for bucket in self.buckets)))
         most, start, bars = max(1, self._highest()), 0, []
         for bucket in self.buckets:
-            levels = [
-                max(1, n * rows * EIGHTHS // (most * bucket.intervals)) if n else 0
-                for n in (bucket.n or 0, bucket.failed or 0)
-            ]
+            n, failed = bucket.n or 0, bucket.failed or 0
+            level, refused = (number * rows * EIGHTHS // (most * bucket.intervals) for number in (n, failed))
+            level = max(1, level) if n else 0
+            refused = max(1, min(refused, level)) if 2 * failed >= n > 0 else min(refused, level)
             width = cells * bucket.intervals
-            bars.append(Bar(bucket, start, width, levels[0], min(levels)))
+            bars.append(Bar(bucket, start, width, level, refused))
             start += width
         return bars
 
@@ -168,7 +168,7 @@ class TimelineBar(Widget, can_focus=True):
         if failed < level == EIGHTHS:
             return bars[failed], f"$text-error on {other}"
         # Two colours and a blank don't fit in one cell: the larger part decides.
-        return bars[level], "$text-error" if 2 * failed >= level else "$text-warning"
+        return bars[level], "$text-error" if 2 * failed >= level else other
 
     def _axis(self, bars: list[Bar]) -> list[Styled]:
         """A line with the times of some intervals, and those chosen in reverse video."""

@@ -28,12 +28,12 @@ class DetailPane(GroupList["DetailField | Heading"]):
         """Show these items, a group from each heading on. The cursor stays on the field with the same name."""
         self.border_title = Content(title)
         self.border_subtitle = Content(subtitle)
-        groups: list[tuple[bool, list[DetailField | Heading]]] = []
+        groups: list[list[DetailField | Heading]] = []
         for item in items:
             if item.heading or not groups:
-                groups.append((not item.heading or item.wide, []))
-            groups[-1][1].append(item)
-        self.set_groups([Group(group, wide) for wide, group in groups])
+                groups.append([])
+            groups[-1].append(item)
+        self.set_groups([_group(group) for group in groups])
 
     def name_of(self, item: DetailField | Heading) -> str | None:
         return None if item.heading else item.name
@@ -56,6 +56,12 @@ class DetailPane(GroupList["DetailField | Heading"]):
         """The field under the cursor."""
         item = self.chosen_item
         return None if item is None or item.heading else item
+
+
+def _group(items: list[DetailField | Heading]) -> Group[DetailField | Heading]:
+    """The lines of the original JSON have no heading, and take the whole width."""
+    first = items[0]
+    return Group(items, first.wide, first.column) if first.heading else Group(items, wide=True)
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -22,11 +22,12 @@ VALUE_LIMIT = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The title of a group of fields. A `wide` group takes the whole width of the pane."""
+    """The title of a group of fields, and the column for it where there are several. `wide` takes all of them."""
 
     name: str
     tone: str = ""
     wide: bool = False
+    column: int | None = None
     heading: ClassVar[Literal[True]] = True
 
 
@@ -72,21 +73,21 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         when = f" ({age(now_us - shown.created_us)} ago)"
     exact = format_time_exact(shown.created_us, zone)
     items: list[Item] = [
-        Heading("Event"),
+        Heading("Event", column=0),
         field("action", log.action, "action", {"destroy": "warning"}.get(action_severity(log.action), "")),
         field("status_code", log.status_code, "status", _tone(log.status_code)),
         DetailField("created_at", log.created_at or "", exact + when, flagged="created_at" in flags)
         if shown.created_us is not None
         else field("created_at", log.created_at),
         field("id", log.id, "id"),
-        Heading("Target"),
+        Heading("Target", column=1),
         field("target.type", target.type, "target.type"),
         field("target.id", target.id, "target"),
-        Heading("Actor"),
+        Heading("Actor", column=0),
         field("actor.name", actor.name, "actor.name"),
         field("actor.type", actor.type, "actor.type"),
         field("actor.id", actor.id, "actor"),
-        Heading("Request"),
+        Heading("Request", column=1),
         field("method", log.method, "method"),
         field("path", log.path, "path"),
         field("client_ip", log.client_ip, "ip"),

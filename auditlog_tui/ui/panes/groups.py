@@ -24,10 +24,11 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Group(Generic[_T]):
-    """Items that stay together below each other. A `wide` one takes all columns."""
+    """Items that stay together below each other, in this `column` or the shortest one. `wide` takes all columns."""
 
     items: Sequence[_T]
     wide: bool = False
+    column: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Placed(Generic[_T]):
 
 
 class GroupList(ScrollView, Generic[_T], can_focus=True):
-    """Groups in columns of at least `column` cells; each goes to the column that is shortest so far.
+    """Groups in columns of at least `column` cells; a group goes to the column that is shortest so far.
 
     The cursor is on the item `at`; only items with a name can be chosen.
     """
@@ -231,7 +232,8 @@ def _place(of: GroupList[_T], width: int, *, between: int) -> list[Placed[_T]]:
         if group.wide:
             found += [placed for column in band for placed in column]
             band, bottoms = [[] for _ in range(columns)], [max(bottoms)] * columns
-        place = bottoms.index(min(bottoms))
+        shortest = bottoms.index(min(bottoms))
+        place = shortest if group.column is None or group.wide else group.column % columns
         bottoms[place] += between if bottoms[place] else 0
         for item in group.items:
             cells = max(1, width) if group.wide else room

@@ -271,6 +271,16 @@ async def test_the_keys_go_down_a_column_and_across() -> None:
         assert names[4:] == ["status_code", "created_at", "id", "actor.name", "action"]
 
 
+async def test_fields_whose_names_look_alike_can_each_be_chosen() -> None:
+    async with running(JsonLog([made(1, **{"zone\u200b": "a", "zone⟨U+200B⟩": "b", "last": "c"})])) as hand:
+        await hand.press("enter")
+        values = set()
+        for _ in range(30):
+            await hand.press("j")
+            values.add(hand.pane.field.value if hand.pane.field else "")
+        assert {"a", "b", "c"} <= values
+
+
 async def test_a_text_is_split_at_a_space_near_the_end() -> None:
     assert wrap("2026-11-25 20:23:10 UTC (12 min ago)", 30) == ["2026-11-25 20:23:10 UTC (12 ", "min ago)"]
     assert wrap("0123456789abcdef", 10) == ["0123456789", "abcdef"]

@@ -160,7 +160,7 @@ class FacetPane(GroupList[Line]):
         """List the rarest values first, or the most frequent ones again."""
         self._rarest = not self._rarest
         if self._shown is not None:
-            self.at = None
+            self.at = None  # the first one
             self.show(*self._shown)
 
 

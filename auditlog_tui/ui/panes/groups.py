@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
@@ -43,7 +44,8 @@ class Placed(Generic[_T]):
 class GroupList(ScrollView, Generic[_T], can_focus=True):
     """Groups in columns of at least `column` cells; a group goes to the column that is shortest so far.
 
-    The cursor is on the item `at`; only items with a name can be chosen.
+    `at` is the name of the item under the cursor, and how many before it have the same name. Only items with a name
+    can be chosen.
     """
 
     ALLOW_SELECT = False
@@ -59,8 +61,10 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self.groups: list[Group[_T]] = []
-        self.at: Hashable = None
+        self.at: tuple[Hashable, int] | None = None
         self._placed: list[Placed[_T]] = []
+        self._in_line: dict[int, list[int]] = {}
+        self._choices: dict[tuple[Hashable, int], Placed[_T]] = {}
         self._room: Size | None = None
         self._drawn: dict[tuple[int, int, bool], Strip] = {}
 
@@ -88,11 +92,23 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         if _height(self._placed) > self._room.height:
             self._placed = _place(self, self._room.width, between=0)
         self.virtual_size = Size(self._room.width, _height(self._placed))
-        names = [self.name_of(placed.item) for placed in self._choices()]
-        if self.at not in names:
-            self.at = names[0] if names else None
+        self._index()
+        if self.at not in self._choices:
+            self.at = next(iter(self._choices), None)
         self._scroll_to_cursor()
         self.refresh()
+
+    def _index(self) -> None:
+        """Note which items are in each line, from left to right, and which can be chosen."""
+        self._in_line, self._choices = {}, {}
+        seen: Counter[Hashable] = Counter()
+        for index, placed in enumerate(self._placed):
+            for y in range(placed.region.y, placed.region.bottom):
+                self._in_line.setdefault(y, []).append(index)
+            name = self.name_of(placed.item)
+            if name is not None:
+                self._choices[name, seen[name]] = placed
+                seen[name] += 1
 
     @property
     def columns(self) -> int:
@@ -107,17 +123,15 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         placed = self._cursor()
         return None if placed is None else placed.item
 
-    def _choices(self) -> list[Placed[_T]]:
-        return [placed for placed in self._placed if self.name_of(placed.item) is not None]
-
     def _cursor(self) -> Placed[_T] | None:
-        return next((placed for placed in self._choices() if self.name_of(placed.item) == self.at), None)
+        return self._choices.get(self.at) if self.at is not None else None
 
     def render_line(self, y: int) -> Strip:
         y += self.scroll_offset.y
         width, style = self.size.width, self.rich_style
         cursor, parts, x = self._cursor(), [], 0
-        for index, placed in self._in_line(y):
+        for index in self._in_line.get(y, ()):
+            placed = self._placed[index]
             region = placed.region
             parts += [
                 Strip([Segment(" " * (region.x - x), style)]),
@@ -125,10 +139,6 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
             ]
             x = region.right
         return Strip.join(parts).adjust_cell_length(width, style)
-
-    def _in_line(self, y: int) -> list[tuple[int, Placed[_T]]]:
-        found = [(n, placed) for n, placed in enumerate(self._placed) if placed.region.y <= y < placed.region.bottom]
-        return sorted(found, key=lambda each: each[1].region.x)
 
     def _strip(self, index: int, line: int, chosen: bool) -> Strip:
         key = index, line, chosen and self.has_focus
@@ -157,8 +167,11 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
     # -- the cursor --------------------------------------------------------------------------------------------
 
     def choose_name(self, name: Hashable) -> None:
-        """Put the cursor on the item of this name."""
-        self.at = name
+        """Put the cursor on the first item of this name."""
+        self._choose((name, 0))
+
+    def _choose(self, at: tuple[Hashable, int]) -> None:
+        self.at = at
         self._scroll_to_cursor()
         self.refresh()
 
@@ -168,17 +181,15 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
             return
         region = placed.region
         above = [other.region.y for other in self._placed if other.region.x == region.x and other.region.y < region.y]
-        first = self._choices()[0].region.y
+        first = next(iter(self._choices.values())).region.y
         if region.y <= first or not above:
             region = Region(region.x, 0, region.width, region.bottom)  # with the heading above it
         self.scroll_to_region(region, animate=False, immediate=True)
 
     def _move(self, by: int) -> None:
-        choices = self._choices()
-        cursor = self._cursor()
-        if cursor is not None:
-            place = max(0, min(choices.index(cursor) + by, len(choices) - 1))
-            self.choose_name(self.name_of(choices[place].item))
+        if self.at in self._choices:
+            names = list(self._choices)
+            self._choose(names[max(0, min(names.index(self.at) + by, len(names) - 1))])
 
     def action_cursor_down(self) -> None:
         self._move(1)
@@ -198,20 +209,18 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         if cursor is None:
             return
         at = cursor.region
-        beside = [placed for placed in self._choices() if (placed.region.x - at.x) * way > 0]
+        beside = {name: each for name, each in self._choices.items() if (each.region.x - at.x) * way > 0}
         if beside:
-            near = min(abs(placed.region.x - at.x) for placed in beside)
-            column = [placed for placed in beside if abs(placed.region.x - at.x) == near]
-            beside_it = min(column, key=lambda placed: abs(placed.region.y - at.y))
-            self.choose_name(self.name_of(beside_it.item))
+            near = min(abs(each.region.x - at.x) for each in beside.values())
+            column = [name for name, each in beside.items() if abs(each.region.x - at.x) == near]
+            self._choose(min(column, key=lambda name: abs(beside[name].region.y - at.y)))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if offset is not None:
             x, y = offset.x, offset.y + self.scroll_offset.y
-            under = [placed for placed in self._choices() if placed.region.contains(x, y)]
-            if under:
-                self.choose_name(self.name_of(under[0].item))
+            for name in [name for name, each in self._choices.items() if each.region.contains(x, y)]:
+                self._choose(name)
 
 
 def _height(placed: list[Placed[_T]]) -> int:

@@ -1,4 +1,7 @@
-"""How many entries match: the server's count, if it is proven to honour the filter, otherwise the loaded ones."""
+"""How many entries match: counted here if all of them are, else the server's count if it honours the filter.
+
+Otherwise the loaded ones.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import in_order, sort_values
+from auditlog_tui.log.view import State, View
 from auditlog_tui.query import FIELDS, Plan, Query, plan
-from auditlog_tui.store.scans import count_entries
+from auditlog_tui.store.entries import Run
+from auditlog_tui.store.scans import count_entries, give_way, matches, stretches
 
 AT_ONCE = 3
 """Counting requests under way at once; pages and details go first."""
@@ -52,6 +57,15 @@ class Count:
         return self.number if self.of_log else f"{self.number} loaded"
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The number of matching rows, and the first and last of their times (`None`: no row has one)."""
+
+    n: int
+    first_us: int | None
+    last_us: int | None
+
+
 class Counting:
     """Counts of one log. The server's are cached until `forget`; `requests` is the number of requests made."""
 
@@ -61,6 +75,8 @@ class Counting:
         self._known: OrderedDict[tuple[tuple[str, str], ...], tuple[int | None, tuple[int | None, ...]]] = (
             OrderedDict()
         )
+        self._found: OrderedDict[tuple[object, ...], Found] = OrderedDict()
+        self._reading = asyncio.Lock()
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._proving = asyncio.Lock()
 
@@ -68,8 +84,14 @@ class Counting:
         """Empty the cache."""
         self._known = OrderedDict()  # a new one: requests under way still write to the old one
 
-    async def count(self, query: Query) -> Count:
-        """Count the entries that match a frozen query. Raises `ApiError`, `StoreError`. May be cancelled."""
+    async def count(self, query: Query, view: View | None = None) -> Count:
+        """Count the entries that match a frozen query; without a request where `view` has all of them.
+
+        Raises `ApiError`, `StoreError`. May be cancelled.
+        """
+        run = _run_with_all(query, view)
+        if run is not None:
+            return Count((await self._find(query, run)).n, How.EXACT)
         planned = await self.proven(query)
         if planned.entry_id is not None and planned.residual is None:
             return Count(await self._exists(planned.entry_id), How.EXACT)
@@ -128,8 +150,15 @@ class Counting:
             known.popitem(last=False)
         return found
 
-    async def span(self, query: Query) -> tuple[int, int] | None:
-        """The times of the first and the last matching entry; `None` if the server can't tell. Raises `ApiError`."""
+    async def span(self, query: Query, view: View | None = None) -> tuple[int, int] | None:
+        """The times of the first and the last matching entry; `None` if there is none or the server can't tell.
+
+        Without a request where `view` has all of them. Raises `ApiError`, `StoreError`.
+        """
+        run = _run_with_all(query, view)
+        if run is not None:
+            here = await self._find(query, run)
+            return None if here.first_us is None or here.last_us is None else (here.first_us, here.last_us)
         found = await self.ends(query)
         return None if found is None else (found[0][0], found[1][-1])
 
@@ -150,10 +179,42 @@ class Counting:
             return None
         return _readable(first), _readable(last)[::-1], total
 
+    async def _find(self, query: Query, run: Run) -> Found:
+        """The rows of a run that match. One such scan runs at a time, so that keys wait for one slice at most."""
+        terms = tuple(term for term in query.terms if term.key != "sort")
+        key = (terms, run.number, run.first, run.after, run.cuts)
+        async with self._reading:
+            if key not in self._found:
+                condition = plan(Query(query.terms), _EVERY_PARAMETER).where()
+                parts = []
+                for stretch in stretches(range(run.first, run.after)):
+                    parts.append(matches(self.log.store, run, stretch, condition))
+                    await give_way()
+                firsts, lasts = (_readable(part[which] for part in parts) for which in (1, 2))
+                n = sum(part[0] for part in parts)
+                self._found[key] = Found(n, min(firsts, default=None), max(lasts, default=None))
+            if len(self._found) > KEPT:
+                self._found.popitem(last=False)
+            return self._found[key]
+
     async def loaded(self, query: Query) -> Count:
         """Count the matching entries among those fetched so far. Raises `StoreError`. May be cancelled."""
         condition = plan(Query(query.terms), _EVERY_PARAMETER).where()
         return Count(await count_entries(self.log.store, condition), How.LOADED)
+
+
+def _run_with_all(query: Query, view: View | None) -> Run | None:
+    """A run of a COMPLETE view that has every entry which matches; `None` if there is none.
+
+    Either the query narrows the view, or the whole log was loaded for the view.
+    """
+    if view is None or view.marked or view.summary().state is not State.COMPLETE:
+        return None
+    narrows = all(term in query.terms for term in view.query.terms if term.key != "sort")
+    feed = view.feed
+    whole = feed.complete and not feed.plan.params.keys() - {"sort"}
+    run = view.matched if narrows else feed.run if whole else None
+    return None if run is None or run.noted else run  # a version that is not shown may match
 
 
 def _readable(times: Iterable[int | None]) -> list[int]:

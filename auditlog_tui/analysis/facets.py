@@ -1,4 +1,4 @@
-"""The most frequent values of the loaded entries: actors, addresses, actions, targets, statuses and agents.
+"""The most frequent and the rarest values of the loaded entries: statuses, actors, actions, addresses and so on.
 
 Facets are counted one after the other, in slices so short that no key waits. Rows that arrive later are added to the
 counts.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from auditlog_tui.store.entries import EntryStore, Run
@@ -42,11 +44,11 @@ class FacetField:
 
 
 KINDS = (
-    FacetField("actor", "actors", "actor_id", "actor_name", "actor_type"),
-    FacetField("ip", "addresses", "client_ip"),
-    FacetField("action", "actions", "action"),
-    FacetField("target", "targets", "target_id", kind="target_type"),
     FacetField("status", "statuses", "status_code"),
+    FacetField("actor", "actors", "actor_id", "actor_name", "actor_type"),
+    FacetField("action", "actions", "action"),
+    FacetField("ip", "addresses", "client_ip"),
+    FacetField("target", "targets", "target_id", kind="target_type"),
     FacetField("ua", "agents", "user_agent"),
 )
 
@@ -103,10 +105,14 @@ class Facet:
 
     def top(self, most: int) -> list[Tally]:
         """The most frequent values."""
-        return [
-            Tally(value, n, *self._names.get(value, ("", "")), self._exact is None or value in self._exact)
-            for value, n in self._counts.most_common(most)
-        ]
+        return [self._tally(value, n) for value, n in self._counts.most_common(most)]
+
+    def rarest(self, most: int) -> list[Tally]:
+        """The least frequent of the values kept: the rarest ones only if `all_known`."""
+        return [self._tally(value, n) for value, n in nsmallest(most, self._counts.items(), key=itemgetter(1))]
+
+    def _tally(self, value: Value, n: int) -> Tally:
+        return Tally(value, n, *self._names.get(value, ("", "")), self._exact is None or value in self._exact)
 
     def count_slice(self) -> None:
         """Count the next slice of rows. Raises `StoreError`, after which the same call may be made again."""

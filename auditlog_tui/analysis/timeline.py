@@ -1,27 +1,29 @@
-"""Timeline: a histogram of matching entries over time, from the server's counts if these are proven.
+"""Timeline: a histogram of matching entries over time, counted here where all of them are, else by the server.
 
-The API's bounds are inclusive, so neighbouring ranges would share an instant. Entries are therefore counted up to
-each boundary, and the counts subtracted. Boundaries are halved, so that a finer timeline only adds requests.
+The API's bounds are inclusive, so neighbouring ranges would share an instant. The server therefore counts the entries
+up to each boundary, and the counts are subtracted. A server that is not proven to honour the filter is not asked.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from itertools import pairwise, product
 
 from auditlog_tui.analysis.counting import Counting, How
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.view import View
+from auditlog_tui.log.view import State, View
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import LAST
 from auditlog_tui.store.scans import first_and_last, histogram, stretches
+from auditlog_tui.text.times import offset_us, round_steps
 
-FEWEST, MOST = 8, 64
-"""Buckets at first (16 counting requests and two for the range), and at most, after asking for finer ones."""
+FEWEST, MOST = 12, 24
+"""Intervals that the server counts at most: at first (24 counts), and after asking for shorter ones."""
 
 _FAILED = parse("status:>=400").terms
 
@@ -30,7 +32,8 @@ _FAILED = parse("status:>=400").terms
 class Bucket:
     """A range of time, both ends included, and its entries; `None` is not counted yet.
 
-    `beyond` marks a bucket for the few outliers far before or after all other entries; it may be of any length.
+    `intervals` is above 1 until the intervals that it spans are counted one by one. `beyond` marks a bucket for the
+    few outliers far before or after all other entries; it may be of any length.
     """
 
     first_us: int
@@ -38,36 +41,58 @@ class Bucket:
     n: int | None = None
     failed: int | None = None
     beyond: bool = False
+    intervals: int = 1
 
 
 class Timeline:
-    """The timeline of a view. `buckets` are oldest first; `how` says how exact their counts are."""
+    """The timeline of a view. `buckets` are oldest first, and begin at round times of the zone's clocks.
 
-    def __init__(self, view: View, counting: Counting) -> None:
+    `how` says how exact their counts are; `rows` is the number of rows counted here, `None` if the server counts.
+    """
+
+    def __init__(self, view: View, counting: Counting, zone: tzinfo = UTC) -> None:
         self.view = view
         self.buckets: list[Bucket] = []
         self.how = How.EXACT
+        self.rows: int | None = None
         self._counting = counting
+        self._zone = zone
         self._query = Query(tuple(term for term in view.query.terms if term.key != "sort"))
         self._range: Range | None = None
 
-    async def fill(self, buckets: int, changed: Callable[[], None]) -> None:
-        """Count in `buckets` buckets, coarse ones first; `changed` is called after each step.
+    async def fill(self, here: int, asked: int, changed: Callable[[], None]) -> None:
+        """Count, and call `changed` after each step: at most `here` intervals here, or `asked` at the server.
 
-        Raises `ApiError`, `StoreError`. May be cancelled, and called again.
+        The server counts long intervals first. Raises `ApiError`, `StoreError`. May be cancelled, and called again.
         """
-        whole = await self._whole()
+        complete = self.view.summary().state is State.COMPLETE
+        whole = None if complete else await self._whole()
         if whole is None:
-            await self._fill_from_loaded(buckets, changed)
+            self.how = How.EXACT if complete else How.LOADED
+            await self._fill_from_rows(here, changed)
             return
-        self.how = How.EXACT
-        first, *edges = whole.edges(buckets)
+        self.how, self.rows = How.EXACT, None
+        step = whole.step(min(here, FEWEST), self._zone)
+        if asked > FEWEST:
+            step = whole.step(min(here, asked), self._zone, divides=step)
+        first, *edges = whole.edges(step, self._zone)
         before: dict[int, tuple[int, int]] = {first: (0, 0)}
         for edge in _coarse_first(edges):
-            counts = await asyncio.gather(*(self._up_to(edge, extra) for extra in (Query(), Query(_FAILED))))
-            before[edge] = counts[0], counts[1]
-            self.buckets = whole.marked(_between(before))
+            before[edge] = await self._count_up_to(edge, before)
+            self.buckets = whole.marked(_between(before, [first, *edges]))
             changed()
+
+    async def _count_up_to(self, edge: int, before: dict[int, tuple[int, int]]) -> tuple[int, int]:
+        """All entries and failed ones before a boundary. Between boundaries with equal counts nothing is asked."""
+        earlier = before[max(at for at in before if at < edge)]
+        later = before.get(min((at for at in before if at > edge), default=0))
+
+        async def count(which: int, extra: Query) -> int:
+            known = later is not None and earlier[which] == later[which]
+            return earlier[which] if known else await self._up_to(edge, extra)
+
+        n, failed = await asyncio.gather(count(0, Query()), count(1, Query(_FAILED)))
+        return n, failed
 
     async def _whole(self) -> Range | None:
         if self.view.marked or (await self._counting.proven(self._with(LAST, Query()))).residual is not None:
@@ -90,10 +115,10 @@ class Timeline:
             self.how = count.how
         return count.n
 
-    async def _fill_from_loaded(self, buckets: int, changed: Callable[[], None]) -> None:
-        self.how = How.LOADED
+    async def _fill_from_rows(self, most: int, changed: Callable[[], None]) -> None:
         store, run = self.view.log.store, self.view.run
         slices = list(stretches(range(run.first, run.after)))  # rows that arrive meanwhile are counted next time
+        self.rows = len(run)
         lowest: list[int] = []
         highest: list[int] = []
         n = 0
@@ -106,7 +131,7 @@ class Timeline:
             self.buckets = []
             return
         whole = bulk(lowest, highest, n)
-        edges = whole.edges(buckets)
+        edges = whole.edges(whole.step(most, self._zone), self._zone)
         counts = [(0, 0)] * (len(edges) - 1)
         for stretch in slices:
             for bucket, n, failed in histogram(store, run, stretch, edges):
@@ -133,10 +158,30 @@ class Range:
     high: int
     last: int
 
-    def edges(self, buckets: int) -> list[int]:
-        """Where each bucket begins, and where the last one ends; outliers have a bucket of their own at each end."""
-        inside = _edges(self.low, self.high, buckets)
-        return list(dict.fromkeys([self.first, *inside, self.last + 1]))
+    def step(self, most: int, zone: tzinfo, *, divides: int = 0) -> int:
+        """The shortest round length of which at most `most` intervals are needed, outliers' included.
+
+        With `divides` it divides that length, which must itself be short enough.
+        """
+        low, high = self.low + offset_us(self.low, zone), self.high + offset_us(self.high, zone)
+        room = max(1, most - (self.first < self.low) - (self.last > self.high))
+        return next(
+            step
+            for step in round_steps()
+            if high // step - low // step < room and (not divides or divides % step == 0)
+        )
+
+    def edges(self, step: int, zone: tzinfo) -> list[int]:
+        """Where each interval begins, and where the last one ends; outliers have one of their own at each end.
+
+        All but the ends are multiples of `step` on the zone's clocks.
+        """
+        offset = offset_us(self.low, zone)
+        low, high = self.low + offset, self.high + offset_us(self.high, zone)
+        ticks = range((low // step + 1) * step, high + 1, step)
+        inside = {tick - offset_us(tick - offset, zone) for tick in ticks}
+        return sorted({self.first, self.low, *(us for us in inside if self.low < us <= self.high),
+                       self.high + 1, self.last + 1})  # fmt: skip
 
     def marked(self, buckets: list[Bucket]) -> list[Bucket]:
         """The same buckets, with those of outliers marked."""
@@ -162,29 +207,26 @@ def bulk(lowest: list[int], highest: list[int], n: int) -> Range:
     return Range(lowest[0], lowest[before], highest[-1 - after], highest[-1])
 
 
-def _edges(first: int, last: int, buckets: int) -> list[int]:
-    """Boundaries in microseconds: where each bucket begins, and where the last one ends."""
-    width = last + 1 - first
-    return [first + width * number // buckets for number in range(buckets + 1)]
-
-
 def _coarse_first(edges: list[int]) -> list[int]:
     """The last edge first, then the middle one, then the middles of the halves, and so on."""
-    order: list[int] = []
-    step = len(edges)
-    while step:
-        order += [edges[number - 1] for number in range(step, len(edges) + 1, step)]
-        step //= 2
-    return list(dict.fromkeys(order))
+    order, parts = [edges[-1]], [(0, len(edges) - 1)]
+    for low, high in parts:  # which grows meanwhile
+        if low < high:
+            middle = (low + high) // 2
+            order.append(edges[middle])
+            parts += [(low, middle), (middle + 1, high)]
+    return order
 
 
-def _between(before: dict[int, tuple[int, int]]) -> list[Bucket]:
+def _between(before: dict[int, tuple[int, int]], edges: Sequence[int]) -> list[Bucket]:
     """The buckets between the boundaries counted so far.
 
     Counts made at different times may decrease from one boundary to the next; a bucket then has 0.
     """
-    edges = sorted(before)
-    return [
-        Bucket(low, high - 1, max(0, before[high][0] - before[low][0]), max(0, before[high][1] - before[low][1]))
-        for low, high in pairwise(edges)
-    ]
+    places = [place for place, edge in enumerate(edges) if edge in before]
+    found = []
+    for first, after in pairwise(places):
+        low, high = edges[first], edges[after]
+        n, failed = (max(0, before[high][which] - before[low][which]) for which in (0, 1))
+        found.append(Bucket(low, high - 1, n, failed, intervals=after - first))
+    return found

@@ -266,11 +266,11 @@ class Navigator:
 
     async def count(self, text: str) -> Count:
         """How many entries a filter matches. Raises `QueryError`, `ApiError`, `StoreError`."""
-        return await self.counting.count(self._query(text))
+        return await self.counting.count(self._query(text), self.view)
 
     async def span(self, text: str) -> tuple[int, int] | None:
-        """The times of the first and the last match, where the server can tell."""
-        return await self.counting.span(self._query(text))
+        """The times of the first and the last match, where all are loaded or the server can tell."""
+        return await self.counting.span(self._query(text), self.view)
 
     # -- places ------------------------------------------------------------------------------------------------
 

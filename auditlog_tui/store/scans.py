@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from math import gcd
 from typing import NamedTuple
 
 from auditlog_tui.entries.raw_json import restored
@@ -206,9 +207,27 @@ def raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:
 
 def first_and_last(store: EntryStore, run: Run, stretch: Stretch, most: int) -> tuple[list[int], list[int], int]:
     """The first and the last `most` times (microseconds, ascending), and the number of rows with a time."""
-    found = store.read(f"SELECT e.created_us {_ROWS} AND e.created_us IS NOT NULL ORDER BY 1", _bounds(run, stretch))
-    times = [int(us) for (us,) in found]
-    return times[:most], times[-most:], len(times)
+    times = f"{_ROWS} AND e.created_us IS NOT NULL"
+    bounds = _bounds(run, stretch)
+    ((n,),) = store.read(f"SELECT count(*) {times}", bounds)
+    first, last = (
+        [int(us) for (us,) in store.read(f"SELECT e.created_us {times} ORDER BY 1 {way} LIMIT ?", [*bounds, most])]
+        for way in ("ASC", "DESC")
+    )
+    return first, last[::-1], int(n)
+
+
+def matches(
+    store: EntryStore, run: Run, stretch: Stretch, condition: Condition
+) -> tuple[int, int | None, int | None]:
+    """The number of rows that a condition over `entry e` holds for, and the first and last of their times.
+
+    Of an entry with several versions it reads the one shown.
+    """
+    where, values = condition
+    sql = f"SELECT count(*), min(e.created_us), max(e.created_us) {_ROWS} AND ({where})"
+    (found,) = store.read(sql, [*_bounds(run, stretch), *values])
+    return found
 
 
 def histogram(store: EntryStore, run: Run, stretch: Stretch, edges: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -216,16 +235,19 @@ def histogram(store: EntryStore, run: Run, stretch: Stretch, edges: Sequence[int
 
     `edges` are the times, ascending, at which each bucket begins, and the time at which the last one ends.
     """
-    bounds = ", ".join(["(?, ?, ?)"] * (len(edges) - 1))
+    inner = edges[1:-1] or edges[:1]
+    grid = gcd(*(edge - inner[0] for edge in inner)) or edges[-1] - edges[0]  # no edge lies inside a cell of the grid
+    anchor = inner[0] + (edges[0] - inner[0]) // grid * grid
     sql = (
-        f"WITH bucket (k, low, high) AS (VALUES {bounds})"  # noqa: S608 (placeholders only)
-        " SELECT k, count(*), count(*) FILTER (WHERE e.status_code >= 400)"
-        " FROM place p JOIN entry e ON e.n = p.shown JOIN bucket ON e.created_us >= low AND e.created_us < high"
-        " WHERE p.run = ? AND p.position >= ? AND p.position < ? GROUP BY k"
+        f"SELECT min(e.created_us), count(*), count(*) FILTER (WHERE e.status_code >= 400) {_ROWS}"
+        " AND e.created_us >= ? AND e.created_us < ? GROUP BY (e.created_us - ?) / ?"
     )
-    values = [value for k, (low, high) in enumerate(pairwise(edges)) for value in (k, low, high)]
-    found = store.read(sql, [*values, *_bounds(run, stretch)])
-    return [(int(bucket), int(count), int(failed)) for bucket, count, failed in found]
+    counts: dict[int, tuple[int, int]] = {}
+    for us, n, failed in store.read(sql, [*_bounds(run, stretch), edges[0], edges[-1], anchor, grid]):
+        bucket = bisect_right(edges, us) - 1
+        before = counts.get(bucket, (0, 0))
+        counts[bucket] = before[0] + n, before[1] + failed
+    return [(index, n, failed) for index, (n, failed) in sorted(counts.items())]
 
 
 class ValueCount(NamedTuple):

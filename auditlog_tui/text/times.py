@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
@@ -20,6 +20,7 @@ _FIRST_US = -62_135_596_800_000_000
 _LAST_US = 253_402_300_799_999_999
 _SECOND, _MINUTE, _HOUR, _DAY, _YEAR = 1, 60, 3600, 86_400, 365 * 86_400
 _UNITS = ((_YEAR, "y", _DAY, "d"), (_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", _SECOND, "s"))
+DAY_US = _DAY * 1_000_000
 _QUARTER_US = 900 * 1_000_000
 """A quarter of an hour: offset changes and local midnights fall on multiples of it (since standard time)."""
 
@@ -164,6 +165,29 @@ def distance(us: int) -> str:
     if us >= 1_000_000:
         return _in_units(us // 1_000_000)
     return f"{us // 1000} ms" if us >= 1000 else f"{us} µs" if us else "0 s"
+
+
+def offset_us(us: int, zone: tzinfo) -> int:
+    """How far a zone's clocks are ahead of UTC at an instant."""
+    if zone is UTC:
+        return 0
+    return (_at(max(_FIRST_US, min(us, _LAST_US)), zone).utcoffset() or timedelta()) // _MICROSECOND
+
+
+_IN_A_SECOND = tuple(digit * 10**power for power in range(6) for digit in (1, 2, 5))
+_IN_60 = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
+_IN_24 = (1, 2, 3, 4, 6, 8, 12)
+
+
+def round_steps() -> Iterator[int]:
+    """Durations (µs) whose multiples are round times of a clock, ascending, without end: …, 15 s, 20 s, …, 1 d, …."""
+    yield from _IN_A_SECOND
+    for unit, parts in ((_SECOND, _IN_60), (_MINUTE, _IN_60), (_HOUR, _IN_24)):
+        yield from (part * unit * 1_000_000 for part in parts)
+    days = 1
+    while True:
+        yield days * DAY_US
+        days += max(1, days // 10)
 
 
 def zone_label(zone: tzinfo, now_us: int) -> str:

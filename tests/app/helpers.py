@@ -187,9 +187,9 @@ class Hand:
     async def to_field(self, name: str) -> None:
         """Go down in the detail pane to a field, by its name."""
         while self.pane.field is None or self.pane.field.name != name:
-            before = self.pane.highlighted
+            before = self.pane.at
             await self.press("j")
-            assert self.pane.highlighted != before, f"there is no field {name}"
+            assert self.pane.at != before, f"there is no field {name}"
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await until(self.pilot, condition)

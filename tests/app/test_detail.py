@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from auditlog_tui.ui.browse import detail
+from auditlog_tui.ui.panes.detail import wrap
 from tests.app.helpers import Hand, running
 from tests.app.wire import JsonLog, answers, made
 
@@ -228,6 +229,63 @@ async def test_v_shows_the_json_as_it_came_and_back() -> None:
         await hand.press("v")
         assert '"region": "us-east"' not in pane_text(hand)
         assert "us-east" in pane_text(hand)
+
+
+# -- groups side by side -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(120, 36), (200, 50), (250, 60)])
+async def test_a_usual_entry_is_seen_without_scrolling(size: tuple[int, int]) -> None:
+    target = {"id": "0b8f3a52-1111-4222-8333-944455556666", "type": "vm"}
+    path = "/v1/compute/vms/0b8f3a52-1111-4222-8333-944455556666"
+    agent = (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_6) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari"
+    )
+    log = JsonLog([made(1, target=target, path=path, user_agent=agent)])
+    async with running(log, "action:vm.created", size=size) as hand:
+        await hand.press("enter")
+        text = pane_text(hand)
+        row = hand.row
+        for value in (row.key, row.action, row.actor_id, row.actor_type, row.client_ip, row.method, "Safari",
+                      *target.values(), "ago)"):  # fmt: skip
+            assert str(value) in text
+        assert hand.pane.max_scroll_y == 0
+
+
+async def test_the_target_is_beside_the_event_where_there_is_room() -> None:
+    async with running(size=(120, 36)) as hand:
+        await hand.press("enter")
+        assert any("Event" in line and "Target" in line for line in hand.lines)
+        await hand.pilot.resize_terminal(80, 36)
+        await hand.until(lambda: not any("Event" in line and "Target" in line for line in hand.lines))
+
+
+async def test_the_keys_go_down_a_column_and_across() -> None:
+    async with running(size=(120, 36)) as hand:
+        await hand.press("enter")
+        names = []
+        for key in ("l", "h", "end", "home", *"jjjj", "pageup"):
+            await hand.press(key)
+            names.append(hand.pane.field.name if hand.pane.field else "")
+        assert names[:4] == ["target.type", "action", "user_agent", "action"]
+        assert names[4:] == ["status_code", "created_at", "id", "actor.name", "action"]
+
+
+async def test_fields_whose_names_look_alike_can_each_be_chosen() -> None:
+    async with running(JsonLog([made(1, **{"zone\u200b": "a", "zone⟨U+200B⟩": "b", "last": "c"})])) as hand:
+        await hand.press("enter")
+        values = set()
+        for _ in range(30):
+            await hand.press("j")
+            values.add(hand.pane.field.value if hand.pane.field else "")
+        assert {"a", "b", "c"} <= values
+
+
+async def test_a_text_is_split_at_a_space_near_the_end() -> None:
+    assert wrap("2026-11-25 20:23:10 UTC (12 min ago)", 30) == ["2026-11-25 20:23:10 UTC (12 ", "min ago)"]
+    assert wrap("0123456789abcdef", 10) == ["0123456789", "abcdef"]
+    assert wrap("a 0123456789abcdef", 10) == ["a 01234567", "89abcdef"]
+    assert "".join(wrap("one two three  four", 5)) == "one two three  four"
 
 
 # -- where it stands -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditlog_tui.analysis.facets import Facet, Facets
+from auditlog_tui.analysis.facets import KINDS, Facet, Facets
 from auditlog_tui.errors import StoreError
 from tests.app.helpers import Hand, running
 from tests.app.wire import JsonLog, log_of, made
@@ -15,32 +15,42 @@ from tests.app.wire import JsonLog, log_of, made
 
 def listed(hand: Hand) -> str:
     pane = hand.screen.facets
-    return "\n".join(str(pane.get_option_at_index(n).prompt) for n in range(pane.option_count))
+    lines = [(line, content) for group in pane.groups for line in group.items for content in pane.draw(line, 100)]
+    return "\n".join(content.plain for _, content in lines)
+
+
+def chosen(hand: Hand) -> tuple[str, str | int | None]:
+    """The field and the value under the cursor."""
+    found = hand.screen.facets.chosen
+    assert found is not None
+    return found
 
 
 async def test_s_lists_what_is_most_frequent_of_what_is_loaded_without_a_request() -> None:
     async with running() as hand:
         asked = len(hand.wire.requests)
         await hand.press("s")
-        assert "of 100 loaded" in hand.text
+        assert "most frequent of 100 loaded, not of all" in hand.text
         actors = Counter(row.actor_name for row in hand.screen.view.window(0, 100))
         name, n = actors.most_common(1)[0]
         assert f"  {name}" in listed(hand)
-        assert f"{n:>8}" in listed(hand)
+        assert f"{n:>9} " in listed(hand)
         assert len(hand.wire.requests) == asked
 
 
 async def test_enter_includes_minus_excludes() -> None:
     async with running() as hand:
-        await hand.press("s", "enter")
+        await hand.press("s", "l", "enter")
         assert hand.bar.applied.startswith("actor:")
-        await hand.press("[", "s", "-")
+        await hand.press("[", "s", "l", "-")
         assert hand.bar.applied.startswith("-actor:")
+        await hand.press("[", "s", "enter")
+        assert hand.bar.applied == "status:200"
 
 
 async def test_the_servers_count_stands_beside_the_value() -> None:
     async with running() as hand:
-        await hand.press("s", "#")
+        await hand.press("s", "l", "#")
         top = Counter(row.actor_id for row in hand.screen.view.window(0, 100)).most_common(1)[0][0]
         in_all = hand.wire.log.answer("GET", f"/v1/audit_logs?limit=10&actor_id={top}", {})
         total = in_all.body.decode().rpartition('"total_count":')[2].strip(' }"')
@@ -50,7 +60,7 @@ async def test_the_servers_count_stands_beside_the_value() -> None:
 async def test_they_grow_with_what_is_loaded() -> None:
     async with running() as hand:
         await hand.press("s", "A")
-        assert "of 730 loaded" in hand.text
+        assert "most frequent of all 730 entries" in hand.text
 
 
 async def test_escape_and_s_leave_them() -> None:
@@ -65,11 +75,86 @@ async def test_escape_and_s_leave_them() -> None:
 
 async def test_they_work_on_a_server_that_knows_no_filters() -> None:
     async with running(log_of(generation=1)) as hand:
-        await hand.press("s", "enter")
+        await hand.press("s", "l", "enter")
         actor = hand.bar.applied.removeprefix("actor:")
         rows = hand.screen.view.window(0, 50)
         assert rows
         assert {row.actor_id for row in rows} == {actor}
+
+
+# -- columns, order, more ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "columns"), [((80, 24), 2), ((120, 36), 3), ((200, 50), 2), ((40, 24), 1)])
+async def test_facets_stand_side_by_side_statuses_and_actors_first(size: tuple[int, int], columns: int) -> None:
+    async with running(size=size) as hand:
+        await hand.press("s")
+        first = next(line for line in hand.lines if "STATUSES" in line)
+        assert ("ACTORS" in first, "ACTIONS" in first) == (columns > 1, columns > 2)
+        assert chosen(hand) == ("status", 200)
+        await hand.press("l")
+        assert chosen(hand)[0] == ("actor" if columns > 1 else "status")
+        await hand.press("h")
+        assert chosen(hand)[0] == "status"
+
+
+async def test_every_facet_is_seen_without_scrolling() -> None:
+    for size in ((120, 36), (200, 50), (250, 60)):
+        async with running(size=size) as hand:
+            await hand.press("s")
+            assert all(facet.title.upper() in hand.text for facet in KINDS)
+
+
+async def test_enter_on_the_line_of_more_lists_them() -> None:
+    async with running() as hand:
+        await hand.press("s", "l")
+        while not hand.screen.facets.on_more:
+            await hand.press("j")
+        before = listed(hand)
+        await hand.press("enter")
+        actors = {row.actor_name or row.actor_id for row in hand.screen.view.window(0, 100)}
+        assert all(str(actor) in listed(hand) for actor in actors)
+        assert any(str(actor) not in before for actor in actors)
+        assert hand.bar.applied == ""
+        field, value = chosen(hand)
+        await hand.press("enter")
+        assert hand.bar.applied == f"actor:{value}"
+        assert field == "actor"
+
+
+async def test_o_turns_the_order() -> None:
+    async with running() as hand:
+        await hand.press("s", "o")
+        assert "rarest of 100 loaded" in hand.text
+        statuses = Counter(row.status_code for row in hand.screen.view.window(0, 100))
+        assert statuses[chosen(hand)[1]] == min(statuses.values())  # type: ignore[index]  # a status
+        await hand.press("o")
+        assert chosen(hand) == ("status", 200)
+
+
+async def test_the_rare_end_is_not_told_where_rare_values_were_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.analysis.facets.MOST", 20)
+    monkeypatch.setattr("auditlog_tui.analysis.facets.TOO_MANY", 40)
+    async with running() as hand:
+        await hand.press("A", "s", "o")
+        assert listed(hand).count("too many values to know the rarest") == 1
+
+
+async def test_a_value_counted_over_a_complete_log_sends_no_request() -> None:
+    async with running() as hand:
+        await hand.press("A", "s")
+        asked = len(hand.wire.requests)
+        await hand.press("l", "#")
+        assert "in all" in listed(hand)
+        assert len(hand.wire.requests) == asked
+
+
+async def test_a_click_chooses_a_value() -> None:
+    async with running() as hand:
+        await hand.press("s")
+        y = next(y for y, line in enumerate(hand.lines) if "STATUSES" in line)
+        await hand.pilot.click(offset=(60, y + 2))
+        assert chosen(hand)[0] == "actor"
 
 
 async def test_x_goes_to_what_is_new_and_says_how() -> None:
@@ -100,7 +185,7 @@ async def test_names_are_whole_though_they_are_counted_before_the_pane_has_its_w
         await facets.fill(lambda facet: None)
         pane.show(facets.facets, 100, "100 loaded")
         await hand.press("s")
-        assert f"  {facets.facets[0].top(1)[0].name} " in listed(hand)
+        assert f"  {facets.facets[1].top(1)[0].name} " in listed(hand)
 
 
 async def test_q_closes_them_and_does_not_quit() -> None:

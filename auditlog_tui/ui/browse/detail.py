@@ -88,7 +88,7 @@ class DetailController(Controller):
         try:
             entry = log.store.entry(n)
         except StoreError as unread:  # never show another entry's fields instead
-            self._pane.show([Heading(str(unread), "error")], "can't be read")
+            self._pane.show([Heading(str(unread), "error", wide=True)], "can't be read")
             return
         detail, error = log.cached_detail(n), self._errors.get(n)
         record = detail.entry if detail is not None else entry
@@ -101,7 +101,7 @@ class DetailController(Controller):
             subtitle = f"the list's data {look.glyphs.ellipsis} asking for the full record"
         elif error is not None:
             subtitle = "the list's data"
-            items = [Heading(f"{error} r tries again.", "error"), *items]
+            items = [Heading(f"{error} r tries again.", "error", wide=True), *items]
         self._pane.show(items, safe(entry.log.action or "entry", 60), subtitle)
 
     # -- keys of the pane --------------------------------------------------------------------------------------

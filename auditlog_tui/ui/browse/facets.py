@@ -1,10 +1,10 @@
-"""Facets: the most frequent values, counted in the background over what is loaded, as it grows."""
+"""Facets: the most frequent or the rarest values, counted in the background over the loaded rows as they grow."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditlog_tui.text.times import count
+from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.long_work import TargetWork
 from auditlog_tui.ui.panes.detail import DetailPane
@@ -13,9 +13,20 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.facets import Facet, Facets
+    from auditlog_tui.log.view import Summary
 
 SLICES = 25
 """Slices counted between two updates of the pane: drawing it costs more than counting one."""
+
+
+def _counted_of(summary: Summary) -> str:
+    """What the counts are of: of all entries that match, or of the loaded ones."""
+    if summary.state.value == "complete":
+        return f"of all {counted(summary.rows, 'entry', 'entries')}"
+    loaded = f"{count(summary.loaded)} loaded{', not of all' if not summary.marked else ''}"
+    if not summary.filtered:
+        return f"of {loaded}"
+    return f"of {count(summary.rows)} that {'matches' if summary.rows == 1 else 'match'} in {loaded}"
 
 
 class FacetController(Controller):
@@ -55,7 +66,7 @@ class FacetController(Controller):
         run = self._host.view.matched
         if self._facets is None or self._facets.run is not run:
             self._facets = Facets(self._host.navigator.log.store, run)
-            self._pane.asked = {}
+            self._pane.forget()
             self._show()
         facets = self._facets
         if facets.behind:
@@ -74,12 +85,7 @@ class FacetController(Controller):
     def _show(self) -> None:
         if self._facets is not None:
             summary = self._host.view.summary()
-            matching = (
-                f"{count(summary.rows)} that {'matches' if summary.rows == 1 else 'match'} in "
-                if summary.filtered
-                else ""
-            )
-            self._pane.show(self._facets.facets, summary.rows, f"{matching}{count(summary.loaded)} loaded")
+            self._pane.show(self._facets.facets, summary.rows, _counted_of(summary))
 
     def action_count_facet(self) -> None:
         """Count the chosen value at the server."""
@@ -95,8 +101,8 @@ class FacetController(Controller):
             self._host.say("There is nothing to count here", "warning")
             return
         facets = self._facets
-        counted = await navigator.count(text)
+        found = await navigator.count(text)
         if facets is not self._facets:
             return  # it was counted under another filter
-        self._pane.asked[field, value] = str(counted) if counted.how.value == "loaded" else f"{counted} in all"
+        self._pane.asked[field, value] = str(found) if found.how.value == "loaded" else f"{found} in all"
         self._show()

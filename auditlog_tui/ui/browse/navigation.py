@@ -139,7 +139,9 @@ class NavigationController(Controller):
             self._host.say("There is nothing to filter by in this field", "warning")
 
     def action_narrow_by_facet(self, action: str) -> None:
-        """Filter by the value under the facets' cursor."""
+        """Filter by the value under the facets' cursor. On the line that tells how many more there are, list them."""
+        if action == "include" and self._facets.open_more():
+            return
         if (chosen := self._facets.chosen) is not None:
             self._narrow(*chosen, action)
 

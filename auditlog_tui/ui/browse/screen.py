@@ -430,5 +430,9 @@ class BrowseScreen(ShiftingScreen):
         self.submit(self.navigator.without(message.number))
 
     @on(TimelineBar.Chosen)
-    def _stretch_chosen(self, message: TimelineBar.Chosen) -> None:
+    def _interval_chosen(self, message: TimelineBar.Chosen) -> None:
         self.submit(self.navigator.between(message.first_us, message.last_us))
+
+    @on(TimelineBar.Resized)
+    def _timeline_resized(self) -> None:
+        self.charting.room_changed()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
+from auditlog_tui.text.times import count
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.panes.timeline import TimelineBar
 from auditlog_tui.ui.table.table import EntryTable
@@ -14,68 +16,106 @@ if TYPE_CHECKING:
 
     from auditlog_tui.analysis.timeline import Timeline
 
-WORTH = {"exact": "", "at most": "at most", "loaded": "of what is loaded"}
-"""Shown after a count, by how it was made."""
+GROWTH = 1.25
+"""An incomplete log is counted again at so many times the rows: counting all of them for each page is too much."""
 
 
 class TimelineController(Controller):
-    """`i` shows, focuses and hides it, `+` makes it finer."""
+    """`i` shows, focuses and hides it, `+` makes it finer. It takes no lines while there is nothing to count."""
 
     def __init__(self, host: Host, bar: TimelineBar, table: EntryTable) -> None:
         self._host = host
         self._bar = bar
         self._table = table
+        self._open = False
         self._timeline: Timeline | None = None
-        self._buckets = 0
+        self._asked = 0
+        self._room = 0
         self._worker: Worker[None] | None = None
 
     def action_timeline(self) -> None:
-        if self._bar.display and not self._bar.has_focus:
-            self._bar.focus()
-        elif self._bar.display:
+        if self._bar.has_focus:
             self.close()
+        elif self._bar.display:
+            self._bar.focus()
         else:
-            self._bar.display = True
+            self._open = self._bar.display = True
             self._bar.focus()
             self._count()
 
     def close(self) -> None:
-        self._bar.display = False
+        self._open = self._bar.display = False
         if self._worker is not None:
             self._worker.cancel()
         self._table.focus()
 
     def place_shown(self) -> None:
-        if self._bar.display:
+        if self._open:
             self._count()
+
+    def rows_changed(self) -> None:
+        """Count the rows again if they were counted here and there are more now, or all of them."""
+        timeline = self._timeline
+        if not self._open or timeline is None or timeline.view is not self._host.view or self._busy:
+            return
+        if self._outdated(timeline):
+            self._count()
+
+    def room_changed(self) -> None:
+        """Count again where the number of intervals follows the width of the window."""
+        timeline = self._timeline
+        if self._open and timeline is not None and timeline.rows is not None and self._bar.room != self._room:
+            self._count()
+
+    @property
+    def _busy(self) -> bool:
+        return self._worker is not None and not self._worker.is_finished
+
+    def _outdated(self, timeline: Timeline) -> bool:
+        view = self._host.view
+        complete = view.summary().state.value == "complete"
+        if timeline.rows is None:
+            return complete  # now it can be counted here
+        return len(view) != timeline.rows and (complete or not timeline.rows or len(view) >= GROWTH * timeline.rows)
 
     def _count(self) -> None:
         from auditlog_tui.analysis.timeline import FEWEST, Timeline  # late: it loads the models
 
-        view = self._host.view
+        view, look = self._host.view, self._host.look
         if self._timeline is None or self._timeline.view is not view:
-            self._timeline, self._buckets = Timeline(view, self._host.navigator.counting), FEWEST
-            self._bar.show([], "counting")
-        timeline, buckets = self._timeline, self._buckets
-        self._worker = self._host.start(lambda: self._fill(timeline, buckets), "timeline")
+            zone = look.zone if look.mode == "local" else UTC
+            self._timeline, self._asked = Timeline(view, self._host.navigator.counting, zone), FEWEST
+            self._bar.show([], "counting …")
+        timeline, asked, self._room = self._timeline, self._asked, self._bar.room
+        self._worker = self._host.start(lambda: self._fill(timeline, self._room, asked), "timeline")
 
-    async def _fill(self, timeline: Timeline, buckets: int) -> None:
+    async def _fill(self, timeline: Timeline, room: int, asked: int) -> None:
         try:
-            await timeline.fill(buckets, lambda: self._show(timeline, "counting"))
-            self._show(timeline, "" if timeline.buckets else "nothing to count")
+            await timeline.fill(room, asked, lambda: self._show(timeline, "counting"))
         except AuditLogError as error:
             self._show(timeline, str(error))
+            return
+        if timeline is self._timeline:
+            self._show(timeline, "")
+            self._host.call_later(self.rows_changed)  # they may have changed meanwhile
 
     def _show(self, timeline: Timeline, note: str) -> None:
-        if timeline is self._timeline:
-            worth = WORTH[timeline.how.value]
-            self._bar.show(timeline.buckets, note or ("" if worth else "counted by the server"), worth)
+        if timeline is not self._timeline or not self._open:
+            return
+        worth = {"exact": "", "at most": "at most", "loaded": f"of {count(timeline.rows or 0)} loaded"}
+        by = "counted by the server" if timeline.rows is None else ""
+        self._bar.show(timeline.buckets, note or by, worth[timeline.how.value])
+        self._bar.display = bool(timeline.buckets or note)
+        if not self._bar.display and self._bar.has_focus:
+            self._table.focus()
+            self._host.say("The timeline has nothing to count: no entry matches")
 
     def action_finer_timeline(self) -> None:
         from auditlog_tui.analysis.timeline import MOST
 
-        if self._buckets >= MOST:
-            self._host.say("Bars don't get shorter than this; Enter filters by one, which is then divided anew")
-        else:
-            self._buckets *= 2
+        timeline = self._timeline
+        if timeline is not None and timeline.rows is None and self._asked < MOST:
+            self._asked = MOST
             self._count()
+        else:
+            self._host.say("There are as many bars as can be; Enter filters by one, which is then divided anew")

@@ -1,4 +1,4 @@
-"""The detail pane: all fields of the entry under the cursor."""
+"""The detail pane: all fields of the entry under the cursor, in groups side by side where there is room."""
 
 from __future__ import annotations
 
@@ -6,78 +6,75 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets.option_list import Option
 
 from auditlog_tui.text.cells import cell_width, fit
 from auditlog_tui.ui.keys import DETAIL, bindings
-from auditlog_tui.ui.patches.options import Options
+from auditlog_tui.ui.panes.groups import Group, GroupList
 
 if TYPE_CHECKING:
     from auditlog_tui.ui.panes.detail_fields import DetailField, Heading
 
-LABEL = 13
+LABEL = 12
 """Width of the label column, in cells."""
 
 
-class DetailPane(Options):
-    """A list of fields; the keys act on the field under the cursor."""
+class DetailPane(GroupList["DetailField | Heading"]):
+    """Groups of fields; the keys act on the field under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(DETAIL)]
-
-    def __init__(self) -> None:
-        super().__init__(markup=False)
-        self._items: list[DetailField | Heading] = []
-        self._width = 0
+    column = LABEL + 2 + 36  # an ID fits
 
     def show(self, items: list[DetailField | Heading], title: str, subtitle: str = "") -> None:
-        """Show these items. The cursor stays on the field with the same name."""
-        at = self.field
+        """Show these items, a group from each heading on. The cursor stays on the field with the same name."""
         self.border_title = Content(title)
         self.border_subtitle = Content(subtitle)
-        self._items = items
-        self._draw()
-        places = {item.name: n for n, item in enumerate(items) if not item.heading}
-        first = next(iter(places.values()), None)
-        self.highlighted = places.get(at.name, first) if at is not None else first
+        groups: list[list[DetailField | Heading]] = []
+        for item in items:
+            if item.heading or not groups:
+                groups.append([])
+            groups[-1].append(item)
+        self.set_groups([_group(group) for group in groups])
 
-    def _draw(self) -> None:
-        self._width = self.scrollable_content_region.width
-        self.clear_options()
-        self.add_options([Option(self._prompt(item), disabled=item.heading) for item in self._items])
+    def name_of(self, item: DetailField | Heading) -> str | None:
+        return None if item.heading else item.name
 
-    def on_resize(self) -> None:
-        if self.scrollable_content_region.width != self._width and self._items:
-            at = self.highlighted
-            self._draw()
-            self.highlighted = at
-
-    def _prompt(self, item: DetailField | Heading) -> Content:
+    def draw(self, item: DetailField | Heading, width: int) -> list[Content]:
         if item.heading:
-            return Content.assemble((item.name, f"bold $text-{item.tone}" if item.tone else "bold $text-accent"))
-        room = max(10, self._width - LABEL - 2)
-        lines = wrap(item.shown, room)
+            style = f"bold $text-{item.tone}" if item.tone else "bold $text-accent"
+            return [Content.styled(line, style) for line in wrap(item.name, max(10, width))]
+        first, *others = wrap(item.shown, max(10, width - LABEL - 2))
         label = fit(item.name.rpartition(".")[2].replace("_", " "), LABEL)
         flag = ("! ", "bold $text-warning") if item.flagged else ("  ", "")
-        parts = [flag, (label, "$text-muted"), (lines[0], f"$text-{item.tone}" if item.tone else "")]
-        parts += [(f"\n{' ' * (LABEL + 2)}{line}", "") for line in lines[1:]]
-        return Content.assemble(*parts)
+        value = (first, f"$text-{item.tone}" if item.tone else "")
+        return [
+            Content.assemble(flag, (label, "$text-muted"), value),
+            *(Content(f"{' ' * (LABEL + 2)}{line}") for line in others),
+        ]
 
     @property
     def field(self) -> DetailField | None:
         """The field under the cursor."""
-        at = self.highlighted
-        item = self._items[at] if at is not None and at < len(self._items) else None
+        item = self.chosen_item
         return None if item is None or item.heading else item
 
 
+def _group(items: list[DetailField | Heading]) -> Group[DetailField | Heading]:
+    """The lines of the original JSON have no heading, and take the whole width."""
+    first = items[0]
+    return Group(items, first.wide, first.column) if first.heading else Group(items, wide=True)
+
+
 def wrap(text: str, width: int) -> list[str]:
-    """Split a text into lines of at most `width` cells, at any character: IDs and paths have few spaces."""
+    """Split a text into lines of at most `width` cells: at a space near the end, else anywhere (IDs, paths)."""
     lines, line, used = [], "", 0
     for character in text:
         cells = cell_width(character)
         if used + cells > width:
-            lines.append(line)
-            line, used = "", 0
+            kept, space, rest = line.rpartition(" ")
+            if not space or character == " " or 3 * len(rest) > len(line):
+                kept, space, rest = line, "", ""
+            lines.append(kept + space)
+            line, used = rest, cell_width(rest)
         line += character
         used += cells
     return [*lines, line]

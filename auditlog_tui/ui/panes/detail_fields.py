@@ -22,10 +22,12 @@ VALUE_LIMIT = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The title of a group of fields."""
+    """The title of a group of fields, and the column for it where there are several. `wide` takes all of them."""
 
     name: str
     tone: str = ""
+    wide: bool = False
+    column: int | None = None
     heading: ClassVar[Literal[True]] = True
 
 
@@ -68,40 +70,40 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
 
     when = ""
     if now_us is not None and shown.created_us is not None:
-        when = f"  ({age(now_us - shown.created_us)} ago)"
+        when = f" ({age(now_us - shown.created_us)} ago)"
     exact = format_time_exact(shown.created_us, zone)
     items: list[Item] = [
-        Heading("Event"),
+        Heading("Event", column=0),
         field("action", log.action, "action", {"destroy": "warning"}.get(action_severity(log.action), "")),
         field("status_code", log.status_code, "status", _tone(log.status_code)),
         DetailField("created_at", log.created_at or "", exact + when, flagged="created_at" in flags)
         if shown.created_us is not None
         else field("created_at", log.created_at),
         field("id", log.id, "id"),
-        Heading("Actor"),
+        Heading("Target", column=1),
+        field("target.type", target.type, "target.type"),
+        field("target.id", target.id, "target"),
+        Heading("Actor", column=0),
         field("actor.name", actor.name, "actor.name"),
         field("actor.type", actor.type, "actor.type"),
         field("actor.id", actor.id, "actor"),
-        Heading("Request"),
+        Heading("Request", column=1),
         field("method", log.method, "method"),
         field("path", log.path, "path"),
         field("client_ip", log.client_ip, "ip"),
         field("user_agent", log.user_agent, "ua"),
-        Heading("Target"),
-        field("target.type", target.type, "target.type"),
-        field("target.id", target.id, "target"),
     ]
     if others := _other_fields(shown, {item.name for item in items}):
         items += [Heading("Other fields"), *others]
     if differs:
         names = ", ".join(sorted(map(safe, differs)))
-        items.append(Heading(f"The full record differs from the row in: {names}", "warning"))
+        items.append(Heading(f"The full record differs from the row in: {names}", "warning", wide=True))
     return items
 
 
 def note_items(note: str) -> list[Item]:
     """A group with the user's note; empty without a note."""
-    return [Heading("Note"), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
+    return [Heading("Note", wide=True), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
 
 
 def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:
@@ -113,9 +115,8 @@ def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:
 
     names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
     more = "another record" if len(others) == 1 else f"{len(others)} more records"
-    return [
-        Heading(f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}", "warning")
-    ]
+    differs = f"The server has {more} under this ID, which differs in: {', '.join(map(safe, names))}"
+    return [Heading(differs, "warning", wide=True)]
 
 
 def _tone(code: int | None) -> str:

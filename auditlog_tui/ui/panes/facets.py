@@ -1,103 +1,167 @@
-"""The facet pane: the most frequent values among loaded entries."""
+"""The facet pane: the most frequent or the rarest values, by field, side by side where there is room."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets.option_list import Option
 
 from auditlog_tui.text.cells import fit, shorten_middle
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count
 from auditlog_tui.ui.keys import FACETS, bindings
-from auditlog_tui.ui.patches.options import Options
+from auditlog_tui.ui.panes.groups import Group, GroupList
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.facets import Facet, Tally
 
-LISTED = 6
-"""Values listed for each facet."""
+LEAST, MOST, OPENED = 3, 12, 100
+"""Values listed for each facet: at least and at most, by the height of the pane, and how many more Enter lists."""
 
-BAR = 8
-"""Width of a bar, in cells."""
+COUNT, SHARE = 10, 5
+"""Widths of a count, with the bar behind it, and of its share of all entries, in cells."""
 
 
-class FacetPane(Options):
-    """A list of values, grouped by field. `asked` holds the server's counts by field and value."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a facet: a value if it has a `tally`, else a text. One that is `more` lists more values."""
+
+    facet: Facet
+    tally: Tally | None = None
+    text: str = ""
+    more: bool = False
+    namesakes: bool = False
+
+
+class FacetPane(GroupList[Line]):
+    """Values grouped by field. `asked` holds the server's counts by field and value."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(FACETS)]
+    column = 34
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self.glyphs = glyphs
         self.asked: dict[tuple[str, object], str] = {}
-        self._listed: list[tuple[str, Tally] | None] = []
+        self._rarest = False
+        self._opened: dict[str, int] = {}
         self._shown: tuple[tuple[Facet, ...], int, str] | None = None
 
     def show(self, facets: tuple[Facet, ...], rows: int, of: str) -> None:
         """Show the counts so far over `rows` entries, which `of` names. The cursor stays on its value."""
-        at = self._chosen
         self._shown = facets, rows, of
-        self.border_title = Content(f"of {of}")
-        self._listed, options = [], []
-        for facet in facets:
-            self._listed.append(None)
-            options.append(Option(self._heading(facet, rows), disabled=True))
-            top = facet.top(LISTED)
-            names = Counter(tally.name for tally in top if tally.name)
-            for tally in top:
-                self._listed.append((facet.kind.field, tally))
-                options.append(Option(self._line(facet, tally, namesakes=names[tally.name] > 1)))
-        self.clear_options()
-        self.add_options(options)
-        places = {(line[0], line[1].value): n for n, line in enumerate(self._listed) if line}
-        first = min(places.values(), default=None)
-        self.highlighted = places.get((at[0], at[1].value), first) if at is not None else first
+        order = "rarest" if self._rarest else "most frequent"
+        self.border_title = Content(f"{order} {of}")
+        self.groups = [Group(()) for _ in facets]  # the number of columns depends on it
+        listed = self._listed(len(facets))
+        self.set_groups(
+            [Group(self._lines(facet, rows, listed + self._opened.get(facet.kind.field, 0))) for facet in facets]
+        )
 
-    def on_resize(self) -> None:
-        """Format the lines for the new width."""
-        if self._shown is not None:
+    def _listed(self, facets: int) -> int:
+        """How many values of each facet fit, with a heading and a line to open it."""
+        bands = -(-facets // self.columns)
+        return max(LEAST, min(self.scrollable_content_region.height // bands - 2, MOST))
+
+    def flow(self) -> None:
+        room = self.scrollable_content_region.size
+        if self._shown is not None and self._room != room:
+            self._room = room
             self.show(*self._shown)
+        else:
+            super().flow()
 
-    @property
-    def _chosen(self) -> tuple[str, Tally] | None:
-        at = self.highlighted
-        return self._listed[at] if at is not None and at < len(self._listed) else None
+    # -- lines -------------------------------------------------------------------------------------------------
+
+    def _lines(self, facet: Facet, rows: int, listed: int) -> list[Line]:
+        long = f"  {count(facet.too_long)} too long to list" if facet.too_long else ""
+        so_far = f"  {facet.read * 100 // rows} %" if facet.behind and rows else ""
+        heading = Line(facet, text=f"{long}{so_far}")
+        if self._rarest and not facet.all_known:
+            return [Line(facet, text="  too many values to know the rarest")]
+        top = facet.rarest(listed) if self._rarest else facet.top(listed)
+        names = Counter(tally.name for tally in top if tally.name)
+        values = [Line(facet, tally, namesakes=names[tally.name] > 1) for tally in top]
+        more = facet.distinct - len(top)
+        if more == 1:
+            return self._lines(facet, rows, listed + 1)
+        if more <= 0:
+            return [heading, *values]
+        kept = "" if facet.all_known else " at least"
+        return [heading, *values, Line(facet, text=f"{count(more)} more{kept}", more=True)]
+
+    def name_of(self, item: Line) -> Hashable:
+        if item.tally is not None:
+            return item.facet.kind.field, item.tally.value
+        return (item.facet.kind.field, item.facet, "more") if item.more else None
+
+    def draw(self, item: Line, width: int) -> list[Content]:
+        if item.tally is not None:
+            return [self._value(item.facet, item.tally, width, namesakes=item.namesakes)]
+        if item.more:
+            return [Content.assemble("  ", (f"{self.glyphs.folded} {item.text}", "$text-accent"))]
+        return [Content.assemble((item.facet.kind.title.upper(), "bold $text-accent"), (item.text, "$text-muted"))]
+
+    def _value(self, facet: Facet, tally: Tally, width: int, *, namesakes: bool) -> Content:
+        share = tally.n / max(1, facet.read)
+        number = f"{'' if tally.exact else '≥ '}{count(tally.n)} "
+        asked = self.asked.get((facet.kind.field, tally.value), "")
+        told = f"{asked} " if asked else ""
+        room = max(1, width - 3 - COUNT - SHARE - len(told))
+        ellipsis = self.glyphs.ellipsis
+        name = fit(shorten_middle(_label(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
+        cells = round(share * COUNT)
+        padded = f"{number:>{COUNT}}"
+        return Content.assemble(
+            f"  {name} ", (told, "$text-success"), (padded[:cells], "bold on $accent 35%"), (padded[cells:], "bold"),
+            (f"{_percent(share):>{SHARE}}", "$text-muted"),
+        )  # fmt: skip
+
+    # -- what is chosen ----------------------------------------------------------------------------------------
 
     @property
     def chosen(self) -> tuple[str, str | int | None] | None:
         """The filter's field and the value under the cursor."""
-        line = self._chosen
-        return None if line is None else (line[0], line[1].value)
+        line = self.chosen_item
+        return None if line is None or line.tally is None else (line.facet.kind.field, line.tally.value)
 
-    def _heading(self, facet: Facet, rows: int) -> Content:
-        more = facet.distinct - LISTED
-        kept = "" if facet.all_known else " at least"
-        rest = f"  {count(more)} more{kept}" if more > 0 else ""
-        long = f"  {count(facet.too_long)} too long to list" if facet.too_long else ""
-        so_far = f"  {facet.read * 100 // rows} %" if facet.behind and rows else ""
-        return Content.assemble(
-            (facet.kind.title.upper(), "bold $text-accent"), (rest + long + so_far, "$text-muted")
-        )
+    @property
+    def on_more(self) -> bool:
+        """True while the cursor is on the line that says how many more values there are."""
+        return self.chosen_item is not None and self.chosen_item.more
 
-    def _line(self, facet: Facet, tally: Tally, *, namesakes: bool) -> Content:
-        share = tally.n / max(1, facet.read)
-        number = f"{'' if tally.exact else '≥ '}{count(tally.n)}"
-        asked = self.asked.get((facet.kind.field, tally.value), "")
-        beside = max((len(told) + 2 for told in self.asked.values()), default=0)
-        room = max(10, self.scrollable_content_region.width - 10 - 6 - BAR - 3 - beside)
-        ellipsis = self.glyphs.ellipsis
-        name = fit(shorten_middle(_label(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
-        level = round(share * BAR * 8)
-        bar = self.glyphs.bars[-1] * (level // 8)
-        return Content.assemble(
-            f"  {name}", (f"{number:>8}", "bold"), (f"{_percent(share):>5} ", "$text-muted"),
-            (f"{bar:<{BAR}}", "$text-accent"), (f"  {asked}" if asked else "", "$text-success"),
-        )  # fmt: skip
+    def open_more(self) -> bool:
+        """List more values where the cursor is on the line that says how many there are. False elsewhere."""
+        line = self.chosen_item
+        if line is None or not self.on_more or self._shown is None:
+            return False
+        field, before = line.facet.kind.field, self._values_of(line.facet)
+        self._opened[field] = self._opened.get(field, 0) + OPENED
+        self.show(*self._shown)
+        for added in self._values_of(line.facet)[len(before) :][:1]:
+            self.choose_name(self.name_of(added))
+        return True
+
+    def _values_of(self, facet: Facet) -> list[Line]:
+        return [
+            line for group in self.groups for line in group.items if line.facet is facet and line.tally is not None
+        ]
+
+    def forget(self) -> None:
+        """The facets are of other entries from now on: forget the server's counts and what was opened."""
+        self.asked, self._opened = {}, {}
+
+    def action_turn(self) -> None:
+        """List the rarest values first, or the most frequent ones again."""
+        self._rarest = not self._rarest
+        if self._shown is not None:
+            self.at = None  # the first one
+            self.show(*self._shown)
 
 
 def _percent(share: float) -> str:

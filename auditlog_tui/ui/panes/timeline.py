@@ -1,28 +1,57 @@
-"""The timeline: a bar for each interval, with failures below, and the counts of the chosen interval."""
+"""The timeline: a bar for each interval with its failures in it, an axis, and the counts of the chosen interval."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
 from auditlog_tui.text.cells import cell_width
-from auditlog_tui.text.times import count, counted, format_time
+from auditlog_tui.text.times import DAY_US, count, counted, format_time, offset_us, round_steps
 from auditlog_tui.ui.keys import TIMELINE, bindings
-from auditlog_tui.ui.panes.chips import highlight
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.timeline import Bucket
     from auditlog_tui.ui.look import Look
 
+SCALE = 6
+"""Cells to the left of the bars: the highest count, at most five characters, and a blank."""
+
+EIGHTHS = 8
+"""Heights that a cell can show."""
+
+ROWS = ((56, 5), (45, 4), (30, 3))
+"""Rows of bars by the window's height; two in a smaller one."""
+
+LEAST_LABEL = 7
+"""Cells between two times on the axis at least: a mark, `10:41` and a blank."""
+
+Styled = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An interval on the screen: its first cell on the axis, its width, and its heights in eighths of a cell.
+
+    A bar that spans several intervals shows their average.
+    """
+
+    bucket: Bucket
+    start: int
+    width: int
+    level: int
+    failed: int
+
 
 class TimelineBar(Widget, can_focus=True):
-    """Three lines: bars of all entries, bars of failed ones, and a text."""
+    """Rows of bars, an axis that marks the chosen interval, and a line of text. One line while there are no bars."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TIMELINE)]
     ALLOW_SELECT = False
@@ -37,6 +66,9 @@ class TimelineBar(Widget, can_focus=True):
     class Left(Message):
         """Return the focus to the table."""
 
+    class Resized(Message):
+        """There is room for another number of bars."""
+
     def __init__(self, look: Look) -> None:
         super().__init__()
         self.look = look
@@ -44,6 +76,12 @@ class TimelineBar(Widget, can_focus=True):
         self.note = self.worth = ""
         self.at = 0
         self.mark: int | None = None
+        self._moved = False
+
+    @property
+    def room(self) -> int:
+        """The number of bars that fit, each one cell wide."""
+        return max(1, (self.size or self.app.size).width - SCALE - 1)
 
     def restyle(self, look: Look) -> None:
         """Show times in another look."""
@@ -52,58 +90,149 @@ class TimelineBar(Widget, can_focus=True):
             self.refresh()
 
     def show(self, buckets: list[Bucket], note: str, worth: str = "") -> None:
-        """`worth` says of what the counts are, if not of all; `note` what goes on, or what went wrong."""
+        """`worth` says of what the counts are, if not of all; `note` what goes on, or what went wrong.
+
+        The cursor stays on its time; until it is moved, it is on the highest bar.
+        """
         chosen = self.buckets[self.at] if self.at < len(self.buckets) else None
+        higher = bool(buckets) != bool(self.buckets)
         self.buckets, self.note, self.worth = buckets, note, worth
-        if chosen is not None:
-            # Intervals are split as counts arrive: keep the cursor on the same time.
+        self._moved = self._moved and bool(buckets)
+        if chosen is not None and self._moved:
             places = [number for number, bucket in enumerate(buckets) if bucket.last_us >= chosen.last_us]
             self.at = places[0] if places else max(0, len(buckets) - 1)
-        self.refresh()
+        else:
+            self.at = self._peak()
+        self.refresh(layout=higher)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self._rows(viewport.height) + 2 if self.buckets else 1
+
+    def _rows(self, height: int) -> int:
+        return next((rows for least, rows in ROWS if height >= least), 2)
+
+    def _peak(self) -> int:
+        numbers = [(bucket.n or 0) / bucket.intervals for bucket in self.buckets]
+        return numbers.index(max(numbers)) if numbers else 0
 
     def _span(self) -> range:
         other = self.at if self.mark is None else self.mark
         return range(min(self.at, other), max(self.at, other) + 1)
 
-    def _bar_columns(self) -> list[tuple[int, int]]:
-        """First cell and width of each bar, in proportion to its interval."""
-        if not self.buckets:
-            return []
-        width = max(1, self.size.width - 2)
-        first, whole = self.buckets[0].first_us, self.buckets[-1].last_us + 1 - self.buckets[0].first_us
-        starts = [width * (bucket.first_us - first) // whole for bucket in self.buckets]
-        ends = [*starts[1:], width]
-        return [(start, max(0, end - start)) for start, end in zip(starts, ends, strict=True)]
+    # -- drawing -----------------------------------------------------------------------------------------------
+
+    def _highest(self) -> int:
+        return max((-(-(bucket.n or 0) // bucket.intervals) for bucket in self.buckets), default=0)
+
+    def _bars(self, rows: int) -> list[Bar]:
+        """The bars from left to right. All intervals have the same width; bars of three cells and more have gaps."""
+        cells = max(1, self.room // max(1, sum(bucket.intervals for bucket in self.buckets)))
+        most, start, bars = max(1, self._highest()), 0, []
+        for bucket in self.buckets:
+            n, failed = bucket.n or 0, bucket.failed or 0
+            level, refused = (number * rows * EIGHTHS // (most * bucket.intervals) for number in (n, failed))
+            level = max(1, level) if n else 0
+            refused = max(1, min(refused, level)) if 2 * failed >= n > 0 else min(refused, level)
+            width = cells * bucket.intervals
+            bars.append(Bar(bucket, start, width, level, refused))
+            start += width
+        return bars
 
     def render(self) -> Content:
         if not self.buckets:
-            return Content.assemble((f" {self.note or 'counting'} …\n\n", "$text-muted"))
-        return Content.assemble(*self._bars(failed=False), *self._bars(failed=True), *self._text())
+            return Content.assemble((f" {self.note or 'counting'}", "$text-muted"))
+        rows = max(1, self.size.height - 2)
+        bars = self._bars(rows)
+        lines = [self._row(bars, rows - 1 - number, top=not number) for number in range(rows)]
+        return Content("\n").join(Content.assemble(*line) for line in [*lines, self._axis(bars), self._text()])
 
-    def _bars(self, *, failed: bool) -> list[tuple[str, str]]:
-        numbers = [(bucket.failed if failed else bucket.n) or 0 for bucket in self.buckets]
-        highest = max([*numbers, 1])
-        parts: list[tuple[str, str]] = [(" ", "")]
-        bars = self.look.glyphs.bars
-        for place, (number, (_, width)) in enumerate(zip(numbers, self._bar_columns(), strict=True)):
-            level = 0 if not number else max(1, number * (len(bars) - 1) // highest)
-            style = highlight(self, chosen=self.has_focus and place in self._span())
-            parts.append((bars[level] * width, ("$text-error" if failed else "$text-accent") + style))
-        return [*parts, ("\n", "")]
+    def _row(self, bars: list[Bar], above: int, *, top: bool) -> list[Styled]:
+        """One row of cells, `above` rows above the axis."""
+        parts: list[Styled] = [(f"{_short(self._highest()) if top else '':>{SCALE - 1}} ", "$text-muted")]
+        for bar in bars:
+            gap = 1 if bar.width >= 3 * bar.bucket.intervals else 0
+            level, failed = (max(0, min(number - above * EIGHTHS, EIGHTHS)) for number in (bar.level, bar.failed))
+            glyph, style = self._cell(level, failed, beyond=bar.bucket.beyond)
+            parts.append((glyph * (bar.width - gap) + " " * gap, "" if glyph == " " else style))
+        return parts
 
-    def _text(self) -> list[tuple[str, str]]:
+    def _cell(self, level: int, failed: int, *, beyond: bool) -> Styled:
+        """A cell's glyph and style. `level` eighths are filled, the lower `failed` ones with failures."""
+        glyphs = self.look.glyphs
+        bars = glyphs.bars
+        if failed and self.app.no_color:
+            return glyphs.refused, ""
+        other = "$text-warning" if beyond else "$text-accent"
+        if not failed:
+            return bars[level], other
+        if failed < level == EIGHTHS:
+            return bars[failed], f"$text-error on {other}"
+        # Two colours and a blank don't fit in one cell: the larger part decides.
+        return bars[level], "$text-error" if 2 * failed >= level else other
+
+    def _axis(self, bars: list[Bar]) -> list[Styled]:
+        """A line with the times of some intervals, and those chosen in reverse video."""
+        end = bars[-1].start + bars[-1].width
+        line = list(self.look.glyphs.line * end)
+        for start, label in self._labels(bars):
+            line[start : start + len(label)] = label
+        span = self._span() if self.has_focus else range(0)
+        chosen = {
+            cell
+            for place, bar in enumerate(bars)
+            if place in span
+            for cell in range(bar.start, bar.start + bar.width)
+        }
+        parts: list[Styled] = [(f"{'0':>{SCALE - 1}} ", "$text-muted")]
+        for cell, character in enumerate(line):
+            parts.append((character, "bold reverse" if cell in chosen else "$text-muted"))
+        return parts
+
+    def _labels(self, bars: list[Bar]) -> list[tuple[int, str]]:
+        """Cells and texts of the axis: the first time with its date, then those at the round times that have room."""
+        tick = self.look.glyphs.upright
+        inside = [bar for bar in bars if not bar.bucket.beyond] or bars
+        end = bars[-1].start + bars[-1].width
+        first, *others = inside
+        head = f"{tick}{self._time(first.bucket.first_us)[:16]}"
+        labels = [(first.start, head)] if first.start + len(head) <= end else []
+        free = first.start + len(head) + 1
+        local = {bar.start: bar.bucket.first_us + self._offset(bar.bucket.first_us) for bar in inside}
+        span, cells = local[inside[-1].start] - local[first.start], inside[-1].start - first.start
+        for step in round_steps() if others else ():
+            if step * cells < LEAST_LABEL * span:
+                continue
+            at_step = [bar for bar in others if local[bar.start] % step == 0]
+            texts = [(bar.start, f"{tick}{self._label(bar.bucket.first_us, step)}") for bar in at_step]
+            if all(one[0] + len(one[1]) < other[0] for one, other in pairwise(texts)):
+                return labels + [(start, text) for start, text in texts if start >= free and start + len(text) <= end]
+        return labels
+
+    def _label(self, us: int, step: int) -> str:
+        """A time on the axis: its date at midnight, seconds only where they matter."""
+        text = self._time(us)
+        if step >= DAY_US or text[11:19] == "00:00:00":
+            return text[:10]
+        return text[11:16] if step >= 60_000_000 else text[11:19]
+
+    def _offset(self, us: int) -> int:
+        return offset_us(us, self.look.zone) if self.look.mode == "local" else 0
+
+    def _text(self) -> list[Styled]:
         span = self._span()
         chosen = [self.buckets[place] for place in span if place < len(self.buckets)]
         inside = [bucket for bucket in self.buckets if not bucket.beyond] or self.buckets
         shown = chosen if self.has_focus and chosen else inside
         n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
-        beyond = self._beyond() if shown is inside else ""
+        more = self._beyond() if shown is inside else self._of_the_peak(span)
         entries = counted(n, "entry", "entries")
         worth = f" {self.worth}" if self.worth else ""
-        said = [(f"  {entries}", ""), (worth, "$text-warning"), (f", {count(failed)} failed", "$text-error"),
-                (beyond, "$text-warning")]  # fmt: skip
+        said = [(f"  {entries}", ""), (worth, "$text-warning"), (f", {count(failed)} failed", "$text-error"), more]
         room = self.size.width - cell_width("".join(text for text, _ in said)) - 1
-        return [(f" {self._between(shown, room)}", "bold"), *said, (f"  {self.note}", "$text-muted")]
+        between = self._between(shown, room)
+        note = f"  {self.note}"
+        left = room - len(between)
+        return [(f" {between}", "bold"), *said, (note if cell_width(note) <= left else "", "$text-muted")]
 
     def _between(self, shown: list[Bucket], room: int) -> str:
         """The start and end times. In a narrow window they are shortened to minutes, then to days."""
@@ -112,14 +241,23 @@ class TimelineBar(Widget, can_focus=True):
         spans = [f"{first[:size]} to {last[:size]}" for size in sizes]
         return next((span for span in spans if len(span) <= room), spans[-1])
 
-    def _beyond(self) -> str:
+    def _beyond(self) -> Styled:
         """Counts of the outliers before and after all other entries, which have bars of their own."""
         ends = (("before", self.buckets[0]), ("after", self.buckets[-1]))
-        return "".join(f"  +{count(bucket.n or 0)} {where}" for where, bucket in ends if bucket.beyond)
+        text = "".join(f"  +{count(bucket.n or 0)} {where}" for where, bucket in ends if bucket.beyond)
+        return text, "$text-warning"
+
+    def _of_the_peak(self, span: range) -> Styled:
+        return "  the peak" if list(span) == [self._peak()] and len(self.buckets) > 1 else "", "$text-accent"
 
     def _time(self, us: int) -> str:
         mode = "utc" if self.look.mode == "relative" else self.look.mode
         return format_time(us, mode, self.look.now_us, self.look.zone)
+
+    # -- events and keys ---------------------------------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def on_focus(self) -> None:
         self.refresh()
@@ -129,26 +267,26 @@ class TimelineBar(Widget, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        for number, (start, width) in enumerate(self._bar_columns()):
-            if start <= event.x - 1 < start + width:
-                self.at = number
+        for number, bar in enumerate(self._bars(1)):
+            if bar.start <= event.x - SCALE < bar.start + bar.width:
+                self._go(number)
                 if event.chain > 1:
                     self.action_choose()
-        self.refresh()
 
-    def _move(self, by: int) -> None:
-        self.at = max(0, min(self.at + by, len(self.buckets) - 1))
+    def _go(self, to: int) -> None:
+        self.at, self._moved = max(0, min(to, len(self.buckets) - 1)), True
         self.refresh()
 
     def action_earlier(self) -> None:
-        self._move(-1)
+        self._go(self.at - 1)
 
     def action_later(self) -> None:
-        self._move(1)
+        self._go(self.at + 1)
 
     def action_range(self) -> None:
         """Start a range at the cursor, or cancel it."""
         self.mark = self.at if self.mark is None else None
+        self._moved = True
         self.refresh()
 
     def action_choose(self) -> None:
@@ -161,3 +299,13 @@ class TimelineBar(Widget, can_focus=True):
             self.action_range()
         else:
             self.post_message(self.Left())
+
+
+def _short(n: int) -> str:
+    """A number in at most five characters: `9,999`, `10k`, `1.2M`."""
+    if n < 10_000:
+        return count(n)
+    for size, unit in ((10**9, "G"), (10**6, "M")):
+        if n >= size:
+            return f"{n / size:.1f}{unit}" if n < 100 * size else f"{n // size}{unit}"
+    return f"{n // 1000}k"

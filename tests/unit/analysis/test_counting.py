@@ -16,7 +16,7 @@ from auditlog_tui.log.view import View
 from auditlog_tui.offline.transport import OfflineTransport
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.store.entries import EntryStore
-from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of, read
 from tests.unit.query.evaluate import matches
 from tests.unit.views import ignore, load, mixed, query_of
 from tests.unit.walks import Held
@@ -283,3 +283,49 @@ async def test_counts_are_those_of_the_whole_log(generation: int) -> None:
     assert len(TEXTS) >= 60
     assert (worth[How.EXACT] > 20) is (generation == 2)
     assert (worth[How.AT_MOST] > 10) is (generation == 2)
+
+
+# -- where all of them are here ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ignores", [[], EVERY_FILTER])
+@pytest.mark.parametrize("shown", ["", "ua:tool", "method:DELETE"])
+async def test_a_complete_view_is_counted_without_a_request(shown: str, ignores: list[str]) -> None:
+    api = FakeApi(mixed(350), ignores=ignores)
+    view = await load(View(Log(api, EntryStore()), query_of(shown)))
+    counting, asked = Counting(view.log), len(api.calls)
+    n = len(view)
+    assert await counting.count(query_of(shown), view) == Count(n, How.EXACT)
+    within = query_of(f"{shown} method:DELETE")
+    expected = Count(35, How.EXACT)
+    assert await counting.count(within, view) == expected
+    assert await counting.span(within, view) == (START_US, START_US + 340_000_000)
+    assert len(api.calls) == asked
+    if not view.feed.plan.params:  # the whole log was loaded for it
+        assert await counting.count(query_of("method:DELETE sort:path"), view) == expected
+        assert len(api.calls) == asked
+
+
+async def test_rows_that_come_later_are_counted_too() -> None:
+    view = await load(View(Log(FakeApi(mixed(350)), EntryStore()), Query()))
+    counting = Counting(view.log)
+    assert await counting.count(query_of("method:DELETE"), view) == Count(35, How.EXACT)
+    store = view.log.store
+    store.prepend(view.run, store.add([read(entry(999, method="DELETE"))]))
+    assert await counting.count(query_of("method:DELETE"), view) == Count(36, How.EXACT)
+
+
+async def test_what_a_complete_filter_leaves_out_is_asked_of_the_server() -> None:
+    api = FakeApi(mixed(350))
+    view = await load(View(Log(api, EntryStore()), query_of("method:DELETE")))
+    asked = len(api.calls)
+    assert await Counting(view.log).count(query_of("method:POST"), view) == Count(315, How.EXACT)
+    assert len(api.calls) > asked
+
+
+async def test_a_view_that_is_not_complete_is_not_counted_for_all() -> None:
+    api = FakeApi(mixed(350))
+    view = View(Log(api, EntryStore()), Query())
+    await view.more(1, ignore)
+    assert await Counting(view.log).count(query_of("method:DELETE"), view) == Count(35, How.EXACT)
+    assert counts_asked(api)

@@ -50,7 +50,7 @@ async def test_they_are_the_counts_of_what_is_loaded() -> None:
     store, run = stored(ENTRIES)
     facets = Facets(store, run)
     await facets.fill(lambda facet: None)
-    columns = ("actor_id", "client_ip", "action", "target_id", "status_code", "user_agent")
+    columns = ("status_code", "actor_id", "action", "client_ip", "target_id", "user_agent")
     for facet, column in zip(facets.facets, columns, strict=True):
         assert counted(facet) == Counter(getattr(entry, column) for entry in ENTRIES)
 
@@ -67,22 +67,22 @@ async def test_rows_that_come_later_are_added_and_only_they_are_read() -> None:
     assert counted(facets.facets[2]) == Counter(entry.action for entry in ENTRIES[:1100])
 
 
-async def test_actors_come_first_and_are_known_by_their_names() -> None:
+async def test_statuses_and_actors_come_first_and_are_known_by_their_names() -> None:
     store, run = stored(ENTRIES)
     order: list[str] = []
     facets = Facets(store, run)
     await facets.fill(lambda facet: order.append(facet.kind.field))
-    assert list(dict.fromkeys(order)) == ["actor", "ip", "action", "target", "status", "ua"]
-    assert facets.facets[0].top(1)[0].name in {entry.actor_name for entry in ENTRIES}
+    assert list(dict.fromkeys(order)) == ["status", "actor", "action", "ip", "target", "ua"]
+    assert facets.facets[1].top(1)[0].name in {entry.actor_name for entry in ENTRIES}
 
 
 async def test_a_fill_that_is_broken_off_goes_on_where_it_was() -> None:
     store, run = stored(ENTRIES)
     facets = Facets(store, run)
     for _ in range(3):
-        facets.facets[0].count_slice()
+        facets.facets[1].count_slice()
     await facets.fill(lambda facet: None)
-    assert counted(facets.facets[0]) == Counter(entry.actor_id for entry in ENTRIES)
+    assert counted(facets.facets[1]) == Counter(entry.actor_id for entry in ENTRIES)
 
 
 async def test_too_many_values_make_room_and_what_remains_is_at_least_so_many(
@@ -93,7 +93,7 @@ async def test_too_many_values_make_room_and_what_remains_is_at_least_so_many(
     store, run = stored(ENTRIES)
     facets = Facets(store, run)
     await facets.fill(lambda facet: None)
-    targets, truth = facets.facets[3], Counter(entry.target_id for entry in ENTRIES)
+    targets, truth = facets.facets[4], Counter(entry.target_id for entry in ENTRIES)
     assert not targets.all_known
     for tally in targets.top(20):
         assert tally.n == truth[tally.value] if tally.exact else tally.n <= truth[tally.value]  # type: ignore[index]  # a target's id
@@ -106,8 +106,8 @@ async def test_rows_that_come_at_the_newer_end_are_counted_too() -> None:
     newer = store.add([read_entry(text_of(entry)) for entry in ENTRIES[:500]])
     store.prepend(run, newer[::-1])
     await facets.fill(lambda facet: None)
-    assert counted(facets.facets[1]) == Counter(entry.client_ip for entry in ENTRIES[:1000])
-    assert facets.facets[1].read == 1000
+    assert counted(facets.facets[3]) == Counter(entry.client_ip for entry in ENTRIES[:1000])
+    assert facets.facets[3].read == 1000
 
 
 async def test_rows_that_are_cut_off_are_no_longer_counted() -> None:
@@ -117,7 +117,7 @@ async def test_rows_that_are_cut_off_are_no_longer_counted() -> None:
     store.cut(run, 300)
     assert facets.behind
     await facets.fill(lambda facet: None)
-    assert counted(facets.facets[0]) == Counter(entry.actor_id for entry in ENTRIES[300:1000])
+    assert counted(facets.facets[1]) == Counter(entry.actor_id for entry in ENTRIES[300:1000])
 
 
 async def test_values_too_long_to_list_are_counted_apart() -> None:
@@ -141,7 +141,7 @@ async def test_values_that_are_the_same_up_to_a_nul_are_different_values() -> No
         for n, name in enumerate(names)
     ]
     store.append(run, store.add(entries))
-    actors, *_, agents = Facets(store, run).facets
+    _, actors, *_, agents = Facets(store, run).facets
     agents.count_slice()
     actors.count_slice()
     assert counted(agents) == dict.fromkeys(names, 1)
@@ -150,7 +150,7 @@ async def test_values_that_are_the_same_up_to_a_nul_are_different_values() -> No
 
 async def test_a_failing_store_loses_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     store, run = stored(ENTRIES[:1000])
-    facet = Facets(store, run).facets[0]
+    facet = Facets(store, run).facets[1]
 
     def fails(sql: str, values: object) -> None:
         raise StoreError("the disk is full")
@@ -161,3 +161,13 @@ async def test_a_failing_store_loses_no_rows(monkeypatch: pytest.MonkeyPatch) ->
             facet.count_slice()
     facet.count_slice()
     assert counted(facet) == Counter(entry.actor_id for entry in ENTRIES[:1000])
+
+
+async def test_the_rarest_values_come_first_where_all_are_known() -> None:
+    store, run = stored(ENTRIES)
+    facets = Facets(store, run)
+    await facets.fill(lambda facet: None)
+    truth = Counter(entry.action for entry in ENTRIES)
+    rarest = facets.facets[2].rarest(5)
+    assert [tally.n for tally in rarest] == sorted(truth.values())[:5]
+    assert all(truth[tally.value] == tally.n for tally in rarest)  # type: ignore[index]  # an action

@@ -261,7 +261,7 @@ async def test_rows_added_while_the_timeline_counts_are_counted_once(
         number = store.size
         store.prepend(view.run, store.add([read(entry(number, at=30))]))
 
-    filling = asyncio.create_task(timeline.fill(8, arrive))
+    filling = asyncio.create_task(timeline.fill(8, 8, arrive))
     await filling
     assert sum(bucket.n or 0 for bucket in timeline.buckets) == 60
 

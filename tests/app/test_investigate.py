@@ -208,7 +208,7 @@ async def test_following_tells_what_is_new_and_moves_nothing(
             assert hand.table.row is not None
             assert hand.table.row.key == "fresh-6"
             hand.send("F")
-            await hand.until(lambda: "follow" not in hand.text.splitlines()[0])
+            await hand.until(lambda: f"{UNICODE.on} follow" not in hand.text.splitlines()[0])
 
 
 @both

@@ -96,7 +96,7 @@ def leave(tmux: Tmux, shown: str) -> None:
     """Press Escape and wait for its effect; directly before another key it would be read as that key's prefix."""
     tmux.wait_for(shown)
     tmux.keys("Escape")
-    tmux.wait_for(r"\? help")
+    tmux.wait_for("⏎ detail")
 
 
 def test_the_main_job_on_the_demo(tmux: Tmux, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_hostile_log_changes_neither_the_title_nor_the_buffer(tmux: Tmux, tmp_
         tmux.wait_for(r"^ ?/ \S+:.*␛c")
         open_the_filter(tmux)
         tmux.text(" action:vm")
-        tmux.wait_for(r"vm\.␛kOWNED␛.* 1\b(?:.*\n)+ +Tab inserts one")
+        tmux.wait_for(r"vm\.␛kOWNED␛.* 1\b(?:.*\n)+ +Tab inserts")
         tmux.keys("Tab")
         leave(tmux, "⏎ apply")
         tmux.keys("[")
@@ -262,5 +262,5 @@ def test_after_the_shell_everything_is_drawn_anew(tmux: Tmux, tmp_path: Path) ->
     tmux.text("fg")
     tmux.keys("Enter")
     tmux.wait_for(ROW)
-    tmux.wait_for(r"\? help")
+    tmux.wait_for("⏎ detail")
     assert tmux.screen().splitlines()[1:] == was

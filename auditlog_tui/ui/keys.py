@@ -61,9 +61,9 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "home,g", "Home g", "jump(False)", "Go to the newest entry"),
     Key(TABLE, "end,G", "End G", "jump(True)", "Go to the oldest entry"),
     Key(TABLE, "enter", "⏎", "screen.open_detail", "Open the entry's full record", "detail"),
-    Key(TABLE, "c", "c", "screen.copy_id", "Copy the entry's ID"),
+    Key(TABLE, "c", "c", "screen.copy_id", "Copy the entry's ID", "copy ID"),
     Key(TABLE, "y", "y", "screen.copy_menu",
-         "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link", "copy"),
+         "Copy: y ID, a actor, i IP, t target, j JSON, d defanged, c curl, l link", "copy…"),
     Key(TABLE, "=", "=", "screen.narrow_by_cell('include')", "Show only entries with the cell's value", "only this"),
     Key(TABLE, "-", "-", "screen.narrow_by_cell('exclude')", "Hide entries with the cell's value", "not this"),
     Key(TABLE, "p", "p", "screen.pivots",
@@ -150,7 +150,7 @@ class Situation:
     filter_off: bool = False
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "=", "p", "y", "c", "m", "-", ".", "z", "q", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "-", "q", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 

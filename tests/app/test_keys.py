@@ -128,6 +128,7 @@ def test_every_key_of_the_footer_has_a_label(place: str) -> None:
 
 async def test_the_footer_names_keys_where_they_matter() -> None:
     async with running() as hand:
+        assert "c copy ID" in hand.status
         assert "y copy" in hand.status
         assert "q quit" in hand.status
         assert "[" not in hand.status

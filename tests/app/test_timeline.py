@@ -118,6 +118,16 @@ async def test_it_is_counted_again_when_all_is_loaded() -> None:
         assert "loaded" not in lines(hand)[-1]
 
 
+async def test_what_the_server_counted_is_counted_here_once_all_is_loaded() -> None:
+    async with running() as hand:
+        await hand.press("i")
+        few = len(hand.screen.timeline.buckets)
+        assert "counted by the server" in lines(hand)[-1]
+        await hand.press("A")
+        assert len(hand.screen.timeline.buckets) > 2 * few
+        assert "counted by the server" not in lines(hand)[-1]
+
+
 async def test_the_server_counts_few_bars_and_more_with_plus() -> None:
     async with running() as hand:
         asked = len(hand.wire.requests)

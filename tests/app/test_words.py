@@ -19,7 +19,7 @@ async def test_one_entry_is_one_entry() -> None:
         assert "end: 1 entry that matches" in hand.shown
         assert "1 matches in 2" in hand.header
         await hand.press("i")
-        assert "  1 entry of what is loaded, 0 failed" in hand.text
+        assert "  1 entry, 0 failed" in hand.text
         await hand.filter("action:*")
         assert "end: 2 entries that match" in hand.shown
         assert "2 match in 2" in hand.header

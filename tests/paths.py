@@ -265,10 +265,10 @@ def still(journey: Journey) -> Iterator[None]:
 async def page(journey: Journey) -> None:
     """A page of entries, from the wire to strips on the screen"""
     hand, gate = journey.hand, journey.gate
-    mark = "/here-is-the-page"
+    mark = "vm.on_this_page"
 
     def marked(number: int, body: Json) -> Json:
-        return {**body, "items": [{**item, "path": mark} for item in body["items"]]}
+        return {**body, "items": [{**item, "action": mark} for item in body["items"]]}
 
     asked = len(gate.requests)
     while len(gate.requests) == asked:  # an earlier page, so that the code is warm

@@ -79,7 +79,7 @@ class HelpScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="help-box") as box:
-            box.border_title = "help"
+            box.border_title = "keys and filters"
             box.border_subtitle = HINT
             search = Input(
                 placeholder="a word of what it does", compact=True, select_on_focus=False, id="help-search"

@@ -151,6 +151,8 @@ class ReplyReader:
     def feed(self, text: str, now: float) -> tuple[str, list[str]]:
         """The text without replies, and the replies without the characters around them."""
         rest, passed, replies = self._held + text, "", []
+        if not text:
+            return "", []
         begun, self._held = self._held, ""
         while rest:
             before, escape, after = rest.partition("\x1b")

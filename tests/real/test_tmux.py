@@ -17,7 +17,7 @@ from tests.real.tmux import PATIENCE_S, Tmux
 
 KEY = "nirvana-key-0123456789"
 ROW = r"^[▌ ].(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d +\w+\.\w+"
-ID = r"id +([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+ID = r"(?m)^\W*id +([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 FILTER = "status:>=400 actor.type:api_key"
 
 
@@ -135,7 +135,8 @@ def test_a_field_is_copied_from_the_detail_pane(tmux: Tmux, tmp_path: Path) -> N
 
 
 def check_layout(tmux: Tmux, width: int, height: int) -> None:
-    tmux.wait_for(rf"\A demo .{{{width - 30},}}UTC$(?:.*\n){{{height - 1}}} ⏎ detail")
+    follow = "(?: ◌ follow)?"
+    tmux.wait_for(rf"\A demo .{{{width - 45},}}UTC *{follow}$(?:.*\n){{{height - 1}}} ⏎ detail")
     lines = tmux.screen().split("\n")[:height]
     assert all(len(line) <= width for line in lines)
     assert "loaded" in lines[0]

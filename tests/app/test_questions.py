@@ -116,6 +116,11 @@ def lines_of(found: Sequence[FlatEntry]) -> list[Line]:
 # -- what is on the screen -----------------------------------------------------------------------------------------
 
 
+def complete(hand: Hand) -> bool:
+    """True if the header says that every entry that matches is shown."""
+    return "  COMPLETE " in hand.header
+
+
 def table(hand: Hand, glyph: str = "") -> list[Line]:
     """Time, action, actor, address and status of the entries on the screen, or of those with a glyph."""
     row = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) +(\S+) +\S (.+?) +([0-9a-f.:]+) +\S(\d{3}) ")
@@ -156,8 +161,7 @@ async def test_who_was_refused_for_a_bad_key() -> None:
     async with asking("who was refused for a bad key") as asker:
         await asker.press(*REFUSED)
         assert table(asker.hand) == lines_of(those(bad_key))
-        assert "COMPLETE" in asker.hand.header
-        assert "INCOMPLETE" not in asker.hand.header
+        assert complete(asker.hand)
         assert {address for _, _, _, address, _ in table(asker.hand)} == set(demo_truth(until=NOW).addresses)
 
 
@@ -197,7 +201,7 @@ async def test_who_made_a_given_key(clipboard: list[str]) -> None:
         truth = demo_truth(until=NOW)
         assert clipboard[-1] in truth.new_keys
         assert table(asker.hand) == lines_of(those(lambda entry: entry.target_id == clipboard[-1]))
-        assert "COMPLETE" in asker.hand.header
+        assert complete(asker.hand)
         makers = [actor for _, action, actor, _, _ in table(asker.hand) if action == "api_key.created"]
         assert makers == [truth.key_name]
 
@@ -210,7 +214,7 @@ async def test_how_many_deletions_went_through_and_how_many_failed() -> None:
         failed = sum(n for status, n in truth.items() if status >= 400)
         assert facet(asker.hand, "STATUSES", whole=False)[: len(through)] == through
         assert f"{truth.total()} entries, {failed} failed" in timeline(asker.hand)
-        assert "COMPLETE" in asker.hand.header
+        assert complete(asker.hand)
 
 
 async def test_what_happened_within_a_minute_of_an_entry() -> None:
@@ -220,7 +224,10 @@ async def test_what_happened_within_a_minute_of_an_entry() -> None:
         near = those(lambda entry: abs(entry.created_us - at) <= MINUTE_US)
         assert 1 < len(near) < len(those(lambda entry: abs(entry.created_us - at) <= 2 * MINUTE_US))
         assert table(asker.hand) == lines_of(near)
-        assert "COMPLETE" in asker.hand.header
+        assert at % 1_000_000 == 0
+        bounds = [shown_time(at + way * MINUTE_US).replace(" ", "T") for way in (-1, 1)]
+        assert asker.hand.lines[1].strip() == f"/ created:{bounds[0]}Z..{bounds[1]}Z"
+        assert complete(asker.hand)
         assert "1 min before and after this entry" in asker.hand.status
 
 
@@ -245,7 +252,7 @@ async def test_what_is_new_of_an_actor() -> None:
                 new.append(entry)
             seen |= traits
         assert table(asker.hand) == lines_of(its)
-        assert "COMPLETE" in asker.hand.header
+        assert complete(asker.hand)
         assert table(asker.hand, asker.hand.screen.look.glyphs.novel) == lines_of(new[::-1])
 
 

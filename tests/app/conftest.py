@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from textual import constants
 
+from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.ui import app
 from auditlog_tui.ui.browse import detail
@@ -25,3 +26,16 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture
+def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was copied, in order."""
+    texts: list[str] = []
+
+    async def copy(text: str, **how: object) -> Copied:
+        texts.append(text)
+        return Copied("local", True, "to a test's clipboard")
+
+    monkeypatch.setattr(app, "copy", copy)
+    return texts

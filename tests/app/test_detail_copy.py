@@ -8,20 +8,6 @@ from auditlog_tui.ui import app as app_module
 from tests.app.helpers import running
 from tests.app.wire import JsonLog, made
 
-
-@pytest.fixture
-def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was copied."""
-    texts: list[str] = []
-
-    async def copy(text: str, **how: object) -> Copied:
-        texts.append(text)
-        return Copied("local", True, "to a test's clipboard")
-
-    monkeypatch.setattr(app_module, "copy", copy)
-    return texts
-
-
 # -- copying -------------------------------------------------------------------------------------------------------
 
 

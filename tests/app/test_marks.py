@@ -9,7 +9,6 @@ import pytest
 
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.models import read_entry
-from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.navigator import Navigator
@@ -23,19 +22,6 @@ from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import NOW_US, UNREACHABLE, JsonLog, Wire, log_of, made
 
 DAY_US = 86_400_000_000
-
-
-@pytest.fixture
-def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was copied, in order."""
-    found: list[str] = []
-
-    async def copy(text: str, **how: object) -> Copied:
-        found.append(text)
-        return Copied("local", True, "to a test's clipboard")
-
-    monkeypatch.setattr(app_module, "copy", copy)
-    return found
 
 
 class KeepingOpener(Opener):

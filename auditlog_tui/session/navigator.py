@@ -55,7 +55,7 @@ class Place:
     `cursor` is the number of the entry under the cursor and `above` the lines shown above it. `around` is set for the
     window around an entry: so many microseconds before and after it. `typed` is the filter as typed if its times are
     relative to now; `offset_us` is how far the server's clock was ahead when they were made absolute, `None` if that
-    was unknown.
+    was unknown. `reloads` says that it asks for what the place before shows already.
     """
 
     view: View
@@ -65,6 +65,7 @@ class Place:
     around: int = 0
     typed: str = ""
     offset_us: int | None = None
+    reloads: bool = False
 
     @property
     def relative(self) -> bool:
@@ -289,7 +290,7 @@ class Navigator:
         return self._go(self.at + 1)
 
     def discard(self) -> Place | None:
-        """Go back and drop the current place, whose filter the server refused; `None` at the first."""
+        """Go back and drop the current place, which could not be loaded; `None` at the first."""
         place = self._go(self.at - 1)
         if place is not None:
             del self.places[self.at + 1 :]
@@ -370,4 +371,5 @@ class Navigator:
             return self.only_marked() or self.submit("")
         place = self.place
         view = View(self.log, self.view.query, anchor=self.view.anchor)
-        return self._show(Place(view, place.text, place.cursor if place.around else None, place.above, place.around))
+        cursor = place.cursor if place.around else None
+        return self._show(Place(view, place.text, cursor, place.above, place.around, reloads=True))

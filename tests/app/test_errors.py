@@ -122,8 +122,7 @@ async def test_a_filter_that_can_not_be_read_does_not_take_the_verdict_of_the_on
         assert "still showing" not in hand.text
 
 
-@pytest.mark.parametrize("key", ["r", "G"])
-async def test_without_the_network_the_way_back_to_the_rows_is_named(key: str) -> None:
+async def test_without_the_network_the_way_back_to_the_rows_is_named() -> None:
     async with running(wire_that_fails(UNREACHABLE)) as hand:
         assert "q quits" in hand.shown
         assert "[ goes back" not in hand.shown
@@ -131,7 +130,7 @@ async def test_without_the_network_the_way_back_to_the_rows_is_named(key: str) -
         await hand.press("r")
         assert hand.rows
         hand.wire.fail(UNREACHABLE)
-        await hand.press(key)
+        await hand.press("G")
         assert "[ goes back · q quits" in hand.shown
         await hand.press("left_square_bracket")
         assert "[ goes back" not in hand.shown
@@ -539,3 +538,17 @@ async def test_work_that_tidies_up_while_the_app_closes_is_no_failure() -> None:
         hand.screen.run_worker(long(), group="test")
         await begun.wait()
     assert not hand.app.report
+
+
+async def test_a_reload_that_fails_keeps_the_rows() -> None:
+    async with running(query="status:>=400") as hand:
+        loaded, places = len(hand.screen.view), len(hand.navigator.places)
+        assert loaded
+        hand.wire.fail(UNREACHABLE)
+        await hand.press("r")
+        assert "Still showing what was loaded before" in hand.status
+        assert (len(hand.screen.view), len(hand.navigator.places)) == (loaded, places)
+        hand.wire.fail(UNREACHABLE, 0)
+        await hand.press("r")
+        assert len(hand.screen.view) == loaded
+        assert len(hand.navigator.places) == places + 1

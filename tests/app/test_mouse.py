@@ -102,7 +102,8 @@ async def test_each_hint_begins_where_the_one_before_ends() -> None:
 
 async def test_a_click_on_a_message_or_beside_the_hints_does_nothing() -> None:
     async with running() as hand:
-        await click(hand, 118, len(hand.lines) - 1)
+        hints = hand.lines[-1].rstrip()
+        await click(hand, len(hints) + 1, len(hand.lines) - 1)
         hand.screen.say("Something happened")
         await hand.settled()
         await click(hand, 4, len(hand.lines) - 1)

@@ -154,6 +154,6 @@ async def test_pivots_in_a_complete_log_send_no_request() -> None:
         await hand.press("A")
         asked = len(hand.wire.requests)
         await hand.press("p")
-        assert "same actor" in hand.text
+        assert "entries of the same" in hand.text
         assert "counting" not in hand.text
         assert len(hand.wire.requests) == asked

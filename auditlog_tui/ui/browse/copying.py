@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
-from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from auditlog_tui.ui.table.table import EntryTable
@@ -59,7 +59,7 @@ class CopyController(Controller):
         self._base_url = base_url
 
     def action_copy_id(self) -> None:
-        row = self._table.wanted_row()
+        row = wanted_row(self._host, self._table)
         if row is None:
             return
         if row.key.startswith("sha256:"):
@@ -68,7 +68,7 @@ class CopyController(Controller):
             self._host.copy(row.key, f"ID {safe(row.key, 80)}")
 
     def action_copy_menu(self) -> None:
-        marks, row = self._host.navigator.marks, self._table.wanted_row()
+        marks, row = self._host.navigator.marks, wanted_row(self._host, self._table)
         if row is None:
             return
         offers = [("copy of this entry", False)]

@@ -6,7 +6,7 @@ import asyncio
 
 from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.text.safe import safe
-from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.detail_fields import Heading, describe, note_items, raw_lines, version_items
 from auditlog_tui.ui.panes.facets import FacetPane
@@ -33,7 +33,7 @@ class DetailController(Controller):
     # -- opening and closing -----------------------------------------------------------------------------------
 
     def action_open_detail(self) -> None:
-        if self._table.wanted_row() is None:
+        if wanted_row(self._host, self._table) is None:
             return
         self._facets.display = False
         self._pane.add_class("-open")

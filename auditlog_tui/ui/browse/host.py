@@ -10,10 +10,12 @@ from textual.worker import Worker
 
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.look import Look
+from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import View
     from auditlog_tui.session.navigator import Navigator, Place
+    from auditlog_tui.store.entries import Row
 
 _T = TypeVar("_T")
 
@@ -95,3 +97,10 @@ class Controller:
 
     def place_shown(self) -> None:
         """Called after another place was shown."""
+
+
+def wanted_row(host: Host, table: EntryTable) -> Row | None:
+    """The row under the cursor, for a key that needs one: says so if there is none."""
+    if table.row is None:
+        host.say("No entry is here, so there is nothing to do", "warning")
+    return table.row

@@ -9,7 +9,7 @@ from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.detail import DetailController
-from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.browse.novelty import NoveltyController
 from auditlog_tui.ui.dialogs.compare import CompareScreen
@@ -218,7 +218,7 @@ class MarkController(Controller):
         """Ask for a note on the entry under the cursor."""
         from auditlog_tui.session.marks import check_note
 
-        row = self._table.wanted_row()
+        row = wanted_row(self._host, self._table)
         if row is None:
             return
         self._refresh_marks()

@@ -9,7 +9,7 @@ from auditlog_tui.errors import ApiError, AuditLogError, QueryError
 from auditlog_tui.settings.file import config_path, save_view
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import age
-from auditlog_tui.ui.browse.host import Controller, Host, Move
+from auditlog_tui.ui.browse.host import Controller, Host, Move, wanted_row
 from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.facets import FacetPane
@@ -74,10 +74,15 @@ class NavigationController(Controller):
         self._filter_bar.fail(error)
 
     def take_back(self) -> bool:
-        """If the server refused the filter, show the rows before it and point at its term. False if it did not."""
+        """Show the rows from before if the filter was refused, or a reload failed. False if neither is so.
+
+        A filter that was refused is shown with a mark under its term.
+        """
         navigator, error = self._host.navigator, self._host.view.error
-        if error is None or not is_refusal(error) or len(self._host.view.feed.run):
+        if error is None or len(self._host.view.feed.run):
             return False
+        if not is_refusal(error):
+            return navigator.place.reloads and self._keep_rows(error)
         text, pointed = navigator.place.text, navigator.refusal(error)
         place = navigator.discard()
         if place is None:
@@ -89,6 +94,15 @@ class NavigationController(Controller):
         else:
             self._filter_bar.open_with(text)
             self._filter_bar.refuse(pointed)
+        return True
+
+    def _keep_rows(self, error: AuditLogError) -> bool:
+        """Show the rows from before a reload that failed. False if there are none."""
+        place = self._host.navigator.discard()
+        if place is None:
+            return False
+        self._host.show(place)
+        self._host.say(f"{error} {self._host.look.glyphs.bullet} Still showing what was loaded before", "error")
         return True
 
     def rows_changed(self) -> None:
@@ -126,7 +140,7 @@ class NavigationController(Controller):
 
     def action_narrow_by_cell(self, action: str) -> None:
         """Filter by the cell under the cursor. `action` is `include` or `exclude`, here and below."""
-        row, field = self._table.wanted_row(), self._table.canvas.field
+        row, field = wanted_row(self._host, self._table), self._table.canvas.field
         if row is not None:
             self._narrow(field, self._host.navigator.value_of(row, field), action)
 
@@ -179,7 +193,7 @@ class NavigationController(Controller):
 
     def _show_around(self, half_us: int) -> None:
         """Show every entry within so many microseconds of the one under the cursor."""
-        row, navigator = self._table.wanted_row(), self._host.navigator
+        row, navigator = wanted_row(self._host, self._table), self._host.navigator
         if row is None:
             return
         if self._host.go(lambda: navigator.around(row, half_us, self._table.body // 2)):

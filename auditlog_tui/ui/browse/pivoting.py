@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.dialogs.menu import Choice, Column, MenuScreen
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.table import EntryTable
@@ -35,7 +35,7 @@ class PivotController(Controller):
         self._table = table
 
     def action_pivots(self) -> None:
-        row = self._table.wanted_row()
+        row = wanted_row(self._host, self._table)
         if row is not None:
             self._offer("entries of the same …", self._host.navigator.pivots(row))
 

@@ -140,7 +140,8 @@ class StatusController(Controller):
             if self._footer.message == self._wait_text:  # and has not been replaced
                 self.forget_message()
         else:
-            self._say_wait(wait)
+            if not (self._footer.message and self._footer.severity == "error"):  # which is to be read first
+                self._say_wait(wait)
             self.spin()
 
     def _say_wait(self, wait: Wait) -> None:

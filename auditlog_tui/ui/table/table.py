@@ -134,13 +134,6 @@ class EntryTable(LineWidget, can_focus=True):
         """The row under the cursor."""
         return self.rows.row(self._port.cursor)
 
-    def wanted_row(self) -> Row | None:
-        """The row under the cursor, for a key that needs one: says so if there is none."""
-        row = self.row
-        if row is None:
-            self.post_message(Say("No entry is here, so there is nothing to do", "warning"))
-        return row
-
     @property
     def span(self) -> range:
         """The rows of the range to mark, from where it was begun to the cursor; empty if none was begun."""

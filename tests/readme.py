@@ -17,7 +17,7 @@ from pathlib import Path
 from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.query import fields_table
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
-from auditlog_tui.settings.options import OPTIONS
+from auditlog_tui.settings.options import OPTIONS, Option
 from auditlog_tui.ui.keys import EVERYWHERE, TABLE, by_place
 
 ROOT = Path(__file__).parent.parent
@@ -44,16 +44,19 @@ def twelve_table() -> str:
 
 def flags_table() -> str:
     """Every setting of the command line and the environment."""
-    rows = [
-        (f"`{option.flag} {'|'.join(option.choices) or option.metavar}`", f"`{option.variable}`", option.help)
-        for option in OPTIONS
-    ]
+    rows = [(f"`{_flag(option)}`", f"`{option.variable}`", option.help) for option in OPTIONS]
     rows += [
         ("", f"`{KEY_VARIABLE}`", "the API key; never on the command line"),
         ("", f"`{HEADERS_VARIABLE}`", "more headers to send, lines of `Name: value`"),
         ("`--demo`", "", "a made-up log, without key and network"),
     ]
     return _table(("flag", "variable", "meaning"), [tuple(cell.replace("|", "\\|") for cell in row) for row in rows])
+
+
+def _flag(option: Option) -> str:
+    """The flag with its value; one that only says no has none."""
+    value = "" if option.flag.startswith("--no-") else "|".join(option.choices) or option.metavar
+    return f"{option.flag} {value}".rstrip()
 
 
 def rooms_table() -> str:

@@ -386,3 +386,13 @@ async def test_a_text_that_is_too_long_is_not_pasted() -> None:
         hand.app.post_message(events.Paste(" ua:x\nip:10.0.0.1"))
         await hand.settled()
         assert hand.input.value == "status:401ua:x ip:10.0.0.1"
+
+
+async def test_chips_are_removed_one_after_the_other() -> None:
+    async with running(query="status:>=400 method:GET") as hand:
+        await hand.press("shift+tab", "x")
+        assert len(hand.navigator.place.text.split()) == 1
+        assert hand.screen.filter_bar.chips.has_focus
+        await hand.press("x")
+        assert hand.navigator.place.text == ""
+        assert hand.table.has_focus

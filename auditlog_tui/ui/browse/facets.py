@@ -71,6 +71,8 @@ class FacetController(Controller):
         facets = self._facets
         if facets.behind:
             self._work.run(facets, lambda: self._fill(facets))
+        else:
+            self._show()  # the view may be complete now
 
     async def _fill(self, facets: Facets) -> None:
         await facets.fill(self._on_slice)

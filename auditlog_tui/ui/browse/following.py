@@ -42,7 +42,8 @@ class FollowController(Controller):
             self._host.go(lambda: self._host.navigator.jump(oldest=False))
         else:
             self.place_shown()
-        self._host.say("Following: what is new comes in above, g goes there" if self._on else "Not following")
+        where = "is sorted in" if self._host.view.plan.local_order else "comes in above, g goes there"
+        self._host.say(f"Following: what is new {where}" if self._on else "Not following")
 
     def place_shown(self) -> None:
         self._new = self._own_reads = 0

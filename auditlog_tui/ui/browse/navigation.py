@@ -62,7 +62,9 @@ class NavigationController(Controller):
         except QueryError as error:
             self.point_at(text, error)
             return
-        self._table.focus()
+        chips = self._filter_bar.chips
+        if not chips.has_focus or chips.chosen is None:  # else the next one may be removed as well
+            self._table.focus()
         error_now = navigator.history.error
         if error_now and error_now != self._history_error:
             self._host.say(error_now, "error")

@@ -8,5 +8,5 @@ THOROUGH = bool(os.environ.get("THOROUGH"))
 BRIEF = bool(os.environ.get("BRIEF")) and not THOROUGH
 """Little, where another run tries more: on the other Pythons in CI."""
 
-EXAMPLES = None if THOROUGH else 10 if BRIEF else 50
+EXAMPLES = None if THOROUGH else 10 if BRIEF else 30
 """Of each property at most; `None` is as many as it says itself."""

@@ -16,7 +16,7 @@ from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import in_order, sort_values
-from auditlog_tui.log.view import State, View
+from auditlog_tui.log.view import View
 from auditlog_tui.query import FIELDS, Plan, Query, plan
 from auditlog_tui.store.entries import Run
 from auditlog_tui.store.scans import count_entries, give_way, matches, stretches
@@ -208,7 +208,7 @@ def _run_with_all(query: Query, view: View | None) -> Run | None:
 
     Either the query narrows the view, or the whole log was loaded for the view.
     """
-    if view is None or view.marked or view.summary().state is not State.COMPLETE:
+    if view is None or view.marked or not view.summary().complete:
         return None
     narrows = all(term in query.terms for term in view.query.terms if term.key != "sort")
     feed = view.feed

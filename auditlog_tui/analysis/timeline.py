@@ -15,7 +15,7 @@ from itertools import pairwise, product
 from auditlog_tui.analysis.counting import Counting, How
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.server_support import SMALLEST_PAGE
-from auditlog_tui.log.view import State, View
+from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import LAST
@@ -65,7 +65,7 @@ class Timeline:
 
         The server counts long intervals first. Raises `ApiError`, `StoreError`. May be cancelled, and called again.
         """
-        complete = self.view.summary().state is State.COMPLETE
+        complete = self.view.summary().complete
         whole = None if complete else await self._whole()
         if whole is None:
             self.how = How.EXACT if complete else How.LOADED

@@ -17,7 +17,7 @@ from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import SortValues, in_order, reversed_order, sort_key, sort_values
-from auditlog_tui.log.view import State, View
+from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.store import UNBOUNDED
@@ -80,7 +80,7 @@ class Walk:
     def missing(self) -> str:
         """A sentence on what is known to be missing; empty if nothing is."""
         summary = self.view.summary()
-        if summary.state is State.COMPLETE:
+        if summary.complete:
             return ""
         reason = summary.reason or "the server broke off"
         counted = f" of {summary.total:,}" if summary.total is not None else ""

@@ -56,6 +56,14 @@ class Summary:
     gone: int = 0
     marked: bool = False
 
+    @property
+    def complete(self) -> bool:
+        return self.state is State.COMPLETE
+
+    @property
+    def incomplete(self) -> bool:
+        return self.state is State.INCOMPLETE
+
 
 SCAN_REQUESTS = 20
 """Requests per call of `more`, so that a filter with few matches doesn't load the whole log."""

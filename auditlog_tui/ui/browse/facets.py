@@ -21,7 +21,7 @@ SLICES = 25
 
 def _counted_of(summary: Summary) -> str:
     """What the counts are of: of all entries that match, or of the loaded ones."""
-    if summary.state.value == "complete":
+    if summary.complete:
         return f"of all {counted(summary.rows, 'entry', 'entries')}"
     loaded = f"{count(summary.loaded)} loaded{', not of all' if not summary.marked else ''}"
     if not summary.filtered:
@@ -106,5 +106,5 @@ class FacetController(Controller):
         found = await navigator.count(text)
         if facets is not self._facets:
             return  # it was counted under another filter
-        self._pane.asked[field, value] = str(found) if found.how.value == "loaded" else f"{found} in all"
+        self._pane.asked[field, value] = f"{found} in all" if found.of_log else str(found)
         self._show()

@@ -73,7 +73,7 @@ class TimelineController(Controller):
 
     def _outdated(self, timeline: Timeline) -> bool:
         view = self._host.view
-        complete = view.summary().state.value == "complete"
+        complete = view.summary().complete
         if timeline.rows is None:
             return complete  # now it can be counted here
         return len(view) != timeline.rows and (complete or not timeline.rows or len(view) >= GROWTH * timeline.rows)

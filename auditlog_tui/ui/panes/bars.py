@@ -130,7 +130,7 @@ class HeaderBar(Widget):
             else ""
         )
         spinner = f"  {glyphs.spinner[self._frame % len(glyphs.spinner)]}" if self.busy else "   "
-        if summary.state.value == "complete":
+        if summary.complete:
             gone = f"  {count(summary.gone)} gone since" if summary.gone else ""
             return [
                 (f"{rows}{loaded}", "bold"),
@@ -138,7 +138,7 @@ class HeaderBar(Widget):
                 (gone, "$text-warning"),
                 (spinner, "$text-accent"),
             ]
-        if summary.state.value == "incomplete":
+        if summary.incomplete:
             return [
                 (f"{rows}{loaded}{of_total}", "bold"),
                 ("  INCOMPLETE", "bold $text-error"),

@@ -27,7 +27,7 @@ from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.dialog import Palette
 from auditlog_tui.ui.ending import LEAVING
-from auditlog_tui.ui.messages import CopyRequested, Say
+from auditlog_tui.ui.messages import CopyRequested, QuitAsked, Say
 from auditlog_tui.ui.patches.app import PatchedApp
 from auditlog_tui.ui.patches.ascii_filter import AsciiFilter
 from auditlog_tui.ui.patches.error_guard import cause, expected
@@ -44,8 +44,6 @@ STRONG = {
 
 DARK, LIGHT = "textual-dark", "textual-light"
 """The themes for a dark background and for a light one."""
-
-QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
 
 
 class AuditLogApp(PatchedApp):
@@ -64,7 +62,6 @@ class AuditLogApp(PatchedApp):
         self.query_text = query_text
         self.report = ""
         self._leaving = False
-        self._quit_hinted = False
         self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
         if settings.theme not in (AUTO_THEME, *self.available_themes):
@@ -117,21 +114,13 @@ class AuditLogApp(PatchedApp):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
-            self._quit_hinted = self._shown_message() == QUIT_HINT
             self._keys.publish(event)
         await super().on_event(event)
 
     def action_help_quit(self) -> None:
-        """Ctrl+C with nothing selected: quit if the status line says that it will, else say so there."""
-        if self._quit_hinted:
-            self.exit()
-        else:
-            self._say(QUIT_HINT, "warning")
-
-    def _shown_message(self) -> str:
-        """The message in the status line, which the next key ends."""
-        screen = self.screen_stack[0] if self.screen_stack else None
-        return screen.footer.message if isinstance(screen, BrowseScreen) else ""
+        """Ctrl+C with nothing selected; the screen that has the status line decides."""
+        if self.screen_stack:
+            self.screen_stack[0].post_message(QuitAsked())
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):

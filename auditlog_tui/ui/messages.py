@@ -21,3 +21,7 @@ class Say(Message):
 
     text: str
     severity: str = ""
+
+
+class QuitAsked(Message):
+    """To the browse screen: Ctrl+C was pressed with nothing selected."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from auditlog_tui.ui.app import QUIT_HINT
+from auditlog_tui.ui.browse.status import QUIT_HINT
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.helpers import Hand, running, table_lines
 

@@ -41,7 +41,7 @@ from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.dialogs.help import HelpScreen
 from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, Situation, bindings
 from auditlog_tui.ui.look import Look
-from auditlog_tui.ui.messages import CopyRequested, Say
+from auditlog_tui.ui.messages import CopyRequested, QuitAsked, Say
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.panes.chips import ChipLine
 from auditlog_tui.ui.panes.detail import DetailPane
@@ -399,6 +399,11 @@ class BrowseScreen(ShiftingScreen):
     @on(Say)
     def _say_for_app(self, message: Say) -> None:
         self.say(message.text, message.severity)
+
+    @on(QuitAsked)
+    def _quit_asked(self) -> None:
+        if self.status.confirm_quit():
+            self.app.exit()
 
     @on(EntryTable.Moved)
     def _cursor_moved(self) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from auditlog_tui.api.retry import Wait
 
+QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
+
 SPINNER_S = 0.12
 """Seconds between two turns of the spinner."""
 
@@ -46,6 +48,7 @@ class StatusController(Controller):
         self._frame = 0
         self._wait: Wait | None = None
         self._wait_text = ""
+        self._quits = False
         self._skew_told = False
         self._ignored_told: frozenset[str] = frozenset()
 
@@ -112,8 +115,15 @@ class StatusController(Controller):
 
     def forget_message(self) -> None:
         """Show the keys again."""
+        self._quits = self._footer.message == QUIT_HINT
         if self._footer.message:
             self._footer.say("")
+
+    def confirm_quit(self) -> bool:
+        """True if the message forgotten last was that this would quit; else it is shown now."""
+        if not self._quits:
+            self.say(QUIT_HINT, "warning")
+        return self._quits
 
     # -- waiting -----------------------------------------------------------------------------------------------
 

@@ -552,3 +552,16 @@ async def test_a_reload_that_fails_keeps_the_rows() -> None:
         await hand.press("r")
         assert len(hand.screen.view) == loaded
         assert len(hand.navigator.places) == places + 1
+
+
+async def test_a_reload_that_fails_keeps_what_is_being_typed() -> None:
+    async with running(query="status:>=400") as hand:
+        hand.wire.fail(UNREACHABLE)
+        hand.wire.hold()
+        hand.send("r", "/", *"ua:curl")
+        await hand.until(lambda: hand.input.value == "ua:curl")
+        hand.wire.release()
+        await hand.settled()
+        assert "Still showing what was loaded before" in hand.status
+        assert hand.input.value == "ua:curl"
+        assert hand.input.has_focus

@@ -51,8 +51,11 @@ class Host(Protocol):
     def go(self, move: Move) -> bool:
         """Keep the position in the current place, then show the place that `move` returns. False if it is `None`."""
 
-    def show(self, place: Place) -> None:
-        """Show a place without keeping the position in the one before."""
+    def show(self, place: Place, *, asked: bool = False) -> None:
+        """Show a place without keeping the position in the one before.
+
+        A filter that is being typed stays, unless the user asked for the place.
+        """
 
     def rows_changed(self) -> None:
         """Update everything that depends on the rows or the state of the view."""

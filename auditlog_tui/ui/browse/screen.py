@@ -214,14 +214,14 @@ class BrowseScreen(ShiftingScreen):
         self.filter_bar.explain = self.navigator.explain
         self.filter_bar.suggest = self.navigator.suggest
         self.filter_bar.history = self.navigator.history.texts
-        typed = self.filter_bar.input.value if self.filter_bar.input.has_focus else None
         try:
             self.show(self.navigator.submit(self._text))
         except QueryError as error:
             self.show(self.navigator.submit(""))
-            self.navigation.point_at(self._text, error)
-        if typed is not None:
-            self.filter_bar.open_with(typed)
+            if self.filter_bar.input.has_focus:  # another one is being typed
+                self.say(str(error), "error")
+            else:
+                self.navigation.point_at(self._text, error)
         for controller in self.controllers:
             controller.opened()
         runtime.freeze_startup_objects()
@@ -279,11 +279,11 @@ class BrowseScreen(ShiftingScreen):
             place.above = self.table.cursor - self.table.top
         place_found = move()
         if place_found is not None:
-            self.show(place_found)
+            self.show(place_found, asked=True)
         return place_found is not None
 
-    def show(self, place: Place) -> None:
-        self.filter_bar.show(self.navigator.shown)
+    def show(self, place: Place, *, asked: bool = False) -> None:
+        self.filter_bar.show(self.navigator.shown, keep_typed=not asked)
         self.table.show(place.view, place.cursor, place.above)
         self.rows_changed()
         for controller in self.controllers:

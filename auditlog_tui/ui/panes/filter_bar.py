@@ -177,12 +177,13 @@ class FilterBar(Vertical):
         self.input.selection = selection
         self.tell(self.input.value)
 
-    def show(self, text: str) -> None:
-        """Show a filter that was just applied."""
+    def show(self, text: str, *, keep_typed: bool = False) -> None:
+        """Show a filter that was just applied. `keep_typed` leaves the text alone while the input has the focus."""
         self.applied, self._refused = text, None
-        self._set_input(text, len(text))
-        self.suggestions.show(None)
-        self.tell(text)
+        if not (keep_typed and self.input.has_focus):
+            self._set_input(text, len(text))
+            self.suggestions.show(None)
+        self.tell(self.input.value)
 
     def restore(self) -> None:
         """Restore the applied filter. What was typed is kept as a draft, reachable with Down."""

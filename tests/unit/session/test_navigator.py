@@ -1,42 +1,13 @@
-from datetime import UTC, timedelta, timezone
+from datetime import timedelta, timezone
 
 import pytest
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.feed import Anchor
-from auditlog_tui.log.log import Log
-from auditlog_tui.session.navigator import Navigator, Place
-from auditlog_tui.store.entries import EntryStore
-from tests.unit.fake import START_US, FakeApi, log_of
-from tests.unit.views import ignore, keys_of, load, newest_first
-
-NOW_US = START_US + 3_600_000_000
-
-
-class ClockLog(Log):
-    """A log whose clock is set by the test."""
-
-    us = NOW_US
-
-    def now_us(self) -> int:
-        return self.us
-
-
-@pytest.fixture
-def api() -> FakeApi:
-    return FakeApi(log_of(250))
-
-
-@pytest.fixture
-def navigator(api: FakeApi) -> Navigator:
-    return Navigator(ClockLog(api, EntryStore()), UTC)
-
-
-async def shown(place: Place | None) -> Place:
-    assert place is not None
-    await place.view.more(50, ignore, older=not place.view.upwards)
-    return place
-
+from auditlog_tui.session.navigator import Navigator
+from tests.unit.fake import FakeApi
+from tests.unit.session.places import shown
+from tests.unit.views import keys_of, load, newest_first
 
 # -- the filter ----------------------------------------------------------------------------------------------------
 

@@ -7,25 +7,9 @@ import pytest
 from auditlog_tui import query
 from auditlog_tui.errors import StoreError
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
-from tests.unit.fake import entry, log_of, read
+from tests.unit.fake import entry, read
 from tests.unit.faulty import faulty
-
-
-@pytest.fixture
-def store() -> EntryStore:
-    return EntryStore()
-
-
-def added(store: EntryStore, count: int) -> tuple[Run, list[int]]:
-    """A run of `count` entries, and their numbers."""
-    run = store.new_run()
-    numbers = store.add([read(data) for data in log_of(count)])
-    store.append(run, numbers)
-    return run, numbers
-
-
-def keys(store: EntryStore, run: Run) -> list[str]:
-    return [row.key for row in store.window(run, 0, len(run))]
+from tests.unit.store.runs import added, keys
 
 
 def fill(store: EntryStore, run: Run) -> int:

@@ -14,6 +14,7 @@ from auditlog_tui.store.scans import first_and_last, raws
 from auditlog_tui.store.sorting import sorted_run
 from tests.unit.fake import FakeApi, entry, log_of, read
 from tests.unit.query.strategies import entries
+from tests.unit.store.runs import keys
 from tests.unit.views import ignore, keys_of, load, view_of
 
 SORTABLE = [field.name for field in FIELDS.values() if field.sortable]
@@ -24,10 +25,6 @@ def run_of(store: EntryStore, found: list[Entry]) -> Run:
     run = store.new_run()
     store.append(run, store.add(found))
     return run
-
-
-def keys(store: EntryStore, run: Run) -> list[str]:
-    return [row.key for row in store.window(run, 0, len(run))]
 
 
 def by_hand(rows: list[Row], order: list[tuple[str, str]]) -> list[str]:

@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -198,7 +199,7 @@ def test_a_light_background_has_a_light_theme_however_the_reply_is_split(
     with PtyTerminal(APP, env=in_colour(tmp_path, served)) as terminal:
         terminal.wait_raw(QUESTION)
         terminal.send_bytes(WHITE[:split])
-        terminal.settle(0.05)
+        time.sleep(0.05)  # less than after a lone escape, which is then the Escape key
         terminal.send_bytes(WHITE[split:])
         terminal.wait_for(ROW)
         assert ground(terminal) == LIGHT_GROUND

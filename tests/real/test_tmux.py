@@ -215,7 +215,7 @@ def test_a_hostile_log_changes_neither_the_title_nor_the_buffer(tmux: Tmux, tmp_
         tmux.keys("Enter")
         tmux.wait_for("full record")
         tmux.keys("J", times=len(HOSTILE))  # each entry's full record
-        tmux.wait_for(rf"id +{len(HOSTILE) - 1}␛c")
+        tmux.wait_for("id +0␛]0;OWNED")
         tmux.keys("v")
         tmux.wait_for(r'"id"')
         tmux.keys("v")

@@ -12,21 +12,22 @@ from typing import NoReturn
 
 from auditlog_tui import __version__
 from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
-from auditlog_tui.settings.command_line import EXAMPLES, after, command_of, mistaken, read_options
+from auditlog_tui.settings.command_line import EXAMPLES, FIRST_WORDS, after, command_of, mistaken, read_options
 from auditlog_tui.settings.file import config_path, read_config, write_beginning
 from auditlog_tui.settings.options import OPTIONS, Settings, load
+from auditlog_tui.text.safe import safe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit status, an `ExitStatus` or the browser's own."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        if arguments[:1] == ["help"] and arguments[1:] in ([], *([name] for name in FIRST_WORDS)):
+            arguments = [*(name for name in arguments[1:] if name != "help"), "--help"]
         if (rest := after("config", arguments)) is not None:
             return _config(rest)
         if (rest := after("paths", arguments)) is not None:
             return _paths(rest)
-        if arguments == ["help"]:
-            arguments = ["--help"]
         command = command_of(arguments)
         if meant := mistaken(arguments):
             raise SettingsError(_not_a_command(arguments, meant))
@@ -74,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(options: argparse.Namespace) -> Settings:
     flags = {option.name: getattr(options, option.name) for option in OPTIONS}
-    return load(flags, os.environ, read_config(config_path()), demo=options.demo)
+    path = config_path()
+    return load(flags, os.environ, read_config(path), demo=options.demo, path=safe(str(path)))
 
 
 def _not_a_command(arguments: Sequence[str], meant: str) -> str:
@@ -82,7 +84,16 @@ def _not_a_command(arguments: Sequence[str], meant: str) -> str:
     return f"There is no command {word}. Did you mean {meant}? To search for the word: auditlog-tui '\"{word}\"'"
 
 
+_HELP = ("--help", "-h")
+
+
 def _config(arguments: Sequence[str]) -> int:
+    if arguments and arguments[-1] in _HELP and arguments[:-1] in ([], ["init"]):
+        print(  # noqa: T201
+            "usage: auditlog-tui config init\n\n"
+            f"Write a settings file that explains every setting and sets none: {safe(str(config_path()))}"
+        )
+        return ExitStatus.DONE
     if arguments != ["init"]:
         raise SettingsError(
             "auditlog-tui config init writes a settings file to begin with; config has no other command.\n"
@@ -95,7 +106,7 @@ def _config(arguments: Sequence[str]) -> int:
 
 
 def _paths(arguments: Sequence[str]) -> int:
-    if arguments in (["--help"], ["-h"]):
+    if len(arguments) == 1 and arguments[0] in _HELP:
         print("usage: auditlog-tui paths\n\nWrite where settings, marks and history are kept.")  # noqa: T201
         return ExitStatus.DONE
     if arguments:
@@ -154,7 +165,7 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
     from auditlog_tui.headless.run import run as run_command
 
     runtime.enable_collector()
-    return run_command(settings, Command(command, text, options.format, options.limit))
+    return run_command(settings, Command(command, text, options.format, options.limit, options.last, options.until))
 
 
 def run() -> None:

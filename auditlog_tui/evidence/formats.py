@@ -186,7 +186,7 @@ def read_columns(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         if name not in _BY_NAME:
-            raise SettingsError(f"columns: there is no column {safe(name, 40)!r}. Columns are {', '.join(_BY_NAME)}.")
+            raise SettingsError(f"There is no column {safe(name, 40)!r}. Columns are {', '.join(_BY_NAME)}.")
     return names
 
 
@@ -252,20 +252,25 @@ def _least_width(columns: Sequence[_Column]) -> int:
 
 
 class Writer:
-    """Turns rows into the lines of one format. `raw` is true if it takes the entries' JSON instead of rows."""
+    """Turns rows into the lines of one format. `raw` is true if it takes the entries' JSON instead of rows.
 
-    def __init__(self, name: str, style: TableStyle, *, ascii_only: bool = False) -> None:
+    `fixed` is for rows that come one by one: a table's columns keep their widths, and its header comes first.
+    """
+
+    def __init__(self, name: str, style: TableStyle, *, ascii_only: bool = False, fixed: bool = False) -> None:
         self.raw = name == "jsonl"
         self._name = name
         self._table = Table(style)
         self._terminal = style.width is not None
         self._ascii_only = ascii_only
+        self._fixed = fixed
 
     def header(self, rows: Sequence[Row] = ()) -> list[str]:
         """The header line before `rows`: CSV always has one, a table in a pipe only if there are rows."""
         if self._name == "csv":
             return [",".join(name for name, _ in _CSV)]
-        return [self._table.header] if self._name == "table" and (self._terminal or rows) else []
+        early = self._terminal or self._fixed
+        return [self._table.header] if self._name == "table" and (early or rows) else []
 
     def lines(self, rows: Sequence[Row]) -> list[str]:
         if self._name == "csv":
@@ -276,7 +281,7 @@ class Writer:
 
     def prepare(self, rows: Sequence[Row]) -> None:
         """Widen a table's columns for the rows that will be written next."""
-        if self._name == "table":
+        if self._name == "table" and not self._fixed:
             self._table.widen(rows)
 
     def raw_lines(self, raws: Sequence[str]) -> list[str]:

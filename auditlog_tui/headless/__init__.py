@@ -1,1 +1,1 @@
-"""The commands without a screen: `list`, `get`, `count`."""
+"""The commands without a screen: `list`, `get`, `count`, `follow`."""

@@ -44,16 +44,17 @@ class Walk:
 
     async def begin(self) -> None:
         """Fetch the first rows, and test which parameters the server honours. Raises `AuditLogError`."""
-        await self._more(1, _nothing, everything=False)
+        await self.more(1)
         await self.view.prove()
 
     async def go(self, limit: int, on_page: Callable[[], None]) -> None:
         """Fetch until there are `limit` rows, or all. Raises `AuditLogError`."""
-        await self._more(limit - len(self.view), on_page, everything=True)
+        await self.more(limit - len(self.view), on_page, everything=True)
 
-    async def _more(self, want: int, on_page: Callable[[], None], *, everything: bool) -> None:
+    async def more(self, want: int, on_page: Callable[[], None] | None = None, *, everything: bool = False) -> None:
+        """Fetch `want` more rows; unless `everything` is set, with a few requests at most. Raises `AuditLogError`."""
         view = self.view
-        await view.more(want, on_page, everything=everything)
+        await view.more(want, on_page or _nothing, everything=everything)
         refused_cursor = view.feed.broken and isinstance(view.error, BadRequestError | NotFoundError)
         if view.error is not None and not refused_cursor:
             raise view.error
@@ -168,6 +169,15 @@ class Printer:
         run = self._store.new_run()
         self._store.append(run, self._store.add([entry]))
         self.rows(run, 0, 1)
+
+    @property
+    def raw(self) -> bool:
+        """Whether entries are written as their JSON."""
+        return self._writer.raw
+
+    def texts(self, raws: Sequence[str]) -> None:
+        """Write the JSON texts of entries."""
+        self._out.lines(self._writer.raw_lines(raws))
 
     def line(self, text: str) -> None:
         """Write a line that is no row."""

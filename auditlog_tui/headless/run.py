@@ -1,4 +1,4 @@
-"""The log without a screen, for pipes and scripts: `list`, `get` and `count`.
+"""The log without a screen, for pipes and scripts: `list`, `get`, `count` and `follow`.
 
 Data goes to standard output as it arrives, page by page; what has been written is never taken back. Progress and
 notes go to standard error where that is a terminal, errors always.
@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import tzinfo
 
 from auditlog_tui.analysis.no_matches import reasons, take_other_forms, warnings
 from auditlog_tui.api.client import AuditLogClient
-from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, SettingsError
+from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, QueryError, SettingsError
 from auditlog_tui.evidence.formats import TableStyle, Writer, read_columns
+from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
 from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching, seen_of
 from auditlog_tui.headless.streams import Progress, standard_out
 from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import NO_SERVER_TIME, Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.query import Query
+from auditlog_tui.query import DEADLINE_HINT, Query, read_deadline
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.session.opening import Session
 from auditlog_tui.session.typed_filter import FilterError, read_filter
@@ -31,18 +33,20 @@ from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import counted
+from auditlog_tui.text.times import counted, rfc3339
 from auditlog_tui.text.zones import read_zone
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: `text` is the filter of `list` and `count`, the ID of `get`; `limit` is in entries."""
+    """A command: `text` is the filter, or the ID of `get`; `limit` and `last` are in entries, `until` as typed."""
 
     name: str
     text: str
     format: str = "table"
     limit: int | None = None
+    last: int = LAST
+    until: str = ""
 
 
 def run(settings: Settings, command: Command) -> int:
@@ -100,6 +104,8 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
                 return await opened.get(command.text)
             case "count":
                 return await opened.count(await opened.query(command.text))
+            case "follow":
+                return await opened.follow(command)
             case _:
                 return await opened.list(await opened.query(command.text), command.limit)
 
@@ -107,7 +113,8 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
 @asynccontextmanager
 async def _opened(settings: Settings, command: Command, progress: Progress) -> AsyncIterator[_Run]:
     """The command with its log and its output open."""
-    columns = read_columns(settings.columns) if command.format == "table" else ()
+    with settings.checking("columns"):
+        columns = read_columns(settings.columns) if command.format == "table" else ()
     out, terminal = standard_out(progress)
     async with AsyncExitStack() as stack:
         session = Session(settings)
@@ -124,7 +131,10 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
             glyphs=glyphs_for(terminal or "utf-8"),
             columns=columns,
         )
-        writer = Writer(command.format, style, ascii_only=style.glyphs.ellipsis != "…")
+        follows = command.name == "follow"
+        if follows and style.mode == "relative":  # an age would be that of the start
+            style = replace(style, mode="utc")
+        writer = Writer(command.format, style, ascii_only=style.glyphs.ellipsis != "…", fixed=follows)
         await stack.enter_async_context(progress.shown())
         yield _Run(log, client, Printer(log.store, writer, out), progress, settings)
 
@@ -141,14 +151,18 @@ class _Run:
         self._progress = progress
         self._settings = settings
 
-    async def query(self, text: str) -> Query:
+    async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
         """The query of a typed filter, its times absolute by the server's clock; writes warnings about it.
 
-        Raises `FilterError` and `ApiError`.
+        `check` may refuse it by a `QueryError`. Raises `FilterError` and `ApiError`.
         """
-        log, zone = self._log, read_zone(self._settings.zone).zone
+        log, zone = self._log, self._zone
         typed = read_filter(text, self._settings.views)
         query = typed.query(log.now_us(), zone)
+        try:
+            check(query)
+        except QueryError as error:
+            raise FilterError(typed.text, error) from error
         _print_notes(warnings(query, Seen()))
         if not typed.relative:
             return query
@@ -156,6 +170,44 @@ class _Run:
         if log.api.clock_offset_us is None:
             _print_note(f"{NO_SERVER_TIME}.")
         return typed.query(log.now_us(), zone)
+
+    @property
+    def _zone(self) -> tzinfo:
+        return read_zone(self._settings.zone).zone
+
+    async def follow(self, command: Command) -> ExitStatus:
+        if command.until:
+            self._deadline(command.until)  # before anything is sent
+        query = await self.query(command.text, check_followable)
+        until_us = None
+        if command.until:
+            await self._log.learn_clock()
+            until_us = self._deadline(command.until)
+            if until_us <= self._log.now_us():
+                raise SettingsError(f"--until is {rfc3339(until_us)}, which is past. Write {DEADLINE_HINT}.")
+        following = Following(
+            self._log, query, self._printer, Extent(command.last, command.limit, until_us), self._tell
+        )
+        self._progress.describe = lambda: f"{following.describe()} · {counted(self._client.requests, 'request')}"
+        try:
+            if not await following.begin():
+                _print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
+            return self._end(await following.go(), [])
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self._tell(f"{counted(following.written, 'new entry', 'new entries')} written.")
+            raise
+
+    def _deadline(self, text: str) -> int:
+        """The instant of `--until`. Raises `SettingsError`."""
+        try:
+            return read_deadline(text, self._log.now_us(), self._zone)
+        except QueryError as error:
+            raise SettingsError(f"--until {safe(text, 60)}: {error} {error.hint}") from error
+
+    def _tell(self, text: str) -> None:
+        """Write a line on standard error at once."""
+        self._progress.clear()
+        _print_note(safe(text, 500))
 
     async def list(self, query: Query, limit: int | None) -> ExitStatus:
         walk = Walk(self._log, query)

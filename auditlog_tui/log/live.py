@@ -91,6 +91,8 @@ class LiveTail:
     def _reset(self) -> None:
         """Start with the view's current feed.
 
+        `late_below` is how many entries came late and are dated before all loaded ones, where that is not the log's
+        beginning.
         `_missing` is how many more entries the server counts than expected, `None` if unknown; `_given_up` how many
         of them a search failed to find. `_expected` is what the server should count, where the feed is not complete;
         `_confirmed_total` the last count that agreed. `_walk_cursor` is where the next walk continues.
@@ -104,6 +106,12 @@ class LiveTail:
         self._missing: int | None = 0
         self._given_up: int | None = None
         self._walk_cursor: str | None = None
+        self.late_below = 0
+
+    @property
+    def server_counts(self) -> bool:
+        """Whether the last poll brought a count of what matches, which tells of late entries."""
+        return self._server_counts
 
     @property
     def possible(self) -> bool:
@@ -122,8 +130,9 @@ class LiveTail:
         async with feed.lock:
             if feed is not self.view.feed:
                 return News()
+            before = self._log.store.records(feed.run)
             inserted = insert(self.view, newest.entries)
-            self._compare_counts(newest, len(inserted))
+            self._compare_counts(newest, self._log.store.records(feed.run) - before)
         if not self._truncated:
             self._reached_us = before_us if newest.served_at is None else _us(newest.served_at)
         await self.view.evaluate()
@@ -232,7 +241,7 @@ class LiveTail:
     # -- comparing counts --------------------------------------------------------------------------------------
 
     def _compare_counts(self, newest: _Newest, added: int) -> None:
-        """Set `_missing` by the count of a poll that added so many entries."""
+        """Set `_missing` by the count of a poll that added so many records."""
         feed = self.view.feed
         total = newest.total if self._log.server_support.proven(feed.plan.params) else None
         self._expected = None if self._expected is None else self._expected + added
@@ -269,6 +278,11 @@ class LiveTail:
         feed.confirm(self._served_at)
         if feed.too_deep:
             self._report_missing(len(feed.too_deep))
+
+    def _settle_below(self, missing: int) -> None:
+        """Settle; what is still missing is older than what is loaded, where the feed is not complete."""
+        self.late_below += max(0, missing)
+        self._settle()
 
     def _report_missing(self, count: int) -> None:
         if self._feed.report_missing(count):
@@ -434,7 +448,7 @@ class LiveTail:
         """Where the counts up to `until` agree, find entries dated later, without a time, or offset by gone ones."""
         missing, ahead, feed = self._missing, self._log.now_us() + FUTURE_US, self.view.feed
         if not feed.complete or (missing is not None and missing <= 0):
-            self._settle()
+            self._settle_below(missing or 0)
             return News()
         unknown = missing is None and not self._known_missing()
         if unknown and (await self._server_count(ahead, None) or 0) <= self._rows_since(ahead):
@@ -454,8 +468,10 @@ class LiveTail:
     async def _insert(self, *listings: Sequence[Entry]) -> list[Entry]:
         feed = self._feed
         async with feed.lock:
+            before = self._log.store.records(feed.run)
             inserted = insert(self.view, *listings) if feed is self.view.feed else []
-            self._expected = None if self._expected is None else self._expected + len(inserted)
+            added = self._log.store.records(feed.run) - before
+            self._expected = None if self._expected is None else self._expected + added
         await self.view.evaluate()
         return inserted
 
@@ -508,7 +524,7 @@ class LiveTail:
             self._report_missing(known)  # in the place of gone entries: the next search walks
             self._missing = known
         elif missing <= 0 or (gave_up and not feed.complete and not feed.too_deep):
-            self._settle()  # where the feed is not complete, they are older than what is loaded
+            self._settle_below(missing)
         elif gave_up and self._gone_too_high():
             held = self._records(0, len(feed.run))
             total = feed.total or 0

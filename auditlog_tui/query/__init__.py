@@ -20,14 +20,15 @@ from auditlog_tui.query.complete import Candidate, Completion, complete
 from auditlog_tui.query.edit import term_for, with_term, without_term
 from auditlog_tui.query.fields import FIELDS, Field, field_of, fields_table
 from auditlog_tui.query.format import format_query, format_term, quote_reserved
+from auditlog_tui.query.freeze import DEADLINE_HINT, depends_on_now, freeze, read_deadline, read_moment
 from auditlog_tui.query.freeze import HINT as MOMENT_HINT
-from auditlog_tui.query.freeze import depends_on_now, freeze, read_moment
 from auditlog_tui.query.parse import parse
 from auditlog_tui.query.plan import Chip, Plan, explain, overruns, plan
 from auditlog_tui.query.sql import Condition, install, text_condition
 from auditlog_tui.query.syntax import Query, Term
 
 __all__ = [
+    "DEADLINE_HINT",
     "FIELDS",
     "MOMENT_HINT",
     "Candidate",
@@ -51,6 +52,7 @@ __all__ = [
     "parse",
     "plan",
     "quote_reserved",
+    "read_deadline",
     "read_moment",
     "term_for",
     "text_condition",

@@ -12,12 +12,15 @@ from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Q
 from auditlog_tui.query.times import (
     EPOCH,
     FIRST,
+    LAST,
     MICROSECOND,
     MONTHS,
     SECOND,
     UNITS,
     NoTimeError,
+    is_ago,
     is_whole_day,
+    read_ago,
     read_one,
 )
 
@@ -260,6 +263,7 @@ def _local(us: int, zone: tzinfo) -> datetime:
 
 
 HINT = "10:02, yesterday 18:00, 2026-11-22 10:02, 2026-11-22T10:02:00Z, or 2h for two hours ago"
+DEADLINE_HINT = "10m, 18:00 or 2026-11-22 18:00"
 
 
 def read_moment(text: str, now_us: int, zone: tzinfo) -> int:
@@ -279,3 +283,33 @@ def read_moment(text: str, now_us: int, zone: tzinfo) -> int:
         raise QueryError(error.message, 0, len(text), error.hint) from error
     except (ValueError, OverflowError) as error:
         raise QueryError(_OUT_OF_RANGE, 0, len(text), _IN_RANGE) from error
+
+
+def read_deadline(text: str, now_us: int, zone: tzinfo) -> int:
+    """The instant of a typed time that is to come, in microseconds since 1970 UTC.
+
+    A length of time counts from now on, and a time of day means its next occurrence. A time that is past is returned
+    as it is. Raises `QueryError`.
+    """
+    try:
+        ago = read_ago(text) if is_ago(text) else None
+        moment = ago or read_one(text)
+    except (ValueError, OverflowError) as error:
+        raise QueryError("This is not a date or time.", 0, len(text), f"Write {DEADLINE_HINT}.") from error
+    if ago is not None:
+        us = now_us + ago.count * UNITS[ago.unit] * SECOND
+        if us > LAST:
+            raise QueryError(_OUT_OF_RANGE, 0, len(text), _IN_RANGE)
+        return us
+    if isinstance(moment, Named) and moment.at is not None and not moment.word:
+        return _next_time_of_day(text, now_us, zone)
+    return read_moment(text, now_us, zone)
+
+
+def _next_time_of_day(text: str, now_us: int, zone: tzinfo) -> int:
+    """The next occurrence of a time of day: the latest within a day from now, or of 25 hours where clocks change."""
+    for hours in (24, 25):
+        us = read_moment(text, now_us + hours * 3_600 * SECOND, zone)
+        if us > now_us:
+            break
+    return us

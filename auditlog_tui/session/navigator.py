@@ -120,7 +120,10 @@ class Navigator:
     @property
     def shown(self) -> str:
         """The current filter as it is shown: with its times in the words in which they were typed."""
-        text = self.place.text
+        return self._in_words(self.place.text)
+
+    def _in_words(self, text: str) -> str:
+        """A filter with absolute times in the words in which these were typed."""
         for term in reversed(parse(text).terms):
             words = self._words.get(format_term(term))
             if words is not None:
@@ -157,7 +160,7 @@ class Navigator:
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
         if typed.relative:
             place.typed, place.offset_us = text, self.log.api.clock_offset_us
-        self.history.add(frozen)
+        self.history.add(self._in_words(frozen))
         return place if same else self._show(place)
 
     def _is_shown(self, text: str) -> bool:
@@ -196,7 +199,7 @@ class Navigator:
         read, query = self._read(typed)
         self._keep_words(read, query)
         self.places[self.at] = Place(View(self.log, query), format_query(query))
-        self.history.add(self.place.text)
+        self.history.add(self.shown)
         return self.place
 
     def link(self) -> str:

@@ -14,6 +14,10 @@ COMMANDS = {
     "list": "Write the entries that match a filter, as they arrive.",
     "get": "Write one entry in full, by its ID.",
     "count": "Write how many entries match a filter.",
+    "follow": (
+        "Write the last entries that match a filter, then each new one as it comes, until Ctrl+C.\n"
+        "Standard error tells when the connection is lost and what may be missing."
+    ),
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
@@ -21,7 +25,7 @@ FIRST_WORDS = frozenset((*COMMANDS, "config", "paths", "help"))
 """First words with a meaning of their own."""
 
 FORMATS = ("table", "jsonl", "csv", "ids")
-"""Output formats of `list` and `get`."""
+"""Output formats of `list`, `get` and `follow`."""
 
 PROGRAM = "auditlog-tui"
 
@@ -30,6 +34,7 @@ commands:
   auditlog-tui 'status:>=400 last:24h'                browse what matches a filter
   auditlog-tui list 'status:>=400' --format jsonl     write the entries
   auditlog-tui count 'action:*.deleted last:7d'       write how many match
+  auditlog-tui follow 'status:>=400' --format jsonl   write new entries as they come
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
   auditlog-tui config init                            write a settings file to begin with
@@ -44,8 +49,11 @@ exit status:
 VALUED = frozenset(option.flag for option in OPTIONS if not option.switch)
 """Flags that take a value, with any command."""
 
-_COMMANDS_VALUED = frozenset(("--format", "--limit"))
+_COMMANDS_VALUED = frozenset(("--format", "--limit", "--last", "--until"))
 """Flags of the commands that take a value."""
+
+_SHORT = {"follow": frozenset(("-n",))}
+"""Short flags that take a value, by command."""
 
 _BROWSER_ONLY = {"theme": "--theme", "scroll": "--scroll", "mouse": "--no-mouse"}
 """Options that commands without a screen refuse, and their flags."""
@@ -117,18 +125,18 @@ def _slips(word: str) -> Iterator[str]:
 
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
-    parser.set_defaults(format="jsonl" if command == "get" else "table", limit=None)
+    parser.set_defaults(format="jsonl" if command == "get" else "table", limit=None, last=10, until="")
     valued = set(VALUED)
     if command:
         _make_command(parser, command)
-        valued |= _COMMANDS_VALUED
+        valued |= _COMMANDS_VALUED | _SHORT.get(command, frozenset())
     words, flags = split(without_command(arguments), valued)
     _check_letters(parser, flags)
     options = parser.parse_args(flags)
     if command == "get" and len(words) != 1:
         parser.error("get takes one ID")
     if options.columns is not None and (command in ("get", "count") or (command and options.format != "table")):
-        parser.error("--columns is for the browser, and for the table of list")
+        parser.error("--columns is for the browser, and for the table of list and follow")
     for name, flag in _BROWSER_ONLY.items():
         if command and getattr(options, name) is not None:
             parser.error(f"{flag} is for the browser")
@@ -138,8 +146,9 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
 
 def _check_letters(parser: argparse.ArgumentParser, flags: Sequence[str]) -> None:
     able = [action.option_strings[-1] for action in parser._actions if action.option_strings]
+    short = [name for action in parser._actions for name in action.option_strings if len(name) == 2]
     for flag in flags:
-        if flag.startswith("--") or flag == "-h":
+        if flag.startswith("--") or (flag[:2] in short and not flag[2:3].isalpha()):
             continue
         known = _OPTIONS.get(flag[1], "") if _LETTER.fullmatch(flag) else f"-{flag}"
         meant = f"; did you mean {known}?" if known in able else "."
@@ -163,6 +172,14 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--format", choices=FORMATS, default=default, help=f"output format (default: {default})")
     if command == "list":
         parser.add_argument("--limit", type=_positive, metavar="N", help="write at most N entries")
+    if command == "follow":
+        parser.add_argument(
+            "-n", "--last", type=_whole, metavar="N", help="first write the last N entries that match (default: 10)"
+        )
+        parser.add_argument("--limit", type=_positive, metavar="N", help="end after N new entries")
+        parser.add_argument(
+            "--until", metavar="TIME", help="end at a time, such as 18:00, or after a length of time, such as 10m"
+        )
 
 
 def split(arguments: Sequence[str], valued: Collection[str]) -> tuple[list[str], list[str]]:
@@ -185,6 +202,12 @@ def split(arguments: Sequence[str], valued: Collection[str]) -> tuple[list[str],
         else:
             words.append(argument)
     return words, flags
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
 
 
 def _positive(text: str) -> int:
@@ -213,5 +236,6 @@ def filter_in(text: str) -> str:
         return text
     if not words or words[0].rpartition("/")[2] != PROGRAM:
         return text
-    found, _ = split(without_command(words[1:]), VALUED | _COMMANDS_VALUED)
+    short = _SHORT.get(command_of(words[1:]), frozenset())
+    found, _ = split(without_command(words[1:]), VALUED | _COMMANDS_VALUED | short)
     return " ".join(found)

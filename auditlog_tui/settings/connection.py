@@ -118,11 +118,11 @@ def read_headers(text: str) -> dict[str, str]:
 def check_header(name: str, value: str) -> None:
     """Raise `SettingsError`, which never shows the value, for a header that no request of ours may have."""
     if not re.fullmatch(_NAME, name):
-        raise SettingsError("The name of a custom header holds characters that HTTP does not allow.")
+        raise SettingsError(f"{HEADERS_VARIABLE}: the name of a custom header has characters that HTTP forbids.")
     if name.lower() in _FRAMING:
-        raise SettingsError(f"The custom header {name} is not allowed: it belongs to a body, and none is sent.")
+        raise SettingsError(f"{HEADERS_VARIABLE}: {name} is not allowed: it belongs to a body, and none is sent.")
     if not re.fullmatch(_VALUE, value) or value != value.strip():
-        raise SettingsError(f"The custom header {name} holds characters that HTTP does not allow.")
+        raise SettingsError(f"{HEADERS_VARIABLE}: {name} has characters that HTTP forbids.")
 
 
 def may_be_secret(value: str) -> bool:

@@ -6,7 +6,8 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,10 @@ _SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`headers` are sent with every request, and their values may be secrets. `views` are saved filters by name."""
+    """`headers` are sent with every request, and their values may be secrets. `views` are saved filters by name.
+
+    `sources` says where each option comes from, by its name: a flag, a variable, or a file with a key in it.
+    """
 
     base_url: str = DEFAULT_BASE_URL
     key: Secret | None = None
@@ -134,6 +138,13 @@ class Settings:
     mouse: bool = True
     demo: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def checking(self, name: str) -> Iterator[None]:
+        """Check an option that only its user can: a `SettingsError` then names where the value comes from."""
+        with _named(self.sources.get(name, name)):
+            yield
 
     @property
     def endpoint(self) -> str:
@@ -150,21 +161,29 @@ class Settings:
 
 
 def load(
-    flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, Any], *, demo: bool
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    file: Mapping[str, Any],
+    *,
+    demo: bool,
+    path: str = "",
 ) -> Settings:
-    """The settings; `flags` by option name (`None` if not given), `file` is the settings file's content.
+    """The settings; `flags` by option name (`None` if not given), `file` is the content of the settings file `path`.
 
-    Raises `SettingsError`, and `NoKeyError` if a key is needed and there is none. `file` is to be checked by
-    `check_file` before.
+    Raises `SettingsError`, which names where a wrong value comes from, and `NoKeyError` if a key is needed and there
+    is none. `file` is to be checked by `check_file` before.
     """
-    chosen = {option.name: _chosen(option, flags, environ, file) for option in OPTIONS}
+    found = {option.name: _chosen(option, flags, environ, file, path) for option in OPTIONS}
+    chosen, sources = ({name: each[n] for name, each in found.items()} for n in (0, 1))
     headers = {} if demo else read_headers(environ.get(HEADERS_VARIABLE, ""))
-    key = None if demo else _key(flags, environ, chosen["key_file"])
-    base_url = check_base_url(chosen["base_url"])
+    key = None if demo else _key(flags, environ, chosen["key_file"], sources["key_file"])
+    with _named(sources["base_url"]):
+        base_url = check_base_url(chosen["base_url"])
     if not demo:
         if key is None and "authorization" not in {name.lower() for name in headers}:
             raise NoKeyError(NO_KEY)
-        check_encrypted(base_url)
+        with _named(sources["base_url"]):
+            check_encrypted(base_url)
     return Settings(
         base_url=base_url,
         key=key,
@@ -177,22 +196,37 @@ def load(
         mouse=chosen["mouse"] == "yes",
         demo=demo,
         views=dict(file.get("views", {})),
+        sources=sources,
     )
 
 
+@contextmanager
+def _named(source: str) -> Iterator[None]:
+    """Put the source of a value before the errors about it."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
+
+
 def _chosen(
-    option: Option, flags: Mapping[str, str | None], environ: Mapping[str, str], file: Mapping[str, Any]
-) -> str:
+    option: Option,
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    file: Mapping[str, Any],
+    path: str,
+) -> tuple[str, str]:
+    """The option's value, and where it comes from. Raises `SettingsError`."""
     flag = flags.get(option.name)
     sources = (
         (flag, option.flag),
         (environ.get(option.variable) or None, option.variable),
-        (file.get(option.name), option.name),
+        (file.get(option.name), f"{path}: {option.name}" if path else option.name),
     )
     for value, source in sources:
         if value is not None:
-            return _check_choice(option, value, source)
-    return option.default
+            return _check_choice(option, value, source), source
+    return option.default, option.flag
 
 
 def _check_choice(option: Option, value: object, source: str) -> str:
@@ -203,10 +237,8 @@ def _check_choice(option: Option, value: object, source: str) -> str:
         able = " or ".join(option.choices) or "a text"
         raise SettingsError(f"{source} is {safe(str(value), 60)!r}; it must be {able}.")
     if option.name == "zone":
-        try:
+        with _named(source):
             read_zone(value)
-        except SettingsError as error:
-            raise SettingsError(f"{source}: {error}") from error
     return value
 
 
@@ -219,11 +251,17 @@ PIPE_S = 60.0
 """Seconds to wait for a key from a pipe: the program that writes it may ask for a passphrase first."""
 
 
-def _key(flags: Mapping[str, str | None], environ: Mapping[str, str], key_file: str) -> Secret | None:
-    """The key: from the file that a flag names, else from `KEY_VARIABLE`, else from a file named elsewhere."""
+def _key(flags: Mapping[str, str | None], environ: Mapping[str, str], key_file: str, source: str) -> Secret | None:
+    """The key: from the file that a flag names, else from `KEY_VARIABLE`, else from a file named elsewhere.
+
+    `source` is where the name of `key_file` comes from. Raises `SettingsError`.
+    """
     if flags.get("key_file") is None and environ.get(KEY_VARIABLE, "").strip():
         return _checked_key(environ[KEY_VARIABLE], KEY_VARIABLE)
-    return _checked_key(read_private(Path(os.path.expanduser(key_file))), "The key file") if key_file else None
+    if not key_file:
+        return None
+    with _named(source):
+        return _checked_key(read_private(Path(os.path.expanduser(key_file))), "The key file")
 
 
 def _checked_key(text: str, source: str) -> Secret:

@@ -185,6 +185,35 @@ def keys(store: EntryStore, run: Run, stretch: Stretch) -> list[tuple[int, str]]
     return store.read(f"SELECT p.position, e.key {_ROWS} ORDER BY p.position", _bounds(run, stretch))
 
 
+def arrived(store: EntryStore, run: Run, after: int, since_us: int) -> list[int]:
+    """The versions numbered above `after` whose entries are in the run, in the order in which they came.
+
+    Without those of before a time (microseconds since 1970 UTC).
+    """
+    sql = (
+        "SELECT e.n FROM entry e CROSS JOIN place p ON p.run = ? AND p.entry = e.first"
+        " WHERE e.n > ? AND coalesce(e.created_us >= ?, 1) ORDER BY e.n"
+    )
+    return [n for (n,) in store.read(sql, [run.number, after, since_us])]
+
+
+def texts_since(store: EntryStore, entry: int, after: int, since_us: int) -> list[str]:
+    """The JSON of an entry's versions numbered above `after`, in the order in which they came.
+
+    Without those of before a time (microseconds since 1970 UTC).
+    """
+    sql = (
+        "SELECT j.raw FROM entry e JOIN json j ON j.n = e.n WHERE (e.n = ? OR (e.first = ? AND e.first <> e.n))"
+        " AND e.n > ? AND coalesce(e.created_us >= ?, 1) ORDER BY e.n"
+    )
+    return [restored(raw) for (raw,) in store.read(sql, [entry, entry, after, since_us])]
+
+
+def raw_of(store: EntryStore, n: int) -> str:
+    """The JSON of version `n`, exactly as received."""
+    return restored(store.read("SELECT raw FROM json WHERE n = ?", [n])[0][0])
+
+
 def with_versions(store: EntryStore, run: Run, stretch: Stretch) -> list[int]:
     """The versions shown of the entries that have several, ordered by position."""
     found = store.read(f"SELECT e.n {_ROWS} AND e.versions > 0 ORDER BY p.position", _bounds(run, stretch))

@@ -23,6 +23,7 @@ from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import AUTO_THEME, Settings
 from auditlog_tui.text.glyphs import ASCII, glyphs_for
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.dialog import Palette
@@ -66,9 +67,11 @@ class AuditLogApp(PatchedApp):
         self.animation_level = "none"
         if settings.theme not in (AUTO_THEME, *self.available_themes):
             names = ", ".join((AUTO_THEME, *sorted(self.available_themes)))
-            raise SettingsError(f"There is no theme {settings.theme!r}. There are {names}.")
+            with settings.checking("theme"):
+                raise SettingsError(f"There is no theme {safe(settings.theme, 40)!r}. There are {names}.")
         self.theme = DARK if settings.theme == AUTO_THEME else settings.theme
-        read_columns(settings.columns)
+        with settings.checking("columns"):
+            read_columns(settings.columns)
         if self.no_color:  # Textual's own answer to NO_COLOR is greys
             self.line_filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self.line_filters]
         self._keys: Signal[events.Key] = Signal(self, "key")

@@ -11,12 +11,14 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from auditlog_tui.demo import demo_log
+from auditlog_tui.demo import cast, demo_log, live_entries
 from auditlog_tui.demo.server import Fault, Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.offline.transport import Answer, Endpoints
@@ -31,6 +33,31 @@ PIPE = 65_536
 def server() -> Iterator[Serving]:
     with serving(demo_log(entries=2_000, until=UNTIL)) as running:
         yield running
+
+
+@dataclass
+class Grown:
+    """A server whose log grows by `grow`."""
+
+    server: Serving
+    log: SqliteSource
+    added: int = 0
+
+    def grow(self, count: int = 1) -> list[str]:
+        """Write entries of now; returns their IDs."""
+        now = datetime.now(UTC)
+        fresh = islice(live_entries(until=now), self.added, self.added + count)
+        entries = [entry._replace(created_us=cast.microseconds(now) + n) for n, entry in enumerate(fresh)]
+        self.log.add(entries)
+        self.added += count
+        return [entry.id for entry in entries]
+
+
+@pytest.fixture
+def grown() -> Iterator[Grown]:
+    log = demo_log(entries=500, until=datetime.now(UTC) - timedelta(minutes=1))
+    with serving(log) as running:
+        yield Grown(running, log)
 
 
 @pytest.fixture
@@ -160,6 +187,98 @@ def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
 
 def unread(descriptor: int) -> int:
     return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+
+# -- following -----------------------------------------------------------------------------------------------------
+
+
+def test_follow_writes_what_comes_outlives_faults_and_ends_by_ctrl_c(grown: Grown, environ: dict[str, str]) -> None:
+    runner = Runner(grown.server.url, environ)
+    newest = runner.done("list", "--limit", "2", "--format", "ids")[1].splitlines()
+    with runner.start("follow", "-n", "2", "--format", "jsonl") as process:
+        assert process.stdout is not None
+        assert [json.loads(process.stdout.readline())["id"] for _ in newest] == newest[::-1]
+        came = grown.grow(150)
+        assert [json.loads(process.stdout.readline())["id"] for _ in came] == came
+        # The client asks three times, and a test of what the server honours may go on without an answer.
+        grown.server.faults += [Fault(503, {"Retry-After": "0"})] * 6
+        while grown.server.faults:
+            time.sleep(0.05)  # a poll is seconds away
+        came = grown.grow()
+        assert [json.loads(process.stdout.readline())["id"] for _ in came] == came
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (130, b"")
+    lost, again, ended = err.decode().splitlines()
+    assert "No answer: 127.0.0.1" in lost
+    assert "Trying again in 10 s" in lost
+    assert "Connected again after" in again
+    assert ended == "151 new entries written."
+
+
+def test_follow_ends_at_its_limit_and_at_its_deadline(grown: Grown, environ: dict[str, str]) -> None:
+    runner = Runner(grown.server.url, environ)
+    assert runner.done("follow", "--until", "1s", "-n0", "--format", "csv") == (
+        0, runner.done("list", "status:418", "--format", "csv")[1], ""
+    )  # fmt: skip
+    with runner.start("follow", "--limit", "1", "-n0", "--format", "ids") as process:
+        asked = len(grown.server.requests)
+        while len(grown.server.requests) == asked:
+            time.sleep(0.05)
+        while len(grown.server.requests) > asked:  # until it has begun: it then waits for its first poll
+            asked = len(grown.server.requests)
+            time.sleep(1)
+        came = grown.grow(2)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out.decode().split(), err) == (0, came[:1], b"")
+
+
+def test_follow_ends_at_a_write_that_nobody_reads(grown: Grown, environ: dict[str, str]) -> None:
+    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        grown.grow()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_follow_ends_by_a_signal(grown: Grown, environ: dict[str, str], number: signal.Signals) -> None:
+    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait(60) == -number
+
+
+def test_follow_ends_when_its_key_is_revoked(grown: Grown, environ: dict[str, str]) -> None:
+    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        time.sleep(1)  # it loads what is older first
+        grown.server.faults.append(Fault(401))
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 3
+        assert "refused the API key (401)" in err.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("sort:status",), ("--until", "yesterday"), ("--until", "soon"), ("--limit", "0"), ("statsu:403",)],
+)
+def test_follow_refuses_what_was_typed_wrongly(program: Runner, arguments: tuple[str, ...]) -> None:
+    status, out, err = program.done("follow", *arguments)
+    assert (status, out) == (2, "")
+    assert err
+    assert "Traceback" not in err
+
+
+def test_follow_says_that_nothing_matches_yet(program: Runner) -> None:
+    status, out, err = program.done("follow", "action:api_key.create", "--until", "1s", "--format", "ids")
+    assert (status, out) == (0, "")
+    assert err.splitlines() == ["No entry matches yet.", "Similar: action:api_key.created"]
 
 
 def test_a_full_disk_is_told(program: Runner) -> None:

@@ -5,7 +5,8 @@ import pytest
 from auditlog_tui import __version__, cli
 from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.settings.connection import DEFAULT_BASE_URL
-from auditlog_tui.settings.options import OPTIONS, Settings
+from auditlog_tui.settings.options import OPTIONS, Option, Settings
+from auditlog_tui.ui.app import AuditLogApp
 
 KEY = "nirvana-key-0123456789"
 
@@ -119,6 +120,57 @@ def test_a_wrong_value_is_refused_naming_the_flag(
     assert f"{flag}: invalid choice: 'mars'" in capsys.readouterr().err
 
 
+WRONG = {"key_file": "/no/such/file", "base_url": "ftp://x", "zone": "mars", "theme": "mars", "columns": "mars"}
+"""Values that options without choices refuse."""
+
+
+@pytest.mark.parametrize("source", ["flag", "variable", "file"])
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_a_wrong_value_is_refused_naming_where_it_comes_from(
+    option: Option, source: str, config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a flag, a variable, or the settings file and its key; also where only the screen can check it."""
+    monkeypatch.setattr(cli, "_check_terminal", lambda: None)
+    monkeypatch.setattr(AuditLogApp, "run", lambda *_, **__: pytest.fail("the value was taken"))
+    if option.name == "key_file" and source != "flag":
+        monkeypatch.delenv(KEY_VARIABLE)  # it overrides them
+    wrong = WRONG[option.name] if not option.choices else "mars"
+    arguments = []
+    match source:
+        case "flag":
+            arguments = [option.flag, wrong] if not option.switch else [f"{option.flag}={wrong}"]
+        case "variable":
+            monkeypatch.setenv(option.variable, wrong)
+        case "file":
+            config.parent.mkdir()
+            config.write_text(f'{option.name} = "{wrong}"')
+    named = {"flag": option.flag, "variable": option.variable, "file": f"{config}: {option.name}"}[source]
+    try:
+        status = cli.main(arguments)
+    except SystemExit as ended:  # argparse's own
+        status = int(str(ended.code))
+    assert status == 2
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["list", "follow"])
+def test_columns_of_a_table_are_refused_naming_their_variable(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUDITLOG_TUI_COLUMNS", "mars")
+    assert cli.main([command, "--demo"]) == 2
+    assert capsys.readouterr().err.startswith("AUDITLOG_TUI_COLUMNS: There is no column 'mars'.")
+
+
+def test_a_file_that_is_not_encrypted_enough_is_named(
+    browsed: Browsed, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.parent.mkdir()
+    config.write_text('base_url = "http://api.example"')
+    assert cli.main([]) == 2
+    assert capsys.readouterr().err.startswith(f"{config}: base_url: http://api.example is not encrypted")
+
+
 def test_a_mistake_in_the_file_is_said(browsed: Browsed, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.parent.mkdir()
     config.write_text('zon = "local"')
@@ -138,7 +190,7 @@ def test_help_names_every_flag_with_its_variable(capsys: pytest.CaptureFixture[s
     assert KEY not in said
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["get"], ["count"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["get"], ["count"], ["follow"]])
 def test_every_help_lists_the_commands_with_an_example(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,7 +198,14 @@ def test_every_help_lists_the_commands_with_an_example(
         cli.main([*command, "--help"])
     said = capsys.readouterr().out
     assert ended.value.code == 0
-    for example in ("list 'status:>=400'", "count 'action:*.deleted", "get 123e4567", "config init", "paths "):
+    for example in (
+        "list 'status:>=400'",
+        "count 'action:*.deleted",
+        "follow 'status:>=400'",
+        "get 123e4567",
+        "config init",
+        "paths ",
+    ):
         assert f"auditlog-tui {example}" in said
     assert ("the entry's ID" in said) == (command == ["get"])
     assert ("a filter to begin with" in said) != (command == ["get"])
@@ -162,6 +221,9 @@ def test_every_help_lists_the_commands_with_an_example(
         (["list", "-f", "csv"], "there is no option -f; did you mean --format?"),
         (["list", "-format", "csv"], "there is no option -format; did you mean --format?"),
         (["count", "-i"], "there is no option -i."),
+        (["follow", "-f", "csv"], "there is no option -f; did you mean --format?"),
+        (["follow", "--last", "-1"], "argument -n/--last: '-1' is not a whole number from 0 up"),
+        (["list", "--until", "10m"], "unrecognized arguments: --until"),
         (["count", "-n", "3"], "there is no option -n."),
         (["count", "-v"], """A word to leave out goes in quotes: '-"v"'"""),
         (["-n", "3"], "there is no option -n."),
@@ -196,6 +258,8 @@ def test_an_option_that_there_is_not_is_no_word(
         (["paths", "marks"], "auditlog-tui paths writes where"),
         (["--demo", "paths", "marks"], "auditlog-tui paths writes where"),
         (["pahts"], "Did you mean paths?"),
+        (["folow", "status:403"], "Did you mean follow?"),
+        (["follows"], "Did you mean follow?"),
         (["config", "show"], "auditlog-tui config init writes"),
     ],
 )
@@ -235,6 +299,37 @@ def test_settings_may_stand_before_the_command(
     ((settings, command, text),) = found
     assert (settings.zone, command, text) == ("local", "count", "status:403 x")
     assert browsed == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["config", "--help"], "usage: auditlog-tui config init"),
+        (["config", "init", "-h"], "usage: auditlog-tui config init"),
+        (["help", "config"], "usage: auditlog-tui config init"),
+        (["help", "paths"], "usage: auditlog-tui paths"),
+    ],
+)
+def test_the_help_of_commands_without_settings(
+    arguments: list[str], said: str, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out.startswith(said)
+    assert not config.exists()
+
+
+@pytest.mark.parametrize("command", ["", "list", "get", "count", "follow", "help"])
+def test_help_may_stand_before_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["help", *filter(None, [command])])
+    assert ended.value.code == 0
+    prefix = f"usage: auditlog-tui {command} [-h]" if command not in ("", "help") else "usage: auditlog-tui [-h]"
+    assert capsys.readouterr().out.startswith(prefix)
+
+
+def test_a_word_after_help_can_be_searched_for(browsed: Browsed) -> None:
+    assert cli.main(["help", "me"]) == 0
+    assert browsed[0][1] == "help me"
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

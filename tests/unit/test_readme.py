@@ -181,7 +181,7 @@ def test_every_command_of_ours_in_it_is_read(
     for words in ours:
         first = next((word for word in words if not word.startswith("-")), "")
         if first in COMMANDS and "--" not in words:
-            small = ["--limit", "1"] if first == "list" else []
+            small = {"list": ["--limit", "1"], "follow": ["--until", "1s"]}.get(first, [])
             done = main([*words, "--demo", *small])
             assert done == (3 if first == "get" else 0), (words, capfd.readouterr().err)
         else:

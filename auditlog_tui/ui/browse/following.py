@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
+from auditlog_tui.log.pace import POLL_S, slower
 from auditlog_tui.text.times import age, count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.panes.bars import HeaderBar
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from auditlog_tui.log.live import LiveTail, News
     from auditlog_tui.log.view import View
-
-POLL_S, SLOWEST_S = 5.0, 60.0
-"""Seconds between two polls, and the most after errors."""
 
 
 class FollowController(Controller):
@@ -72,7 +70,7 @@ class FollowController(Controller):
             self._take_in(await tail.poll())
             self._take_in(await tail.mend())
         except AuditLogError as error:
-            delay = min(delay * 2, SLOWEST_S)
+            delay = slower(delay, error)
             if not self._failing:
                 self._host.say(f"{error} Following goes on in {age(int(delay * 1_000_000))}.", "warning")
             self._failing = True

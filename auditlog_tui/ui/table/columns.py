@@ -246,5 +246,5 @@ def read_columns(text: str) -> tuple[str, ...]:
     able = [column.field for column in COLUMNS[STICKY:]]
     for name in names:
         if name not in able:
-            raise SettingsError(f"columns: there is no column {safe(name, 40)!r}. There are {', '.join(able)}.")
+            raise SettingsError(f"There is no column {safe(name, 40)!r}. There are {', '.join(able)}.")
     return names

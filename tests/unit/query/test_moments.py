@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query import MOMENT_HINT, read_moment
+from auditlog_tui.query import MOMENT_HINT, read_deadline, read_moment
+from auditlog_tui.text.times import instant_us, rfc3339
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = (UTC, BERLIN, ZoneInfo("America/New_York"), ZoneInfo("Asia/Kathmandu"), ZoneInfo("Pacific/Apia"))
@@ -195,3 +196,29 @@ def test_the_hint_is_made_of_moments() -> None:
     examples = [part.strip() for part in MOMENT_HINT.replace(" for two hours ago", "").replace("or ", "").split(",")]
     assert len(examples) == 5
     assert all(read(example) for example in examples)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("10m", "2026-11-22T10:10:00Z"),
+        ("1h30m", "2026-11-22T11:30:00Z"),
+        ("18:00", "2026-11-22T18:00:00Z"),
+        ("09:00", "2026-11-23T09:00:00Z"),
+        ("10:00", "2026-11-23T10:00:00Z"),
+        ("2026-11-24 18:00", "2026-11-24T18:00:00Z"),
+        ("today 18:00", "2026-11-22T18:00:00Z"),
+        ("yesterday 18:00", "2026-11-21T18:00:00Z"),  # past: its caller says so
+    ],
+)
+def test_a_deadline_is_to_come(text: str, wanted: str) -> None:
+    now_us = instant_us("2026-11-22T10:00:00Z")
+    assert now_us is not None
+    assert rfc3339(read_deadline(text, now_us, UTC)) == wanted
+
+
+@pytest.mark.parametrize("text", ["soon", "", "0m", "999999999w", "25:00"])
+def test_what_is_no_deadline_is_refused(text: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        read_deadline(text, 1_800_000_000_000_000, UTC)
+    assert caught.value.hint

@@ -5,7 +5,7 @@ import pytest
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.session.navigator import Navigator
-from tests.unit.fake import FakeApi
+from tests.unit.fake import SERVED_AT, FakeApi
 from tests.unit.session.places import shown
 from tests.unit.views import keys_of, load, newest_first
 
@@ -26,6 +26,33 @@ def test_times_are_absolute_once_submitted(navigator: Navigator) -> None:
     navigator.log.us += 60_000_000  # type: ignore[attr-defined]  # the clock of the test
     assert place.view.plan.params == {"created_at_min": "2027-01-15T08:30:00Z"}
     assert navigator.submit("last:30m").text == "created:>=2027-01-15T08:31:00Z"
+
+
+def test_history_keeps_times_in_the_words_that_were_typed(navigator: Navigator) -> None:
+    navigator.submit("last:30m  method:POST")
+    assert navigator.history.texts == ["last:30m method:POST"]
+    navigator.log.us += 60_000_000  # type: ignore[attr-defined]  # the clock of the test
+    again = navigator.submit(navigator.history.texts[-1])
+    assert again.text == "created:>=2027-01-15T08:31:00Z method:POST"
+    assert navigator.history.texts == ["last:30m method:POST"]
+    narrowed = navigator.submit(f"{again.text} status:500")  # as the table's keys do
+    assert navigator.history.texts[-1] == navigator.shown == "last:30m method:POST status:500"
+    assert narrowed.text.startswith("created:>=2027-01-15T08:31:00Z")
+    navigator.submit("created:>=2027-01-15T08:00:00Z")
+    assert navigator.history.texts[-1] == "created:>=2027-01-15T08:00:00Z"
+
+
+def test_history_has_saved_filters_written_out(navigator: Navigator) -> None:
+    navigator.submit("@last-hour")
+    assert navigator.history.texts == ["last:1h"]
+
+
+def test_history_of_a_clock_that_was_wrong_has_the_words_once(navigator: Navigator, api: FakeApi) -> None:
+    navigator.submit("last:30m")
+    navigator.place.view.feed.as_of = SERVED_AT
+    api.clock_offset_us = 3_600_000_000
+    assert navigator.refreeze() is navigator.place
+    assert navigator.history.texts == ["last:30m"]
 
 
 def test_times_without_an_offset_use_the_navigators_zone(navigator: Navigator) -> None:

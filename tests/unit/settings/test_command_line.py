@@ -66,6 +66,7 @@ def test_what_it_looks_like() -> None:
         ("auditlog-tui -method:GET", "-method:GET"),
         ("auditlog-tui list 'method:GET' --format jsonl --limit 5", "method:GET"),
         ("auditlog-tui count method:GET", "method:GET"),
+        ("auditlog-tui follow -n 3 method:GET --last 5 --until 10m", "method:GET"),
         ("auditlog-tui get 123e4567", "123e4567"),
         ("auditlog-tui --base-url", ""),
         ("auditlog-tui --zone local count method:GET", "method:GET"),

@@ -15,7 +15,7 @@ from auditlog_tui.headless.listing import Printer, Walk
 from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.pace import POLL_S, slower
+from auditlog_tui.log.polling import POLL_S, slower
 from auditlog_tui.query import Query, plan
 from auditlog_tui.query.times import FIRST
 from auditlog_tui.store.entries import Stretch

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
-from auditlog_tui.log.pace import POLL_S, slower
+from auditlog_tui.log.polling import POLL_S, slower
 from auditlog_tui.text.times import age, count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.panes.bars import HeaderBar

@@ -29,7 +29,7 @@ from auditlog_tui.headless.listing import Printer, Unseen
 from auditlog_tui.headless.streams import Out, Progress
 from auditlog_tui.log import insertion
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.pace import POLL_S, SLOWEST_S, slower
+from auditlog_tui.log.polling import POLL_S, SLOWEST_S, slower
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import UNICODE
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, read

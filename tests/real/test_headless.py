@@ -1,6 +1,5 @@
 """The program as a command in a pipeline, against the demo's HTTP server."""
 
-import fcntl
 import json
 import os
 import pty
@@ -8,8 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,11 +17,10 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.offline.transport import Answer, Endpoints
-from tests.real.children import INTERRUPTIBLE
+from tests.real.children import INTERRUPTIBLE, wait_until_full
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 PROGRAM = [sys.executable, "-m", "auditlog_tui"]
-PIPE = 65_536
 
 
 @pytest.fixture
@@ -150,16 +146,10 @@ def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
     with program.start("list", "--format", "jsonl") as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        while unread(process.stdout.fileno()) < PIPE - 4_096:
-            assert process.poll() is None
-            time.sleep(0.01)  # nothing signals that a pipe is full
+        wait_until_full(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         assert process.stderr.read() == b""
-
-
-def unread(descriptor: int) -> int:
-    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
 
 def test_a_full_disk_is_told(program: Runner) -> None:

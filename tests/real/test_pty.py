@@ -13,6 +13,7 @@ import pytest
 
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
+from tests.effort import HANGS_S
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
@@ -85,7 +86,7 @@ def test_it_ends_when_the_window_is_closed(tmp_path: Path, served: dict[str, str
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
         terminal.hang_up()
-        assert terminal.process.wait(30) in (129, -signal.SIGHUP)
+        assert terminal.process.wait(HANGS_S) in (129, -signal.SIGHUP)
         assert os.listdir(tmp_path / "tmp") == []
 
 

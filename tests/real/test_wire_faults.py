@@ -26,7 +26,7 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
-from tests.effort import HANGS_S
+from tests.effort import HANGS_S, THOROUGH
 
 KEY = "sk-0123456789"
 PAGE = json.dumps({"items": [{"id": "e1"}], "pagination": {"next_cursor": None, "total_count": 7}}).encode()
@@ -578,7 +578,9 @@ async def test_jsonl_gives_back_the_very_bytes_that_came(command: Command) -> No
     assert {request.split()[1].partition(b"?")[0] for request in server.requests} == {b"/v1/audit_logs"}
 
 
-@pytest.mark.parametrize("pagination", [b"null", b"7", b"[]", b'{"next_cursor": {}}', b'{"total_count": 2}'])
+@pytest.mark.parametrize(
+    "pagination", [b"null", b'{"total_count": 2}', *([b"7", b"[]", b'{"next_cursor": {}}'] if THOROUGH else [])]
+)
 async def test_without_a_readable_pagination_a_command_says_so_and_fails(pagination: bytes, command: Command) -> None:
     body = b'{"items": [{"id": "e1"}, {"id": "e2"}], "pagination": ' + pagination + b"}"
     async with serving(sends(answer(body))) as server:

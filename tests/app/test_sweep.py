@@ -8,6 +8,7 @@ import pytest
 
 from auditlog_tui.log import log
 from auditlog_tui.session import navigator
+from auditlog_tui.ui.browse import screen
 from tests.app.helpers import Hand, running
 
 KEPT = 3
@@ -22,6 +23,7 @@ def runs(hand: Hand) -> int:
 async def test_the_screen_sweeps_what_old_places_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(navigator, "MOST_PLACES", KEPT)
     monkeypatch.setattr(log, "FEEDS_KEPT", KEPT)
+    monkeypatch.setattr(screen, "CLOCK_S", 0.01)
     async with running() as hand:
         for minutes in range(10):
             await hand.filter(f"ua:a created:>=2026-06-30T12:{minutes:02}")

@@ -8,5 +8,8 @@ THOROUGH = bool(os.environ.get("THOROUGH"))
 BRIEF = bool(os.environ.get("BRIEF")) and not THOROUGH
 """Little, where another run tries more: on the other Pythons in CI."""
 
+HANGS_S = 120.0
+"""Seconds after which something counts as hung, on a machine that does much else."""
+
 EXAMPLES = None if THOROUGH else 10 if BRIEF else 30
 """Of each property at most; `None` is as many as it says itself."""

@@ -46,15 +46,13 @@ from textual.timer import Timer
 import auditlog_tui
 from tests.app.helpers import Hand, running
 from tests.app.wire import Answers, Json, Wire, log_of
+from tests.effort import HANGS_S
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(auditlog_tui.__file__).parent
 ROUNDS = 5
 REST_S = 0.3
 """Seconds that the app gets to finish what is under way before a journey."""
-
-PATIENCE_S = 30
-"""Seconds after which a journey counts as hung."""
 
 Move = tuple[str, str]
 """A file with a call, and the file called."""
@@ -321,7 +319,7 @@ async def traced(name: str) -> Figures:
         gate = Gate(log_of())
         async with running(gate) as hand:
             journey = Journey(hand, gate, tracer)
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(HANGS_S):
                 with still(journey):
                     await JOURNEYS[name](journey)
     return tracer.figures()

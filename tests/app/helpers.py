@@ -14,6 +14,7 @@ from textual import events
 from textual.app import App
 from textual.geometry import Region
 from textual.keys import _character_to_key
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
@@ -31,10 +32,9 @@ from auditlog_tui.ui.panes.filter_bar import FilterBar, FilterInput
 from auditlog_tui.ui.patches.key_order import TypeAheadApp
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.wire import NOW_US, Answers, Wire, log_of
+from tests.effort import HANGS_S
 
 SIZE = 120, 36
-PATIENCE_S = 30
-"""Seconds after which something awaited counts as missing."""
 
 
 # -- the opener ----------------------------------------------------------------------------------------------------
@@ -103,20 +103,29 @@ class TestOpener:
 
 async def settled(pilot: Pilot[Any]) -> None:
     """Wait until all messages are handled and no worker is running."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(HANGS_S):
         quiet = 0
         while quiet < 3 and _alive(pilot.app):
-            await pilot.pause(0)
+            # A pause sends every widget a message, which takes longer than most keys: only once all seem done.
+            await (pilot.pause(0) if quiet == 2 else _turn(pilot.app))
             if not _alive(pilot.app):
                 return
             working = [worker for worker in pilot.app.workers if not worker.is_finished]
-            quiet = 0 if working or _unread(pilot.app) else quiet + 1
+            quiet = 0 if working or _busy(pilot.app) else quiet + 1
             await asyncio.gather(*(worker.wait() for worker in working), return_exceptions=True)
+
+
+async def _turn(app: App[Any]) -> None:
+    """Let everything run that can, and draw what it changed."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    if _alive(app):
+        app.screen._on_timer_update()
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     """Wait until a condition holds, while workers may keep running."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(HANGS_S):
         while not condition():
             await pilot.pause(0)
             await asyncio.sleep(0.001)
@@ -127,8 +136,22 @@ def _alive(app: App[Any]) -> bool:
 
 
 def _unread(app: App[Any]) -> bool:
-    pumps = [app, *app.screen.walk_children(with_self=True)]
-    return bool(isinstance(app, TypeAheadApp) and app._typed) or any(pump.message_queue_size for pump in pumps)
+    return bool(isinstance(app, TypeAheadApp) and app._typed) or any(pump.message_queue_size for pump in _pumps(app))
+
+
+def _busy(app: App[Any]) -> bool:
+    """Whether a message is unread, or the handling of one goes on."""
+    return _unread(app) or not all(_waits(pump) for pump in _pumps(app))
+
+
+def _pumps(app: App[Any]) -> list[MessagePump]:
+    return [app, *app.screen.walk_children(with_self=True)]
+
+
+def _waits(pump: MessagePump) -> bool:
+    """Whether a pump waits for its next message."""
+    ready: Any = pump._message_queue.ready_event
+    return any(not each.done() for each in ready._waiters)
 
 
 # -- what is drawn -------------------------------------------------------------------------------------------------

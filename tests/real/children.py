@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import subprocess
 import sys
+import termios
+import time
 
 # What is started in the background of a shell, or by nohup, inherits that it ignores signals. A program that becomes
 # the other one can put that right; a function for `preexec_fn` would fork a process with threads, which Python warns
@@ -14,3 +18,14 @@ INTERRUPTIBLE = (
     " os.execvp(sys.argv[1], sys.argv[1:])",
 )  # fmt: skip
 """What to put before a command that Ctrl+C is to end."""
+
+PIPE = 65_536
+"""Bytes that fit into a pipe."""
+
+
+def wait_until_full(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a program can't write on, because nobody reads its output."""
+    assert process.stdout is not None
+    while int.from_bytes(fcntl.ioctl(process.stdout, termios.FIONREAD, b"\0" * 4), sys.byteorder) < PIPE - 4_096:
+        assert process.poll() is None
+        time.sleep(0.01)  # nothing signals that a pipe is full

@@ -19,8 +19,11 @@ from typing import Any, Self
 
 import pyte
 
+from tests.effort import HANGS_S
+
 APP = (sys.executable, "-m", "auditlog_tui")
-PATIENCE_S = 30.0
+LOOK_S = 0.02
+"""Between two looks at whether the program waits."""
 
 # Makes the pty the program's controlling terminal, which subprocess can't do, and becomes the program. What is
 # started in the background of a shell, or by nohup, inherits that it ignores signals.
@@ -89,14 +92,14 @@ class PtyTerminal:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(PATIENCE_S)
+            self.process.wait(HANGS_S)
         self.hang_up()
 
     def screen(self) -> str:
         """The text on the screen, without trailing spaces."""
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout_s: float = HANGS_S) -> re.Match[str]:
         """Read until the screen matches a regular expression, in which `^` and `$` match at each line."""
         deadline = time.monotonic() + timeout_s
         while (found := re.search(pattern, self.screen(), re.MULTILINE)) is None:
@@ -105,7 +108,7 @@ class PtyTerminal:
                 raise AssertionError(f"{pattern!r} did not come up on this screen:\n{self.screen()}\n{self._ended()}")
         return found
 
-    def wait_raw(self, wanted: bytes, timeout_s: float = PATIENCE_S) -> None:
+    def wait_raw(self, wanted: bytes, timeout_s: float = HANGS_S) -> None:
         """Read until the program has written these bytes."""
         deadline = time.monotonic() + timeout_s
         while wanted not in self.raw:
@@ -114,10 +117,23 @@ class PtyTerminal:
                 raise AssertionError(f"{wanted!r} was not written; the screen:\n{self.screen()}\n{self._ended()}")
 
     def settle(self, quiet_s: float = 0.2) -> None:
-        """Read until nothing was written for `quiet_s` seconds, at most for `PATIENCE_S`."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and self._read(quiet_s):
-            pass
+        """Read until the program has written nothing for `quiet_s` seconds, and waited, at most for `HANGS_S`.
+
+        On a busy machine it may be silent because it has not had the processor yet.
+        """
+        deadline = time.monotonic() + HANGS_S
+        quiet_until = time.monotonic() + quiet_s
+        while (now := time.monotonic()) < min(deadline, quiet_until):
+            if self._read(min(quiet_until - now, LOOK_S)) or self._is_running():
+                quiet_until = time.monotonic() + quiet_s
+
+    def _is_running(self) -> bool:
+        """Whether a thread of the program has the processor or waits for it, where the system tells."""
+        for stat in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with suppress(OSError):  # the thread has ended
+                if stat.read_text().rpartition(")")[2].split()[0] in "RD":
+                    return True
+        return False
 
     def cells(self) -> list[list[Any]]:
         """Every cell of the screen with its colours."""
@@ -151,7 +167,7 @@ class PtyTerminal:
 
     def fill(self, keys: str) -> None:
         """Type without reading, until the program's output has filled the terminal's buffer."""
-        deadline, before, same = time.monotonic() + PATIENCE_S, -1, 0
+        deadline, before, same = time.monotonic() + HANGS_S, -1, 0
         while same < 10:
             assert time.monotonic() < deadline, "the terminal is not full"
             with suppress(BlockingIOError):
@@ -161,7 +177,7 @@ class PtyTerminal:
             same = same + 1 if unread == before and unread > 1_000 else 0
             before = unread
 
-    def status(self, timeout_s: float = PATIENCE_S) -> int:
+    def status(self, timeout_s: float = HANGS_S) -> int:
         """Read until the program has ended. Returns its exit status as a shell reports it."""
         deadline = time.monotonic() + timeout_s
         while self._read(max(0.0, deadline - time.monotonic())):

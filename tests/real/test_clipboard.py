@@ -12,6 +12,7 @@ import pytest
 
 from auditlog_tui.output import clipboard
 from auditlog_tui.output.clipboard import Copied, copy, osc52_sequence
+from tests.effort import HANGS_S
 from tests.real.pty_terminal import PtyTerminal
 
 PANE = "while read -r line; do printf '%s:printed' \"$line\"; done"
@@ -32,7 +33,7 @@ class Tmux:
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*self.command, *arguments], env=self.environ, capture_output=True, check=True, timeout=30
+            [*self.command, *arguments], env=self.environ, capture_output=True, check=True, timeout=HANGS_S
         )
         return done.stdout.decode()
 
@@ -125,7 +126,7 @@ async def test_the_terminal_around_gnu_screen_gets_the_text(tmp_path: Path, size
     command = [program, "-c", os.devnull, "-S", "test", "sh", "-c", f"cat {sent}; read -r line"]
     with PtyTerminal(command, env=environ) as outside:
         await asyncio.to_thread(outside.wait_raw, osc52_sequence(text).encode())
-        await asyncio.to_thread(subprocess.run, [program, "-S", "test", "-X", "quit"], env=environ, timeout=30)
+        await asyncio.to_thread(subprocess.run, [program, "-S", "test", "-X", "quit"], env=environ, timeout=HANGS_S)
         await asyncio.to_thread(outside.status)
 
 

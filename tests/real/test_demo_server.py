@@ -18,6 +18,7 @@ from auditlog_tui.demo.server import Fault, Request, Serving, serving
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.offline.transport import Endpoints
+from tests.effort import HANGS_S
 from tests.real.children import INTERRUPTIBLE
 
 UNTIL = datetime(2026, 8, 20, 11, 34, 56, tzinfo=UTC)
@@ -131,7 +132,7 @@ def test_latency_comes_before_the_answer_and_after_the_request() -> None:
         server.requests = _Watched(arrived)
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(f"GET {LIST} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            assert arrived.wait(30)
+            assert arrived.wait(HANGS_S)
             connection.setblocking(False)
             with pytest.raises(BlockingIOError):
                 connection.recv(1)

@@ -1,6 +1,5 @@
 """The program as a command in a pipeline, against the demo's HTTP server."""
 
-import fcntl
 import json
 import os
 import pty
@@ -8,11 +7,11 @@ import shlex
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -22,16 +21,23 @@ from auditlog_tui.demo import cast, demo_log, live_entries
 from auditlog_tui.demo.server import Fault, Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.offline.transport import Answer, Endpoints
-from tests.real.children import INTERRUPTIBLE
+from tests.opened import lasting
+from tests.real.children import INTERRUPTIBLE, wait_until_full
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 PROGRAM = [sys.executable, "-m", "auditlog_tui"]
-PIPE = 65_536
+
+
+@cache
+def log_of(entries: int) -> SqliteSource:
+    """The demo's log. It is shared, so add nothing to it."""
+    with lasting():
+        return demo_log(entries=entries, until=UNTIL)
 
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    with serving(demo_log(entries=2_000, until=UNTIL)) as running:
+    with serving(log_of(2_000)) as running:
         yield running
 
 
@@ -94,7 +100,7 @@ def test_the_two_generations_give_identical_output(environ: dict[str, str]) -> N
     )
     results = []
     for generation in (1, 2):
-        with serving(demo_log(entries=2_000, until=UNTIL), generation=generation) as running:
+        with serving(log_of(2_000), generation=generation) as running:
             results.append([Runner(running.url, environ).done(*query) for query in queries])
     assert results[0] == results[1]
     for status, out, err in results[0]:
@@ -163,7 +169,7 @@ def test_a_shell_pipeline(program: Runner) -> None:
 
 def test_ctrl_c_ends_it_quietly(environ: dict[str, str]) -> None:
     with (
-        serving(demo_log(entries=20_000, until=UNTIL), latency_ms=50) as running,
+        serving(log_of(20_000), latency_ms=50) as running,
         Runner(running.url, environ).start("list", "--format", "ids") as process,
     ):
         assert process.stdout is not None
@@ -177,16 +183,10 @@ def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
     with program.start("list", "--format", "jsonl") as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        while unread(process.stdout.fileno()) < PIPE - 4_096:
-            assert process.poll() is None
-            time.sleep(0.01)  # nothing signals that a pipe is full
+        wait_until_full(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         assert process.stderr.read() == b""
-
-
-def unread(descriptor: int) -> int:
-    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
 
 # -- following -----------------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_a_full_disk_is_told(program: Runner) -> None:
 
 
 def test_progress_and_waits_are_seen_on_a_terminal_and_gone_at_the_end(environ: dict[str, str]) -> None:
-    with serving(demo_log(entries=400, until=UNTIL), latency_ms=300) as running:
+    with serving(log_of(400), latency_ms=300) as running:
         running.faults.append(Fault(503, {"Retry-After": "1"}))
         main, side = pty.openpty()
         with Runner(running.url, environ).start("list", "--format", "ids", stderr=side) as process:
@@ -338,7 +338,7 @@ def test_what_was_typed_wrongly(program: Runner, server: Serving, arguments: tup
 
 
 def test_a_key_that_is_refused(environ: dict[str, str]) -> None:
-    with serving(demo_log(entries=100, until=UNTIL), api_key="right") as running:
+    with serving(log_of(100), api_key="right") as running:
         runner = Runner(running.url, environ)
         for arguments in (("list",), ("count",), ("get", "x")):
             status, out, err = runner.done(*arguments)

@@ -13,6 +13,7 @@ import pytest
 
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
+from tests.effort import HANGS_S, THOROUGH
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
@@ -85,7 +86,7 @@ def test_it_ends_when_the_window_is_closed(tmp_path: Path, served: dict[str, str
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)
         terminal.hang_up()
-        assert terminal.process.wait(30) in (129, -signal.SIGHUP)
+        assert terminal.process.wait(HANGS_S) in (129, -signal.SIGHUP)
         assert os.listdir(tmp_path / "tmp") == []
 
 
@@ -192,7 +193,7 @@ def in_colour(home: Path, served: dict[str, str], **more: str) -> dict[str, str]
     return environment(home, **served, COLORTERM="truecolor", **more)
 
 
-@pytest.mark.parametrize("split", [0, 1, 2, 3, 7, 12, 23, 24])
+@pytest.mark.parametrize("split", [0, 1, 12, 23, *([2, 3, 7, 24] if THOROUGH else [])])
 def test_a_light_background_has_a_light_theme_however_the_reply_is_split(
     split: int, tmp_path: Path, served: dict[str, str]
 ) -> None:

@@ -86,8 +86,15 @@ def test_a_line_further_is_moved_and_not_sent_again(tmp_path: Path, server: Serv
         check_whole(terminal, [DOWN])
 
 
-@pytest.mark.parametrize("source", ["environment", "settings file"])
-def test_with_scroll_set_to_redraw_every_line_is_sent(source: str, tmp_path: Path, server: Serving) -> None:
+SCROLLING = (
+    DOWN * 48, DOWN, WHEEL_DOWN, HALF_DOWN, PAGE_DOWN, UP * 50, WHEEL_UP, HALF_UP, PAGE_UP, END, UP * 40,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "pressed"), [("environment", SCROLLING), ("settings file", SCROLLING[:2])])
+def test_with_scroll_set_to_redraw_every_line_is_sent(
+    source: str, pressed: tuple[str, ...], tmp_path: Path, server: Serving
+) -> None:
     more = {}
     if source == "environment":
         more["AUDITLOG_TUI_SCROLL"] = "redraw"
@@ -98,19 +105,7 @@ def test_with_scroll_set_to_redraw_every_line_is_sent(source: str, tmp_path: Pat
     with started(tmp_path, server, (120, 36), **more) as terminal:
         terminal.wait_for(r"\d of 3,000 loaded")
         first = terminal.screen()
-        for keys in (
-            DOWN * 48,
-            DOWN,
-            WHEEL_DOWN,
-            HALF_DOWN,
-            PAGE_DOWN,
-            UP * 50,
-            WHEEL_UP,
-            HALF_UP,
-            PAGE_UP,
-            END,
-            UP * 40,
-        ):
+        for keys in pressed:
             terminal.send(keys)
             check_whole(terminal, [keys])
         assert terminal.screen() != first

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE_S = 30.0
+from tests.effort import HANGS_S
 
 # tmux does not always get the status of a program that has closed its terminal.
 _KEEP_STATUS = '"$@"; echo "$?" >"$0"'
@@ -61,7 +61,7 @@ class Tmux:
     def screen(self) -> str:
         return self.run("capture-pane", "-t", "test", "-p")
 
-    def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout_s: float = HANGS_S) -> re.Match[str]:
         """Wait until the regular expression is on the screen (`^` and `$` match at lines)."""
         deadline = time.monotonic() + timeout_s
         while (found := re.search(pattern, screen := self.screen(), re.MULTILINE)) is None:
@@ -83,7 +83,7 @@ class Tmux:
 
     def status(self) -> int:
         """Wait for the program's end; returns its exit status."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + HANGS_S
         while not (self._status.exists() and (status := self._status.read_text())):
             if time.monotonic() > deadline:
                 raise AssertionError(f"the program still runs:\n{self.screen()}")
@@ -91,12 +91,14 @@ class Tmux:
         return int(status)
 
     def close(self) -> None:
-        subprocess.run([*self._command, "kill-server"], env=self._env, capture_output=True, check=False, timeout=30)
+        subprocess.run(
+            [*self._command, "kill-server"], env=self._env, capture_output=True, check=False, timeout=HANGS_S
+        )
 
     def run(self, *arguments: str) -> str:
         """Run a tmux command. Raises if tmux refuses it."""
         done = subprocess.run(
-            [*self._command, *arguments], env=self._env, capture_output=True, check=False, timeout=30
+            [*self._command, *arguments], env=self._env, capture_output=True, check=False, timeout=HANGS_S
         )
         if done.returncode:
             raise RuntimeError(f"tmux {arguments[0]}: {done.stderr.decode()}")

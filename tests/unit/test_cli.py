@@ -360,3 +360,16 @@ def test_ctrl_c_before_there_is_a_screen_is_no_crash(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(cli, "_browse", interrupt)
     assert cli.main(["--demo"]) == 130
+
+
+def test_paths_names_every_file_and_makes_none(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert cli.main(["paths"]) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        f"settings  {config}",
+        f"marks     {tmp_path / 'state' / 'auditlog-tui' / 'marks-*.sqlite3'}",
+        f"history   {tmp_path / 'state' / 'auditlog-tui' / 'history'}",
+    ]
+    assert not (tmp_path / "state").exists()

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,15 @@ FACTS = {
 }
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def constants(path: Path) -> Iterator[str]:
     """Every text in a module that is no docstring, the parts of f-strings among them."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    docstrings = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
 
@@ -37,7 +42,7 @@ def test_a_fact_stands_in_one_module(fact: str) -> None:
 def test_one_module_makes_a_query_of_what_was_typed(step: str) -> None:
     users = set()
     for path in PROGRAM.rglob("*.py"):
-        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        imports = [node for node in nodes(path) if isinstance(node, ast.ImportFrom)]
         if path.parent.name != "query" and any(name.name == step for node in imports for name in node.names):
             users.add(path.relative_to(PROGRAM).as_posix())
     assert users == {"session/typed_filter.py"}

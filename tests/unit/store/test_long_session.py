@@ -15,6 +15,7 @@ from auditlog_tui.store.entries import EntryStore, Run
 from tests.unit.fake import START_US, FakeApi, log_of
 from tests.unit.views import ignore
 
+pytestmark = pytest.mark.untraced  # hundreds of times the same
 ENTRIES = 20
 STEPS = 500
 SETTLED = 199

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, TypeVar
-from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -24,21 +22,26 @@ from auditlog_tui.api.http import (
     own_error,
     read_body,
     read_error_body,
-    request_headers,
-    secrets_of,
     served_at,
     server_words,
     too_long,
     unreachable,
 )
+from auditlog_tui.api.request import (
+    CONNECT,
+    DEADLINE,
+    entry_target,
+    list_target,
+    request_headers,
+    secrets_of,
+    tls_context,
+)
 from auditlog_tui.api.retry import LONGEST_WAIT, PATIENCE, RETRIES, Wait, Waits, asked_delay, backoff, worth_retrying
-from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entry
 from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
     ApiError,
     BadRequestError,
-    NotFoundError,
     NotTheApiError,
     ServerError,
     SettingsError,
@@ -49,12 +52,6 @@ from auditlog_tui.errors import (
 from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import Proxy, proxy_for
 from auditlog_tui.text.safe import safe
-
-DEADLINE = 60.0
-"""Seconds for one attempt, including reading the answer; pauses between attempts don't count."""
-
-CONNECT = 15.0
-"""Seconds to connect."""
 
 _CLOCK_NOISE_US = 1_500_000
 """A `Date` header has whole seconds: smaller differences in microseconds mean nothing."""
@@ -125,17 +122,14 @@ class AuditLogClient:
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
-        query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
         return await self._ask(
-            f"{LIST_PATH}?{urlencode(query, errors='replace')}",
+            list_target(params, limit=limit, cursor=cursor),
             lambda answer: page_in_portions(decode(answer.body), served_at(answer.headers)),
         )
 
     async def get(self, entry_id: str) -> Entry:
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
-        if entry_id in ("", ".", ".."):
-            raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
-        entry = await self._ask(f"{LIST_PATH}/{_quoted(entry_id)}", _entry)
+        entry = await self._ask(entry_target(entry_id), _entry)
         if entry.log.id is not None and entry.log.id.casefold() != entry_id.casefold():
             asked, got = safe(entry_id, 60), safe(entry.log.id, 60)
             raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
@@ -280,7 +274,7 @@ def _http_client(
         return httpx.AsyncClient(
             headers=headers,
             transport=transport,
-            verify=_tls() if transport is None else True,
+            verify=tls_context() if transport is None else True,
             proxy=None if proxy is None else _proxy(proxy),
             trust_env=False,
             follow_redirects=False,
@@ -299,14 +293,7 @@ def _unusable(proxy: Proxy | None, reason: str) -> str:
 
 
 def _proxy(proxy: Proxy) -> httpx.Proxy:
-    return httpx.Proxy(proxy.url, ssl_context=_tls() if proxy.url.lower().startswith("https:") else None)
-
-
-def _tls() -> ssl.SSLContext:
-    """The system's certificates: a company's CA is trusted where its machines trust it."""
-    import truststore
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.Proxy(proxy.url, ssl_context=tls_context() if proxy.url.lower().startswith("https:") else None)
 
 
 TURNS = 8
@@ -346,13 +333,6 @@ def _entry(answer: _Answer) -> Portions[Entry]:
     if entry.log.id is None and entry.log.action is None:
         raise NotTheApiError("The server's answer is no audit log entry. Is the base URL this API's?")
     return entry
-
-
-def _quoted(entry_id: str) -> str:
-    try:
-        return quote(entry_id, safe="")
-    except UnicodeEncodeError:
-        raise NotFoundError(f"{safe(entry_id, 100)} is no entry's ID: no URL can hold it.") from None
 
 
 # -- errors --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from typing import Protocol, TypeVar
 
 import httpx
 
+from auditlog_tui.api.early import EarlyRequest
+from auditlog_tui.api.handover import RECEIVED_AT, HandoverTransport
 from auditlog_tui.api.http import (
     broken,
     cut_short,
@@ -83,7 +85,8 @@ class AuditLogClient:
 
     A base URL, key or header that can't be sent raises `SettingsError` at once; its text holds no secret.
     `on_wait` gets the slow request that began first, when a request pauses before another attempt or has had no
-    answer for `PATIENCE`, and `None` when no request is slow any more. `sleep` and `chance` are replaced by tests.
+    answer for `PATIENCE`, and `None` when no request is slow any more. `early` may have the answer to the
+    first request; with a transport or a proxy there must be none. `sleep` and `chance` are replaced by tests.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class AuditLogClient:
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         trust_env: bool = False,
+        early: EarlyRequest | None = None,
         on_wait: Callable[[Wait | None], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
@@ -109,7 +113,7 @@ class AuditLogClient:
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
-        self._client = _http_client(request_headers(key, headers or {}), transport, proxy)
+        self._client = _http_client(request_headers(key, headers or {}), transport or _handover(early), proxy)
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -222,7 +226,7 @@ class AuditLogClient:
     async def _send(self, target: str) -> _Answer:
         async with self._client.stream("GET", self._base + target) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            self._note_clock(served_at(headers))
+            self._note_clock(served_at(headers), response.extensions.get(RECEIVED_AT) or datetime.now(UTC))
             if response.is_stream_consumed:  # an in-process transport; already decompressed
                 body = response.content
             else:
@@ -241,10 +245,10 @@ class AuditLogClient:
             body = body.replace(secret, b"[secret]")
         return body
 
-    def _note_clock(self, served: datetime | None) -> None:
+    def _note_clock(self, served: datetime | None, received: datetime) -> None:
         if served is None:
             return
-        offset_us = (served - datetime.now(UTC)) // timedelta(microseconds=1)
+        offset_us = (served - received) // timedelta(microseconds=1)
         if abs(offset_us - (self._offset_us or 0)) > _CLOCK_NOISE_US:
             self._offset_us = offset_us
         elif self._offset_us is None:
@@ -285,6 +289,12 @@ def _http_client(
         raise SettingsError(_unusable(proxy, safe(str(error), 200))) from error
     except (ValueError, httpx.InvalidURL):  # their text may hold the password
         raise SettingsError(_unusable(proxy, "write it like http://host:port")) from None
+
+
+def _handover(early: EarlyRequest | None) -> httpx.AsyncBaseTransport | None:
+    if early is None:
+        return None
+    return HandoverTransport(early, httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False))
 
 
 def _unusable(proxy: Proxy | None, reason: str) -> str:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.api.early import EarlyRequest
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.errors import ApiError
 
@@ -111,7 +112,14 @@ class Sleeper:
 class Client(AuditLogClient):
     """Ours, with what it did: its pauses and what it told of them."""
 
-    def __init__(self, url: str, *, trust_env: bool = False, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        trust_env: bool = False,
+        headers: dict[str, str] | None = None,
+        early: EarlyRequest | None = None,
+    ) -> None:
         self.sleeper = Sleeper()
         self.told: list[Wait | None] = []
         super().__init__(
@@ -119,6 +127,7 @@ class Client(AuditLogClient):
             key=KEY,
             headers=headers,
             trust_env=trust_env,
+            early=early,
             on_wait=self.told.append,
             sleep=self.sleeper,
             chance=lambda: 0.0,

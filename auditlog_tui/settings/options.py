@@ -9,7 +9,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from auditlog_tui.entries.contract import BASE_URL_VARIABLE, KEY_VARIABLE
@@ -43,8 +43,7 @@ AUTO_THEME = "auto"
 """The theme that is chosen by the terminal's background."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One setting: `name` is its key in the settings file, `variable` its environment variable."""
 
     name: str

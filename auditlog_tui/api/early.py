@@ -164,11 +164,11 @@ class EarlyRequest:
 
 def _connected(host: str, port: int) -> socket.socket:
     """A connection to the first of the host's addresses that accepts one. Raises `OSError`."""
-    addresses = [found[4][:2] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    addresses = [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in addresses[:-1]:
         with suppress(OSError):
-            return socket.create_connection(address, NEXT_ADDRESS)
-    return socket.create_connection(addresses[-1], CONNECT)
+            return socket.create_connection((address, port), NEXT_ADDRESS)
+    return socket.create_connection((addresses[-1], port), CONNECT)
 
 
 # -- the answer ----------------------------------------------------------------------------------------------------

@@ -65,7 +65,11 @@ async def _answer_to(request: httpx.Request, early: EarlyRequest) -> Answer | No
     if early.request is None or not _same(request, early.request):
         return None
     loop, told = asyncio.get_running_loop(), asyncio.Event()
-    early.listen(lambda: loop.call_soon_threadsafe(told.set))
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(told.set)
+
+    early.listen(tell)
     with suppress(TimeoutError):
         async with asyncio.timeout(UNSENT):
             while not (early.sent or early.done):

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -296,7 +296,7 @@ async def test_what_is_no_complete_answer_is_forgotten(fault: Step, capfd: pytes
     async with serving(fault, FINE) as server, client_of(server) as client:
         assert await client.total() == 7
         assert (len(server.requests), client.requests) == (2, 1)
-        assert client.told == client.sleeper.pauses == []
+        assert (client.told, client.sleeper.pauses) == ([], [])
     assert capfd.readouterr() == ("", "")
 
 
@@ -359,23 +359,22 @@ async def test_a_connection_that_does_not_come_up_is_not_waited_for(monkeypatch:
 
 async def test_an_address_that_does_not_answer_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with an IPv6 route that leads nowhere: the usual way connects to both addresses at the same time."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:  # until the kernel takes no more
-            each.setblocking(False)
-            each.connect_ex(full.getsockname())
-        async with serving(FINE) as server:
-            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-                     for port in (full.getsockname()[1], server.port)]  # fmt: skip
-            monkeypatch.setattr(early.socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(early, "CONNECT", 3_600.0)
+    async with serving(FINE) as server:
+        with ExitStack() as stack:
+            silent = stack.enter_context(socket.socket())
+            silent.bind(("127.0.0.2", server.port))
+            silent.listen(0)
+            for _ in range(4):  # until the kernel takes no more
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(silent.getsockname())
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, server.port))
+                     for address in ("127.0.0.2", "127.0.0.1")]  # fmt: skip
+            monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
             sent = asked(server.url)
             await until(lambda: sent.done)
-            monkeypatch.undo()
             assert sent.answer is not None
-        for each in waiting:
-            each.close()
 
 
 # -- secrets -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.api import http
+from auditlog_tui.api.request import BODY_LIMIT
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries import models
 from auditlog_tui.errors import (
@@ -101,7 +102,7 @@ async def test_a_whole_gzip_body_is_read_though_none_was_asked_for() -> None:
 
 
 async def test_a_bomb_is_refused_after_one_request() -> None:
-    bomb = sends(answer(gzip.compress(b" " * (http.BODY_LIMIT + 1), 9), "Content-Encoding: gzip"))
+    bomb = sends(answer(gzip.compress(b" " * (BODY_LIMIT + 1), 9), "Content-Encoding: gzip"))
     async with serving(bomb, FINE) as server, Client(server.url) as client:
         error = await client.failure()
         assert isinstance(error, NotTheApiError)

@@ -343,7 +343,7 @@ async def test_a_connection_that_does_not_come_up_is_not_waited_for(monkeypatch:
     connected = early._connected
 
     def late(host: str, port: int) -> socket.socket:
-        go.wait(60)
+        go.wait(120)
         return connected(host, port)
 
     monkeypatch.setattr(early, "_connected", late)
@@ -351,7 +351,8 @@ async def test_a_connection_that_does_not_come_up_is_not_waited_for(monkeypatch:
     async with serving(FINE) as server:
         sent = asked(server.url)
         async with client_of(server, sent) as client:
-            assert await client.total() == 7
+            async with asyncio.timeout(30):
+                assert await client.total() == 7
             go.set()
             await until(lambda: not [each for each in threading.enumerate() if each.name == "early-request"])
             assert len(server.requests) == 1  # nothing is sent for somebody who has gone

@@ -6,6 +6,7 @@ tells what is wrong.
 
 from __future__ import annotations
 
+import atexit
 import select
 import socket
 import threading
@@ -91,6 +92,10 @@ class EarlyRequest:
         self.done = False
         self._told: Callable[[], None] | None = None
         self._lock = threading.Lock()
+        # Held while the thread imports, and for good once the program ends: a daemon thread is killed then, and with
+        # it everybody waits for the lock of its import.
+        self._importing = threading.Lock()
+        atexit.register(self._importing.acquire)
         self._socket: socket.socket | None = None
         threading.Thread(target=self._run, args=(request,), name="early-request", daemon=True).start()
 
@@ -143,10 +148,13 @@ class EarlyRequest:
         return connection
 
     def _ask(self, request: Request) -> Answer:
+        with self._importing:
+            import encodings.idna  # noqa: F401  # by `getaddrinfo`
+
+            context = tls_context() if request.scheme == "https" else None
         connection = self._hold(_connected(request.host, request.port))
         connection.settimeout(CONNECT)
-        if request.scheme == "https":
-            context = tls_context()
+        if context is not None:
             context.set_alpn_protocols(["http/1.1"])
             connection = self._hold(context.wrap_socket(connection, server_hostname=request.host))
         connection.settimeout(DEADLINE)
@@ -154,8 +162,10 @@ class EarlyRequest:
         self.sent = True
         self._tell()
         select.select([connection], [], [], DEADLINE)
-        # Not before: the import takes as long as a tenth of the first frame, and nothing needs it until now.
-        from http.client import HTTPResponse
+        self._hold(connection)
+        with self._importing:
+            # Not before: the import takes as long as a tenth of the first frame, and nothing needs it until now.
+            from http.client import HTTPResponse
 
         with HTTPResponse(connection, method="GET") as response:
             response.begin()

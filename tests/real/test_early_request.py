@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -555,3 +556,29 @@ def test_an_answer_that_does_not_come_delays_no_end(tmp_path: Path) -> None:
             assert terminal.status() == 2
             assert "There is no theme" in terminal.raw.decode()
             assert KEY not in terminal.raw.decode()
+
+
+SLOW = """
+import time
+open("begun", "w").close()
+time.sleep(0.5)
+open("imported", "w").close()
+"""
+ENDS = """
+import os, time
+from auditlog_tui.api.early import EarlyRequest, first_request
+EarlyRequest(first_request("https://127.0.0.1:9", None, {}, "/v1/audit_logs"))
+while not os.path.exists("begun"):
+    time.sleep(0.001)
+"""
+
+
+def test_the_program_does_not_end_within_an_import_of_the_thread(tmp_path: Path) -> None:
+    """The thread would be killed with the lock of the import: the next import would wait for ever."""
+    (tmp_path / "truststore.py").write_text(SLOW)
+    env = environment(tmp_path) | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDS], cwd=tmp_path, env=env, timeout=60, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+    assert (tmp_path / "imported").exists()

@@ -124,10 +124,12 @@ def _browse(settings: Settings, text: str) -> int:
     for name in ("COLUMNS", "LINES"):  # exported by a shell, and wrong once the terminal is resized
         os.environ.pop(name, None)
     from auditlog_tui.session.opening import Session
+
+    session = Session(settings)
+    session.request_early(text)
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending
 
-    session = Session(settings)
     app = AuditLogApp(settings, session, text)
     with ending(app):
         app.run(mouse=settings.mouse)

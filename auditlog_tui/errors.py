@@ -1,7 +1,7 @@
 """The exception tree. Each message says what happened and what to do next.
 
 AuditLogError
-├── SettingsError          a flag, variable or file can't be used; nothing was sent
+├── SettingsError          a flag, variable or file can't be used
 │   └── NoKeyError         there is no API key
 ├── QueryError             the filter is invalid; names the columns of the mistake
 ├── StoreError             the working set can't be read or written (for example, the disk is full)
@@ -30,7 +30,7 @@ class AuditLogError(Exception):
 
 
 class SettingsError(AuditLogError):
-    """A flag, an environment variable or a file has an unusable value; nothing was sent."""
+    """A flag, an environment variable or a file has an unusable value."""
 
 
 class NoKeyError(SettingsError):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, TypeVar
-from urllib.parse import quote, urlencode
 
 import httpx
 
+from auditlog_tui.api.early import EarlyRequest
+from auditlog_tui.api.handover import RECEIVED_AT, HandoverTransport
 from auditlog_tui.api.http import (
     broken,
     cut_short,
@@ -24,21 +24,26 @@ from auditlog_tui.api.http import (
     own_error,
     read_body,
     read_error_body,
-    request_headers,
-    secrets_of,
     served_at,
     server_words,
     too_long,
     unreachable,
 )
+from auditlog_tui.api.request import (
+    CONNECT,
+    DEADLINE,
+    entry_target,
+    list_target,
+    request_headers,
+    secrets_of,
+    tls_context,
+)
 from auditlog_tui.api.retry import LONGEST_WAIT, PATIENCE, RETRIES, Wait, Waits, asked_delay, backoff, worth_retrying
-from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entry
 from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
     ApiError,
     BadRequestError,
-    NotFoundError,
     NotTheApiError,
     ServerError,
     SettingsError,
@@ -49,12 +54,6 @@ from auditlog_tui.errors import (
 from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import Proxy, proxy_for
 from auditlog_tui.text.safe import safe
-
-DEADLINE = 60.0
-"""Seconds for one attempt, including reading the answer; pauses between attempts don't count."""
-
-CONNECT = 15.0
-"""Seconds to connect."""
 
 _CLOCK_NOISE_US = 1_500_000
 """A `Date` header has whole seconds: smaller differences in microseconds mean nothing."""
@@ -86,7 +85,8 @@ class AuditLogClient:
 
     A base URL, key or header that can't be sent raises `SettingsError` at once; its text holds no secret.
     `on_wait` gets the slow request that began first, when a request pauses before another attempt or has had no
-    answer for `PATIENCE`, and `None` when no request is slow any more. `sleep` and `chance` are replaced by tests.
+    answer for `PATIENCE`, and `None` when no request is slow any more. `early` may have the answer to the
+    first request; with a transport or a proxy there must be none. `sleep` and `chance` are replaced by tests.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class AuditLogClient:
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         trust_env: bool = False,
+        early: EarlyRequest | None = None,
         on_wait: Callable[[Wait | None], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
@@ -112,7 +113,7 @@ class AuditLogClient:
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
-        self._client = _http_client(request_headers(key, headers or {}), transport, proxy)
+        self._client = _http_client(request_headers(key, headers or {}), transport or _handover(early), proxy)
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -125,17 +126,14 @@ class AuditLogClient:
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
-        query = {**params, "limit": str(limit)} | ({} if cursor is None else {"cursor": cursor})
         return await self._ask(
-            f"{LIST_PATH}?{urlencode(query, errors='replace')}",
+            list_target(params, limit=limit, cursor=cursor),
             lambda answer: page_in_portions(decode(answer.body), served_at(answer.headers)),
         )
 
     async def get(self, entry_id: str) -> Entry:
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
-        if entry_id in ("", ".", ".."):
-            raise NotFoundError(f"{safe(entry_id) or 'An empty text'} is no entry's ID.")
-        entry = await self._ask(f"{LIST_PATH}/{_quoted(entry_id)}", _entry)
+        entry = await self._ask(entry_target(entry_id), _entry)
         if entry.log.id is not None and entry.log.id.casefold() != entry_id.casefold():
             asked, got = safe(entry_id, 60), safe(entry.log.id, 60)
             raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
@@ -228,7 +226,7 @@ class AuditLogClient:
     async def _send(self, target: str) -> _Answer:
         async with self._client.stream("GET", self._base + target) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            self._note_clock(served_at(headers))
+            self._note_clock(served_at(headers), response.extensions.get(RECEIVED_AT) or datetime.now(UTC))
             if response.is_stream_consumed:  # an in-process transport; already decompressed
                 body = response.content
             else:
@@ -247,10 +245,10 @@ class AuditLogClient:
             body = body.replace(secret, b"[secret]")
         return body
 
-    def _note_clock(self, served: datetime | None) -> None:
+    def _note_clock(self, served: datetime | None, received: datetime) -> None:
         if served is None:
             return
-        offset_us = (served - datetime.now(UTC)) // timedelta(microseconds=1)
+        offset_us = (served - received) // timedelta(microseconds=1)
         if abs(offset_us - (self._offset_us or 0)) > _CLOCK_NOISE_US:
             self._offset_us = offset_us
         elif self._offset_us is None:
@@ -280,7 +278,7 @@ def _http_client(
         return httpx.AsyncClient(
             headers=headers,
             transport=transport,
-            verify=_tls() if transport is None else True,
+            verify=tls_context() if transport is None else True,
             proxy=None if proxy is None else _proxy(proxy),
             trust_env=False,
             follow_redirects=False,
@@ -293,20 +291,19 @@ def _http_client(
         raise SettingsError(_unusable(proxy, "write it like http://host:port")) from None
 
 
+def _handover(early: EarlyRequest | None) -> httpx.AsyncBaseTransport | None:
+    if early is None:
+        return None
+    return HandoverTransport(early, httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False))
+
+
 def _unusable(proxy: Proxy | None, reason: str) -> str:
     name = "" if proxy is None else f" ({proxy.name})"
     return f"The proxy that the environment names{name} can't be used: {reason}"
 
 
 def _proxy(proxy: Proxy) -> httpx.Proxy:
-    return httpx.Proxy(proxy.url, ssl_context=_tls() if proxy.url.lower().startswith("https:") else None)
-
-
-def _tls() -> ssl.SSLContext:
-    """The system's certificates: a company's CA is trusted where its machines trust it."""
-    import truststore
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.Proxy(proxy.url, ssl_context=tls_context() if proxy.url.lower().startswith("https:") else None)
 
 
 TURNS = 8
@@ -346,13 +343,6 @@ def _entry(answer: _Answer) -> Portions[Entry]:
     if entry.log.id is None and entry.log.action is None:
         raise NotTheApiError("The server's answer is no audit log entry. Is the base URL this API's?")
     return entry
-
-
-def _quoted(entry_id: str) -> str:
-    try:
-        return quote(entry_id, safe="")
-    except UnicodeEncodeError:
-        raise NotFoundError(f"{safe(entry_id, 100)} is no entry's ID: no URL can hold it.") from None
 
 
 # -- errors --------------------------------------------------------------------------------------------------------

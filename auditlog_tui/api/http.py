@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from auditlog_tui import __version__
+from auditlog_tui.api.request import BODY_LIMIT, ERROR_LIMIT
 from auditlog_tui.api.retry import http_date
 from auditlog_tui.errors import (
     ApiError,
@@ -23,48 +23,13 @@ from auditlog_tui.errors import (
     RateLimitedError,
     ServerError,
 )
-from auditlog_tui.settings.connection import check_header, check_key, may_be_secret
 from auditlog_tui.text.safe import safe
-
-BODY_LIMIT = 32 * 1024 * 1024
-"""Largest decompressed answer, in bytes. A page of 100 entries has about 50 KB; compression can hide gigabytes."""
-
-_ERROR_LIMIT = 64 * 1024
-"""Bytes read of an error's body."""
 
 _LOOKED_THROUGH = 1024 * 1024
 """Characters of a malformed answer that are parsed to find out whether it was cut: more would block for too long."""
 
 _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
-
-
-# -- what is sent ----------------------------------------------------------------------------------------------------
-
-
-def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]:
-    """The headers of every request; `extra` overrides ours. Compression is not asked for.
-
-    Raises `SettingsError` for what HTTP forbids: the library's own error would repeat the key.
-    """
-    if key is not None:
-        check_key(key)
-    for name, value in extra.items():
-        check_header(name, value)
-    ours = {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"auditlog-tui/{__version__}",
-        **({} if key is None else {"Authorization": f"Bearer {key}"}),
-    }
-    named = {name.lower() for name in extra}
-    return {name: value for name, value in ours.items() if name.lower() not in named} | dict(extra)
-
-
-def secrets_of(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:
-    """The key and the header values that must not be shown, the longest first."""
-    values = filter(may_be_secret, [*extra.values(), *([] if key is None else [key])])
-    return tuple(sorted((value.encode("utf-8", "replace") for value in values), key=len, reverse=True))
 
 
 # -- bodies ----------------------------------------------------------------------------------------------------------
@@ -84,7 +49,7 @@ async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
 async def read_error_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
     """The start of an error's body, as far as it can be read: faults in it must not hide the error."""
     try:
-        body = _Body(encoding, _ERROR_LIMIT)
+        body = _Body(encoding, ERROR_LIMIT)
     except NotTheApiError:
         return b""
     try:
@@ -182,7 +147,7 @@ def cut_short(body: bytes) -> bool:
 
 def server_words(body: bytes) -> str:
     """The message in an error's body, made safe and short; empty for HTML and for a body without one."""
-    text = _text(body[:_ERROR_LIMIT], "replace").strip()
+    text = _text(body[:ERROR_LIMIT], "replace").strip()
     if text.startswith("<"):
         return ""
     try:
@@ -207,7 +172,7 @@ def _message(data: Any) -> str:
 
 def own_error(body: bytes) -> bytes:
     """The body of an answer of 200 if it holds an error message, else empty."""
-    if len(body) > _ERROR_LIMIT:
+    if len(body) > ERROR_LIMIT:
         return b""
     try:
         data = json.loads(_text(body, "replace"))

@@ -5,6 +5,9 @@ from typing import Final
 LIST_PATH: Final = "/v1/audit_logs"
 """Path of the list endpoint below the base URL; an entry's own is this, a slash and its ID."""
 
+PAGE: Final = 100
+"""Entries per request: the API's maximum."""
+
 KEY_VARIABLE: Final = "NIRVANA_LABS_API_KEY"
 """The environment variable from which the vendor's clients take the API key."""
 

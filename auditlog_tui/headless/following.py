@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, KeyRefusedError, NotPermittedError, QueryError
 from auditlog_tui.headless.listing import Printer, Walk
-from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.polling import POLL_S, slower

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
+from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.evidence.formats import Writer
 from auditlog_tui.headless.streams import Out
-from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import SortValues, in_order, reversed_order, sort_key, sort_values

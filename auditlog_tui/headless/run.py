@@ -16,12 +16,12 @@ from datetime import tzinfo
 
 from auditlog_tui.analysis.no_matches import reasons, take_other_forms, warnings
 from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, QueryError, SettingsError
 from auditlog_tui.evidence.formats import TableStyle, Writer, read_columns
 from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
 from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching, seen_of
 from auditlog_tui.headless.streams import Progress, standard_out
-from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import NO_SERVER_TIME, Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.output.crash import crash_report

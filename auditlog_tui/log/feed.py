@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import Enum
 
 from auditlog_tui.api.client import AuditLogApi
-from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
+from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.records import note_records
@@ -34,9 +34,6 @@ from auditlog_tui.query import Plan
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.text.times import instant_us, rfc3339
-
-PAGE = 100
-"""Entries per request: the API's maximum."""
 
 IDLE_PAGES = 5
 """Paging stops after this many pages in a row without a new entry, even if the server sends another cursor."""

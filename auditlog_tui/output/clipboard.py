@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import secrets
 import signal
 import sys
 import tempfile
@@ -217,7 +216,7 @@ def _send(sequence: str, write_escape: Callable[[str], object]) -> bool:
 def _write_file(text: str, directory: Path | None) -> str:
     """Write the text to a new file that only its owner can read, and return its path."""
     try:
-        path = (directory or Path(tempfile.gettempdir())) / f"auditlog-copy-{secrets.token_hex(6)}.txt"
+        path = (directory or Path(tempfile.gettempdir())) / f"auditlog-copy-{os.urandom(6).hex()}.txt"
         files.create(path, text.encode())
     except OSError as error:
         raise _no_route(error) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, quote_plus
@@ -84,6 +83,8 @@ def _forms(secret: str) -> set[str]:
 
 
 def _quoted(text: str) -> Iterator[str]:
+    import json  # late: the first frame does not need it
+
     octets = text.encode("utf-8", "surrogatepass")
     for form in (repr(text)[1:-1], ascii(text)[1:-1], repr(octets)[2:-1], json.dumps(text)[1:-1]):
         yield form

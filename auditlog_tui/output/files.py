@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import select
 import stat
 import sys
@@ -102,7 +101,7 @@ def replace(path: Path, content: bytes, *, private: bool = False) -> None:
     replaced, so pass its target. The folder must exist.
     """
     found = None if private else _stat(path)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.tmp")
     _write_new(temporary, content, found)
     try:
         os.replace(temporary, path)

@@ -5,12 +5,15 @@ What is slow to import is imported where it is needed, so that the screen shows 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from auditlog_tui.errors import StoreError
+from auditlog_tui.entries.contract import PAGE
+from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.settings.connection import DEFAULT_BASE_URL
 from auditlog_tui.settings.options import Settings
+from auditlog_tui.settings.proxy import proxy_for
 from auditlog_tui.text.times import counted
 from auditlog_tui.text.zones import read_zone
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     import httpx
 
     from auditlog_tui.api.client import AuditLogClient
+    from auditlog_tui.api.early import EarlyRequest
     from auditlog_tui.api.retry import Wait
     from auditlog_tui.log.log import Log
     from auditlog_tui.offline.sqlite_source import SqliteSource
@@ -32,17 +36,35 @@ DEMO_URL = "https://demo"
 class Session:
     """What one run of the program holds open.
 
-    The browser calls `prepare`, in any thread, then `open`; a command calls `connect`, then `open_log`. `close`
-    releases everything.
+    The browser calls `request_early`, then `prepare`, in any thread, then `open`; a command calls `connect`, then
+    `open_log`. `close` releases everything.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.client: AuditLogClient | None = None
+        self._early: EarlyRequest | None = None
         self._demo_log: SqliteSource | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
         self._closed = False
+
+    def request_early(self, text: str) -> None:
+        """Send the request for the first page of a filter from a thread, if it is known without an answer.
+
+        Call it before slow imports: they take as long as the answer.
+        """
+        settings = self.settings
+        if settings.demo or (settings.trust_env and proxy_for(settings.base_url) is not None):
+            return
+        from auditlog_tui.api.early import EarlyRequest, first_request
+
+        try:
+            target = _first_target(text, settings)
+            if target is not None:
+                self._early = EarlyRequest(first_request(settings.base_url, settings.key, settings.headers, target))
+        except AuditLogError:
+            pass  # it is told where the screen can show it
 
     def prepare(self) -> None:
         """Connect, and import what `open` needs. Raises `SettingsError`."""
@@ -64,6 +86,7 @@ class Session:
             headers=settings.headers,
             transport=self._demo() if settings.demo else None,
             trust_env=settings.trust_env,
+            early=self._early,
         )
         return self.client
 
@@ -127,9 +150,30 @@ class Session:
         """Close the connections and drop the working set."""
         self._closed = True
         try:
+            if self._early is not None:
+                self._early.abandon()
             if self.client is not None:
                 await self.client.aclose()
         finally:
             for each in (self._demo_log, self._store):
                 if each is not None:
                     each.close()
+
+
+def _first_target(text: str, settings: Settings) -> str | None:
+    """What the browser requests first for a filter; `None` if that depends on the server's clock.
+
+    Raises `QueryError` and `NotFoundError`.
+    """
+    from auditlog_tui.api.request import entry_target, list_target
+
+    if not text.strip():
+        return list_target({}, limit=PAGE)
+    from auditlog_tui.query import plan
+    from auditlog_tui.session.typed_filter import read_filter
+
+    typed = read_filter(text, settings.views)
+    if typed.relative:
+        return None
+    planned = plan(typed.query(time.time_ns() // 1000, read_zone(settings.zone).zone))
+    return list_target(planned.params, limit=PAGE) if planned.entry_id is None else entry_target(planned.entry_id)

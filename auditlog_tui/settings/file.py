@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,12 +37,16 @@ def read_config(path: Path) -> Mapping[str, Any]:
     """The file's content, checked; empty if there is no file. Raises `SettingsError`."""
     shown = safe(str(path))
     try:
-        file = tomllib.loads(files.read(path, LIMIT).decode("utf-8-sig").replace("\r\n", "\n"))
+        text = files.read(path, LIMIT).decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SettingsError(f"{shown} can't be read: {safe(why, 200)}.") from error
+    import tomllib  # late: most have no file
+
+    try:
+        file = tomllib.loads(text)
     except RecursionError as error:
         raise SettingsError(f"{shown} is not TOML: it is nested too deeply.") from error
     except tomllib.TOMLDecodeError as error:

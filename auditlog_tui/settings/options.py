@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from auditlog_tui.entries.contract import BASE_URL_VARIABLE, KEY_VARIABLE
@@ -44,8 +44,7 @@ AUTO_THEME = "auto"
 """The theme that is chosen by the terminal's background."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One setting: `name` is its key in the settings file, `variable` its environment variable."""
 
     name: str

@@ -7,7 +7,6 @@ wide breaks Textual's own borders and scroll bars as well.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -15,8 +14,7 @@ StatusKind = Literal["ok", "moved", "refused", "failed", "unknown"]
 Severity = Literal["read", "change", "destroy"]
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(NamedTuple):
     """One set of glyphs, each one cell wide; `corners`, `bars` and `spinner` hold several."""
 
     ok: str  # 2xx
@@ -74,7 +72,7 @@ ASCII = Glyphs(
 def glyphs_for(encoding: str | None) -> Glyphs:
     """`UNICODE` if an output of this encoding can represent all of it, else `ASCII`."""
     try:
-        "".join(astuple(UNICODE)).encode(encoding or "ascii")
+        "".join(UNICODE).encode(encoding or "ascii")
     except (LookupError, UnicodeEncodeError):
         return ASCII
     return UNICODE

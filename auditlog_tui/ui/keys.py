@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NamedTuple
 
 from textual.binding import Binding
 
@@ -11,8 +11,7 @@ EVERYWHERE, TABLE, DETAIL, FILTER, CHIPS = "everywhere", "table", "detail", "fil
 TIMELINE, FACETS = "timeline", "facets"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """`keys` are Textual's names, `shown` is the name on the screen, `label` the footer's word (empty: not shown).
 
     `action` is an action of the widget that has the focus in `place`, or of `screen.` or `app.`.
@@ -138,8 +137,7 @@ def bindings(place: str) -> list[Binding]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """What decides which keys matter: whether there is a place to go back to, something open that `q` closes, a
     filter, and one that was turned off.
     """
@@ -171,7 +169,7 @@ def _labelled(key: Key, situation: Situation) -> Key:
         "close": "close" if situation.open else "quit",
         "park": "filter off" if situation.filter else "filter on" if situation.filter_off else "",
     }
-    return replace(key, shown=key.shown.split()[0], label=labels.get(key.action, key.label))
+    return key._replace(shown=key.shown.split()[0], label=labels.get(key.action, key.label))
 
 
 def importance(key: Key) -> int:

@@ -56,10 +56,31 @@ def test_the_screen_loads_neither_http_nor_models() -> None:
     assert not packages & {"httpx", "pydantic"}
 
 
-def test_the_commands_wait_for_nothing_that_only_the_browser_needs() -> None:
-    code = "import sys, auditlog_tui.headless.run; print(*sys.modules)"
+def modules_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded once it has run this code."""
+    code = f"import sys; {code}; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    modules = set(found.stdout.split())
+    return set(found.stdout.split())
+
+
+def test_the_first_frame_waits_for_nothing_that_it_does_not_show() -> None:
+    modules = modules_after("import auditlog_tui.__main__, auditlog_tui.session.opening, auditlog_tui.ui.app")
+    assert "auditlog_tui.ui.panes.bars" in modules
+    late = {"json", "tomllib", "tomlkit", "hashlib", "http.client", "email", "pyperclip", "regex"}
+    assert not modules & late
+    dialogs = {module for module in modules if module.startswith("auditlog_tui.ui.dialogs.")}
+    assert dialogs == {"auditlog_tui.ui.dialogs.dialog"}
+
+
+def test_the_early_request_waits_for_no_slow_import() -> None:
+    modules = modules_after("import auditlog_tui.__main__, auditlog_tui.session.opening, auditlog_tui.api.early")
+    assert not {module.partition(".")[0] for module in modules} & {
+        "asyncio", "email", "http", "httpx", "pydantic", "rich", "textual", "truststore",
+    }  # fmt: skip
+
+
+def test_the_commands_wait_for_nothing_that_only_the_browser_needs() -> None:
+    modules = modules_after("import auditlog_tui.headless.run")
     assert "auditlog_tui.session.typed_filter" in modules
     assert not modules & {
         "auditlog_tui.session.navigator",

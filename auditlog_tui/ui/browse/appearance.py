@@ -8,7 +8,6 @@ from dataclasses import replace
 from auditlog_tui.settings.file import config_path, save_option
 from auditlog_tui.text.zones import TimeDisplay
 from auditlog_tui.ui.browse.host import Controller, Host
-from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.table.columns import COLUMNS, STICKY
 from auditlog_tui.ui.table.table import EntryTable
 
@@ -30,6 +29,8 @@ class AppearanceController(Controller):
         self._host.rows_changed()
 
     def action_columns(self) -> None:
+        from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
+
         names = self._host.look.columns or tuple(column.field for column in COLUMNS[STICKY:])
         self._host.ask(ColumnsScreen(names), self._set_columns)
 

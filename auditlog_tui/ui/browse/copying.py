@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
-
-from textual.binding import Binding, BindingType
+from typing import TYPE_CHECKING
 
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.browse.long_work import LongWork
-from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -29,24 +25,7 @@ COPIES = {
 }
 """The second key after `y`: the kind of text, and its name on the screen."""
 
-
-class CopyMenu(MenuScreen):
-    """Its title names the entries to copy. If there are two choices of entries, Tab switches; `at` is the current."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "switch", show=False)]
-
-    def __init__(self, titles: Sequence[str], at: int) -> None:
-        choices = [Choice(key, name) for key, (_, name) in COPIES.items()]
-        choices.append(Choice("l", "link: the command that shows this view again"))
-        self.at = at
-        self._titles = titles
-        hint = f"Tab: {titles[1 - at]} · Esc closes" if len(titles) > 1 else "Esc closes"
-        super().__init__(titles[at], choices, hint)
-
-    def action_switch(self) -> None:
-        if len(self._titles) > 1:
-            self.at = 1 - self.at
-            self.set_title(self._titles[self.at], f"Tab: {self._titles[1 - self.at]} · Esc closes")
+LINK = ("l", "link: the command that shows this view again")
 
 
 class CopyController(Controller):
@@ -71,13 +50,16 @@ class CopyController(Controller):
         marks, row = self._host.navigator.marks, wanted_row(self._host, self._table)
         if row is None:
             return
+        from auditlog_tui.ui.dialogs.copy_menu import CopyMenu
+
         offers = [("copy of this entry", False)]
         if marks.count:
             since = marks.oldest_earlier_us()
             date = f" (since {self._host.look.date(since)})" if since is not None else ""
             offers.append((f"copy of the {counted(marks.count, 'marked entry', 'marked entries')}{date}", True))
         # Marks of an earlier run come second: they are probably not the ones meant.
-        menu = CopyMenu([title for title, _ in offers], at=len(offers) - 1 if marks.marked_this_run else 0)
+        choices = [*((key, name) for key, (_, name) in COPIES.items()), LINK]
+        menu = CopyMenu([title for title, _ in offers], choices, at=len(offers) - 1 if marks.marked_this_run else 0)
         self._host.ask(menu, lambda key: self._copy(key, self._chosen(row, marked=offers[menu.at][1])))
 
     def _chosen(self, row: Row, *, marked: bool) -> list[Entry]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count
 from auditlog_tui.ui.browse.host import Controller, Host
-from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.table.table import EntryTable
 
 
@@ -19,6 +18,8 @@ class FindController(Controller):
         self._table = table
 
     def action_find(self) -> None:
+        from auditlog_tui.ui.dialogs.prompt import PromptScreen
+
         hint = "highlights it and goes to the next one; n and N walk. Only what is loaded: / asks the server"
         prompt = PromptScreen("find in what is loaded", self._host.look.find, hint=hint, select=True)
         self._host.ask(prompt, self._find)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.worker import Worker
 
@@ -21,8 +20,7 @@ REDRAW_S = 0.25
 """Seconds between two updates of the screen while pages arrive: each takes as long as a page or two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What is being fetched: at which end of a view, and how many rows."""
 
     view: View

@@ -12,9 +12,6 @@ from auditlog_tui.ui.browse.detail import DetailController
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.browse.novelty import NoveltyController
-from auditlog_tui.ui.dialogs.compare import CompareScreen
-from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
-from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.panes.bars import HeaderBar
 from auditlog_tui.ui.panes.filter_bar import PLACEHOLDER, FilterBar
 from auditlog_tui.ui.table.lines import Signs
@@ -221,6 +218,8 @@ class MarkController(Controller):
         row = wanted_row(self._host, self._table)
         if row is None:
             return
+        from auditlog_tui.ui.dialogs.prompt import PromptScreen
+
         self._refresh_marks()
         entry = self._host.navigator.log.store.entry(row.n)
         used = " ".join(f"#{tag}" for tag in self._marks.tags[:TAGS_OFFERED])
@@ -250,6 +249,8 @@ class MarkController(Controller):
         if not self._amount():
             self._host.say("There are no marks and no notes")
             return
+        from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
+
         choices = [Choice("f", "forget them"), Choice("k", "keep them")]
         self._host.ask(MenuScreen(f"forget {self._amount()}?", choices), self._forget)
 
@@ -320,6 +321,8 @@ class MarkController(Controller):
             amount = count(self._marks.count)
             self._host.say(f"Two marked entries can be compared: {amount} marked now, m marks and unmarks")
             return
+        from auditlog_tui.ui.dialogs.compare import CompareScreen
+
         log, marked = self._host.navigator.log, self._marks.marked()
         details = [log.cached_detail(n) for n in log.store.add(marked)]
         one, other = (

@@ -10,7 +10,6 @@ from auditlog_tui.settings.file import config_path, save_view
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import age
 from auditlog_tui.ui.browse.host import Controller, Host, Move, wanted_row
-from auditlog_tui.ui.dialogs.prompt import PromptScreen
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.facets import FacetPane
 from auditlog_tui.ui.panes.filter_bar import FilterBar
@@ -129,6 +128,8 @@ class NavigationController(Controller):
         if not text:
             self._host.say("There is no filter to save", "warning")
             return
+        from auditlog_tui.ui.dialogs.prompt import PromptScreen
+
         hint = f"@name will stand for: {safe(text, 200)}"
         prompt = PromptScreen("name for this filter", hint=hint, check=lambda name: self._save(name, text))
         self._host.ask(prompt, lambda name: self._host.say(f"Saved: @{name}") if name else None)
@@ -218,6 +219,7 @@ class NavigationController(Controller):
 
     def action_go_to_time(self) -> None:
         from auditlog_tui.query import MOMENT_HINT  # late: it loads the models
+        from auditlog_tui.ui.dialogs.prompt import PromptScreen
 
         prompt = PromptScreen("go to time", hint=MOMENT_HINT, check=self._host.navigator.moment)
         self._host.ask(prompt, self._go_to)

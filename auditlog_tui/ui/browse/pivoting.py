@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
-from auditlog_tui.ui.dialogs.menu import Choice, Column, MenuScreen
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.counting import Count
     from auditlog_tui.analysis.pivots import Pivot
+    from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 
 NARROW = 100
 """Cells below which a line has no room for two dates with times of day."""
@@ -47,6 +47,8 @@ class PivotController(Controller):
         return bool(offers)
 
     def _offer(self, title: str, pivots: list[Pivot]) -> None:
+        from auditlog_tui.ui.dialogs.menu import Column, MenuScreen
+
         offers = {pivot.key: pivot for pivot in pivots}
         filtered = any(pivot.within != pivot.alone for pivot in pivots)
         columns = [Column(), *([Column("here", NUMBER, right=True)] if filtered else [])]
@@ -90,4 +92,6 @@ def _counts(within: Count, alone: Count) -> tuple[str, str]:
 
 
 def _choice(pivot: Pivot, *cells: str, note: str = "") -> Choice:
+    from auditlog_tui.ui.dialogs.menu import Choice
+
     return Choice(pivot.key, pivot.name, (pivot.value, *cells), note, also=pivot.key.upper())

@@ -38,7 +38,6 @@ from auditlog_tui.ui.browse.pivoting import PivotController
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
 from auditlog_tui.ui.dialogs.dialog import Dialog
-from auditlog_tui.ui.dialogs.help import HelpScreen
 from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, Situation, bindings
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.messages import CopyRequested, QuitAsked, Say
@@ -355,6 +354,8 @@ class BrowseScreen(ShiftingScreen):
         self.refresh()
 
     def action_help(self) -> None:
+        from auditlog_tui.ui.dialogs.help import HelpScreen
+
         self.app.push_screen(HelpScreen(self.footer.place, self._look.glyphs))
 
     @on(FilterBar.Left)

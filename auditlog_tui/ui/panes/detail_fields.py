@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -125,6 +124,8 @@ def _tone(code: int | None) -> str:
 
 def _other_fields(entry: Entry, listed: Set[str]) -> list[Item]:
     """The fields that are not `listed`, those that the schema doesn't know among them."""
+    import json  # late: the first frame does not need it
+
     found: dict[str, object] = {}
     for prefix, part in (("", entry.log), ("actor.", entry.log.actor), ("target.", entry.log.target)):
         known = type(part).model_fields if part else {}
@@ -143,6 +144,8 @@ def _other_fields(entry: Entry, listed: Set[str]) -> list[Item]:
 
 def raw_lines(entry: Entry) -> list[Item]:
     """The record's JSON indented, one item per line; unchanged if it can't be parsed."""
+    import json  # late, as above
+
     try:
         text = json.dumps(json.loads(entry.raw), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.binding import BindingType
 from textual.content import Content
@@ -27,8 +26,7 @@ COUNT, SHARE = 10, 5
 """Widths of a count, with the bar behind it, and of its share of all entries, in cells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of a facet: a value if it has a `tally`, else a text. One that is `more` lists more values."""
 
     facet: Facet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import events
 from textual.binding import BindingType
@@ -36,8 +36,7 @@ LEAST_LABEL = 7
 Styled = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """An interval on the screen: its first cell on the axis, its width, and its heights in eighths of a cell.
 
     A bar that spans several intervals shows their average.

@@ -8,7 +8,6 @@ If Textual changes: such terminals would show escapes in place of borders, and l
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from itertools import cycle, islice
 
 from rich.cells import cell_len
@@ -34,7 +33,7 @@ _DRAWN = {
 
 _GLYPHS = {
     glyph: plain
-    for drawn, ascii_form in zip(astuple(UNICODE), astuple(ASCII), strict=True)
+    for drawn, ascii_form in zip(UNICODE, ASCII, strict=True)
     for glyph, plain in zip(drawn, _as_long(ascii_form, drawn), strict=True)
     if not glyph.isascii()
 }

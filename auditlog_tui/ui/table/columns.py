@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
@@ -23,8 +22,7 @@ Cell = tuple[str, str]
 """The text of a cell (made safe, not yet fitted) and the name of its style."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """`field` is the filter's name for it. `cut` is where a text that is too long is shortened.
 
     It is as wide as its longest text, up to `most` cells (before rows are loaded: `ample`). For those to the left of
@@ -139,8 +137,7 @@ STICKY = 2
 """The first columns (time and action) don't scroll sideways."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Each column's offset and width in cells, without the gutter."""
 
     columns: tuple[Column, ...]
@@ -184,7 +181,7 @@ class Layout:
             enough = first or visible >= min(column.least, width)
             hidden = scrolls and offset - self.fixed < left
             widths.append(visible if enough and not hidden else 0)
-        return replace(self, widths=tuple(widths))
+        return self._replace(widths=tuple(widths))
 
 
 def content_widths(rows: Sequence[Row], look: Look) -> dict[str, int]:

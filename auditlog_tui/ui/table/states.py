@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditlog_tui.errors import (
     AuditLogError,
@@ -29,8 +28,7 @@ StyledText = tuple[str, str]
 NOTHING: StyledText = ("", "dim")
 
 
-@dataclass(frozen=True, slots=True)
-class States:
+class States(NamedTuple):
     """The line above the first entry, the one below the last, and the lines shown if there is no entry."""
 
     head: StyledText = NOTHING

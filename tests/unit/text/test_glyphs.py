@@ -1,5 +1,4 @@
 import unicodedata
-from dataclasses import asdict
 
 import pytest
 from rich.cells import cell_len
@@ -21,13 +20,13 @@ AMBIGUOUS_BY_THE_LETTER = set("·…─│╭╮╰╯▌▁▂▃▄▅▆▇�
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 def test_every_glyph_is_one_character_of_one_cell_that_may_be_shown(glyphs: Glyphs) -> None:
-    for name, drawn in asdict(glyphs).items():
+    for name, drawn in glyphs._asdict().items():
         assert len(drawn) == 1 or name in SEVERAL
         assert all(cell_len(glyph) == 1 and safe(glyph) == glyph for glyph in drawn), name
 
 
 def test_no_mark_is_of_ambiguous_width_but_those_that_the_borders_share() -> None:
-    drawn = set("".join(asdict(UNICODE).values()))
+    drawn = set("".join(UNICODE))
     ambiguous = {glyph for glyph in drawn if unicodedata.east_asian_width(glyph) not in ("N", "Na")}
     assert ambiguous <= AMBIGUOUS_BY_THE_LETTER
 
@@ -62,7 +61,7 @@ def test_an_encoding_that_there_is_not_gets_the_plain_glyphs() -> None:
 
 
 def test_the_plain_glyphs_are_ascii() -> None:
-    assert "".join(asdict(ASCII).values()).isascii()
+    assert "".join(ASCII).isascii()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ def test_what_is_drawn_becomes_what_looks_like_it(drawn: str, plain: str) -> Non
     assert filtered(drawn) == plain
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(UNICODE)])
+@pytest.mark.parametrize("name", UNICODE._fields)
 def test_a_glyph_becomes_its_own_in_ascii(name: str) -> None:
     drawn, plain = getattr(UNICODE, name), getattr(ASCII, name)
     shared = {"server": ">", "bullet": "-", "bars": " _:-#+*##", "enter": "<"}  # one glyph, two meanings

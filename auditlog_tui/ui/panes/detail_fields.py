@@ -54,7 +54,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
     """The fields of the full record, or of `entry` until it is loaded. `now_us` adds the entry's age."""
     shown = detail.entry if detail is not None else entry
     differs = frozenset(detail.differs if detail is not None else ())
-    log, actor, target = shown.log, shown.actor, shown.target
+    log, actor, target = shown.fields, shown.actor, shown.target
     flags = {name.partition(".")[0] for name in shown.unreadable} | differs
 
     def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> DetailField:
@@ -126,7 +126,8 @@ def _tone(code: int | None) -> str:
 def _other_fields(entry: Entry, listed: Set[str]) -> list[Item]:
     """The fields that are not `listed`, those that the schema doesn't know among them."""
     found: dict[str, object] = {}
-    for prefix, part in (("", entry.log), ("actor.", entry.log.actor), ("target.", entry.log.target)):
+    log = entry.log
+    for prefix, part in (("", log), ("actor.", log.actor), ("target.", log.target)):
         known = type(part).model_fields if part else {}
         found |= {f"{prefix}{key}": value for key, value in part or () if value is not None or key not in known}
     texts = {

@@ -209,11 +209,12 @@ def grow(store: EntryStore, run: Run, size: int) -> None:
     """Make the run `size` entries long, with SQL, as reading so many takes seconds."""
     counting = "WITH RECURSIVE c(n) AS (VALUES (?) UNION ALL SELECT n + 1 FROM c WHERE n < ? - 1)"
     for sql in (
-        f"{counting} INSERT INTO entry (n, key, first, unreadable, versions) SELECT n, 'id-' || n, n, '', 0 FROM c",
+        f"{counting} INSERT INTO entry (n, key, hash, first, unreadable, versions)"
+        " SELECT n, 'id-' || n, 0, n, '', 0 FROM c",
         f"{counting} INSERT INTO place SELECT 1, n, n, n FROM c",
     ):
         store.connection.execute(sql, [run.after, size])
-    run.after = size
+    run.after, run.highest = size, size - 1
 
 
 # -- runs that nobody holds ----------------------------------------------------------------------------------------

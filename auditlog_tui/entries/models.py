@@ -30,7 +30,6 @@ from auditlog_tui.entries.raw_json import (
     Member,
     Portions,
     Reader,
-    has_surrogates,
     members_of,
     read_unique,
     read_value,
@@ -204,6 +203,10 @@ def page_in_portions(text: str, served_at: datetime | None = None) -> Portions[P
     """`read_page` in portions, so that other work can run between them."""
     if len(text) <= WINDOW and (page := _plain_page(text, served_at)) is not None:
         return page
+    return (yield from _read_leniently(text, served_at))
+
+
+def _read_leniently(text: str, served_at: datetime | None) -> Portions[Page]:
     items: list[Entry] | None = None
     pagination: list[str] = []
     reader = Reader(text)
@@ -362,7 +365,7 @@ def _plain_entry(item: Raw | str, raw: str) -> Entry | None:
         fields = _whole_fields(item)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return None
-    if raw.count('"') != _quotes(fields, raw) or ("\\" in raw and has_surrogates(raw)):
+    if raw.count('"') != _quotes(fields, raw):
         return None
     return _with_time(fields, raw, {})
 

@@ -111,7 +111,7 @@ def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:
     if not others:
         return []
     from auditlog_tui.entries.models import read_entry
-    from auditlog_tui.log.log import differences  # imported here, because it loads pydantic
+    from auditlog_tui.log.log import differences  # imported here, because it loads httpx
 
     names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
     more = "another record" if len(others) == 1 else f"{len(others)} more records"

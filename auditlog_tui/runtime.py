@@ -28,7 +28,8 @@ def prepare() -> None:
 
 
 def enable_collector() -> None:
-    """Turn the automatic collector on, for commands without a screen."""
+    """Turn the automatic collector on, for commands without a screen. It skips the objects that exist now."""
+    gc.freeze()
     gc.enable()
 
 

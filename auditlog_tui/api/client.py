@@ -134,8 +134,8 @@ class AuditLogClient:
     async def get(self, entry_id: str) -> Entry:
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
         entry = await self._ask(entry_target(entry_id), _entry)
-        if entry.log.id is not None and entry.log.id.casefold() != entry_id.casefold():
-            asked, got = safe(entry_id, 60), safe(entry.log.id, 60)
+        if entry.fields.id is not None and entry.fields.id.casefold() != entry_id.casefold():
+            asked, got = safe(entry_id, 60), safe(entry.fields.id, 60)
             raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
         return entry
 
@@ -340,7 +340,7 @@ def _entry(answer: _Answer) -> Portions[Entry]:
     entry = read_entry(decode(answer.body))
     if "" in entry.unreadable and cut_short(answer.body):
         raise NotTheApiError("The server's answer is not complete JSON of this API.")
-    if entry.log.id is None and entry.log.action is None:
+    if entry.fields.id is None and entry.fields.action is None:
         raise NotTheApiError("The server's answer is no audit log entry. Is the base URL this API's?")
     return entry
 

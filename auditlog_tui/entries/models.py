@@ -1,21 +1,26 @@
-"""The API's schemas (pydantic v2), and the reader of pages and entries.
+"""Entries and pages of the log, and their reader.
 
 Reading is lenient, because an audit log is evidence: a malformed entry never loses its page, nor a malformed field
 its entry. `Entry.raw` keeps the JSON exactly as received (duplicate keys, `1.10`, digits beyond a float's precision,
 bytes that are not UTF-8 as lone surrogates), and `Entry.unreadable` holds the text of each invalid field. Unknown
-fields are kept (`AuditLog.model_extra`).
+fields are kept (`Entry.log.model_extra`).
+
+A page as the contract has it is read by msgspec, in a quarter of the time that `raw_json` and `schema` take. They
+read all others, and a test compares the two.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+import msgspec
+from msgspec import Meta, Raw, Struct
+from msgspec.structs import asdict, astuple
 
 from auditlog_tui.entries.raw_json import (
     SQLITE_INT,
@@ -25,67 +30,61 @@ from auditlog_tui.entries.raw_json import (
     Member,
     Portions,
     Reader,
-    has_surrogates,
-    is_exact,
     members_of,
+    read_unique,
     read_value,
     run_at_once,
 )
 from auditlog_tui.errors import NotTheApiError
 from auditlog_tui.text.times import instant_us
 
-__all__ = [
-    "Actor",
-    "AuditLog",
-    "Entry",
-    "Json",
-    "Page",
-    "Target",
-    "page_in_portions",
-    "read_entry",
-    "read_page",
-]
+if TYPE_CHECKING:
+    from auditlog_tui.entries.schema import AuditLog
 
-Text = Annotated[str, StringConstraints(min_length=0)]
-"""A string; the constraint makes pydantic refuse lone surrogates, which SQLite can't store."""
+__all__ = ["Entry", "Json", "Page", "page_in_portions", "read_entry", "read_page"]
 
 
-class _Schema(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+class _Values(Struct, frozen=True, eq=False, gc=False, kw_only=True):
+    """Values by name; equal to others with the same names and values, of whichever class."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Values) and asdict(self) == asdict(other)
+
+    def __hash__(self) -> int:
+        return hash(astuple(self))
 
 
-class Actor(_Schema):
+class Actor(_Values, frozen=True, eq=False, gc=False, kw_only=True):
     """Who acted. `type` is `user` or `api_key`; newer servers may send other types."""
 
-    id: Text | None = None
-    name: Text | None = None
-    type: Text | None = None
+    id: str | None = None
+    name: str | None = None
+    type: str | None = None
 
 
-class Target(_Schema):
+class Target(_Values, frozen=True, eq=False, gc=False, kw_only=True):
     """The resource that was acted on. `type` is its kind, for example `vm`."""
 
-    id: Text | None = None
-    type: Text | None = None
+    id: str | None = None
+    type: str | None = None
 
 
-class AuditLog(_Schema):
-    """One entry in the API's schema; a field is `None` if it is absent, null or unreadable."""
+class Fields(_Values, frozen=True, eq=False, gc=False, kw_only=True):
+    """The values of an entry's known fields; `None` if one is absent, null or unreadable."""
 
-    id: Text | None = None
-    action: Text | None = None
+    id: str | None = None
+    action: str | None = None
     actor: Actor | None = None
-    client_ip: Text | None = None
-    created_at: Text | None = None
-    method: Text | None = None
-    path: Text | None = None
-    status_code: Annotated[int, Field(ge=-SQLITE_INT, le=SQLITE_INT)] | None = None
-    user_agent: Text | None = None
+    client_ip: str | None = None
+    created_at: str | None = None
+    method: str | None = None
+    path: str | None = None
+    status_code: int | None = None
+    user_agent: str | None = None
     target: Target | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, gc=False):
     r"""One entry of the log with its exact text.
 
     `key` identifies it: the API's id, or `sha256:…` of the raw text if the id is missing. `created_us` is its instant
@@ -96,18 +95,25 @@ class Entry:
     """
 
     key: str
-    log: AuditLog
+    fields: Fields
     raw: str
     created_us: int | None
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = {}
 
     @property
     def actor(self) -> Actor:
-        return self.log.actor or _NOBODY
+        return self.fields.actor or _NOBODY
 
     @property
     def target(self) -> Target:
-        return self.log.target or _NOTHING
+        return self.fields.target or _NOTHING
+
+    @property
+    def log(self) -> AuditLog:
+        """The entry in the API's schema, with its unknown fields; read anew from `raw` each time."""
+        from auditlog_tui.entries.schema import read_log
+
+        return read_log(read_value(self.raw), self.raw)[0]
 
 
 _NOBODY = Actor()
@@ -141,66 +147,34 @@ class Page:
 
 def read_entry(text: str) -> Entry:
     """The entry in a JSON text, however malformed it is."""
-    return _entry(read_value(text), text)
+    return _plain_entry(text, text) or _entry(read_value(text), text)
 
 
 def _entry(data: Json, raw: str) -> Entry:
-    unreadable: dict[str, str] = {}
-    try:
-        if data is UNREAD or has_surrogates(raw):
-            log, unreadable = _salvage(raw)
-        else:
-            log = AuditLog.model_validate(data)
-    except ValidationError:
-        log, unreadable = _salvage(raw)
-    created_us = None if log.created_at is None else instant_us(log.created_at)
-    if log.created_at is not None and created_us is None:
-        unreadable.setdefault("created_at", json.dumps(log.created_at))
-    return Entry(log.id or _fingerprint(raw), log, raw, created_us, unreadable)
+    from auditlog_tui.entries.schema import read_log  # loads pydantic, which a page as in the contract does not need
+
+    log, unreadable = read_log(data, raw)
+    actor, target = log.actor, log.target
+    fields = Fields(
+        id=log.id,
+        action=log.action,
+        actor=None if actor is None else Actor(id=actor.id, name=actor.name, type=actor.type),
+        client_ip=log.client_ip,
+        created_at=log.created_at,
+        method=log.method,
+        path=log.path,
+        status_code=log.status_code,
+        user_agent=log.user_agent,
+        target=None if target is None else Target(id=target.id, type=target.type),
+    )
+    return _with_time(fields, raw, unreadable)
 
 
-def _salvage(raw: str) -> tuple[AuditLog, dict[str, str]]:
-    """The readable fields of a malformed entry, and the texts of the malformed ones by field."""
-    found = members_of(raw)
-    if found is None or not found.named:
-        return AuditLog(), {"": raw}
-    unreadable = {"": found.rest} if found.rest else {}
-    members = dict(found.named)
-    data = _readable(members, "", unreadable)
-    for name in ("actor", "target"):
-        inside = members_of(members[name].text) if name in members else None
-        if inside is not None:
-            if inside.rest:
-                unreadable[name] = members[name].flag or members[name].text
-            elif members[name].flag == members[name].text:
-                unreadable.pop(name, None)  # the inner member is flagged instead
-            data[name] = _readable(inside.named, f"{name}.", unreadable)
-            members |= {f"{name}.{inner}": member for inner, member in inside.named.items()}
-    if "id" in unreadable and not is_exact(members["id"].text):
-        data.pop("id", None)  # an approximate id could identify two entries
-    return _validated(data, members, unreadable), unreadable
-
-
-def _validated(data: dict[str, Json], members: Mapping[str, Member], unreadable: dict[str, str]) -> AuditLog:
-    """The entry's fields. Those of the wrong type are removed from `data`, and their texts added to `unreadable`."""
-    try:
-        return AuditLog.model_validate(data)
-    except ValidationError as error:
-        places = [[str(part) for part in problem["loc"]] for problem in error.errors(include_url=False)]
-    for place in places:
-        holder = data[place[0]] if len(place) > 1 else data
-        holder.pop(place[-1])
-        name = ".".join(place)
-        unreadable[name] = members[name].flag or members[name].text
-    return AuditLog.model_validate(data)
-
-
-def _readable(members: Mapping[str, Member], prefix: str, unreadable: dict[str, str]) -> dict[str, Json]:
-    """The values that Python can represent; the texts of malformed members are added to `unreadable`."""
-    for name, member in members.items():
-        if member.flag:
-            unreadable[prefix + name] = member.flag
-    return {name: member.value for name, member in members.items() if member.value is not UNREAD}
+def _with_time(fields: Fields, raw: str, unreadable: dict[str, str]) -> Entry:
+    created_us = None if fields.created_at is None else instant_us(fields.created_at)
+    if fields.created_at is not None and created_us is None:
+        unreadable.setdefault("created_at", json.dumps(fields.created_at))
+    return Entry(fields.id or _fingerprint(raw), fields, raw, created_us, unreadable)
 
 
 def _fingerprint(raw: str) -> str:
@@ -227,6 +201,12 @@ def read_page(text: str, served_at: datetime | None = None) -> Page:
 
 def page_in_portions(text: str, served_at: datetime | None = None) -> Portions[Page]:
     """`read_page` in portions, so that other work can run between them."""
+    if len(text) <= WINDOW and (page := _plain_page(text, served_at)) is not None:
+        return page
+    return (yield from _read_leniently(text, served_at))
+
+
+def _read_leniently(text: str, served_at: datetime | None) -> Portions[Page]:
     items: list[Entry] | None = None
     pagination: list[str] = []
     reader = Reader(text)
@@ -309,3 +289,92 @@ _KINDS = {"n": "null", "t": "true", "f": "false", "[": "a list", "{": "an object
 def _json_kind(text: str) -> str:
     """The type of a JSON text in words."""
     return _KINDS.get(text[:1], "a number" if read_value(text) is not UNREAD else "unreadable")
+
+
+# -- pages as in the contract ------------------------------------------------------------------------------------
+
+
+class _WholeActor(Actor, frozen=True, eq=False, gc=False, kw_only=True):
+    id: str
+    name: str | None
+    type: str
+
+
+class _WholeTarget(Target, frozen=True, eq=False, gc=False, kw_only=True):
+    id: str
+    type: str
+
+
+class _WholeFields(Fields, frozen=True, eq=False, gc=False, kw_only=True):
+    """The fields of an entry as in the contract: only the target may be absent, or it or the actor's name null."""
+
+    id: str
+    action: str
+    actor: _WholeActor
+    client_ip: str
+    created_at: str
+    method: str
+    path: str
+    status_code: Annotated[int, Meta(ge=-SQLITE_INT, le=SQLITE_INT)]
+    user_agent: str
+    target: _WholeTarget | None = None
+
+
+class _Slices(Struct, frozen=True):
+    items: list[Raw]
+    pagination: Raw
+
+
+_slices = msgspec.json.Decoder(_Slices).decode
+_whole_fields = msgspec.json.Decoder(_WholeFields).decode
+
+
+def _plain_page(text: str, served_at: datetime | None) -> Page | None:
+    """The page, if its text is exactly a list of valid entries and a pagination; else `None`."""
+    text = text.strip(" \t\r\n")
+    try:
+        slices = _slices(text)
+        items, pagination = [str(item, "utf-8") for item in slices.items], str(slices.pagination, "utf-8")
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return None
+    if len(items) > MOST_ITEMS or not _consists_of(text, items, pagination):
+        return None
+    entries: list[Entry] = []
+    for item, raw in zip(slices.items, items, strict=True):
+        entry = _plain_entry(item, raw)
+        if entry is None:
+            value = read_unique(raw)
+            if value is UNREAD:
+                return None
+            entry = _entry(value, raw)
+        entries.append(entry)
+    return _page(entries, [pagination], served_at)
+
+
+def _consists_of(text: str, items: Sequence[str], pagination: str) -> bool:
+    """Whether a page's text is these parts and nothing else: no other member, none twice."""
+    return text in (
+        f'{{"items":[{",".join(items)}],"pagination":{pagination}}}',
+        f'{{"items": [{", ".join(items)}], "pagination": {pagination}}}',
+    )
+
+
+def _plain_entry(item: Raw | str, raw: str) -> Entry | None:
+    """The entry in a JSON text, if that is an entry as in the contract and nothing else."""
+    try:
+        fields = _whole_fields(item)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return None
+    if raw.count('"') != _quotes(fields, raw):
+        return None
+    return _with_time(fields, raw, {})
+
+
+def _quotes(fields: _WholeFields, raw: str) -> int:
+    """The quotes of an entry with these fields. If it has more, there are other fields, or a name occurs twice."""
+    quotes = 2 * (9 + 7 + 3 + 2)  # names and texts of the entry, names and texts of its actor
+    if fields.actor.name is not None:
+        quotes += 2
+    if fields.target is not None:
+        return quotes + 2 * (1 + 2 + 2)
+    return quotes + 2 * ('"target":' in raw)

@@ -69,12 +69,24 @@ _scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 _scan_unique = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant).raw_decode
 
 
+_SPACED_COLON = re.compile(r'"[ \t\r\n]+:')
+
+
 def _is_unique(value: Json, text: str) -> bool:
     """True if no name can occur twice in the text; costs a third of `_scan_unique`."""
     if not isinstance(value, dict):
         return False
     names = len(value) + sum(len(inner) for inner in value.values() if isinstance(inner, dict))
-    return text.count('":') == names and '" :' not in text
+    return text.count('":') == names and _SPACED_COLON.search(text) is None
+
+
+def read_unique(text: str) -> Json:
+    """`read_value`, in less time if no name occurs twice."""
+    try:
+        value, end = _scan(text, 0)
+    except (ValueError, RecursionError):
+        return UNREAD
+    return value if end == len(text) and _is_unique(value, text) else read_value(text)
 
 
 class Reader:

@@ -189,10 +189,14 @@ class Printer:
 
 
 class Listing:
-    """Writes the entries of a query as they arrive, at most `limit`; `written` is their number."""
+    """Writes the entries of a query as they arrive, at most `limit`.
+
+    `written` is the number written; while `writing`, some of the next ones may be as well.
+    """
 
     def __init__(self, walk: Walk, printer: Printer, limit: int | None = None) -> None:
         self.written = 0
+        self.writing = False
         self._walk = walk
         self._printer = printer
         self._limit = UNBOUNDED if limit is None else limit
@@ -241,8 +245,10 @@ class Listing:
         while self._next < len(run) and self.written < self._limit:
             count = min(PORTION, len(run) - self._next, self._limit - self.written)
             for first, length in self._unwritten(run, self._next, count):
+                self.writing = True
                 self._printer.rows(run, first, length)
                 self.written += length
+                self.writing = False
             self._next += count
 
     def _unwritten(self, run: Run, first: int, count: int) -> Iterator[tuple[int, int]]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
@@ -52,10 +54,12 @@ class Command:
 def run(settings: Settings, command: Command) -> int:
     """Run a command; returns the exit status."""
     progress = Progress(sys.stderr)
+    ended_by = [int(signal.SIGINT)]
     try:
-        return asyncio.run(_run(settings, command, progress))
+        with _ending_like_ctrl_c(ended_by):
+            return asyncio.run(_run(settings, command, progress))
     except KeyboardInterrupt:
-        return ExitStatus.INTERRUPTED
+        return 128 + ended_by[-1]
     except BrokenPipeError:
         return ExitStatus.BROKEN_PIPE
     except FilterError as error:
@@ -70,6 +74,30 @@ def run(settings: Settings, command: Command) -> int:
         return _fail(f"Standard output can't be written: {error.strerror}.", ExitStatus.INCOMPLETE)
     except Exception as error:
         return _fail(crash_report(error, settings.secrets).rstrip("\n"), ExitStatus.INCOMPLETE)
+
+
+@contextmanager
+def _ending_like_ctrl_c(ended_by: list[int]) -> Iterator[None]:
+    """Let the signals that end a program do what Ctrl+C does, unless they are ignored; note those that come."""
+
+    def end(number: int, _: object) -> None:
+        ended_by.append(number)
+        if not callable(signal.getsignal(signal.SIGINT)):  # ignored, as in the background of a script
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    names = ("SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _fail(text: str, status: ExitStatus) -> ExitStatus:
@@ -213,12 +241,25 @@ class _Run:
         walk = Walk(self._log, query)
         self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
-        missing = await listing.go()
+        try:
+            missing = await listing.go()
+        except BrokenPipeError:
+            raise
+        except BaseException as error:
+            self._tell_written(listing, stopped=not isinstance(error, Exception))
+            raise
         notes = [] if listing.written or missing else [*await self._why_nothing(query)]
         if walk.gone:
             are = "is" if walk.gone == 1 else "are"
             notes.append(f"{counted(walk.gone, 'entry', 'entries')} of these {are} gone from the server since.")
         return self._end(missing, notes)
+
+    def _tell_written(self, listing: Listing, *, stopped: bool) -> None:
+        """Say how much of a listing that was broken off has been written, nothing too if it was `stopped`."""
+        if listing.written or stopped:
+            self._progress.clear()
+            least = "At least " if listing.writing else ""
+            _print_note(f"{least}{counted(listing.written, 'entry', 'entries')} written; more may be missing.")
 
     async def count(self, query: Query) -> ExitStatus:
         number, missing = await count_matching(self._log, query, self._show_progress)

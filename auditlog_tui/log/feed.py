@@ -273,15 +273,20 @@ class Feed:
         lacking = self._store.lacking(self.run, [entry.key for entry in entries])
         new: dict[str, Entry] = {}
         for entry in entries:
-            if entry.key in lacking and (self._unordered or not end.precedes_resume_point(sort_values(entry))):
+            if entry.key in lacking and not (self._skips(end) and end.precedes_resume_point(sort_values(entry))):
                 new.setdefault(entry.key, entry)
         return list(new.values())
+
+    def _skips(self, end: End) -> bool:
+        """Whether this end passes entries that were written since on its way to where it broke off."""
+        return end.resume_key is not None and not self._unordered
 
     def _ignored(self, page: Page, new: list[Entry], end: End) -> frozenset[str]:
         """The requested parameters that this page contradicts."""
         found = violated_bounds(page.entries, end.params)
-        for entry in page.entries:
-            found |= self.plan.violations(entry)
+        if self.plan.params:
+            for entry in page.entries:
+                found |= self.plan.violations(entry)
         last = self._last_fetched(end)
         if not in_order([*([last] if last else []), *map(sort_values, new)], end.sort):
             if "sort" in end.params:
@@ -291,17 +296,20 @@ class Feed:
         return frozenset(found)
 
     def _store_page(self, page: Page, new: list[Entry], end: End) -> None:
-        keys = {entry.key for entry in new}
-        skipped = self._store.lacking(self.run, [entry.key for entry in page.entries]) - keys
+        skipped: set[str] = set()
+        if self._skips(end):
+            skipped = self._store.lacking(self.run, [entry.key for entry in page.entries])
+            skipped -= {entry.key for entry in new}
         numbers = self._store.add(page.entries)
         if not end.restarted and not end.broken:
             self.duplicates += len(numbers) - len(new)
         put = self._store.append if end is self.older_end else self._store.prepend
         # Entries that the run has already stay in: this may be another version of one.
         stored = [(n, e) for n, e in zip(numbers, page.entries, strict=True) if e.key not in skipped]
-        listing = [(n, sort_values(e)) for n, e in stored]
-        sort = "" if self._unordered else end.sort
-        self._possible_records += note_records(self._store, self.run, [listing], sort)
+        if self._store.versioned:
+            listing = [(n, sort_values(e)) for n, e in stored]
+            sort = "" if self._unordered else end.sort
+            self._possible_records += note_records(self._store, self.run, [listing], sort)
         put(self.run, [n for n, _ in stored])
         self._note_counts(page, end)
 

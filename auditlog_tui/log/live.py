@@ -561,7 +561,7 @@ def _before(entry: Entry, us: int | None) -> bool:
 def _news(inserted: Iterable[Entry], since: int | None) -> News:
     entries = list(inserted)
     new = [entry for entry in entries if not _before(entry, since)]
-    own_reads = sum(entry.log.user_agent == _OWN_USER_AGENT for entry in new)
+    own_reads = sum(entry.fields.user_agent == _OWN_USER_AGENT for entry in new)
     return News(len(new), own_reads, len(entries) - len(new))
 
 

@@ -119,10 +119,10 @@ class Log:
             self._details.move_to_end(n)
             return known
         row = self.store.entry(n)
-        if not row.log.id:
+        if not row.fields.id:
             return None
         with self.foreground():
-            entry = await self.api.get(row.log.id)
+            entry = await self.api.get(row.fields.id)
         detail = Detail(entry, differences(row, entry))
         if detail.differs and entry.key == row.key:
             self.store.keep_detail(n, entry.raw)

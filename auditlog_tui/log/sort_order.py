@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
+from functools import lru_cache
+from operator import le
 from typing import NamedTuple
 
 from auditlog_tui.entries.models import Entry
@@ -20,7 +21,7 @@ class SortValues(NamedTuple):
 
 
 def sort_values(entry: Entry) -> SortValues:
-    return SortValues(entry.created_us, entry.log.status_code)
+    return SortValues(entry.created_us, entry.fields.status_code)
 
 
 def primary_term(sort: str) -> str:
@@ -40,18 +41,27 @@ def sort_key(values: SortValues, sort: str) -> SortKey | None:
     Terms after `created_at` are left out: times that are equal here may differ below the microsecond.
     """
     key: list[int] = []
-    for term in sort.split(","):
-        name, _, way = term.partition(":")
-        value = values.created_us if name == "created_at" else values.status_code
+    for by_time, sign in _terms(sort):
+        value = values.created_us if by_time else values.status_code
         if value is None:
             return None
-        key.append(value if way == "asc" else -value)
-        if name == "created_at":
-            break
+        key.append(sign * value)
     return tuple(key)
+
+
+@lru_cache(maxsize=16)  # asked for every entry
+def _terms(sort: str) -> tuple[tuple[bool, int], ...]:
+    """The terms up to `created_at`: whether each is the time, and 1 for ascending or -1 for descending."""
+    terms: list[tuple[bool, int]] = []
+    for term in sort.split(","):
+        name, _, way = term.partition(":")
+        terms.append((name == "created_at", 1 if way == "asc" else -1))
+        if terms[-1][0]:
+            break
+    return tuple(terms)
 
 
 def in_order(entries: Iterable[SortValues], sort: str) -> bool:
     """False when the known values contradict the order."""
     keys = [key for values in entries if (key := sort_key(values, sort)) is not None]
-    return all(a <= b for a, b in pairwise(keys))
+    return all(map(le, keys, keys[1:]))

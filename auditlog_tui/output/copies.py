@@ -34,7 +34,7 @@ def texts(kind: str, entries: Iterable[Entry], base_url: str = "") -> Iterator[s
 
 def summary(entry: Entry) -> str:
     """The entry as one line for a ticket or a chat, with addresses and links defanged."""
-    log, actor, target = entry.log, entry.actor, entry.target
+    log, actor, target = entry.fields, entry.actor, entry.target
     kind_and_id = f"{actor.type or '?'} {actor.id or '?'}"
     parts = [
         format_time_exact(entry.created_us, UTC),
@@ -51,9 +51,9 @@ def summary(entry: Entry) -> str:
 
 def curl(entry: Entry, base_url: str) -> str | None:
     """A curl command for the entry's full record. The API key comes from the environment of whoever runs it."""
-    if not entry.log.id:
+    if not entry.fields.id:
         return None
-    url = f"{base_url}{LIST_PATH}/{quote(entry.log.id.encode('utf-8', 'replace'), safe='')}"
+    url = f"{base_url}{LIST_PATH}/{quote(entry.fields.id.encode('utf-8', 'replace'), safe='')}"
     return f'curl -sS -H "Authorization: Bearer ${KEY_VARIABLE}" {shlex.quote(url)}'
 
 
@@ -66,9 +66,9 @@ def _escaped_json(raw: str) -> str:
 
 
 _READERS: Mapping[str, Callable[[Entry], str | None]] = {
-    "id": lambda entry: entry.log.id,
+    "id": lambda entry: entry.fields.id,
     "actor": lambda entry: entry.actor.id,
-    "ip": lambda entry: entry.log.client_ip,
+    "ip": lambda entry: entry.fields.client_ip,
     "target": lambda entry: entry.target.id,
     "json": lambda entry: _escaped_json(entry.raw),
     "summary": summary,

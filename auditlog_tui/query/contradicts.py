@@ -28,7 +28,7 @@ def contradicts(entry: Entry, name: str, value: str) -> bool:
     if field in entry.unreadable:
         return False
     if column == "status_code":
-        return _out_of_bounds(name, entry.log.status_code, int(value), 0)
+        return _out_of_bounds(name, entry.fields.status_code, int(value), 0)
     if column == "created_at":
         return _out_of_bounds(name, entry.created_us, _instant(value), _MARGIN_US)
     holder, _, inner = attribute_of(column).partition(".")

@@ -123,9 +123,9 @@ FIELD_OF_COLUMN: Mapping[str, str] = {
 
 
 def attribute_of(column: str) -> str:
-    """The attribute path of a store column's value in an `Entry`: `log.path`, `actor.id`."""
+    """The attribute path of a store column's value in an `Entry`: `fields.path`, `actor.id`."""
     name = FIELD_OF_COLUMN.get(column, column)
-    return name if "." in name else f"log.{name}"
+    return name if "." in name else f"fields.{name}"
 
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _LIST}

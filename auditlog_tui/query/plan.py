@@ -71,7 +71,7 @@ class Plan:
         Differences that the API's contract leaves open are no contradiction (case, spelling of an address, digits
         below the microsecond), nor are absent and unreadable fields.
         """
-        return frozenset(name for name, value in self.params.items() if contradicts(entry, name, value))
+        return frozenset([name for name, value in self.params.items() if contradicts(entry, name, value)])
 
     def where(self) -> Condition:
         """The residual as an SQL condition over `entry e`, and its bound values; it calls functions of `install`."""

@@ -5,8 +5,10 @@ What is slow to import is imported where it is needed, so that the screen shows 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from auditlog_tui.entries.contract import PAGE
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     from auditlog_tui.session.navigator import Navigator
     from auditlog_tui.store.entries import EntryStore
 
+LATER_S = 1.0
+"""Seconds after opening when `_LATER` is imported: the first rows are on the screen by then."""
+
+_LATER = "auditlog_tui.entries.schema"
+"""Slow to import (pydantic), and needed only for a malformed entry or for an entry's unknown fields."""
+
 DEMO_URL = "https://demo"
 """The demo's base URL, which never leaves this process; errors show its host."""
 
@@ -47,6 +55,7 @@ class Session:
         self._demo_log: SqliteSource | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
+        self._later: threading.Timer | None = None
         self._closed = False
 
     def request_early(self, text: str) -> None:
@@ -119,6 +128,9 @@ class Session:
         settings = self.settings
         log = self.open_log(on_wait)
         self._marks = Marks(None if settings.demo else marks_path(settings.base_url))
+        self._later = threading.Timer(LATER_S, import_module, [_LATER])  # so that no key waits for it
+        self._later.daemon = True
+        self._later.start()
         return Navigator(
             log,
             read_zone(settings.zone).zone,
@@ -149,6 +161,8 @@ class Session:
     async def close(self) -> None:
         """Close the connections and drop the working set."""
         self._closed = True
+        if self._later is not None:
+            self._later.cancel()
         try:
             if self._early is not None:
                 self._early.abandon()

@@ -126,7 +126,7 @@ def _count_numbered(store: EntryStore, first: int, after: int, condition: Condit
     """
     where, values = condition
     sql = f"SELECT count(*) FROM entry e WHERE e.n >= ? AND e.n < ? AND ({where})"  # noqa: S608 (made by the query plan)
-    earlier = f"SELECT 1 FROM entry e WHERE e.key = v.key AND e.n < v.n AND ({where})"  # noqa: S608 (made by the query plan)
+    earlier = f"SELECT 1 FROM entry e WHERE e.hash = v.hash AND e.key = v.key AND e.n < v.n AND ({where})"  # noqa: S608 (made by the query plan)
     repeated = (
         "SELECT count(*) FROM entry v WHERE v.n >= ? AND v.n < ? AND v.first <> v.n"  # noqa: S608 (made by the query plan)
         f" AND EXISTS (SELECT 1 FROM entry e WHERE e.n = v.n AND ({where})) AND EXISTS ({earlier})"

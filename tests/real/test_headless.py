@@ -3,12 +3,14 @@
 import json
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -76,9 +78,9 @@ class Runner:
     def __init__(self, url: str, environ: dict[str, str]) -> None:
         self.environ = environ | {"NIRVANA_LABS_BASE_URL": url}
 
-    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[bytes]":
+    def start(self, *arguments: str, before: Sequence[str] = (), **options: object) -> "subprocess.Popen[bytes]":
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        return subprocess.Popen([*INTERRUPTIBLE, *PROGRAM, *arguments], env=self.environ, **pipes)  # type: ignore[call-overload,no-any-return]  # as given
+        return subprocess.Popen([*INTERRUPTIBLE, *before, *PROGRAM, *arguments], env=self.environ, **pipes)  # type: ignore[call-overload,no-any-return]  # as given
 
     def done(self, *arguments: str) -> tuple[int, str, str]:
         with self.start(*arguments) as process:
@@ -167,16 +169,72 @@ def test_a_shell_pipeline(program: Runner) -> None:
     assert found.stderr == b""
 
 
-def test_ctrl_c_ends_it_quietly(environ: dict[str, str]) -> None:
+@contextmanager
+def listing(
+    environ: dict[str, str], *before: str, entries: int = 20_000
+) -> Iterator[tuple[Serving, "subprocess.Popen[bytes]"]]:
+    """A listing under way; one line of it was read."""
     with (
-        serving(log_of(20_000), latency_ms=50) as running,
-        Runner(running.url, environ).start("list", "--format", "ids") as process,
+        serving(log_of(entries), latency_ms=50) as running,
+        Runner(running.url, environ).start("list", "--format", "ids", before=before) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (130, b"")
+        yield running, process
+
+
+def rest_of(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
+    """The number of lines still to read, and what was said on standard error."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return process.stdout.read().count(b"\n"), process.stderr.read().decode()
+
+
+def check_told(told: str, written: int) -> None:
+    """The signal may have come during a write: then the entries before it are told."""
+    match = re.fullmatch(r"(At least )?([\d,]+) entries written; more may be missing\.\n", told)
+    assert match is not None, told
+    number = int(match[2].replace(",", ""))
+    assert number <= written if match[1] else number == written
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_the_number_of_entries_written(number: signal.Signals, environ: dict[str, str]) -> None:
+    with listing(environ) as (_, process):
+        process.send_signal(number)
+        more, told = rest_of(process)
+        assert process.wait(60) == 128 + number
+        check_told(told, 1 + more)
+
+
+def test_a_signal_ends_it_where_ctrl_c_is_ignored(environ: dict[str, str]) -> None:
+    ignoring = (sys.executable, "-I", "-S", "-c", _IGNORE)
+    with listing(environ, *ignoring) as (_, process):
+        process.send_signal(signal.SIGTERM)
+        more, told = rest_of(process)
+        assert process.wait(60) == 143
+        check_told(told, 1 + more)
+
+
+_IGNORE = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+def test_nohup_stays_nohup(environ: dict[str, str]) -> None:
+    ignoring = (sys.executable, "-I", "-S", "-c", _IGNORE.replace("SIGINT", "SIGHUP"))
+    with listing(environ, *ignoring, entries=2_000) as (_, process):
+        process.send_signal(signal.SIGHUP)
+        more, told = rest_of(process)
+        assert (process.wait(60), told, 1 + more) == (0, "", 2_000)
+
+
+def test_an_error_tells_the_number_of_entries_written_before_it(environ: dict[str, str]) -> None:
+    with listing(environ) as (server, process):
+        server.faults.append(Fault(403))
+        more, told = rest_of(process)
+        assert process.wait(60) == 3
+        written, _, error = told.partition("\n")
+        assert written == f"{1 + more} entries written; more may be missing."
+        assert "(403)" in error
 
 
 def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
@@ -186,7 +244,7 @@ def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
         wait_until_full(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
-        assert process.stderr.read() == b""
+        check_told(process.stderr.read().decode(), process.stdout.read().count(b"\n"))
 
 
 # -- following -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_type
 
-from auditlog_tui.entries.models import AuditLog, Entry, Page, read_entry, read_page
+from auditlog_tui.entries.models import Entry, Page, read_entry, read_page
+from auditlog_tui.entries.schema import AuditLog
 from auditlog_tui.text.times import instant_us, rfc3339
 
 
@@ -27,6 +28,7 @@ def an_entry(entry: Entry) -> None:
     assert_type(entry.actor.id, str | None)
     assert_type(entry.target.type, str | None)
     assert_type(entry.log.status_code, int | None)
+    assert_type(entry.fields.status_code, int | None)
 
 
 def fields_may_be_missing(entry: Entry) -> bool:

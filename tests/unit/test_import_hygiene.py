@@ -56,6 +56,22 @@ def test_the_screen_loads_neither_http_nor_models() -> None:
     assert not packages & {"httpx", "pydantic"}
 
 
+def test_the_first_rows_wait_for_no_pydantic() -> None:
+    loaded = imported_by("auditlog_tui.session.navigator", "auditlog_tui.api.client", "auditlog_tui.headless.run")
+    assert "msgspec" in loaded
+    assert "pydantic" not in loaded
+
+
+def test_pydantic_is_loaded_once_the_browser_is_open() -> None:
+    code = (
+        "import sys; from auditlog_tui.session import opening; from auditlog_tui.settings.options import load;"
+        " opening.LATER_S = 0; session = opening.Session(load({}, {}, {}, demo=True));"
+        " session.connect(); session.open(lambda _: None); session._later.join(60); print('pydantic' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert found.stdout.strip() == "True", found.stderr
+
+
 def modules_after(code: str) -> set[str]:
     """The modules that a fresh interpreter has loaded once it has run this code."""
     code = f"import sys; {code}; print(*sys.modules)"

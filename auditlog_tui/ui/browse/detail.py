@@ -102,7 +102,7 @@ class DetailController(Controller):
         elif error is not None:
             subtitle = "the list's data"
             items = [Heading(f"{error} r tries again.", "error", wide=True), *items]
-        self._pane.show(items, safe(entry.log.action or "entry", 60), subtitle)
+        self._pane.show(items, safe(entry.fields.action or "entry", 60), subtitle)
 
     # -- keys of the pane --------------------------------------------------------------------------------------
 

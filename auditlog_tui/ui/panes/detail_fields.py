@@ -53,7 +53,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
     """The fields of the full record, or of `entry` until it is loaded. `now_us` adds the entry's age."""
     shown = detail.entry if detail is not None else entry
     differs = frozenset(detail.differs if detail is not None else ())
-    log, actor, target = shown.log, shown.actor, shown.target
+    log, actor, target = shown.fields, shown.actor, shown.target
     flags = {name.partition(".")[0] for name in shown.unreadable} | differs
 
     def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> DetailField:
@@ -110,7 +110,7 @@ def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:
     if not others:
         return []
     from auditlog_tui.entries.models import read_entry
-    from auditlog_tui.log.log import differences  # imported here, because it loads pydantic
+    from auditlog_tui.log.log import differences  # imported here, because it loads httpx
 
     names = sorted({name for raw in others for name in differences(entry, read_entry(raw))})
     more = "another record" if len(others) == 1 else f"{len(others)} more records"
@@ -127,7 +127,8 @@ def _other_fields(entry: Entry, listed: Set[str]) -> list[Item]:
     import json  # late: the first frame does not need it
 
     found: dict[str, object] = {}
-    for prefix, part in (("", entry.log), ("actor.", entry.log.actor), ("target.", entry.log.target)):
+    log = entry.log
+    for prefix, part in (("", log), ("actor.", log.actor), ("target.", log.target)):
         known = type(part).model_fields if part else {}
         found |= {f"{prefix}{key}": value for key, value in part or () if value is not None or key not in known}
     texts = {

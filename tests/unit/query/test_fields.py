@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from auditlog_tui.entries.models import AuditLog
+from auditlog_tui.entries.schema import AuditLog
 from auditlog_tui.query import FIELDS, fields_table, parse
 from auditlog_tui.query.fields import ANY, field_of, nearest
 from auditlog_tui.store.entries import Row

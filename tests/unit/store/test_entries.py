@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import StoreError
+from auditlog_tui.store import entries
 from auditlog_tui.store.entries import SWEPT, EntryStore, Run, Stretch
 from tests.unit.fake import START_US, entry, log_of, read
 from tests.unit.faulty import faulty
@@ -20,6 +21,32 @@ def test_an_entry_comes_back_as_it_was(store: EntryStore) -> None:
     original = read_entry('{"id": "a", "status_code": 1.10, "x": "\\u0000", "id": "b"}')
     (n,) = store.add([original])
     assert store.entry(n) == original
+
+
+def test_keys_with_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "hash", lambda _: 7, raising=False)
+    store = EntryStore()
+    run, numbers = added(store, 3)
+    assert len(set(numbers)) == len(run) == 3
+    assert [store.number(f"id-{n}") for n in range(4)] == [*numbers, None]
+    assert store.lacking(run, ["id-1", "id-3"]) == {"id-3"}
+    assert store.add([read(entry(1, path="/other")), read(entry(3))]) == [5, 4]
+
+
+def test_a_key_that_was_looked_up_is_looked_up_again_once_it_is_added(store: EntryStore) -> None:
+    run = store.new_run()
+    assert store.lacking(run, ["id-1"]) == {"id-1"}
+    numbers = store.add([read(entry(1))])
+    assert store.add([read(entry(1))]) == numbers
+    store.append(run, numbers)
+    assert store.lacking(run, ["id-1"]) == set()
+
+
+def test_entries_put_in_again_in_any_order_stay_where_they_are(store: EntryStore) -> None:
+    run, numbers = added(store, 3)
+    (later,) = store.add([read(entry(9))])
+    assert store.prepend(run, [numbers[2], later, numbers[0]]) == 1
+    assert keys(store, run) == ["id-9", *[f"id-{n}" for n in range(3)]]
 
 
 def test_every_column_of_a_row(store: EntryStore) -> None:
@@ -209,11 +236,12 @@ def grow(store: EntryStore, run: Run, size: int) -> None:
     """Make the run `size` entries long, with SQL, as reading so many takes seconds."""
     counting = "WITH RECURSIVE c(n) AS (VALUES (?) UNION ALL SELECT n + 1 FROM c WHERE n < ? - 1)"
     for sql in (
-        f"{counting} INSERT INTO entry (n, key, first, unreadable, versions) SELECT n, 'id-' || n, n, '', 0 FROM c",
+        f"{counting} INSERT INTO entry (n, key, hash, first, unreadable, versions)"
+        " SELECT n, 'id-' || n, 0, n, '', 0 FROM c",
         f"{counting} INSERT INTO place SELECT 1, n, n, n FROM c",
     ):
         store.connection.execute(sql, [run.after, size])
-    run.after = size
+    run.after, run.highest = size, size - 1
 
 
 # -- runs that nobody holds ----------------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC
+from unittest.mock import PropertyMock, patch
 
-from auditlog_tui.entries.models import AuditLog
+from msgspec.structs import replace
+
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.entries.schema import AuditLog
 from auditlog_tui.ui.panes.detail_fields import describe
 from tests.unit.fake import entry, read
 
@@ -17,7 +20,8 @@ class Newer(AuditLog):
 
 
 def shown(log: AuditLog, **unreadable: str) -> dict[str, str]:
-    items = describe(replace(read(entry(1)), log=log, unreadable=unreadable), None, UTC)
+    with patch.object(Entry, "log", PropertyMock(return_value=log)):
+        items = describe(replace(read(entry(1)), unreadable=unreadable), None, UTC)
     return {item.name: item.value for item in items if not item.heading}
 
 

@@ -220,10 +220,7 @@ class Navigator:
 
     def narrowed(self, field: str, value: object, *, negated: bool) -> str | None:
         """The current filter with another term for this value; `None` where the language has no term for it."""
-        column = FIELDS[field].columns[0]
-        if column == "status_code" and isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value)
-        term = term_for(column, value, negated)
+        term = term_for(FIELDS[field].columns[0], value, negated)
         return with_term(self.place.text, term) if term else None
 
     def without(self, number: int) -> str:

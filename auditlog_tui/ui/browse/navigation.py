@@ -150,7 +150,7 @@ class NavigationController(Controller):
         """Filter by the field under the detail pane's cursor."""
         field = self._detail.field
         if field is not None and field.term:
-            self._narrow(field.term, field.value or None, action)
+            self._narrow(field.term, field.filter_value, action)
         else:
             self._host.say("There is nothing to filter by in this field", "warning")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from textual.widget import Widget
+
 from auditlog_tui.errors import ApiError, AuditLogError, QueryError
 from auditlog_tui.settings.file import config_path, save_view
 from auditlog_tui.text.safe import safe
@@ -38,6 +40,8 @@ class NavigationController(Controller):
         self._table = table
         self._detail = detail
         self._facets = facets
+        self.focused: Widget = table
+        """What had the focus last, besides the filter bar."""
         self._history_error = ""
         self._forms_of: View | None = None
 
@@ -53,6 +57,11 @@ class NavigationController(Controller):
             self._filter_bar.open()
         else:
             self._filter_bar.open_at(chip.start, chip.end)
+
+    def action_cancel_filter(self) -> None:
+        """Restore the applied filter, and give the focus back to what had it."""
+        self._filter_bar.restore()
+        (self.focused if self.focused.focusable else self._table).focus()
 
     def submit(self, text: str) -> None:
         """See `Host.submit`."""

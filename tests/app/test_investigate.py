@@ -74,7 +74,7 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> Non
     async with browsing() as (hand, _):
         await hand.pilot.resize_terminal(*size)
         await hand.filter("status:>=200")
-        await hand.press("p")
+        await hand.press("p", "tab")
         box = hand.app.screen.query_one(OptionList)
         heads, *lines = [
             hand.lines[y][box.region.x : box.region.right] for y in range(box.region.y, box.region.bottom)
@@ -113,6 +113,46 @@ async def test_a_count_of_loaded_entries_is_told_from_one_of_the_log() -> None:
         await hand.press("p")
         assert re.search(r"user agent .* \d+  of those loaded", hand.text)
         assert not re.search(r" actor .*loaded", hand.text)
+
+
+async def test_pivots_count_within_a_complete_filter_without_a_request_and_over_all_time_on_tab() -> None:
+    async with browsing() as (hand, server):
+        await hand.filter("status:>=400")
+        await hand.press("A")
+        assert hand.screen.view.summary().complete
+        before, row = len(server.requests), hand.row
+        await hand.press("p")
+        assert len(server.requests) == before
+        assert "here" in prompts(hand)
+        assert "in all" not in prompts(hand)
+        assert "counting" not in prompts(hand)
+        same = [each for each in hand.screen.view.window(0, ENTRIES) if each.client_ip == row.client_ip]
+        first, last = (
+            "2026-" + hand.screen.look.date_time(each.created_us or 0)[5:16] for each in (same[-1], same[0])
+        )
+        assert re.search(rf" address +{row.client_ip} +{len(same)}  {first}  {last}", prompts(hand))
+        await hand.press("tab")
+        assert len(server.requests) > before
+        found = re.search(rf" address +{row.client_ip} +{len(same)} +(\d+)  20", prompts(hand))
+        assert found is not None
+        total = int(found[1])
+        assert total > len(same)
+        asked = len(server.requests)
+        await hand.press("tab")
+        assert len(server.requests) == asked
+        await hand.press("I")
+        assert hand.screen.view.summary().total == total
+
+
+async def test_over_all_time_of_a_complete_log_takes_no_request() -> None:
+    async with browsing() as (hand, server):
+        await hand.press("A")
+        await hand.filter("terraform")
+        before = len(server.requests)
+        await hand.press("p", "tab")
+        assert "in all" in prompts(hand)
+        assert "counting" not in prompts(hand)
+        assert len(server.requests) == before
 
 
 @both

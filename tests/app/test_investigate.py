@@ -15,8 +15,9 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.log.view import View
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
+from auditlog_tui.store import scans
 from auditlog_tui.text.glyphs import UNICODE
-from auditlog_tui.ui.browse import following
+from auditlog_tui.ui.browse import finding, following
 from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from tests.app.helpers import SIZE, Hand, app_over, settled
@@ -380,6 +381,51 @@ async def test_find_walks_what_is_loaded_without_a_request() -> None:
         assert len(server.requests) == before
         await hand.press("escape")
         assert not hand.screen.look.find
+
+
+async def test_find_tells_which_of_how_many_matches_it_is() -> None:
+    async with browsing() as (hand, _):
+        await hand.press("ctrl+f", *"nks", "enter")
+        first = re.search(r"nks: 1 of (\d+) in the 100 entries loaded so far", hand.status)
+        assert first is not None
+        await hand.press("n")
+        assert f"nks: 2 of {first[1]} in the 100 entries loaded so far" in hand.status
+        await hand.press("N", "N")
+        assert f"nks: {first[1]} of {first[1]} in the 100 entries loaded so far, from the other end" in hand.status
+        await hand.press("A", "n")
+        rows = [" ".join(map(str, row)) for row in hand.screen.view.window(0, ENTRIES)]
+        before = sum("nks" in row for row in rows[: hand.table.cursor])
+        assert f"nks: {before + 1} of {sum('nks' in row for row in rows)}" in hand.status
+        assert "loaded" not in hand.status
+        await hand.press("j")
+        assert "nks" not in hand.status
+
+
+async def test_find_tells_that_there_is_no_match_and_where() -> None:
+    async with browsing() as (hand, _):
+        await hand.press("ctrl+f", *"xyzzy", "enter")
+        assert "xyzzy is in none of the 100 entries loaded so far; / asks the server" in hand.status
+        await hand.press("A", "n")
+        assert "xyzzy is in none of all 730 entries" in hand.status
+        assert "asks" not in hand.status
+
+
+@pytest.mark.parametrize("key", ["j", "escape"])
+async def test_counting_matches_keeps_no_key_waiting(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with browsing() as (hand, _):
+        await hand.press("A")
+        monkeypatch.setattr(scans, "SLICE", 1)
+        monkeypatch.setattr(finding, "SLICES", 1)
+        await hand.press("ctrl+f", *"vm")
+        hand.send("enter")
+        await hand.until(lambda: "counting" in hand.status)
+        cursor = hand.table.cursor
+        hand.send(key)
+        await hand.until(lambda: "counting" not in hand.status)
+        assert hand.table.cursor == cursor + (key == "j")
+        await hand.settled()
+        assert " of " not in hand.status  # it was left, or stopped
+        assert bool(hand.screen.look.find) is (key == "j")
 
 
 @both

@@ -148,7 +148,7 @@ class BrowseScreen(ShiftingScreen):
         self.side = SidePanes(pane, self.facets, table)
         self.detail = DetailController(self, pane, table, self.side)
         self.pivoting = PivotController(self, table)
-        self.finding = FindController(self, table)
+        self.finding = FindController(self, table, self.footer)
         self.novelty = NoveltyController(self, table)
         self.faceting = FacetController(self, self.facets, self.side)
         self.marking = MarkController(

@@ -20,9 +20,9 @@ from auditlog_tui.text.glyphs import UNICODE
 from auditlog_tui.ui.browse import finding, following
 from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
-from tests.app.helpers import SIZE, Hand, app_over, settled
+from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
-from tests.app.wire import NOW, NOW_US, Wire, log_of
+from tests.app.wire import NOW, NOW_US, UNREACHABLE, Wire, answers, log_of
 
 ENTRIES = 730
 both = pytest.mark.parametrize("generation", [1, 2])
@@ -296,6 +296,70 @@ async def test_one_dated_in_the_future_hides_nothing_that_follows(monkeypatch: p
         await hand.until(lambda: "newest 6,278 y in the future" in hand.header)
 
 
+async def test_it_is_said_to_follow_once_the_server_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(following, "SLOWEST_S", 0.01)
+    async with running() as hand:
+        hand.wire.hold()
+        hand.send("F")
+        await hand.until(lambda: f"{UNICODE.on} follow waiting" in hand.header)
+        assert "Asking for what is new" in hand.status
+        hand.wire.release()
+        await hand.until(lambda: "Following: what is new comes in above" in hand.status)
+        assert "waiting" not in hand.header
+        hand.wire.fail(UNREACHABLE)
+        await hand.until(lambda: f"{UNICODE.on} follow no answer" in hand.header)
+        assert "Following goes on in" in hand.status
+        hand.send("z")  # another place, which the network is needed for as well
+        await hand.until(lambda: hand.screen.footer.message == "" or "z" not in hand.status)
+        assert "no answer" in hand.header
+        hand.wire.fail(UNREACHABLE, times=0)
+        await hand.until(lambda: "no answer" not in hand.header and "Following: what is new" in hand.status)
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+async def test_without_a_network_follow_waits_for_it_and_loads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(following, "SLOWEST_S", 0.01)
+    wire = Wire(log_of())
+    wire.fail(UNREACHABLE)
+    async with running(wire) as hand:
+        said: list[str] = []
+        say = hand.screen.say
+
+        def listen(text: str, severity: str = "") -> None:
+            said.append(text)
+            say(text, severity)
+
+        monkeypatch.setattr(hand.screen, "say", listen)
+        asked = len(wire.requests)
+        hand.send("F")
+        await hand.until(lambda: f"{UNICODE.on} follow waiting" in hand.header and len(wire.requests) > asked)
+        assert said[0].startswith("Waiting for the network")
+        assert not any("Following" in text for text in said)
+        wire.fail(UNREACHABLE, times=0)
+        await hand.until(lambda: "Following: what is new" in hand.status)
+        assert "100 of 730 loaded" in hand.header
+        assert "waiting" not in hand.header
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+async def test_a_key_that_is_refused_is_not_tried_again_by_following(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    wire = Wire(log_of())
+    wire.fail(answers(401, {"message": "no"}))
+    async with running(wire) as hand:
+        asked = len(wire.requests)
+        hand.send("F")
+        await hand.until(lambda: "follow waiting" in hand.header)
+        await asyncio.sleep(0.1)
+        assert len(wire.requests) == asked
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
 @pytest.mark.parametrize("keys", [("m", "M"), ("/", *"sort:status", "enter")])
 async def test_what_can_not_be_followed_is_said_once(keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     async with followed(2, monkeypatch) as (hand, _):
@@ -344,7 +408,7 @@ async def followed(
             await settled(pilot)
             await hand.press(*keys)
             hand.send("F")
-            await hand.until(lambda: f"{UNICODE.on} follow" in hand.header)
+            await hand.until(lambda: f"{UNICODE.on} follow" in hand.header and "waiting" not in hand.header)
             yield hand, log
             hand.send("F")
             await hand.until(lambda: f"{UNICODE.on} follow" not in hand.header)

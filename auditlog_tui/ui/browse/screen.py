@@ -154,7 +154,7 @@ class BrowseScreen(ShiftingScreen):
         self.marking = MarkController(
             self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
         )
-        self.following = FollowController(self, table, self.header)
+        self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (
             self.detail,

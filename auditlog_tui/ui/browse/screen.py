@@ -412,12 +412,12 @@ class BrowseScreen(ShiftingScreen):
         self.detail.follow()
 
     @on(EntryTable.Reached)
-    def _end_reached(self, message: EntryTable.Reached) -> None:
-        self.loader.reached(older=message.older)
-
     @on(EntryTable.ScanOn)
-    def _scan_on(self) -> None:
-        self.loader.scan_on()
+    def _more_wanted(self, message: EntryTable.Reached | EntryTable.ScanOn) -> None:
+        if isinstance(message, EntryTable.Reached):
+            self.loader.reached(older=message.older)
+        else:
+            self.loader.scan_on()
 
     @on(EntryTable.Jumped)
     def _jumped(self, message: EntryTable.Jumped) -> None:
@@ -426,6 +426,13 @@ class BrowseScreen(ShiftingScreen):
     @on(EntryTable.Zoned)
     def _zoned(self, message: EntryTable.Zoned) -> None:
         self.header.show_zone(message.labels)
+
+    @on(events.Paste)
+    def _pasted(self, event: events.Paste) -> None:
+        """What is pasted elsewhere, an ID say, is put into the filter bar, where Enter searches for it."""
+        if event.text.strip():
+            self.filter_bar.open()
+            self.filter_bar.input.on_paste(event)
 
     @on(FilterBar.Submitted)
     def _filter_submitted(self, message: FilterBar.Submitted) -> None:

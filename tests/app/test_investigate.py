@@ -75,7 +75,9 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> Non
     async with browsing() as (hand, _):
         await hand.pilot.resize_terminal(*size)
         await hand.filter("status:>=200")
-        await hand.press("p", "tab")
+        await hand.press("p")
+        assert "Tab counts it · Esc ─" in hand.text  # whole
+        await hand.press("tab")
         box = hand.app.screen.query_one(OptionList)
         heads, *lines = [
             hand.lines[y][box.region.x : box.region.right] for y in range(box.region.y, box.region.bottom)

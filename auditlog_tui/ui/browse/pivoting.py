@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NARROW = 100
 """Cells below which a line has no room for two dates with times of day."""
 
-WITHIN = "letter: within this filter · capital: over all time · Tab counts that · Esc"
+WITHIN = "letter: within this filter · capital: over all time, Tab counts it · Esc"
 ALL = "letter: within this filter · capital: over all time · Esc closes"
 
 DATE, MINUTES = len("2026-11-22"), len("2026-11-22 10:41")

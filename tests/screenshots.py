@@ -46,7 +46,7 @@ PICTURES = (
     Picture("light", (120, 32), "status:>=400", ("down", "down"), theme="textual-light"),
     Picture("filter", (120, 32), "", ("/", *"status:>=400 actor.type:api_key -path:/vpcs")),
     Picture("detail", (160, 40), "action:*.deleted", ("down", "down", "enter", "down")),
-    Picture("pivots", (120, 32), "status:401", ("p",)),
+    Picture("pivots", (120, 32), "status:401", ("p", "tab")),
     Picture(
         "marked",
         (120, 32),

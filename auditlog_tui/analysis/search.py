@@ -6,11 +6,13 @@ Only loaded rows are searched; the filter is what asks the server. Each search r
 from __future__ import annotations
 
 import asyncio
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Container
 from typing import TypeVar
 
 from auditlog_tui.log.view import View
-from auditlog_tui.query import text_condition
+from auditlog_tui.query import Condition, text_condition
 from auditlog_tui.store import scans
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 
@@ -22,20 +24,77 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
 
     `row` itself comes last. `None` when no loaded row has the text. Raises `StoreError`.
     """
-    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
-        return None  # a lone surrogate: no entry can hold it, and SQLite does not take it
-    condition = text_condition(text)
-    run = view.run
+    condition, run = _condition(text), view.run
     at = run.first + row
     parts = [range(at + 1, run.after), range(run.first, at + 1)]
     if way < 0:
         parts = [range(run.first, at), range(at, run.after)]
     for stretch in (stretch for part in parts for stretch in scans.stretches(part, way=way)):
-        found = view.log.store.matching(run, stretch, condition, shown_only=True)
+        found = scans.positions(view.log.store, run, stretch, condition)
         if found:
-            return view.row_of(found[0])
+            return found[0 if way > 0 else -1] - run.first
         await asyncio.sleep(0)
     return None
+
+
+class Matches:
+    """How many loaded rows of a view have a text in any field, counted in slices as the rows grow."""
+
+    def __init__(self, view: View, text: str) -> None:
+        self.run = view.run
+        self.text = text
+        self._store = view.log.store
+        self._condition = _condition(text)
+        self._scan = scans.Scan(self.run)
+        self._noted = self.run.noted
+        self._positions = array("q")
+
+    @property
+    def behind(self) -> bool:
+        """True while not every row is counted."""
+        return self._scan.behind or self._noted != self.run.noted
+
+    @property
+    def total(self) -> int:
+        return len(self._positions)
+
+    @property
+    def share(self) -> float:
+        """How much of the rows is counted, from 0 to 1."""
+        return self._scan.read / max(1, len(self.run))
+
+    def number_of(self, row: int) -> int:
+        """The number of a matching row among those that match, from the top, 1 the first."""
+        return bisect_left(self._positions, self.run.first + row) + 1
+
+    async def count(self, on_slice: Callable[[], None]) -> None:
+        """Count the rows that are not counted yet. Raises `StoreError`. May be cancelled and called again."""
+        while self.behind:
+            if self._scan.cut or self._noted != self.run.noted:  # rows were replaced, or show another version
+                self._noted = self.run.noted
+                self._positions = array("q")
+                self._scan.restart()
+            self._count_slice()
+            on_slice()
+            await scans.give_way()
+
+    def _count_slice(self) -> None:
+        stretch = self._scan.next_stretch()
+        if stretch is None:
+            return
+        found = array("q", scans.positions(self._store, self.run, stretch, self._condition))
+        if stretch.older:
+            self._positions.extend(found)
+        else:
+            self._positions = found + self._positions
+        self._scan.mark_read(stretch)
+
+
+def _condition(text: str) -> Condition:
+    """The condition that a text is in any field. No entry can hold a lone surrogate, which SQLite does not take."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "0", []
+    return text_condition(text)
 
 
 async def next_marked(view: View, marked: Collection[str], row: int, way: int) -> int | None:

@@ -87,7 +87,7 @@ class End:
     `broken` says why paging stopped early. It resumes with `cursor` if there is one. Otherwise it restarts with
     `bound`, a bound at the last time that was fetched, or at the top where the server honours no bounds. After a
     restart, entries sorted before `resume_key` are skipped: they were written since. `refused` counts the cursors
-    refused since one was accepted.
+    refused since one was accepted. `counted` says that one page had everything at this end, by the server's count.
     """
 
     params: Mapping[str, str]
@@ -102,6 +102,7 @@ class End:
     idle: int = 0
     idle_limit: int = IDLE_PAGES
     refused: int = 0
+    counted: bool = False
     seen_cursors: set[str] = field(default_factory=set)
 
     @property
@@ -316,6 +317,9 @@ class Feed:
     def _note_counts(self, page: Page, end: End) -> None:
         """Keep the page's time and its count, unless that is a count of a part only."""
         total = None if end.bound or isinstance(self.anchor, At) else page.total_count
+        end.counted = (
+            page.last and not (end.pages or end.restarted) and page.total_count == len({e.key for e in page.entries})
+        )
         if end.towards_newest or not end.pages:
             self.as_of = page.served_at
             self.total = self.total if total is None else total
@@ -406,6 +410,9 @@ class Feed:
         return not self._suspected and self.total is not None and self.total > most
 
     async def _compare_counts(self) -> None:
+        if isinstance(self.anchor, At) and self.older_end.counted and self.newer_end.counted:
+            self.total = self._store.records(self.run)
+            return
         gone = await self._count_gone_since_start() if self._count_fell else 0
         held = self._store.records(self.run) - gone
         if self.total is not None and held <= self.total <= held + self._possible_records.total():

@@ -95,12 +95,15 @@ class View:
         self._start(anchor, like)
 
     def _start(self, anchor: Anchor | At, like: View | None = None) -> None:
-        self.plan: Plan = plan(self.query, frozenset(self.log.server_support.ignored))
+        self.plan: Plan = self._make_plan()
         if problem := self._anchor_problem(anchor):
             anchor, self._only_older, self.notice = Anchor.NEWEST, True, problem
         self.feed: Feed = self._find_feed(anchor, like)
         self.anchor = anchor
         self._reset_matches()
+
+    def _make_plan(self) -> Plan:
+        return plan(self.query, frozenset(self.log.server_support.ignored))
 
     def _anchor_problem(self, anchor: Anchor | At) -> str:
         """Why the view can't begin at this anchor; empty if it can."""

@@ -16,6 +16,7 @@ from auditlog_tui.log.feed import Anchor, At
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.marked_view import MarkedView
 from auditlog_tui.log.view import View
+from auditlog_tui.log.window_view import window_of
 from auditlog_tui.query import (
     FIELDS,
     Chip,
@@ -223,10 +224,7 @@ class Navigator:
 
     def narrowed(self, field: str, value: object, *, negated: bool) -> str | None:
         """The current filter with another term for this value; `None` where the language has no term for it."""
-        column = FIELDS[field].columns[0]
-        if column == "status_code" and isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value)
-        term = term_for(column, value, negated)
+        term = term_for(FIELDS[field].columns[0], value, negated)
         return with_term(self.place.text, term) if term else None
 
     def without(self, number: int) -> str:
@@ -351,7 +349,7 @@ class Navigator:
     def around(self, row: Row, half_us: int, above: int) -> Place | None:
         """Show all entries within `half_us` microseconds of an entry, which stays below `above` lines.
 
-        The filter is parked. `None` for an entry whose time can't be read.
+        The filter is parked. `None` for an entry whose time can't be read. Raises `StoreError`.
         """
         us = row.created_us
         if us is None:
@@ -359,8 +357,19 @@ class Navigator:
         if not self.place.around:
             self.parked = self.place.text
         text = f"created:{rfc3339(us - half_us)}..{rfc3339(us + half_us)}"
-        view = View(self.log, self._query(text), anchor=At(us))
+        view = self._loaded_window(text) or View(self.log, self._query(text), anchor=At(us))
         return self._show(Place(view, text, row.n, above, half_us))
+
+    def _loaded_window(self, text: str) -> View | None:
+        """A view of a range of time that is loaded already, unless it was before the last reload."""
+        for place in reversed(self.places):
+            if place.text == text and not place.view.marked and place.view.complete:
+                return place.view
+            if (view := window_of(place.view, self._query(text))) is not None:
+                return view
+            if place.reloads:
+                break
+        return None
 
     def jump(self, *, oldest: bool) -> Place:
         """Show the same filter from its oldest or its newest entry."""

@@ -398,22 +398,20 @@ class EntryStore:
         )
         return [Row._make(row) for row in self.read(sql, [run.number, start, start + count])]
 
-    def matching(self, run: Run, stretch: Stretch, condition: Condition, *, shown_only: bool = False) -> list[int]:
+    def matching(self, run: Run, stretch: Stretch, condition: Condition) -> list[int]:
         """The numbers of the versions in a stretch of a run that a condition over `entry e` holds for.
 
-        They are in the order of the stretch; of one entry, the version shown comes first. `shown_only` leaves the
-        versions out that the run does not show.
+        They are in the order of the stretch; of one entry, the version shown comes first.
         """
         sql, values = condition
-        others = run.noted and not shown_only
         bounds = "p.run = ? AND p.position >= ? AND p.position < ?"
         bound = [run.number, stretch.position, stretch.end, *values]
         shown = f"SELECT p.position, e.n FROM place p JOIN entry e ON e.n = p.shown WHERE {bounds} AND ({sql})"  # noqa: S608 (made by the query plan)
         found = self.read(f"{shown} ORDER BY p.position", bound)
-        if others:
+        if run.noted:
             other = f"SELECT p.position, e.n FROM {_OTHER_VERSIONS} JOIN entry e ON e.n = o.n WHERE {bounds}"  # noqa: S608 (our own names)
             found += self.read(f"{other} AND ({sql}) ORDER BY o.number", bound)
-        if others or not stretch.older:
+        if run.noted or not stretch.older:
             found.sort(key=_position, reverse=not stretch.older)
         return [n for _, n in found]
 

@@ -246,6 +246,16 @@ def first_and_last(store: EntryStore, run: Run, stretch: Stretch, most: int) -> 
     return first, last[::-1], int(n)
 
 
+def positions(store: EntryStore, run: Run, stretch: Stretch, condition: Condition) -> list[int]:
+    """The positions of the rows that a condition over `entry e` holds for, ascending.
+
+    Of an entry with several versions it reads the one shown.
+    """
+    where, values = condition
+    sql = f"SELECT p.position {_ROWS} AND ({where}) ORDER BY p.position"
+    return [position for (position,) in store.read(sql, [*_bounds(run, stretch), *values])]
+
+
 def matches(
     store: EntryStore, run: Run, stretch: Stretch, condition: Condition
 ) -> tuple[int, int | None, int | None]:

@@ -121,6 +121,34 @@ async def test_a_paste_replaces_the_filter() -> None:
         assert hand.input.value == "method:GET"
 
 
+@pytest.mark.parametrize("key", [(), ("enter",), ("s",), ("i",)], ids=str)
+async def test_what_is_pasted_outside_of_the_filter_bar_goes_there(key: tuple[str, ...]) -> None:
+    async with running(query="status:>=200") as hand:
+        await hand.press(*key)
+        focused, asked = hand.screen.focused, len(hand.wire.requests)
+        hand.app.post_message(events.Paste("10.0.0.1\n\x1b[31m"))
+        await hand.settled()
+        assert hand.input.has_focus
+        assert hand.input.value == "10.0.0.1 \x1b[31m"
+        assert len(hand.wire.requests) == asked
+        await hand.press("escape")
+        assert hand.screen.focused is focused
+        assert hand.navigator.place.text == hand.input.value == "status:>=200"
+
+
+async def test_a_paste_of_nothing_or_over_a_dialog_changes_nothing() -> None:
+    async with running() as hand:
+        hand.app.post_message(events.Paste(" \n"))
+        await hand.settled()
+        assert hand.table.has_focus
+        await hand.press("y")
+        hand.app.post_message(events.Paste("y"))
+        await hand.settled()
+        assert hand.app.screen is not hand.screen
+        await hand.press("escape")
+        assert hand.table.has_focus
+
+
 async def test_the_filter_is_changed_at_the_chosen_chip() -> None:
     async with running(query="status:>=400 method:GET") as hand:
         hand.screen.filter_bar.chips.focus()

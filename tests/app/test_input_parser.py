@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from textual import constants, events
 from textual.message import Message
 
-from auditlog_tui.ui.patches.input_parser import BackgroundReported, InputDecoder, InputReader, SafeParser
+from auditlog_tui.ui.patches.input_parser import (
+    BackgroundReported,
+    InputDecoder,
+    InputReader,
+    ReplyReader,
+    SafeParser,
+)
 
 PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 
@@ -258,15 +264,90 @@ def test_the_background_is_read_however_the_reply_is_split(
     assert report.is_light is is_light
 
 
-@pytest.mark.parametrize("at", range(2, 25))
+REPLY = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
+
+
+def waiting(clock: Clock) -> InputReader:
+    """The reader after the terminal was asked for its background."""
+    replies = ReplyReader()
+    replies.expect(clock.now)
+    return InputReader(replies, clock)
+
+
+@pytest.mark.parametrize("at", range(1, 25))
 def test_a_reply_whose_end_comes_late_types_nothing(at: int) -> None:
-    reply, clock = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", Clock()
-    reader = InputReader(clock)
-    messages = list(reader.feed(reply[:at]))
-    clock.now += 1.5
-    messages += [*reader.tick(), *reader.feed(reply[at:]), *reader.feed(b"x")]
-    assert typed(messages) == ["x"]
+    clock = Clock()
+    reader = waiting(clock)
+    messages = list(reader.feed(REPLY[:at]))
+    for _ in range(15):
+        clock.now += 0.1
+        messages += reader.tick()
+    messages += [*reader.feed(REPLY[at:]), *reader.feed(b"x")]
+    assert typed(messages) == (["escape", "x"] if at < 3 else ["x"])  # which no waiting can tell from the key
     assert colours(messages) == [WHITE]
+
+
+def test_a_reply_in_three_late_pieces_types_nothing_but_escape() -> None:
+    clock = Clock()
+    reader = waiting(clock)
+    messages: list[Message] = []
+    for piece in (REPLY[:1], REPLY[1:2], REPLY[2:9], REPLY[9:]):
+        messages += reader.feed(piece)
+        for _ in range(8):
+            clock.now += 0.11
+            messages += reader.tick()
+    assert typed(messages) == ["escape"]
+    assert colours(messages) == [WHITE]
+
+
+@pytest.mark.parametrize("is_waiting", [True, False])
+def test_escape_before_a_bracket_is_never_slow(is_waiting: bool) -> None:
+    clock = Clock()
+    reader = waiting(clock) if is_waiting else InputReader(clock=clock)
+    messages = [*reader.feed(b"\x1b"), *reader.tick()]
+    clock.now += 0.05
+    messages += [*reader.feed(b"]"), *reader.tick()]
+    assert typed(messages) == []
+    clock.now += 0.06
+    messages += reader.tick()
+    assert typed(messages) == (["escape"] if is_waiting else ["escape", "right_square_bracket"])
+    clock.now += 2.0
+    assert typed([*messages, *reader.tick(), *reader.feed(b"x")]) == ["escape", "right_square_bracket", "x"]
+
+
+def test_once_the_terminal_has_answered_a_bracket_after_escape_is_not_held() -> None:
+    clock = Clock()
+    reader = waiting(clock)
+    assert colours(reader.feed(REPLY)) == [WHITE]
+    messages = list(reader.feed(b"\x1b"))
+    clock.now += 0.11
+    messages += [*reader.tick(), *reader.feed(b"]")]
+    assert typed(messages) == ["escape", "right_square_bracket"]
+
+
+def test_while_a_reply_is_expected_other_keys_after_escape_are_not_held() -> None:
+    clock = Clock()
+    reader = waiting(clock)
+    messages = list(reader.feed(b"\x1b"))
+    clock.now += 0.11
+    messages += [*reader.tick(), *reader.feed(b"j"), *reader.feed(b"\x1b[A"), *reader.feed(b"]")]
+    assert typed(messages) == ["escape", "j", "up", "right_square_bracket"]
+
+
+@pytest.mark.parametrize("key", ["j", "q", "/", "=", "-", "1", "]", "é", "漢"])
+def test_escape_and_a_key_that_arrive_together_are_both_keys(key: str) -> None:
+    expected = ["escape", *keys(key.encode())]
+    for parts in ([f"\x1b{key}".encode()], [b"\x1b", key.encode()]):
+        clock = Clock()
+        reader = InputReader(clock=clock)
+        messages = [message for part in parts for message in reader.feed(part)]
+        clock.now += 0.11 if key == "]" else 0  # it may begin a reply, until then
+        assert typed([*messages, *reader.tick()]) == expected
+    assert keys(f"\x1b{key}".encode() * 2, b"x") == [*expected, *expected, "x"]
+
+
+def test_alt_with_a_key_moves_by_words_as_before() -> None:
+    assert keys(b"\x1bb", b"\x1bf", b"\x1b\x7f") == ["ctrl+left", "ctrl+right", "ctrl+w"]
 
 
 @pytest.mark.parametrize(
@@ -299,7 +380,7 @@ def test_a_reply_that_is_no_colour_types_nothing(end: bytes) -> None:
 
 def test_after_a_reply_that_breaks_off_keys_are_keys() -> None:
     clock = Clock()
-    reader = InputReader(clock)
+    reader = InputReader(clock=clock)
     assert typed(reader.feed(b"\x1b]11;rgb:ffff/ff")) == []
     assert typed(reader.feed(b"jq")) == ["j", "q"]
     assert typed(reader.feed(b"\x1b]11;rgb:ffff/ff")) == []
@@ -310,7 +391,7 @@ def test_after_a_reply_that_breaks_off_keys_are_keys() -> None:
 
 def test_escape_alone_is_escape_after_the_usual_delay() -> None:
     clock = Clock()
-    reader = InputReader(clock)
+    reader = InputReader(clock=clock)
     assert typed(reader.feed(b"\x1b")) == []
     assert typed(reader.tick()) == []
     clock.now += 0.06

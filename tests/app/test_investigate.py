@@ -15,13 +15,14 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.log.view import View
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
+from auditlog_tui.store import scans
 from auditlog_tui.text.glyphs import UNICODE
-from auditlog_tui.ui.browse import following
+from auditlog_tui.ui.browse import finding, following
 from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
-from tests.app.helpers import SIZE, Hand, app_over, settled
+from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
-from tests.app.wire import NOW, NOW_US, Wire, log_of
+from tests.app.wire import NOW, NOW_US, UNREACHABLE, Wire, answers, log_of
 
 ENTRIES = 730
 both = pytest.mark.parametrize("generation", [1, 2])
@@ -75,6 +76,8 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> Non
         await hand.pilot.resize_terminal(*size)
         await hand.filter("status:>=200")
         await hand.press("p")
+        assert "Tab counts it · Esc ─" in hand.text  # whole
+        await hand.press("tab")
         box = hand.app.screen.query_one(OptionList)
         heads, *lines = [
             hand.lines[y][box.region.x : box.region.right] for y in range(box.region.y, box.region.bottom)
@@ -113,6 +116,46 @@ async def test_a_count_of_loaded_entries_is_told_from_one_of_the_log() -> None:
         await hand.press("p")
         assert re.search(r"user agent .* \d+  of those loaded", hand.text)
         assert not re.search(r" actor .*loaded", hand.text)
+
+
+async def test_pivots_count_within_a_complete_filter_without_a_request_and_over_all_time_on_tab() -> None:
+    async with browsing() as (hand, server):
+        await hand.filter("status:>=400")
+        await hand.press("A")
+        assert hand.screen.view.summary().complete
+        before, row = len(server.requests), hand.row
+        await hand.press("p")
+        assert len(server.requests) == before
+        assert "here" in prompts(hand)
+        assert "in all" not in prompts(hand)
+        assert "counting" not in prompts(hand)
+        same = [each for each in hand.screen.view.window(0, ENTRIES) if each.client_ip == row.client_ip]
+        first, last = (
+            "2026-" + hand.screen.look.date_time(each.created_us or 0)[5:16] for each in (same[-1], same[0])
+        )
+        assert re.search(rf" address +{row.client_ip} +{len(same)}  {first}  {last}", prompts(hand))
+        await hand.press("tab")
+        assert len(server.requests) > before
+        found = re.search(rf" address +{row.client_ip} +{len(same)} +(\d+)  20", prompts(hand))
+        assert found is not None
+        total = int(found[1])
+        assert total > len(same)
+        asked = len(server.requests)
+        await hand.press("tab")
+        assert len(server.requests) == asked
+        await hand.press("I")
+        assert hand.screen.view.summary().total == total
+
+
+async def test_over_all_time_of_a_complete_log_takes_no_request() -> None:
+    async with browsing() as (hand, server):
+        await hand.press("A")
+        await hand.filter("terraform")
+        before = len(server.requests)
+        await hand.press("p", "tab")
+        assert "in all" in prompts(hand)
+        assert "counting" not in prompts(hand)
+        assert len(server.requests) == before
 
 
 @both
@@ -255,6 +298,70 @@ async def test_one_dated_in_the_future_hides_nothing_that_follows(monkeypatch: p
         await hand.until(lambda: "newest 6,278 y in the future" in hand.header)
 
 
+async def test_it_is_said_to_follow_once_the_server_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(following, "SLOWEST_S", 0.01)
+    async with running() as hand:
+        hand.wire.hold()
+        hand.send("F")
+        await hand.until(lambda: f"{UNICODE.on} follow waiting" in hand.header)
+        assert "Asking for what is new" in hand.status
+        hand.wire.release()
+        await hand.until(lambda: "Following: what is new comes in above" in hand.status)
+        assert "waiting" not in hand.header
+        hand.wire.fail(UNREACHABLE)
+        await hand.until(lambda: f"{UNICODE.on} follow no answer" in hand.header)
+        assert "Following goes on in" in hand.status
+        hand.send("z")  # another place, which the network is needed for as well
+        await hand.until(lambda: hand.screen.footer.message == "" or "z" not in hand.status)
+        assert "no answer" in hand.header
+        hand.wire.fail(UNREACHABLE, times=0)
+        await hand.until(lambda: "no answer" not in hand.header and "Following: what is new" in hand.status)
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+async def test_without_a_network_follow_waits_for_it_and_loads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(following, "SLOWEST_S", 0.01)
+    wire = Wire(log_of())
+    wire.fail(UNREACHABLE)
+    async with running(wire) as hand:
+        said: list[str] = []
+        say = hand.screen.say
+
+        def listen(text: str, severity: str = "") -> None:
+            said.append(text)
+            say(text, severity)
+
+        monkeypatch.setattr(hand.screen, "say", listen)
+        asked = len(wire.requests)
+        hand.send("F")
+        await hand.until(lambda: f"{UNICODE.on} follow waiting" in hand.header and len(wire.requests) > asked)
+        assert said[0].startswith("Waiting for the network")
+        assert not any("Following" in text for text in said)
+        wire.fail(UNREACHABLE, times=0)
+        await hand.until(lambda: "Following: what is new" in hand.status)
+        assert "100 of 730 loaded" in hand.header
+        assert "waiting" not in hand.header
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+async def test_a_key_that_is_refused_is_not_tried_again_by_following(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    wire = Wire(log_of())
+    wire.fail(answers(401, {"message": "no"}))
+    async with running(wire) as hand:
+        asked = len(wire.requests)
+        hand.send("F")
+        await hand.until(lambda: "follow waiting" in hand.header)
+        await asyncio.sleep(0.1)
+        assert len(wire.requests) == asked
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
 @pytest.mark.parametrize("keys", [("m", "M"), ("/", *"sort:status", "enter")])
 async def test_what_can_not_be_followed_is_said_once(keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     async with followed(2, monkeypatch) as (hand, _):
@@ -303,7 +410,7 @@ async def followed(
             await settled(pilot)
             await hand.press(*keys)
             hand.send("F")
-            await hand.until(lambda: f"{UNICODE.on} follow" in hand.header)
+            await hand.until(lambda: f"{UNICODE.on} follow" in hand.header and "waiting" not in hand.header)
             yield hand, log
             hand.send("F")
             await hand.until(lambda: f"{UNICODE.on} follow" not in hand.header)
@@ -340,6 +447,51 @@ async def test_find_walks_what_is_loaded_without_a_request() -> None:
         assert len(server.requests) == before
         await hand.press("escape")
         assert not hand.screen.look.find
+
+
+async def test_find_tells_which_of_how_many_matches_it_is() -> None:
+    async with browsing() as (hand, _):
+        await hand.press("ctrl+f", *"nks", "enter")
+        first = re.search(r"nks: 1 of (\d+) in the 100 entries loaded so far", hand.status)
+        assert first is not None
+        await hand.press("n")
+        assert f"nks: 2 of {first[1]} in the 100 entries loaded so far" in hand.status
+        await hand.press("N", "N")
+        assert f"nks: {first[1]} of {first[1]} in the 100 entries loaded so far, from the other end" in hand.status
+        await hand.press("A", "n")
+        rows = [" ".join(map(str, row)) for row in hand.screen.view.window(0, ENTRIES)]
+        before = sum("nks" in row for row in rows[: hand.table.cursor])
+        assert f"nks: {before + 1} of {sum('nks' in row for row in rows)}" in hand.status
+        assert "loaded" not in hand.status
+        await hand.press("j")
+        assert "nks" not in hand.status
+
+
+async def test_find_tells_that_there_is_no_match_and_where() -> None:
+    async with browsing() as (hand, _):
+        await hand.press("ctrl+f", *"xyzzy", "enter")
+        assert "xyzzy is in none of the 100 entries loaded so far; / asks the server" in hand.status
+        await hand.press("A", "n")
+        assert "xyzzy is in none of all 730 entries" in hand.status
+        assert "asks" not in hand.status
+
+
+@pytest.mark.parametrize("key", ["j", "escape"])
+async def test_counting_matches_keeps_no_key_waiting(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with browsing() as (hand, _):
+        await hand.press("A")
+        monkeypatch.setattr(scans, "SLICE", 1)
+        monkeypatch.setattr(finding, "SLICES", 1)
+        await hand.press("ctrl+f", *"vm")
+        hand.send("enter")
+        await hand.until(lambda: "counting" in hand.status)
+        cursor = hand.table.cursor
+        hand.send(key)
+        await hand.until(lambda: "counting" not in hand.status)
+        assert hand.table.cursor == cursor + (key == "j")
+        await hand.settled()
+        assert " of " not in hand.status  # it was left, or stopped
+        assert bool(hand.screen.look.find) is (key == "j")
 
 
 @both

@@ -173,7 +173,9 @@ async def test_keys_that_mean_an_entry_do_nothing_where_there_is_none() -> None:
 
 async def test_a_range_is_drawn_as_it_grows_and_m_marks_all_of_it() -> None:
     async with running() as hand:
-        await hand.press("down", "V", "down", "down", "down")
+        await hand.press("down", "V")
+        assert "m marks it, Esc drops it" in hand.status
+        await hand.press("down", "down", "down")
         assert [line[0] for line in hand.rows[:6]] == [" ", "│", "│", "│", "▌", " "]
         await hand.press("up")
         assert [line[0] for line in hand.rows[:6]] == [" ", "│", "│", "▌", " ", " "]

@@ -8,7 +8,7 @@ import pytest
 
 from auditlog_tui.ui.panes.timeline import SCALE
 from tests.app.helpers import Hand, running
-from tests.app.wire import JsonLog, log_of, made
+from tests.app.wire import Json, JsonLog, log_of, made
 
 
 def lines(hand: Hand) -> list[str]:
@@ -92,6 +92,20 @@ async def test_few_failures_do_not_colour_a_low_bar() -> None:
         bar = hand.screen.timeline
         lowest = [part for part in bar.render_line(bar.size.height - 3) if part.text.strip()]
         assert len({part.style.color for part in lowest if part.style}) == 1
+
+
+@pytest.mark.parametrize(
+    ("entries", "query", "why"),
+    [
+        ([made(1)], "action:no.such.thing", "no entry matches"),
+        ([made(1, created_at="soon")], "", "no entry has a time that can be read"),
+        ([made(n) for n in range(2_500)], "action:no.such.thing", "no entry that matches is loaded so far"),
+    ],
+)
+async def test_it_is_said_why_there_is_nothing_to_count(entries: list[Json], query: str, why: str) -> None:
+    async with running(JsonLog(entries), query) as hand:
+        await hand.press("i")
+        assert f"nothing to count: {why}" in hand.status
 
 
 async def test_one_with_nothing_to_count_takes_no_lines_until_there_is_something() -> None:

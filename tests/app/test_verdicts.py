@@ -68,6 +68,23 @@ async def test_an_id_with_other_bytes_is_flagged_beside_its_row_and_in_the_detai
         assert "status_code" in hand.text
 
 
+async def test_load_all_does_not_say_that_everything_is_loaded_where_something_is_missing() -> None:
+    wire = Wire(JsonLog([made(n) for n in range(150)]))
+
+    def more(number: int, body: dict[str, object]) -> dict[str, object]:
+        pagination = body.get("pagination")
+        if isinstance(pagination, dict):
+            pagination["total_count"] = 153
+        return body
+
+    wire.edit = more
+    async with running(wire) as hand:
+        await hand.press("A", "A")
+        assert "INCOMPLETE" in hand.header
+        assert "Everything" not in hand.status
+        assert "INCOMPLETE: the server counts 153" in hand.status
+
+
 async def test_what_retention_took_is_said() -> None:
     wire = Wire(JsonLog([made(n) for n in range(250)]))
 

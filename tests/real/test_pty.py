@@ -193,19 +193,36 @@ def in_colour(home: Path, served: dict[str, str], **more: str) -> dict[str, str]
     return environment(home, **served, COLORTERM="truecolor", **more)
 
 
-@pytest.mark.parametrize("split", [0, 1, 12, 23, *([2, 3, 7, 24] if THOROUGH else [])])
+SPLITS = (0, 1, 12, 23, *((2, 3, 7, 24) if THOROUGH else ()))
+
+
+@pytest.mark.parametrize(
+    ("split", "pause"), [*((split, 0.05) for split in SPLITS), (1, 0.5), *([(2, 0.5), (12, 0.5)] if THOROUGH else [])]
+)
 def test_a_light_background_has_a_light_theme_however_the_reply_is_split(
-    split: int, tmp_path: Path, served: dict[str, str]
+    split: int, pause: float, tmp_path: Path, served: dict[str, str]
 ) -> None:
     with PtyTerminal(APP, env=in_colour(tmp_path, served)) as terminal:
         terminal.wait_raw(QUESTION)
         terminal.send_bytes(WHITE[:split])
-        time.sleep(0.05)  # less than after a lone escape, which is then the Escape key
+        time.sleep(pause)
         terminal.send_bytes(WHITE[split:])
         terminal.wait_for(ROW)
         assert ground(terminal) == LIGHT_GROUND
         assert "/ everything" in terminal.screen()
         assert "forward" not in terminal.screen()
+
+
+def test_escape_and_the_next_key_sent_at_once_are_both_pressed(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send("/quark")
+        terminal.wait_for("/ quark")
+        terminal.send("\x1b?")
+        terminal.wait_for("Keys: table")
+        terminal.send("\x1b]")
+        terminal.wait_for("There is nothing to go forward to")
+        assert "Keys: table" not in terminal.screen()
 
 
 REPLIES = {

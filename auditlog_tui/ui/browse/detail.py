@@ -7,9 +7,9 @@ import asyncio
 from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
+from auditlog_tui.ui.browse.side_panes import SidePanes
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.detail_fields import Heading, describe, note_items, raw_lines, version_items
-from auditlog_tui.ui.panes.facets import FacetPane
 from auditlog_tui.ui.table.table import EntryTable
 
 REST_S = 0.15
@@ -19,12 +19,12 @@ REST_S = 0.15
 class DetailController(Controller):
     """Shows the row at once, and the full record when the cursor rests."""
 
-    def __init__(self, host: Host, pane: DetailPane, table: EntryTable, facets: FacetPane) -> None:
-        """`facets` share the pane's place: one closes when the other opens."""
+    def __init__(self, host: Host, pane: DetailPane, table: EntryTable, side: SidePanes) -> None:
         self._host = host
         self._pane = pane
         self._table = table
-        self._facets = facets
+        self._side = side
+        side.on_show(pane, self.follow)
         self._entry: int | None = None
         """The number of the entry shown."""
         self._raw = False
@@ -35,14 +35,11 @@ class DetailController(Controller):
     def action_open_detail(self) -> None:
         if wanted_row(self._host, self._table) is None:
             return
-        self._facets.display = False
-        self._pane.add_class("-open")
-        self._pane.focus()
+        self._side.open(self._pane)
         self.follow(now=True)
 
     def close(self) -> None:
-        self._pane.remove_class("-open")
-        self._table.focus()
+        self._side.close(self._pane)
 
     # -- showing an entry --------------------------------------------------------------------------------------
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.long_work import TargetWork
-from auditlog_tui.ui.panes.detail import DetailPane
+from auditlog_tui.ui.browse.side_panes import SidePanes
 from auditlog_tui.ui.panes.facets import FacetPane
-from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.facets import Facet, Facets
@@ -32,12 +31,11 @@ def _counted_of(summary: Summary) -> str:
 class FacetController(Controller):
     """`s`, and `#` in the pane."""
 
-    def __init__(self, host: Host, pane: FacetPane, table: EntryTable, detail: DetailPane) -> None:
-        """`detail` shares the pane's place: one closes when the other opens."""
+    def __init__(self, host: Host, pane: FacetPane, side: SidePanes) -> None:
         self._host = host
         self._pane = pane
-        self._table = table
-        self._detail = detail
+        self._side = side
+        side.on_show(pane, self._count)
         self._facets: Facets | None = None
         self._slices = 0
         self._work = TargetWork(host, "facets")
@@ -46,15 +44,12 @@ class FacetController(Controller):
         if self._pane.display and self._pane.has_focus:
             self.close()
             return
-        self._detail.remove_class("-open")
-        self._pane.display = True
-        self._pane.focus()
+        self._side.open(self._pane)
         self._count()
 
     def close(self) -> None:
-        self._pane.display = False
         self._work.cancel()
-        self._table.focus()
+        self._side.close(self._pane)
 
     def rows_changed(self) -> None:
         if self._pane.display:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from auditlog_tui.errors import AuditLogError
+from auditlog_tui.errors import AuditLogError, ServerError, TimedOutError, UnreachableError
 from auditlog_tui.log.polling import POLL_S, slower
 from auditlog_tui.text.times import age, count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.panes.bars import HeaderBar
 from auditlog_tui.ui.table.table import EntryTable
 
@@ -19,66 +20,94 @@ if TYPE_CHECKING:
     from auditlog_tui.log.view import View
 
 
-class FollowController(Controller):
-    """`F` starts and stops it; it goes on with every filter."""
+WAITING = "Waiting for the network: new entries are followed once the log is loaded"
 
-    def __init__(self, host: Host, table: EntryTable, header: HeaderBar) -> None:
+
+def _is_loaded(view: View) -> bool:
+    """False while nothing of the log has arrived."""
+    return bool(len(view.feed.run)) or view.older_done
+
+
+class FollowController(Controller):
+    """`F` starts and stops it; it goes on with every filter. It is said to follow once the server has answered."""
+
+    def __init__(self, host: Host, table: EntryTable, header: HeaderBar, loader: LoadController) -> None:
         self._host = host
         self._table = table
         self._header = header
+        self._loader = loader
         self._on = False
         self._worker: Worker[None] | None = None
         self._new = 0
         self._own_reads = 0
-        self._failing = False
+        self._state = ""
+        """Why nothing is followed just now: `waiting` for the first answer, `no answer`, or `not here`."""
         self._scrolled = False
         """Whether the newest row was above the screen at the last look."""
 
     def action_follow(self) -> None:
         self._on = not self._on
+        self._state = "waiting"
+        asking = "Asking for what is new …" if _is_loaded(self._host.view) else WAITING
+        self._host.say(asking if self._on else "Not following")
         if self._on and not self._host.view.newer_done:
             self._host.go(lambda: self._host.navigator.jump(oldest=False))
         else:
-            self.place_shown()
-        where = "is sorted in" if self._host.view.plan.local_order else "comes in above, g goes there"
-        self._host.say(f"Following: what is new {where}" if self._on else "Not following")
+            self._begin(after_s=0)
 
     def place_shown(self) -> None:
+        self._begin(after_s=0 if self._state else POLL_S)
+
+    def _begin(self, after_s: float) -> None:
+        """Follow the view on the screen from now on, if that is wanted."""
         self._new = self._own_reads = 0
-        self._failing = self._scrolled = False
+        self._scrolled = False
         self._show()
         if self._on:
-            self._worker = self._host.start(lambda: self._follow(self._host.view), "follow")
+            self._worker = self._host.start(lambda: self._follow(self._host.view, after_s), "follow")
         elif self._worker is not None:
             self._worker.cancel()
 
-    async def _follow(self, view: View) -> None:
+    async def _follow(self, view: View, after_s: float) -> None:
         from auditlog_tui.log.live import LiveTail  # late: it loads the models
 
         tail, delay, warned = LiveTail(view, self._host.rows_changed), POLL_S, False
+        await asyncio.sleep(after_s)
         while True:
-            await asyncio.sleep(delay)
-            if tail.possible:
+            if not _is_loaded(view):
+                if isinstance(view.error, UnreachableError | TimedOutError | ServerError) and not self._loader.busy:
+                    self._loader.retry()
+            elif tail.possible:
                 delay, warned = await self._poll(tail, delay), False
             elif not warned:
-                warned = True
+                warned, self._state = True, "not here"
                 self._host.say("Only the log's own order can be followed, from its newest entry on", "warning")
+                self._show()
+            await asyncio.sleep(delay)
 
     async def _poll(self, tail: LiveTail, delay: float) -> float:
         """Poll once, and fetch late entries. Returns the seconds until the next poll."""
         try:
             self._take_in(await tail.poll())
+            self._answered(tail)
             self._take_in(await tail.mend())
         except AuditLogError as error:
             delay = slower(delay, error)
-            if not self._failing:
+            if self._state != "no answer":
                 self._host.say(f"{error} Following goes on in {age(int(delay * 1_000_000))}.", "warning")
-            self._failing = True
+            self._state = "no answer"
             self._show()
             return delay
-        self._failing = False
         self._host.rows_changed()
         return POLL_S
+
+    def _answered(self, tail: LiveTail) -> None:
+        """The server has answered, so new entries are followed from now on."""
+        if self._state:
+            self._state = ""
+            where = "is sorted in" if tail.view.plan.local_order else "comes in above, g goes there"
+            self._host.say(f"Following: what is new {where}")
+            self._show()
 
     def _take_in(self, news: News) -> None:
         self.look_at_top(keyed=False)
@@ -108,5 +137,4 @@ class FollowController(Controller):
     def _show(self) -> None:
         new = f"{count(self._new)} new" if self._new else ""
         own = f"+{counted(self._own_reads, 'own read')}" if self._own_reads else ""
-        failing = "no answer" if self._failing else ""
-        self._header.follow(self._on, ", ".join(part for part in (new, own, failing) if part))
+        self._header.follow(self._on, ", ".join(part for part in (new, own, self._state) if part))

@@ -119,8 +119,11 @@ class LoadController(Controller):
 
     def action_load_all(self) -> None:
         view = self._host.view
-        if view.complete:
+        summary = view.summary()
+        if summary.complete:
             self._host.say("Everything that matches is loaded")
+        elif view.complete:  # both ends were reached, and yet something is missing
+            self._host.say(f"INCOMPLETE: {summary.reason}; r loads it anew", "warning")
         else:
             self.fetch(older=not view.older_done, everything=True)
 

@@ -102,6 +102,7 @@ class MarkController(Controller):
         if not self.forget_range() and table.view is not None and len(table.view):
             table.range.begin(table.view.run, table.cursor)
             table.refresh()
+            self._host.say("A range begins here: go to its end, m marks it, Esc drops it")
 
     def forget_range(self) -> bool:
         """Returns whether there was a range."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from textual.widget import Widget
+
 from auditlog_tui.errors import ApiError, AuditLogError, QueryError
 from auditlog_tui.settings.file import config_path, save_view
 from auditlog_tui.text.safe import safe
@@ -37,6 +39,8 @@ class NavigationController(Controller):
         self._table = table
         self._detail = detail
         self._facets = facets
+        self.focused: Widget = table
+        """What had the focus last, besides the filter bar."""
         self._history_error = ""
         self._forms_of: View | None = None
 
@@ -52,6 +56,11 @@ class NavigationController(Controller):
             self._filter_bar.open()
         else:
             self._filter_bar.open_at(chip.start, chip.end)
+
+    def action_cancel_filter(self) -> None:
+        """Restore the applied filter, and give the focus back to what had it."""
+        self._filter_bar.restore()
+        (self.focused if self.focused.focusable else self._table).focus()
 
     def submit(self, text: str) -> None:
         """See `Host.submit`."""
@@ -151,7 +160,7 @@ class NavigationController(Controller):
         """Filter by the field under the detail pane's cursor."""
         field = self._detail.field
         if field is not None and field.term:
-            self._narrow(field.term, field.value or None, action)
+            self._narrow(field.term, field.filter_value, action)
         else:
             self._host.say("There is nothing to filter by in this field", "warning")
 

@@ -1,9 +1,16 @@
-"""Pivots: filters for the same actor, address or target, each with its count."""
+"""Pivots: filters for the same actor, address or target, each with its count.
+
+They are counted within the filter, which takes no request where everything that matches is loaded. Counting over all
+time takes about a dozen requests, so it is done only when asked for.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
@@ -18,13 +25,36 @@ if TYPE_CHECKING:
 NARROW = 100
 """Cells below which a line has no room for two dates with times of day."""
 
-HINT = "small letter: within this filter · capital: over all time · Esc closes"
+WITHIN = "letter: within this filter · capital: over all time, Tab counts it · Esc"
+ALL = "letter: within this filter · capital: over all time · Esc closes"
 
 DATE, MINUTES = len("2026-11-22"), len("2026-11-22 10:41")
 """Cells of a date, and of one with its time of day."""
 
 NUMBER = len("≤ 123,456")
 """Cells kept for a count, so that nothing moves as the counts arrive."""
+
+
+class PivotMenu(MenuScreen):
+    """Tab calls `count_all`, the first time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "count_all", show=False)]
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        hint: str,
+        columns: Sequence[Column],
+        count_all: Callable[[PivotMenu], None] | None,
+    ) -> None:
+        super().__init__(title, choices, hint, columns)
+        self._count_all = count_all
+
+    def action_count_all(self) -> None:
+        count_all, self._count_all = self._count_all, None
+        if count_all is not None:
+            count_all(self)
 
 
 class PivotController(Controller):
@@ -47,16 +77,18 @@ class PivotController(Controller):
         return bool(offers)
 
     def _offer(self, title: str, pivots: list[Pivot]) -> None:
-        from auditlog_tui.ui.dialogs.menu import Column, MenuScreen
 
         offers = {pivot.key: pivot for pivot in pivots}
         filtered = any(pivot.within != pivot.alone for pivot in pivots)
-        columns = [Column(), *([Column("here", NUMBER, right=True)] if filtered else [])]
-        columns.append(Column("in all", NUMBER, right=True))
-        if any(pivot.spans for pivot in pivots):
-            columns += [Column(head, self._date_width()) for head in ("first seen", "last seen")]
-        choices = [_choice(pivot, note="counting") for pivot in pivots]
-        menu = MenuScreen(title, choices, HINT if filtered else "Esc closes", columns)
+        spans = any(pivot.spans for pivot in pivots)
+        heads = ("here", "first here", "last here") if filtered else ("in all", "first seen", "last seen")
+        menu = PivotMenu(
+            title,
+            [_choice(pivot, note="counting") for pivot in pivots],
+            WITHIN if filtered else "Esc closes",
+            self._columns(heads[:1], heads[1:] if spans else ()),
+            (lambda menu: self._count_all(menu, title, pivots)) if filtered else None,
+        )
 
         def chosen(key: str | None) -> None:
             pivot = offers.get((key or "").lower())
@@ -64,31 +96,51 @@ class PivotController(Controller):
                 self._host.submit(pivot.within if key in offers else pivot.alone)
 
         self._host.ask(menu, chosen)
-        for pivot in offers.values():
-            start(menu, partial(self._count, menu, pivot, filtered=filtered), f"pivot-{pivot.key}")
+        self._count(menu, pivots, everywhere=False)
 
-    async def _count(self, menu: MenuScreen, pivot: Pivot, *, filtered: bool) -> None:
+    def _columns(self, counts: Sequence[str], times: Sequence[str]) -> list[Column]:
+        """The value's column, and these."""
+        return [
+            Column(),
+            *(Column(head, NUMBER, right=True) for head in counts),
+            *(Column(head, self._date_width()) for head in times),
+        ]
+
+    def _count_all(self, menu: PivotMenu, title: str, pivots: list[Pivot]) -> None:
+        """Count over all time as well."""
+        menu.set_title(title, ALL)
+        menu.set_columns(self._columns(("here", "in all"), ("first seen", "last seen")))
+        for pivot in pivots:
+            menu.update(_choice(pivot, note="counting"))
+        self._count(menu, pivots, everywhere=True)
+
+    def _count(self, menu: PivotMenu, pivots: list[Pivot], *, everywhere: bool) -> None:
+        for pivot in pivots:
+            start(menu, partial(self._fill, menu, pivot, everywhere=everywhere), f"pivot-{pivot.key}")
+
+    async def _fill(self, menu: PivotMenu, pivot: Pivot, *, everywhere: bool) -> None:
         navigator = self._host.navigator
+        texts = (pivot.within, pivot.alone) if everywhere else (pivot.within,)
         try:
-            alone = await navigator.count(pivot.alone)
-            within = await navigator.count(pivot.within) if filtered else alone
-            counts = _counts(within, alone) if filtered else (alone.number,)
-            menu.update(_choice(pivot, *counts, note="" if alone.of_log else "of those loaded"))
-            span = await navigator.span(pivot.alone) if pivot.spans else None
+            counts = [await navigator.count(text) for text in texts]
+            numbers = _numbers(counts)
+            menu.update(_choice(pivot, *numbers, note="" if counts[-1].of_log else "of those loaded"))
+            span = await navigator.span(texts[-1]) if pivot.spans else None
         except AuditLogError as error:
             menu.update(_choice(pivot, note=str(error)))
             return
         if span is not None:
             times = (self._host.look.date_time(us)[: self._date_width()] for us in span)
-            menu.update(_choice(pivot, *counts, *times))
+            menu.update(_choice(pivot, *numbers, *times))
 
     def _date_width(self) -> int:
         return MINUTES if self._table.app.size.width >= NARROW else DATE
 
 
-def _counts(within: Count, alone: Count) -> tuple[str, str]:
-    """The two numbers; the note after them tells if both are of loaded entries only."""
-    return within.number if not alone.of_log else str(within), alone.number
+def _numbers(counts: Sequence[Count]) -> list[str]:
+    """The numbers. Where the last one is of loaded entries only, the note after them tells so of all."""
+    told = not counts[-1].of_log
+    return [count.number if told or count is counts[-1] else str(count) for count in counts]
 
 
 def _choice(pivot: Pivot, *cells: str, note: str = "") -> Choice:

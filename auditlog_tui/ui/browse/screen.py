@@ -35,6 +35,7 @@ from auditlog_tui.ui.browse.marking import MarkController
 from auditlog_tui.ui.browse.navigation import NavigationController
 from auditlog_tui.ui.browse.novelty import NoveltyController
 from auditlog_tui.ui.browse.pivoting import PivotController
+from auditlog_tui.ui.browse.side_panes import WIDE, SidePanes
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
 from auditlog_tui.ui.dialogs.dialog import Dialog
@@ -60,9 +61,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-WIDE = 150
-"""Cells from which the detail pane stands beside the table."""
-
 WELCOME_S = 60.0
 """Seconds for which the first start of all shows three keys."""
 
@@ -78,7 +76,7 @@ IDLE_S = 5.0
 SOON_S = 0.3
 """Seconds after a key within which another one is likely."""
 
-ALWAYS = frozenset({"help", "close", "escape", "redraw", "edit_filter", "focus_table"})
+ALWAYS = frozenset({"help", "close", "escape", "redraw", "edit_filter", "cancel_filter", "focus_table"})
 """Actions that work before the log is open."""
 
 PLACES: dict[type[Widget], str] = {
@@ -146,15 +144,16 @@ class BrowseScreen(ShiftingScreen):
         self.loader = LoadController(self, table)
         self.status = StatusController(self, self.header, self.filter_bar, table, self.footer, self.loader)
         self.navigation = NavigationController(self, self.filter_bar, table, pane, self.facets)
-        self.detail = DetailController(self, pane, table, self.facets)
+        self.side = SidePanes(pane, self.facets, table)
+        self.detail = DetailController(self, pane, table, self.side)
         self.pivoting = PivotController(self, table)
-        self.finding = FindController(self, table)
+        self.finding = FindController(self, table, self.footer)
         self.novelty = NoveltyController(self, table)
-        self.faceting = FacetController(self, self.facets, table, pane)
+        self.faceting = FacetController(self, self.facets, self.side)
         self.marking = MarkController(
             self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
         )
-        self.following = FollowController(self, table, self.header)
+        self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (
             self.detail,
@@ -343,11 +342,14 @@ class BrowseScreen(ShiftingScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
+        self.side.fit(event.size)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.footer.place = PLACES.get(type(event.widget), FILTER)
         self.call_after_refresh(self._name_keys)  # a pane that was just opened is displayed by then
-        if self.footer.place == FILTER:
+        if self.footer.place != FILTER:
+            self.navigation.focused = event.widget
+        else:
             self.filter_bar.tell(self.filter_bar.input.value)
 
     def action_redraw(self) -> None:
@@ -373,7 +375,7 @@ class BrowseScreen(ShiftingScreen):
 
     def action_close(self) -> None:
         self.call_after_refresh(self._name_keys)
-        if self.pane.display:
+        if self.pane.display and not self.facets.has_focus:
             self.detail.close()
         elif self.facets.display:
             self.faceting.close()
@@ -411,12 +413,12 @@ class BrowseScreen(ShiftingScreen):
         self.detail.follow()
 
     @on(EntryTable.Reached)
-    def _end_reached(self, message: EntryTable.Reached) -> None:
-        self.loader.reached(older=message.older)
-
     @on(EntryTable.ScanOn)
-    def _scan_on(self) -> None:
-        self.loader.scan_on()
+    def _more_wanted(self, message: EntryTable.Reached | EntryTable.ScanOn) -> None:
+        if isinstance(message, EntryTable.Reached):
+            self.loader.reached(older=message.older)
+        else:
+            self.loader.scan_on()
 
     @on(EntryTable.Jumped)
     def _jumped(self, message: EntryTable.Jumped) -> None:
@@ -425,6 +427,13 @@ class BrowseScreen(ShiftingScreen):
     @on(EntryTable.Zoned)
     def _zoned(self, message: EntryTable.Zoned) -> None:
         self.header.show_zone(message.labels)
+
+    @on(events.Paste)
+    def _pasted(self, event: events.Paste) -> None:
+        """What is pasted elsewhere, an ID say, is put into the filter bar, where Enter searches for it."""
+        if event.text.strip():
+            self.filter_bar.open()
+            self.filter_bar.input.on_paste(event)
 
     @on(FilterBar.Submitted)
     def _filter_submitted(self, message: FilterBar.Submitted) -> None:

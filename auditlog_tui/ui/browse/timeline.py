@@ -108,7 +108,12 @@ class TimelineController(Controller):
         self._bar.display = bool(timeline.buckets or note)
         if not self._bar.display and self._bar.has_focus:
             self._table.focus()
-            self._host.say("The timeline has nothing to count: no entry matches")
+            self._host.say(f"The timeline has nothing to count: {self._why_nothing(timeline)}")
+
+    def _why_nothing(self, timeline: Timeline) -> str:
+        if timeline.rows:
+            return "no entry has a time that can be read"
+        return "no entry matches" if timeline.view.summary().complete else "no entry that matches is loaded so far"
 
     def action_finer_timeline(self) -> None:
         from auditlog_tui.analysis.timeline import MOST

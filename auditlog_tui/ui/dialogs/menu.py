@@ -92,6 +92,11 @@ class MenuScreen(Dialog[str | None]):
         box.border_title, box.border_subtitle = Content(title), Content(hint)
         box.styles.min_width = max(cell_width(title), cell_width(hint)) + 6  # with the corners and blanks around it
 
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Replace the columns after the label. The choices' cells must be replaced as well."""
+        self._columns = [Column(), *columns]
+        self._redraw()
+
     def update(self, choice: Choice) -> None:
         """Replace the choice with the same key."""
         self._choices = [choice if old.key == choice.key else old for old in self._choices]

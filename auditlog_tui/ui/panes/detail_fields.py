@@ -32,8 +32,9 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class DetailField:
-    """`value` is copied, `shown` is drawn (made safe), `term` is the filter key for the field, if there is one.
+    """`value` is copied, `shown` is drawn (made safe).
 
+    `term` is the filter key for the field, if there is one, and `filter_value` the value that it filters by.
     `flagged` marks a field that is malformed, or that differs between the list entry and the full record.
     """
 
@@ -43,6 +44,7 @@ class DetailField:
     term: str = ""
     tone: str = ""
     flagged: bool = False
+    filter_value: str | int | None = None
     heading: ClassVar[Literal[False]] = False
 
 
@@ -56,7 +58,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
     log, actor, target = shown.fields, shown.actor, shown.target
     flags = {name.partition(".")[0] for name in shown.unreadable} | differs
 
-    def field(name: str, value: object, term: str = "", tone: str = "", more: str = "") -> DetailField:
+    def field(name: str, value: str | int | None, term: str = "", tone: str = "", more: str = "") -> DetailField:
         text = "" if value is None else str(value)
         malformed = shown.unreadable.get(name)
         text_shown = safe(text, VALUE_LIMIT) + more
@@ -65,7 +67,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
                 f"{text_shown} (malformed)" if text_shown else f"{safe(malformed, VALUE_LIMIT)} (can't be read)"
             )
         flagged = malformed is not None or name.partition(".")[0] in differs
-        return DetailField(name, text or malformed or "", text_shown or "–", term, tone, flagged)
+        return DetailField(name, text or malformed or "", text_shown or "–", term, tone, flagged, value)
 
     when = ""
     if now_us is not None and shown.created_us is not None:
@@ -75,7 +77,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         Heading("Event", column=0),
         field("action", log.action, "action", {"destroy": "warning"}.get(action_severity(log.action), "")),
         field("status_code", log.status_code, "status", _tone(log.status_code)),
-        DetailField("created_at", log.created_at or "", exact + when, flagged="created_at" in flags)
+        _created(shown, exact + when, flagged="created_at" in flags)
         if shown.created_us is not None
         else field("created_at", log.created_at),
         field("id", log.id, "id"),
@@ -98,6 +100,12 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         names = ", ".join(sorted(map(safe, differs)))
         items.append(Heading(f"The full record differs from the row in: {names}", "warning", wide=True))
     return items
+
+
+def _created(entry: Entry, shown: str, *, flagged: bool) -> DetailField:
+    """The time of an entry whose time can be read. It filters by that microsecond."""
+    text = entry.log.created_at or ""
+    return DetailField("created_at", text, shown, "created", flagged=flagged, filter_value=entry.created_us)
 
 
 def note_items(note: str) -> list[Item]:

@@ -96,9 +96,6 @@ class FilterInput(SafeInput):
     def action_complete_back(self) -> None:
         self.bar.complete(-1)
 
-    def action_cancel(self) -> None:
-        self.bar.cancel()
-
     def on_blur(self) -> None:
         if self.app.app_focus:  # otherwise the terminal lost the focus, and the text stays
             self.call_later(self.bar.restore)  # later, because `has_focus` is still set here
@@ -190,10 +187,6 @@ class FilterBar(Vertical):
         if self.input.value != self.applied:
             self._draft = self.input.value
         self.show(self.applied)
-
-    def cancel(self) -> None:
-        self.restore()
-        self.post_message(self.Left())
 
     def _set_input(self, text: str, cursor: int) -> None:
         with self.prevent(Input.Changed):

@@ -3,8 +3,8 @@
 Overrides: `XTermParser._sequence_to_key_events`, `XTermParser.parse_mouse_code`. Sets `XTermParser.mouse_pixels`.
     Uses the modules `textual._xterm_parser` and `textual._keyboard_protocol`.
 Why: Textual's reader fails on bytes that are not UTF-8 and on some numbers in escape sequences. It takes a key's
-    release for a press, unknown escape sequences and the terminal's replies to questions for typed text, and any size
-    report as a sign that mouse reports are in pixels.
+    release for a press, unknown escape sequences and the terminal's replies to questions for typed text, Escape and a
+    key that arrive together for one key, and any size report as a sign that mouse reports are in pixels.
 Tested with Textual 8.2.8.
 If Textual changes: some input would end the program, or be taken for keys that nobody pressed.
 """
@@ -99,11 +99,20 @@ class InputDecoder:
         return text, data[len(part) :]
 
 
+_TYPED_ESCAPE = re.compile(r"\x1b(?=[^\x00-\x1f\x7f\[\\OPX^_bf])")
+"""Escape before a key that it begins no sequence with: Escape, typed just before (tmux and SSH send both at once).
+
+Terminals send the same for Alt with a key, which nothing here is bound to but the word moves, Alt+b and Alt+f.
+"""
+
 ASK_BACKGROUND = "\x1b]11;?\x1b\\"
 """Asks the terminal for its background colour (xterm's OSC 11)."""
 
 REPLY_S = 2.0
 """Seconds after which a reply that has begun is given up."""
+
+EXPECTED_S = 30.0
+"""Seconds for which a reply is expected. Most come in the first of them, unless the connection stalls."""
 
 REPLY_LIMIT = 1_000
 """Characters of a reply at most."""
@@ -142,40 +151,57 @@ def background_in(reply: str) -> BackgroundReported | None:
 
 
 class ReplyReader:
-    """Takes the terminal's replies (OSC sequences) out of the decoded input, in however many pieces they arrive."""
+    """Takes the terminal's replies (OSC sequences) out of the decoded input, in however many pieces they arrive.
+
+    Escape and `]` begin a reply and are keys as well, so they are held until what follows tells which. Escape is
+    held for Textual's delay at most. While a reply is expected, one whose beginning was taken for Escape is still
+    found, and `]` after Escape waits for the rest of it.
+    """
 
     def __init__(self) -> None:
         self._held = ""
+        self._escaped = False
+        """Whether the Escape that begins what is held was taken for a key already."""
         self._since = 0.0
+        self._expected_until = 0.0
+
+    def expect(self, now: float) -> None:
+        """The terminal was asked something."""
+        self._expected_until = now + EXPECTED_S
 
     def feed(self, text: str, now: float) -> tuple[str, list[str]]:
         """The text without replies, and the replies without the characters around them."""
-        rest, passed, replies = self._held + text, "", []
         if not text:
             return "", []
-        begun, self._held = self._held, ""
+        rest, passed, replies = self._held + text, "", []
+        begun, escaped, self._held, self._escaped = self._held, self._escaped, "", False
         while rest:
             before, escape, after = rest.partition("\x1b")
             passed, rest = passed + before, escape + after
             if match := _REPLY.match(rest):
                 replies.append(match[1])
                 rest = rest[match.end() :]
+                self._expected_until = 0.0
             elif rest and (rest == "\x1b" or _BEGUN.fullmatch(rest)):
-                self._since = self._since if begun and rest.startswith(begun) and begun != "\x1b" else now
-                self._held, rest = rest, ""
+                self._since = self._since if begun and not escaped else now
+                self._held, self._escaped, rest = rest, escaped, ""
             elif match := _BROKEN.match(rest):
                 rest = rest[match.end() :]
             else:
-                passed, rest = passed + rest[:1], rest[1:]
+                passed, rest = passed + ("" if escaped else rest[:1]), rest[1:]
+            begun, escaped = "", False
         return passed, replies
 
     def expire(self, now: float) -> str:
         """The text to take for typed after all: Escape, alone or before `]`; a reply that broke off is dropped."""
         held, waited = self._held, now - self._since
-        if not held or waited < (constants.ESCAPE_DELAY if held == "\x1b" else REPLY_S):
+        over = waited >= REPLY_S or (now >= self._expected_until and held in ("\x1b", "\x1b]"))
+        keys = (held if over else held[:1]) if held in ("\x1b", "\x1b]") else ""
+        if waited < (constants.ESCAPE_DELAY if keys else REPLY_S):
             return ""
-        self._held = ""
-        return held if held in ("\x1b", "\x1b]") else ""
+        typed = keys[self._escaped :]
+        self._held, self._escaped = ("", False) if over else (held, True)
+        return typed
 
 
 class SafeParser(XTermParser):
@@ -247,26 +273,29 @@ def _is_text(code: str) -> bool:
 class InputReader:
     """Converts input bytes to messages. If the parser fails after all, a new one takes its place."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, replies: ReplyReader | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._decoder = InputDecoder()
         self._parser = SafeParser()
-        self._replies = ReplyReader()
+        self._replies = replies or ReplyReader()
         self._clock = clock
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages for the next bytes."""
         text, replies = self._replies.feed(self._decoder.feed(data), self._clock())
-        yield from self._safely(self._parser.feed, text)
+        first, *others = _TYPED_ESCAPE.split(text)
+        yield from self._safely(self._parser.feed, first)
+        for typed in others:
+            yield events.Key("escape", "\x1b")
+            yield from self._safely(self._parser.feed, typed)
         yield from filter(None, map(background_in, replies))
 
     def tick(self) -> Iterator[Message]:
         """The messages for an escape sequence that timed out."""
         yield from self._safely(self._parser.tick)
         expired = self._replies.expire(self._clock())
-        if expired == "\x1b":  # the parser would wait for more once again
-            yield events.Key("escape", expired)
-        else:
-            yield from self._safely(self._parser.feed, expired)
+        if expired.startswith("\x1b"):  # the parser would wait for more once again
+            yield events.Key("escape", "\x1b")
+        yield from self._safely(self._parser.feed, expired.removeprefix("\x1b"))
 
     def _safely(self, parse: Callable[..., Iterable[Message]], *arguments: str) -> Iterator[Message]:
         try:

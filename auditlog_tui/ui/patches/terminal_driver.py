@@ -30,7 +30,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
 
-from auditlog_tui.ui.patches.input_parser import ASK_BACKGROUND, InputReader
+from auditlog_tui.ui.patches.input_parser import ASK_BACKGROUND, InputReader, ReplyReader
 
 TICK_S = 0.1
 """Seconds between checks for a timed-out escape sequence and for the end of the app."""
@@ -107,6 +107,7 @@ class SafeDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._owner = cast("Owner", app)
+        self._replies = ReplyReader()
         if sys.__stderr__ is not None:
             self._file = cast("TextIOWrapper", _Output(sys.__stderr__, self._owner.terminal_gone))
 
@@ -118,7 +119,7 @@ class SafeDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read input and post it as messages, until the app or the terminal ends."""
-        reader = InputReader()
+        reader = InputReader(self._replies)
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
@@ -143,6 +144,7 @@ class SafeDriver(LinuxDriver):
     def ask_background(self) -> None:
         """Ask for the background colour; `BackgroundReported` is posted if the terminal ever answers."""
         if os.environ.get("TERM") != "linux":  # whose older versions show the question
+            self._replies.expect(time.monotonic())
             self.write(ASK_BACKGROUND)
 
     # -- sizes -------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui.analysis.search import find
+from auditlog_tui.analysis.search import Matches, find
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import View
@@ -104,6 +104,56 @@ async def test_it_may_be_cancelled_between_slices(monkeypatch: pytest.MonkeyPatc
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@given(
+    st.lists(entries, max_size=12, unique_by=lambda found: found.key), pieces, st.integers(1, 5), st.integers(0, 12)
+)
+@settings(max_examples=100)
+async def test_it_counts_what_a_search_by_hand_counts(found: list[Entry], text: str, size: int, late: int) -> None:
+    view = view_with(found[late:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scans, "SLICE", size)
+        matches = Matches(view, text)
+        await matches.count(lambda: None)
+        view.log.store.prepend(view.run, view.log.store.add(found[:late])[::-1])  # newer rows came in
+        await matches.count(lambda: None)
+        rows = [row for row in range(len(view)) if search(found[row : row + 1], text, -1, 1) is not None]
+    keys = [row.key for row in view.window(0, len(view))]
+    assert keys == [each.key for each in found]
+    assert matches.total == len(rows)
+    assert [matches.number_of(row) for row in rows] == list(range(1, len(rows) + 1))
+    assert not matches.behind
+    view.log.store.close()
+
+
+async def test_rows_that_were_taken_out_are_no_longer_counted() -> None:
+    view = await load(view_of(FakeApi([entry(n, path="/here") for n in range(10)])))
+    matches = Matches(view, "here")
+    await matches.count(lambda: None)
+    view.log.store.cut(view.run, 4)
+    assert matches.behind
+    await matches.count(lambda: None)
+    assert (matches.total, matches.number_of(0)) == (6, 1)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfff", "nowhere"])
+async def test_what_is_in_no_row_counts_none(text: str) -> None:
+    matches = Matches(await load(view_of(FakeApi(log_of(10)))), text)
+    await matches.count(lambda: None)
+    assert matches.total == 0
+
+
+async def test_other_work_goes_on_between_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "SLICE", 10)
+    matches = Matches(await load(view_of(FakeApi(log_of(100)))), "id-9")
+    seen: list[float] = []
+    task = asyncio.create_task(matches.count(lambda: seen.append(matches.share)))
+    while not task.done():
+        await asyncio.sleep(0)
+        assert len(seen) <= 10
+    assert seen == [n / 10 for n in range(1, 11)]
+    assert matches.total == 11  # and id-9 itself
 
 
 async def test_rows_in_another_order_are_searched_in_that_order() -> None:

@@ -87,6 +87,28 @@ async def test_resizing_the_window_keeps_the_filter_parked(navigator: Navigator)
     assert navigator.place.around == 60_000_000
 
 
+async def test_less_time_and_what_was_shown_before_take_no_request(navigator: Navigator, api: FakeApi) -> None:
+    row = await row_of(navigator, "ua:curl", 200)
+    await load_both_ends(navigator.around(row, 60_000_000, above=3))
+    asked = len(api.calls)
+    for half in (30_000_000, 10_000_000, 30_000_000, 60_000_000):
+        place = await load_both_ends(navigator.around(row, half, above=3))
+        assert keys_of(place.view) == newest_first(range(499 - half // 1_000_000, 500 + half // 1_000_000))
+        assert place.view.summary().complete
+    assert len(api.calls) == asked
+    await load_both_ends(navigator.refresh())
+    assert len(api.calls) > asked
+
+
+async def test_after_a_reload_that_fails_nothing_older_is_taken_for_it(navigator: Navigator, api: FakeApi) -> None:
+    row = await row_of(navigator, "ua:curl", 200)
+    await load_both_ends(navigator.around(row, 60_000_000, above=3))
+    navigator.refresh()
+    asked = len(api.calls)
+    await load_both_ends(navigator.around(row, 30_000_000, above=3))
+    assert len(api.calls) > asked
+
+
 async def test_window_can_be_narrowed_and_linked(navigator: Navigator) -> None:
     row = await row_of(navigator, "", 500)
     place = navigator.around(row, 5_000_000, above=3)

@@ -1,0 +1,87 @@
+"""The detail pane and the facets share one place, and stand side by side where there is room for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.geometry import Size
+from textual.widget import Widget
+
+from auditlog_tui.ui.panes.detail import DetailPane
+from auditlog_tui.ui.panes.facets import FacetPane
+from auditlog_tui.ui.table.table import EntryTable
+
+WIDE = 150
+"""Cells from which the panes stand beside the table, not below it."""
+
+BOTH_WIDE, BOTH_HIGH = 220, 60
+"""Cells beside the table, and lines below it, from which both panes are shown."""
+
+OPEN = "-open"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A pane that was hidden to make room, and whether it had the focus."""
+
+    pane: Widget
+    focused: bool
+
+
+class SidePanes:
+    """Which of the two is open. One that had to make room for the other comes back when that is closed."""
+
+    def __init__(self, detail: DetailPane, facets: FacetPane, table: EntryTable) -> None:
+        self._panes = (detail, facets)
+        self._table = table
+        self._fill: dict[Widget, Callable[[], None]] = {}
+        self._covered: Covered | None = None
+        self._room_for_both = False
+
+    def on_show(self, pane: Widget, fill: Callable[[], None]) -> None:
+        """Call `fill` whenever the pane comes back."""
+        self._fill[pane] = fill
+
+    def open(self, pane: Widget) -> None:
+        """Open a pane and give it the focus."""
+        if self._covered is not None and self._covered.pane is pane:
+            self._covered = None
+        pane.add_class(OPEN)
+        self._make_room(pane)
+        self._lay_out()
+        pane.focus()
+
+    def close(self, pane: Widget) -> None:
+        """Close a pane, show the one that had made room for it, and give the focus back."""
+        pane.remove_class(OPEN)
+        covered, self._covered = self._covered, None
+        if covered is not None:
+            self._come_back(covered.pane)
+        self._lay_out()
+        (covered.pane if covered is not None and covered.focused else self._table).focus()
+
+    def fit(self, size: Size) -> None:
+        """Follow the size of the screen."""
+        self._room_for_both = size.width >= BOTH_WIDE or (size.width < WIDE and size.height >= BOTH_HIGH)
+        if self._covered is not None and self._room_for_both:
+            pane, self._covered = self._covered.pane, None
+            self._come_back(pane)
+        elif all(pane.has_class(OPEN) for pane in self._panes):
+            self._make_room(next((pane for pane in self._panes if pane.has_focus), self._panes[0]))
+        self._lay_out()
+
+    def _make_room(self, pane: Widget) -> None:
+        (other,) = (each for each in self._panes if each is not pane)
+        if other.has_class(OPEN) and not self._room_for_both:
+            self._covered = Covered(other, other.has_focus)
+            other.remove_class(OPEN)
+
+    def _lay_out(self) -> None:
+        both = all(pane.has_class(OPEN) for pane in self._panes)
+        for pane in self._panes:
+            pane.set_class(both, "-both")
+
+    def _come_back(self, pane: Widget) -> None:
+        pane.add_class(OPEN)
+        self._fill[pane]()

@@ -22,6 +22,14 @@ _T = TypeVar("_T")
 GAP = 2
 """Cells between two columns."""
 
+SHORT = 16
+"""Lines of a window below which a pane has no room beside the table."""
+
+
+def is_short(lines: int) -> bool:
+    """Whether a window of so many lines has no room for a pane beside the table."""
+    return lines < SHORT
+
 
 @dataclass(frozen=True, slots=True)
 class Group(Generic[_T]):

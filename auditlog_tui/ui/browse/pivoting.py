@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 NARROW = 100
 """Cells below which a line has no room for two dates with times of day."""
 
-HINT = "small letter: within this filter · capital: over all time · Esc closes"
+HINT = "small letter: in this filter · capital: over all time · Esc closes"
+
+AT_LEAST = "≥: of what is loaded"
+"""Told where the server could not count."""
 
 DATE, MINUTES = len("2026-11-22"), len("2026-11-22 10:41")
 """Cells of a date, and of one with its time of day."""
 
-NUMBER = len("≤ 123,456")
+NUMBER = len("≤ 1,234")
 """Cells kept for a count, so that nothing moves as the counts arrive."""
 
 
@@ -49,8 +53,8 @@ class PivotController(Controller):
     def _offer(self, title: str, pivots: list[Pivot]) -> None:
         offers = {pivot.key: pivot for pivot in pivots}
         filtered = any(pivot.within != pivot.alone for pivot in pivots)
-        columns = [Column(), *([Column("here", NUMBER, right=True)] if filtered else [])]
-        columns.append(Column("in all", NUMBER, right=True))
+        columns = [Column(), *([Column("filter", NUMBER, right=True)] if filtered else [])]
+        columns.append(Column("all time", NUMBER, right=True))
         if any(pivot.spans for pivot in pivots):
             columns += [Column(head, self._date_width()) for head in ("first seen", "last seen")]
         choices = [_choice(pivot, note="counting") for pivot in pivots]
@@ -62,16 +66,25 @@ class PivotController(Controller):
                 self._host.submit(pivot.within if key in offers else pivot.alone)
 
         self._host.ask(menu, chosen)
-        for pivot in offers.values():
-            start(menu, partial(self._count, menu, pivot, filtered=filtered), f"pivot-{pivot.key}")
 
-    async def _count(self, menu: MenuScreen, pivot: Pivot, *, filtered: bool) -> None:
+        def tell_at_least() -> None:
+            menu.set_title(f"{title} ({AT_LEAST})", HINT if filtered else "Esc closes")
+
+        for pivot in offers.values():
+            work = partial(self._count, menu, pivot, tell_at_least, filtered=filtered)
+            start(menu, work, f"pivot-{pivot.key}")
+
+    async def _count(
+        self, menu: MenuScreen, pivot: Pivot, tell_at_least: Callable[[], None], *, filtered: bool
+    ) -> None:
         navigator = self._host.navigator
         try:
             alone = await navigator.count(pivot.alone)
             within = await navigator.count(pivot.within) if filtered else alone
-            counts = _counts(within, alone) if filtered else (alone.number,)
-            menu.update(_choice(pivot, *counts, note="" if alone.of_log else "of those loaded"))
+            counts = (_number(within), _number(alone)) if filtered else (_number(alone),)
+            menu.update(_choice(pivot, *counts))
+            if not (within.of_log and alone.of_log):
+                tell_at_least()
             span = await navigator.span(pivot.alone) if pivot.spans else None
         except AuditLogError as error:
             menu.update(_choice(pivot, note=str(error)))
@@ -84,9 +97,9 @@ class PivotController(Controller):
         return MINUTES if self._table.app.size.width >= NARROW else DATE
 
 
-def _counts(within: Count, alone: Count) -> tuple[str, str]:
-    """The two numbers; the note after them tells if both are of loaded entries only."""
-    return within.number if not alone.of_log else str(within), alone.number
+def _number(count: Count) -> str:
+    """The number with its sign: what was counted of the loaded entries is the least that there are."""
+    return count.number if count.of_log else f"≥ {count.number}"
 
 
 def _choice(pivot: Pivot, *cells: str, note: str = "") -> Choice:

@@ -163,6 +163,7 @@ def _signs(glyphs: Glyphs) -> Iterator[Item]:
     yield Item(glyphs.local, "a term that is evaluated here")
     yield Item(glyphs.on, "new entries are followed")
     yield Item("≤", "at most: the server evaluates only a part of the filter")
+    yield Item("≥", "at least: the server can't count it, so the loaded entries were counted")
 
 
 def _filters() -> Section:

@@ -33,11 +33,17 @@ def is_short(lines: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Group(Generic[_T]):
-    """Items that stay together below each other, in this `column` or the shortest one. `wide` takes all columns."""
+    """Items that stay together below each other, in this `column` or the shortest one. `wide` takes all columns.
+
+    `width` is the cells that its longest line asks for, `least` those without which its text is cut; 0 if any will
+    do.
+    """
 
     items: Sequence[_T]
     wide: bool = False
     column: int | None = None
+    width: int = 0
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         region = placed.region
         above = [other.region.y for other in self._placed if other.region.x == region.x and other.region.y < region.y]
         first = next(iter(self._choices.values())).region.y
-        if region.y <= first or not above:
+        if (region.y <= first or not above) and region.bottom <= self.scrollable_content_region.height:
             region = Region(region.x, 0, region.width, region.bottom)  # with the heading above it
         self.scroll_to_region(region, animate=False, immediate=True)
 
@@ -235,13 +241,39 @@ def _height(placed: list[Placed[_T]]) -> int:
     return max((each.region.bottom for each in placed), default=0)
 
 
+def _widths(groups: Sequence[Group[_T]], width: int, columns: int) -> list[int]:
+    """The columns' widths: what their groups ask for, or equal ones if any asks for nothing."""
+    least, asked = [0] * columns, [0] * columns
+    for group in groups:
+        if group.column is not None and not group.wide:
+            place = group.column % columns
+            least[place] = max(least[place], group.least)
+            asked[place] = max(asked[place], group.width)
+    if not all(asked):
+        return [max(1, (width + GAP) // columns - GAP)] * columns
+    room = width - GAP * (columns - 1)
+    widths = _shared(least, room)
+    more = _shared([want - has for want, has in zip(asked, widths, strict=True)], room - sum(widths))
+    return [max(1, has + added) for has, added in zip(widths, more, strict=True)]
+
+
+def _shared(asked: Sequence[int], room: int) -> list[int]:
+    """What is asked for, as far as there is room: those who ask for the least get it first."""
+    given = [0] * len(asked)
+    for taken, number in enumerate(sorted(range(len(asked)), key=asked.__getitem__)):
+        given[number] = max(0, min(asked[number], room // (len(asked) - taken)))
+        room -= given[number]
+    return given
+
+
 def _place(of: GroupList[_T], width: int, *, between: int) -> list[Placed[_T]]:
     """The items from top to bottom of each column; the columns of a band between wide groups from left to right.
 
     `between` is the number of blank lines between two groups of a column.
     """
     columns = of.columns
-    room = max(1, (width + GAP) // columns - GAP)
+    widths = _widths(of.groups, width, columns)
+    lefts = [sum(widths[:number]) + GAP * number for number in range(columns)]
     found: list[Placed[_T]] = []
     band: list[list[Placed[_T]]] = [[] for _ in range(columns)]
     bottoms = [0] * columns
@@ -253,9 +285,9 @@ def _place(of: GroupList[_T], width: int, *, between: int) -> list[Placed[_T]]:
         place = shortest if group.column is None or group.wide else group.column % columns
         bottoms[place] += between if bottoms[place] else 0
         for item in group.items:
-            cells = max(1, width) if group.wide else room
+            cells = max(1, min(width, group.width or width)) if group.wide else widths[place]
             lines = of.draw(item, cells)
-            region = Region(place * (room + GAP), bottoms[place], cells, len(lines))
+            region = Region(0 if group.wide else lefts[place], bottoms[place], cells, len(lines))
             band[place].append(Placed(item, region, lines))
             bottoms[place] = region.bottom
         if group.wide:

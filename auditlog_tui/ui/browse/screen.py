@@ -13,6 +13,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.geometry import Size
 from textual.signal import Signal
 from textual.widget import Widget
 from textual.worker import Worker
@@ -47,6 +48,7 @@ from auditlog_tui.ui.panes.chips import ChipLine
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.facets import FacetPane
 from auditlog_tui.ui.panes.filter_bar import FilterBar
+from auditlog_tui.ui.panes.groups import is_short
 from auditlog_tui.ui.panes.timeline import TimelineBar
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen
 from auditlog_tui.ui.patches.workers import start
@@ -63,6 +65,9 @@ _T = TypeVar("_T")
 
 WIDE = 150
 """Cells from which the detail pane stands beside the table."""
+
+TINY = 8
+"""Lines of a window below which chips have no room."""
 
 WELCOME_S = 60.0
 """Seconds for which the first start of all shows three keys."""
@@ -90,6 +95,11 @@ PLACES: dict[type[Widget], str] = {
     FacetPane: FACETS,
 }
 """The place in the list of keys of each widget that takes the focus; anything else is the filter bar."""
+
+
+def _body_classes(window: Size) -> str:
+    """Whether a pane stands beside the table, or has no room below it."""
+    return "-wide" if window.width >= WIDE else "-short" if is_short(window.height) else ""
 
 
 class Opener(Protocol):
@@ -185,7 +195,7 @@ class BrowseScreen(ShiftingScreen):
         yield self.header
         yield self.filter_bar
         yield self.timeline
-        with Container(id="body", classes="-wide" if self.app.size.width >= WIDE else ""):
+        with Container(id="body", classes=_body_classes(self.app.size)):
             yield self.table
             yield self.pane
             yield self.facets
@@ -343,7 +353,8 @@ class BrowseScreen(ShiftingScreen):
             await self.navigator.log.store.sweep()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
+        self.query_one("#body").set_classes(_body_classes(event.size))
+        self.set_class(event.size.height < TINY, "-tiny")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self.footer.place = PLACES.get(type(event.widget), FILTER)

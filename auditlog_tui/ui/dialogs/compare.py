@@ -16,7 +16,7 @@ from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, distance
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.messages import CopyRequested
-from auditlog_tui.ui.panes.detail import LABEL, wrap
+from auditlog_tui.ui.panes.detail import LABEL, label_of, wrap
 from auditlog_tui.ui.panes.detail_fields import DetailField, Heading, describe
 from auditlog_tui.ui.patches.options import Options
 
@@ -112,7 +112,7 @@ class PairList(Options):
         room = max(MIN_WIDTH, (self._width - LABEL - 2 * GAP) // 2)
         sides = [wrap(field.shown if field is not None else "", room) for field in (item.left, item.right)]
         style = "bold $text-warning" if item.differs else ""
-        label = fit(item.name.rpartition(".")[2].replace("_", " "), LABEL)
+        label = label_of(item.name, LABEL)
         parts: list[tuple[str, str]] = []
         for number, (left, right) in enumerate(zip_longest(*sides, fillvalue="")):
             sign = self._sign if item.differs and not number else " "

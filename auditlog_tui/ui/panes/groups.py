@@ -58,6 +58,7 @@ class Placed(Generic[_T]):
 class GroupList(ScrollView, Generic[_T], can_focus=True):
     """Groups in columns of at least `column` cells; a group goes to the column that is shortest so far.
 
+    `placed` are all items with the cells that they take, from the top of the list.
     `at` is the name of the item under the cursor, and how many before it have the same name. Only items with a name
     can be chosen.
     """
@@ -76,7 +77,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         super().__init__()
         self.groups: list[Group[_T]] = []
         self.at: tuple[Hashable, int] | None = None
-        self._placed: list[Placed[_T]] = []
+        self.placed: list[Placed[_T]] = []
         self._in_line: dict[int, list[int]] = {}
         self._choices: dict[tuple[Hashable, int], Placed[_T]] = {}
         self._room: Size | None = None
@@ -102,10 +103,10 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
     def flow(self) -> None:
         """Place and draw all items anew."""
         self._room = self.scrollable_content_region.size
-        self._placed, self._drawn = _place(self, self._room.width, between=1), {}
-        if _height(self._placed) > self._room.height:
-            self._placed = _place(self, self._room.width, between=0)
-        self.virtual_size = Size(self._room.width, _height(self._placed))
+        self.placed, self._drawn = _place(self, self._room.width, between=1), {}
+        if _height(self.placed) > self._room.height:
+            self.placed = _place(self, self._room.width, between=0)
+        self.virtual_size = Size(self._room.width, _height(self.placed))
         self._index()
         if self.at not in self._choices:
             self.at = next(iter(self._choices), None)
@@ -116,7 +117,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         """Note which items are in each line, from left to right, and which can be chosen."""
         self._in_line, self._choices = {}, {}
         seen: Counter[Hashable] = Counter()
-        for index, placed in enumerate(self._placed):
+        for index, placed in enumerate(self.placed):
             for y in range(placed.region.y, placed.region.bottom):
                 self._in_line.setdefault(y, []).append(index)
             name = self.name_of(placed.item)
@@ -145,7 +146,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         width, style = self.size.width, self.rich_style
         cursor, parts, x = self._cursor(), [], 0
         for index in self._in_line.get(y, ()):
-            placed = self._placed[index]
+            placed = self.placed[index]
             region = placed.region
             parts += [
                 Strip([Segment(" " * (region.x - x), style)]),
@@ -157,7 +158,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
     def _strip(self, index: int, line: int, chosen: bool) -> Strip:
         key = index, line, chosen and self.has_focus
         if key not in self._drawn:
-            placed = self._placed[index]
+            placed = self.placed[index]
             style = self.get_visual_style("groups--chosen") if key[2] else self.visual_style
             width = placed.region.width
             strips = Visual.to_strips(self, placed.lines[line], width, 1, style, pad=True, apply_selection=False)
@@ -194,7 +195,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         if placed is None:
             return
         region = placed.region
-        above = [other.region.y for other in self._placed if other.region.x == region.x and other.region.y < region.y]
+        above = [other.region.y for other in self.placed if other.region.x == region.x and other.region.y < region.y]
         first = next(iter(self._choices.values())).region.y
         if (region.y <= first or not above) and region.bottom <= self.scrollable_content_region.height:
             region = Region(region.x, 0, region.width, region.bottom)  # with the heading above it
@@ -215,7 +216,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         self._move(way * max(1, self.size.height - 1))
 
     def action_end(self, way: int) -> None:
-        self._move(way * len(self._placed))
+        self._move(way * len(self.placed))
 
     def action_column(self, way: int) -> None:
         """Go to the nearest item of the next column to the right (1) or to the left (-1)."""

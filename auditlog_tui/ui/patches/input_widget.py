@@ -1,6 +1,6 @@
 """A text input that shows hostile text safely: a filter made from a cell, pasted text.
 
-Overrides: `Input._value`, `Input._position_to_cell`.
+Overrides: `Input._value`, `Input._position_to_cell`, `Input.render_line`.
 Why: Textual's `Input` draws its value unchanged, escape sequences included. The value must stay unchanged, because it
     is what gets sent; only the drawn text is replaced.
 Tested with Textual 8.2.8.
@@ -41,10 +41,10 @@ class SafeInput(Input):
 
     def render_line(self, y: int) -> Strip:
         strip, room = super().render_line(y), self.scrollable_content_region.width
-        if y or not self.value or room < 1:
+        if y or room < 1:
             return strip
         left = self.scroll_offset.x
-        right = cell_len(one_for_one(self.value)) > left + room
+        right = cell_len(one_for_one(self.value) or self.placeholder) > left + room
         cursor = self._position_to_cell(self.cursor_position) - left if self.has_focus else -1
         return self._mark(strip, [0] * bool(left and cursor) + [room - 1] * bool(right and cursor != room - 1))
 

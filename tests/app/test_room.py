@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
+from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import OptionList
 
+from auditlog_tui.text.glyphs import UNICODE
+from auditlog_tui.ui.dialogs.help import layout, sections
+from auditlog_tui.ui.keys import TABLE
 from auditlog_tui.ui.panes.groups import SHORT, GroupList
 from tests.app.helpers import Hand, running
+from tests.app.wire import UNREACHABLE, Wire, log_of
 
 SIZES = [(60, 20), (80, 24), (120, 36), (200, 50), (250, 60)]
 SMALL = [(20, 6), (40, 12), (60, 20), (160, 10)]
@@ -142,3 +147,39 @@ async def test_the_timeline_leaves_room_for_what_is_around_it(size: tuple[int, i
         await hand.press("escape")
         assert (bar.size.height == 1) == (size[1] < SHORT)
         assert "2026-" in hand.shown
+
+
+# -- dialogs and the footer ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 20), (120, 36)])
+async def test_two_entries_are_compared_below_each_other_in_a_narrow_window(size: tuple[int, int]) -> None:
+    async with running(query="status:>=400", size=size) as hand:
+        one, other = (row.key for row in hand.screen.view.window(0, 2))
+        await hand.press("m", "m", "D")
+        ids = [line for line in hand.lines if one in line or other in line]
+        assert len(ids) == {40: 0, 60: 2, 120: 1}[size[0]]
+        box = hand.app.screen.query_one(OptionList)
+        prompts = [Content.from_text(option.prompt, markup=False).plain for option in box.options]
+        assert max(len(line) for prompt in prompts for line in prompt.split("\n")) <= box.content_size.width
+
+
+@pytest.mark.parametrize("width", [14, 20, 40, 80])
+def test_no_line_of_the_help_is_wider_than_its_column(width: int) -> None:
+    text = layout(sections(TABLE, UNICODE), width).plain
+    assert max(len(line.rstrip()) for line in text.split("\n") if not line.startswith("Keys: ")) <= width
+
+
+async def test_the_footer_offers_no_key_for_an_entry_where_there_is_none() -> None:
+    wire = Wire(log_of())
+    wire.fail(UNREACHABLE)
+    async with running(wire) as hand:
+        assert "detail" not in hand.status
+        assert "r again" in hand.status
+        wire.fail(UNREACHABLE, 0)
+        await hand.press("r")
+        assert "detail" in hand.status
+        assert "r again" not in hand.status
+        await hand.filter("action:no.such.thing")
+        assert "copy" not in hand.status
+        assert "filter off" in hand.status

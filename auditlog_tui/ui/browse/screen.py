@@ -313,6 +313,7 @@ class BrowseScreen(ShiftingScreen):
         self.status.show_problem()
         for controller in self.controllers:
             controller.rows_changed()
+        self._name_keys()
 
     def show_state(self) -> None:
         self.status.show_state()
@@ -330,12 +331,13 @@ class BrowseScreen(ShiftingScreen):
     def _name_keys(self) -> None:
         """Let the footer name the keys that matter now."""
         if self.opened and self.navigator.places:
-            navigator, has_filter = self.navigator, bool(self.navigator.place.text)
+            navigator, has_filter, view = self.navigator, bool(self.navigator.place.text), self.view
             self.footer.situation = Situation(
                 back=navigator.at > 0,
                 open=self.pane.display or self.facets.display,
                 filter=has_filter,
                 filter_off=bool(navigator.parked) and not has_filter,
+                empty=not len(view) and (view.error is not None or (view.older_done and view.newer_done)),
             )
 
     def _tick(self) -> None:

@@ -83,7 +83,7 @@ class HeaderBar(Widget):
     def _right(self) -> tuple[Content, bool]:
         """The right half, and whether the zone is in it.
 
-        Where it is too wide it drops the reason, then the zone, then all but the verdict and one number.
+        Where it is too wide it drops the reason, then all but the verdict and one number, then the zone.
         """
         room, why = self.size.width, self._reason()
         marks = (f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else "", "bold $text-accent")
@@ -91,7 +91,7 @@ class HeaderBar(Widget):
         for parts, zoned in (
             ([*self._amount(), *why, self._spinner(), marks, *zone], True),
             ([*self._amount(), self._spinner(), marks, *zone], True),
-            ([*self._amount(), marks], False),
+            ([*self._verdict(), marks, *zone], True),
             ([*self._verdict(), marks], False),
         ):
             content = Content.assemble(*parts)
@@ -175,15 +175,9 @@ class HeaderBar(Widget):
     def _reason(self) -> list[tuple[str, str]]:
         """Why the view is INCOMPLETE."""
         summary = self.summary
-        if (
-            summary is None
-            or not summary.incomplete
-            or summary.marked
-            or self._failed
-            or self.size.width < REASON_WIDTH
-        ):
+        if self._failed or summary is None or summary.marked or not summary.incomplete:
             return []
-        return [(f" {summary.reason}", "$text-error")]
+        return [(f" {summary.reason}", "$text-error")] if self.size.width >= REASON_WIDTH else []
 
     def _verdict(self) -> list[tuple[str, str]]:
         """The verdict and the number of rows, for a narrow window."""

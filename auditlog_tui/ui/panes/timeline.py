@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.cells import cell_width, shorten_end
 from auditlog_tui.text.times import DAY_US, count, counted, format_time, offset_us, round_steps
 from auditlog_tui.ui.keys import TIMELINE, bindings
 from auditlog_tui.ui.panes.groups import SHORT, is_short
@@ -36,6 +36,9 @@ OTHER = 4
 
 LEAST_LABEL = 7
 """Cells between two times on the axis at least: a mark, `10:41` and a blank."""
+
+MINUTE = "2026-11-22 12:00"
+"""A time to the minute."""
 
 Styled = tuple[str, str]
 
@@ -246,23 +249,31 @@ class TimelineBar(Widget, can_focus=True):
         shown = chosen if self.has_focus and chosen else inside
         n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
         entries = [(counted(n, "entry", "entries"), ""), (f" {self.worth}" if self.worth else "", "$text-warning")]
-        extras = [(f", {count(failed)} failed", "$text-error")]
-        extras.append(self._beyond() if shown is inside else self._of_the_peak(span))
-        room = self.size.width - 2
-        for said in ([*entries, *extras], [*entries, extras[0]], entries):
+        refused = (f", {count(failed)} failed", "$text-error")
+        if shown is inside:
+            full = [*entries, refused, self._beyond()]
+            entries.append(self._beyond())
+        else:
+            full = [*entries, refused, self._of_the_peak(span)]
+        room = self.size.width - 1
+        choices = full, [*entries, refused], entries
+        for said in choices:
             for between in self._between(shown):
                 note = (f"  {self.note}", "$text-muted")
                 for line in ([(f"{between}  ", "bold"), *said, note], [(f"{between}  ", "bold"), *said]):
                     if _cells(line) <= room:
                         return [(" ", ""), *line]
-        said = next((said for said in ([*entries, extras[0]], entries) if _cells(said) <= room), entries[:1])
-        return [(" ", ""), *said]
+        text = "".join(text for text, _ in entries)
+        cut = [(shorten_end(text, room, self.look.glyphs.ellipsis), "")]
+        return [(" ", ""), *next((said for said in choices if _cells(said) <= room), cut)]
 
     def _between(self, shown: list[Bucket]) -> list[str]:
-        """The start and end times: whole, to the minute, and to the day."""
+        """The start and end times, whole, to the minute, and to the day. A day that they share is told once."""
         first, last = self._time(shown[0].first_us), self._time(shown[-1].last_us)
-        sizes = (len(first), len("2026-11-22 12:00"), len("2026-11-22"))
-        return [f"{first[:size]} to {last[:size]}" for size in sizes]
+        day = len("2026-11-22")
+        if first[:day] == last[:day]:
+            return [*(f"{first[:size]} to {last[day + 1 : size]}" for size in (len(first), len(MINUTE))), first[:day]]
+        return [f"{first[:size]} to {last[:size]}" for size in (len(first), len(MINUTE), day)]
 
     def _beyond(self) -> Styled:
         """Counts of the outliers before and after all other entries, which have bars of their own."""

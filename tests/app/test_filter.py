@@ -192,7 +192,8 @@ async def test_a_suggestion_takes_one_line_and_is_whole_where_there_is_room(size
         suggestions = hand.bar.suggestions
         assert suggestions.completion is not None
         assert suggestions.size.height == 1 + len(suggestions.completion.candidates)
-        assert (path in hand.text) == (size[0] == 200)
+        region = suggestions.region
+        assert any(path in line for line in hand.lines[region.y : region.bottom]) == (size[0] == 200)
         assert hand.lines[1].startswith(" / path:")
 
 

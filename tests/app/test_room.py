@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
-from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import OptionList
@@ -48,7 +48,7 @@ def test_the_check_finds_a_text_that_is_cut_beside_blanks() -> None:
     assert_used(["  vm                 11    2%"])
 
 
-def groups_of(pane: GroupList[object]) -> list[Region]:
+def groups_of(pane: GroupList[Any]) -> list[Region]:
     """Where each group of a pane stands on the screen, as far as it is seen."""
     found: list[Region] = []
     for group in pane.groups:
@@ -160,7 +160,7 @@ async def test_two_entries_are_compared_below_each_other_in_a_narrow_window(size
         ids = [line for line in hand.lines if one in line or other in line]
         assert len(ids) == {40: 0, 60: 2, 120: 1}[size[0]]
         box = hand.app.screen.query_one(OptionList)
-        prompts = [Content.from_text(option.prompt, markup=False).plain for option in box.options]
+        prompts = [str(option.prompt) for option in box.options]
         assert max(len(line) for prompt in prompts for line in prompt.split("\n")) <= box.content_size.width
 
 

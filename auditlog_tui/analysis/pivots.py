@@ -29,7 +29,7 @@ _KINDS = (
     ("a", "actor", "actor", True),
     ("i", "ip", "address", True),
     ("t", "target", "target", True),
-    ("u", "ua", "user agent", False),
+    ("u", "ua", "agent", False),
     ("v", "action", "action", False),
     ("m", "method", "method", False),
     ("p", "path", "path", False),

@@ -30,7 +30,7 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "left_square_bracket,backspace", "[ ⌫", "back", "Go back to the previous filter or view", "back"),
     Key(EVERYWHERE, "right_square_bracket", "]", "forward", "Go forward again"),
     Key(EVERYWHERE, "z", "z", "park", "Turn the filter off, or on again", "filter off"),
-    Key(EVERYWHERE, "r", "r", "retry", "Retry after an error, else reload"),
+    Key(EVERYWHERE, "r", "r", "retry", "Retry after an error, else reload", "again"),
     Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops)"),
     Key(EVERYWHERE, "t", "t", "zone", "Times in UTC, in local time, or as ages"),
     Key(EVERYWHERE, "i", "i", "timeline", "Timeline: show, focus or hide it", "timeline"),
@@ -140,13 +140,14 @@ def bindings(place: str) -> list[Binding]:
 
 class Situation(NamedTuple):
     """What decides which keys matter: whether there is a place to go back to, something open that `q` closes, a
-    filter, and one that was turned off.
+    filter, one that was turned off, and no entry.
     """
 
     back: bool = False
     open: bool = False
     filter: bool = False
     filter_off: bool = False
+    empty: bool = False
 
 
 IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "-", "q", ".", "s", "i")
@@ -155,10 +156,11 @@ IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "-", "q"
 
 def footer(place: str, situation: Situation | None = None) -> list[Key]:
     """The keys in the footer while `place` has the focus: its own, then those for everywhere, help last."""
-    own = [key for key in KEYS if key.place == place and key.label]
+    situation = situation or Situation()
+    own = [key for key in KEYS if key.place == place and key.label and not (place == TABLE and situation.empty)]
     if place == FILTER:
         return own
-    shared = [_labelled(key, situation or Situation()) for key in KEYS if key.place == EVERYWHERE and key.label]
+    shared = [_labelled(key, situation) for key in KEYS if key.place == EVERYWHERE and key.label]
     keys = own + [key for key in shared if key.label]
     return sorted(keys, key=lambda key: key.action == "help")
 
@@ -166,6 +168,7 @@ def footer(place: str, situation: Situation | None = None) -> list[Key]:
 def _labelled(key: Key, situation: Situation) -> Key:
     """The key under its first name, with its label in a situation; that is empty if it does nothing."""
     labels = {
+        "retry": "again" if situation.empty else "",
         "back": "back" if situation.back else "",
         "close": "close" if situation.open else "quit",
         "park": "filter off" if situation.filter else "filter on" if situation.filter_off else "",

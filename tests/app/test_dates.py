@@ -95,8 +95,8 @@ async def test_pivots_have_the_year_and_a_line_each(width: int) -> None:
     async with running(size=(width, 24)) as hand:
         await hand.press("p")
         await hand.settled()
-        first = next(n for n, line in enumerate(hand.lines) if "in all" in line) + 1
-        kinds = ("actor", "address", "user agent", "action", "method", "path")
+        first = next(n for n, line in enumerate(hand.lines) if "all time" in line) + 1
+        kinds = ("actor", "address", "agent", "action", "method", "path")
         for line, kind in zip(hand.lines[first:], kinds, strict=False):
             assert f"  {kind} " in line
         wanted = "2026-06-29 16:09  2026-07-01 11:57" if width == 120 else "2026-06-29  2026-07-01"

@@ -54,7 +54,7 @@ async def test_the_servers_count_stands_beside_the_value() -> None:
         top = Counter(row.actor_id for row in hand.screen.view.window(0, 100)).most_common(1)[0][0]
         in_all = hand.wire.log.answer("GET", f"/v1/audit_logs?limit=10&actor_id={top}", {})
         total = in_all.body.decode().rpartition('"total_count":')[2].strip(' }"')
-        assert f"{int(total):,} in all" in listed(hand)
+        assert f"{int(total):,} all time" in listed(hand)
 
 
 async def test_they_grow_with_what_is_loaded() -> None:
@@ -145,7 +145,7 @@ async def test_a_value_counted_over_a_complete_log_sends_no_request() -> None:
         await hand.press("A", "s")
         asked = len(hand.wire.requests)
         await hand.press("l", "#")
-        assert "in all" in listed(hand)
+        assert "all time" in listed(hand)
         assert len(hand.wire.requests) == asked
 
 
@@ -206,7 +206,7 @@ async def test_a_count_that_comes_under_another_filter_is_not_shown() -> None:
         hand.wire.release()
         await hand.settled()
         assert hand.bar.applied == "action:vm.read"
-        assert "in all" not in listed(hand)
+        assert "all time" not in listed(hand)
 
 
 async def test_each_of_two_values_gets_its_count() -> None:
@@ -217,14 +217,14 @@ async def test_each_of_two_values_gets_its_count() -> None:
         await hand.until(lambda: len([w for w in hand.app.workers if w.group.startswith("count ")]) == 2)
         hand.wire.release()
         await hand.settled()
-        assert listed(hand).count("in all") == 2
+        assert listed(hand).count("all time") == 2
 
 
 async def test_a_count_of_what_is_loaded_is_not_said_to_be_of_all() -> None:
     async with running(log_of(generation=1)) as hand:
         await hand.press("s", "#")
         assert " loaded" in listed(hand)
-        assert "in all" not in listed(hand)
+        assert "all time" not in listed(hand)
 
 
 async def test_another_filter_is_counted_though_the_one_before_was_not_finished(

@@ -7,7 +7,7 @@ from textual import events
 
 from auditlog_tui.ui.panes.chips import ChipLine
 from tests.app.helpers import Hand, running
-from tests.app.wire import NOW_US
+from tests.app.wire import NOW_US, JsonLog, made
 
 
 async def write(hand: Hand, text: str) -> None:
@@ -166,10 +166,63 @@ async def test_chips_that_do_not_fit_are_counted_and_can_be_reached() -> None:
         assert "203.0.113.0/24" not in chips
         hand.screen.filter_bar.chips.focus()
         await hand.press(*["right"] * 5)
-        assert "-ip:203.0.113.0/24 here" in hand.lines[2]
+        assert "-ip:203.0.113.0/24" in hand.lines[2]
         assert re.match(r" +\+\d ", hand.lines[2])
         await hand.press("delete")
         assert hand.navigator.place.text == terms.removesuffix(" -ip:203.0.113.0/24")
+
+
+LONG = "status:>=400 actor.type:api_key -path:/vpcs -ua:terraform method:POST,DELETE -actor.name:grafana vm.read"
+
+
+async def test_the_term_of_the_chosen_chip_is_seen_in_the_bar() -> None:
+    async with running(query=LONG, size=(60, 20)) as hand:
+        assert hand.lines[1].rstrip().endswith("…")
+        hand.bar.chips.focus()
+        await hand.press(*["right"] * 6)
+        assert hand.lines[1].startswith(" / …")
+        assert "vm.read" in hand.lines[1]
+        await hand.press(*["left"] * 5)
+        assert "actor.type:api_key" in hand.lines[1]
+
+
+async def test_chips_are_shortened_before_any_is_left_out() -> None:
+    async with running(
+        query="status:>=400 actor.type:api_key -ua:terraform -ip:203.0.113.0/24", size=(80, 24)
+    ) as hand:
+        assert "+" not in hand.lines[2]
+        assert all(term in hand.lines[2] for term in ("status:>=400", "api_key", "-ua:terraform", "-ip:"))
+
+
+@pytest.mark.parametrize("size", [(30, 20), (20, 6), (12, 6)])
+async def test_a_chip_wider_than_the_line_is_shortened(size: tuple[int, int]) -> None:
+    async with running(query=f"path:{'/long' * 30} status:200", size=size) as hand:
+        assert "…" in hand.lines[2]
+        assert hand.lines[2].rstrip().endswith("+1")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (30, 12)])
+async def test_what_a_filter_becomes_is_wrapped_and_ends_with_an_ellipsis(size: tuple[int, int]) -> None:
+    async with running(query=LONG, size=size) as hand:
+        await hand.press("/")
+        region = hand.bar.line.region
+        told = hand.lines[region.y : region.bottom]
+        assert told[0].startswith("   GET /v1/audit_logs")
+        assert all(line.startswith("   ") for line in told)
+        assert told[-1].rstrip().endswith("…") == (size[0] < 60)
+
+
+@pytest.mark.parametrize("size", [(200, 50), (20, 8)])
+async def test_a_suggestion_takes_one_line_and_is_whole_where_there_is_room(size: tuple[int, int]) -> None:
+    path = f"/v1/{'very/' * 12}long"
+    async with running(JsonLog([made(n, path=path) for n in range(3)]), size=size) as hand:
+        await write(hand, "path:")
+        suggestions = hand.bar.suggestions
+        assert suggestions.completion is not None
+        assert suggestions.size.height == 1 + len(suggestions.completion.candidates)
+        region = suggestions.region
+        assert any(path in line for line in hand.lines[region.y : region.bottom]) == (size[0] == 200)
+        assert hand.lines[1].startswith(" / path:")
 
 
 async def test_a_missing_value_is_no_error_while_values_are_suggested() -> None:

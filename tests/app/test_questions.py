@@ -259,9 +259,10 @@ async def test_what_is_new_of_an_actor() -> None:
 async def test_when_it_peaked() -> None:
     async with asking("when it peaked", after=(*DELETIONS, *ALL)) as asker:
         await asker.press("i")
-        told = re.match(r"(\S+ \S+) to (\S+ \S+)  (\d+) entries, (\d+) failed  the peak$", timeline(asker.hand))
+        told = re.match(r"(\S+ \S+) to (\S+)  (\d+) entries, (\d+) failed  the peak$", timeline(asker.hand))
         assert told is not None
-        began, ended = (datetime.fromisoformat(f"{text}+00:00") for text in told.groups()[:2])
+        day = told[1].partition(" ")[0]  # the bar is within one
+        began, ended = (datetime.fromisoformat(f"{text}+00:00") for text in (told[1], f"{day} {told[2]}"))
         length_us = (int(ended.timestamp() - began.timestamp()) + 1) * 1_000_000
         bars = Counter(entry.created_us // length_us for entry in those(deletion))
         peak, most = bars.most_common(1)[0]

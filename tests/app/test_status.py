@@ -111,7 +111,5 @@ async def test_what_the_timelines_counts_are_worth_is_not_cut_off(generation: in
     async with running(log_of(generation=generation), size=(width, 24)) as hand:
         await hand.press("i", "escape")
         words = next(line for line in hand.lines if " failed" in line)
-        assert re.search(
-            rf"^ \d{{4}}-\d\d-\d\d.* to \d{{4}}-\d\d-\d\d.*  \d+ entr(y|ies){worth}, \d+ failed\b", words
-        )
+        assert re.search(rf"^ \d{{4}}-\d\d-\d\d.* to [-:\d ]+  \d+ entr(y|ies){worth}, \d+ failed\b", words)
         assert ("counted by the server" in words) == (generation == 2 and width > 80)

@@ -6,11 +6,9 @@ time takes about a dozen requests, so it is done only when asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
-
-from textual.binding import Binding, BindingType
+from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
@@ -20,7 +18,8 @@ from auditlog_tui.ui.table.table import EntryTable
 if TYPE_CHECKING:
     from auditlog_tui.analysis.counting import Count
     from auditlog_tui.analysis.pivots import Pivot
-    from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
+    from auditlog_tui.ui.dialogs.menu import Choice, Column
+    from auditlog_tui.ui.dialogs.pivot_menu import PivotMenu
 
 NARROW = 100
 """Cells below which a line has no room for two dates with times of day."""
@@ -28,33 +27,14 @@ NARROW = 100
 WITHIN = "letter: within this filter · capital: over all time, Tab counts it · Esc"
 ALL = "letter: within this filter · capital: over all time · Esc closes"
 
+AT_LEAST = "≥: of what is loaded"
+"""Told where the server could not count."""
+
 DATE, MINUTES = len("2026-11-22"), len("2026-11-22 10:41")
 """Cells of a date, and of one with its time of day."""
 
-NUMBER = len("≤ 123,456")
+NUMBER = len("≤ 1,234")
 """Cells kept for a count, so that nothing moves as the counts arrive."""
-
-
-class PivotMenu(MenuScreen):
-    """Tab calls `count_all`, the first time."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "count_all", show=False)]
-
-    def __init__(
-        self,
-        title: str,
-        choices: Sequence[Choice],
-        hint: str,
-        columns: Sequence[Column],
-        count_all: Callable[[PivotMenu], None] | None,
-    ) -> None:
-        super().__init__(title, choices, hint, columns)
-        self._count_all = count_all
-
-    def action_count_all(self) -> None:
-        count_all, self._count_all = self._count_all, None
-        if count_all is not None:
-            count_all(self)
 
 
 class PivotController(Controller):
@@ -77,17 +57,18 @@ class PivotController(Controller):
         return bool(offers)
 
     def _offer(self, title: str, pivots: list[Pivot]) -> None:
+        from auditlog_tui.ui.dialogs.pivot_menu import PivotMenu
 
         offers = {pivot.key: pivot for pivot in pivots}
         filtered = any(pivot.within != pivot.alone for pivot in pivots)
         spans = any(pivot.spans for pivot in pivots)
-        heads = ("here", "first here", "last here") if filtered else ("in all", "first seen", "last seen")
+        heads = ("here", "first here", "last here") if filtered else ("all time", "first seen", "last seen")
         menu = PivotMenu(
             title,
             [_choice(pivot, note="counting") for pivot in pivots],
             WITHIN if filtered else "Esc closes",
             self._columns(heads[:1], heads[1:] if spans else ()),
-            (lambda menu: self._count_all(menu, title, pivots)) if filtered else None,
+            (lambda menu: self._count_all(menu, pivots)) if filtered else None,
         )
 
         def chosen(key: str | None) -> None:
@@ -100,16 +81,18 @@ class PivotController(Controller):
 
     def _columns(self, counts: Sequence[str], times: Sequence[str]) -> list[Column]:
         """The value's column, and these."""
+        from auditlog_tui.ui.dialogs.menu import Column
+
         return [
             Column(),
             *(Column(head, NUMBER, right=True) for head in counts),
             *(Column(head, self._date_width()) for head in times),
         ]
 
-    def _count_all(self, menu: PivotMenu, title: str, pivots: list[Pivot]) -> None:
+    def _count_all(self, menu: PivotMenu, pivots: list[Pivot]) -> None:
         """Count over all time as well."""
-        menu.set_title(title, ALL)
-        menu.set_columns(self._columns(("here", "in all"), ("first seen", "last seen")))
+        menu.set_hint(ALL)
+        menu.set_columns(self._columns(("here", "all time"), ("first seen", "last seen")))
         for pivot in pivots:
             menu.update(_choice(pivot, note="counting"))
         self._count(menu, pivots, everywhere=True)
@@ -123,8 +106,10 @@ class PivotController(Controller):
         texts = (pivot.within, pivot.alone) if everywhere else (pivot.within,)
         try:
             counts = [await navigator.count(text) for text in texts]
-            numbers = _numbers(counts)
-            menu.update(_choice(pivot, *numbers, note="" if counts[-1].of_log else "of those loaded"))
+            numbers = list(map(_number, counts))
+            menu.update(_choice(pivot, *numbers))
+            if not all(count.of_log for count in counts):
+                menu.add_legend(AT_LEAST)
             span = await navigator.span(texts[-1]) if pivot.spans else None
         except AuditLogError as error:
             menu.update(_choice(pivot, note=str(error)))
@@ -137,10 +122,9 @@ class PivotController(Controller):
         return MINUTES if self._table.app.size.width >= NARROW else DATE
 
 
-def _numbers(counts: Sequence[Count]) -> list[str]:
-    """The numbers. Where the last one is of loaded entries only, the note after them tells so of all."""
-    told = not counts[-1].of_log
-    return [count.number if told or count is counts[-1] else str(count) for count in counts]
+def _number(count: Count) -> str:
+    """The number with its sign: what was counted of the loaded entries is the least that there are."""
+    return count.number if count.of_log else f"≥ {count.number}"
 
 
 def _choice(pivot: Pivot, *cells: str, note: str = "") -> Choice:

@@ -13,6 +13,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.geometry import Size
 from textual.signal import Signal
 from textual.widget import Widget
 from textual.worker import Worker
@@ -47,6 +48,7 @@ from auditlog_tui.ui.panes.chips import ChipLine
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.facets import FacetPane
 from auditlog_tui.ui.panes.filter_bar import FilterBar
+from auditlog_tui.ui.panes.groups import is_short
 from auditlog_tui.ui.panes.timeline import TimelineBar
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen
 from auditlog_tui.ui.patches.workers import start
@@ -60,6 +62,9 @@ if TYPE_CHECKING:
     from auditlog_tui.session.navigator import Navigator, Place
 
 _T = TypeVar("_T")
+
+TINY = 8
+"""Lines of a window below which chips have no room."""
 
 WELCOME_S = 60.0
 """Seconds for which the first start of all shows three keys."""
@@ -87,6 +92,11 @@ PLACES: dict[type[Widget], str] = {
     FacetPane: FACETS,
 }
 """The place in the list of keys of each widget that takes the focus; anything else is the filter bar."""
+
+
+def _body_classes(window: Size) -> str:
+    """Whether a pane stands beside the table, or has no room below it."""
+    return "-wide" if window.width >= WIDE else "-short" if is_short(window.height) else ""
 
 
 class Opener(Protocol):
@@ -183,7 +193,7 @@ class BrowseScreen(ShiftingScreen):
         yield self.header
         yield self.filter_bar
         yield self.timeline
-        with Container(id="body", classes="-wide" if self.app.size.width >= WIDE else ""):
+        with Container(id="body", classes=_body_classes(self.app.size)):
             yield self.table
             yield self.pane
             yield self.facets
@@ -301,6 +311,7 @@ class BrowseScreen(ShiftingScreen):
         self.status.show_problem()
         for controller in self.controllers:
             controller.rows_changed()
+        self._name_keys()
 
     def show_state(self) -> None:
         self.status.show_state()
@@ -318,12 +329,13 @@ class BrowseScreen(ShiftingScreen):
     def _name_keys(self) -> None:
         """Let the footer name the keys that matter now."""
         if self.opened and self.navigator.places:
-            navigator, has_filter = self.navigator, bool(self.navigator.place.text)
+            navigator, has_filter, view = self.navigator, bool(self.navigator.place.text), self.view
             self.footer.situation = Situation(
                 back=navigator.at > 0,
                 open=self.pane.display or self.facets.display,
                 filter=has_filter,
                 filter_off=bool(navigator.parked) and not has_filter,
+                empty=not len(view) and (view.error is not None or (view.older_done and view.newer_done)),
             )
 
     def _tick(self) -> None:
@@ -341,7 +353,8 @@ class BrowseScreen(ShiftingScreen):
             await self.navigator.log.store.sweep()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one("#body").set_class(event.size.width >= WIDE, "-wide")
+        self.query_one("#body").set_classes(_body_classes(event.size))
+        self.set_class(event.size.height < TINY, "-tiny")
         self.side.fit(event.size)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:

@@ -11,9 +11,13 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from auditlog_tui.ui.dialogs.dialog import Dialog
+from auditlog_tui.text.cells import shorten_end
+from auditlog_tui.ui.dialogs.dialog import Dialog, set_frame
 from auditlog_tui.ui.patches.options import Options
 from auditlog_tui.ui.table.columns import COLUMNS, STICKY
+
+FRAME = 9
+"""Cells taken by the mark, the box and its scroll bar."""
 
 TITLES = {column.field: column.title for column in COLUMNS}
 
@@ -38,15 +42,17 @@ class ColumnsScreen(Dialog[tuple[str, ...] | None]):
 
     def compose(self) -> ComposeResult:
         box = Options(*map(self._option, self._names), markup=False, id="menu")
-        box.border_title = Content("columns after time and action")
-        box.border_subtitle = Content("Space shows or hides · J K move · ⏎ saves · Esc cancels")
+        set_frame(box, "columns after time and action", "Space shows or hides · J K move · ⏎ saves · Esc cancels")
         yield box
 
     def _option(self, name: str) -> Option:
         mark = "✓" if name in self._shown else " "
-        return Option(
-            Content.assemble((f" {mark} ", "bold $text-accent"), f"{TITLES[name]:<8}", (name, "$text-muted"))
-        )
+        text = shorten_end(f"{TITLES[name]:<8}{name}", max(1, self.app.size.width - FRAME))
+        title, key = text[:8], text[8:]
+        return Option(Content.assemble((f" {mark} ", "bold $text-accent"), title, (key, "$text-muted")))
+
+    def on_resize(self) -> None:
+        self._draw(self._list.highlighted or 0)
 
     @property
     def _list(self) -> OptionList:

@@ -16,7 +16,7 @@ from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, distance
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.messages import CopyRequested
-from auditlog_tui.ui.panes.detail import LABEL, wrap
+from auditlog_tui.ui.panes.detail import LABEL, label_of, wrap
 from auditlog_tui.ui.panes.detail_fields import DetailField, Heading, describe
 from auditlog_tui.ui.patches.options import Options
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 GAP = 2
 """Cells between the columns, and before the first, where the sign of a difference is."""
 
-MIN_WIDTH = 10
-"""Width of a value at least, in cells."""
+MIN_WIDTH = 20
+"""Width of a value at least, in cells; with less room the two values stand below each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,12 @@ class PairList(Options):
     def _prompt(self, item: Pair | Heading) -> Content:
         if item.heading:
             return Content.assemble((item.name, "bold $text-accent"))
-        room = max(MIN_WIDTH, (self._width - LABEL - 2 * GAP) // 2)
+        room = (self._width - LABEL - 2 * GAP) // 2
+        if room < MIN_WIDTH:
+            return self._stacked(item)
         sides = [wrap(field.shown if field is not None else "", room) for field in (item.left, item.right)]
         style = "bold $text-warning" if item.differs else ""
-        label = fit(item.name.rpartition(".")[2].replace("_", " "), LABEL)
+        label = label_of(item.name, LABEL)
         parts: list[tuple[str, str]] = []
         for number, (left, right) in enumerate(zip_longest(*sides, fillvalue="")):
             sign = self._sign if item.differs and not number else " "
@@ -123,6 +125,16 @@ class PairList(Options):
                 (right, style),
             ]
         return Content.assemble(*parts)
+
+    def _stacked(self, item: Pair) -> Content:
+        """The values below each other, or one if they are equal."""
+        cells = min(LABEL, max(1, self._width // 3))
+        room = max(1, self._width - cells - GAP)
+        shown = [field.shown if field is not None else "" for field in (item.left, item.right)]
+        lines = [line for value in (shown if item.differs else shown[:1]) for line in wrap(value, room)]
+        sign, style = (self._sign, "bold $text-warning") if item.differs else (" ", "")
+        values = f"\n{' ' * (GAP + cells)}".join(lines)
+        return Content.assemble((fit(sign, GAP), style), (label_of(item.name, cells), "$text-muted"), (values, style))
 
     def action_copy(self) -> None:
         item = self._items[self.highlighted] if self.highlighted is not None else None

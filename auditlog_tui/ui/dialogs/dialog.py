@@ -13,12 +13,22 @@ from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette, SearchIcon
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
+from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.patches.options import PaletteOptions
 
 _T = TypeVar("_T")
+
+
+def set_frame(box: Widget, title: str, hint: str) -> None:
+    """Show a title and a hint in the border of a box, which gets wide enough for them."""
+    title, hint = safe(title, 80), safe(hint, 80)
+    box.border_title, box.border_subtitle = Content(title), Content(hint)
+    box.styles.min_width = max(cell_width(title), cell_width(hint)) + 6  # with the corners and blanks around it
 
 
 def _is_on_top(screen: Screen[_T]) -> bool:

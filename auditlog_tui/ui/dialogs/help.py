@@ -25,6 +25,9 @@ COLUMN = 50
 GAP = 3
 """Cells between two columns."""
 
+LEAST_TEXT, INDENT = 16, 4
+"""Cells beside a name below which its text is set under it, and then indented."""
+
 FRAME = 7
 """Cells around the text: border, padding and scroll bar."""
 
@@ -163,6 +166,7 @@ def _signs(glyphs: Glyphs) -> Iterator[Item]:
     yield Item(glyphs.local, "a term that is evaluated here")
     yield Item(glyphs.on, "new entries are followed")
     yield Item("≤", "at most: the server evaluates only a part of the filter")
+    yield Item("≥", "at least: the server can't count it, so the loaded entries were counted")
 
 
 def _filters() -> Section:
@@ -213,14 +217,18 @@ def _beside(row: Sequence[Line], column: int) -> Line:
 
 
 def _set(section: Section, width: int) -> list[Line]:
-    """A section's lines, the texts wrapped beside their names, and an empty line."""
+    """A section's lines, the texts wrapped beside their names or below them, and an empty line."""
     names = max(cell_width(item.name) for item in section.items) + 2
     names = min(names, max(10, width - 30))
     lines: list[Line] = [[(section.title, "bold $text-accent")]]
     for item in section.items:
         note = f"  [{item.note}]" if item.note else ""
-        texts = textwrap.wrap(item.text + note, max(10, width - names - 2)) or [""]
-        name = item.name + " " * max(1, names - cell_width(item.name))
-        lines.append([("  ", ""), (name, "bold"), (texts[0], "")])
-        lines += [[(" " * (names + 2) + text, "")] for text in texts[1:]]
+        beside = width - names - 2 >= LEAST_TEXT and cell_width(item.name) < names
+        indent = names + 2 if beside else INDENT
+        texts = textwrap.wrap(item.text + note, max(1, width - indent)) or [""]
+        if beside:
+            lines.append([("  ", ""), (f"{item.name:<{names}}", "bold"), (texts.pop(0), "")])
+        else:
+            lines += [[("  ", ""), (part, "bold")] for part in textwrap.wrap(item.name, max(1, width - 2))]
+        lines += [[(" " * indent + text, "")] for text in texts]
     return [*lines, []]

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
 from auditlog_tui.text.safe import safe
-from auditlog_tui.ui.dialogs.dialog import Dialog
+from auditlog_tui.ui.dialogs.dialog import Dialog, set_frame
 from auditlog_tui.ui.patches.options import Options
 
 OVERHEAD = 10
@@ -24,8 +24,8 @@ OVERHEAD = 10
 GAP = 2
 """Cells between two columns."""
 
-MIN_TEXT = 8
-"""Columns are never shortened to fewer cells."""
+MIN_TEXT = 12
+"""Columns are shortened to so many cells before the last column is left out, and to fewer if there is but one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,7 @@ class MenuScreen(Dialog[str | None]):
         self._set_title(self.query_one(OptionList))
 
     def _set_title(self, box: OptionList) -> None:
-        title, hint = safe(self._title, 80), safe(self._hint, 80)
-        box.border_title, box.border_subtitle = Content(title), Content(hint)
-        box.styles.min_width = max(cell_width(title), cell_width(hint)) + 6  # with the corners and blanks around it
+        set_frame(box, self._title, self._hint)
 
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Replace the columns after the label. The choices' cells must be replaced as well."""
@@ -116,19 +114,34 @@ class MenuScreen(Dialog[str | None]):
         return [*heads, *(Option(self._prompt(choice, widths), id=f"key-{choice.key}") for choice in self._choices)]
 
     def _widths(self) -> list[int]:
-        """The columns' widths: as wide as their texts, the widest shortened as far as the window asks."""
+        """The columns' widths: as wide as their texts, the widest shortened as far as the window asks.
+
+        The last columns have the width 0 if there is no room for them.
+        """
+        room = self.app.size.width - OVERHEAD
+        widths = self._wanted()
+        for shown in range(len(widths), 1, -1):
+            fitted = self._shortened(widths[:shown], room, MIN_TEXT)
+            if _total(fitted) <= room:
+                return fitted + [0] * (len(widths) - shown)
+        return self._shortened(widths[:1], max(1, room), 1) + [0] * (len(widths) - 1)
+
+    def _wanted(self) -> list[int]:
         rows = [choice.texts for choice in self._choices]
         widths = [max(column.width, cell_width(column.head)) for column in self._columns]
         for row in rows:
             widths[: len(row)] = [max(pair) for pair in zip(widths, map(cell_width, row), strict=False)]
-        able = [number for number, column in enumerate(self._columns) if not column.width]
-        excess = sum(widths) + GAP * (sum(map(bool, widths)) - 1) - (self.app.size.width - OVERHEAD)
-        while excess > 0:
+        return widths
+
+    def _shortened(self, wanted: Sequence[int], room: int, least: int) -> list[int]:
+        """The widths, those without a width of their own shortened to `least` cells at least."""
+        widths = list(wanted)
+        able = [number for number, column in enumerate(self._columns[: len(widths)]) if not column.width]
+        while _total(widths) > room:
             widest = max(able, key=lambda number: widths[number])
-            if widths[widest] <= MIN_TEXT:
+            if widths[widest] <= least:
                 break
             widths[widest] -= 1
-            excess -= 1
         return widths
 
     def _heads(self, widths: Sequence[int]) -> Content:
@@ -148,7 +161,8 @@ class MenuScreen(Dialog[str | None]):
         label, *cells = self._aligned(choice.texts, widths)
         used = cell_width(label) + sum(map(cell_width, cells))
         room = max(sum(widths) + GAP * len(widths), self.app.size.width - OVERHEAD) - used
-        details = "".join(cells) + shorten_end(safe(choice.note), max(0, room))
+        details = "".join(cells) + (shorten_end(safe(choice.note), room) if room >= MIN_TEXT else "")
+        label = label if details.strip() else label.rstrip()
         return Content.assemble((f" {choice.key}  ", "bold $text-accent"), label, (details.rstrip(), "$text-muted"))
 
     def action_list(self, action: str) -> None:
@@ -164,3 +178,8 @@ class MenuScreen(Dialog[str | None]):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.dismiss(str(event.option_id).removeprefix("key-"))
+
+
+def _total(widths: Sequence[int]) -> int:
+    """The cells of columns with the gaps between them."""
+    return sum(widths) + GAP * (sum(map(bool, widths)) - 1)

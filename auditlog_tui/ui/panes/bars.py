@@ -27,6 +27,9 @@ MIN_NAME_CELLS = 6
 FOLLOW_WIDTH = 100
 """Cells of the header from which it says so where new entries are not followed."""
 
+REASON_WIDTH = 120
+"""Cells of the header from which it says why the view is INCOMPLETE; the table's last line always does."""
+
 YEAR_US = 365 * 86_400_000_000
 
 
@@ -73,19 +76,37 @@ class HeaderBar(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        right = self._right()
+        right, _ = self._right()
         left = self._left(self.size.width - right.cell_length - 1)
         return Content.assemble(left, " " * max(0, self.size.width - left.cell_length - right.cell_length), right)
 
-    def _right(self) -> Content:
-        marks = f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else ""
-        zone = (f"  {self._zone()} ", "$text-muted")
-        return Content.assemble(*self._amount(), (marks, "bold $text-accent"), zone, *self._following())
+    def _right(self) -> tuple[Content, bool]:
+        """The right half, and whether the zone is in it.
+
+        Where it is too wide it drops the reason, then all but the verdict and one number, then the zone.
+        """
+        room, why = self.size.width, self._reason()
+        marks = (f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else "", "bold $text-accent")
+        zone = [(f"  {self._zone()} ", "$text-muted"), *self._following()]
+        for parts, zoned in (
+            ([*self._amount(), *why, self._spinner(), marks, *zone], True),
+            ([*self._amount(), self._spinner(), marks, *zone], True),
+            ([*self._verdict(), marks, *zone], True),
+            ([*self._verdict(), marks], False),
+        ):
+            content = Content.assemble(*parts)
+            if content.cell_length <= room:
+                return content, zoned
+        verdict = Content.assemble(*self._verdict()).plain
+        return Content.styled(shorten_end(verdict, room, self.look.glyphs.ellipsis), "bold"), False
 
     async def on_click(self, event: events.Click) -> None:
         """A click on the zone is `t`, one on the follow indicator `F`."""
-        right, following = self._right().cell_length, Content.assemble(*self._following()).cell_length
+        content, zoned = self._right()
+        right, following = content.cell_length, Content.assemble(*self._following()).cell_length
         at = event.x - max(0, self.size.width - right) - right + following
+        if not zoned:
+            return
         if at >= 0:
             await self.run_action("screen.follow")
         elif at >= -cell_width(self._zone()) - 1:
@@ -115,7 +136,7 @@ class HeaderBar(Widget):
         return parts
 
     def _amount(self) -> list[tuple[str, str]]:
-        summary, glyphs = self.summary, self.look.glyphs
+        summary = self.summary
         if summary is None:
             return []
         if self._failed:
@@ -129,29 +150,45 @@ class HeaderBar(Widget):
             if summary.rows != summary.loaded or summary.filtered
             else ""
         )
-        spinner = f"  {glyphs.spinner[self._frame % len(glyphs.spinner)]}" if self.busy else "   "
         if summary.complete:
             gone = f"  {count(summary.gone)} gone since" if summary.gone else ""
             return [
                 (f"{rows}{loaded}", "bold"),
                 ("  COMPLETE", "$text-success"),
                 (gone, "$text-warning"),
-                (spinner, "$text-accent"),
             ]
         if summary.incomplete:
-            return [
-                (f"{rows}{loaded}{of_total}", "bold"),
-                ("  INCOMPLETE", "bold $text-error"),
-                (f" {summary.reason}" if self.size.width >= 120 else "", "$text-error"),
-                (spinner, "$text-accent"),
-            ]
+            return [(f"{rows}{loaded}{of_total}", "bold"), ("  INCOMPLETE", "bold $text-error")]
         places = [name for name, more in (("above", summary.more_above), ("below", summary.more_below)) if more]
         where = " and ".join(places)
         return [
             (f"{rows}{loaded}{of_total} loaded", ""),
             (f"  more {where}", "$text-muted"),
-            (spinner, "$text-accent"),
         ]
+
+    def _spinner(self) -> tuple[str, str]:
+        if self.summary is None or self.summary.marked or self._failed:
+            return "", ""
+        spinner = self.look.glyphs.spinner
+        return (f"  {spinner[self._frame % len(spinner)]}" if self.busy else "   "), "$text-accent"
+
+    def _reason(self) -> list[tuple[str, str]]:
+        """Why the view is INCOMPLETE."""
+        summary = self.summary
+        if self._failed or summary is None or summary.marked or not summary.incomplete:
+            return []
+        return [(f" {summary.reason}", "$text-error")] if self.size.width >= REASON_WIDTH else []
+
+    def _verdict(self) -> list[tuple[str, str]]:
+        """The verdict and the number of rows, for a narrow window."""
+        summary = self.summary
+        if summary is None or self._failed or summary.marked:
+            return self._amount()
+        if summary.complete:
+            return [("COMPLETE ", "$text-success"), (count(summary.rows), "bold")]
+        if summary.incomplete:
+            return [("INCOMPLETE ", "bold $text-error"), (count(summary.rows), "bold")]
+        return [(f"{count(summary.rows)} so far", "")]
 
     def _following(self) -> list[tuple[str, str]]:
         on, fresh = self._follow

@@ -28,8 +28,11 @@ def highlight(widget: Widget, *, chosen: bool, otherwise: str = "") -> str:
     return " reverse" if widget.app.no_color else " on $primary"
 
 
-MAX_CELLS = 40
-"""Width of a chip's text at most; the filter bar shows the whole term."""
+SIZES = ((40, True), (40, False), (24, False), (16, False))
+"""Cells of a chip's text at most, and whether it says where it is evaluated: the first with which all chips fit."""
+
+READABLE = SIZES[2]
+"""The size where they never all fit."""
 
 INDENT = 2
 """Cells to the left of the chips."""
@@ -53,6 +56,12 @@ class ChipLine(Widget, can_focus=True):
     class Left(Message):
         """Return the focus to the table."""
 
+    @dataclass
+    class Chosen(Message):
+        """The focus is on this chip."""
+
+        chip: Chip
+
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self.glyphs = glyphs
@@ -71,27 +80,35 @@ class ChipLine(Widget, can_focus=True):
         self.display = keep or bool(chips)
         self.refresh()
 
-    def _parts(self, chip: Chip) -> tuple[str, str]:
-        """A chip's mark and text."""
+    def _parts(self, chip: Chip, most: int, *, told: bool) -> tuple[str, str]:
+        """A chip's mark, and its text in at most `most` cells; `told` adds where it is evaluated."""
         mark = self.glyphs.server if chip.where == "server" else self.glyphs.local
-        text = shorten_middle(safe(chip.text), MAX_CELLS, self.glyphs.ellipsis)
-        return f" {mark} ", f"{text}{_SUFFIXES[chip.where]} "
+        text = shorten_middle(safe(chip.text), most, self.glyphs.ellipsis)
+        return f" {mark} ", f"{text}{_SUFFIXES[chip.where] if told else ''} "
 
     @property
     def chosen(self) -> Chip | None:
         """The chip under the cursor, while the line has the focus."""
         return self.chips[self.at] if self.has_focus and self.chips else None
 
-    def _width(self, chip: Chip) -> int:
-        return sum(map(cell_width, self._parts(chip))) + 1
-
-    def _fitting(self) -> range:
-        """The chips that fit into the line, as many as possible from the first on; the chosen one is among them."""
-        widths = [self._width(chip) for chip in self.chips]
+    def _fitting(self) -> tuple[range, list[tuple[str, str]]]:
+        """The chips that fit into the line, and the parts of all of them. The chosen chip is among those that fit."""
         room = self.size.width - INDENT
-        if sum(widths) <= room:
-            return range(len(widths))
+        for most, told in (*SIZES, READABLE):
+            parts = [self._parts(chip, most, told=told) for chip in self.chips]
+            widths = list(map(_width, parts))
+            if sum(widths) <= room:
+                return range(len(widths)), parts
         last = self.at if self.has_focus else 0
+        others = len(_more(last)) + len(_more(len(widths) - last - 1))
+        if widths[last] > room - others:  # alone too wide for the line
+            text = room - others - _width(self._parts(self.chips[last], 0, told=False))
+            parts[last] = self._parts(self.chips[last], max(1, text), told=False)
+            return range(last, last + 1), parts
+        return self._most(widths, last, room), parts
+
+    def _most(self, widths: list[int], last: int, room: int) -> range:
+        """As many chips as possible from the first on, with number `last` among them."""
         for first in range(last + 1):
             end, used = first, len(_more(first))
             while end < len(widths) and used + widths[end] + len(_more(len(widths) - end - 1)) <= room:
@@ -99,14 +116,14 @@ class ChipLine(Widget, can_focus=True):
                 end += 1
             if end > last:
                 return range(first, end)
-        return range(last, last + 1)  # alone too wide for the line, which cuts it off
+        return range(last, last + 1)
 
     def render(self) -> Content:
-        fitting = self._fitting()
+        fitting, chips = self._fitting()
         parts: list[tuple[str, str]] = [(" " * INDENT, ""), (_more(fitting.start), "$text-muted")]
         for number in fitting:
             chip = self.chips[number]
-            mark, text = self._parts(chip)
+            mark, text = chips[number]
             chosen = self.has_focus and number == self.at
             style = highlight(self, chosen=chosen, otherwise=" on $panel")
             parts.append((mark, f"bold $text-accent{style}"))
@@ -116,17 +133,25 @@ class ChipLine(Widget, can_focus=True):
         return Content.assemble(*parts)
 
     def _chip_at(self, x: int) -> int | None:
-        fitting = self._fitting()
+        fitting, parts = self._fitting()
         start = INDENT + len(_more(fitting.start))
         for number in fitting:
-            end = start + self._width(self.chips[number])
+            end = start + _width(parts[number])
             if start <= x < end - 1:
                 return number
             start = end
         return None
 
     def on_focus(self) -> None:
+        self._tell_chosen()
         self.refresh()
+
+    def watch_at(self) -> None:
+        self._tell_chosen()
+
+    def _tell_chosen(self) -> None:
+        if self.chosen is not None:
+            self.post_message(self.Chosen(self.chosen))
 
     def on_blur(self) -> None:
         self.refresh()
@@ -152,6 +177,11 @@ class ChipLine(Widget, can_focus=True):
 
     def action_leave(self) -> None:
         self.post_message(self.Left())
+
+
+def _width(parts: tuple[str, str]) -> int:
+    """The cells of a chip with the blank after it."""
+    return sum(map(cell_width, parts)) + 1
 
 
 def _more(hidden: int) -> str:

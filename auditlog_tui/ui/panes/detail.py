@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditlog_tui.ui.panes.detail_fields import DetailField, Heading
 
 LABEL = 12
-"""Width of the label column, in cells."""
+"""Width of the label column, in cells; less in a narrow pane."""
 
 
 class DetailPane(GroupList["DetailField | Heading"]):
@@ -41,14 +41,15 @@ class DetailPane(GroupList["DetailField | Heading"]):
     def draw(self, item: DetailField | Heading, width: int) -> list[Content]:
         if item.heading:
             style = f"bold $text-{item.tone}" if item.tone else "bold $text-accent"
-            return [Content.styled(line, style) for line in wrap(item.name, max(10, width))]
-        first, *others = wrap(item.shown, max(10, width - LABEL - 2))
-        label = fit(item.name.rpartition(".")[2].replace("_", " "), LABEL)
+            return [Content.styled(line, style) for line in wrap(item.name, max(1, width))]
+        cells = min(LABEL, max(1, width // 3))
+        first, *others = wrap(item.shown, max(1, width - cells - 2))
+        label = label_of(item.name, cells)
         flag = ("! ", "bold $text-warning") if item.flagged else ("  ", "")
         value = (first, f"$text-{item.tone}" if item.tone else "")
         return [
             Content.assemble(flag, (label, "$text-muted"), value),
-            *(Content(f"{' ' * (LABEL + 2)}{line}") for line in others),
+            *(Content(f"{' ' * (cells + 2)}{line}") for line in others),
         ]
 
     @property
@@ -62,6 +63,11 @@ def _group(items: list[DetailField | Heading]) -> Group[DetailField | Heading]:
     """The lines of the original JSON have no heading, and take the whole width."""
     first = items[0]
     return Group(items, first.wide, first.column) if first.heading else Group(items, wide=True)
+
+
+def label_of(name: str, cells: int) -> str:
+    """A field's label in so many cells, with a blank at its end."""
+    return fit(name.rpartition(".")[2].replace("_", " "), cells - 1) + " "
 
 
 def wrap(text: str, width: int) -> list[str]:

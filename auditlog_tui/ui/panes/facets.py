@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.binding import BindingType
 from textual.content import Content
 
-from auditlog_tui.text.cells import fit, shorten_middle
+from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count
@@ -22,8 +22,40 @@ if TYPE_CHECKING:
 LEAST, MOST, OPENED = 3, 12, 100
 """Values listed for each facet: at least and at most, by the height of the pane, and how many more Enter lists."""
 
-COUNT, SHARE = 10, 5
-"""Widths of a count, with the bar behind it, and of its share of all entries, in cells."""
+INDENT, COUNT, SHARE = 2, 10, 5
+"""Cells before a value, of its count with the bar behind it, and of its share of all entries.
+
+The bar gives up cells that the value's name needs.
+"""
+
+LEAST_BAR = 6
+"""Cells of the count and its bar at least."""
+
+LEAST_NAME = 8
+"""Cells of a name below which the share is left out."""
+
+PAIRED = (0, 1, 1, 0)
+"""Which of two columns a facet is in: the narrow values on the left. Those after them take both columns."""
+
+
+class Cells(NamedTuple):
+    """The cells of a facet's longest name, count and server's count."""
+
+    name: int = 0
+    number: int = 0
+    asked: int = 0
+
+    @property
+    def least(self) -> int:
+        """The cells of a line with the shortest bar."""
+        return INDENT + self.name + 1 + self.asked + max(LEAST_BAR, self.number) + SHARE
+
+    @property
+    def all(self) -> int:
+        return self.least + max(0, COUNT - max(LEAST_BAR, self.number))
+
+
+NO_CELLS = Cells()
 
 
 class Line(NamedTuple):
@@ -33,7 +65,9 @@ class Line(NamedTuple):
     tally: Tally | None = None
     text: str = ""
     more: bool = False
-    namesakes: bool = False
+    name: str = ""
+    asked: str = ""
+    cells: Cells = NO_CELLS
 
 
 class FacetPane(GroupList[Line]):
@@ -56,14 +90,23 @@ class FacetPane(GroupList[Line]):
         order = "rarest" if self._rarest else "most frequent"
         self.border_title = Content(f"{order} {of}")
         self.groups = [Group(()) for _ in facets]  # the number of columns depends on it
-        listed = self._listed(len(facets))
-        self.set_groups(
-            [Group(self._lines(facet, rows, listed + self._opened.get(facet.kind.field, 0))) for facet in facets]
-        )
+        listed, columns = self._listed(len(facets)), self.columns
+        self.set_groups([self._group(number, facet, rows, listed, columns) for number, facet in enumerate(facets)])
+
+    def _group(self, number: int, facet: Facet, rows: int, listed: int, columns: int) -> Group[Line]:
+        lines = self._lines(facet, rows, listed + self._opened.get(facet.kind.field, 0))
+        width, least = max(line.cells.all for line in lines), max(line.cells.least for line in lines)
+        if columns != len(set(PAIRED)):
+            return Group(lines, column=number % columns, width=width, least=least)
+        wide = number >= len(PAIRED)
+        return Group(lines, wide, None if wide else PAIRED[number], width, least)
 
     def _listed(self, facets: int) -> int:
         """How many values of each facet fit, with a heading and a line to open it."""
-        bands = -(-facets // self.columns)
+        columns = self.columns
+        bands = -(-facets // columns)
+        if columns == len(set(PAIRED)):
+            bands = len(PAIRED) // columns + max(0, facets - len(PAIRED))
         return max(LEAST, min(self.scrollable_content_region.height // bands - 2, MOST))
 
     def flow(self) -> None:
@@ -83,8 +126,7 @@ class FacetPane(GroupList[Line]):
         if self._rarest and not facet.all_known:
             return [Line(facet, text="  too many values to know the rarest")]
         top = facet.rarest(listed) if self._rarest else facet.top(listed)
-        names = Counter(tally.name for tally in top if tally.name)
-        values = [Line(facet, tally, namesakes=names[tally.name] > 1) for tally in top]
+        values = self._values(facet, top)
         more = facet.distinct - len(top)
         if more == 1:
             return self._lines(facet, rows, listed + 1)
@@ -93,6 +135,20 @@ class FacetPane(GroupList[Line]):
         kept = "" if facet.all_known else " at least"
         return [heading, *values, Line(facet, text=f"{count(more)} more{kept}", more=True)]
 
+    def _values(self, facet: Facet, top: Sequence[Tally]) -> list[Line]:
+        names = Counter(tally.name for tally in top if tally.name)
+        labels = [_label(tally, namesakes=names[tally.name] > 1) for tally in top]
+        asked = [self.asked.get((facet.kind.field, tally.value), "") for tally in top]
+        cells = Cells(
+            max(map(cell_width, labels), default=0),
+            max((len(_number(tally)) for tally in top), default=0),
+            max((len(text) + bool(text) for text in asked), default=0),
+        )
+        return [
+            Line(facet, tally, name=name, asked=told, cells=cells)
+            for tally, name, told in zip(top, labels, asked, strict=True)
+        ]
+
     def name_of(self, item: Line) -> Hashable:
         if item.tally is not None:
             return item.facet.kind.field, item.tally.value
@@ -100,24 +156,28 @@ class FacetPane(GroupList[Line]):
 
     def draw(self, item: Line, width: int) -> list[Content]:
         if item.tally is not None:
-            return [self._value(item.facet, item.tally, width, namesakes=item.namesakes)]
-        if item.more:
-            return [Content.assemble("  ", (f"{self.glyphs.folded} {item.text}", "$text-accent"))]
-        return [Content.assemble((item.facet.kind.title.upper(), "bold $text-accent"), (item.text, "$text-muted"))]
-
-    def _value(self, facet: Facet, tally: Tally, width: int, *, namesakes: bool) -> Content:
-        share = tally.n / max(1, facet.read)
-        number = f"{'' if tally.exact else '≥ '}{count(tally.n)} "
-        asked = self.asked.get((facet.kind.field, tally.value), "")
-        told = f"{asked} " if asked else ""
-        room = max(1, width - 3 - COUNT - SHARE - len(told))
+            return [self._value(item, item.tally, width)]
         ellipsis = self.glyphs.ellipsis
-        name = fit(shorten_middle(_label(tally, namesakes=namesakes), room, ellipsis), room, ellipsis=ellipsis)
-        cells = round(share * COUNT)
-        padded = f"{number:>{COUNT}}"
+        if item.more:
+            text = shorten_end(f"{self.glyphs.folded} {item.text}", width - INDENT, ellipsis)
+            return [Content.assemble(" " * INDENT, (text, "$text-accent"))]
+        title = item.facet.kind.title.upper()
+        text = shorten_end(item.text, width - len(title), ellipsis)
+        return [Content.assemble((title, "bold $text-accent"), (text, "$text-muted"))]
+
+    def _value(self, line: Line, tally: Tally, width: int) -> Content:
+        share, cells = tally.n / max(1, line.facet.read), line.cells
+        beside = INDENT + 1 + cells.asked
+        percent = SHARE if width - beside - cells.number - SHARE >= min(LEAST_NAME, cells.name) else 0
+        bar = max(cells.number, LEAST_BAR, min(COUNT, width - beside - cells.name - percent))
+        room = max(1, width - beside - bar - percent)
+        name = fit(shorten_middle(line.name, room, self.glyphs.ellipsis), room)
+        filled = round(share * bar)
+        padded = f"{_number(tally):>{bar}}"
         return Content.assemble(
-            f"  {name} ", (told, "$text-success"), (padded[:cells], "bold on $accent 35%"), (padded[cells:], "bold"),
-            (f"{_percent(share):>{SHARE}}", "$text-muted"),
+            f"{' ' * INDENT}{name} ", (f"{line.asked:<{cells.asked}}", "$text-success"),
+            (padded[:filled], "bold on $accent 35%"), (padded[filled:], "bold"),
+            (f"{_percent(share):>{percent}}" if percent else "", "$text-muted"),
         )  # fmt: skip
 
     # -- what is chosen ----------------------------------------------------------------------------------------
@@ -160,6 +220,11 @@ class FacetPane(GroupList[Line]):
         if self._shown is not None:
             self.at = None  # the first one
             self.show(*self._shown)
+
+
+def _number(tally: Tally) -> str:
+    """A count with the blank after it, for the bar to end there."""
+    return f"{'' if tally.exact else '≥ '}{count(tally.n)} "
 
 
 def _percent(share: float) -> str:

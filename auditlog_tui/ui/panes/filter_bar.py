@@ -12,8 +12,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.getters import query_one
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 from textual.widgets.input import Selection
 
@@ -24,20 +26,31 @@ from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count
 from auditlog_tui.ui.keys import FILTER, bindings
 from auditlog_tui.ui.panes.chips import ChipLine, highlight
+from auditlog_tui.ui.panes.detail import wrap
+from auditlog_tui.ui.panes.groups import is_short
 from auditlog_tui.ui.patches.input_widget import SafeInput
 
 if TYPE_CHECKING:
-    from auditlog_tui.query import Completion
+    from auditlog_tui.query import Candidate, Completion
     from auditlog_tui.session.navigator import Explanation
 
 LINES = 8
-"""Suggestions shown at once."""
+"""Suggestions shown at once, at most."""
 
-MIN_TEXT, MAX_TEXT = 12, 40
-"""Limits of the width of the suggestions' texts, in cells."""
+CHROME = 4
+"""Lines of the window that suggestions leave free: the header, the input, their own last line and the footer."""
+
+MIN_TEXT = 12
+"""Cells of a suggestion's text at least, beside its count and its help."""
 
 COUNT = 9
 """Width of a suggestion's count, in cells."""
+
+MIN_HELP = 8
+"""Help is not shown in fewer cells."""
+
+EXPLAINED = 4
+"""Lines at most that tell how the text is evaluated; one in a short window."""
 
 INDENT = 3
 """Cells to the left of the input's text."""
@@ -56,24 +69,32 @@ class Suggestions(Static):
         self.completion, self.chosen = completion, chosen
         candidates = completion.candidates if completion is not None else ()
         self.display = bool(candidates)
-        first = max(0, min((chosen or 0) - LINES // 2, len(candidates) - LINES))
-        shown = candidates[first : first + LINES]
-        room = self.app.size.width
-        text_width = max((cell_width(safe(candidate.text)) for candidate in shown), default=0)
-        text_width = max(MIN_TEXT, min(text_width, MAX_TEXT, room - COUNT - INDENT - 3))
-        help_width = max(1, room - INDENT - text_width - COUNT - 3)
+        listed = max(1, min(LINES, self.app.size.height - CHROME))
+        first = max(0, min((chosen or 0) - listed // 2, len(candidates) - listed))
+        shown = candidates[first : first + listed]
+        room = max(1, self.app.size.width - INDENT)
+        counted = COUNT + 3 if room >= MIN_TEXT + COUNT + 3 else 0
+        texts, helps = ([cell_width(safe(text)) for text in column] for column in _columns(shown))
+        text_width = min(max([MIN_TEXT, *texts]), max(room - counted - max(helps, default=0), MIN_TEXT, room // 2))
+        text_width = min(text_width, room - counted)
+        help_width = room - text_width - counted
         lines: list[tuple[str, str]] = []
         for number, candidate in enumerate(shown, first):
             style = highlight(self, chosen=number == chosen)
             seen = count(candidate.count) if candidate.count is not None else ""
             text = fit(shorten_middle(safe(candidate.text), text_width), text_width)
-            help_text = fit(shorten_end(safe(candidate.help), help_width), help_width)
-            lines += [(f"{' ' * INDENT}{text} ", f"bold{style}"), (f"{seen:>{COUNT}}  ", f"$text-accent{style}")]
-            lines += [(help_text, f"$text-muted{style}"), ("\n", "")]
-        rest = len(candidates) - LINES
+            help_text = safe(candidate.help) if help_width >= MIN_HELP else ""
+            lines += [(f"{' ' * INDENT}{text}", f"bold{style}")]
+            lines += [(f" {seen:>{COUNT}}  " if counted else "", f"$text-accent{style}")]
+            lines += [(fit(shorten_end(help_text, help_width), help_width), f"$text-muted{style}"), ("\n", "")]
+        rest = len(candidates) - listed
         more = f", {count(rest)} more" if rest > 0 else ""
         lines.append((f"{' ' * INDENT}Tab inserts{more}", "$text-muted"))
         self.update(Content.assemble(*lines))
+
+
+def _columns(candidates: Sequence[Candidate]) -> tuple[list[str], list[str]]:
+    return [each.text for each in candidates], [each.help for each in candidates]
 
 
 PLACEHOLDER = "everything, newest first"
@@ -112,13 +133,47 @@ class FilterInput(SafeInput):
         return self.query_ancestor(FilterBar)
 
 
+class Explained(Widget):
+    """Paragraphs of text, wrapped anywhere; an ellipsis stands for lines that have no room."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paragraphs: tuple[Content, ...] = ()
+
+    def tell(self, *paragraphs: Content) -> None:
+        self._paragraphs = paragraphs
+        self.display = True
+        self.refresh(layout=True)
+
+    def _lines(self, width: int) -> list[Content]:
+        lines = []
+        for paragraph in self._paragraphs:
+            at = 0
+            for line in wrap(paragraph.plain, max(1, width)):
+                lines.append(paragraph[at : at + len(line)])
+                at += len(line)
+        most = 1 if is_short(self.app.size.height) else EXPLAINED
+        if len(lines) <= most:
+            return lines
+        last = lines[most - 1]
+        return [*lines[: most - 1], Content.assemble(last[: max(0, width - 1)].rstrip(), ("…", "$text-muted"))]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        return Content("\n").join(self._lines(self.size.width))
+
+
 class FilterBar(Vertical):
     """Shows the applied filter. While focused, shows the text being edited and how it would be evaluated."""
 
     input = query_one(FilterInput)
     chips = query_one(ChipLine)
     suggestions = query_one(Suggestions)
-    line = query_one("#filter-line", Static)
+    line = query_one(Explained)
     welcome = query_one("#welcome", Static)
     """Three keys for a new user, not displayed at first."""
 
@@ -148,7 +203,7 @@ class FilterBar(Vertical):
             yield FilterInput(placeholder=PLACEHOLDER, compact=True, select_on_focus=False)
             yield Static(_welcome(self.glyphs), markup=False, id="welcome")
         yield ChipLine(self.glyphs)
-        yield Static("", markup=False, id="filter-line")
+        yield Explained()
         yield Suggestions()
 
     def open(self) -> None:
@@ -208,6 +263,12 @@ class FilterBar(Vertical):
         self.suggestions.show(None)
         self.post_message(self.Submitted(event.value))
 
+    @on(ChipLine.Chosen)
+    def _chip_chosen(self, event: ChipLine.Chosen) -> None:
+        """Show the chosen chip's term in the input."""
+        event.stop()
+        self.input.show_part(event.chip.start, event.chip.end)
+
     @on(ChipLine.Left)
     def _chips_left(self, event: ChipLine.Left) -> None:
         event.stop()
@@ -236,16 +297,15 @@ class FilterBar(Vertical):
                     self._show_explanation(explain(text[: error.start] + text[error.end :]))
                     return
             self.chips.show((), keep=True)
-            self.line.update(_quiet_error(error) if typing else self._error(text, error))
-            self.line.display = True
+            self.line.tell(*([_quiet_error(error)] if typing else self._error(text, error)))
             return
         self._show_explanation(explanation)
 
     def _show_explanation(self, explanation: Explanation) -> None:
         self.chips.show(explanation.chips, keep=self.input.has_focus)
+        warning = (f"{safe(explanation.warning)}  ", "$text-warning") if explanation.warning else ("", "")
+        self.line.tell(Content.assemble(warning, (safe(explanation.line), "$text-muted")))
         self.line.display = self.input.has_focus
-        warning = (f"  {safe(explanation.warning)}", "$text-warning") if explanation.warning else ("", "")
-        self.line.update(Content.assemble(warning, (f"  {safe(explanation.line)}", "$text-muted")))
 
     def fail(self, error: QueryError) -> None:
         """Show an error in the text, and put the cursor at its end."""
@@ -258,19 +318,18 @@ class FilterBar(Vertical):
         self._refused = self.input.value, error
         self.fail(error)
 
-    def _error(self, text: str, error: QueryError) -> Content:
+    def _error(self, text: str, error: QueryError) -> list[Content]:
         """The error, with carets under its term, or with the term itself if that has scrolled out of view."""
-        start = 3 + len(safe(text[: error.start]))
+        start = len(safe(text[: error.start]))
         width = max(1, min(error.end - error.start, 40))
         term = safe(text[error.start : error.end], 60)
-        seen = start + width < self.size.width and self.input.scroll_offset.x == 0
-        place = f"{' ' * start}{'^' * width}\n" if seen else f"   {term}: "
-        return Content.assemble(
-            (place, "bold $text-error"),
-            (f"   {safe(error.message)}", "$text-error"),
-            (f"  {safe(error.hint)}", "$text-muted"),
-            (f"\n   still showing: {safe(self.applied) or self.input.placeholder}", "$text-warning"),
-        )
+        seen = INDENT + start + width < self.size.width and self.input.scroll_offset.x == 0
+        pointer = f"{' ' * start}{'^' * width}" if seen else f"{term}:"
+        told = Content.assemble((safe(error.message), "$text-error"), (f"  {safe(error.hint)}", "$text-muted"))
+        if is_short(self.app.size.height):
+            return [told]
+        still = f"still showing: {safe(self.applied) or self.input.placeholder}"
+        return [Content.styled(pointer, "bold $text-error"), told, Content.styled(still, "$text-warning")]
 
     # -- history and completion --------------------------------------------------------------------------------
 
@@ -304,7 +363,7 @@ class FilterBar(Vertical):
 
 
 def _quiet_error(error: QueryError) -> Content:
-    return Content.assemble((f"  {safe(error.message)}  {safe(error.hint)}", "$text-muted"))
+    return Content.styled(f"{safe(error.message)}  {safe(error.hint)}", "$text-muted")
 
 
 def _welcome(glyphs: Glyphs) -> Content:

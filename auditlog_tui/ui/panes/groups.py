@@ -22,14 +22,28 @@ _T = TypeVar("_T")
 GAP = 2
 """Cells between two columns."""
 
+SHORT = 16
+"""Lines of a window below which a pane has no room beside the table."""
+
+
+def is_short(lines: int) -> bool:
+    """Whether a window of so many lines has no room for a pane beside the table."""
+    return lines < SHORT
+
 
 @dataclass(frozen=True, slots=True)
 class Group(Generic[_T]):
-    """Items that stay together below each other, in this `column` or the shortest one. `wide` takes all columns."""
+    """Items that stay together below each other, in this `column` or the shortest one. `wide` takes all columns.
+
+    `width` is the cells that its longest line asks for, `least` those without which its text is cut; 0 if any will
+    do.
+    """
 
     items: Sequence[_T]
     wide: bool = False
     column: int | None = None
+    width: int = 0
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class Placed(Generic[_T]):
 class GroupList(ScrollView, Generic[_T], can_focus=True):
     """Groups in columns of at least `column` cells; a group goes to the column that is shortest so far.
 
+    `placed` are all items with the cells that they take, from the top of the list.
     `at` is the name of the item under the cursor, and how many before it have the same name. Only items with a name
     can be chosen.
     """
@@ -62,7 +77,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         super().__init__()
         self.groups: list[Group[_T]] = []
         self.at: tuple[Hashable, int] | None = None
-        self._placed: list[Placed[_T]] = []
+        self.placed: list[Placed[_T]] = []
         self._in_line: dict[int, list[int]] = {}
         self._choices: dict[tuple[Hashable, int], Placed[_T]] = {}
         self._room: Size | None = None
@@ -88,10 +103,10 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
     def flow(self) -> None:
         """Place and draw all items anew."""
         self._room = self.scrollable_content_region.size
-        self._placed, self._drawn = _place(self, self._room.width, between=1), {}
-        if _height(self._placed) > self._room.height:
-            self._placed = _place(self, self._room.width, between=0)
-        self.virtual_size = Size(self._room.width, _height(self._placed))
+        self.placed, self._drawn = _place(self, self._room.width, between=1), {}
+        if _height(self.placed) > self._room.height:
+            self.placed = _place(self, self._room.width, between=0)
+        self.virtual_size = Size(self._room.width, _height(self.placed))
         self._index()
         if self.at not in self._choices:
             self.at = next(iter(self._choices), None)
@@ -102,7 +117,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         """Note which items are in each line, from left to right, and which can be chosen."""
         self._in_line, self._choices = {}, {}
         seen: Counter[Hashable] = Counter()
-        for index, placed in enumerate(self._placed):
+        for index, placed in enumerate(self.placed):
             for y in range(placed.region.y, placed.region.bottom):
                 self._in_line.setdefault(y, []).append(index)
             name = self.name_of(placed.item)
@@ -131,7 +146,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         width, style = self.size.width, self.rich_style
         cursor, parts, x = self._cursor(), [], 0
         for index in self._in_line.get(y, ()):
-            placed = self._placed[index]
+            placed = self.placed[index]
             region = placed.region
             parts += [
                 Strip([Segment(" " * (region.x - x), style)]),
@@ -143,7 +158,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
     def _strip(self, index: int, line: int, chosen: bool) -> Strip:
         key = index, line, chosen and self.has_focus
         if key not in self._drawn:
-            placed = self._placed[index]
+            placed = self.placed[index]
             style = self.get_visual_style("groups--chosen") if key[2] else self.visual_style
             width = placed.region.width
             strips = Visual.to_strips(self, placed.lines[line], width, 1, style, pad=True, apply_selection=False)
@@ -180,9 +195,9 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         if placed is None:
             return
         region = placed.region
-        above = [other.region.y for other in self._placed if other.region.x == region.x and other.region.y < region.y]
+        above = [other.region.y for other in self.placed if other.region.x == region.x and other.region.y < region.y]
         first = next(iter(self._choices.values())).region.y
-        if region.y <= first or not above:
+        if (region.y <= first or not above) and region.bottom <= self.scrollable_content_region.height:
             region = Region(region.x, 0, region.width, region.bottom)  # with the heading above it
         self.scroll_to_region(region, animate=False, immediate=True)
 
@@ -201,7 +216,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         self._move(way * max(1, self.size.height - 1))
 
     def action_end(self, way: int) -> None:
-        self._move(way * len(self._placed))
+        self._move(way * len(self.placed))
 
     def action_column(self, way: int) -> None:
         """Go to the nearest item of the next column to the right (1) or to the left (-1)."""
@@ -227,13 +242,39 @@ def _height(placed: list[Placed[_T]]) -> int:
     return max((each.region.bottom for each in placed), default=0)
 
 
+def _widths(groups: Sequence[Group[_T]], width: int, columns: int) -> list[int]:
+    """The columns' widths: what their groups ask for, or equal ones if any asks for nothing."""
+    least, asked = [0] * columns, [0] * columns
+    for group in groups:
+        if group.column is not None and not group.wide:
+            place = group.column % columns
+            least[place] = max(least[place], group.least)
+            asked[place] = max(asked[place], group.width)
+    if not all(asked):
+        return [max(1, (width + GAP) // columns - GAP)] * columns
+    room = width - GAP * (columns - 1)
+    widths = _shared(least, room)
+    more = _shared([want - has for want, has in zip(asked, widths, strict=True)], room - sum(widths))
+    return [max(1, has + added) for has, added in zip(widths, more, strict=True)]
+
+
+def _shared(asked: Sequence[int], room: int) -> list[int]:
+    """What is asked for, as far as there is room: those who ask for the least get it first."""
+    given = [0] * len(asked)
+    for taken, number in enumerate(sorted(range(len(asked)), key=asked.__getitem__)):
+        given[number] = max(0, min(asked[number], room // (len(asked) - taken)))
+        room -= given[number]
+    return given
+
+
 def _place(of: GroupList[_T], width: int, *, between: int) -> list[Placed[_T]]:
     """The items from top to bottom of each column; the columns of a band between wide groups from left to right.
 
     `between` is the number of blank lines between two groups of a column.
     """
     columns = of.columns
-    room = max(1, (width + GAP) // columns - GAP)
+    widths = _widths(of.groups, width, columns)
+    lefts = [sum(widths[:number]) + GAP * number for number in range(columns)]
     found: list[Placed[_T]] = []
     band: list[list[Placed[_T]]] = [[] for _ in range(columns)]
     bottoms = [0] * columns
@@ -245,9 +286,9 @@ def _place(of: GroupList[_T], width: int, *, between: int) -> list[Placed[_T]]:
         place = shortest if group.column is None or group.wide else group.column % columns
         bottoms[place] += between if bottoms[place] else 0
         for item in group.items:
-            cells = max(1, width) if group.wide else room
+            cells = max(1, min(width, group.width or width)) if group.wide else widths[place]
             lines = of.draw(item, cells)
-            region = Region(place * (room + GAP), bottoms[place], cells, len(lines))
+            region = Region(0 if group.wide else lefts[place], bottoms[place], cells, len(lines))
             band[place].append(Placed(item, region, lines))
             bottoms[place] = region.bottom
         if group.wide:

@@ -13,9 +13,10 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.cells import cell_width, shorten_end
 from auditlog_tui.text.times import DAY_US, count, counted, format_time, offset_us, round_steps
 from auditlog_tui.ui.keys import TIMELINE, bindings
+from auditlog_tui.ui.panes.groups import SHORT, is_short
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.timeline import Bucket
@@ -27,11 +28,17 @@ SCALE = 6
 EIGHTHS = 8
 """Heights that a cell can show."""
 
-ROWS = ((56, 5), (45, 4), (30, 3))
-"""Rows of bars by the window's height; two in a smaller one."""
+ROWS = ((56, 5), (45, 4), (30, 3), (SHORT, 2))
+"""Rows of bars by the window's height; one in a smaller one."""
+
+OTHER = 4
+"""Lines of the window that the timeline leaves free."""
 
 LEAST_LABEL = 7
 """Cells between two times on the axis at least: a mark, `10:41` and a blank."""
+
+MINUTE = "2026-11-22 12:00"
+"""A time to the minute."""
 
 Styled = tuple[str, str]
 
@@ -50,7 +57,11 @@ class Bar(NamedTuple):
 
 
 class TimelineBar(Widget, can_focus=True):
-    """Rows of bars, an axis that marks the chosen interval, and a line of text. One line while there are no bars."""
+    """Rows of bars, an axis that marks the chosen interval, and a line of text.
+
+    One line while there are no bars, and in a short window while it hasn't the focus. A very short window has no room
+    for the axis.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TIMELINE)]
     ALLOW_SELECT = False
@@ -105,10 +116,10 @@ class TimelineBar(Widget, can_focus=True):
         self.refresh(layout=higher)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return self._rows(viewport.height) + 2 if self.buckets else 1
-
-    def _rows(self, height: int) -> int:
-        return next((rows for least, rows in ROWS if height >= least), 2)
+        if not self.buckets or (is_short(viewport.height) and not self.has_focus):
+            return 1
+        rows = next((rows for least, rows in ROWS if viewport.height >= least), 1)
+        return max(1, min(rows + 2, viewport.height - OTHER))
 
     def _peak(self) -> int:
         numbers = [(bucket.n or 0) / bucket.intervals for bucket in self.buckets]
@@ -140,10 +151,23 @@ class TimelineBar(Widget, can_focus=True):
     def render(self) -> Content:
         if not self.buckets:
             return Content.assemble((f" {self.note or 'counting'}", "$text-muted"))
-        rows = max(1, self.size.height - 2)
+        height = self.size.height
+        rows = max(1, height - 2)
         bars = self._bars(rows)
         lines = [self._row(bars, rows - 1 - number, top=not number) for number in range(rows)]
-        return Content("\n").join(Content.assemble(*line) for line in [*lines, self._axis(bars), self._text()])
+        if height == 2:  # the bars mark what is chosen
+            lines = [self._marked(bars, lines[0])]
+        shown = [*lines, self._axis(bars), self._text()] if height > 2 else [*lines, self._text()][-height:]
+        return Content("\n").join(Content.assemble(*line) for line in shown)
+
+    def _marked(self, bars: list[Bar], line: list[Styled]) -> list[Styled]:
+        """A row of cells with those of the chosen intervals in reverse video."""
+        span = self._span() if self.has_focus else range(0)
+        scale, *cells = line
+        return [
+            scale,
+            *((text, f"{style} reverse" if place in span else style) for place, (text, style) in enumerate(cells)),
+        ]
 
     def _row(self, bars: list[Bar], above: int, *, top: bool) -> list[Styled]:
         """One row of cells, `above` rows above the axis."""
@@ -223,22 +247,32 @@ class TimelineBar(Widget, can_focus=True):
         inside = [bucket for bucket in self.buckets if not bucket.beyond] or self.buckets
         shown = chosen if self.has_focus and chosen else inside
         n, failed = sum(bucket.n or 0 for bucket in shown), sum(bucket.failed or 0 for bucket in shown)
-        more = self._beyond() if shown is inside else self._of_the_peak(span)
-        entries = counted(n, "entry", "entries")
-        worth = f" {self.worth}" if self.worth else ""
-        said = [(f"  {entries}", ""), (worth, "$text-warning"), (f", {count(failed)} failed", "$text-error"), more]
-        room = self.size.width - cell_width("".join(text for text, _ in said)) - 1
-        between = self._between(shown, room)
-        note = f"  {self.note}"
-        left = room - len(between)
-        return [(f" {between}", "bold"), *said, (note if cell_width(note) <= left else "", "$text-muted")]
+        entries = [(counted(n, "entry", "entries"), ""), (f" {self.worth}" if self.worth else "", "$text-warning")]
+        refused = (f", {count(failed)} failed", "$text-error")
+        if shown is inside:
+            full = [*entries, refused, self._beyond()]
+            entries.append(self._beyond())
+        else:
+            full = [*entries, refused, self._of_the_peak(span)]
+        room = self.size.width - 1
+        choices = full, [*entries, refused], entries
+        for said in choices:
+            for between in self._between(shown):
+                note = (f"  {self.note}", "$text-muted")
+                for line in ([(f"{between}  ", "bold"), *said, note], [(f"{between}  ", "bold"), *said]):
+                    if _cells(line) <= room:
+                        return [(" ", ""), *line]
+        text = "".join(text for text, _ in entries)
+        cut = [(shorten_end(text, room, self.look.glyphs.ellipsis), "")]
+        return [(" ", ""), *next((said for said in choices if _cells(said) <= room), cut)]
 
-    def _between(self, shown: list[Bucket], room: int) -> str:
-        """The start and end times. In a narrow window they are shortened to minutes, then to days."""
+    def _between(self, shown: list[Bucket]) -> list[str]:
+        """The start and end times, whole, to the minute, and to the day. A day that they share is told once."""
         first, last = self._time(shown[0].first_us), self._time(shown[-1].last_us)
-        sizes = (len(first), len("2026-11-22 12:00"), len("2026-11-22"))
-        spans = [f"{first[:size]} to {last[:size]}" for size in sizes]
-        return next((span for span in spans if len(span) <= room), spans[-1])
+        day = len("2026-11-22")
+        if first[:day] == last[:day]:
+            return [*(f"{first[:size]} to {last[day + 1 : size]}" for size in (len(first), len(MINUTE))), first[:day]]
+        return [f"{first[:size]} to {last[:size]}" for size in (len(first), len(MINUTE), day)]
 
     def _beyond(self) -> Styled:
         """Counts of the outliers before and after all other entries, which have bars of their own."""
@@ -259,11 +293,11 @@ class TimelineBar(Widget, can_focus=True):
         self.post_message(self.Resized())
 
     def on_focus(self) -> None:
-        self.refresh()
+        self.refresh(layout=is_short(self.app.size.height))
 
     def on_blur(self) -> None:
         self.mark = None
-        self.refresh()
+        self.refresh(layout=is_short(self.app.size.height))
 
     def on_click(self, event: events.Click) -> None:
         for number, bar in enumerate(self._bars(1)):
@@ -298,6 +332,10 @@ class TimelineBar(Widget, can_focus=True):
             self.action_range()
         else:
             self.post_message(self.Left())
+
+
+def _cells(line: list[Styled]) -> int:
+    return cell_width("".join(text for text, _ in line))
 
 
 def _short(n: int) -> str:

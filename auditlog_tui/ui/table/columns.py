@@ -25,9 +25,9 @@ Cell = tuple[str, str]
 class Column(NamedTuple):
     """`field` is the filter's name for it. `cut` is where a text that is too long is shortened.
 
-    It is as wide as its longest text, up to `most` cells (before rows are loaded: `ample`). For those to the left of
-    the status and for the target it gives up cells down to `least`, for others down to `ample`; without them it is
-    left out.
+    It is as wide as its longest text, up to `most` cells (before rows are loaded: `ample`). It gives up cells for
+    columns to its right: down to `least` for the essential ones, to `ample` for method and path, none for the last
+    ones. What has no room then is left out.
     """
 
     field: str
@@ -120,7 +120,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("actor", "ACTOR", 14, 22, 40, _actor, "middle"),
     Column("ip", "IP", 15, 15, 39, _plain("client_ip", "text"), "middle"),
     Column("status", "ST", 4, 4, 4, _status),
-    Column("target", "TARGET", 20, 22, 56, _target, "id"),
+    Column("target", "TARGET", 20, 33, 56, _target, "id"),
     Column("method", "METHOD", 6, 6, 7, _plain("method", "dim")),
     Column("path", "PATH", 20, 36, 90, _path, "middle"),
     Column("actor.type", "TYPE", 7, 8, 8, _plain("actor_type", "dim")),
@@ -129,6 +129,9 @@ COLUMNS: tuple[Column, ...] = (
 
 ESSENTIAL = ("created", "action", "actor", "ip", "status", "target")
 """Who did what to what, from where, and whether it was refused: for these, columns before them are cut."""
+
+LAST = ("actor.type", "ua")
+"""These tell the least: no column before them is cut for them."""
 
 NOTED = 2
 """Cells at the end of the action that the sign for a note takes."""
@@ -195,9 +198,9 @@ def content_widths(rows: Sequence[Row], look: Look) -> dict[str, int]:
 def lay_out(width: int, look: Look, content: Mapping[str, int] | None = None, offset_width: int = 0) -> Layout:
     """The columns for a width in cells, given the `content_widths` of the rows.
 
-    Time to status, and the target if possible, are shown as long as each has its `least` cells; further columns if
-    those before them keep `ample` ones. The remaining cells go to the columns whose text is longer, the narrowest
-    first. `offset_width` are the cells for an offset beside the time.
+    Time to status, and the target if possible, are shown as long as each has its `least` cells, method and path if
+    those before them keep `ample` ones, the last ones if no text before them is cut. The remaining cells go to the
+    columns whose text is longer, the narrowest first. `offset_width` are the cells for an offset beside the time.
     """
     by_name = {column.field: column for column in COLUMNS}
     columns = (*COLUMNS[:STICKY], *(by_name[name] for name in look.columns)) if look.columns else COLUMNS
@@ -209,7 +212,8 @@ def lay_out(width: int, look: Look, content: Mapping[str, int] | None = None, of
     ample[0] = wanted[0]
     kept = least[:STICKY]
     for n in range(STICKY, len(columns)):
-        before = least if columns[n].field in ESSENTIAL or look.columns else ample
+        field = columns[n].field
+        before = least if field in ESSENTIAL or look.columns else wanted if field in LAST else ample
         if sum(before[:n]) + n + least[n] > width:
             break
         kept = [*before[:n], least[n]]

@@ -33,11 +33,10 @@ from auditlog_tui.query import (
     without_term,
 )
 from auditlog_tui.query.complete import suggest
-from auditlog_tui.query.format import format_term
 from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
-from auditlog_tui.session.typed_filter import FilterError, TypedFilter, read_filter
+from auditlog_tui.session.typed_filter import FilterError, TimeWords, TypedFilter, read_filter
 from auditlog_tui.settings.command_line import command_line
 from auditlog_tui.store.entries import Row
 from auditlog_tui.text.times import rfc3339
@@ -102,8 +101,7 @@ class Navigator:
     base_url: str = ""
     demo: bool = False
     counting: Counting = field(init=False)
-    _words: dict[str, str] = field(default_factory=dict)
-    """The words in which a term with absolute times was typed, such as `last:24h`."""
+    _words: TimeWords = field(default_factory=TimeWords)
 
     def __post_init__(self) -> None:
         self.counting = Counting(self.log)
@@ -121,26 +119,12 @@ class Navigator:
     @property
     def shown(self) -> str:
         """The current filter as it is shown: with its times in the words in which they were typed."""
-        return self._in_words(self.place.text)
-
-    def _in_words(self, text: str) -> str:
-        """A filter with absolute times in the words in which these were typed."""
-        for term in reversed(parse(text).terms):
-            words = self._words.get(format_term(term))
-            if words is not None:
-                text = text[: term.start] + words + text[term.end :]
-        return text
+        return self._words.in_words(self.place.text)
 
     def _shown_query(self) -> Query:
         """The current filter with its absolute times, and with columns of `shown`."""
         pairs = zip(parse(self.place.text).terms, parse(self.shown).terms, strict=True)
         return Query(tuple(replace(term, start=words.start, end=words.end) for term, words in pairs))
-
-    def _keep_words(self, typed: TypedFilter, query: Query) -> None:
-        """Remember how the terms of a query with absolute times were typed."""
-        for words, term in zip(map(format_term, typed.parsed.terms), query.terms, strict=True):
-            if (absolute := format_term(term)) != words:
-                self._words[absolute] = words
 
     def explain(self, text: str) -> Explanation:
         """Explain a filter without submitting it. Raises `QueryError`."""
@@ -155,13 +139,13 @@ class Navigator:
     def submit(self, text: str) -> Place:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
         typed, query = self._read(text)
-        self._keep_words(typed, query)
+        self._words.keep(typed, query)
         frozen = format_query(query)
         same = self._is_shown(frozen)
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
         if typed.relative:
             place.typed, place.offset_us = text, self.log.api.clock_offset_us
-        self.history.add(self._in_words(frozen))
+        self.history.add(self._words.in_words(frozen))
         return place if same else self._show(place)
 
     def _is_shown(self, text: str) -> bool:
@@ -198,7 +182,7 @@ class Navigator:
         if abs(offset_us - (place.offset_us or 0)) <= CLOCK_NOISE_US:
             return None
         read, query = self._read(typed)
-        self._keep_words(read, query)
+        self._words.keep(read, query)
         self.places[self.at] = Place(View(self.log, query), format_query(query))
         self.history.add(self.shown)
         return self.place

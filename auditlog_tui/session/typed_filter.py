@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from auditlog_tui.errors import QueryError
-from auditlog_tui.query import Query, depends_on_now, freeze, parse
+from auditlog_tui.query import Query, depends_on_now, format_term, freeze, parse
 from auditlog_tui.query.saved_filters import expand
 from auditlog_tui.settings.command_line import filter_in
 
@@ -53,6 +53,27 @@ class TypedFilter:
             return freeze(self.parsed, now_us, zone)
         except QueryError as error:
             raise FilterError(self.text, error) from error
+
+
+class TimeWords:
+    """The words in which terms with absolute times were typed, such as `last:24h`."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, str] = {}
+
+    def keep(self, typed: TypedFilter, query: Query) -> None:
+        """Remember how the terms of a query with absolute times were typed."""
+        for words, term in zip(map(format_term, typed.parsed.terms), query.terms, strict=True):
+            if (absolute := format_term(term)) != words:
+                self._words[absolute] = words
+
+    def in_words(self, text: str) -> str:
+        """A filter with absolute times, with those that were typed in words in these words."""
+        for term in reversed(parse(text).terms):
+            words = self._words.get(format_term(term))
+            if words is not None:
+                text = text[: term.start] + words + text[term.end :]
+        return text
 
 
 def read_filter(typed: str, views: Mapping[str, str]) -> TypedFilter:

@@ -13,6 +13,7 @@ from textual.widgets import OptionList
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
+from auditlog_tui.log import polling
 from auditlog_tui.log.view import View
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from auditlog_tui.store import scans
@@ -83,7 +84,7 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> Non
             hand.lines[y][box.region.x : box.region.right] for y in range(box.region.y, box.region.bottom)
         ][1:-1]
         assert len(lines) == box.option_count - 1
-        ends = [heads.index(head) + len(head) for head in ("filter", "all time")]
+        ends = [heads.index(head) + len(head) for head in ("here", "all time")]
         for line in lines:
             assert all(line[end - 1].isdigit() and line[end] == " " for end in ends)
         starts = [heads.index(head) for head in ("first seen", "last seen")]
@@ -312,7 +313,7 @@ async def test_one_dated_in_the_future_hides_nothing_that_follows(monkeypatch: p
 
 async def test_it_is_said_to_follow_once_the_server_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "POLL_S", 0.01)
-    monkeypatch.setattr(following, "SLOWEST_S", 0.01)
+    monkeypatch.setattr(polling, "SLOWEST_S", 0.01)
     async with running() as hand:
         hand.wire.hold()
         hand.send("F")
@@ -335,7 +336,7 @@ async def test_it_is_said_to_follow_once_the_server_has_answered(monkeypatch: py
 
 async def test_without_a_network_follow_waits_for_it_and_loads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "POLL_S", 0.01)
-    monkeypatch.setattr(following, "SLOWEST_S", 0.01)
+    monkeypatch.setattr(polling, "SLOWEST_S", 0.01)
     wire = Wire(log_of())
     wire.fail(UNREACHABLE)
     async with running(wire) as hand:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -19,6 +19,7 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
+from auditlog_tui.log.bounds import narrower_bound, violated_bounds
 from auditlog_tui.log.records import note_records
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from auditlog_tui.log.sort_order import (
@@ -31,9 +32,8 @@ from auditlog_tui.log.sort_order import (
     sort_values,
 )
 from auditlog_tui.query import Plan
-from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.store.entries import EntryStore, Row
-from auditlog_tui.text.times import instant_us, rfc3339
+from auditlog_tui.text.times import rfc3339
 
 PAGE = 100
 """Entries per request: the API's maximum."""
@@ -43,8 +43,6 @@ IDLE_PAGES = 5
 
 REFUSALS = 2
 """After this many refused cursors in a row, paging goes on by time where the server honours time bounds."""
-
-TIME_BOUNDS = frozenset({"created_at_min", "created_at_max"})
 
 _COUNTS_MORE = "the server counts"
 """Prefix of every `short` that comes from a count; a later count that agrees clears it."""
@@ -520,16 +518,3 @@ class Feed:
         self.as_of = as_of or self.as_of
         if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
             self.short = ""
-
-
-def narrower_bound(params: Mapping[str, str], name: str, us: int) -> str:
-    """The value for `created_at_min` or `created_at_max`: this time, or that of `params` where it is narrower."""
-    given = instant_us(params.get(name, ""))
-    narrower = min if name == "created_at_max" else max
-    return rfc3339(us if given is None else narrower(us, given))
-
-
-def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[str]:
-    """The time bounds among `params` that an entry is certainly outside of."""
-    bounds = TIME_BOUNDS & params.keys()
-    return {name for name in bounds for entry in entries if contradicts(entry, name, params[name])}

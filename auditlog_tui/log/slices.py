@@ -30,7 +30,7 @@ FIRST_AT_ONCE = 4
 MOST_HELD = 128
 """Pages held that are not handed over yet; beyond, only the first slice goes on."""
 
-MOST_PAGES, FEWEST_PAGES = 8, 3
+MOST_PAGES, FEWEST_PAGES = 8, 4
 """Pages per slice: most while much is left, fewest towards the end, so that no slice is walked alone for long."""
 
 PAGES_AT_ONCE = 96
@@ -304,7 +304,7 @@ class LookAhead:
         target = self._target()
         near, end = self._near(gap), self._far(gap)
         average = gap.entries / self._width(gap)
-        rate = math.sqrt(rate * average) if rate > average > 0 else rate  # too wide costs less than too narrow
+        rate = min(rate, average) if average > 0 else rate  # too wide costs nothing, too narrow a request
         width = max(target / rate, void * _EMPTY_FACTOR, 1.0)
         cut = math.ceil(near + width)
         whole = gap.entries <= 1.3 * target or end - cut < max(1.0, 0.3 * width)

@@ -132,7 +132,7 @@ class TimedLog:
         following = " ".join(map(repr, places[begin + limit - 1])) if more else None
         if what == "repeat" and cursor is not None and more:
             following = cursor
-        if what == "stray" and bounds and self.alive:
+        if what == "stray" and len(bounds) == 2 and self.alive:
             found = [*found, min(self.alive, key=lambda each: each.place)]
         total = None if what == "no total" else len(matching)
         unclear = "the server did not say whether more follows" if what == "unclear" else ""

@@ -7,6 +7,7 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -130,7 +131,7 @@ class AuditLogClient:
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
-        self._throttle = Throttle(sleep)
+        self._throttle = Throttle()
         self._reading = asyncio.Lock()
         self._client = _http_client(request_headers(key, headers or {}), transport, proxy)
 
@@ -181,13 +182,13 @@ class AuditLogClient:
             self._waits.put(request, None)
 
     async def _ask_again(self, target: str, read: Callable[[_Answer], Portions[_Read]], request: _Request) -> _Read:
-        attempt, spared, until = 1, 0, 0.0
+        attempt, spared = 1, 0
         while True:
             due = max(0.0, request.since + PATIENCE - time.monotonic())
             slow = Wait("", attempt, RETRIES + 1, None, request.since, request.stop)
             timer = asyncio.get_running_loop().call_later(due, self._waits.put, request, slow)
             try:
-                async with self._throttle.turn(until) as turn:
+                async with self._throttle.turn() as turn:
                     return await self._attempt(target, read)
             except _AgainError as again:
                 failed = again
@@ -199,11 +200,8 @@ class AuditLogClient:
                 attempt -= 1
             if attempt > RETRIES:
                 raise failed.error from failed.__cause__
-            delay = self._delay(failed, max(1, attempt))
-            until = time.monotonic() + delay
-            if too_many:
-                self._throttle.refused(turn, until)
-            await self._pause(failed, delay, until, attempt, request)
+            with self._throttle.pause(turn) if too_many else nullcontext():
+                await self._pause(failed, self._delay(failed, max(1, attempt)), attempt, request)
             attempt += 1
 
     def _delay(self, failed: _AgainError, attempt: int) -> float:
@@ -212,10 +210,11 @@ class AuditLogClient:
             return failed.delay
         return 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
 
-    async def _pause(self, failed: _AgainError, delay: float, until: float, attempt: int, request: _Request) -> None:
+    async def _pause(self, failed: _AgainError, delay: float, attempt: int, request: _Request) -> None:
         """Pause after attempt number `attempt`, unless the next may follow at once."""
         if delay <= 0:
             return
+        until = time.monotonic() + delay
         again = Wait(str(failed.error), attempt + 1, RETRIES + 1, until, request.since, request.stop)
         self._waits.put(request, again)
         try:

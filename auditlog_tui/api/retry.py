@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -87,45 +86,50 @@ class Turn:
 
 
 class Throttle:
-    """Holds all requests back where the server refuses one as too many.
+    """Holds all requests back where the server refuses one of several as too many.
 
-    They pause as long as it asks, and from then on half as many are under way at once; `at_once` grows again slowly.
+    They wait while it pauses as it was told, and from then on half as many are under way at once. `at_once` grows
+    again slowly.
     """
 
-    def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self) -> None:
         self.at_once = math.inf
-        self._sleep = sleep
         self._under_way = 0
+        self._pausing = 0
         self._refusals = 0
-        self._resume_at = 0.0
-        self._left = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @asynccontextmanager
-    async def turn(self, paused_until: float) -> AsyncIterator[Turn]:
-        """Wait until a request may be sent, which the block sends; it has paused until a time (monotonic) already."""
-        while True:
-            until = self._resume_at
-            if until > paused_until and (wait := until - time.monotonic()) > 0:
-                await self._sleep(wait)
-                paused_until = until
-            elif self._under_way >= max(1, int(min(self.at_once, self._under_way + 1))):
-                await self._left.wait()
-            else:
-                break
+    async def turn(self) -> AsyncIterator[Turn]:
+        """Wait until a request may be sent, which the block sends."""
+        while self._pausing or self._under_way >= self.at_once:
+            await self._changed.wait()
         self._under_way += 1
         try:
             yield Turn(self._under_way, self._refusals)
         finally:
             self._under_way -= 1
-            self._left.set()
-            self._left = asyncio.Event()
+            self._notify()
 
-    def refused(self, turn: Turn, until: float) -> None:
-        """The server refused a request as too many: send nothing before a time (monotonic)."""
-        self._resume_at = max(self._resume_at, until)
-        if turn.refusals == self._refusals and turn.at_once > 1:
+    @contextmanager
+    def pause(self, turn: Turn) -> Iterator[None]:
+        """The block waits because a request was refused as too many; if others were under way, all wait with it."""
+        if turn.at_once == 1:
+            yield
+            return
+        if turn.refusals == self._refusals:  # else it was sent before others were held back
             self._refusals += 1
             self.at_once = max(1.0, min(self.at_once, turn.at_once) // 2)
+        self._pausing += 1
+        try:
+            yield
+        finally:
+            self._pausing -= 1
+            self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def answered(self) -> None:
         """The server answered a request."""

@@ -227,9 +227,10 @@ def test_a_file_of_every_setting_is_fine() -> None:
 
 @pytest.mark.parametrize("value", ["0", "17", "-1", "1.5", "eight", "", "٣", "007", True, 0, 8.0, []])
 def test_requests_at_once_are_a_whole_number_from_1_to_16(value: Any) -> None:
-    for given in ({"flags": {"parallel": value}}, {"file": {"parallel": value}}):
-        with pytest.raises(SettingsError, match=r"parallel is .*; it must be a whole number from 1 to 16"):
-            loaded(**given)
+    with pytest.raises(SettingsError, match=r"--parallel is .*; it must be a whole number from 1 to 16"):
+        loaded({"parallel": value})
+    with pytest.raises(SettingsError, match=r"parallel is .*; it must be a whole number from 1 to 16"):
+        check_file({"parallel": value}, "config.toml")
 
 
 def test_requests_at_once_may_be_a_number_in_the_file() -> None:

@@ -398,15 +398,23 @@ class Feed:
         )  # fmt: skip
 
     async def look_ahead(
-        self, end: End, limits: Limits, delay: Callable[[], Awaitable[None]], allowed: Callable[[], float]
+        self,
+        end: End,
+        limits: Limits,
+        usable: Awaitable[bool],
+        delay: Callable[[], Awaitable[None]],
+        allowed: Callable[[], float],
     ) -> LookAhead | None:
         """Read ahead at an end, so that `older` or `newer` take pages from slices; `None` where that can't be done.
 
-        The caller closes it. `end_look_ahead` comes first. Raises `ApiError`.
+        `usable` tells whether the server honours what slices need. The caller calls `end_look_ahead`, then closes it.
+        Raises `ApiError`.
         """
         if end.far_us is None:
             far_us = await find_last(self._smallest, {**end.params, "sort": reversed_order(end.sort)})
             end.far_us, self._undated = far_us, far_us is None
+        if not await usable:
+            return None
         async with self._lock:
             last = self._last_fetched(end)
             start = self._resume_bound(end, last)

@@ -322,15 +322,12 @@ class View:
         )
         usable = asyncio.create_task(log.server_support.slices_usable(log.api))
         try:
-            ahead = await feed.look_ahead(end, limits, log.page_delay, lambda: log.api.at_once)
-            if ahead is not None:
-                self._ahead = feed, ahead
-                if await usable:
-                    self.pace = Pace(lambda: ahead.at_once)
-                else:
-                    await self._end_look_ahead()
+            ahead = await feed.look_ahead(end, limits, usable, log.page_delay, lambda: log.api.at_once)
         finally:
             usable.cancel()
+        if ahead is not None:
+            self._ahead = feed, ahead
+            self.pace = Pace(lambda: ahead.at_once)
 
     def _walks_far(self, end: End, rows: int, budget: float) -> bool:
         """Whether to read in slices: all that is left or many rows, or on in a scan that was long already."""

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from auditlog_tui.log.pace import Pace
 
 
@@ -9,7 +11,7 @@ class Clock:
         return self.now
 
 
-def paced(rates: list[float], left: int | None, at_once: int = 8) -> str:
+def paced(rates: Sequence[float], left: int | None, at_once: int = 8) -> str:
     """The text after entries came at these rates, each for a second."""
     clock, loaded = Clock(), 500.0
     pace = Pace(lambda: at_once, clock)

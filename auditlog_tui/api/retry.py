@@ -6,7 +6,10 @@ because no library found reads `X-Should-Retry` and `Retry-After-Ms`, or reports
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -65,6 +68,72 @@ class Waits:
         else:
             self._waits[request] = wait
         self._tell(min(self._waits.values(), key=lambda wait: wait.since, default=None))
+
+
+TOO_MANY = frozenset({429, 503})
+"""Statuses by which a server asks for fewer requests."""
+
+_GROWTH = 0.1
+"""After a refusal, requests at once grow by so much with as many answers as are sent at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request that may be sent: how many there are at once, itself included, and how many refusals came before."""
+
+    at_once: int
+    refusals: int
+
+
+class Throttle:
+    """Holds all requests back where the server refuses one of several as too many.
+
+    They wait while it pauses as it was told, and from then on half as many are under way at once. `at_once` grows
+    again slowly.
+    """
+
+    def __init__(self) -> None:
+        self.at_once = math.inf
+        self._under_way = 0
+        self._pausing = 0
+        self._refusals = 0
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        """Wait until a request may be sent, which the block sends."""
+        while self._pausing or self._under_way >= self.at_once:
+            await self._changed.wait()
+        self._under_way += 1
+        try:
+            yield Turn(self._under_way, self._refusals)
+        finally:
+            self._under_way -= 1
+            self._notify()
+
+    @contextmanager
+    def pause(self, turn: Turn) -> Iterator[None]:
+        """The block waits because a request was refused as too many; if others were under way, all wait with it."""
+        if turn.at_once == 1:
+            yield
+            return
+        if turn.refusals == self._refusals:  # else it was sent before others were held back
+            self._refusals += 1
+            self.at_once = max(1.0, min(self.at_once, turn.at_once) // 2)
+        self._pausing += 1
+        try:
+            yield
+        finally:
+            self._pausing -= 1
+            self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def answered(self) -> None:
+        """The server answered a request."""
+        self.at_once += _GROWTH / self.at_once
 
 
 def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:

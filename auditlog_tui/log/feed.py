@@ -9,9 +9,10 @@ the server's count with what arrived.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
@@ -19,8 +20,10 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
+from auditlog_tui.log.bounds import TIME_BOUNDS, narrower_bound, violated_bounds
 from auditlog_tui.log.records import note_records
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
+from auditlog_tui.log.slices import Limits, LookAhead, Part, Stretch
 from auditlog_tui.log.sort_order import (
     SortKey,
     SortValues,
@@ -30,10 +33,10 @@ from auditlog_tui.log.sort_order import (
     sort_key,
     sort_values,
 )
+from auditlog_tui.log.undated import all_dated, count_others, find_last
 from auditlog_tui.query import Plan
-from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.store.entries import EntryStore, Row
-from auditlog_tui.text.times import instant_us, rfc3339
+from auditlog_tui.text.times import rfc3339
 
 IDLE_PAGES = 5
 """Paging stops after this many pages in a row without a new entry, even if the server sends another cursor."""
@@ -41,7 +44,7 @@ IDLE_PAGES = 5
 REFUSALS = 2
 """After this many refused cursors in a row, paging goes on by time where the server honours time bounds."""
 
-TIME_BOUNDS = frozenset({"created_at_min", "created_at_max"})
+_SLICE_PARAMS = TIME_BOUNDS | {"sort"}
 
 _COUNTS_MORE = "the server counts"
 """Prefix of every `short` that comes from a count; a later count that agrees clears it."""
@@ -65,11 +68,15 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The result of one request: entries received, entries the run lacked, parameters the server ignored."""
+    """The result of one request: entries received, entries the run lacked, parameters the server ignored.
+
+    `lost` says that slices of time did not bring every entry, so that the feed can't become complete.
+    """
 
     received: int = 0
     added: int = 0
     ignored: frozenset[str] = frozenset()
+    lost: bool = False
 
 
 RequestKey = tuple[frozenset[tuple[str, str]], str | None, Anchor | At]
@@ -88,6 +95,10 @@ class End:
     `bound`, a bound at the last time that was fetched, or at the top where the server honours no bounds. After a
     restart, entries sorted before `resume_key` are skipped: they were written since. `refused` counts the cursors
     refused since one was accepted. `counted` says that one page had everything at this end, by the server's count.
+
+    `count` is how many entries the server counted here last, `arrived` how many of them came, `page_size` the most on
+    a page, `far_us` the time of the last one. `sliced` says that slices of time were read; `stale`, that cursor and
+    bound are of a slice, so that paging begins again at the last time fetched.
     """
 
     params: Mapping[str, str]
@@ -104,6 +115,17 @@ class End:
     refused: int = 0
     counted: bool = False
     seen_cursors: set[str] = field(default_factory=set)
+    count: int | None = None
+    arrived: int = 0
+    page_size: int = 1
+    far_us: int | None = None
+    sliced: bool = False
+    stale: bool = False
+
+    @property
+    def left(self) -> int:
+        """About how many entries are not fetched yet; 0 if the server did not count them."""
+        return max(0, (self.count or 0) - self.arrived)
 
     @property
     def towards_newest(self) -> bool:
@@ -135,9 +157,15 @@ class End:
         else:
             self.seen_cursors.add(self.cursor)
 
+    def advance_in_slices(self, part: Part) -> None:
+        """Move on after a page of a slice."""
+        self.broken, self.idle, self.cursor, self.done = "", 0, None, part.last
+        self.pages += 1
+
     def restart(self, bound: Mapping[str, str], resume_key: SortKey | None) -> None:
         """Begin again without a cursor."""
         self.bound, self.resume_key, self.cursor, self.broken, self.restarted = bound, resume_key, None, "", True
+        self.stale = False
         # The pages up to the resume point bring nothing new.
         self.idle, self.idle_limit = 0, IDLE_PAGES + self.pages
         self.seen_cursors.clear()
@@ -178,6 +206,9 @@ class Feed:
         self._last_count = 0
         self._count_fell = False
         self._possible_records = Counter[int]()
+        self._ahead: LookAhead | None = None
+        self._ahead_end: End | None = None
+        self._undated = False
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
         self.newest_first = primary_term(sort) == NEWEST_FIRST
@@ -219,11 +250,40 @@ class Feed:
         async with self._lock:
             if end.done:
                 return Step()
-            if end.broken and end.cursor is None:
-                self._restart(end)
-            page = await self._request(end)
-            # No await from here on, so that a cancellation can't leave entries stored and state not updated.
-            return self._process(page, end)
+            part = await self._ahead.next() if self._ahead is not None and self._ahead_end is end else None
+            if part is None:
+                return await self._step_by_cursor(end)
+            try:
+                return await self._step_in_slices(part, end)
+            except BaseException:
+                self.end_look_ahead()  # this page would be missing between the one before and the next
+                raise
+
+    async def _step_by_cursor(self, end: End) -> Step:
+        if self._ahead_end is end:
+            self.end_look_ahead()
+        if end.stale or (end.broken and end.cursor is None):
+            self._restart(end)
+        page = await self._request(end)
+        if page.last and end.sliced and not await all_dated(self._smallest, end.params):
+            return Step(len(page.entries), lost=True)
+        # No await from here on, so that a cancellation can't leave entries stored and state not updated.
+        return self._process(page, end)
+
+    async def _step_in_slices(self, part: Part, end: End) -> Step:
+        end.sliced = True
+        if part.last and not (await all_dated(self._smallest, end.params) if part.proven is None else part.proven):
+            self.end_look_ahead()
+            return Step(len(part.page.entries), lost=True)
+        if part.begins:
+            last = self._last_fetched(end)
+            end.restart(part.bound, sort_key(last, end.sort) if last else None)
+        end.stale = True
+        self._count_fell = self._count_fell or part.count_fell
+        step = self._process(part.page, end, part)
+        if step.ignored or end.done:
+            self.end_look_ahead()
+        return step
 
     async def _request(self, end: End) -> Page:
         self.requests += 1
@@ -250,7 +310,7 @@ class Feed:
         except NotFoundError:
             return Page(())
 
-    def _process(self, page: Page, end: End) -> Step:
+    def _process(self, page: Page, end: End, part: Part | None = None) -> Step:
         """Check a page and store its entries."""
         received = len(page.entries)
         new = self._new_entries(page.entries, end)
@@ -262,7 +322,11 @@ class Feed:
             self._restart(end)
             return Step(received)
         self._store_page(page, new, end)
-        end.advance(page, len(new))
+        end.arrived += len(new)
+        if part is None:
+            end.advance(page, len(new))
+        else:
+            end.advance_in_slices(part)
         if self.complete and self._seems_short():  # `verify` counts again; until then the count contradicts COMPLETE
             self.short = f"{_COUNTS_MORE} {self.total:,}, {self._store.records(self.run):,} arrived"
         if end.refused >= REFUSALS and not end.done and not end.broken:
@@ -316,6 +380,8 @@ class Feed:
 
     def _note_counts(self, page: Page, end: End) -> None:
         """Keep the page's time and its count, unless that is a count of a part only."""
+        if not end.bound:
+            end.count, end.page_size = page.total_count, max(end.page_size, len(page.entries))
         total = None if end.bound or isinstance(self.anchor, At) else page.total_count
         end.counted = (
             page.last and not (end.pages or end.restarted) and page.total_count == len({e.key for e in page.entries})
@@ -327,6 +393,65 @@ class Feed:
             self._first_count = total if self._first_count is None else self._first_count
             self._count_fell = self._count_fell or total < self._last_count
             self._last_count = total
+
+    # -- reading ahead in slices of time -----------------------------------------------------------------------
+
+    def sliceable(self, end: End, pages: float) -> bool:
+        """Whether the end may be read in slices of time, and more than so many pages are left."""
+        by_time = primary_term(end.sort).startswith("created_at") and not self._unordered
+        obeyed = not self._bounds_unsupported and self.plan.ignored.isdisjoint(_SLICE_PARAMS)
+        fetching = end.pages > 1 and not end.done and not end.broken and not end.refused and self._ahead is None
+        return (
+            by_time and obeyed and fetching and self.plan.entry_id is None and not self._undated
+            and end.left > pages * end.page_size
+        )  # fmt: skip
+
+    async def look_ahead(
+        self,
+        end: End,
+        limits: Limits,
+        usable: Awaitable[bool],
+        delay: Callable[[], Awaitable[None]],
+        allowed: Callable[[], float],
+    ) -> LookAhead | None:
+        """Read ahead at an end, so that `older` or `newer` take pages from slices; `None` where that can't be done.
+
+        `usable` tells whether the server honours what slices need. The caller calls `end_look_ahead`, then closes it.
+        Raises `ApiError`.
+        """
+        if end.far_us is None:
+            far_us = await find_last(self._smallest, {**end.params, "sort": reversed_order(end.sort)})
+            end.far_us, self._undated = far_us, far_us is None
+        if not await usable:
+            return None
+        async with self._lock:
+            last = self._last_fetched(end)
+            start = self._resume_bound(end, last)
+            if end.far_us is None or last is None or last.created_us is None or not start:
+                return None
+            if not self.sliceable(end, 0):
+                return None
+            first = max(0, len(self.run) - PAGE) if end is self.older_end else 0
+            rate = _rate(self._store.window(self.run, first, PAGE))
+            stretch = Stretch(end.params, end.sort, start, last.created_us, end.far_us, end.left, rate, end.page_size)
+            check = (lambda: all_dated(self._smallest, end.params)) if limits.requests == math.inf else None
+            self._ahead = LookAhead(stretch, limits, self._fetch_slice, delay, allowed, check)
+            self._ahead_end = end
+            return self._ahead
+
+    def end_look_ahead(self) -> None:
+        """Stop reading ahead; paging goes on from what is contiguous."""
+        if self._ahead is not None:
+            self._ahead.stop()
+        self._ahead = self._ahead_end = None
+
+    async def _fetch_slice(self, params: Mapping[str, str], cursor: str | None) -> Page:
+        self.requests += 1
+        return await self._api.list(params, limit=PAGE, cursor=cursor)
+
+    async def _smallest(self, params: Mapping[str, str]) -> Page:
+        self.requests += 1
+        return await self._api.list(params, limit=SMALLEST_PAGE)
 
     # -- resuming ----------------------------------------------------------------------------------------------
 
@@ -379,8 +504,8 @@ class Feed:
         if self._unordered or self._bounds_unsupported:
             return {}
         if way == "asc":
-            return self._bound("created_at_min", last.created_us, end.params)
-        # Plus one microsecond, as the server's timestamps may have more digits.
+            return self._bound("created_at_min", last.created_us - 1, end.params)
+        # One microsecond more, as the server's timestamps may have more digits and its bounds may be exclusive.
         return self._bound("created_at_max", last.created_us + 1, end.params)
 
     def _bound(self, name: str, us: int, params: Mapping[str, str]) -> Mapping[str, str]:
@@ -441,6 +566,11 @@ class Feed:
             self._bounds_unsupported = True  # the next attempt sends no bound
             raise
         bounded = bool(bound) and not violated_bounds(page.entries, bound)
+        if bounded and page.total_count is not None and self._read_by_time:
+            first_us = self._store.window(self.run, 0, 1)[0].created_us or 0
+            newer = self._bound("created_at_min", first_us + 2, self.plan.params)
+            others = await count_others(self._smallest, self.plan.params, newer)
+            page = replace(page, total_count=max(page.total_count, others or 0))
         now, before, most = page.total_count, self.total, held + self._possible_records.total()
         if now is None:
             missing = before is not None and before > most
@@ -460,6 +590,12 @@ class Feed:
         self.uncounted = max(0, arrived - highest - gone_now)
         suffix = f"{arrived:,} of them arrived" if gone else f"{arrived:,} arrived"
         self.short = f"{_COUNTS_MORE} {now:,}, {suffix}" if arrived < least else ""
+
+    @property
+    def _read_by_time(self) -> bool:
+        """True where requests had time bounds of ours, which leave out entries whose time is absent or unreadable."""
+        resumed = any(end.restarted for end in (self.older_end, self.newer_end))
+        return (resumed or isinstance(self.anchor, At)) and not TIME_BOUNDS & self.plan.params.keys()
 
     async def _count_gone_since_start(self) -> int:
         """How many loaded entries are missing from the server's first page now.
@@ -534,14 +670,7 @@ class Feed:
             self.short = ""
 
 
-def narrower_bound(params: Mapping[str, str], name: str, us: int) -> str:
-    """The value for `created_at_min` or `created_at_max`: this time, or that of `params` where it is narrower."""
-    given = instant_us(params.get(name, ""))
-    narrower = min if name == "created_at_max" else max
-    return rfc3339(us if given is None else narrower(us, given))
-
-
-def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[str]:
-    """The time bounds among `params` that an entry is certainly outside of."""
-    bounds = TIME_BOUNDS & params.keys()
-    return {name for name in bounds for entry in entries if contradicts(entry, name, params[name])}
+def _rate(rows: Sequence[Row]) -> float:
+    """Entries per second among these rows."""
+    times = [row.created_us for row in rows if row.created_us is not None]
+    return len(times) / max(1.0, abs(times[0] - times[-1]) / 1_000_000) if times else 1.0

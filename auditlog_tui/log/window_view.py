@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from auditlog_tui.log.feed import TIME_BOUNDS, Anchor, At, Feed
+from auditlog_tui.log.bounds import TIME_BOUNDS
+from auditlog_tui.log.feed import Anchor, At, Feed
 from auditlog_tui.log.view import Summary, View
 from auditlog_tui.query import Plan, Query, plan
 from auditlog_tui.query.syntax import Term, Times

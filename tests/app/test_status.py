@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,24 @@ async def test_what_the_timelines_counts_are_worth_is_not_cut_off(generation: in
         words = next(line for line in hand.lines if " failed" in line)
         assert re.search(rf"^ \d{{4}}-\d\d-\d\d.* to [-:\d ]+  \d+ entr(y|ies){worth}, \d+ failed\b", words)
         assert ("counted by the server" in words) == (generation == 2 and width > 80)
+
+
+async def test_what_is_under_way_is_said_while_everything_loads() -> None:
+    async with running(log_of(3_000), size=(80, 24)) as hand:
+        held: list[int] = []
+
+        def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+            if number == 20:
+                held.append(number)
+                hand.wire.hold()
+            return body
+
+        hand.wire.edit = edit
+        hand.send("A")
+        await hand.until(lambda: bool(held) and "at once" in hand.status)
+        assert "Esc stops" in hand.status
+        assert len(hand.status.strip()) < 78
+        hand.wire.release()
+        await hand.settled()
+        await hand.until(lambda: "at once" not in hand.status)
+        assert len(hand.screen.view) == 3_000

@@ -362,6 +362,26 @@ def test_progress_and_waits_are_seen_on_a_terminal_and_gone_at_the_end(environ: 
     assert seen.endswith(" \r")
 
 
+@pytest.mark.parametrize("arguments", [(), ("sort:created",), ("method:GET",), ("--limit", "1500")])
+def test_several_requests_at_once_write_the_same_bytes(program: Runner, arguments: tuple[str, ...]) -> None:
+    status, one, err = program.done("list", "--format", "jsonl", "--parallel", "1", *arguments)
+    assert (status, err) == (0, "")
+    assert program.done("list", "--format", "jsonl", "--parallel", "8", *arguments) == (0, one, "")
+    assert len(one.splitlines()) > 1_000
+
+
+def test_progress_tells_of_the_requests_at_once(environ: dict[str, str]) -> None:
+    with serving(demo_log(entries=6_000, until=UNTIL), latency_ms=200) as running:
+        main, side = pty.openpty()
+        with Runner(running.url, environ).start("list", "--format", "ids", "--parallel", "3", stderr=side) as process:
+            os.close(side)
+            assert process.stdout is not None
+            assert len(process.stdout.read().splitlines()) == 6_000
+            assert process.wait(60) == 0
+            seen = everything(main)
+    assert re.search(r"fetched · 3 at once, [\d,]+/s", seen)
+
+
 def everything(main: int) -> str:
     """All output on a terminal whose program has ended."""
     seen = b""

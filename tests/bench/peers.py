@@ -10,6 +10,7 @@ lnav and toolong are measured if they are installed, and never required:
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -142,15 +143,15 @@ def _datatable(rows: int) -> None:
     Table().run()
 
 
-def _get(url: str, pages: int) -> None:
+async def _get(url: str, pages: int) -> None:
     """The lower bound of every walk: request, decode, request the next page."""
     import httpx
 
     cursor: str | None = None
-    with httpx.Client() as client:
+    async with httpx.AsyncClient() as client:
         for _ in range(pages):
             params = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
-            body = json.loads(client.get(f"{url}/v1/audit_logs", params=params).content)
+            body = json.loads((await client.get(f"{url}/v1/audit_logs", params=params)).content)
             sys.stdout.write(f"{len(body['items'])}\n")
             cursor = body["pagination"]["next_cursor"]
             if cursor is None:
@@ -166,6 +167,6 @@ if __name__ == "__main__":
         case ["datatable"]:
             _datatable(ROWS)
         case ["get", url, pages]:
-            _get(url, int(pages))
+            asyncio.run(_get(url, int(pages)))
         case _:
             sys.exit(__doc__)

@@ -20,7 +20,7 @@ LINES = 1_000
 def measure(bench: Bench) -> None:
     url = bench.urls(LINES)[1]
     host = re.escape(urlsplit(url).netloc.encode())
-    newest = _newest(url)
+    shown = newest(url)
     found: dict[str, list[float]] = defaultdict(list)
     log = bench.log(LINES)
     others = {
@@ -28,14 +28,14 @@ def measure(bench: Bench) -> None:
         "lnav": (peers.lnav(bench.home, log), peers.LNAV_SHOWS),
     }
     for _ in range(TIMES if bench.rounds > 5 else 3):
-        found["bare"].append(_until(bench, peers.command("bare"), peers.READY.encode()))
+        found["bare"].append(until(bench, peers.command("bare"), peers.READY.encode()))
         with Terminal(APP, bench.env(url)) as ours:
             found["paint"].append(ours.wait_for(host)[0] * 1000)
-            found["rows"].append(ours.wait_for(newest)[0] * 1000)
-        found["least"].append(_until(bench, peers.command("fetching", url), newest))
+            found["rows"].append(ours.wait_for(shown)[0] * 1000)
+        found["least"].append(until(bench, peers.command("fetching", url), shown))
         for name, (command, shows) in others.items():
             if command:
-                found[name].append(_until(bench, command, shows, bench.env_of_peers()))
+                found[name].append(until(bench, command, shows, bench.env_of_peers()))
     bare = median(found["bare"])
     beside = f"bare Textual app {ms(found['bare'])}"
     bench.add(
@@ -56,12 +56,13 @@ def measure(bench: Bench) -> None:
             )
 
 
-def _until(bench: Bench, command: list[str], pattern: bytes, env: dict[str, str] | None = None) -> float:
+def until(bench: Bench, command: list[str], pattern: bytes, env: dict[str, str] | None = None) -> float:
+    """Milliseconds from the program's start until it has written the pattern."""
     with Terminal(command, env or bench.env()) as program:
         return program.wait_for(pattern)[0] * 1000
 
 
-def _newest(url: str) -> bytes:
+def newest(url: str) -> bytes:
     """The newest entry's time as the table shows it."""
     entry = httpx.get(f"{url}/v1/audit_logs", params={"limit": "10"}).json()["items"][0]
     return re.escape(str(entry["created_at"])[:19].replace("T", " ").encode())

@@ -5,12 +5,12 @@ Only loaded rows are searched; the filter is what asks the server. Each search r
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Container
 from typing import TypeVar
 
 from auditlog_tui.log.view import View
 from auditlog_tui.query import text_condition
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store import scans
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 
@@ -34,7 +34,7 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
         found = view.log.store.matching(run, stretch, condition, shown_only=True)
         if found:
             return view.row_of(found[0])
-        await asyncio.sleep(0)
+        await give_way()
     return None
 
 
@@ -68,5 +68,5 @@ async def _next(
         for position, value in read(view.log.store, run, stretch)[::way]:
             if value in wanted:
                 return position - run.first
-        await asyncio.sleep(0)
+        await give_way()
     return None

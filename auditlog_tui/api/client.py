@@ -46,6 +46,7 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
+from auditlog_tui.runtime import give_way
 from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import Proxy, proxy_for
 from auditlog_tui.text.safe import safe
@@ -108,6 +109,8 @@ class AuditLogClient:
         host = safe(httpx.URL(self._base).netloc.decode("ascii"), 100)
         self._host = host if proxy is None else f"{host} via proxy {proxy.name}"
         self._waits = Waits(self._told)
+        self._reading = asyncio.Lock()
+        """Held while an answer is read, so that a key waits for a portion of one at most."""
         self._secrets = secrets_of(key, headers or {})
         self._offset_us: int | None = None
         self._sleep = sleep
@@ -194,7 +197,8 @@ class AuditLogClient:
         if answer.status != 200:
             raise _refusal(answer, self._host)
         try:
-            return await in_turns(read(answer))
+            async with self._reading:
+                return await in_turns(read(answer))
         except NotTheApiError as error:
             if cut_short(answer.body):
                 raise _AgainError(error) from error.__cause__
@@ -229,6 +233,7 @@ class AuditLogClient:
         async with self._client.stream("GET", self._base + target) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             self._note_clock(served_at(headers))
+            await give_way()
             if response.is_stream_consumed:  # an in-process transport; already decompressed
                 body = response.content
             else:
@@ -309,20 +314,16 @@ def _tls() -> ssl.SSLContext:
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-TURNS = 8
-"""Turns of the event loop between two portions of an answer: a key press takes this many to be handled."""
-
-
 async def in_turns(work: Portions[_Read]) -> _Read:
-    """Do work in portions, and let other tasks run after each."""
+    """Do work in portions, and give way after each."""
     while True:
         try:
             next(work)
         except StopIteration as done:
             result: _Read = done.value
+            await give_way()
             return result
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
+        await give_way()
 
 
 @dataclass(slots=True, eq=False)

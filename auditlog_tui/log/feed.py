@@ -32,6 +32,7 @@ from auditlog_tui.log.sort_order import (
 )
 from auditlog_tui.query import Plan
 from auditlog_tui.query.contradicts import contradicts
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.text.times import instant_us, rfc3339
 
@@ -469,7 +470,7 @@ class Feed:
                 if not page.last and key is not None and last is not None and key >= last:
                     return gone
                 gone += key is not None and row.key not in on_server
-            await asyncio.sleep(0)
+            await give_way()
         return gone
 
     def _rows_from_start(self, start: int) -> list[Row]:

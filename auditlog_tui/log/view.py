@@ -6,7 +6,6 @@ are a run of its own, which is filled in slices short enough to keep the event l
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFou
 from auditlog_tui.log.feed import Anchor, At, Feed, request_key
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import Row, Run, Stretch
 from auditlog_tui.store.scans import Scan, newer_than
 from auditlog_tui.store.sorting import sorted_run
@@ -274,7 +274,7 @@ class View:
             if tries >= TRIES and self.feed.broken and not self.complete:
                 self.paused, self.error = True, refusal
                 return
-            await self.log.page_delay()
+            await give_way()
 
     async def evaluate(self) -> None:
         """Evaluate rows that were added to the feed by others than `more`. Raises `StoreError`."""
@@ -337,7 +337,7 @@ class View:
                 self._reset_matches()  # another view of this feed inserted late entries
             self._evaluate_slice()
             on_slice()
-            await asyncio.sleep(0)  # the view may start again here: keep no state across it
+            await give_way()  # the view may start again here: keep no state across it
 
     def _evaluate_slice(self) -> None:
         store, run, scan = self.log.store, self.feed.run, self._scan

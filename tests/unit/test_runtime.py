@@ -1,10 +1,17 @@
-"""Process tuning, each test in a process of its own."""
+"""Process tuning, the collector and the frame rate each in a process of its own."""
 
+import ast
+import asyncio
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+import auditlog_tui
+from auditlog_tui import runtime
 
 
 def printed(code: str, **env: str) -> str:
@@ -85,3 +92,52 @@ def test_what_is_left_by_one_who_is_never_idle_is_bounded() -> None:
 
 def test_a_key_that_was_just_pressed_does_not_wait_for_old_objects() -> None:
     assert int(printed(LEFT_LATER.replace("PRESSED", "True"))) > 12_000
+
+
+async def test_background_work_pauses_after_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    now = [100.0]
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    await runtime.give_way()
+    assert slept == [0]
+    runtime.input_arrived()
+    assert runtime.pause_left() == pytest.approx(runtime.INPUT_S)
+    now[0] += runtime.INPUT_S / 2
+    await runtime.give_way()
+    assert slept == [0, 0, pytest.approx(runtime.INPUT_S / 2)]
+    await runtime.give_way()
+    assert len(slept) == 4
+
+
+async def test_steady_input_does_not_stop_background_work() -> None:
+    slices = 0
+
+    async def work() -> None:
+        nonlocal slices
+        for _ in range(5):
+            await runtime.give_way()
+            slices += 1
+
+    working = asyncio.create_task(work())
+    async with asyncio.timeout(60):
+        while not working.done():
+            runtime.input_arrived()
+            await asyncio.sleep(0)
+    assert slices == 5
+
+
+def test_all_background_work_gives_way_to_keys() -> None:
+    program = Path(auditlog_tui.__file__).parent
+    bare = {
+        path.relative_to(program).as_posix()
+        for path in program.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call).endswith("sleep(0)")
+    }
+    assert bare == {"runtime.py", "ui/patches/key_order.py"}

@@ -62,19 +62,19 @@ def collect_garbage(*, idle: bool, pressed: bool = False) -> None:
 
 
 class _Pause:
-    """The reading of `time.monotonic()` until which background work pauses."""
+    """The reading of `time.perf_counter()` until which background work pauses."""
 
     until = 0.0
 
 
 def input_arrived() -> None:
     """Let background work pause for `INPUT_S`, so that a key or click is handled and drawn first; from any thread."""
-    _Pause.until = time.monotonic() + INPUT_S
+    _Pause.until = time.perf_counter() + INPUT_S
 
 
 def pause_left() -> float:
     """Seconds for which background work should pause; 0 or less if it should not."""
-    return min(INPUT_S, _Pause.until - time.monotonic())
+    return _Pause.until - time.perf_counter()
 
 
 async def give_way() -> None:

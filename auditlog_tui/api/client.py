@@ -31,7 +31,18 @@ from auditlog_tui.api.http import (
     too_long,
     unreachable,
 )
-from auditlog_tui.api.retry import LONGEST_WAIT, PATIENCE, RETRIES, Wait, Waits, asked_delay, backoff, worth_retrying
+from auditlog_tui.api.retry import (
+    LONGEST_WAIT,
+    PATIENCE,
+    RETRIES,
+    TOO_MANY,
+    Throttle,
+    Wait,
+    Waits,
+    asked_delay,
+    backoff,
+    worth_retrying,
+)
 from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entry
 from auditlog_tui.entries.raw_json import Portions
@@ -57,6 +68,9 @@ DEADLINE = 60.0
 CONNECT = 15.0
 """Seconds to connect."""
 
+SPARED = 4
+"""Refusals of one request as too many that don't count as attempts, if others were under way beside it."""
+
 _CLOCK_NOISE_US = 1_500_000
 """A `Date` header has whole seconds: smaller differences in microseconds mean nothing."""
 
@@ -67,6 +81,10 @@ class AuditLogApi(Protocol):
     @property
     def clock_offset_us(self) -> int | None:
         """The server's clock less this machine's, in microseconds; `None` before the first answer."""
+
+    @property
+    def at_once(self) -> float:
+        """How many requests the server allows at once, by its refusals so far."""
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         """One page of entries. Raises `ApiError`."""
@@ -115,12 +133,18 @@ class AuditLogClient:
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
+        self._throttle = Throttle(sleep)
         self._client = _http_client(request_headers(key, headers or {}), transport, proxy)
 
     @property
     def clock_offset_us(self) -> int | None:
         """The server's clock less this machine's, in microseconds; `None` before the first answer."""
         return self._offset_us
+
+    @property
+    def at_once(self) -> float:
+        """How many requests the server allows at once, by its refusals so far."""
+        return self._throttle.at_once
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -159,28 +183,41 @@ class AuditLogClient:
             self._waits.put(request, None)
 
     async def _ask_again(self, target: str, read: Callable[[_Answer], Portions[_Read]], request: _Request) -> _Read:
-        for attempt in range(1, RETRIES + 2):
+        attempt, spared, until = 1, 0, 0.0
+        while True:
             due = max(0.0, request.since + PATIENCE - time.monotonic())
             slow = Wait("", attempt, RETRIES + 1, None, request.since, request.stop)
             timer = asyncio.get_running_loop().call_later(due, self._waits.put, request, slow)
             try:
-                return await self._attempt(target, read)
+                async with self._throttle.turn(until) as turn:
+                    return await self._attempt(target, read)
             except _AgainError as again:
                 failed = again
             finally:
                 timer.cancel()
-            if attempt <= RETRIES:
-                await self._pause(failed, attempt, request)
-        raise failed.error from failed.__cause__
+            too_many = failed.error.status in TOO_MANY
+            if too_many and turn.at_once > 1 and spared < SPARED:
+                spared += 1  # it may be that it was refused only for those beside it
+                attempt -= 1
+            if attempt > RETRIES:
+                raise failed.error from failed.__cause__
+            delay = self._delay(failed, max(1, attempt))
+            until = time.monotonic() + delay
+            if too_many:
+                self._throttle.refused(turn, until)
+            await self._pause(failed, delay, until, attempt, request)
+            attempt += 1
 
-    async def _pause(self, failed: _AgainError, attempt: int, request: _Request) -> None:
+    def _delay(self, failed: _AgainError, attempt: int) -> float:
+        """Seconds to pause after attempt number `attempt`."""
+        if failed.delay is not None:
+            return failed.delay
+        return 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
+
+    async def _pause(self, failed: _AgainError, delay: float, until: float, attempt: int, request: _Request) -> None:
         """Pause after attempt number `attempt`, unless the next may follow at once."""
-        delay = failed.delay
-        if delay is None:
-            delay = 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
         if delay <= 0:
             return
-        until = time.monotonic() + delay
         again = Wait(str(failed.error), attempt + 1, RETRIES + 1, until, request.since, request.stop)
         self._waits.put(request, again)
         try:
@@ -196,6 +233,7 @@ class AuditLogClient:
         answer = await self._fetch(target)
         if answer.status != 200:
             raise _refusal(answer, self._host)
+        self._throttle.answered()
         try:
             async with self._reading:
                 return await in_turns(read(answer))

@@ -6,7 +6,11 @@ because no library found reads `X-Should-Retry` and `Retry-After-Ms`, or reports
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -65,6 +69,67 @@ class Waits:
         else:
             self._waits[request] = wait
         self._tell(min(self._waits.values(), key=lambda wait: wait.since, default=None))
+
+
+TOO_MANY = frozenset({429, 503})
+"""Statuses by which a server asks for fewer requests."""
+
+_GROWTH = 0.1
+"""After a refusal, requests at once grow by so much with as many answers as are sent at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request that may be sent: how many there are at once, itself included, and how many refusals came before."""
+
+    at_once: int
+    refusals: int
+
+
+class Throttle:
+    """Holds all requests back where the server refuses one as too many.
+
+    They pause as long as it asks, and from then on half as many are under way at once; `at_once` grows again slowly.
+    """
+
+    def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self.at_once = math.inf
+        self._sleep = sleep
+        self._under_way = 0
+        self._refusals = 0
+        self._resume_at = 0.0
+        self._left = asyncio.Event()
+
+    @asynccontextmanager
+    async def turn(self, paused_until: float) -> AsyncIterator[Turn]:
+        """Wait until a request may be sent, which the block sends; it has paused until a time (monotonic) already."""
+        while True:
+            until = self._resume_at
+            if until > paused_until and (wait := until - time.monotonic()) > 0:
+                await self._sleep(wait)
+                paused_until = until
+            elif self._under_way >= max(1, int(min(self.at_once, self._under_way + 1))):
+                await self._left.wait()
+            else:
+                break
+        self._under_way += 1
+        try:
+            yield Turn(self._under_way, self._refusals)
+        finally:
+            self._under_way -= 1
+            self._left.set()
+            self._left = asyncio.Event()
+
+    def refused(self, turn: Turn, until: float) -> None:
+        """The server refused a request as too many: send nothing before a time (monotonic)."""
+        self._resume_at = max(self._resume_at, until)
+        if turn.refusals == self._refusals and turn.at_once > 1:
+            self._refusals += 1
+            self.at_once = max(1.0, min(self.at_once, turn.at_once) // 2)
+
+    def answered(self) -> None:
+        """The server answered a request."""
+        self.at_once += _GROWTH / self.at_once
 
 
 def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:

@@ -9,8 +9,9 @@ the server's count with what arrived.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -19,8 +20,10 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
+from auditlog_tui.log.bounds import TIME_BOUNDS, narrower_bound, violated_bounds
 from auditlog_tui.log.records import note_records
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
+from auditlog_tui.log.slices import Limits, LookAhead, Part, Stretch
 from auditlog_tui.log.sort_order import (
     SortKey,
     SortValues,
@@ -31,10 +34,9 @@ from auditlog_tui.log.sort_order import (
     sort_values,
 )
 from auditlog_tui.query import Plan
-from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Row
-from auditlog_tui.text.times import instant_us, rfc3339
+from auditlog_tui.text.times import rfc3339
 
 PAGE = 100
 """Entries per request: the API's maximum."""
@@ -45,7 +47,10 @@ IDLE_PAGES = 5
 REFUSALS = 2
 """After this many refused cursors in a row, paging goes on by time where the server honours time bounds."""
 
-TIME_BOUNDS = frozenset({"created_at_min", "created_at_max"})
+_DATED = {"created_at_min": rfc3339(0)}
+"""The bound that leaves out entries whose time is absent or unreadable."""
+
+_SLICE_PARAMS = TIME_BOUNDS | {"sort"}
 
 _COUNTS_MORE = "the server counts"
 """Prefix of every `short` that comes from a count; a later count that agrees clears it."""
@@ -69,11 +74,15 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The result of one request: entries received, entries the run lacked, parameters the server ignored."""
+    """The result of one request: entries received, entries the run lacked, parameters the server ignored.
+
+    `lost` says that slices of time did not bring every entry, so that the feed can't become complete.
+    """
 
     received: int = 0
     added: int = 0
     ignored: frozenset[str] = frozenset()
+    lost: bool = False
 
 
 RequestKey = tuple[frozenset[tuple[str, str]], str | None, Anchor | At]
@@ -92,6 +101,10 @@ class End:
     `bound`, a bound at the last time that was fetched, or at the top where the server honours no bounds. After a
     restart, entries sorted before `resume_key` are skipped: they were written since. `refused` counts the cursors
     refused since one was accepted.
+
+    `count` is how many entries the server counted here last, `arrived` how many of them came, `page_size` the most on
+    a page, `far_us` the time of the last one. `sliced` says that slices of time were read; `stale`, that cursor and
+    bound are of a slice, so that paging begins again at the last time fetched.
     """
 
     params: Mapping[str, str]
@@ -107,6 +120,17 @@ class End:
     idle_limit: int = IDLE_PAGES
     refused: int = 0
     seen_cursors: set[str] = field(default_factory=set)
+    count: int | None = None
+    arrived: int = 0
+    page_size: int = 1
+    far_us: int | None = None
+    sliced: bool = False
+    stale: bool = False
+
+    @property
+    def left(self) -> int:
+        """About how many entries are not fetched yet; 0 if the server did not count them."""
+        return max(0, (self.count or 0) - self.arrived)
 
     @property
     def towards_newest(self) -> bool:
@@ -138,9 +162,15 @@ class End:
         else:
             self.seen_cursors.add(self.cursor)
 
+    def advance_in_slices(self, part: Part) -> None:
+        """Move on after a page of a slice."""
+        self.broken, self.idle, self.cursor, self.done = "", 0, None, part.last
+        self.pages += 1
+
     def restart(self, bound: Mapping[str, str], resume_key: SortKey | None) -> None:
         """Begin again without a cursor."""
         self.bound, self.resume_key, self.cursor, self.broken, self.restarted = bound, resume_key, None, "", True
+        self.stale = False
         # The pages up to the resume point bring nothing new.
         self.idle, self.idle_limit = 0, IDLE_PAGES + self.pages
         self.seen_cursors.clear()
@@ -181,6 +211,9 @@ class Feed:
         self._last_count = 0
         self._count_fell = False
         self._possible_records = Counter[int]()
+        self._ahead: LookAhead | None = None
+        self._ahead_end: End | None = None
+        self._dated: bool | None = None
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
         self.newest_first = primary_term(sort) == NEWEST_FIRST
@@ -222,11 +255,40 @@ class Feed:
         async with self._lock:
             if end.done:
                 return Step()
-            if end.broken and end.cursor is None:
-                self._restart(end)
-            page = await self._request(end)
-            # No await from here on, so that a cancellation can't leave entries stored and state not updated.
-            return self._process(page, end)
+            part = await self._ahead.next() if self._ahead is not None and self._ahead_end is end else None
+            if part is None:
+                return await self._step_by_cursor(end)
+            try:
+                return await self._step_in_slices(part, end)
+            except BaseException:
+                self.end_look_ahead()  # this page would be missing between the one before and the next
+                raise
+
+    async def _step_by_cursor(self, end: End) -> Step:
+        if self._ahead_end is end:
+            self.end_look_ahead()
+        if end.stale or (end.broken and end.cursor is None):
+            self._restart(end)
+        page = await self._request(end)
+        if page.last and end.sliced and not await self._all_dated(end):
+            return Step(len(page.entries), lost=True)
+        # No await from here on, so that a cancellation can't leave entries stored and state not updated.
+        return self._process(page, end)
+
+    async def _step_in_slices(self, part: Part, end: End) -> Step:
+        end.sliced = True
+        if part.last and not (await self._all_dated(end) if part.proven is None else part.proven):
+            self.end_look_ahead()
+            return Step(len(part.page.entries), lost=True)
+        if part.begins:
+            last = self._last_fetched(end)
+            end.restart(part.bound, sort_key(last, end.sort) if last else None)
+        end.stale = True
+        self._count_fell = self._count_fell or part.count_fell
+        step = self._process(part.page, end, part)
+        if step.ignored or end.done:
+            self.end_look_ahead()
+        return step
 
     async def _request(self, end: End) -> Page:
         self.requests += 1
@@ -253,7 +315,7 @@ class Feed:
         except NotFoundError:
             return Page(())
 
-    def _process(self, page: Page, end: End) -> Step:
+    def _process(self, page: Page, end: End, part: Part | None = None) -> Step:
         """Check a page and store its entries."""
         received = len(page.entries)
         new = self._new_entries(page.entries, end)
@@ -265,7 +327,11 @@ class Feed:
             self._restart(end)
             return Step(received)
         self._store_page(page, new, end)
-        end.advance(page, len(new))
+        end.arrived += len(new)
+        if part is None:
+            end.advance(page, len(new))
+        else:
+            end.advance_in_slices(part)
         if self.complete and self._seems_short():  # `verify` counts again; until then the count contradicts COMPLETE
             self.short = f"{_COUNTS_MORE} {self.total:,}, {self._store.records(self.run):,} arrived"
         if end.refused >= REFUSALS and not end.done and not end.broken:
@@ -311,6 +377,8 @@ class Feed:
 
     def _note_counts(self, page: Page, end: End) -> None:
         """Keep the page's time and its count, unless that is a count of a part only."""
+        if not end.bound:
+            end.count, end.page_size = page.total_count, max(end.page_size, len(page.entries))
         total = None if end.bound or isinstance(self.anchor, At) else page.total_count
         if end.towards_newest or not end.pages:
             self.as_of = page.served_at
@@ -319,6 +387,99 @@ class Feed:
             self._first_count = total if self._first_count is None else self._first_count
             self._count_fell = self._count_fell or total < self._last_count
             self._last_count = total
+
+    # -- reading ahead in slices of time -----------------------------------------------------------------------
+
+    def sliceable(self, end: End, pages: float) -> bool:
+        """Whether the end may be read in slices of time, and more than so many pages are left."""
+        by_time = primary_term(end.sort).startswith("created_at") and not self._unordered
+        obeyed = not self._bounds_unsupported and self.plan.ignored.isdisjoint(_SLICE_PARAMS)
+        fetching = end.pages > 1 and not end.done and not end.broken and not end.refused and self._ahead is None
+        return (
+            by_time and obeyed and fetching and self.plan.entry_id is None and self._dated is not False
+            and end.left > pages * end.page_size
+        )  # fmt: skip
+
+    async def look_ahead(
+        self, end: End, limits: Limits, delay: Callable[[], Awaitable[None]], allowed: Callable[[], float]
+    ) -> LookAhead | None:
+        """Read ahead at an end, so that `older` or `newer` take pages from slices; `None` where that can't be done.
+
+        The caller closes it. `end_look_ahead` comes first. Raises `ApiError`.
+        """
+        far_us = await self._far_end(end)
+        async with self._lock:
+            last = self._last_fetched(end)
+            start = self._resume_bound(end, last)
+            if far_us is None or last is None or last.created_us is None or not start or not self.sliceable(end, 0):
+                return None
+            stretch = Stretch(
+                end.params, end.sort, start, last.created_us, far_us, end.left, self._rate(end), end.page_size
+            )
+            check = (lambda: self._all_dated(end)) if limits.requests == math.inf else None
+            self._ahead = LookAhead(stretch, limits, self._fetch_slice, delay, allowed, check)
+            self._ahead_end = end
+            return self._ahead
+
+    def end_look_ahead(self) -> None:
+        """Stop reading ahead; paging goes on from what is contiguous."""
+        if self._ahead is not None:
+            self._ahead.stop()
+        self._ahead = self._ahead_end = None
+
+    async def _fetch_slice(self, params: Mapping[str, str], cursor: str | None) -> Page:
+        self.requests += 1
+        return await self._api.list(params, limit=PAGE, cursor=cursor)
+
+    def _rate(self, end: End) -> float:
+        """Entries per second on the last page fetched at an end."""
+        first = max(0, len(self.run) - PAGE) if end is self.older_end else 0
+        times = [row.created_us for row in self._store.window(self.run, first, PAGE) if row.created_us is not None]
+        return len(times) / max(1.0, abs(times[0] - times[-1]) / 1_000_000) if times else 1.0
+
+    async def _far_end(self, end: End) -> int | None:
+        """The time of the last entry at an end; `None` if entries may match no time bound, which slices would miss.
+
+        Counted until three counts in a row agree, with a bound and without in turn, since the log may grow meanwhile.
+        """
+        if self._dated:
+            return end.far_us
+        counts: list[int | None] = []
+        self._dated = False
+        for attempt in range(7):
+            bounded = attempt % 2 == 0
+            page = await self._count_page(end, bounded=bounded)
+            counts.append(page.total_count)
+            if page.total_count is None or (bounded and violated_bounds(page.entries, _DATED)):
+                return None
+            if bounded:
+                times = [entry.created_us for entry in page.entries if entry.created_us is not None]
+                end.far_us = times[0] if times else end.far_us
+            if TIME_BOUNDS & end.params.keys() or counts[-3:] == [page.total_count] * 3:
+                self._dated = True
+                return end.far_us
+        return None
+
+    async def _all_dated(self, end: End) -> bool:
+        """Whether time bounds leave out none of the entries: slices would have missed them."""
+        if TIME_BOUNDS & end.params.keys():
+            return True
+        for _ in range(3):
+            before = (await self._count_page(end, bounded=True)).total_count
+            total = (await self._count_page(end, bounded=False)).total_count
+            after = (await self._count_page(end, bounded=True)).total_count
+            if before is None or after is None or total is None:
+                return False
+            if min(before, after) <= total <= max(before, after):
+                return True
+        return False
+
+    async def _count_page(self, end: End, *, bounded: bool) -> Page:
+        """The smallest page of an end's entries from its far side, of those with a time only if `bounded`."""
+        self.requests += 1
+        bound = _DATED if bounded and not TIME_BOUNDS & end.params.keys() else {}
+        params = {**end.params, "sort": reversed_order(end.sort), **bound}
+        return await self._api.list(params, limit=SMALLEST_PAGE)
 
     # -- resuming ----------------------------------------------------------------------------------------------
 
@@ -521,16 +682,3 @@ class Feed:
         self.as_of = as_of or self.as_of
         if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
             self.short = ""
-
-
-def narrower_bound(params: Mapping[str, str], name: str, us: int) -> str:
-    """The value for `created_at_min` or `created_at_max`: this time, or that of `params` where it is narrower."""
-    given = instant_us(params.get(name, ""))
-    narrower = min if name == "created_at_max" else max
-    return rfc3339(us if given is None else narrower(us, given))
-
-
-def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[str]:
-    """The time bounds among `params` that an entry is certainly outside of."""
-    bounds = TIME_BOUNDS & params.keys()
-    return {name for name in bounds for entry in entries if contradicts(entry, name, params[name])}

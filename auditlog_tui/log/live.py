@@ -15,7 +15,8 @@ from auditlog_tui import __version__
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError
-from auditlog_tui.log.feed import PAGE, TIME_BOUNDS, narrower_bound, violated_bounds
+from auditlog_tui.log.bounds import TIME_BOUNDS, narrower_bound, violated_bounds
+from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.insertion import entry_time, insert
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import in_order, sort_values

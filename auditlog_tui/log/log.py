@@ -25,6 +25,9 @@ DETAILS_KEPT = 200
 FEEDS_KEPT = 100
 """Reusable feeds in the cache, besides those of the whole log from either end."""
 
+PARALLEL = 8
+"""Requests at once, unless the settings say otherwise."""
+
 MAX_SKEW_US = 5_000_000
 """Clock differences above this, in microseconds, are reported."""
 
@@ -42,12 +45,14 @@ class Detail:
 class Log:
     """Shared by all views of one log.
 
-    `idle` is set while no foreground request is under way.
+    `idle` is set while no foreground request is under way. At most `parallel` requests are sent at once where much is
+    to be loaded.
     """
 
-    def __init__(self, api: AuditLogApi, store: EntryStore) -> None:
+    def __init__(self, api: AuditLogApi, store: EntryStore, parallel: int = PARALLEL) -> None:
         self.api = api
         self.store = store
+        self.parallel = parallel
         self.server_support = ServerSupport()
         self._feeds: dict[RequestKey, Feed] = {}
         self.idle = asyncio.Event()
@@ -71,6 +76,10 @@ class Log:
         Loading the log again from a server that ignores filters would take minutes.
         """
         return self._feeds.get(request_key(plan, anchor)) if plan.residual is not None else None
+
+    def forget_feed(self, feed: Feed) -> None:
+        """Never return this feed again."""
+        self._feeds = {key: each for key, each in self._feeds.items() if each is not feed}
 
     def forget(self) -> None:
         """Clear the caches, so that everything is fetched again."""

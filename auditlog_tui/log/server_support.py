@@ -43,20 +43,36 @@ _CANARIES: Mapping[str, Callable[[], str]] = {
 _TESTABLE = {param for field in FIELDS.values() for param in field.params} - {"sort"}
 
 
+_SLICED = ("created_at_max", "created_at_min", "sort")
+"""What a server must honour for its log to be read in slices of time."""
+
+
 class ServerSupport:
     """Parameters the server honours or ignores; the rest are unproven.
 
-    `sort` needs no canary: every page shows whether it is in order.
+    `sort` needs no canary: every page shows whether it is in order. `slices_fail` says that slices of time did not
+    bring every entry.
     """
 
     def __init__(self) -> None:
         self.honoured: set[str] = set()
         self.ignored: set[str] = set()
+        self.slices_fail = False
         self._tested: set[str] = set()
 
     def proven(self, params: Iterable[str]) -> bool:
         """True when the server honours all of these parameters, so that its count under them can be trusted."""
         return all(name in self.honoured - self.ignored or name == "sort" for name in params)
+
+    @property
+    def slices_possible(self) -> bool:
+        """False where the log can't be read in slices of time, as far as is known."""
+        return not self.slices_fail and self.ignored.isdisjoint(_SLICED)
+
+    async def slices_usable(self, api: AuditLogApi) -> bool:
+        """Whether time bounds and order are honoured, so that the log can be read in slices of time."""
+        await self.prove(api, _SLICED)
+        return self.slices_possible and self.proven(_SLICED)
 
     async def prove(self, api: AuditLogApi, params: Iterable[str]) -> frozenset[str]:
         """Send a canary for each parameter not tested yet; returns those of `params` that the server ignores.

@@ -6,6 +6,7 @@ are a run of its own, which is filled in slices short enough to keep the event l
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from datetime import datetime
 from enum import Enum
 
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
-from auditlog_tui.log.feed import Anchor, At, Feed, request_key
+from auditlog_tui.log.feed import Anchor, At, End, Feed, request_key
 from auditlog_tui.log.log import Log
+from auditlog_tui.log.pace import Pace
+from auditlog_tui.log.slices import MOST_PAGES, Limits, LookAhead
 from auditlog_tui.query import Plan, Query, plan
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import Row, Run, Stretch
@@ -68,6 +71,18 @@ class Summary:
 SCAN_REQUESTS = 20
 """Requests per call of `more`, so that a filter with few matches doesn't load the whole log."""
 
+MIN_PAGES = 10
+"""With fewer pages left, they are not read in slices of time: finding out whether that is possible takes longer."""
+
+SCAN_SLICE = 2
+"""Pages of a slice in a scan, which goes on in slices after `SCAN_REQUESTS` pages."""
+
+LOOK_AGAIN = 30
+"""Where reading in slices ended early, it is tried again after so many pages."""
+
+SCAN_RESERVE = 5
+"""Requests of a scan that its slices leave for finding out what to read, and for the page after them."""
+
 TRIES = 3
 """Paging is resumed this many times in a row without a new entry before it stops."""
 
@@ -78,7 +93,8 @@ _ANCHOR_PARAMS = frozenset({"created_at_min", "created_at_max", "sort"})
 class View:
     """The rows of one frozen query, numbered from 0 at the top.
 
-    `error` is the last failure, `paused` says that fetching stopped although there may be more.
+    `error` is the last failure, `paused` says that fetching stopped although there may be more. `pace` is set while
+    slices of time are read.
     """
 
     marked = False
@@ -92,6 +108,9 @@ class View:
         self.error: AuditLogError | None = None
         self.notice = ""
         self.paused = self._only_older = False
+        self.pace: Pace | None = None
+        self._ahead: tuple[Feed, LookAhead] | None = None
+        self._next_look = 0
         self._start(anchor, like)
 
     def _start(self, anchor: Anchor | At, like: View | None = None) -> None:
@@ -261,20 +280,80 @@ class View:
 
     async def _fetch(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)
-        tries, older = 0, older or self._only_older
-        while len(self._matched) < goal and not (self.older_done if older or self._only_older else self.newer_done):
-            if budget == 0:
-                self.paused = True
-                return
-            budget -= 1
-            arrived, refusal = len(self.feed.run), await self._step(older or self._only_older)
-            await self._evaluate(on_page)
-            on_page()
-            tries = 0 if len(self.feed.run) > arrived else tries + bool(self.feed.broken)
-            if tries >= TRIES and self.feed.broken and not self.complete:
-                self.paused, self.error = True, refusal
-                return
-            await give_way()
+        tries, spent, self._next_look = 0, _Spent(self.feed), 0
+        try:
+            while len(self._matched) < goal and not self._end_done(older):
+                if spent.requests >= budget:
+                    self.paused = True
+                    return
+                await self._look_ahead(self._end(older), goal - len(self._matched), budget - spent.requests)
+                arrived, refusal = len(self.feed.run), await self._step(older or self._only_older)
+                await self._evaluate(on_page)
+                self._note_pace()
+                on_page()
+                spent.note(self.feed)
+                tries = 0 if len(self.feed.run) > arrived else tries + bool(self.feed.broken)
+                if tries >= TRIES and self.feed.broken and not self.complete:
+                    self.paused, self.error = True, refusal
+                    return
+                await give_way()
+        finally:
+            await self._end_look_ahead()
+
+    def _end(self, older: bool) -> End:
+        return self.feed.older_end if older or self._only_older else self.feed.newer_end
+
+    def _end_done(self, older: bool) -> bool:
+        return self.older_done if older or self._only_older else self.newer_done
+
+    # -- reading ahead -----------------------------------------------------------------------------------------
+
+    async def _look_ahead(self, end: End, rows: int, budget: float) -> None:
+        """Read the end in slices of time where much is left to be fetched for so many rows. Raises `ApiError`."""
+        log, feed = self.log, self.feed
+        if not self._walks_far(end, rows, budget):
+            return
+        await self._end_look_ahead()
+        self._next_look = end.pages + LOOK_AGAIN
+        limits = Limits(
+            log.parallel,
+            pages=SCAN_SLICE if budget < math.inf else MOST_PAGES,
+            requests=budget - SCAN_RESERVE,
+            entries=rows if self.plan.residual is None else math.inf,
+        )
+        usable = asyncio.create_task(log.server_support.slices_usable(log.api))
+        try:
+            ahead = await feed.look_ahead(end, limits, give_way, lambda: log.api.at_once)
+            if ahead is not None:
+                self._ahead = feed, ahead
+                if await usable:
+                    self.pace = Pace(lambda: ahead.at_once)
+                else:
+                    await self._end_look_ahead()
+        finally:
+            usable.cancel()
+
+    def _walks_far(self, end: End, rows: int, budget: float) -> bool:
+        """Whether to read in slices: all that is left or many rows, or on in a scan that was long already."""
+        log, residual = self.log, self.plan.residual is not None
+        if log.parallel < 2 or end.pages < self._next_look or not log.server_support.slices_possible:
+            return False
+        if budget < math.inf and not (residual and end.pages >= SCAN_REQUESTS and budget > 2 * SCAN_RESERVE):
+            return False
+        return self.feed.sliceable(end, MIN_PAGES) and (residual or rows > MIN_PAGES * end.page_size)
+
+    async def _end_look_ahead(self) -> None:
+        """Forget what was read ahead, and wait until no request of it is under way."""
+        if self._ahead is None:
+            return
+        (feed, ahead), self._ahead, self.pace = self._ahead, None, None
+        feed.end_look_ahead()
+        await ahead.close()
+
+    def _note_pace(self) -> None:
+        if self.pace is not None:
+            feed = self.feed
+            self.pace.note(len(feed.run), None if feed.total is None else max(0, feed.total - len(feed.run)))
 
     async def evaluate(self) -> None:
         """Evaluate rows that were added to the feed by others than `more`. Raises `StoreError`."""
@@ -310,7 +389,12 @@ class View:
                 raise
             return error
         self.log.server_support.ignored |= step.ignored
-        if step.ignored and feed is self.feed:
+        if step.lost:
+            self.log.server_support.slices_fail = True
+            self.log.forget_feed(feed)
+        if (step.ignored or step.lost) and feed is self.feed:
+            await self._end_look_ahead()
+            self._next_look = 0
             self._start(self.anchor)
         return None
 
@@ -363,6 +447,18 @@ class View:
                 return False
             store.append(matched, found)
         return True
+
+
+class _Spent:
+    """Counts the requests of a feed, and of the one that replaces it."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.requests = 0
+        self._feed, self._before = feed, feed.requests
+
+    def note(self, feed: Feed) -> None:
+        self.requests += feed.requests - self._before if feed is self._feed else max(1, feed.requests)
+        self._feed, self._before = feed, feed.requests
 
 
 def _state(run: Run) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import time
 from bisect import bisect_right
@@ -105,6 +106,7 @@ class Server:
 
     def __init__(self, generation: int, page_size: int) -> None:
         self.clock_offset_us: int | None = 0
+        self.at_once = math.inf
         self.records: list[Record] = []
         self.now_s = 0
         self.tick = 0

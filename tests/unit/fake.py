@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ class FakeApi:
         self.arrived: list[Json] = []
         self.fails: ApiError | None = None
         self.clock_offset_us: int | None = 0
+        self.at_once = math.inf
         self.clock = SERVED_AT
         self.counts = True
         self._shuffle = shuffle_ties

@@ -1,0 +1,24 @@
+"""Time bounds of requests: combining one with a query's own, and checking entries against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from auditlog_tui.entries.models import Entry
+from auditlog_tui.query.contradicts import contradicts
+from auditlog_tui.text.times import instant_us, rfc3339
+
+TIME_BOUNDS = frozenset({"created_at_min", "created_at_max"})
+
+
+def narrower_bound(params: Mapping[str, str], name: str, us: int) -> str:
+    """The value for `created_at_min` or `created_at_max`: this time, or that of `params` where it is narrower."""
+    given = instant_us(params.get(name, ""))
+    narrower = min if name == "created_at_max" else max
+    return rfc3339(us if given is None else narrower(us, given))
+
+
+def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[str]:
+    """The time bounds among `params` that an entry is certainly outside of."""
+    bounds = TIME_BOUNDS & params.keys()
+    return {name for name in bounds for entry in entries if contradicts(entry, name, params[name])}

@@ -1,0 +1,64 @@
+"""How fast entries come while everything is loaded, and how long the rest will take."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from auditlog_tui.text.times import count
+
+WINDOW_S = 5.0
+"""Seconds that the rate is measured over."""
+
+STEADY = 1.5
+"""The time left is told where the rates of the window's two halves differ by no more than this factor."""
+
+_Sample = tuple[float, int]
+"""A time (seconds) and how many entries had come."""
+
+
+class Pace:
+    """The requests at once, the rate and the time left. `now` is a monotonic clock in seconds."""
+
+    def __init__(self, at_once: Callable[[], int], now: Callable[[], float] = time.monotonic) -> None:
+        self._at_once = at_once
+        self._now = now
+        self._samples: deque[_Sample] = deque()
+        self._left: int | None = None
+
+    def note(self, loaded: int, left: int | None) -> None:
+        """So many entries have come; `left` is how many are to come, `None` if unknown."""
+        now = self._now()
+        self._left = left
+        if self._samples and now - self._samples[-1][0] < WINDOW_S / 50:
+            return
+        self._samples.append((now, loaded))
+        while len(self._samples) > 2 and self._samples[1][0] < now - WINDOW_S:
+            self._samples.popleft()
+
+    def __str__(self) -> str:
+        """For example `8 at once, 2,140/s, 3 min left`."""
+        parts = [f"{self._at_once()} at once"]
+        rate = self._rate(0, -1)
+        if rate:
+            parts.append(f"{count(round(rate))}/s")
+            if self._left is not None and self._steady():
+                parts.append(f"{_duration(self._left / rate)} left")
+        return ", ".join(parts)
+
+    def _rate(self, first: int, last: int) -> float | None:
+        """Entries per second between two samples; `None` if they are too close together."""
+        if len(self._samples) < 2:
+            return None
+        (since, before), (until, after) = self._samples[first], self._samples[last]
+        return (after - before) / (until - since) if until - since >= 1.0 else None
+
+    def _steady(self) -> bool:
+        middle = len(self._samples) // 2
+        one, other = self._rate(0, middle), self._rate(middle, -1)
+        return bool(one and other) and max(one or 0, other or 0) <= STEADY * min(one or 0, other or 0)
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"

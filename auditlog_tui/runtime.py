@@ -18,8 +18,17 @@ YOUNG_LIMIT = 10_000
 COLLECTIONS_PER_OLDER = 10
 """Collections of one generation after which the next older one is collected as well; Python's own default."""
 
-INPUT_S = 0.008
-"""Seconds after a key or click in which background work pauses: its frame is written by then."""
+LONGEST_S = 0.05
+"""The most seconds that background work waits for a key or click to be handled."""
+
+FRAME_S = 0.006
+"""Seconds that background work waits after a key was handled: its frame follows at most 1/240 s later."""
+
+BUSY_S = 0.25
+"""Seconds after input in which it may still not be drawn, on a slow or busy machine."""
+
+TURNS = 8
+"""Turns of the event loop between two slices of background work within `BUSY_S`: a key takes about 20 turns."""
 
 
 def prepare() -> None:
@@ -65,11 +74,18 @@ class _Pause:
     """The reading of `time.perf_counter()` until which background work pauses."""
 
     until = 0.0
+    waiting = 0
+    """Slices that wait for their turns after the pause."""
 
 
 def input_arrived() -> None:
-    """Let background work pause for `INPUT_S`, so that a key or click is handled and drawn first; from any thread."""
-    _Pause.until = time.perf_counter() + INPUT_S
+    """Let background work pause until `input_handled`, for `LONGEST_S` at most; any thread may call it."""
+    _Pause.until = time.perf_counter() + LONGEST_S
+
+
+def input_handled() -> None:
+    """Let background work go on once the input is drawn."""
+    _Pause.until = time.perf_counter() + FRAME_S
 
 
 def pause_left() -> float:
@@ -87,3 +103,10 @@ async def give_way() -> None:
     await sleep(0)
     if (left := pause_left()) > 0:
         await sleep(left)
+    if pause_left() > -BUSY_S:
+        _Pause.waiting += 1
+        try:
+            for _ in range(TURNS * _Pause.waiting):  # one slice after the other, however many tasks there are
+                await sleep(0)
+        finally:
+            _Pause.waiting -= 1

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -107,12 +108,45 @@ async def test_background_work_pauses_after_a_key(monkeypatch: pytest.MonkeyPatc
     await runtime.give_way()
     assert slept == [0]
     runtime.input_arrived()
-    assert runtime.pause_left() == pytest.approx(runtime.INPUT_S)
-    now[0] += runtime.INPUT_S / 2
+    assert runtime.pause_left() == pytest.approx(runtime.LONGEST_S)
+    now[0] += runtime.LONGEST_S / 2
     await runtime.give_way()
-    assert slept == [0, 0, pytest.approx(runtime.INPUT_S / 2)]
+    assert slept == [0, 0, pytest.approx(runtime.LONGEST_S / 2), *[0] * runtime.TURNS]
+    now[0] += 2 * runtime.BUSY_S
+    slept.clear()
     await runtime.give_way()
-    assert len(slept) == 4
+    assert slept == [0]
+
+
+def test_background_work_goes_on_once_a_key_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    runtime.input_arrived()
+    runtime.input_handled()
+    assert runtime.pause_left() == pytest.approx(runtime.FRAME_S)
+    now[0] += 2 * runtime.FRAME_S
+    assert runtime.pause_left() <= 0
+
+
+async def test_slices_take_turns_while_a_key_may_not_be_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "perf_counter", lambda: 100.0)
+    runtime.input_arrived()
+    monkeypatch.setattr(time, "perf_counter", lambda: 100.0 + runtime.LONGEST_S + runtime.BUSY_S / 2)
+    turns: list[int] = []
+    turn = 0
+
+    async def work() -> None:
+        await runtime.give_way()
+        turns.append(turn)
+
+    async with asyncio.TaskGroup() as tasks:
+        working = [tasks.create_task(work()) for _ in range(4)]
+        while not all(each.done() for each in working):
+            await asyncio.sleep(0)
+            turn += 1
+    assert all(later - earlier >= runtime.TURNS for earlier, later in pairwise(turns))
 
 
 async def test_steady_input_does_not_stop_background_work() -> None:

@@ -309,7 +309,6 @@ class BrowseScreen(ShiftingScreen):
     def _keyed(self, event: events.Key) -> None:
         """A key was pressed: its message was read."""
         self._keyed_at = time.monotonic()
-        runtime.input_arrived()
         self.status.forget_message()
         self.call_after_refresh(self.following.look_at_top, keyed=True)
 

@@ -154,7 +154,7 @@ class SafeDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         if isinstance(message, messages.InBandWindowResize):
             return
-        if isinstance(message, events.InputEvent) and not isinstance(message, events.MouseMove):
+        if isinstance(message, events.Key | events.Paste):
             input_arrived()  # before the app is told: background work would delay that too
         if isinstance(message, events.Resize):  # a size report found in the input
             size = Size(*self._get_terminal_size())

@@ -14,18 +14,9 @@ from textual.drivers.linux_driver import LinuxDriver
 from auditlog_tui.ui.patches import terminal_driver
 from auditlog_tui.ui.patches.terminal_driver import SafeDriver
 
-MOUSE = (None, 1, 1, 0, 0, 0, False, False, False)
-
 
 @pytest.mark.parametrize(
-    ("message", "pauses"),
-    [
-        (events.Key("a", "a"), True),
-        (events.MouseDown(*MOUSE), True),
-        (events.MouseScrollDown(*MOUSE), True),
-        (events.MouseMove(*MOUSE), False),
-        (events.AppFocus(), False),
-    ],
+    ("message", "pauses"), [(events.Key("a", "a"), True), (events.Paste("a"), True), (events.AppFocus(), False)]
 )
 def test_background_work_pauses_before_the_app_is_told_of_input(
     message: Message, pauses: bool, monkeypatch: pytest.MonkeyPatch

@@ -107,9 +107,10 @@ class Walk:
         except AuditLogError:
             return ""
         of = f" of {summary.total:,}" if summary.total is not None else ""
+        pace = "" if self.view.pace is None else f" · {self.view.pace}"
         if summary.filtered:
-            return f"{summary.rows:,} found · {summary.loaded:,}{of} scanned"
-        return f"{summary.loaded:,}{of} fetched"
+            return f"{summary.rows:,} found · {summary.loaded:,}{of} scanned{pace}"
+        return f"{summary.loaded:,}{of} fetched{pace}"
 
 
 def _nothing() -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
@@ -33,6 +33,7 @@ from auditlog_tui.log.sort_order import (
     sort_key,
     sort_values,
 )
+from auditlog_tui.log.undated import all_dated, count_others, find_last
 from auditlog_tui.query import Plan
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Row
@@ -46,9 +47,6 @@ IDLE_PAGES = 5
 
 REFUSALS = 2
 """After this many refused cursors in a row, paging goes on by time where the server honours time bounds."""
-
-_DATED = {"created_at_min": rfc3339(0)}
-"""The bound that leaves out entries whose time is absent or unreadable."""
 
 _SLICE_PARAMS = TIME_BOUNDS | {"sort"}
 
@@ -213,7 +211,7 @@ class Feed:
         self._possible_records = Counter[int]()
         self._ahead: LookAhead | None = None
         self._ahead_end: End | None = None
-        self._dated: bool | None = None
+        self._undated = False
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
         self.newest_first = primary_term(sort) == NEWEST_FIRST
@@ -270,14 +268,14 @@ class Feed:
         if end.stale or (end.broken and end.cursor is None):
             self._restart(end)
         page = await self._request(end)
-        if page.last and end.sliced and not await self._all_dated(end):
+        if page.last and end.sliced and not await all_dated(self._smallest, end.params):
             return Step(len(page.entries), lost=True)
         # No await from here on, so that a cancellation can't leave entries stored and state not updated.
         return self._process(page, end)
 
     async def _step_in_slices(self, part: Part, end: End) -> Step:
         end.sliced = True
-        if part.last and not (await self._all_dated(end) if part.proven is None else part.proven):
+        if part.last and not (await all_dated(self._smallest, end.params) if part.proven is None else part.proven):
             self.end_look_ahead()
             return Step(len(part.page.entries), lost=True)
         if part.begins:
@@ -396,7 +394,7 @@ class Feed:
         obeyed = not self._bounds_unsupported and self.plan.ignored.isdisjoint(_SLICE_PARAMS)
         fetching = end.pages > 1 and not end.done and not end.broken and not end.refused and self._ahead is None
         return (
-            by_time and obeyed and fetching and self.plan.entry_id is None and self._dated is not False
+            by_time and obeyed and fetching and self.plan.entry_id is None and not self._undated
             and end.left > pages * end.page_size
         )  # fmt: skip
 
@@ -407,16 +405,20 @@ class Feed:
 
         The caller closes it. `end_look_ahead` comes first. Raises `ApiError`.
         """
-        far_us = await self._far_end(end)
+        if end.far_us is None:
+            far_us = await find_last(self._smallest, {**end.params, "sort": reversed_order(end.sort)})
+            end.far_us, self._undated = far_us, far_us is None
         async with self._lock:
             last = self._last_fetched(end)
             start = self._resume_bound(end, last)
-            if far_us is None or last is None or last.created_us is None or not start or not self.sliceable(end, 0):
+            if end.far_us is None or last is None or last.created_us is None or not start:
                 return None
-            stretch = Stretch(
-                end.params, end.sort, start, last.created_us, far_us, end.left, self._rate(end), end.page_size
-            )
-            check = (lambda: self._all_dated(end)) if limits.requests == math.inf else None
+            if not self.sliceable(end, 0):
+                return None
+            first = max(0, len(self.run) - PAGE) if end is self.older_end else 0
+            rate = _rate(self._store.window(self.run, first, PAGE))
+            stretch = Stretch(end.params, end.sort, start, last.created_us, end.far_us, end.left, rate, end.page_size)
+            check = (lambda: all_dated(self._smallest, end.params)) if limits.requests == math.inf else None
             self._ahead = LookAhead(stretch, limits, self._fetch_slice, delay, allowed, check)
             self._ahead_end = end
             return self._ahead
@@ -431,54 +433,8 @@ class Feed:
         self.requests += 1
         return await self._api.list(params, limit=PAGE, cursor=cursor)
 
-    def _rate(self, end: End) -> float:
-        """Entries per second on the last page fetched at an end."""
-        first = max(0, len(self.run) - PAGE) if end is self.older_end else 0
-        times = [row.created_us for row in self._store.window(self.run, first, PAGE) if row.created_us is not None]
-        return len(times) / max(1.0, abs(times[0] - times[-1]) / 1_000_000) if times else 1.0
-
-    async def _far_end(self, end: End) -> int | None:
-        """The time of the last entry at an end; `None` if entries may match no time bound, which slices would miss.
-
-        Counted until three counts in a row agree, with a bound and without in turn, since the log may grow meanwhile.
-        """
-        if self._dated:
-            return end.far_us
-        counts: list[int | None] = []
-        self._dated = False
-        for attempt in range(7):
-            bounded = attempt % 2 == 0
-            page = await self._count_page(end, bounded=bounded)
-            counts.append(page.total_count)
-            if page.total_count is None or (bounded and violated_bounds(page.entries, _DATED)):
-                return None
-            if bounded:
-                times = [entry.created_us for entry in page.entries if entry.created_us is not None]
-                end.far_us = times[0] if times else end.far_us
-            if TIME_BOUNDS & end.params.keys() or counts[-3:] == [page.total_count] * 3:
-                self._dated = True
-                return end.far_us
-        return None
-
-    async def _all_dated(self, end: End) -> bool:
-        """Whether time bounds leave out none of the entries: slices would have missed them."""
-        if TIME_BOUNDS & end.params.keys():
-            return True
-        for _ in range(3):
-            before = (await self._count_page(end, bounded=True)).total_count
-            total = (await self._count_page(end, bounded=False)).total_count
-            after = (await self._count_page(end, bounded=True)).total_count
-            if before is None or after is None or total is None:
-                return False
-            if min(before, after) <= total <= max(before, after):
-                return True
-        return False
-
-    async def _count_page(self, end: End, *, bounded: bool) -> Page:
-        """The smallest page of an end's entries from its far side, of those with a time only if `bounded`."""
+    async def _smallest(self, params: Mapping[str, str]) -> Page:
         self.requests += 1
-        bound = _DATED if bounded and not TIME_BOUNDS & end.params.keys() else {}
-        params = {**end.params, "sort": reversed_order(end.sort), **bound}
         return await self._api.list(params, limit=SMALLEST_PAGE)
 
     # -- resuming ----------------------------------------------------------------------------------------------
@@ -532,8 +488,8 @@ class Feed:
         if self._unordered or self._bounds_unsupported:
             return {}
         if way == "asc":
-            return self._bound("created_at_min", last.created_us, end.params)
-        # Plus one microsecond, as the server's timestamps may have more digits.
+            return self._bound("created_at_min", last.created_us - 1, end.params)
+        # One microsecond more, as the server's timestamps may have more digits and its bounds may be exclusive.
         return self._bound("created_at_max", last.created_us + 1, end.params)
 
     def _bound(self, name: str, us: int, params: Mapping[str, str]) -> Mapping[str, str]:
@@ -591,6 +547,11 @@ class Feed:
             self._bounds_unsupported = True  # the next attempt sends no bound
             raise
         bounded = bool(bound) and not violated_bounds(page.entries, bound)
+        if bounded and page.total_count is not None and self._read_by_time:
+            first_us = self._store.window(self.run, 0, 1)[0].created_us or 0
+            newer = self._bound("created_at_min", first_us + 2, self.plan.params)
+            others = await count_others(self._smallest, self.plan.params, newer)
+            page = replace(page, total_count=max(page.total_count, others or 0))
         now, before, most = page.total_count, self.total, held + self._possible_records.total()
         if now is None:
             missing = before is not None and before > most
@@ -610,6 +571,12 @@ class Feed:
         self.uncounted = max(0, arrived - highest - gone_now)
         suffix = f"{arrived:,} of them arrived" if gone else f"{arrived:,} arrived"
         self.short = f"{_COUNTS_MORE} {now:,}, {suffix}" if arrived < least else ""
+
+    @property
+    def _read_by_time(self) -> bool:
+        """True where requests had time bounds of ours, which leave out entries whose time is absent or unreadable."""
+        resumed = any(end.restarted for end in (self.older_end, self.newer_end))
+        return (resumed or isinstance(self.anchor, At)) and not TIME_BOUNDS & self.plan.params.keys()
 
     async def _count_gone_since_start(self) -> int:
         """How many loaded entries are missing from the server's first page now.
@@ -682,3 +649,9 @@ class Feed:
         self.as_of = as_of or self.as_of
         if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
             self.short = ""
+
+
+def _rate(rows: Sequence[Row]) -> float:
+    """Entries per second among these rows."""
+    times = [row.created_us for row in rows if row.created_us is not None]
+    return len(times) / max(1.0, abs(times[0] - times[-1]) / 1_000_000) if times else 1.0

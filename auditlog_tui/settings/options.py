@@ -113,7 +113,17 @@ OPTIONS: tuple[Option, ...] = (
         ("yes", "no"),
         switch="no",
     ),
+    Option(
+        "parallel",
+        "AUDITLOG_TUI_PARALLEL",
+        "8",
+        "requests at once, 1 to 16, where much is loaded",
+        metavar="N",
+    ),
 )
+
+MOST_PARALLEL = 16
+"""The most requests at once that can be chosen."""
 
 _SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
 """Other ways to write yes and no, in the settings file and in variables."""
@@ -132,6 +142,7 @@ class Settings:
     trust_env: bool = False
     scroll: str = "terminal"
     mouse: bool = True
+    parallel: int = 8
     demo: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
 
@@ -175,6 +186,7 @@ def load(
         trust_env=chosen["trust_env"] == "yes",
         scroll=chosen["scroll"],
         mouse=chosen["mouse"] == "yes",
+        parallel=int(chosen["parallel"]),
         demo=demo,
         views=dict(file.get("views", {})),
     )
@@ -199,6 +211,8 @@ def _check_choice(option: Option, value: object, source: str) -> str:
     """The value as one of the option's choices. Raises `SettingsError`."""
     if option.choices == ("yes", "no") and isinstance(value, str | bool):
         value = _SPELLINGS.get(value, value)
+    if option.name == "parallel":
+        return _check_parallel(value, source)
     if not isinstance(value, str) or (option.choices and value not in option.choices):
         able = " or ".join(option.choices) or "a text"
         raise SettingsError(f"{source} is {safe(str(value), 60)!r}; it must be {able}.")
@@ -208,6 +222,15 @@ def _check_choice(option: Option, value: object, source: str) -> str:
         except SettingsError as error:
             raise SettingsError(f"{source}: {error}") from error
     return value
+
+
+def _check_parallel(value: object, source: str) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not re.fullmatch("[0-9]{1,2}", text) or not 1 <= int(text) <= MOST_PARALLEL:
+        raise SettingsError(
+            f"{source} is {safe(str(value), 60)!r}; it must be a whole number from 1 to {MOST_PARALLEL}."
+        )
+    return str(int(text))
 
 
 # -- the key -------------------------------------------------------------------------------------------------------

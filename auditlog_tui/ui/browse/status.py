@@ -48,6 +48,7 @@ class StatusController(Controller):
         self._frame = 0
         self._wait: Wait | None = None
         self._wait_text = ""
+        self._pace_text = ""
         self._quits = False
         self._skew_told = False
         self._ignored_told: frozenset[str] = frozenset()
@@ -140,8 +141,21 @@ class StatusController(Controller):
             self._table.refresh()
         if self._wait is not None and self._footer.message in ("", self._wait_text):  # else it has been replaced
             self._say_wait(self._wait)
+        else:
+            self._say_pace()
         if not self._loader.busy and self._wait is None and self._spinner is not None:
             self._spinner.pause()
+
+    def _say_pace(self) -> None:
+        """Say how fast entries come while everything is loaded, unless something else is said."""
+        if self._footer.message not in ("", self._pace_text):
+            return
+        pace = self._host.view.pace if self._loader.busy else None
+        if pace is not None:
+            self._host.say(f"{pace}, Esc stops")
+            self._pace_text = self._footer.message
+        elif self._footer.message:
+            self.forget_message()
 
     def waiting(self, wait: Wait | None) -> None:
         """A request waits to be repeated, or takes long; `None`: no longer."""

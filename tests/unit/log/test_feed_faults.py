@@ -73,7 +73,7 @@ async def test_paging_restarts_at_the_last_time() -> None:
 
 async def test_paging_upwards_restarts_at_the_last_time() -> None:
     api, _, _ = await survived({3: "refuse"}, Anchor.OLDEST)
-    assert api.calls[3][0] == {"sort": "created_at:asc", "created_at_min": "2027-01-15T08:00:19Z"}
+    assert api.calls[3][0] == {"sort": "created_at:asc", "created_at_min": "2027-01-15T08:00:18.999999Z"}
 
 
 async def test_restart_stays_within_the_bounds_of_the_filter() -> None:

@@ -20,6 +20,7 @@ VALUES: dict[str, tuple[str, str, str]] = {
     "columns": ("ip", "actor,status", "path"),
     "scroll": ("redraw", "redraw", "redraw"),
     "mouse": ("no", "no", "no"),
+    "parallel": ("1", "16", "4"),
 }
 SHOWN = [option for option in OPTIONS if option.name != "key_file"]
 
@@ -36,7 +37,7 @@ def loaded(
 
 def shown(settings: Settings, option: Option) -> object:
     value = getattr(settings, option.name)
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value if value is None else str(value)
 
 
 # -- where a setting comes from ------------------------------------------------------------------------------------
@@ -222,3 +223,14 @@ def test_a_view_needs_a_name_that_can_be_typed(name: str) -> None:
 
 def test_a_file_of_every_setting_is_fine() -> None:
     check_file({**{name: values[2] for name, values in VALUES.items()}, "views": {"a-1_B": "status:500"}}, "config")
+
+
+@pytest.mark.parametrize("value", ["0", "17", "-1", "1.5", "eight", "", "٣", "007", True, 0, 8.0, []])
+def test_requests_at_once_are_a_whole_number_from_1_to_16(value: Any) -> None:
+    for given in ({"flags": {"parallel": value}}, {"file": {"parallel": value}}):
+        with pytest.raises(SettingsError, match=r"parallel is .*; it must be a whole number from 1 to 16"):
+            loaded(**given)
+
+
+def test_requests_at_once_may_be_a_number_in_the_file() -> None:
+    assert loaded(file={"parallel": 3}).parallel == 3

@@ -101,6 +101,13 @@ async def give_way() -> None:
     from asyncio import sleep  # late: `prepare` runs before other imports
 
     await sleep(0)
+    await pause()
+
+
+async def pause() -> None:
+    """Wait if what the user typed may not be drawn yet; otherwise return at once."""
+    from asyncio import sleep
+
     if (left := pause_left()) > 0:
         await sleep(left)
     if pause_left() > -BUSY_S:

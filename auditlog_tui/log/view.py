@@ -19,7 +19,7 @@ from auditlog_tui.log.log import Log
 from auditlog_tui.log.pace import Pace
 from auditlog_tui.log.slices import MOST_PAGES, Limits, LookAhead
 from auditlog_tui.query import Plan, Query, plan
-from auditlog_tui.runtime import give_way
+from auditlog_tui.runtime import give_way, pause
 from auditlog_tui.store.entries import Row, Run, Stretch
 from auditlog_tui.store.scans import Scan, newer_than
 from auditlog_tui.store.sorting import sorted_run
@@ -323,7 +323,7 @@ class View:
         )
         usable = asyncio.create_task(log.server_support.slices_usable(log.api))
         try:
-            ahead = await feed.look_ahead(end, limits, give_way, lambda: log.api.at_once)
+            ahead = await feed.look_ahead(end, limits, pause, lambda: log.api.at_once)
             if ahead is not None:
                 self._ahead = feed, ahead
                 if await usable:

@@ -1,4 +1,4 @@
-"""Process tuning for input latency: the garbage collector and Textual's frame rate.
+"""Process tuning for input latency: the garbage collector, Textual's frame rate, and pauses of background work.
 
 It cuts the 99th percentile of scrolling keys from 46 ms to 3 (tests/bench, 1,000 entries): a full collection visits
 every object, and at 60 frames a second a key may wait 16 ms for its frame.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 
 FRAMES_PER_S = "240"
 
@@ -16,6 +17,18 @@ YOUNG_LIMIT = 10_000
 
 COLLECTIONS_PER_OLDER = 10
 """Collections of one generation after which the next older one is collected as well; Python's own default."""
+
+LONGEST_S = 0.05
+"""The most seconds that background work waits for a key or click to be handled."""
+
+FRAME_S = 0.006
+"""Seconds that background work waits after a key was handled: its frame follows at most 1/240 s later."""
+
+BUSY_S = 0.25
+"""Seconds after input in which it may still not be drawn, on a slow or busy machine."""
+
+TURNS = 8
+"""Turns of the event loop between two slices of background work within `BUSY_S`: a key takes about 20 turns."""
 
 
 def prepare() -> None:
@@ -56,3 +69,52 @@ def collect_garbage(*, idle: bool, pressed: bool = False) -> None:
         gc.collect(1)
     elif young > YOUNG_LIMIT:
         gc.collect(0)
+
+
+class _Pause:
+    """The reading of `time.perf_counter()` until which background work pauses."""
+
+    until = 0.0
+    waiting = 0
+    """Slices that wait for their turns after the pause."""
+
+
+def input_arrived() -> None:
+    """Let background work pause until `input_handled`, for `LONGEST_S` at most; any thread may call it."""
+    _Pause.until = time.perf_counter() + LONGEST_S
+
+
+def input_handled() -> None:
+    """Let background work go on once the input is drawn."""
+    _Pause.until = time.perf_counter() + FRAME_S
+
+
+def pause_left() -> float:
+    """Seconds for which background work should pause; 0 or less if it should not."""
+    return _Pause.until - time.perf_counter()
+
+
+async def give_way() -> None:
+    """Let other tasks run, and what the user typed be drawn; await it between two slices of background work.
+
+    Steady input slows background work down and never stops it.
+    """
+    from asyncio import sleep  # late: `prepare` runs before other imports
+
+    await sleep(0)
+    await pause()
+
+
+async def pause() -> None:
+    """Wait if what the user typed may not be drawn yet; otherwise return at once."""
+    from asyncio import sleep
+
+    if (left := pause_left()) > 0:
+        await sleep(left)
+    if pause_left() > -BUSY_S:
+        _Pause.waiting += 1
+        try:
+            for _ in range(TURNS * _Pause.waiting):  # one slice after the other, however many tasks there are
+                await sleep(0)
+        finally:
+            _Pause.waiting -= 1

@@ -18,8 +18,9 @@ from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import in_order, sort_values
 from auditlog_tui.log.view import View
 from auditlog_tui.query import FIELDS, Plan, Query, plan
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import Run
-from auditlog_tui.store.scans import count_entries, give_way, matches, stretches
+from auditlog_tui.store.scans import count_entries, matches, stretches
 
 AT_ONCE = 3
 """Counting requests under way at once; pages and details go first."""

@@ -14,8 +14,9 @@ from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Run
-from auditlog_tui.store.scans import Scan, give_way, value_counts
+from auditlog_tui.store.scans import Scan, value_counts
 
 MOST, TOO_MANY = 2_000, 8_000
 """A facet with more than `TOO_MANY` values keeps the `MOST` frequent ones."""

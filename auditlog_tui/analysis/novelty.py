@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Run
-from auditlog_tui.store.scans import ActorEvent, Scan, actor_events, give_way
+from auditlog_tui.store.scans import ActorEvent, Scan, actor_events
 
-NOVELTY_SLICE = 500
+NOVELTY_SLICE = 200
 """Rows compared at a time; each takes longer than in a scan that only reads."""
 
 SOON_US = 10 * 60_000_000
@@ -99,9 +100,9 @@ class Novelty:
         May be cancelled at any point; calling it again continues from there.
         """
         while self.behind:
+            await give_way()
             self.read_slice()
             changed()
-            await give_way()
 
     def read_slice(self) -> None:
         """Read the next slice of rows. Raises `StoreError`, after which the same call may be made again."""

@@ -5,7 +5,6 @@ Only loaded rows are searched; the filter is what asks the server. Each search r
 
 from __future__ import annotations
 
-import asyncio
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Container
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Condition, text_condition
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store import scans
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 
@@ -33,7 +33,7 @@ async def find(view: View, text: str, row: int, way: int) -> int | None:
         found = scans.positions(view.log.store, run, stretch, condition)
         if found:
             return found[0 if way > 0 else -1] - run.first
-        await asyncio.sleep(0)
+        await give_way()
     return None
 
 
@@ -76,7 +76,7 @@ class Matches:
                 self._scan.restart()
             self._count_slice()
             on_slice()
-            await scans.give_way()
+            await give_way()
 
     def _count_slice(self) -> None:
         stretch = self._scan.next_stretch()
@@ -127,5 +127,5 @@ async def _next(
         for position, value in read(view.log.store, run, stretch)[::way]:
             if value in wanted:
                 return position - run.first
-        await asyncio.sleep(0)
+        await give_way()
     return None

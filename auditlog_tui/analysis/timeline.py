@@ -19,6 +19,7 @@ from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, parse
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import LAST
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.scans import first_and_last, histogram, stretches
 from auditlog_tui.text.times import offset_us, round_steps
 
@@ -126,7 +127,7 @@ class Timeline:
             low, high, counted = first_and_last(store, run, stretch, AT_ENDS)
             lowest, highest = sorted([*lowest, *low])[:AT_ENDS], sorted([*highest, *high])[-AT_ENDS:]
             n += counted
-            await asyncio.sleep(0)
+            await give_way()
         if not n:
             self.buckets = []
             return
@@ -139,7 +140,7 @@ class Timeline:
             pieces = zip(pairwise(edges), counts, strict=True)
             self.buckets = whole.marked([Bucket(low, high - 1, *found) for (low, high), found in pieces])
             changed()
-            await asyncio.sleep(0)
+            await give_way()
 
 
 AT_ENDS = SMALLEST_PAGE

@@ -63,6 +63,7 @@ from auditlog_tui.errors import (
     TimedOutError,
     UnreachableError,
 )
+from auditlog_tui.runtime import give_way
 from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import Proxy, proxy_for
 from auditlog_tui.text.safe import safe
@@ -128,12 +129,13 @@ class AuditLogClient:
         host = safe(httpx.URL(self._base).netloc.decode("ascii"), 100)
         self._host = host if proxy is None else f"{host} via proxy {proxy.name}"
         self._waits = Waits(self._told)
+        self._reading = asyncio.Lock()
+        """Held while an answer is read, so that a key waits for a portion of one at most."""
         self._secrets = secrets_of(key, headers or {})
         self._offset_us: int | None = None
         self._sleep = sleep
         self._chance = chance
         self._throttle = Throttle()
-        self._reading = asyncio.Lock()
         self._client = _http_client(request_headers(key, headers or {}), transport or _handover(early), proxy)
 
     @property
@@ -230,7 +232,7 @@ class AuditLogClient:
             raise _refusal(answer, self._host)
         self._throttle.answered()
         try:
-            async with self._reading:  # of several answers at once, each would delay a key by a portion
+            async with self._reading:
                 return await in_turns(read(answer))
         except NotTheApiError as error:
             if cut_short(answer.body):
@@ -266,6 +268,7 @@ class AuditLogClient:
         async with self._client.stream("GET", self._base + target) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             self._note_clock(served_at(headers), response.extensions.get(RECEIVED_AT) or datetime.now(UTC))
+            await give_way()
             if response.is_stream_consumed:  # an in-process transport; already decompressed
                 body = response.content
             else:
@@ -345,20 +348,16 @@ def _proxy(proxy: Proxy) -> httpx.Proxy:
     return httpx.Proxy(proxy.url, ssl_context=tls_context() if proxy.url.lower().startswith("https:") else None)
 
 
-TURNS = 8
-"""Turns of the event loop between two portions of an answer: a key press takes this many to be handled."""
-
-
 async def in_turns(work: Portions[_Read]) -> _Read:
-    """Do work in portions, and let other tasks run after each."""
+    """Do work in portions, and give way after each."""
     while True:
         try:
             next(work)
         except StopIteration as done:
             result: _Read = done.value
+            await give_way()
             return result
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
+        await give_way()
 
 
 @dataclass(slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8787, help="port on 127.0.0.1, 0 for any (default: 8787)")
     parser.add_argument("--entries", type=int, default=ENTRIES, help="entries in the log (default: 20000)")
     parser.add_argument("--latency", type=float, default=0, metavar="MS", help="delay of each answer in milliseconds")
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate,
+        metavar="PER_SECOND",
+        help="refuse more requests a second than this, with 429 and Retry-After (default: no limit)",
+    )
     parser.add_argument(
         "--generation",
         type=int,
@@ -49,11 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError("it must be above 0")
+    return value
+
+
 def _serving(log: SqliteSource, options: argparse.Namespace) -> AbstractContextManager[Serving]:
     return serving(
         log,
         port=options.port,
         latency_ms=options.latency,
+        rate_limit=options.rate_limit,
         generation=options.generation,
         api_key=options.api_key,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -50,15 +53,48 @@ class Serving:
     faults: deque[Fault] = field(default_factory=deque)
 
 
+class RateLimit:
+    """A token bucket: `per_second` requests a second on average, and at most as many at once. For any thread.
+
+    `per_second` is above 0; a bucket holds one token at least. `clock` returns seconds.
+    """
+
+    def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._capacity = self._tokens = max(1.0, per_second)
+        self._clock = clock
+        self._filled_at = clock()
+        self._lock = threading.Lock()
+
+    def take(self) -> int:
+        """Take a token and return 0, or return the whole seconds, 1 or more, after which there is one again."""
+        with self._lock:
+            now = self._clock()
+            self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._per_second)
+            self._filled_at = now
+            if self._tokens >= 1:
+                self._tokens -= 1
+                return 0
+            return max(1, math.ceil((1 - self._tokens) / self._per_second))
+
+
 @contextmanager
 def serving(
-    source: Source, *, port: int = 0, latency_ms: float = 0, generation: int = 2, api_key: str | None = None
+    source: Source,
+    *,
+    port: int = 0,
+    latency_ms: float = 0,
+    rate_limit: float | None = None,
+    generation: int = 2,
+    api_key: str | None = None,
 ) -> Iterator[Serving]:
     """Serve a source on 127.0.0.1 while the block runs; port 0 is any free one. `OSError` if the port is taken.
 
-    Every answer is delayed by `latency_ms` milliseconds. `generation` and `api_key` are those of `Endpoints`.
+    Every answer is delayed by `latency_ms` milliseconds. More than `rate_limit` requests a second are answered with
+    429. `generation` and `api_key` are those of `Endpoints`.
     """
-    server = _Server(Endpoints(source, generation=generation, api_key=api_key), port, latency_ms / 1000)
+    limit = None if rate_limit is None else RateLimit(rate_limit)
+    server = _Server(Endpoints(source, generation=generation, api_key=api_key), port, latency_ms / 1000, limit)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="demo server")
     thread.start()
     try:
@@ -74,10 +110,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close waits for them: no thread outlives its server
     request_queue_size = 128
 
-    def __init__(self, endpoints: Endpoints, port: int, latency_s: float) -> None:
+    def __init__(self, endpoints: Endpoints, port: int, latency_s: float, limit: RateLimit | None) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.endpoints = endpoints
         self.latency_s = latency_s
+        self.limit = limit
         self.closing = threading.Event()
         self.serving = Serving(f"http://127.0.0.1:{self.server_address[1]}")
         self._connections: set[socket.socket] = set()
@@ -122,6 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, dict(self.headers.items()))
         serving.requests.append(request)
         fault = serving.faults.popleft() if serving.faults else None
+        if fault is None and self.server.limit is not None and (wait_s := self.server.limit.take()):
+            fault = _too_many(wait_s)
         if self.server.latency_s:
             self.server.closing.wait(self.server.latency_s)
         if fault is None:
@@ -159,3 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name for it
         """Write nothing: the terminal may be showing the app."""
+
+
+def _too_many(wait_s: int) -> Fault:
+    body = json.dumps({"message": f"too many requests; try again in {wait_s} s"}).encode()
+    return Fault(429, {"Content-Type": "application/json", "Retry-After": str(wait_s)}, body)

@@ -186,7 +186,7 @@ def _fingerprint(raw: str) -> str:
 MOST_ITEMS = 1_000
 """The most entries accepted in one page (we ask for 100). A page is stored in one step, so more would delay keys."""
 
-PORTION = 50
+PORTION = 25
 """Entries read between two pauses."""
 
 

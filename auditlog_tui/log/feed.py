@@ -35,6 +35,7 @@ from auditlog_tui.log.sort_order import (
 )
 from auditlog_tui.log.undated import all_dated, count_others, find_last
 from auditlog_tui.query import Plan
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Row
 from auditlog_tui.text.times import rfc3339
 
@@ -617,7 +618,7 @@ class Feed:
                 if not page.last and key is not None and last is not None and key >= last:
                     return gone
                 gone += key is not None and row.key not in on_server
-            await asyncio.sleep(0)
+            await give_way()
         return gone
 
     def _rows_from_start(self, start: int) -> list[Row]:

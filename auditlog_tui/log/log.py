@@ -58,7 +58,6 @@ class Log:
         self.idle = asyncio.Event()
         self.idle.set()
         self._foreground = 0
-        self._delayed_until = 0.0
         self._details: OrderedDict[int, Detail] = OrderedDict()
 
     def feed(self, plan: Plan, anchor: Anchor | At) -> Feed:
@@ -107,15 +106,6 @@ class Log:
             self._foreground -= 1
             if not self._foreground:
                 self.idle.set()
-
-    def delay_pages(self, seconds: float) -> None:
-        """Delay the next page by so many seconds, so that a key is handled first."""
-        self._delayed_until = time.monotonic() + seconds
-
-    async def page_delay(self) -> None:
-        """Wait until the next page may be fetched, after `delay_pages`."""
-        if (left := self._delayed_until - time.monotonic()) > 0:
-            await asyncio.sleep(left)
 
     def cached_detail(self, n: int) -> Detail | None:
         """The full record of entry `n`, if it is in the cache."""

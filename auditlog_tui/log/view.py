@@ -19,6 +19,7 @@ from auditlog_tui.log.log import Log
 from auditlog_tui.log.pace import Pace
 from auditlog_tui.log.slices import MOST_PAGES, Limits, LookAhead
 from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.runtime import give_way, pause
 from auditlog_tui.store.entries import Row, Run, Stretch
 from auditlog_tui.store.scans import Scan, newer_than
 from auditlog_tui.store.sorting import sorted_run
@@ -298,7 +299,7 @@ class View:
                 if tries >= TRIES and self.feed.broken and not self.complete:
                     self.paused, self.error = True, refusal
                     return
-                await self.log.page_delay()
+                await give_way()
         finally:
             await self._end_look_ahead()
 
@@ -325,7 +326,7 @@ class View:
         )
         usable = asyncio.create_task(log.server_support.slices_usable(log.api))
         try:
-            ahead = await feed.look_ahead(end, limits, usable, log.page_delay, lambda: log.api.at_once)
+            ahead = await feed.look_ahead(end, limits, usable, pause, lambda: log.api.at_once)
         finally:
             usable.cancel()
         if ahead is not None:
@@ -420,7 +421,7 @@ class View:
                 self._reset_matches()  # another view of this feed inserted late entries
             self._evaluate_slice()
             on_slice()
-            await asyncio.sleep(0)  # the view may start again here: keep no state across it
+            await give_way()  # the view may start again here: keep no state across it
 
     def _evaluate_slice(self) -> None:
         store, run, scan = self.log.store, self.feed.run, self._scan

@@ -51,20 +51,19 @@ class Seen:
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Count the values of new entries. Do not pass an entry twice."""
-        for entry in entries:
-            us = entry.created_us
-            if us is not None:
-                self.first_us = us if self.first_us is None or us < self.first_us else self.first_us
-                self.last_us = us if self.last_us is None or us > self.last_us else self.last_us
-            for field, read, read_label in _FIELDS:
-                value = read(entry)
-                if value is None or value == "":
-                    continue
-                text = str(value)
-                self._counts[field][text] += 1
-                if read_label is not None and (label := read_label(entry)):
-                    self._labels[field, text] = label
-        for field, counts in self._counts.items():
+        entries = tuple(entries)
+        known = (self.first_us, self.last_us, *(entry.created_us for entry in entries))
+        times = [us for us in known if us is not None]
+        self.first_us, self.last_us = min(times, default=None), max(times, default=None)
+        for field, read, read_label in _FIELDS:
+            values = tuple(map(read, entries))
+            counts = self._counts[field]
+            for value, count in Counter(values).items():
+                if value is not None and value != "":
+                    counts[str(value)] += count
+            if read_label is not None:
+                labels = zip(values, map(read_label, entries), strict=True)
+                self._labels |= {(field, value): label for value, label in labels if value and label}
             if len(counts) > 2 * MOST:
                 self._counts[field] = Counter(dict(counts.most_common(MOST)))
                 self._labels = {key: label for key, label in self._labels.items() if key[1] in self._counts[key[0]]}

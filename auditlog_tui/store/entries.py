@@ -29,6 +29,7 @@ from auditlog_tui.entries.raw_json import restored, stored
 from auditlog_tui.errors import StoreError
 from auditlog_tui.query import Condition
 from auditlog_tui.query.seen_values import Seen
+from auditlog_tui.runtime import give_way
 
 _SCHEMA = """
 CREATE TABLE entry (
@@ -283,7 +284,7 @@ class EntryStore:
                     self.connection.execute("DELETE FROM record_of WHERE run = ?", [self.unused[0]])
             if deleted < SWEPT:
                 self.unused.popleft()
-            await asyncio.sleep(0)
+            await give_way()
 
     def append(self, run: Run, numbers: Sequence[int]) -> int:
         """Add the entries that the run lacks at its older end. Returns how many were added."""

@@ -6,12 +6,12 @@ slice into a table that SQLite keeps in order, and then read back in that order.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing
 
 from auditlog_tui.query import FIELDS
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Run, Stretch, store_error
 from auditlog_tui.store.scans import Scan
 
@@ -43,13 +43,13 @@ async def _sort(store: EntryStore, scan: Scan, order: Sequence[tuple[str, str]])
         while not scan.cut and (stretch := scan.next_stretch(SORT_SLICE)) is not None:
             table.insert(scan.run, stretch)
             scan.mark_read(stretch)
-            await asyncio.sleep(0)
+            await give_way()
         with closing(table.numbers(SORT_SLICE)) as batches:
             for numbers in batches:
                 if scan.cut:
                     break
                 store.append(result, numbers)
-                await asyncio.sleep(0)
+                await give_way()
     finally:
         table.drop()
     return result

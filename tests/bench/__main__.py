@@ -15,13 +15,14 @@ from datetime import date
 from importlib.metadata import version
 from platform import python_version
 
-from tests.bench import keys, loading, memory, questions, quick, startup, walking
+from tests.bench import keys, loading, memory, network, questions, quick, startup, walking
 from tests.bench.bench import Bench
 from tests.bench.figures import table
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "startup": startup.measure,
     "walking": walking.measure,
+    "network": network.measure,
     "questions": questions.measure,
     "loading": loading.measure,
     "keys": keys.measure,

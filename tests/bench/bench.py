@@ -10,12 +10,32 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from tests.bench import server
 from tests.bench.figures import Figure
+from tests.bench.server import write_jsonl
 from tests.bench.terminal import Terminal, as_installed, environment
 
 APP = [sys.executable, "-m", "auditlog_tui"]
+
+
+class Server:
+    """A server that runs until the bench ends: `url` of the API's second generation, `old` of its first."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.old, self.url = self._answer()
+
+    def requests(self) -> int:
+        """How many requests it has received, those that it refused included."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return int(self._answer())
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
 
 
 class Bench:
@@ -28,7 +48,7 @@ class Bench:
         self.notes: list[str] = []
         self.loaded: dict[int, Terminal] = {}
         self._stack = ExitStack()
-        self._servers: dict[tuple[int, float], tuple[str, str]] = {}
+        self._servers: dict[tuple[int, float, float | None], Server] = {}
         self._logs: dict[int, Path] = {}
 
     def __enter__(self) -> Bench:
@@ -55,33 +75,40 @@ class Bench:
 
     # -- servers and files -------------------------------------------------------------------------------------
 
-    def urls(self, entries: int, latency_ms: float = 0) -> tuple[str, str]:
-        """A log of this many entries, served as the API's first and second generation."""
-        key = entries, latency_ms
+    def server(self, entries: int, latency_ms: float = 0, rate_limit: float | None = None) -> Server:
+        """A server of a log of this many entries; started once."""
+        key = entries, latency_ms, rate_limit
         if key not in self._servers:
-            self.say(f"starting a server of {entries:,} entries, {latency_ms} ms")
+            self.say(f"starting a server of {entries:,} entries, {latency_ms} ms, {rate_limit or 'any'} a second")
             command = [sys.executable, "-m", "tests.bench.server", f"--entries={entries}", f"--latency={latency_ms}"]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(self.home), text=True)
+            if rate_limit is not None:
+                command.append(f"--rate-limit={rate_limit}")
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(self.home), text=True
+            )
             self._stack.callback(process.wait)
             self._stack.callback(process.terminate)
-            assert process.stdout is not None
-            old, new = json.loads(process.stdout.readline())
-            self._servers[key] = old, new
+            self._servers[key] = Server(process)
         return self._servers[key]
+
+    def urls(self, entries: int) -> tuple[str, str]:
+        """A log of this many entries, served as the API's first and second generation."""
+        server = self.server(entries)
+        return server.old, server.url
 
     def log(self, entries: int) -> Path:
         """The same log as a file."""
         if entries not in self._logs:
             self.say(f"writing {entries:,} entries to a file")
             self._logs[entries] = self.home / f"{entries}.jsonl"
-            server.write_jsonl(self._logs[entries], entries)
+            write_jsonl(self._logs[entries], entries)
         return self._logs[entries]
 
     # -- programs ----------------------------------------------------------------------------------------------
 
-    def env(self, url: str = "") -> dict[str, str]:
+    def env(self, url: str = "", **more: str) -> dict[str, str]:
         own = {"NIRVANA_LABS_BASE_URL": url, "NIRVANA_LABS_API_KEY": "any"} if url else {}
-        return environment(self.home, **own, PYTHONPATH=as_installed(self.home))
+        return environment(self.home, **own, **more, PYTHONPATH=as_installed(self.home))
 
     def env_of_peers(self) -> dict[str, str]:
         return environment(self.home)

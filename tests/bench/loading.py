@@ -31,8 +31,8 @@ def measure(bench: Bench) -> None:
     bench.loaded[bench.entries] = program
     bench.add(
         Figure("load all", ", then ".join(rates)),
-        Figure("key in view to frame while all is loaded", f"{ms(keys)}, {len(keys)} keys", "", "", "p99 <= 16 ms",
-               p99(keys) <= 16),
+        Figure("key in view to frame while all is loaded", f"{ms(keys)}, {len(keys)} keys", "", "", "p99 <= 10 ms",
+               p99(keys) <= 10),
     )  # fmt: skip
     small = median(pages[1_000])
     for size, costs in list(pages.items())[1:]:
@@ -50,6 +50,16 @@ def _pages(program: Terminal) -> list[float]:
 def _load(program: Terminal, goal: int, keys: list[float]) -> str:
     """Load about `goal` entries while pressing keys, then stop."""
     start, first, cpu = time.perf_counter(), _loaded(program), program.cpu_ms()
+    press_while_loading(program, goal, keys)
+    count = max(1, _loaded(program) - first)
+    seconds, used = time.perf_counter() - start, program.cpu_ms() - cpu
+    program.type("\x1b")
+    program.idle(0.3)
+    return f"{count:,} at {count / seconds:,.0f}/s ({100 * used / count:.2f} ms CPU a page of 100)"
+
+
+def press_while_loading(program: Terminal, goal: int, keys: list[float]) -> None:
+    """Begin to load everything, and press keys in view until `goal` entries are loaded; adds their milliseconds."""
     program.type("A")
     program.settle(0.01)
     number = 0
@@ -59,11 +69,6 @@ def _load(program: Terminal, goal: int, keys: list[float]) -> str:
             program.read(0.02)
         keys.append(program.key_among_others(UP if number % 2 else DOWN, CURSOR))
         number += 1
-    count = max(1, _loaded(program) - first)
-    seconds, used = time.perf_counter() - start, program.cpu_ms() - cpu
-    program.type("\x1b")
-    program.idle(0.3)
-    return f"{count:,} at {count / seconds:,.0f}/s ({100 * used / count:.2f} ms CPU a page of 100)"
 
 
 def _loaded(program: Terminal) -> int:

@@ -144,7 +144,7 @@ def _datatable(rows: int) -> None:
 
 
 async def _get(url: str, pages: int) -> None:
-    """The lower bound of every walk with several requests at once: request, decode, request the next page."""
+    """The lower bound of every walk: request, decode, request the next page."""
     import httpx
 
     cursor: str | None = None

@@ -1,7 +1,7 @@
 """`python -m tests.bench.server` serves one log as both generations of the API and prints their URLs as JSON.
 
-The log ends at a fixed time, so that every run shows the same bytes and no displayed age changes while keys are
-timed.
+After each line on standard input it prints how many requests it has received; it ends with the input. The log ends
+at a fixed time, so that every run shows the same bytes and no displayed age changes while keys are timed.
 """
 
 from __future__ import annotations
@@ -14,18 +14,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditlog_tui.demo import demo_entries, demo_log
-from auditlog_tui.demo.server import serving
+from auditlog_tui.demo.server import Request, serving
 from auditlog_tui.offline.sqlite_source import FlatEntry
 from auditlog_tui.text.times import rfc3339
 
 UNTIL = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-class _Forgetful(list[object]):
-    """Discards the server's record of requests, which would grow without limit."""
+class _Counter(list[Request]):
+    """Counts the server's requests instead of keeping them, which would grow without limit."""
 
-    def append(self, value: object) -> None:
-        """Discard it."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.received = 0
+        self._lock = threading.Lock()
+
+    def append(self, value: Request) -> None:
+        """Count it."""
+        with self._lock:
+            self.received += 1
 
 
 def write_jsonl(path: Path, entries: int) -> None:
@@ -49,17 +56,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--entries", type=int, default=20_000)
     parser.add_argument("--latency", type=float, default=0)
+    parser.add_argument("--rate-limit", type=float)
     options = parser.parse_args()
     log = demo_log(entries=options.entries, until=UNTIL)
+    counter = _Counter()
     with (
-        serving(log, latency_ms=options.latency) as new,
-        serving(log, latency_ms=options.latency, generation=1) as old,
+        serving(log, latency_ms=options.latency, rate_limit=options.rate_limit) as new,
+        serving(log, latency_ms=options.latency, rate_limit=options.rate_limit, generation=1) as old,
     ):
-        for each in (new, old):
-            each.requests = _Forgetful()  # type: ignore[assignment]  # nobody reads them
-        sys.stdout.write(json.dumps([old.url, new.url]) + "\n")
-        sys.stdout.flush()
-        threading.Event().wait()
+        new.requests = old.requests = counter
+        _print([old.url, new.url])
+        for _ in sys.stdin:
+            _print(counter.received)
+
+
+def _print(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from auditlog_tui.entries import models
 from auditlog_tui.entries.contract import PAGE
@@ -19,28 +21,32 @@ from tests.bench.figures import Figure, at_most, median
 LOG = 20_000
 TIMES = 3
 READ = 200
+LIST = [*APP, "list", "--format", "jsonl"]
+
+
+class Ran(NamedTuple):
+    """Milliseconds of CPU, and seconds in all, of a program from its start to its end."""
+
+    cpu_ms: float
+    seconds: float
 
 
 def measure(bench: Bench) -> None:
     _measure_reading(bench)
-    for latency in (0.0, 50.0):
-        url = bench.urls(LOG, latency)[1]
-        ours: list[float] = []
-        bare: list[float] = []
-        seconds: list[float] = []
-        for _ in range(TIMES if not latency else 1):
-            one, _ = _run(bench, [*APP, "list", "--format", "jsonl", "--limit", "100"], url)
-            all_, took = _run(bench, [*APP, "list", "--format", "jsonl"], url)
-            ours.append((all_ - one) / (LOG // 100 - 1))
-            seconds.append(took)
-            one, _ = _run(bench, peers.command("get", url, "1"), url)
-            all_, _ = _run(bench, peers.command("get", url, str(LOG // 100)), url)
-            bare.append((all_ - one) / (LOG // 100 - 1))
-        bench.add(
-            at_most(f"`list --format jsonl`, CPU a page, {latency:.0f} ms a request", median(ours), median(bare), 2.0,
-                    f"{median(ours):.2f} ms", f"httpx's AsyncClient and json {median(bare):.2f} ms"),
-            Figure(f"`list` of {LOG:,} entries, {latency:.0f} ms a request", f"{median(seconds):.1f} s"),
-        )  # fmt: skip
+    url = bench.server(LOG).url
+    pages = LOG // 100
+    ours: list[float] = []
+    bare: list[float] = []
+    seconds: list[float] = []
+    for _ in range(TIMES):
+        one, whole = run([*LIST, "--limit", "100"], bench.env(url)), run(LIST, bench.env(url))
+        ours.append((whole.cpu_ms - one.cpu_ms) / (pages - 1))
+        seconds.append(whole.seconds)
+        bare.append(bare_page(bench, url, pages))
+    bench.add(
+        cpu_a_page("no latency", ours, bare),
+        Figure(f"`list` of {LOG:,} entries, no latency", f"{median(seconds):.1f} s"),
+    )
 
 
 def _measure_reading(bench: Bench) -> None:
@@ -68,12 +74,26 @@ def _measure_reading(bench: Bench) -> None:
     )  # fmt: skip
 
 
-def _run(bench: Bench, command: list[str], url: str) -> tuple[float, float]:
-    """Milliseconds of CPU, and seconds in all."""
+def bare_page(bench: Bench, url: str, pages: int) -> float:
+    """Milliseconds of CPU that the bare loop takes for a page."""
+    one, whole = (run(peers.command("get", url, str(count)), bench.env(url)) for count in (1, pages))
+    return (whole.cpu_ms - one.cpu_ms) / (pages - 1)
+
+
+def cpu_a_page(where: str, ours: list[float], bare: list[float]) -> Figure:
+    return at_most(
+        f"`list --format jsonl`, CPU a page, {where}", median(ours), median(bare), 2,
+        f"{median(ours):.2f} ms", f"httpx and json {median(bare):.2f} ms",
+    )  # fmt: skip
+
+
+def run(command: list[str], env: Mapping[str, str], output: Path = Path(os.devnull)) -> Ran:
+    """Run a program to its end; its standard output goes to a file. Raises `RuntimeError` if it fails."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=bench.env(url))
+    with output.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, env=env)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command} ended with {process.returncode}")
-    return (used.ru_utime + used.ru_stime) * 1000, time.perf_counter() - start
+    return Ran((used.ru_utime + used.ru_stime) * 1000, time.perf_counter() - start)

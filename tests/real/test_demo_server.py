@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import os
 import re
@@ -6,7 +7,9 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import httpx
@@ -138,6 +141,45 @@ def test_latency_comes_before_the_answer_and_after_the_request() -> None:
                 connection.recv(1)
 
 
+def test_more_requests_than_the_limit_are_told_when_to_come_again() -> None:
+    with serving(SqliteSource(), rate_limit=0.01) as server, httpx.Client(base_url=server.url) as client:
+        assert client.get(LIST).status_code == 200
+        refused = client.get(LIST)
+        assert refused.status_code == 429
+        assert 50 <= int(refused.headers["retry-after"]) <= 100
+        assert "too many requests" in refused.json()["message"]
+        assert len(server.requests) == 2
+
+
+def test_the_limit_holds_for_all_connections_together() -> None:
+    with serving(SqliteSource(), rate_limit=0.001) as server, ThreadPoolExecutor(16) as threads:
+        statuses = list(threads.map(lambda _: httpx.get(server.url + LIST).status_code, range(32)))
+    assert Counter(statuses) == {200: 1, 429: 31}
+
+
+def test_a_fault_takes_no_request_from_the_limit() -> None:
+    with serving(SqliteSource(), rate_limit=0.001) as server, httpx.Client(base_url=server.url) as client:
+        server.faults.append(Fault(500))
+        assert [client.get(LIST).status_code for _ in range(3)] == [500, 200, 429]
+
+
+async def test_the_client_waits_as_told_and_gets_its_answer() -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(seconds)
+
+    with serving(SqliteSource(), rate_limit=0.5) as server:
+        client = AuditLogClient(base_url=server.url, key="any", sleep=sleep)
+        try:
+            for _ in range(2):
+                await client.list({}, limit=10)
+        finally:
+            await client.aclose()
+        assert (waits, len(server.requests)) == ([2.0], 3)
+
+
 class _Watched(list[Request]):
     """Signals when the first request has arrived."""
 
@@ -180,6 +222,18 @@ def test_the_program_serves_until_it_is_interrupted() -> None:
         os.kill(program.pid, signal.SIGINT)
         rest = program.stderr.read()
     assert (program.returncode, rest) == (0, "")
+
+
+def test_the_program_has_a_rate_limit() -> None:
+    options = ["--port", "0", "--entries", "10", "--rate-limit", "0.01"]
+    command = [*INTERRUPTIBLE, sys.executable, "-m", "auditlog_tui.demo", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        url = re.search(r"http://127\.0\.0\.1:\d+", program.stdout.readline())
+        assert url is not None
+        statuses = [httpx.get(url[0] + LIST, trust_env=False).status_code for _ in range(2)]
+        os.kill(program.pid, signal.SIGINT)
+    assert statuses == [200, 429]
 
 
 async def test_an_answer_leaves_nothing_for_the_garbage_collector(server: Serving) -> None:

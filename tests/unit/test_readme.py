@@ -303,7 +303,16 @@ def explained(span: str) -> bool:
     if span.startswith("~/") or (ROOT / span).exists() or (PACKAGE / span).exists():
         return True
     if span.startswith(
-        ("auditlog-tui", ".venv/bin/auditlog-tui", "python -m ", "@", "--live", "--api-key", "--generation")
+        (
+            "auditlog-tui",
+            ".venv/bin/auditlog-tui",
+            "python -m ",
+            "@",
+            "--live",
+            "--rate-limit",
+            "--api-key",
+            "--generation",
+        )
     ):
         return True
     return planned(span) or span == "*"

@@ -1,10 +1,18 @@
-"""Process tuning, each test in a process of its own."""
+"""Process tuning, the collector and the frame rate each in a process of its own."""
 
+import ast
+import asyncio
 import os
 import subprocess
 import sys
+import time
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
+
+import auditlog_tui
+from auditlog_tui import runtime
 
 
 def printed(code: str, **env: str) -> str:
@@ -85,3 +93,85 @@ def test_what_is_left_by_one_who_is_never_idle_is_bounded() -> None:
 
 def test_a_key_that_was_just_pressed_does_not_wait_for_old_objects() -> None:
     assert int(printed(LEFT_LATER.replace("PRESSED", "True"))) > 12_000
+
+
+async def test_background_work_pauses_after_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    now = [100.0]
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    await runtime.give_way()
+    assert slept == [0]
+    runtime.input_arrived()
+    assert runtime.pause_left() == pytest.approx(runtime.LONGEST_S)
+    now[0] += runtime.LONGEST_S / 2
+    await runtime.give_way()
+    assert slept == [0, 0, pytest.approx(runtime.LONGEST_S / 2), *[0] * runtime.TURNS]
+    now[0] += 2 * runtime.BUSY_S
+    slept.clear()
+    await runtime.give_way()
+    assert slept == [0]
+
+
+def test_background_work_goes_on_once_a_key_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    runtime.input_arrived()
+    runtime.input_handled()
+    assert runtime.pause_left() == pytest.approx(runtime.FRAME_S)
+    now[0] += 2 * runtime.FRAME_S
+    assert runtime.pause_left() <= 0
+
+
+async def test_slices_take_turns_while_a_key_may_not_be_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "perf_counter", lambda: 100.0)
+    runtime.input_arrived()
+    monkeypatch.setattr(time, "perf_counter", lambda: 100.0 + runtime.LONGEST_S + runtime.BUSY_S / 2)
+    turns: list[int] = []
+    turn = 0
+
+    async def work() -> None:
+        await runtime.give_way()
+        turns.append(turn)
+
+    async with asyncio.TaskGroup() as tasks:
+        working = [tasks.create_task(work()) for _ in range(4)]
+        while not all(each.done() for each in working):
+            await asyncio.sleep(0)
+            turn += 1
+    assert all(later - earlier >= runtime.TURNS for earlier, later in pairwise(turns))
+
+
+async def test_steady_input_does_not_stop_background_work() -> None:
+    slices = 0
+
+    async def work() -> None:
+        nonlocal slices
+        for _ in range(5):
+            await runtime.give_way()
+            slices += 1
+
+    working = asyncio.create_task(work())
+    async with asyncio.timeout(60):
+        while not working.done():
+            runtime.input_arrived()
+            await asyncio.sleep(0)
+    assert slices == 5
+
+
+def test_all_background_work_gives_way_to_keys() -> None:
+    program = Path(auditlog_tui.__file__).parent
+    bare = {
+        path.relative_to(program).as_posix()
+        for path in program.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call).endswith("sleep(0)")
+    }
+    assert bare == {"runtime.py", "ui/patches/key_order.py"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from auditlog_tui.runtime import give_way
 from auditlog_tui.text.times import count
 from auditlog_tui.ui.browse.host import Host
 
@@ -46,8 +47,6 @@ class LongWork:
 
         `doing` names the work. `stopped` describes the result if it is stopped after so many items.
         """
-        from auditlog_tui.store.scans import give_way  # late: it loads the models
-
         self._doing, self._stopped = doing, stopped(0)
         for first in range(0, len(items), PORTION):
             yield items[first : first + PORTION]

@@ -72,9 +72,6 @@ WELCOME_S = 60.0
 CLOCK_S = 1.0
 """Seconds between two updates of ages."""
 
-KEY_S = 0.008
-"""Seconds that the next page waits after a key, so that the key is drawn first."""
-
 IDLE_S = 5.0
 """Seconds after a key from which no other is expected soon."""
 
@@ -319,11 +316,9 @@ class BrowseScreen(ShiftingScreen):
     # -- keys and the clock ------------------------------------------------------------------------------------
 
     def _keyed(self, event: events.Key) -> None:
-        """A key was pressed: its message was read, and the next page can wait until the key is drawn."""
+        """A key was pressed: its message was read."""
         self._keyed_at = time.monotonic()
         self.status.forget_message()
-        if self.opened:
-            self.navigator.log.delay_pages(KEY_S)
         self.call_after_refresh(self.following.look_at_top, keyed=True)
 
     def _name_keys(self) -> None:

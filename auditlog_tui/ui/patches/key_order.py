@@ -17,6 +17,8 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.message import Message
 
+from auditlog_tui.runtime import input_arrived, input_handled
+
 MAX_TURNS = 500
 """Turns of the event loop that a key waits for the previous one at most."""
 
@@ -38,6 +40,7 @@ class TypeAheadApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            input_arrived()
             self._typed.append(event)
             if not self._waiting:
                 await self._send_typed(0)
@@ -79,3 +82,5 @@ class TypeAheadApp(App[None]):
     @on(Handled)
     def _arrived(self, message: Handled) -> None:
         message.arrived = True
+        if not self._typed:
+            input_handled()

@@ -30,6 +30,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
 
+from auditlog_tui.runtime import input_arrived
 from auditlog_tui.ui.patches.input_parser import ASK_BACKGROUND, InputReader, ReplyReader
 
 TICK_S = 0.1
@@ -155,6 +156,8 @@ class SafeDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         if isinstance(message, messages.InBandWindowResize):
             return
+        if isinstance(message, events.Key | events.Paste):
+            input_arrived()  # before the app is told: background work would delay that too
         if isinstance(message, events.Resize):  # a size report found in the input
             size = Size(*self._get_terminal_size())
             message = events.Resize(size, size)

@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 
 import httpx
 import pytest
 
 from auditlog_tui import __version__
+from auditlog_tui.api import client as client_module
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.api.retry import Wait
+from auditlog_tui.entries.models import PORTION, Page
+from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
     ApiError,
     BadRequestError,
@@ -776,3 +780,34 @@ async def test_an_entry_that_was_not_asked_for_is_no_answer() -> None:
     other = client_of(lambda request: httpx.Response(200, json={"id": "id-7", "action": "vm.read"}))
     with pytest.raises(NotTheApiError, match="asked for entry id-1 and answered with entry id-7"):
         await other.get("id-1")
+
+
+async def test_answers_that_arrive_together_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    portions: list[int] = []
+    answers = count()
+
+    def read(text: str, served: datetime | None) -> Portions[Page]:
+        answer = next(answers)
+        for _ in range(3):
+            portions.append(answer)
+            yield
+        return Page(())
+
+    monkeypatch.setattr(client_module, "page_in_portions", read)
+    client = client_of(Server())
+    await asyncio.gather(*(client.list({}, limit=10) for _ in range(4)))
+    assert portions == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+async def test_reading_an_answer_gives_way_to_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [{**ENTRY, "id": f"e{n}"} for n in range(100)]
+    body = json.dumps({"items": entries, "pagination": {"next_cursor": None}}).encode()
+    gaps = 0
+
+    async def give_way() -> None:
+        nonlocal gaps
+        gaps += 1
+
+    monkeypatch.setattr(client_module, "give_way", give_way)
+    page = await client_of(Server(Reply(body=body))).list({}, limit=100)
+    assert (len(page.entries), gaps) == (100, 1 + 100 // PORTION + 1)

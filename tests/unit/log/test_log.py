@@ -1,4 +1,3 @@
-import asyncio
 import time
 from typing import Any
 
@@ -31,27 +30,6 @@ def test_now_is_the_servers_clock(monkeypatch: pytest.MonkeyPatch, offset: int |
     assert isinstance(log.api, FakeApi)
     log.api.clock_offset_us = offset
     assert log.now_us() == now
-
-
-async def test_next_page_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    now = [100.0]
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    log = loaded()
-    await log.page_delay()
-    assert slept == []
-    log.delay_pages(0.5)
-    now[0] += 0.25
-    await log.page_delay()
-    assert slept == [0.25]
-    now[0] += 0.25
-    await log.page_delay()
-    assert slept == [0.25]
 
 
 def test_log_is_idle_when_the_last_foreground_request_ends() -> None:

@@ -201,9 +201,8 @@ def read_page(text: str, served_at: datetime | None = None) -> Page:
 
 def page_in_portions(text: str, served_at: datetime | None = None) -> Portions[Page]:
     """`read_page` in portions, so that other work can run between them."""
-    if len(text) <= WINDOW and (page := _plain_page(text, served_at)) is not None:
-        return page
-    return (yield from _read_leniently(text, served_at))
+    page = (yield from _plain_page(text, served_at)) if len(text) <= WINDOW else None
+    return page or (yield from _read_leniently(text, served_at))
 
 
 def _read_leniently(text: str, served_at: datetime | None) -> Portions[Page]:
@@ -329,8 +328,11 @@ _slices = msgspec.json.Decoder(_Slices).decode
 _whole_fields = msgspec.json.Decoder(_WholeFields).decode
 
 
-def _plain_page(text: str, served_at: datetime | None) -> Page | None:
-    """The page, if its text is exactly a list of valid entries and a pagination; else `None`."""
+def _plain_page(text: str, served_at: datetime | None) -> Portions[Page | None]:
+    """The page, if its text is exactly a list of valid entries and a pagination; else `None`.
+
+    Entries that have more than the contract take several times as long each, so it pauses after `PORTION` of them.
+    """
     text = text.strip(" \t\r\n")
     try:
         slices = _slices(text)
@@ -340,9 +342,13 @@ def _plain_page(text: str, served_at: datetime | None) -> Page | None:
     if len(items) > MOST_ITEMS or not _consists_of(text, items, pagination):
         return None
     entries: list[Entry] = []
+    others = 0
     for item, raw in zip(slices.items, items, strict=True):
         entry = _plain_entry(item, raw)
         if entry is None:
+            others += 1
+            if others % PORTION == 0:
+                yield
             value = read_unique(raw)
             if value is UNREAD:
                 return None

@@ -337,15 +337,12 @@ class Feed:
     def _new_entries(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
         """The entries that the run lacks, without those written since that a restart passes on its way."""
         lacking = self._store.lacking(self.run, [entry.key for entry in entries])
+        skips = end.resume_key is not None and not self._unordered
         new: dict[str, Entry] = {}
         for entry in entries:
-            if entry.key in lacking and not (self._skips(end) and end.precedes_resume_point(sort_values(entry))):
+            if entry.key in lacking and not (skips and end.precedes_resume_point(sort_values(entry))):
                 new.setdefault(entry.key, entry)
         return list(new.values())
-
-    def _skips(self, end: End) -> bool:
-        """Whether this end passes entries that were written since on its way to where it broke off."""
-        return end.resume_key is not None and not self._unordered
 
     def _ignored(self, page: Page, new: list[Entry], end: End) -> frozenset[str]:
         """The requested parameters that this page contradicts."""
@@ -363,7 +360,7 @@ class Feed:
 
     def _store_page(self, page: Page, new: list[Entry], end: End) -> None:
         skipped: set[str] = set()
-        if self._skips(end):
+        if end.resume_key is not None:
             skipped = self._store.lacking(self.run, [entry.key for entry in page.entries])
             skipped -= {entry.key for entry in new}
         numbers = self._store.add(page.entries)

@@ -120,7 +120,8 @@ def test_a_wrong_value_is_refused_naming_the_flag(
     assert f"{flag}: invalid choice: 'mars'" in capsys.readouterr().err
 
 
-WRONG = {"key_file": "/no/such/file", "base_url": "ftp://x", "zone": "mars", "theme": "mars", "columns": "mars"}
+WRONG = {"key_file": "/no/such/file", "base_url": "ftp://x", "zone": "mars", "theme": "mars", "columns": "mars",
+         "parallel": "17"}  # fmt: skip
 """Values that options without choices refuse."""
 
 

@@ -800,7 +800,7 @@ async def test_answers_that_arrive_together_are_read_one_after_the_other(monkeyp
 
 
 async def test_reading_an_answer_gives_way_to_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = [{**ENTRY, "id": f"e{n}"} for n in range(100)]
+    entries = [{**ENTRY, "id": f"e{n}", "new": 1} for n in range(100)]  # read in portions, with a field we don't know
     body = json.dumps({"items": entries, "pagination": {"next_cursor": None}}).encode()
     gaps = 0
 

@@ -1,7 +1,8 @@
-"""Entries as lines of text for pipes and terminals: `table`, `jsonl`, `csv` and `ids`.
+"""Entries as lines of text, for pipes, terminals and other tools.
 
-`jsonl` is the evidence: each entry's JSON exactly as received. The other formats are for reading: they hold less than
-the JSON, and all of their text passes through `safe()`.
+`jsonl` is the evidence: each entry's JSON exactly as received. `timesketch`, `ocsf` and `ecs` (a module each) are
+JSON lines for those tools, and carry that JSON in a field. `table`, `csv`, `ids` and `markdown` (a module) are for
+reading: they hold less than the JSON, and all of their text passes through `safe()`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
+from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.errors import SettingsError
+from auditlog_tui.evidence import ecs, markdown, ocsf, timesketch
+from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.text.cells import cell_width, fit, shorten_middle
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 
 UNCUT = sys.maxsize
 """The limit for `safe()` that never cuts."""
+
+Notes = Callable[[str], Note]
+"""The user's note on the entry with a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +95,27 @@ _CSV = (
 )  # fmt: skip
 """Each column's name (the API's), and the row's attribute that it shows."""
 
+_CSV_NOTES = ("note", "tags", "context")
+"""The columns after those, where notes are asked for; tags are separated by spaces."""
+
 _FORMULA = re.compile(r"[\s\ufeff]*[=+\-@＝＋－＠]|[\t\r]")
 
 
-def csv_lines(rows: Iterable[Row]) -> list[str]:
+def csv_header(notes: Notes | None = None) -> str:
+    """The names of the columns."""
+    return ",".join([*(name for name, _ in _CSV), *(_CSV_NOTES if notes else ())])
+
+
+def csv_lines(rows: Iterable[Row], notes: Notes | None = None) -> list[str]:
     """The rows as CSV. An apostrophe precedes values that a spreadsheet would run as a formula."""
-    return [_csv([_cell(value) for value in _values(row)]) for row in rows]
+    return [_csv([_cell(value) for value in (*_values(row), *_note_values(row, notes))]) for row in rows]
+
+
+def _note_values(row: Row, notes: Notes | None) -> tuple[str, ...]:
+    if notes is None:
+        return ()
+    note = notes(row.key)
+    return note.text, " ".join(note.tags), "true" if note.context else "false"
 
 
 def _values(row: Row) -> Iterable[str]:
@@ -251,30 +273,52 @@ def _least_width(columns: Sequence[_Column]) -> int:
 # -- all formats ---------------------------------------------------------------------------------------------------
 
 
+_ENTRY_LINES: Mapping[str, Callable[[Entry, Note], str]] = {
+    "timesketch": timesketch.line, "ocsf": ocsf.line, "ecs": ecs.line,
+}  # fmt: skip
+
+WITH_NOTES = frozenset({"csv", "markdown", *_ENTRY_LINES})
+"""The formats that take the user's notes along."""
+
+
 class Writer:
     """Turns rows into the lines of one format. `raw` is true if it takes the entries' JSON instead of rows.
 
-    `fixed` is for rows that come one by one: a table's columns keep their widths, and its header comes first.
+    `fixed` is for rows that come one by one: a table's columns keep their widths, and its header comes first. `notes`
+    is for the formats of `WITH_NOTES`; CSV has columns for them only if it is given.
     """
 
-    def __init__(self, name: str, style: TableStyle, *, ascii_only: bool = False, fixed: bool = False) -> None:
-        self.raw = name == "jsonl"
+    def __init__(
+        self,
+        name: str,
+        style: TableStyle,
+        *,
+        ascii_only: bool = False,
+        fixed: bool = False,
+        notes: Notes | None = None,
+    ) -> None:
+        self.raw = name in ("jsonl", "markdown", *_ENTRY_LINES)
         self._name = name
         self._table = Table(style)
         self._terminal = style.width is not None
         self._ascii_only = ascii_only
         self._fixed = fixed
+        self._notes = notes
+        self._before_us: int | None = None
+        """The time of the last entry written as Markdown."""
 
     def header(self, rows: Sequence[Row] = ()) -> list[str]:
-        """The header line before `rows`: CSV always has one, a table in a pipe only if there are rows."""
+        """The header before `rows`: CSV and Markdown always have one, a table in a pipe only if there are rows."""
         if self._name == "csv":
-            return [",".join(name for name, _ in _CSV)]
+            return [csv_header(self._notes)]
+        if self._name == "markdown":
+            return list(markdown.HEADER)
         early = self._terminal or self._fixed
         return [self._table.header] if self._name == "table" and (early or rows) else []
 
     def lines(self, rows: Sequence[Row]) -> list[str]:
         if self._name == "csv":
-            return csv_lines(rows)
+            return csv_lines(rows, self._notes)
         if self._name == "ids":
             return [safe(row.key, UNCUT) for row in rows]
         return self._table.lines(rows)
@@ -285,6 +329,17 @@ class Writer:
             self._table.widen(rows)
 
     def raw_lines(self, raws: Sequence[str]) -> list[str]:
+        """The lines of entries, from their JSON."""
+        if self._name != "jsonl":
+            return [self._entry_line(read_entry(raw)) for raw in raws]
         if not self._terminal:
             return [one_line(raw) for raw in raws]
         return [terminal_line(raw, ascii_only=self._ascii_only) for raw in raws]
+
+    def _entry_line(self, entry: Entry) -> str:
+        note = self._notes(entry.key) if self._notes else NO_NOTE
+        if self._name != "markdown":
+            return _ENTRY_LINES[self._name](entry, note)
+        line = markdown.line(entry, note, self._before_us)
+        self._before_us = self._before_us if entry.created_us is None else entry.created_us
+        return line

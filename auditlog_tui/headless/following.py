@@ -190,7 +190,7 @@ class Following:
     # -- writing -----------------------------------------------------------------------------------------------
 
     def _write_new(self) -> None:
-        """Write the entries that came since the last call, and in `jsonl` every other text that came for one."""
+        """Write the entries that came since the last call, and from JSON every other text that came for one."""
         store = self._log.store
         came = sorted({*arrived(store, self._view.matched, self._seen, self._since_us()), *self._too_deep()})
         self._seen = store.size

@@ -172,11 +172,11 @@ class Printer:
 
     @property
     def raw(self) -> bool:
-        """Whether entries are written as their JSON."""
+        """Whether entries are written from their JSON."""
         return self._writer.raw
 
     def texts(self, raws: Sequence[str]) -> None:
-        """Write the JSON texts of entries."""
+        """Write entries from their JSON texts."""
         self._out.lines(self._writer.raw_lines(raws))
 
     def line(self, text: str) -> None:

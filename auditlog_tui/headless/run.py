@@ -20,7 +20,8 @@ from auditlog_tui.analysis.no_matches import reasons, take_other_forms, warnings
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, QueryError, SettingsError
-from auditlog_tui.evidence.formats import TableStyle, Writer, read_columns
+from auditlog_tui.evidence.fields import NO_NOTE, Note
+from auditlog_tui.evidence.formats import WITH_NOTES, Notes, TableStyle, Writer, read_columns
 from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
 from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching, seen_of
 from auditlog_tui.headless.streams import Progress, standard_out
@@ -162,22 +163,44 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
         follows = command.name == "follow"
         if follows and style.mode == "relative":  # an age would be that of the start
             style = replace(style, mode="utc")
-        writer = Writer(command.format, style, ascii_only=style.glyphs.ellipsis != "…", fixed=follows)
+        notes, unread = _notes_of(session) if command.format in WITH_NOTES else (None, "")
+        ascii_only = style.glyphs.ellipsis != "…"
+        writer = Writer(command.format, style, ascii_only=ascii_only, fixed=follows, notes=notes)
         await stack.enter_async_context(progress.shown())
-        yield _Run(log, client, Printer(log.store, writer, out), progress, settings)
+        yield _Run(log, client, Printer(log.store, writer, out), progress, settings, unread)
+
+
+def _notes_of(session: Session) -> tuple[Notes, str]:
+    """The user's notes at this endpoint, and a sentence on those that can't be read, if any."""
+    from auditlog_tui.session.marks import tags_of  # only some formats need it
+
+    marks = session.open_marks()
+
+    def note(key: str) -> Note:
+        text = marks.note_of(key)
+        return Note(text, tuple(tags_of(text))) if text else NO_NOTE
+
+    return note, marks.error
 
 
 class _Run:
-    """A command over one log."""
+    """A command over one log. `unread` says which of the notes that belong to the output can't be read."""
 
     def __init__(
-        self, log: Log, client: AuditLogClient, printer: Printer, progress: Progress, settings: Settings
+        self,
+        log: Log,
+        client: AuditLogClient,
+        printer: Printer,
+        progress: Progress,
+        settings: Settings,
+        unread: str = "",
     ) -> None:
         self._log = log
         self._client = client
         self._printer = printer
         self._progress = progress
         self._settings = settings
+        self._unread = unread
 
     async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
         """The query of a typed filter, its times absolute by the server's clock; writes warnings about it.
@@ -270,7 +293,7 @@ class _Run:
 
     async def get(self, entry_id: str) -> ExitStatus:
         self._printer.entry(await self._log.api.get(entry_id))
-        return ExitStatus.DONE
+        return self._finish("")
 
     def _show_progress(self, walk: Walk) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
@@ -300,4 +323,10 @@ class _Run:
         if slow := clock_skew(self._log.api.clock_offset_us):
             _print_note(f"{slow}.")
         _print_notes(notes)
+        return self._finish(missing)
+
+    def _finish(self, missing: str) -> ExitStatus:
+        """Write what is missing, notes included; returns the exit status."""
+        if self._unread:
+            missing = f"{missing}\nIncomplete: notes are missing. {safe(self._unread, 500)}.".lstrip("\n")
         return _fail(missing, ExitStatus.INCOMPLETE) if missing else ExitStatus.DONE

@@ -123,24 +123,28 @@ class Session:
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser's navigation over the log. Raises `StoreError`."""
         from auditlog_tui.session.filter_history import History, history_path
-        from auditlog_tui.session.marks import Marks, marks_path
         from auditlog_tui.session.navigator import Navigator
 
         settings = self.settings
-        log = self.open_log(on_wait)
-        self._marks = Marks(None if settings.demo else marks_path(settings.base_url))
         self._later = threading.Timer(LATER_S, import_module, [_LATER])  # so that no key waits for it
         self._later.daemon = True
         self._later.start()
         return Navigator(
-            log,
+            self.open_log(on_wait),
             read_zone(settings.zone).zone,
             history=History(history_path()),
-            marks=self._marks,
+            marks=self.open_marks(),
             views=settings.views,
             base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
             demo=settings.demo,
         )
+
+    def open_marks(self) -> Marks:
+        """The marks and notes of the endpoint; a demo's are not saved."""
+        from auditlog_tui.session.marks import Marks, marks_path
+
+        self._marks = Marks(None if self.settings.demo else marks_path(self.settings.base_url))
+        return self._marks
 
     def take_first_start(self) -> bool:
         """True once, at the first start of all; in any thread."""

@@ -24,7 +24,7 @@ COMMANDS = {
 FIRST_WORDS = frozenset((*COMMANDS, "config", "paths", "help"))
 """First words with a meaning of their own."""
 
-FORMATS = ("table", "jsonl", "csv", "ids")
+FORMATS = ("table", "jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs", "ids")
 """Output formats of `list`, `get` and `follow`."""
 
 PROGRAM = "auditlog-tui"
@@ -169,7 +169,8 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
         return
     default = parser.get_default("format")
 
-    parser.add_argument("--format", choices=FORMATS, default=default, help=f"output format (default: {default})")
+    described = f"output format (default: {default}); all but table, jsonl and ids take your notes along"
+    parser.add_argument("--format", choices=FORMATS, default=default, help=described)
     if command == "list":
         parser.add_argument("--limit", type=_positive, metavar="N", help="write at most N entries")
     if command == "follow":

@@ -16,6 +16,11 @@ import pytest
 from auditlog_tui import cli
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
+from auditlog_tui.entries.models import Entry, read_entry
+from auditlog_tui.evidence.formats import WITH_NOTES
+from auditlog_tui.output import files
+from auditlog_tui.session.marks import Marks, marks_path
+from auditlog_tui.settings.command_line import FORMATS
 
 KEY = "nirvana-key-0123456789abcdef"
 ENTRIES = 300
@@ -136,3 +141,55 @@ def test_the_script_ends_with_the_commands_status(command: Command, monkeypatch:
     with pytest.raises(SystemExit) as ended:
         cli.run()
     assert ended.value.code == 2
+
+
+@pytest.fixture
+def marks(server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The private file for marks of this endpoint."""
+    monkeypatch.setattr(files, "state_folder", lambda: tmp_path / "state")
+    return marks_path(server.url)
+
+
+def newest(command: Command) -> Entry:
+    return read_entry(command("list", "--limit", "1", "--format", "jsonl")[1].rstrip("\n"))
+
+
+@pytest.mark.parametrize("form", sorted(WITH_NOTES))
+@pytest.mark.parametrize("name", ["list", "get", "follow"])
+def test_the_notes_of_this_endpoint_are_taken_along(name: str, form: str, command: Command, marks: Path) -> None:
+    entry = newest(command)
+    Marks(marks).note(entry, "the way in #inc42")
+    arguments = {
+        "list": ("list", "--limit", "1"),
+        "get": ("get", entry.key),
+        "follow": ("follow", "--last", "1", "--until", "1s"),
+    }
+    status, out, err = command(*arguments[name], "--format", form)
+    assert (status, err) == (0, "")
+    last = out.splitlines()[-1]
+    assert "the way in #inc42" in last
+    assert entry.key in last
+    if form != "markdown":
+        assert last.replace("#inc42", "").count("inc42") == 1
+
+
+def test_notes_of_another_endpoint_are_not(command: Command, marks: Path) -> None:
+    entry = newest(command)
+    Marks(marks_path("https://elsewhere.example")).note(entry, "elsewhere")
+    assert "elsewhere" not in command("list", "--limit", "1", "--format", "timesketch")[1]
+    assert not marks.exists()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_notes_that_can_not_be_read_make_incomplete_what_should_have_them(
+    form: str, command: Command, marks: Path
+) -> None:
+    marks.parent.mkdir()
+    marks.write_text("this is no database, however long it may be" * 20)
+    status, out, err = command("list", "--limit", "1", "--format", form)
+    assert out
+    if form in WITH_NOTES:
+        assert status == 1
+        assert err.startswith("Incomplete: notes are missing. Marks can't be read")
+    else:
+        assert (status, err) == (0, "")

@@ -32,7 +32,7 @@ from auditlog_tui.log.log import Log
 from auditlog_tui.log.polling import POLL_S, SLOWEST_S, slower
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import UNICODE
-from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, read
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 from tests.unit.tails import GENERATIONS, set_clock
 from tests.unit.views import query_of
 
@@ -432,3 +432,11 @@ def test_a_filter_without_a_newest_end_is_refused_at_its_term(text: str) -> None
         check_followable(query_of(text))
     assert text[caught.value.start : caught.value.end] in text.split()
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("form", ["timesketch", "ocsf", "ecs", "markdown"])
+async def test_a_new_entry_is_written_in_the_formats_for_other_tools(form: str) -> None:
+    run = await Run(FakeApi(log_of(3)), form=form).go(adding(7), quiet)
+    assert len(run.new) == 1
+    assert "id-7" in run.new[0]
+    assert len(run.first) == (2 if form == "markdown" else 0)

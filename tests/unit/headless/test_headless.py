@@ -1,3 +1,4 @@
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from auditlog_tui.api.client import AuditLogApi, AuditLogClient
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.demo import demo_log
 from auditlog_tui.errors import AuditLogError, ServerError
+from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import TableStyle, Writer, one_line, terminal_line
 from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching
 from auditlog_tui.headless.run import pointed
@@ -21,7 +23,7 @@ from auditlog_tui.headless.streams import Out, Progress
 from auditlog_tui.log.log import Log
 from auditlog_tui.offline.transport import OfflineTransport
 from auditlog_tui.session.typed_filter import FilterError, read_filter
-from auditlog_tui.settings.command_line import command_of, split, without_command
+from auditlog_tui.settings.command_line import FORMATS, command_of, split, without_command
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import ASCII, UNICODE
 from tests.opened import lasting
@@ -66,6 +68,13 @@ async def listed(
     except AuditLogError as error:
         missing = str(error)
     return sink.getvalue().decode().splitlines(), missing
+
+
+async def written(api: AuditLogApi, writer: Writer) -> list[str]:
+    """The lines of the whole log by a writer."""
+    log, sink = log_over(api), BytesIO()
+    await Listing(Walk(log, query_of("")), Printer(log.store, writer, Out(sink, Progress(None)))).go()
+    return sink.getvalue().decode().splitlines()
 
 
 async def counted(api: AuditLogApi, text: str = "") -> tuple[int, str]:
@@ -219,7 +228,7 @@ async def test_what_was_written_is_not_written_again_when_a_parameter_turns_out_
 
 
 async def test_nothing_found_is_no_line_but_the_header_of_csv() -> None:
-    for form, header in (("jsonl", 0), ("ids", 0), ("table", 0), ("csv", 1)):
+    for form, header in (("jsonl", 0), ("ids", 0), ("table", 0), ("csv", 1), ("markdown", 2), ("ocsf", 0)):
         lines, missing = await listed(FakeApi(log_of(5)), "method:PATCH", form=form)
         assert (len(lines), missing) == (header, "")
 
@@ -312,7 +321,31 @@ async def test_csv_names_its_columns_and_keeps_what_can_not_be_read() -> None:
     assert line.endswith(",,")
 
 
-@pytest.mark.parametrize("form", ["table", "csv", "ids"])
+async def test_csv_has_columns_for_notes_where_they_are_asked_for() -> None:
+    notes = {"id-1": Note("=see, #inc42", ("inc42", "bad")), "id-2": Note(context=True)}
+    writer = Writer("csv", LOOK, notes=lambda key: notes.get(key, NO_NOTE))
+    lines = await written(FakeApi(log_of(3)), writer)
+    assert lines[0].endswith(",target.type,note,tags,context")
+    rows = list(csv.DictReader(lines))
+    assert [[row[name] for name in ("id", "note", "tags", "context")] for row in rows] == [
+        ["id-2", "", "", "true"],
+        ["id-1", "'=see, #inc42", "inc42 bad", "false"],
+        ["id-0", "", "", "false"],
+    ]
+
+
+@pytest.mark.parametrize("form", ["markdown", "timesketch", "ocsf", "ecs"])
+async def test_a_format_for_other_tools_has_a_line_for_every_version_and_its_note(form: str) -> None:
+    log = [*log_of(6), entry(3, at=4, path="/second")]
+    writer = Writer(form, LOOK, notes=lambda key: Note(f"note on {key}"))
+    lines = await written(FakeApi(log, page_size=2), writer)
+    rows = lines[2:] if form == "markdown" else lines
+    assert len(rows) == 7
+    assert sum("note on id-3" in line for line in rows) == 2
+    assert sum("/second" in line for line in rows) == 1
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "jsonl"])
 async def test_no_format_but_jsonl_lets_a_control_character_through(form: str) -> None:
     hostile = "a\x1b]52;c;x\x07\n\t\x9b\u202eb"
     data = entry(1, id=hostile, action=hostile, user_agent=hostile, path=hostile, created_at=hostile)

@@ -25,7 +25,7 @@ from auditlog_tui.log.feed import PAGE
 from auditlog_tui.log.log import NO_SERVER_TIME, Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.query import DEADLINE_HINT, Query, read_deadline
+from auditlog_tui.query import DEADLINE_HINT, Query, plan, read_deadline
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.session.opening import Session
 from auditlog_tui.session.typed_filter import FilterError, read_filter
@@ -136,20 +136,21 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
             style = replace(style, mode="utc")
         writer = Writer(command.format, style, ascii_only=style.glyphs.ellipsis != "…", fixed=follows)
         await stack.enter_async_context(progress.shown())
-        yield _Run(log, client, Printer(log.store, writer, out), progress, settings)
+        yield _Run(session, log, client, Printer(log.store, writer, out), progress)
 
 
 class _Run:
     """A command over one log."""
 
     def __init__(
-        self, log: Log, client: AuditLogClient, printer: Printer, progress: Progress, settings: Settings
+        self, session: Session, log: Log, client: AuditLogClient, printer: Printer, progress: Progress
     ) -> None:
+        self._session = session
         self._log = log
         self._client = client
         self._printer = printer
         self._progress = progress
-        self._settings = settings
+        self._settings = session.settings
 
     async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
         """The query of a typed filter, its times absolute by the server's clock; writes warnings about it.
@@ -213,7 +214,7 @@ class _Run:
         walk = Walk(self._log, query)
         self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
-        missing = await listing.go()
+        missing = await listing.go() or self._unread_marks(query)
         notes = [] if listing.written or missing else [*await self._why_nothing(query)]
         if walk.gone:
             are = "is" if walk.gone == 1 else "are"
@@ -222,6 +223,7 @@ class _Run:
 
     async def count(self, query: Query) -> ExitStatus:
         number, missing = await count_matching(self._log, query, self._show_progress)
+        missing = missing or self._unread_marks(query)
         if missing:
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
@@ -231,6 +233,10 @@ class _Run:
         self._printer.entry(await self._log.api.get(entry_id))
         return ExitStatus.DONE
 
+    def _unread_marks(self, query: Query) -> str:
+        """Why marks could not be read that the query is about; empty if all were."""
+        return f"{self._session.marks().error}." if plan(query).of_marks and self._session.marks().error else ""
+
     def _show_progress(self, walk: Walk) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
 
@@ -238,6 +244,8 @@ class _Run:
         """That nothing matches, with possible reasons, for which a few small requests are made."""
         if not query:
             return ["The log is empty."]
+        if only := plan(query).only:
+            return [f"No entry that you {only} matches."]
         seen = Seen()
         with suppress(AuditLogError):  # the count is right without the reasons
             seen = await self._sample(query)

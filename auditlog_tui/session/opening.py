@@ -85,22 +85,30 @@ class Session:
             raise RuntimeError("not connected yet")
         self.client.on_wait = on_wait
         self._store = EntryStore()
-        return Log(self.client, self._store)
+        log = Log(self.client, self._store)
+        log.marks = self.marks
+        return log
+
+    def marks(self) -> Marks:
+        """The marks of the endpoint, read at the first call; `error` says what could not be read."""
+        from auditlog_tui.session.marks import Marks, marks_path
+
+        if self._marks is None:
+            self._marks = Marks(None if self.settings.demo else marks_path(self.settings.base_url))
+        return self._marks
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser's navigation over the log. Raises `StoreError`."""
         from auditlog_tui.session.filter_history import History, history_path
-        from auditlog_tui.session.marks import Marks, marks_path
         from auditlog_tui.session.navigator import Navigator
 
         settings = self.settings
         log = self.open_log(on_wait)
-        self._marks = Marks(None if settings.demo else marks_path(settings.base_url))
         return Navigator(
             log,
             read_zone(settings.zone).zone,
             history=History(history_path()),
-            marks=self._marks,
+            marks=self.marks(),
             views=settings.views,
             base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
             demo=settings.demo,

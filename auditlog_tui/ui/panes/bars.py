@@ -120,8 +120,9 @@ class HeaderBar(Widget):
             return []
         if self._failed:
             return [(self._failed, "bold $text-error")]
-        if summary.marked:
-            return [(f"only what is marked: {count(summary.rows)}", "bold $text-accent")]
+        if summary.only:
+            what = f"only what is {summary.only}: {count(summary.rows)}"
+            return [(what if summary.complete else f"{what} so far", "bold $text-accent")]
         loaded = count(summary.loaded)
         of_total = f" of {count(summary.total)}" if summary.total is not None else ""
         rows = (

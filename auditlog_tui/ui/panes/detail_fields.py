@@ -101,9 +101,12 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
     return items
 
 
-def note_items(note: str) -> list[Item]:
-    """A group with the user's note; empty without a note."""
-    return [Heading("Note", wide=True), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
+def note_items(note: str, tags: Sequence[str]) -> list[Item]:
+    """A group with the user's note and its tags; empty without a note."""
+    if not note:
+        return []
+    fields = [DetailField("tag", tag, safe(tag, VALUE_LIMIT), term="tag") for tag in tags]
+    return [Heading("Note", wide=True), DetailField("note", note, safe(note, VALUE_LIMIT)), *fields]
 
 
 def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:

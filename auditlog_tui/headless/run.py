@@ -222,8 +222,9 @@ class _Run:
         return self._end(missing, notes)
 
     async def count(self, query: Query) -> ExitStatus:
+        if unread := self._unread_marks(query):
+            return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
-        missing = missing or self._unread_marks(query)
         if missing:
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))

@@ -216,15 +216,16 @@ class MarkController(Controller):
         view, table = self._host.view, self._table
         try:
             await view.follow_marks()
-            if table.view is view and table.rows.run is not view.run:
-                table.show(view, self._nearest_kept(view), table.cursor - table.top)
+            shown = table.rows.run
+            if table.view is view and shown is not None and shown is not view.run:
+                table.show(view, self._nearest_kept(view, shown), table.cursor - table.top)
         except AuditLogError as error:
             self._host.say(str(error), "error")
         self._host.rows_changed()
 
-    def _nearest_kept(self, view: View) -> int | None:
+    def _nearest_kept(self, view: View, run: Run) -> int | None:
         """The entry nearest to the cursor, of the rows on the screen and around it, that the view still has."""
-        store, run, cursor = view.log.store, self._table.rows.run, self._table.cursor
+        store, cursor = view.log.store, self._table.cursor
         below = store.window(run, cursor, NEAR)
         above = store.window(run, max(0, cursor - NEAR), min(cursor, NEAR))[::-1]
         return next((row.n for row in (*below, *above) if view.row_of(row.n) is not None), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -30,8 +31,8 @@ class Case:
     entries: list[Json]
 
     @classmethod
-    def of(cls, entries: list[Json], **how: frozenset[str]) -> Case:
-        api, marks = FakeApi(entries, **how), Marks()
+    def of(cls, entries: list[Json], ignores: frozenset[str] = frozenset()) -> Case:
+        api, marks = FakeApi(entries, ignores=ignores), Marks()
         log = Log(api, EntryStore())
         log.marks = lambda: marks
         return cls(api, log, marks, entries)
@@ -47,7 +48,7 @@ class Case:
         return View(self.log, query_of(text))
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[[bool, str], bool]] = {
     "marked:yes": lambda marked, note: marked,
     "marked:no": lambda marked, note: not marked,
     "tag:inc42": lambda marked, note: "#inc42" in note,
@@ -69,7 +70,7 @@ changes = st.lists(st.tuples(st.integers(0, 39), st.sampled_from(NOTES), st.bool
 async def test_rows_are_those_of_the_query_before_and_after_marks_change(
     text: str, before: list[tuple[int, str, bool]], after: list[tuple[int, str, bool]], ignoring: bool
 ) -> None:
-    case = Case.of(mixed(40), **({"ignores": EVERY_FILTER} if ignoring else {}))
+    case = Case.of(mixed(40), frozenset(EVERY_FILTER if ignoring else ()))
     state = dict.fromkeys(range(40), (False, ""))
 
     def change(steps: list[tuple[int, str, bool]]) -> None:

@@ -111,9 +111,12 @@ def _is(key: str, value: Value, entry: Entry) -> bool:
 def texts(key: str, entry: Entry) -> list[str | None]:
     """The entry's texts of a field; for a word, all of its texts."""
     log, actor, target, mark = entry.log, entry.actor, entry.target, noted(entry)
-    if key in ("marked", "tag", "note"):
-        marked = "yes" if mark is not None and mark.marked else "no"
-        return {"marked": [marked], "tag": [*(mark.tags if mark else ())], "note": [mark.note if mark else None]}[key]
+    if key == "marked":
+        return ["yes" if mark is not None and mark.marked else "no"]
+    if key == "tag":
+        return [*(mark.tags if mark is not None else ())]
+    if key == "note":
+        return [mark.note if mark is not None else None]
     fields = {
         "id": entry.key,
         "action": log.action,

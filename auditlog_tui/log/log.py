@@ -14,10 +14,11 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import UNREAD, Json, members_of
 from auditlog_tui.log.feed import Anchor, At, Feed, RequestKey, request_key
-from auditlog_tui.log.marked_feed import MarkSource, NoMarks, StoredMarks
+from auditlog_tui.log.marked_feed import PORTION, MarkSource, NoMarks, StoredMarks
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from auditlog_tui.query import Condition, Plan
 from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.store.scans import give_way
 from auditlog_tui.text.times import age
 
 DETAILS_KEPT = 200
@@ -81,6 +82,11 @@ class Log:
     def marks_version(self, plan: Plan) -> int:
         """Changes whenever marks or notes do; 0 for a plan that is not about them."""
         return self.marks().version if plan.of_marks else 0
+
+    async def take_marks(self, plan: Plan) -> None:
+        """Do the longest part of `where`, a little at a time. Raises `StoreError`."""
+        while plan.of_marks and not self._stored_marks.take(self.marks(), PORTION):
+            await give_way()
 
     def where(self, plan: Plan) -> Condition:
         """The plan's residual as an SQL condition, of marks and notes as they are now. Raises `StoreError`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.log.feed import Feed, Step
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.marks import Noted, write_marks
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from auditlog_tui.query import Plan
 
 PORTION = 500
-"""Entries stored at a time: 3 ms."""
+"""Entries, or marks, stored at a time: 3 ms."""
 
 
 class MarkSource(Protocol):
@@ -51,15 +52,24 @@ class StoredMarks:
         self._state: tuple[MarkSource, int] | None = None
         self._known: dict[str, Noted] = {}
 
-    def take(self, source: MarkSource) -> None:
-        """Take in what has changed in the source. Raises `StoreError`."""
+    def take(self, source: MarkSource, most: int = UNBOUNDED) -> bool:
+        """Take in what has changed in the source, at most so many marks. Returns whether that is all.
+
+        Raises `StoreError`.
+        """
         state = source, source.version
         if self._state == state:
-            return
-        marks = source.by_key
-        changed = {key: mark for key, mark in marks.items() if self._known.get(key) is not mark}
-        write_marks(self._store, changed, self._known.keys() - marks.keys())
-        self._state, self._known = state, dict(marks)
+            return True
+        self._state, known, marks = None, self._known, source.by_key
+        changed = dict(islice(((key, mark) for key, mark in marks.items() if known.get(key) is not mark), most))
+        removed = list(islice((key for key in known if key not in marks), most))
+        write_marks(self._store, changed, removed)
+        known |= changed
+        for key in removed:
+            del known[key]
+        done = len(changed) < most and len(removed) < most
+        self._state = state if done else None
+        return done
 
 
 class MarkedFeed(Feed):

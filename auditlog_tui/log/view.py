@@ -272,6 +272,7 @@ class View:
             if self.marked:
                 fresh.feed = MarkedFeed(self.log, self.plan)
             fresh._reset_matches()
+            await self.log.take_marks(self.plan)
             await fresh._fetch(0, 0, True, _nothing)
             if self.plan.local_order:
                 await fresh._sort()
@@ -295,6 +296,7 @@ class View:
         """
         self.error, self.paused = None, False
         try:
+            await self.log.take_marks(self.plan)
             await self.follow_marks()
             await self._more(len(self._matched) + want, math.inf if everything else SCAN_REQUESTS, older, on_page)
             if self.plan.local_order:

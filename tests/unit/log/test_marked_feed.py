@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -15,6 +15,7 @@ from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State, View
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.store.marks import Noted, write_marks
 from tests.unit.fake import EVERY_FILTER, FakeApi, Json, entry, read
 from tests.unit.views import keys_of, load, mixed, query_of
 
@@ -149,3 +150,24 @@ async def test_counts_of_a_complete_log_follow_marks() -> None:
     assert (await counting.count(query_of("-marked:yes"), view)).n == 30
     case.note(3, "")
     assert (await counting.count(query_of("-marked:yes"), view)).n == 29
+
+
+async def test_many_marks_are_taken_in_a_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int] = []
+
+    def write(store: EntryStore, changed: Mapping[str, Noted], removed: Sequence[str]) -> None:
+        written.append(len(changed) + len(removed))
+        write_marks(store, changed, removed)
+
+    monkeypatch.setattr(marked_feed, "write_marks", write)
+    case = Case.of(mixed(2 * marked_feed.PORTION))
+    for number in range(2 * marked_feed.PORTION - 1):
+        case.note(number, "#a")
+    view = await load(case.view("tag:a"))
+    assert len(view) == 2 * marked_feed.PORTION - 1
+    assert max(written) == marked_feed.PORTION
+    case.marks.forget()
+    await load(view)
+    assert (len(view), view.complete) == (0, True)
+    assert max(written) == marked_feed.PORTION
+    assert sum(written) == 2 * len(case.entries) - 2

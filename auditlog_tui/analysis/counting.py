@@ -90,7 +90,7 @@ class Counting:
 
         Raises `ApiError`, `StoreError`. May be cancelled.
         """
-        run = _run_with_all(query, view)
+        run = await self._run_with_all(query, view)
         if run is not None:
             return Count((await self._find(query, run)).n, How.EXACT)
         planned = await self.proven(query)
@@ -156,7 +156,7 @@ class Counting:
 
         Without a request where `view` has all of them. Raises `ApiError`, `StoreError`.
         """
-        run = _run_with_all(query, view)
+        run = await self._run_with_all(query, view)
         if run is not None:
             here = await self._find(query, run)
             return None if here.first_us is None or here.last_us is None else (here.first_us, here.last_us)
@@ -183,10 +183,12 @@ class Counting:
     async def _find(self, query: Query, run: Run) -> Found:
         """The rows of a run that match. One such scan runs at a time, so that keys wait for one slice at most."""
         terms = tuple(term for term in query.terms if term.key != "sort")
-        key = (terms, run.number, run.first, run.after, run.cuts)
+        planned = plan(query, _EVERY_PARAMETER)
+        marks = self.log.marks_version(planned)
+        key = (terms, run.number, run.first, run.after, run.cuts, marks)
         async with self._reading:
             if key not in self._found:
-                condition = plan(Query(query.terms), _EVERY_PARAMETER).where()
+                condition = self.log.where(planned)
                 parts = []
                 for stretch in stretches(range(run.first, run.after)):
                     parts.append(matches(self.log.store, run, stretch, condition))
@@ -200,11 +202,21 @@ class Counting:
 
     async def loaded(self, query: Query) -> Count:
         """Count the matching entries among those fetched so far. Raises `StoreError`. May be cancelled."""
-        condition = plan(Query(query.terms), _EVERY_PARAMETER).where()
+        condition = self.log.where(plan(query, _EVERY_PARAMETER))
         return Count(await count_entries(self.log.store, condition), How.LOADED)
 
+    async def _run_with_all(self, query: Query, view: View | None) -> Run | None:
+        """A run that has every entry which matches; `None` if there is none. Raises `StoreError`."""
+        if not plan(query).only:
+            return _complete_run(query, view)
+        marked = View(self.log, query)
+        await marked.more(0, lambda: None)
+        if marked.error is not None:
+            raise marked.error
+        return marked.matched
 
-def _run_with_all(query: Query, view: View | None) -> Run | None:
+
+def _complete_run(query: Query, view: View | None) -> Run | None:
     """A run of a COMPLETE view that has every entry which matches; `None` if there is none.
 
     Either the query narrows the view, or the whole log was loaded for the view.

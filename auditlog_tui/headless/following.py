@@ -16,7 +16,7 @@ from auditlog_tui.headless.listing import Printer, Walk
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.polling import POLL_S, slower
-from auditlog_tui.query import Query, plan
+from auditlog_tui.query import Query, field_of, plan
 from auditlog_tui.query.times import FIRST
 from auditlog_tui.store.entries import Stretch
 from auditlog_tui.store.scans import arrived, raw_of, texts_since
@@ -47,6 +47,9 @@ def check_followable(query: Query) -> None:
         if term.key == "sort":
             hint = "Take it out, or use list."
             raise QueryError("follow writes entries in the order in which they come.", term.start, term.end, hint)
+        if field_of(term.key).of_marks:
+            hint = "Take it out, or use list."
+            raise QueryError("What is marked and noted does not come from the log.", term.start, term.end, hint)
     if plan(query).entry_id is not None:
         term = next(term for term in query.terms if term.key == "id")
         raise QueryError("An ID names one entry, which does not change.", term.start, term.end, "Use get.")
@@ -249,7 +252,7 @@ class Following:
             return numbers
         run = store.new_run()
         store.append(run, numbers)
-        return store.matching(run, Stretch(run.first, len(run)), view.plan.where())
+        return store.matching(run, Stretch(run.first, len(run)), view.log.where(view.plan))
 
     # -- what is told ------------------------------------------------------------------------------------------
 

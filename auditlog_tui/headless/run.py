@@ -28,7 +28,7 @@ from auditlog_tui.headless.streams import Progress, standard_out
 from auditlog_tui.log.log import NO_SERVER_TIME, Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.output.crash import crash_report
-from auditlog_tui.query import DEADLINE_HINT, Query, read_deadline
+from auditlog_tui.query import DEADLINE_HINT, Query, plan, read_deadline
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.session.opening import Session
 from auditlog_tui.session.typed_filter import FilterError, read_filter
@@ -167,14 +167,14 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
         ascii_only = style.glyphs.ellipsis != "…"
         writer = Writer(command.format, style, ascii_only=ascii_only, fixed=follows, notes=notes)
         await stack.enter_async_context(progress.shown())
-        yield _Run(log, client, Printer(log.store, writer, out), progress, settings, unread)
+        yield _Run(session, log, client, Printer(log.store, writer, out), progress, unread)
 
 
 def _notes_of(session: Session) -> tuple[Notes, str]:
     """The user's notes at this endpoint, and a sentence on those that can't be read, if any."""
     from auditlog_tui.session.marks import tags_of  # only some formats need it
 
-    marks = session.open_marks()
+    marks = session.marks()
 
     def note(key: str) -> Note:
         text = marks.note_of(key)
@@ -188,18 +188,19 @@ class _Run:
 
     def __init__(
         self,
+        session: Session,
         log: Log,
         client: AuditLogClient,
         printer: Printer,
         progress: Progress,
-        settings: Settings,
         unread: str = "",
     ) -> None:
+        self._session = session
         self._log = log
         self._client = client
         self._printer = printer
         self._progress = progress
-        self._settings = settings
+        self._settings = session.settings
         self._unread = unread
 
     async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
@@ -265,7 +266,7 @@ class _Run:
         self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
         try:
-            missing = await listing.go()
+            missing = await listing.go() or self._unread_marks(query)
         except BrokenPipeError:
             raise
         except BaseException as error:
@@ -285,6 +286,8 @@ class _Run:
             _print_note(f"{least}{counted(listing.written, 'entry', 'entries')} written; more may be missing.")
 
     async def count(self, query: Query) -> ExitStatus:
+        if unread := self._unread_marks(query):
+            return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
         if missing:
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
@@ -295,6 +298,10 @@ class _Run:
         self._printer.entry(await self._log.api.get(entry_id))
         return self._finish("")
 
+    def _unread_marks(self, query: Query) -> str:
+        """Why marks could not be read that the query is about; empty if all were."""
+        return f"{self._session.marks().error}." if plan(query).of_marks and self._session.marks().error else ""
+
     def _show_progress(self, walk: Walk) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
 
@@ -302,6 +309,8 @@ class _Run:
         """That nothing matches, with possible reasons, for which a few small requests are made."""
         if not query:
             return ["The log is empty."]
+        if only := plan(query).only:
+            return [f"No entry that you {only} matches."]
         seen = Seen()
         with suppress(AuditLogError):  # the count is right without the reasons
             seen = await self._sample(query)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,10 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import UNREAD, Json, members_of
 from auditlog_tui.log.feed import Anchor, At, Feed, RequestKey, request_key
+from auditlog_tui.log.marked_feed import PORTION, MarkSource, NoMarks, StoredMarks
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
-from auditlog_tui.query import Plan
+from auditlog_tui.query import Condition, Plan
+from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.times import age
 
@@ -46,7 +48,7 @@ class Log:
     """Shared by all views of one log.
 
     `idle` is set while no foreground request is under way. At most `parallel` requests are sent at once where much is
-    to be loaded.
+    to be loaded. `marks` returns the user's marks and notes; it is called only for queries that are about them.
     """
 
     def __init__(self, api: AuditLogApi, store: EntryStore, parallel: int = PARALLEL) -> None:
@@ -54,6 +56,9 @@ class Log:
         self.store = store
         self.parallel = parallel
         self.server_support = ServerSupport()
+        no_marks = NoMarks()
+        self.marks: Callable[[], MarkSource] = lambda: no_marks
+        self._stored_marks = StoredMarks(store)
         self._feeds: dict[RequestKey, Feed] = {}
         self.idle = asyncio.Event()
         self.idle.set()
@@ -80,6 +85,21 @@ class Log:
     def forget_feed(self, feed: Feed) -> None:
         """Never return this feed again."""
         self._feeds = {key: each for key, each in self._feeds.items() if each is not feed}
+
+    def marks_version(self, plan: Plan) -> int:
+        """Changes whenever marks or notes do; 0 for a plan that is not about them."""
+        return self.marks().version if plan.of_marks else 0
+
+    async def take_marks(self, plan: Plan) -> None:
+        """Do the longest part of `where`, a little at a time. Raises `StoreError`."""
+        while plan.of_marks and not self._stored_marks.take(self.marks(), PORTION):
+            await give_way()
+
+    def where(self, plan: Plan) -> Condition:
+        """The plan's residual as an SQL condition, of marks and notes as they are now. Raises `StoreError`."""
+        if plan.of_marks:
+            self._stored_marks.take(self.marks())
+        return plan.where()
 
     def forget(self) -> None:
         """Clear the caches, so that everything is fetched again."""

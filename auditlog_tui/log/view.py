@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -16,9 +17,11 @@ from enum import Enum
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.log.feed import Anchor, At, End, Feed, request_key
 from auditlog_tui.log.log import Log
+from auditlog_tui.log.marked_feed import MarkedFeed
 from auditlog_tui.log.pace import Pace
 from auditlog_tui.log.slices import MOST_PAGES, Limits, LookAhead
 from auditlog_tui.query import Plan, Query, plan
+from auditlog_tui.query.plan import Only
 from auditlog_tui.runtime import give_way, pause
 from auditlog_tui.store.entries import Row, Run, Stretch
 from auditlog_tui.store.scans import Scan, newer_than
@@ -42,7 +45,7 @@ class Summary:
     INCOMPLETE. `newest_us` is the time of the newest entry, `None` where that is not reached or not the first row.
     `scanned_to_us` is the time that the local evaluation has reached. `more_above` and `more_below` say which ends
     are not reached. `gone` is how many of the loaded entries the server no longer has, usually by retention.
-    `marked` says that these are the entries the user marked.
+    `only` says that these are of the entries that the user `marked` or `noted`, and the state is about those.
     """
 
     rows: int
@@ -57,7 +60,7 @@ class Summary:
     more_above: bool
     more_below: bool
     gone: int = 0
-    marked: bool = False
+    only: Only = ""
 
     @property
     def complete(self) -> bool:
@@ -94,17 +97,23 @@ class View:
     """The rows of one frozen query, numbered from 0 at the top.
 
     `error` is the last failure, `paused` says that fetching stopped although there may be more. `pace` is set while
-    slices of time are read.
+    slices of time are read. The rows of a query about marks and notes follow these when `follow_marks` is called,
+    unless they are `fixed`.
     """
 
-    marked = False
-
     def __init__(
-        self, log: Log, query: Query, *, anchor: Anchor | At = Anchor.NEWEST, like: View | None = None
+        self,
+        log: Log,
+        query: Query,
+        *,
+        anchor: Anchor | At = Anchor.NEWEST,
+        like: View | None = None,
+        fixed: bool = False,
     ) -> None:
         """Reuse `like`'s feed if it sends the same request."""
         self.log = log
         self.query = query
+        self.fixed = fixed
         self.error: AuditLogError | None = None
         self.notice = ""
         self.paused = self._only_older = False
@@ -115,7 +124,9 @@ class View:
 
     def _start(self, anchor: Anchor | At, like: View | None = None) -> None:
         self.plan: Plan = self._make_plan()
-        if problem := self._anchor_problem(anchor):
+        if self.marked:
+            anchor = Anchor.NEWEST  # all of it is shown at once
+        elif problem := self._anchor_problem(anchor):
             anchor, self._only_older, self.notice = Anchor.NEWEST, True, problem
         self.feed: Feed = self._find_feed(anchor, like)
         self.anchor = anchor
@@ -137,6 +148,7 @@ class View:
 
     def _reset_matches(self) -> None:
         """Evaluate all rows of the feed anew."""
+        self._marks_version = self.log.marks_version(self.plan)
         self._matched: Run = self.feed.run if self.plan.residual is None else self.log.store.new_run()
         self._sorted: Run | None = None
         self._sorted_state = (0, 0)
@@ -145,11 +157,18 @@ class View:
 
     def _find_feed(self, anchor: Anchor | At, like: View | None) -> Feed:
         """A feed that sends the same request, if there is one; else a new one."""
+        if self.marked:
+            return MarkedFeed(self.log, self.plan)
         if like is not None and like.feed.request_key == request_key(self.plan, anchor):
             return like.feed
         return self.log.reusable_feed(self.plan, anchor) or self.log.feed(self.plan, anchor)
 
     # -- rows --------------------------------------------------------------------------------------------------
+
+    @property
+    def marked(self) -> bool:
+        """True for rows that are all marked or noted entries, which no request is made for."""
+        return bool(self.plan.only)
 
     def __len__(self) -> int:
         return len(self.run)
@@ -183,6 +202,11 @@ class View:
     def row_of(self, n: int) -> int | None:
         return self.log.store.row_of(self.run, n)
 
+    def entry_at(self, us: int) -> int | None:
+        """The newest entry shown from before an instant, else the oldest one; `None` without rows."""
+        row = min(newer_than(self.log.store, self._matched, us), len(self._matched) - 1)
+        return next((found.n for found in self.log.store.window(self._matched, row, 1)), None)
+
     # -- state ------------------------------------------------------------------------------------------------
 
     @property
@@ -207,7 +231,8 @@ class View:
 
     @property
     def complete(self) -> bool:
-        return self.older_done and self.newer_done and not self._has_unevaluated() and self._is_sorted
+        evaluated = not self._has_unevaluated() and not self.marks_changed
+        return self.older_done and self.newer_done and evaluated and self._is_sorted
 
     def summary(self) -> Summary:
         feed = self.feed
@@ -226,7 +251,7 @@ class View:
             more_above=not self.newer_done,
             more_below=not self.older_done,
             gone=feed.gone,
-            marked=self.marked,
+            only=self.plan.only,
         )
 
     def _time_of(self, row: int) -> int | None:
@@ -251,6 +276,34 @@ class View:
         """False while the matching rows still have to be sorted here."""
         return not self.plan.local_order or self._sorted_state == _state(self._matched) or not len(self._matched)
 
+    # -- marks and notes ---------------------------------------------------------------------------------------
+
+    @property
+    def marks_changed(self) -> bool:
+        """True if `follow_marks` has to evaluate the rows anew."""
+        return not self.fixed and self._marks_version != self.log.marks_version(self.plan)
+
+    async def follow_marks(self) -> bool:
+        """Evaluate the rows anew if marks or notes changed; the rows stay until that is done. Raises `StoreError`.
+
+        Returns whether it did.
+        """
+        followed = False
+        while self.marks_changed:
+            fresh, feed = copy(self), self.feed
+            fresh._ahead = fresh.pace = None
+            if self.marked:
+                fresh.feed = MarkedFeed(self.log, self.plan)
+            fresh._reset_matches()
+            await self.log.take_marks(self.plan)
+            await fresh._fetch(0, 0, True, _nothing)
+            if self.plan.local_order:
+                await fresh._sort()
+            if self.feed is feed:  # else the view started again meanwhile
+                self.__dict__ |= {name: fresh.__dict__[name] for name in _ROWS}
+            followed = True
+        return followed
+
     # -- fetching ----------------------------------------------------------------------------------------------
 
     async def more(
@@ -266,6 +319,8 @@ class View:
         """
         self.error, self.paused = None, False
         try:
+            await self.log.take_marks(self.plan)
+            await self.follow_marks()
             await self._more(len(self._matched) + want, math.inf if everything else SCAN_REQUESTS, older, on_page)
             if self.plan.local_order:
                 await self._sort()
@@ -281,9 +336,11 @@ class View:
         except ApiError as error:
             self.error = error
 
-    async def _fetch(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
+    async def _fetch(self, goal: float, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)
         tries, spent, self._next_look = 0, _Spent(self.feed), 0
+        if self.marked:  # a count of them has to be of all
+            goal, budget = math.inf, math.inf
         try:
             while len(self._matched) < goal and not self._end_done(older):
                 if spent.requests >= budget:
@@ -311,7 +368,7 @@ class View:
 
     # -- reading ahead -----------------------------------------------------------------------------------------
 
-    async def _look_ahead(self, end: End, rows: int, budget: float) -> None:
+    async def _look_ahead(self, end: End, rows: float, budget: float) -> None:
         """Read the end in slices of time where much is left to be fetched for so many rows. Raises `ApiError`."""
         log, feed = self.log, self.feed
         if not self._walks_far(end, rows, budget):
@@ -333,10 +390,10 @@ class View:
             self._ahead = feed, ahead
             self.pace = Pace(lambda: ahead.at_once)
 
-    def _walks_far(self, end: End, rows: int, budget: float) -> bool:
+    def _walks_far(self, end: End, rows: float, budget: float) -> bool:
         """Whether to read in slices: all that is left or many rows, or on in a scan that was long already."""
         log, residual = self.log, self.plan.residual is not None
-        if log.parallel < 2 or end.pages < self._next_look or not log.server_support.slices_possible:
+        if self.marked or log.parallel < 2 or end.pages < self._next_look or not log.server_support.slices_possible:
             return False
         if budget < math.inf and not (residual and end.pages >= SCAN_REQUESTS and budget > 2 * SCAN_RESERVE):
             return False
@@ -357,7 +414,7 @@ class View:
 
     async def evaluate(self) -> None:
         """Evaluate rows that were added to the feed by others than `more`. Raises `StoreError`."""
-        await self._evaluate(lambda: None)
+        await self._evaluate(_nothing)
         if self.plan.local_order:
             await self._sort()
 
@@ -401,7 +458,7 @@ class View:
     async def prove(self) -> bool:
         """Test whether the server honours the parameters; True where it doesn't and the view started again."""
         feed = self.feed
-        if not len(feed.run):
+        if self.marked or not len(feed.run):
             return False
         try:
             ignored = await self.log.server_support.prove(self.log.api, feed.plan.params)
@@ -431,7 +488,7 @@ class View:
         stretch = scan.next_stretch()
         if stretch is not None:
             put = store.append if stretch.older else store.prepend
-            put(self._matched, store.matching(run, stretch, self.plan.where()))
+            put(self._matched, store.matching(run, stretch, self.log.where(self.plan)))
             scan.mark_read(stretch)
 
     def _evaluate_versions(self) -> bool:
@@ -442,7 +499,7 @@ class View:
         since, self._evaluated_notes = self._evaluated_notes, run.noted
         late = {position for position, _ in store.versions_since(run, since) if scan.covers(position)}
         for position in late:
-            found = store.matching(run, Stretch(position, 1), self.plan.where())
+            found = store.matching(run, Stretch(position, 1), self.log.where(self.plan))
             if found and store.row_of(matched, found[0]) is None:
                 return False
             store.append(matched, found)
@@ -459,6 +516,14 @@ class _Spent:
     def note(self, feed: Feed) -> None:
         self.requests += feed.requests - self._before if feed is self._feed else max(1, feed.requests)
         self._feed, self._before = feed, feed.requests
+
+
+_ROWS = ("feed", "_matched", "_sorted", "_sorted_state", "_scan", "_evaluated_notes", "_marks_version")
+"""The attributes of a view that its rows consist of."""
+
+
+def _nothing() -> None:
+    pass
 
 
 def _state(run: Run) -> tuple[int, int]:

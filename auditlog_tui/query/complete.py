@@ -95,7 +95,8 @@ def _value_candidates(field: Field, begun: str, values: ValuesOf) -> tuple[Candi
     if begun.startswith("~"):
         return ()
     needle = begun.strip('"').casefold()
-    seen = [] if field.kind in (Kind.TIME, Kind.LAST) else sorted(values(field.name), key=lambda pair: -pair[1])
+    fixed = field.kind in (Kind.TIME, Kind.LAST, Kind.FLAG)
+    seen = [] if fixed else sorted(values(field.name), key=lambda pair: -pair[1])
     texts = [(_formatted(field, text), text.casefold(), count) for text, count in seen if text]
     known = {written for written, _, _ in texts}
     found = [Candidate(written, "", count) for written, folded, count in texts if folded.startswith(needle)]

@@ -14,7 +14,7 @@ from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.text.times import instant_us
 
 _BY_COLUMN = {column: field.name for field in FIELDS.values() for column in field.columns if field.name != "last"}
-_BY_COLUMN["created_at"] = "created"
+_BY_COLUMN |= {"created_at": "created", "tag": "tag"}
 
 
 def with_term(text: str, term_text: str) -> str:

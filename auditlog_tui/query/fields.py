@@ -20,6 +20,7 @@ class Kind(Enum):
     TIME = "a date, a time or a range"
     LAST = "a length of time before now"
     ORDER = "fields to sort by, - for descending"
+    FLAG = "yes or no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Field:
     `params` are the API parameters that it becomes; `here` describes the part evaluated locally. `columns` are the
     store's columns. `patterns` and `none` allow regular expressions and the value `none`. `server_order` is the
     field's name in the API's sort parameter, empty if the API can't sort by it. `values` are completions to offer
-    before any value was seen.
+    before any value was seen. `of_marks`: it is about the user's marks and notes, which the server does not know.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Field:
     none: bool = False
     server_order: str = ""
     values: tuple[str, ...] = ()
+    of_marks: bool = False
 
     @property
     def globs(self) -> bool:
@@ -113,6 +115,15 @@ _LIST = (
     ),
     Field("id", Kind.EXACT, (), ("key",), "one entry, by its id", "id:123e4567", here="lists"),
     Field("ua", Kind.PART, (), ("user_agent",), "part of the user agent", "ua:terraform", here="all of it"),
+    Field(
+        "marked", Kind.FLAG, (), (), "entries that you marked, or did not", "marked:yes",
+        here="all of it; without a request, as `tag:` and `note:`", values=("yes", "no"), of_marks=True,
+    ),
+    Field(
+        "tag", Kind.EXACT, (), (), "a #tag in your note", "tag:inc42",
+        here="all of it; `*`: `tag:inc*`", of_marks=True,
+    ),
+    Field("note", Kind.PART, (), (), "part of your note", "note:rotated", here="all of it", of_marks=True),
 )  # fmt: skip
 
 FIELD_OF_COLUMN: Mapping[str, str] = {
@@ -164,6 +175,9 @@ _ALIASES: Mapping[str, str] = {
         "target": "resource resourceid resourcename object objectid objectrefname entityid",
         "target.type": "type resourcetype objecttype kind objectrefresource entitytype",
         "id": "eventid logid auditid uuid recordid entryid",
+        "marked": "mark marks flagged starred bookmarked",
+        "tag": "tags label labels hashtag",
+        "note": "notes comment comments annotation",
     }.items()
     for name in names.split()
 }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
 
 Where = Literal["server", "local", "both"]
+Only = Literal["", "marked", "noted"]
 
 _BOUNDED = (("status",), ("created", "last"))
 
@@ -52,6 +53,8 @@ class Plan:
     unless it is the default; with an `entry_id` that entry is requested by its id instead. `residual` is evaluated
     here. `order` is the requested sort order, by names in `FIELDS`; `local_order` is true if entries must be sorted
     here. Only entries from `created_min_us` to `created_max_us` can match (inclusive, microseconds since 1970 UTC).
+    `of_marks` is true if a term is about marks or notes. With `only`, nothing but entries that the user `marked`, or
+    that have a mark or a note (`noted`), can match: nothing is sent, and the residual is the whole query.
     """
 
     query: Query
@@ -64,6 +67,8 @@ class Plan:
     chips: tuple[Chip, ...]
     created_min_us: int | None
     created_max_us: int | None
+    only: Only = ""
+    of_marks: bool = False
 
     def violations(self, entry: Entry) -> frozenset[str]:
         """The parameters that the entry certainly contradicts.
@@ -86,8 +91,9 @@ def plan(query: Query, ignored: frozenset[str] = frozenset()) -> Plan:
     if not is_frozen(query):
         raise ValueError("the query's times depend on now: freeze it first")
     check_bounds(query)
-    entry_id = next(filter(None, map(_entry_id, query.terms)), None)
-    split = _Split(query, ignored, by_id=entry_id is not None)
+    only = _only(query)
+    entry_id = None if only else next(filter(None, map(_entry_id, query.terms)), None)
+    split = _Split(query, ignored, by_id=entry_id is not None, here=bool(only))
     created = _intersection(bounding_terms(query, ("created",)))
     return Plan(
         query=query,
@@ -100,20 +106,37 @@ def plan(query: Query, ignored: frozenset[str] = frozenset()) -> Plan:
         chips=tuple(Chip(format_term(term), where, term.start, term.end) for term, where in split.assigned),
         created_min_us=created.low,
         created_max_us=created.high,
+        only=only,
+        of_marks=any(field_of(term.key).of_marks for term in query.terms),
     )
 
 
-class _Split:
-    """Assigns each term to the server or to here, filling `params` and `residual` term by term."""
+def _only(query: Query) -> Only:
+    """Whether a term matches marked or noted entries alone, all of which are stored here."""
+    found: Only = ""
+    for term in query.terms:
+        if term.key == "marked" and set(term.values) == {Text("no" if term.negated else "yes")}:
+            return "marked"
+        if term.key in ("tag", "note") and not term.negated:
+            found = "noted"
+    return found
 
-    def __init__(self, query: Query, ignored: frozenset[str], *, by_id: bool) -> None:
+
+class _Split:
+    """Assigns each term to the server or to here, filling `params` and `residual` term by term.
+
+    `by_id`: the server is asked for one entry, `here`: for nothing.
+    """
+
+    def __init__(self, query: Query, ignored: frozenset[str], *, by_id: bool, here: bool) -> None:
         self.params: dict[str, str] = {}
         self.residual: list[Term] = []
         self.local_order = False
         self.assigned: list[tuple[Term, Where]] = []
         self._ignored = ignored
         self._by_id = by_id
-        if not by_id:
+        self._here = here
+        if not (by_id or here):
             for keys in _BOUNDED:
                 self._push_bounds(bounding_terms(query, keys))
         for term in query.terms:
@@ -133,9 +156,9 @@ class _Split:
     def _assign(self, term: Term) -> Where:
         if term.key == "sort":
             return self._assign_order(term)
-        if _entry_id(term) is not None:
+        if self._by_id and _entry_id(term) is not None:
             return "server"
-        pushed, whole = (False, False) if self._by_id or term.negated else self._push(term)
+        pushed, whole = (False, False) if self._by_id or self._here or term.negated else self._push(term)
         if pushed and whole:
             return "server"
         self.residual.append(term)
@@ -167,7 +190,7 @@ class _Split:
         order = [value for value in term.values if isinstance(value, By)]
         for by in order:
             name = FIELDS[by.field].server_order
-            if not name:
+            if not name or self._here:
                 break
             leading.append(f"{name}:{'desc' if by.descending else 'asc'}")
         sort = ",".join(leading)
@@ -223,7 +246,7 @@ def explain(plan: Plan) -> str:
 
     It may contain any text that was typed.
     """
-    parts = [f"GET {_target(plan)}"]
+    parts = [f"no request: of what you {plan.only}" if plan.only else f"GET {_target(plan)}"]
     if plan.residual:
         parts.append("here: " + ", ".join(map(_describe, plan.residual.terms)))
     if plan.local_order:

@@ -32,7 +32,7 @@ _LABELS = {"actor": attrgetter("actor.name"), "target": attrgetter("target.type"
 _FIELDS = tuple(
     (field.name, attrgetter(attribute_of(field.columns[0])), _LABELS.get(field.name))
     for field in FIELDS.values()
-    if field.kind in (Kind.EXACT, Kind.PART, Kind.ADDRESS, Kind.NUMBER) and field.name != "id"
+    if field.kind in (Kind.EXACT, Kind.PART, Kind.ADDRESS, Kind.NUMBER) and field.name != "id" and field.columns
 )
 """The fields whose values are counted, each with what reads its value and its label from an entry."""
 
@@ -67,6 +67,10 @@ class Seen:
             if len(counts) > 2 * MOST:
                 self._counts[field] = Counter(dict(counts.most_common(MOST)))
                 self._labels = {key: label for key, label in self._labels.items() if key[1] in self._counts[key[0]]}
+
+    def replace(self, field: str, counts: Counter[str]) -> None:
+        """Take these values of a field that no entry has, with their counts, in place of those known."""
+        self._counts[field] = counts
 
     def values(self, field: str) -> list[SeenValue]:
         """The values of a field, most frequent first."""

@@ -155,6 +155,9 @@ def _join(operator: str, conditions: list[Condition]) -> Condition:
 
 def _alternatives(field: Field, term: Term) -> Iterable[Condition]:
     """One condition for all values that SQLite can compare by `IN`, and one for each other value."""
+    if field.of_marks:
+        yield from (_mark(field, value) for value in term.values)
+        return
     whole = {value: exact_text(field, value) for value in term.values}
     together: list[object] = [text for text in whole.values() if text is not None]
     if together:
@@ -162,6 +165,21 @@ def _alternatives(field: Field, term: Term) -> Iterable[Condition]:
     for value, text in whole.items():
         if text is None:
             yield _value(field, value)
+
+
+def _mark(field: Field, value: Value) -> Condition:
+    """A condition on the user's marks and notes, which `store.marks` keeps in tables of their own."""
+    marked, tagged = "SELECT m.key FROM mark m WHERE", "SELECT t.key FROM tag t WHERE"
+    match field.name, value:
+        case "marked", Text(text):
+            return f"e.key {'NOT ' if text == 'no' else ''}IN ({marked} m.marked)", []
+        case "tag", Text(text):
+            return f"e.key IN ({tagged} t.tag = ?)", [text]
+        case "tag", Glob(pieces):
+            return f"e.key IN ({tagged} q_glob(?, t.tag))", [json.dumps(pieces)]
+        case "note", Text(text):
+            return f"e.key IN ({marked} q_part(?, m.note))", [text.casefold()]
+    raise TypeError(value)
 
 
 def exact_text(field: Field, value: Value) -> str | None:

@@ -77,6 +77,8 @@ def read_value(field: Field, raw: RawValue) -> Value:
             return _ago(raw.text)
         case Kind.ORDER:
             return _sort_field(raw.text)
+        case Kind.FLAG:
+            return _flag(field, raw)
 
 
 def _pattern(field: Field, raw: RawValue) -> Regex:
@@ -105,6 +107,10 @@ def _exact(field: Field, raw: RawValue) -> Value:
     pieces = raw.pieces
     if field.name == "method" and not raw.quoted:
         pieces = tuple(piece.upper() for piece in pieces)
+    if field.name == "tag":
+        pieces = (pieces[0].lstrip("#"), *pieces[1:])  # as it is written in a note
+        if pieces == ("",):
+            raise BadValueError("tag: lacks a value.", f"Write {field.example}")
     if len(pieces) > 1:
         first, *inner, last = pieces
         return Glob((first, *filter(None, inner), last))
@@ -217,6 +223,18 @@ def _ago(text: str) -> Ago:
         readings = error.readings if isinstance(error, times.NoTimeError) else ()
         hint = "Write a number and s, m, h, d or w: last:15m, last:7d"
         raise BadValueError(f"{shown(text)} is not a length of time.", hint, readings) from error
+
+
+_FLAGS = {"yes": "yes", "no": "no", "true": "yes", "false": "no", "y": "yes", "n": "no", "1": "yes", "0": "no"}
+
+
+def _flag(field: Field, raw: RawValue) -> Text:
+    text = raw.text.lower()
+    if text not in field.values:
+        offers = [_FLAGS[text]] if text in _FLAGS else []
+        hint = f"Write {' or '.join(f'{field.name}:{value}' for value in field.values)}."
+        raise BadValueError(f"{field.name}: is yes or no.", hint, offers)
+    return Text(text)
 
 
 def _sort_field(text: str) -> By:

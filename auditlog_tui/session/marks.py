@@ -18,7 +18,7 @@ import sqlite3
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -67,6 +67,11 @@ class Mark:
     note: str
     made_us: int
 
+    @property
+    def tags(self) -> list[str]:
+        """The `#tags` of the note, without `#`, each once."""
+        return tags_of(self.note)
+
 
 _Row = tuple[object, ...]
 """`marked`, `note` and `made_us` of a row in the file."""
@@ -99,6 +104,9 @@ class Marks:
     def __init__(self, path: Path | None = None, *, now_us: Callable[[], int] | None = None) -> None:
         self.error = ""
         self.earlier: Earlier | None = None
+        self.version = 0
+        """Changes whenever a mark or a note does."""
+        self._tag_counts = 0, Counter[str]()
         self._path = path
         self._now_us = now_us or (lambda: time.time_ns() // 1000)
         self._marks: dict[str, Mark] = {}
@@ -141,8 +149,21 @@ class Marks:
     @property
     def tags(self) -> list[str]:
         """The tags of all notes, without `#`, most used first."""
-        counted = Counter(tag for mark in self._marks.values() for tag in tags_of(mark.note))
-        return [tag for tag, _ in counted.most_common()]
+        return [tag for tag, _ in self.tag_counts.most_common()]
+
+    @property
+    def tag_counts(self) -> Counter[str]:
+        """How many notes have each tag."""
+        version, counts = self._tag_counts
+        if version != self.version:
+            counts = Counter(tag for mark in self._marks.values() for tag in mark.tags)
+            self._tag_counts = self.version, counts
+        return counts
+
+    @property
+    def by_key(self) -> Mapping[str, Mark]:
+        """All marks and notes, by the entry's key."""
+        return self._marks
 
     def is_marked(self, key: str) -> bool:
         return key in self._marked
@@ -167,7 +188,11 @@ class Marks:
 
     def marked(self) -> list[Entry]:
         """The marked entries, oldest first; those whose time can't be read come last."""
-        return sorted((self._marks[key].entry for key in self._marks if key in self._marked), key=_time_order)
+        return [entry for entry in self.entries()[::-1] if entry.key in self._marked]
+
+    def entries(self) -> list[Entry]:
+        """The entries with a mark or a note, newest first; those whose time can't be read come first."""
+        return sorted((mark.entry for mark in self._marks.values()), key=_time_order)[::-1]
 
     # -- changing ----------------------------------------------------------------------------------------------
 
@@ -211,6 +236,7 @@ class Marks:
         self._unsaved.update(self._marks)
         self._marks.clear()
         self._marked.clear()
+        self.version += 1
         self.earlier = None
         self.save()
 
@@ -226,6 +252,7 @@ class Marks:
 
     def _set(self, mark: Mark) -> None:
         key = mark.entry.key
+        self.version += 1
         (self._marked.add if mark.marked else self._marked.discard)(key)
         if mark.marked or mark.note:
             self._marks[key] = mark
@@ -326,6 +353,7 @@ class Marks:
             self._set(replace(ours, note=_joined(ours, theirs)))
 
     def _remove(self, key: str) -> None:
+        self.version += 1
         self._marks.pop(key, None)
         self._marked.discard(key)
 

@@ -14,7 +14,6 @@ from auditlog_tui.analysis.search import next_marked
 from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.log.feed import Anchor, At
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.marked_view import MarkedView
 from auditlog_tui.log.view import View
 from auditlog_tui.log.window_view import window_of
 from auditlog_tui.query import (
@@ -46,6 +45,10 @@ MOST_PLACES = 100
 
 CLOCK_NOISE_US = 2_000_000
 """Clocks that differ by less than this (microseconds) agree: a `Date` header has whole seconds."""
+
+
+ONLY_MARKED = "marked:yes"
+"""The filter of `only_marked`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -105,6 +108,7 @@ class Navigator:
 
     def __post_init__(self) -> None:
         self.counting = Counting(self.log)
+        self.log.marks = lambda: self.marks
 
     @property
     def place(self) -> Place:
@@ -134,7 +138,9 @@ class Navigator:
 
     def suggest(self, text: str, cursor: int) -> Completion:
         """Completions at the cursor."""
-        return suggest(text, cursor, self.log.store.seen, {**BUILT_IN, **self.views})
+        seen = self.log.store.seen
+        seen.replace("tag", self.marks.tag_counts)
+        return suggest(text, cursor, seen, {**BUILT_IN, **self.views})
 
     def submit(self, text: str) -> Place:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
@@ -153,7 +159,7 @@ class Navigator:
             bool(self.places)
             and text == self.place.text
             and self.view.anchor is Anchor.NEWEST
-            and not self.view.marked
+            and not self.view.fixed
         )
 
     @property
@@ -208,7 +214,7 @@ class Navigator:
 
     def narrowed(self, field: str, value: object, *, negated: bool) -> str | None:
         """The current filter with another term for this value; `None` where the language has no term for it."""
-        term = term_for(FIELDS[field].columns[0], value, negated)
+        term = term_for(next(iter(FIELDS[field].columns), field), value, negated)
         return with_term(self.place.text, term) if term else None
 
     def without(self, number: int) -> str:
@@ -299,23 +305,27 @@ class Navigator:
 
     def anchored(self, anchor: Anchor) -> Place:
         """Show the same filter from this end, with the view of the nearest place that has it, else with a new one."""
+        if self.view.marked:
+            return self.place  # it has no other end
         found = self._nearest(self.place.text, anchor)
         view = found.view if found is not None else View(self.log, self.view.query, anchor=anchor, like=self._like)
         return self._show(Place(view, self.place.text))
 
     def _nearest(self, text: str, anchor: Anchor) -> Place | None:
         places = (place for place in reversed(self.places) if place.text == text and place.view.anchor is anchor)
-        return next((place for place in places if not place.view.marked), None)
+        return next((place for place in places if not place.view.fixed), None)
 
     def only_marked(self) -> Place | None:
-        """Show the marked entries, newest first; `None` if none is marked. Sends no request."""
-        entries = self.marks.marked()[::-1]
-        return self.show_marked(MarkedView(self.log, entries)) if entries else None
+        """Show the entries that are marked now, newest first, with the cursor on the same entry if it is one of them.
 
-    def show_marked(self, view: MarkedView) -> Place:
-        """Show a view of marked entries, with the cursor on the same entry if it is one of them."""
-        cursor = self.place.cursor
-        return self._show(Place(view, "", cursor if cursor is not None and view.row_of(cursor) is not None else None))
+        Rows stay when their mark is removed. `None` if none is marked. Sends no request.
+        """
+        if not self.marks.count:
+            return None
+        entry, cursor = self.place.cursor, None
+        if entry is not None and self.marks.is_marked(self.log.store.rows([entry])[entry].key):
+            cursor = entry
+        return self._show(Place(View(self.log, parse(ONLY_MARKED), fixed=True), "", cursor))
 
     async def next_marked(self, row: int, way: int) -> int | None:
         """The nearest row with a marked entry below (`way` 1) or above (-1) a row; `None` if none is loaded."""
@@ -323,6 +333,10 @@ class Navigator:
 
     def at_moment(self, us: int) -> Place:
         """Show the same filter at a time, to be loaded both ways, in the log's own order."""
+        if self.view.marked and not self.view.fixed:
+            return self._show(Place(self.view, self.place.text, self.view.entry_at(us)))
+        if self.view.fixed:
+            return self._show(Place(View(self.log, Query(()), anchor=At(us)), ""))
         query = Query(tuple(term for term in self.view.query.terms if term.key != "sort"))
         return self._show(Place(View(self.log, query, anchor=At(us)), format_query(query)))
 
@@ -363,7 +377,7 @@ class Navigator:
         """Fetch the same filter again, as a new place; the previous one keeps the old rows."""
         self.log.forget()
         self.counting.forget()
-        if self.view.marked:
+        if self.view.fixed:
             return self.only_marked() or self.submit("")
         place = self.place
         view = View(self.log, self.view.query, anchor=self.view.anchor)

@@ -118,7 +118,17 @@ class Session:
         self.client.on_wait = on_wait
         self._store = EntryStore()
         # The demo answers in this process, where several requests at once take no less time.
-        return Log(self.client, self._store, 1 if self.settings.demo else self.settings.parallel)
+        log = Log(self.client, self._store, 1 if self.settings.demo else self.settings.parallel)
+        log.marks = self.marks
+        return log
+
+    def marks(self) -> Marks:
+        """The marks of the endpoint, read at the first call; `error` says what could not be read."""
+        from auditlog_tui.session.marks import Marks, marks_path
+
+        if self._marks is None:
+            self._marks = Marks(None if self.settings.demo else marks_path(self.settings.base_url))
+        return self._marks
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser's navigation over the log. Raises `StoreError`."""
@@ -133,18 +143,11 @@ class Session:
             self.open_log(on_wait),
             read_zone(settings.zone).zone,
             history=History(history_path()),
-            marks=self.open_marks(),
+            marks=self.marks(),
             views=settings.views,
             base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
             demo=settings.demo,
         )
-
-    def open_marks(self) -> Marks:
-        """The marks and notes of the endpoint; a demo's are not saved."""
-        from auditlog_tui.session.marks import Marks, marks_path
-
-        self._marks = Marks(None if self.settings.demo else marks_path(self.settings.base_url))
-        return self._marks
 
     def take_first_start(self) -> bool:
         """True once, at the first start of all; in any thread."""

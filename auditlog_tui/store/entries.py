@@ -59,6 +59,8 @@ CREATE TABLE version_of (
 CREATE UNIQUE INDEX version_of_entry ON version_of (run, entry, n);
 CREATE TABLE record_of (run INTEGER, entry INTEGER, more INTEGER, PRIMARY KEY (run, entry)) WITHOUT ROWID;
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
+CREATE TABLE mark (key TEXT PRIMARY KEY, marked INTEGER, note TEXT) WITHOUT ROWID;
+CREATE TABLE tag (key TEXT, tag TEXT, PRIMARY KEY (key, tag)) WITHOUT ROWID;
 """
 
 

@@ -419,6 +419,127 @@ async def test_a_filter_is_asked_of_the_whole_log_not_of_the_marks() -> None:
         assert len(keys(hand)) > 1
 
 
+# -- filters about them --------------------------------------------------------------------------------------------
+
+
+async def noted(hand: Hand, note: str, *down: str) -> str:
+    """Note the entry under the cursor, then press keys. Returns the entry's key."""
+    key = hand.row.key
+    await hand.press("semicolon")
+    await hand.write(note)
+    await hand.press("enter", *down)
+    return key
+
+
+async def test_a_filter_about_notes_shows_their_entries_and_asks_nobody() -> None:
+    async with running() as hand:
+        await hand.press("pagedown")
+        older = await noted(hand, "seen #inc42", "g")
+        newer = await noted(hand, "Rotated #inc42")
+        before = len(hand.wire.requests)
+        await hand.filter("tag:inc42")
+        assert keys(hand) == [newer, older]
+        assert "only what is noted: 2" in hand.header
+        assert "COMPLETE" not in hand.header
+        assert "end: 2 noted" in hand.shown
+        await hand.filter("note:ROTATED tag:inc*")
+        assert keys(hand) == [newer]
+        await hand.filter("tag:inc42 action:nothing.ed")
+        assert "No entry that you noted matches" in hand.text
+        assert len(hand.wire.requests) == before
+
+
+async def test_rows_follow_a_note_and_the_cursor_stays_at_its_row() -> None:
+    async with running() as hand:
+        first, second, third = [await noted(hand, "#a", "down") for _ in range(3)]
+        await hand.filter("tag:a")
+        await hand.press("down")
+        assert hand.row.key == second
+        await hand.press("semicolon", "ctrl+u", "enter")
+        assert keys(hand) == [first, third]
+        assert (hand.row.key, hand.table.cursor) == (third, 1)
+        assert "only what is noted: 2" in hand.header
+        await hand.press("semicolon", "ctrl+u", "enter")
+        assert (keys(hand), hand.row.key) == ([first], first)
+        await hand.press("semicolon", "ctrl+u", "enter")
+        assert "No entry that you noted matches" in hand.text
+
+
+async def test_rows_that_leave_marks_out_follow_them() -> None:
+    async with running() as hand:
+        await hand.filter("-marked:yes method:GET")
+        before = keys(hand)
+        requests = len(hand.wire.requests)
+        await hand.press("down", "down", "m")
+        assert keys(hand) == [*before[:2], *before[3:]]
+        assert (hand.row.key, hand.table.cursor) == (before[3], 2)
+        await hand.press("M", "M")
+        assert keys(hand) == [*before[:2], *before[3:]]
+        assert len(hand.wire.requests) == requests
+
+
+async def test_a_place_left_before_marks_changed_follows_them_when_it_is_shown_again() -> None:
+    async with running() as hand:
+        await hand.filter("marked:no method:GET")
+        key = hand.row.key
+        await hand.filter("method:GET")
+        await hand.press("g", "m")
+        assert hand.navigator.marks.is_marked(key)
+        await hand.press("left_square_bracket")
+        assert key not in keys(hand)
+
+
+async def test_a_tag_in_the_pane_is_filtered_by_and_left_out() -> None:
+    async with running() as hand:
+        key = await noted(hand, "see #inc42 and #other", "enter")
+        assert "inc42" in hand.text
+        await hand.to_field("tag")
+        await hand.press("equals_sign")
+        assert hand.navigator.place.text == "tag:inc42"
+        assert keys(hand) == [key]
+        await hand.press("left_square_bracket", "enter")
+        await hand.to_field("tag")
+        await hand.press("minus")
+        assert hand.navigator.place.text == "-tag:inc42"
+        assert key not in keys(hand)
+
+
+async def test_tags_are_completed_with_their_counts() -> None:
+    async with running() as hand:
+        for note in ("#inc42", "#inc42 #inc7", "#other"):
+            await noted(hand, note, "down")
+        found = hand.navigator.suggest("tag:inc", 7).candidates
+        assert [(candidate.text, candidate.count) for candidate in found] == [("inc42", 2), ("inc7", 1)]
+
+
+async def test_what_another_terminal_noted_is_among_the_rows_of_a_filter(tmp_path: Path) -> None:
+    path = tmp_path / "marks.sqlite3"
+    async with keeping(path) as hand:
+        key = await noted(hand, "#a")
+        other, theirs = Marks(path), read_entry(json.dumps(made(0, id="theirs", action="key.leaked")))
+        other.note(theirs, "#a")
+        await hand.filter("tag:a")
+        assert sorted(keys(hand)) == sorted([key, "theirs"])
+        other.note(theirs, "")
+        await hand.press("r")
+        assert keys(hand) == [key]
+
+
+async def test_all_marks_are_shown_from_a_filter_about_them_and_a_time_is_gone_to_within_it() -> None:
+    async with running() as hand:
+        for _ in range(3):
+            await noted(hand, "#a", "down")
+        await hand.filter("tag:a")
+        await hand.press("g", "M")
+        assert "only what is marked: 3" in hand.header
+        await hand.press("M")
+        assert hand.navigator.place.text == "tag:a"
+        oldest = hand.navigator.view.window(2, 1)[0]
+        hand.screen.go(lambda: hand.navigator.at_moment(oldest.created_us or 0))
+        await hand.settled()
+        assert (hand.row.key, len(keys(hand))) == (oldest.key, 3)
+
+
 # -- copying -------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.log.feed import Anchor, At, Feed, Step
 from auditlog_tui.log.log import Detail, Log
-from auditlog_tui.log.marked_view import MarkedView
+from auditlog_tui.log.marked_feed import MarkedFeed
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Plan, Query
 from auditlog_tui.store.entries import EntryStore, Row, Run
@@ -62,8 +62,8 @@ def a_view_offers_both(view: View) -> tuple[Rows, Fetching]:
     return view, view
 
 
-def marked_entries_offer_both(view: MarkedView) -> tuple[Rows, Fetching]:
-    return view, view
+def marked_entries_are_a_feed(log: Log, plan: Plan) -> Feed:
+    return MarkedFeed(log, plan)
 
 
 def a_log_is_a_client_and_a_working_set(api: AuditLogApi, store: EntryStore) -> Log:

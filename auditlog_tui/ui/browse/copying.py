@@ -68,7 +68,7 @@ class CopyController(Controller):
         return navigator.marks.marked() if marked else [navigator.log.store.entry(row.n)]
 
     async def _copy(self, key: str | None, entries: list[Entry]) -> None:
-        if key == "l" and self._host.view.marked:
+        if key == "l" and self._host.view.fixed:
             text = "Marks are kept on this machine, so there is no link to them; y y copies their IDs"
             self._host.say(text, "warning")
         elif key == "l":

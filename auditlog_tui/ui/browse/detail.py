@@ -91,8 +91,9 @@ class DetailController(Controller):
         record = detail.entry if detail is not None else entry
         fields = raw_lines(record) if self._raw else describe(entry, detail, look.zone, log.now_us())
         others = [raw for raw in log.store.versions(n) if raw != record.raw]
-        note = self._host.navigator.marks.note_of(entry.key)
-        items = [*note_items(note), *version_items(entry, others), *fields]
+        mark = self._host.navigator.marks.by_key.get(entry.key)
+        note = note_items(mark.note, mark.tags) if mark is not None else []
+        items = [*note, *version_items(entry, others), *fields]
         subtitle = "full record" if detail is not None else "the list's data, no ID to ask for"
         if fetching:
             subtitle = f"the list's data {look.glyphs.ellipsis} asking for the full record"

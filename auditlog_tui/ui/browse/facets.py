@@ -22,7 +22,7 @@ def _counted_of(summary: Summary) -> str:
     """What the counts are of: of all entries that match, or of the loaded ones."""
     if summary.complete:
         return f"of all {counted(summary.rows, 'entry', 'entries')}"
-    loaded = f"{count(summary.loaded)} loaded{', not of all' if not summary.marked else ''}"
+    loaded = f"{count(summary.loaded)} loaded{', not of all' if not summary.only else ''}"
     if not summary.filtered:
         return f"of {loaded}"
     return f"of {count(summary.rows)} that {'matches' if summary.rows == 1 else 'match'} in {loaded}"

@@ -87,7 +87,7 @@ class FindController(Controller):
             return
         if row is None:
             summary = view.summary()
-            more = "" if summary.complete or summary.marked else "; / asks the server"
+            more = "" if summary.complete or summary.only else "; / asks the server"
             self._host.say(f"{safe(text, 60)} is in none of {_rows(summary)}{more}", "warning")
             return
         wrapped = row <= begun_at if way > 0 else row >= begun_at
@@ -138,8 +138,8 @@ class FindController(Controller):
 
 def _rows(summary: Summary) -> str:
     """The rows that were searched, as those loaded, or as all that match."""
-    if summary.marked:
-        return f"the {counted(summary.rows, 'marked entry', 'marked entries')}"
+    if summary.only:
+        return f"the {counted(summary.rows, f'{summary.only} entry', f'{summary.only} entries')}"
     if summary.complete:
         return f"all {counted(summary.rows, 'entry', 'entries')}"
     return f"the {counted(summary.rows, 'entry', 'entries')} loaded so far"

@@ -19,11 +19,15 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
+    from auditlog_tui.log.view import View
     from auditlog_tui.session.marks import Marks
     from auditlog_tui.store.entries import Row, Run
 
 TAGS_OFFERED = 8
 """Tags used before that the prompt for a note lists."""
+
+NEAR = 200
+"""Rows above and below the cursor among which it finds one that stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,10 @@ class MarkController(Controller):
             self._host.say(f"{self._amount()} from {since} (M shows them, : and “Forget all marks” drops them)")
 
     def place_shown(self) -> None:
-        self._filter_bar.input.placeholder = "only what is marked" if self._host.view.marked else PLACEHOLDER
+        view = self._host.view
+        self._filter_bar.input.placeholder = "only what is marked" if view.fixed else PLACEHOLDER
+        if view.plan.of_marks and not view.fixed:
+            self._refresh_marks()
 
     def _signs(self, row: Row) -> Signs:
         """The signs beside a row."""
@@ -199,6 +206,27 @@ class MarkController(Controller):
     def _marks_changed(self) -> None:
         self._header.marked = self._marks.count
         self._table.refresh()
+        if self._host.view.marks_changed:
+            self._host.start(self._follow_marks, "marks")
+
+    async def _follow_marks(self) -> None:
+        """Let the rows of a filter about marks or notes follow these; the cursor stays on its row, or the nearest."""
+        view, table = self._host.view, self._table
+        try:
+            await view.follow_marks()
+            shown = table.rows.run
+            if table.view is view and shown is not None and shown is not view.run:
+                table.show(view, self._nearest_kept(view, shown), table.cursor - table.top)
+        except AuditLogError as error:
+            self._host.say(str(error), "error")
+        self._host.rows_changed()
+
+    def _nearest_kept(self, view: View, run: Run) -> int | None:
+        """The entry nearest to the cursor, of the rows on the screen and around it, that the view still has."""
+        store, cursor = view.log.store, self._table.cursor
+        below = store.window(run, cursor, NEAR)
+        above = store.window(run, max(0, cursor - NEAR), min(cursor, NEAR))[::-1]
+        return next((row.n for row in (*below, *above) if view.row_of(row.n) is not None), None)
 
     def _refresh_marks(self) -> bool:
         """Take in what other terminals marked and noted. False, with the reason said, if it can't be read."""
@@ -287,33 +315,18 @@ class MarkController(Controller):
             where = "below" if way > 0 else "above"
             self._host.say(f"No mark {where} this entry, of the {count(len(view))} here; M shows all marked entries")
 
-    async def action_only_marked(self) -> None:
-        if self._host.view.marked:
+    def action_only_marked(self) -> None:
+        if self._host.view.fixed:
             self._host.go(self._host.navigator.back)
         else:
-            await self.show_marked()
+            self.show_marked()
 
-    async def show_marked(self) -> None:
+    def show_marked(self) -> None:
         """Show only the marked entries, as they are now."""
         fresh = self._refresh_marks()
-        amount = self._marks.count
-        if amount:
-            await self._long.do(amount, lambda: self._gather_marked(fresh=fresh))
-        else:
+        if not self._host.go(self._host.navigator.only_marked):
             self._host.say("Nothing is marked: m marks an entry")
-
-    async def _gather_marked(self, *, fresh: bool) -> None:
-        from auditlog_tui.log.marked_view import MarkedView  # late: it loads the models
-
-        navigator = self._host.navigator
-        before, view = self._host.view, MarkedView(navigator.log, [])
-        marked = self._marks.marked()[::-1]
-        async for some in self._long.portions(marked, "Gathering what is marked", lambda done: "nothing has changed"):
-            view.append(some)
-        if before is not self._host.view:
-            return  # the user went elsewhere
-        self._host.go(lambda: navigator.show_marked(view))
-        if fresh:
+        elif fresh:
             self._host.say("Only what is marked, without a filter; M or [ goes back")
 
     def action_compare(self) -> None:

@@ -117,7 +117,7 @@ class NavigationController(Controller):
 
     def rows_changed(self) -> None:
         view = self._host.view
-        if view is not self._forms_of and view.complete and not len(view) and view.query:
+        if view is not self._forms_of and view.complete and not len(view) and view.query and not view.marked:
             self._forms_of = view
             self._host.start(lambda: self._try_forms(view), "forms")
 

@@ -376,8 +376,8 @@ class BrowseScreen(ShiftingScreen):
     async def action_retry(self) -> None:
         if self.detail.retry() or self.loader.retry():
             return
-        if self.view.marked:
-            await self.marking.show_marked()
+        if self.view.fixed:
+            self.marking.show_marked()
         else:
             self.go(self.navigator.refresh)
 

@@ -141,8 +141,9 @@ class HeaderBar(Widget):
             return []
         if self._failed:
             return [(self._failed, "bold $text-error")]
-        if summary.marked:
-            return [(f"only what is marked: {count(summary.rows)}", "bold $text-accent")]
+        if summary.only:
+            what = f"only what is {summary.only}: {count(summary.rows)}"
+            return [(what if summary.complete else f"{what} so far", "bold $text-accent")]
         loaded = count(summary.loaded)
         of_total = f" of {count(summary.total)}" if summary.total is not None else ""
         rows = (
@@ -167,7 +168,7 @@ class HeaderBar(Widget):
         ]
 
     def _spinner(self) -> tuple[str, str]:
-        if self.summary is None or self.summary.marked or self._failed:
+        if self.summary is None or self.summary.only or self._failed:
             return "", ""
         spinner = self.look.glyphs.spinner
         return (f"  {spinner[self._frame % len(spinner)]}" if self.busy else "   "), "$text-accent"
@@ -175,14 +176,14 @@ class HeaderBar(Widget):
     def _reason(self) -> list[tuple[str, str]]:
         """Why the view is INCOMPLETE."""
         summary = self.summary
-        if self._failed or summary is None or summary.marked or not summary.incomplete:
+        if self._failed or summary is None or summary.only or not summary.incomplete:
             return []
         return [(f" {summary.reason}", "$text-error")] if self.size.width >= REASON_WIDTH else []
 
     def _verdict(self) -> list[tuple[str, str]]:
         """The verdict and the number of rows, for a narrow window."""
         summary = self.summary
-        if summary is None or self._failed or summary.marked:
+        if summary is None or self._failed or summary.only:
             return self._amount()
         if summary.complete:
             return [("COMPLETE ", "$text-success"), (count(summary.rows), "bold")]

@@ -108,9 +108,12 @@ def _created(entry: Entry, shown: str, *, flagged: bool) -> DetailField:
     return DetailField("created_at", text, shown, "created", flagged=flagged, filter_value=entry.created_us)
 
 
-def note_items(note: str) -> list[Item]:
-    """A group with the user's note; empty without a note."""
-    return [Heading("Note", wide=True), DetailField("note", note, safe(note, VALUE_LIMIT))] if note else []
+def note_items(note: str, tags: Sequence[str]) -> list[Item]:
+    """A group with the user's note and its tags; empty without a note."""
+    if not note:
+        return []
+    fields = [DetailField("tag", tag, safe(tag, VALUE_LIMIT), term="tag", filter_value=tag) for tag in tags]
+    return [Heading("Note", wide=True), DetailField("note", note, safe(note, VALUE_LIMIT)), *fields]
 
 
 def version_items(entry: Entry, others: Sequence[str]) -> list[Item]:

@@ -85,8 +85,8 @@ def _tail(view: View, summary: Summary, look: Look, spinner: str) -> StyledText:
 
 
 def _ending(view: View, summary: Summary) -> str:
-    if summary.marked:
-        return f"end: {count(summary.rows)} marked"
+    if summary.only:
+        return f"end: {count(summary.rows)} {summary.only}"
     part = any(term.key != "sort" for term in view.query.terms)
     if not view.complete:
         return "the oldest entry that matches" if part else "the log's oldest entry"
@@ -130,7 +130,7 @@ def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> 
     as_of = "" if summary.as_of is None else f"as of {summary.as_of:%Y-%m-%d %H:%M:%S} UTC. "
     scanned = f"Scanned {count(summary.loaded)}{_back_to(summary, look)}." if summary.loaded else ""
     return [
-        ("No entry matches", "text"),
+        (f"No entry that you {summary.only} matches" if summary.only else "No entry matches", "text"),
         (safe(text), "accent"),
         (f"{as_of}{scanned}", "dim"),
         *((safe(reason), "accent") for reason in _reasons(view, look)),

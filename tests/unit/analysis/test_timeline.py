@@ -13,9 +13,9 @@ from auditlog_tui.analysis.timeline import FEWEST, MOST, Bucket, Timeline
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.marked_view import MarkedView
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Query
+from auditlog_tui.session.marks import Marks
 from auditlog_tui.store import scans
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.times import rfc3339
@@ -272,7 +272,10 @@ async def test_marked_entries_are_counted_by_themselves() -> None:
     log = Log(api, EntryStore())
     await View(log, Query()).more(1, ignore)
     asked = len(api.calls)
-    timeline = Timeline(MarkedView(log, [log.store.entry(n) for n in (3, 9)]), Counting(log))
+    marks = Marks()
+    marks.mark([log.store.entry(n) for n in (3, 9)])
+    log.marks = lambda: marks
+    timeline = Timeline(await load(View(log, query_of("marked:yes"))), Counting(log))
     assert sum(bucket.n or 0 for bucket in await filled(timeline)) == 2
     assert len(api.calls) == asked
 

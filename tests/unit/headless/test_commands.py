@@ -193,3 +193,56 @@ def test_notes_that_can_not_be_read_make_incomplete_what_should_have_them(
         assert err.startswith("Incomplete: notes are missing. Marks can't be read")
     else:
         assert (status, err) == (0, "")
+
+
+# -- marks and notes -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def noted(server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of the endpoint's marks: two entries of it with a tag, and a third that the log lacks."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = marks_path(server.url)
+    kept = Marks(path)
+    for number, note in enumerate(("#inc42", "#inc42 rotated", "#other")):
+        raw = json.dumps({"id": f"e-{number}", "action": "key.used", "created_at": f"2026-11-22T12:0{number}:00Z"})
+        kept.note(read_entry(raw), note)
+    return path
+
+
+def test_what_is_noted_is_listed_and_counted_without_a_request(
+    command: Command, server: Serving, noted: Path
+) -> None:
+    before = len(server.requests)
+    assert command("list", "tag:inc42", "--format", "ids") == (0, "e-1\ne-0\n", "")
+    assert command("list", "tag:inc* note:Rotated", "--format", "ids") == (0, "e-1\n", "")
+    assert command("list", "marked:yes -tag:inc42 sort:created", "--format", "ids") == (0, "e-2\n", "")
+    assert command("count", "tag:inc42,other") == (0, "3\n", "")
+    assert command("count", "tag:INC42") == (0, "0\n", "No entry that you noted matches.\n")
+    assert len(server.requests) == before
+
+
+def test_what_is_marked_is_left_out(command: Command, noted: Path) -> None:
+    _, line, _ = command("list", "--limit", "1", "--format", "jsonl")
+    assert command("count", "marked:no") == (0, f"{ENTRIES}\n", "")
+    Marks(noted).mark([read_entry(line.rstrip("\n"))])
+    assert command("count", "marked:no") == (0, f"{ENTRIES - 1}\n", "")
+    _, ids, _ = command("list", "-marked:yes", "--format", "ids")
+    assert len(ids.splitlines()) == ENTRIES - 1
+    assert json.loads(line)["id"] not in ids.splitlines()
+
+
+def test_marks_that_can_not_be_read_are_an_incomplete_answer(command: Command, noted: Path) -> None:
+    noted.write_bytes(b"no database" * 100)
+    for text in ("tag:inc42", "-tag:inc42"):
+        for name in ("count", "list"):
+            status, _, err = command(name, text, "--limit", "1") if name == "list" else command(name, text)
+            assert status == 1
+            assert "Marks can't be read" in err
+    assert command("count") == (0, f"{ENTRIES}\n", "")
+
+
+def test_marks_can_not_be_followed(command: Command, noted: Path) -> None:
+    status, out, err = command("follow", "-tag:inc42")
+    assert (status, out) == (2, "")
+    assert "use list" in err

@@ -8,9 +8,6 @@ from auditlog_tui.errors import ServerError
 from auditlog_tui.log import live as tail
 from auditlog_tui.log.feed import Anchor, At
 from auditlog_tui.log.live import LiveTail, News
-from auditlog_tui.log.log import Log
-from auditlog_tui.log.marked_view import MarkedView
-from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of
 from tests.unit.tails import GENERATIONS, NOON_US, at, following, in_time_order, polled, set_clock, write
 from tests.unit.views import ignore, keys_of, load, newest_first, query_of, view_of
@@ -212,8 +209,9 @@ async def test_only_a_reached_newest_end_can_be_followed() -> None:
 
 
 async def test_marked_entries_are_not_followed() -> None:
-    log = Log(FakeApi([]), EntryStore())
-    assert not LiveTail(MarkedView(log, [])).possible
+    view = await load(view_of(FakeApi(log_of(3)), "marked:yes"))
+    assert view.complete
+    assert not LiveTail(view).possible
 
 
 async def test_cancelled_poll_changes_nothing() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import zlib
+from dataclasses import dataclass
 
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.query.syntax import (
@@ -24,7 +26,28 @@ from auditlog_tui.query.syntax import (
     Value,
 )
 
-IN_PART = ("", "actor.name", "path", "ua")
+IN_PART = ("", "actor.name", "path", "ua", "note")
+
+
+@dataclass(frozen=True)
+class Noted:
+    marked: bool
+    note: str
+    tags: tuple[str, ...] = ()
+
+
+_NOTED = (
+    None,
+    Noted(True, ""),
+    Noted(False, "Rotated the key, #inc42", ("inc42",)),
+    Noted(True, "#inc42 #INC7: ask Bob", ("inc42", "INC7")),
+    Noted(True, "Stra\u00dfe 9, #inc-7", ("inc-7",)),
+)
+
+
+def noted(entry: Entry) -> Noted | None:
+    """What the user marked and noted on an entry: chosen by its key."""
+    return _NOTED[zlib.crc32(entry.key.encode("utf-8", "replace")) % len(_NOTED)]
 
 
 def matches(query: Query, entry: Entry) -> bool:
@@ -50,8 +73,8 @@ EVERY = (
 
 def _open(term: Term, entry: Entry) -> bool:
     names = [NAMES.get(term.key, term.key)] if term.key else list(EVERY)
-    if term.key == "id":
-        return False  # an entry without an id has a fallback key
+    if term.key in ("id", "marked", "tag", "note"):
+        return False  # an entry without an id has a fallback key, and the others are no fields of the entry
     if any(isinstance(value, Nothing) for value in term.values):
         names.append("target.type")
     return any(unknown(name, entry, timed=bool(term.key)) for name in names)
@@ -87,7 +110,13 @@ def _is(key: str, value: Value, entry: Entry) -> bool:
 
 def texts(key: str, entry: Entry) -> list[str | None]:
     """The entry's texts of a field; for a word, all of its texts."""
-    log, actor, target = entry.log, entry.actor, entry.target
+    log, actor, target, mark = entry.log, entry.actor, entry.target, noted(entry)
+    if key == "marked":
+        return ["yes" if mark is not None and mark.marked else "no"]
+    if key == "tag":
+        return [*(mark.tags if mark is not None else ())]
+    if key == "note":
+        return [mark.note if mark is not None else None]
     fields = {
         "id": entry.key,
         "action": log.action,

@@ -12,7 +12,8 @@ from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query import Plan, Query, freeze, parse, plan
 from auditlog_tui.store.entries import EntryStore, Stretch
-from tests.unit.query.evaluate import matches
+from auditlog_tui.store.marks import write_marks
+from tests.unit.query.evaluate import matches, noted
 from tests.unit.query.strategies import NOON_US
 
 
@@ -39,4 +40,6 @@ def kept_here(entries: list[Entry], split: Plan) -> list[Entry]:
         run = store.new_run()
         by_number = dict(zip(store.add(entries), entries, strict=True))
         store.append(run, list(by_number))
+        marks = {entry.key: mark for entry in entries if (mark := noted(entry)) is not None}
+        write_marks(store, marks, ())
         return [by_number[n] for n in store.matching(run, Stretch(run.first, len(run)), split.where())]

@@ -46,6 +46,8 @@ TEXTS = {
     "target": ("t-1", "t-2", "none", "T-1"),
     "target.type": ("vm", "VM", "volume"),
     "ua": ("terraform/1.9", "Terraform", "curl/8"),
+    "tag": ("inc42", "INC7", "inc-7", "inc"),
+    "note": ("Rotated the key", "ask Bob", "STRASSE 9"),
     "id": ("e-1", "e-2", "e-3", "e-4", "e-5", "e-6", "E-1"),
 }
 ADDRESSES = (
@@ -218,6 +220,13 @@ _addresses: st.SearchStrategy[Value] = st.one_of(
 )
 _lengths: st.SearchStrategy[Value] = st.builds(Ago, st.integers(1, 10_000), st.sampled_from("smhdw"))
 
+
+def _is_tag(value: Value) -> bool:
+    """A tag is written without `#`."""
+    first = value.text or "#" if isinstance(value, Text) else value.pieces[0] if isinstance(value, Glob) else "#"
+    return not first.startswith("#")
+
+
 VALUES: dict[str, st.SearchStrategy[Value]] = {
     **{
         key: st.one_of(_whole(key), _globs(key)) for key in ("action", "actor", "actor.type", "method", "target.type")
@@ -228,6 +237,9 @@ VALUES: dict[str, st.SearchStrategy[Value]] = {
     "path": st.one_of(_part("path"), st.sampled_from(PATTERNS).map(Regex)),
     "ip": _addresses,
     "status": numbers,
+    "marked": st.sampled_from(("yes", "no")).map(Text),
+    "tag": st.one_of(_whole("tag"), _globs("tag")).filter(_is_tag),
+    "note": _part("note"),
 }
 
 # -- queries -----------------------------------------------------------------------------------------------------

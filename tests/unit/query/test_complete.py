@@ -126,7 +126,7 @@ def test_nothing_that_is_typed_is_too_odd_to_complete(text: str, at: int) -> Non
 
 @given(st.sampled_from(sorted(FIELDS)), st.text(max_size=8), st.integers(1, 9))
 def test_a_value_that_was_seen_is_offered_as_it_must_be_written(name: str, text: str, count: int) -> None:
-    if name in ("status", "created", "last", "sort") or not text:
+    if name in ("status", "created", "last", "sort", "marked") or not text or (name == "tag" and text[0] == "#"):
         return
     candidates = complete(f"{name}:", len(name) + 1, lambda _: [(text, count)]).candidates
     (candidate,) = [candidate for candidate in candidates if candidate.count == count]

@@ -34,6 +34,9 @@ def explained(text: str, *ignored: str) -> str:
         ('-"two words"', 'GET /v1/audit_logs · here: not text "two words"'),
         ("target:none", "GET /v1/audit_logs · here: target none"),
         ("path:~^/v1/.*s$", "GET /v1/audit_logs · here: path ~^/v1/.*s$"),
+        ("marked:yes id:e-1", "no request: of what you marked · here: marked yes, id e-1"),
+        ("tag:a sort:-created", "no request: of what you noted · here: tag a · sorted here by created desc"),
+        ("-tag:a method:GET", "GET /v1/audit_logs?method=GET · here: not tag a"),
         ("sort:status", "GET /v1/audit_logs?sort=status_code:asc"),
         ("sort:-created", "GET /v1/audit_logs"),
         ("sort:status,-path", "GET /v1/audit_logs?sort=status_code:asc · sorted here by status asc, path desc"),
@@ -51,6 +54,6 @@ def test_what_the_server_ignores_is_said_to_stay_here() -> None:
 def test_every_query_can_be_explained(query: Query) -> None:
     split = split_or_stop(query, frozenset(), [])
     line = explain(split)
-    assert line.startswith("GET /v1/audit_logs")
+    assert line.startswith(f"no request: of what you {split.only}" if split.only else "GET /v1/audit_logs")
     assert ("here: " in line) or split.residual is None
     assert all(f"{name}=" in line for name in split.params)

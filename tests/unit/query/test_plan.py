@@ -8,13 +8,16 @@ from hypothesis import event, given, settings
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.query import Plan, Query, parse
 from tests.unit.query import server
-from tests.unit.query.evaluate import matches
+from tests.unit.query.evaluate import matches, noted
 from tests.unit.query.here import kept_here, planned, split_or_stop
 from tests.unit.query.strategies import NOON_US, frozen_queries, ignored_sets, logs
 
 
 def shown(entries: list[Entry], split: Plan) -> list[Entry]:
-    """The entries that the user sees: the residual of those that the server returns."""
+    """The entries that the user sees: the residual of those that the server returns, or of those marked or noted."""
+    if split.only:
+        assert (split.params, split.entry_id) == ({}, None)
+        return kept_here([entry for entry in entries if noted(entry) is not None], split)
     if split.entry_id is not None:
         return kept_here(server.got(entries, split.entry_id), split)
     return kept_here(server.listed(entries, split.params), split)

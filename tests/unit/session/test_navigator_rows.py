@@ -139,6 +139,6 @@ async def test_refresh_shows_the_currently_marked_entries(navigator: Navigator) 
     navigator.marks.mark(entries)
     navigator.only_marked()
     navigator.marks.unmark(entries[:1])
-    assert keys_of(navigator.refresh().view) == [entries[1].key]
+    assert keys_of((await shown(navigator.refresh())).view) == [entries[1].key]
     navigator.marks.unmark(entries)
     assert not navigator.refresh().view.marked

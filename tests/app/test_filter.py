@@ -194,7 +194,7 @@ async def test_chips_are_shortened_before_any_is_left_out() -> None:
         assert all(term in hand.lines[2] for term in ("status:>=400", "api_key", "-ua:terraform", "-ip:"))
 
 
-@pytest.mark.parametrize("size", [(30, 20), (20, 6), (12, 6)])
+@pytest.mark.parametrize("size", [(30, 20), (20, 9), (12, 9)])
 async def test_a_chip_wider_than_the_line_is_shortened(size: tuple[int, int]) -> None:
     async with running(query=f"path:{'/long' * 30} status:200", size=size) as hand:
         assert "…" in hand.lines[2]

@@ -308,7 +308,7 @@ def test_follow_ends_by_a_signal(grown: Grown, environ: dict[str, str], number: 
         assert process.stdout is not None
         assert process.stdout.readline()
         process.send_signal(number)
-        assert process.wait(60) == -number
+        assert process.wait(60) == 128 + number
 
 
 def test_follow_ends_when_its_key_is_revoked(grown: Grown, environ: dict[str, str]) -> None:

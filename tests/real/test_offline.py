@@ -49,9 +49,7 @@ def do_the_main_job(terminal: PtyTerminal) -> None:
     terminal.send("/")
     terminal.wait_for("⏎ apply")
     terminal.send("status:>=400 actor.type:api_key\r")
-    terminal.wait_for(
-        r"\A(?!.*20,000)(?=.*(?:loaded|COMPLETE)).*\n ?/ status:>=400 actor\.type:api_key(?:.*\n)+▌.*[✗!][45]\d\d"
-    )
+    terminal.wait_for(r"\A(?!.*20,000).*(?:loaded|COMPLETE).*\n ?/ status:>=400 actor\.type:api_key(?:.*\n)+▌.*[✗!]")
     terminal.send("\r")
     terminal.wait_for("full record")
     terminal.send("c")

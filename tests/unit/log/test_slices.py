@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -179,6 +180,61 @@ async def test_a_store_that_fails_loses_no_page(monkeypatch: pytest.MonkeyPatch)
     await load(view)
     assert error_of(view) is not None
     await walked(api, view)
+
+
+# -- bounds that are rounded ---------------------------------------------------------------------
+
+MS = 10**6
+DENSE: dict[str, list[Time]] = {
+    "bursts": [day * 86_400 * SECOND + n * MS // 3 for day in range(12) for n in range(100)],
+    "one second": [SECOND // 3 + n * 400_000 for n in range(1_200)],
+    "each whole second and just after": [n // 2 * SECOND + n % 2 * 1_500 for n in range(1_200)],
+}
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("unit", [MS, SECOND])
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_a_server_that_rounds_bounds_loses_nothing(
+    name: str, unit: int, exclusive: bool, anchor: Anchor
+) -> None:
+    api = TimedLog(DENSE[name], page_size=20, unit=unit, exclusive=exclusive)
+    await walked(api, view_of(api, anchor=anchor))
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("most_counted", [300, float("inf")])
+@pytest.mark.parametrize("refused", [30, 100])
+@pytest.mark.parametrize("parallel", [1, 8])
+async def test_rounded_bounds_and_refused_cursors_give_no_false_verdict(
+    name: str, most_counted: float, refused: int, parallel: int
+) -> None:
+    api = TimedLog(DENSE[name], page_size=20, unit=SECOND, most_counted=most_counted, refused=refused)
+    view = view_of(api, parallel=parallel)
+    for _ in range(3):
+        await load(view)
+    if view.summary().state is State.COMPLETE:
+        assert keys_of(view) == in_order(api)
+    else:
+        assert keys_of(view) == in_order(api)[: len(view)]
+
+
+class Withholding(TimedLog):
+    """Never sends one entry that it counts."""
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        page = await super().list(params, limit=limit, cursor=cursor)
+        return replace(page, entries=tuple(each for each in page.entries if each.key != "id-50"))
+
+
+async def test_a_lower_count_of_rounded_bounds_does_not_replace_a_higher_one() -> None:
+    api = Withholding(DENSE["one second"][:100], page_size=20, unit=SECOND)
+    view = view_of(api)
+    await load(view)
+    assert view.summary().state is State.INCOMPLETE
+    assert view.summary().reason == "the server counts 100, 99 arrived"
+    assert view.summary().gone == 0
 
 
 # -- memory, and scans ---------------------------------------------------------------------------------------------

@@ -268,14 +268,14 @@ class Feed:
         if end.stale or (end.broken and end.cursor is None):
             self._restart(end)
         page = await self._request(end)
-        if page.last and end.sliced and not await all_dated(self._smallest, end.params):
+        if end.sliced and await self._may_lack_undated(page, end, page.last):
             return Step(len(page.entries), lost=True)
         # No await from here on, so that a cancellation can't leave entries stored and state not updated.
         return self._process(page, end)
 
     async def _step_in_slices(self, part: Part, end: End) -> Step:
         end.sliced = True
-        if part.last and not (await all_dated(self._smallest, end.params) if part.proven is None else part.proven):
+        if await self._may_lack_undated(part.page, end, part.last, part.proven):
             self.end_look_ahead()
             return Step(len(part.page.entries), lost=True)
         if part.first and not _overlaps(self._store, self.run, part.page):
@@ -445,6 +445,21 @@ class Feed:
             self._ahead_end = end
             return self._ahead
 
+    async def _may_lack_undated(self, page: Page, end: End, last: bool, proven: bool | None = None) -> bool:
+        """Whether slices may have left out entries whose time is absent or can't be read. Raises `ApiError`.
+
+        `proven` is the answer of a check that was made already. Counts prove nothing where more arrives than the
+        server counts, as with a server that counts up to some limit only.
+        """
+        if TIME_BOUNDS & end.params.keys():
+            return False
+        arrived = end.arrived + len(self._new_entries(page.entries, end))
+        if end.count is not None and arrived > end.count:
+            end.count = max(end.count, (await self._smallest(end.params)).total_count or 0)
+            if arrived > end.count:
+                return True
+        return last and not (await all_dated(self._smallest, end.params) if proven is None else proven)
+
     def end_look_ahead(self) -> None:
         """Stop reading ahead; paging goes on from what is contiguous."""
         if self._ahead is not None:
@@ -578,6 +593,10 @@ class Feed:
         self.uncounted = max(0, arrived - highest - gone_now)
         suffix = f"{arrived:,} of them arrived" if gone else f"{arrived:,} arrived"
         self.short = f"{_COUNTS_MORE} {now:,}, {suffix}" if arrived < least else ""
+        resumed = any(end.restarted and not end.sliced for end in (self.older_end, self.newer_end))
+        counted = max(now, self._first_count or 0, before or 0)
+        if resumed and self._read_by_time and before is not None and arrived > counted:
+            self.short = "the server counted fewer than arrived, so entries without a time may be missing"
 
     async def _count_again(self) -> tuple[int | None, bool]:
         """A count of the server's, and whether it is certainly of all entries up to the newest one here, and no more.

@@ -182,7 +182,7 @@ async def test_a_store_that_fails_loses_no_page(monkeypatch: pytest.MonkeyPatch)
     await walked(api, view)
 
 
-# -- bounds that are rounded ---------------------------------------------------------------------
+# -- bounds that are rounded, counts that stop ---------------------------------------------------------------------
 
 MS = 10**6
 DENSE: dict[str, list[Time]] = {
@@ -235,6 +235,27 @@ async def test_a_lower_count_of_rounded_bounds_does_not_replace_a_higher_one() -
     assert view.summary().state is State.INCOMPLETE
     assert view.summary().reason == "the server counts 100, 99 arrived"
     assert view.summary().gone == 0
+
+
+@pytest.mark.parametrize("parallel", [1, 8])
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_counts_that_stop_do_not_prove_that_every_entry_has_a_time(parallel: int, anchor: Anchor) -> None:
+    api = TimedLog([*even(1_500), *[ABSENT] * 40], page_size=20, most_counted=1_000)
+    view = await walked(api, view_of(api, parallel=parallel, anchor=anchor))
+    assert view.log.server_support.slices_fail == (parallel > 1)
+
+
+async def test_counts_that_stop_leave_a_restart_by_time_incomplete() -> None:
+    api = TimedLog([*even(600), *[ABSENT] * 40], page_size=20, most_counted=300, refused=100)
+    view = view_of(api, parallel=1)
+    await load(view)
+    assert view.summary().state is State.INCOMPLETE
+
+
+async def test_retention_is_not_taken_for_counts_that_stop() -> None:
+    api = TimedLog(even(1_200), page_size=20, happens={30: "forget", 45: "forget"})
+    view = await walked(api, view_of(api))
+    assert not view.log.server_support.slices_fail
 
 
 # -- memory, and scans ---------------------------------------------------------------------------------------------

@@ -99,8 +99,9 @@ class End:
 
     `count` is how many entries the server counted here last, `arrived` how many of them came, `page_size` the most on
     a page, `far_us` the time of the last one. `sliced` says that slices of time were read; `stale`, that cursor and
-    bound are of a slice, so that paging begins again at the last time fetched. `unproven` says that no page under
-    `bound` came yet: the first must have an entry that is here already, or the server rounds its bounds.
+    bound are of a slice, so that paging begins again at the last time fetched. `sliced_from` is how many entries had
+    arrived when slices began last. `unproven` says that no page under `bound` came yet: the first must have an entry
+    that is here already, or the server rounds its bounds.
     """
 
     params: Mapping[str, str]
@@ -122,6 +123,7 @@ class End:
     page_size: int = 1
     far_us: int | None = None
     sliced: bool = False
+    sliced_from: int = -1
     stale: bool = False
     unproven: bool = False
 
@@ -162,7 +164,7 @@ class End:
 
     def advance_in_slices(self, part: Part) -> None:
         """Move on after a page of a slice."""
-        self.broken, self.idle, self.cursor, self.done = "", 0, None, part.last
+        self.broken, self.cursor, self.done = "", None, part.last
         self.pages += 1
 
     def restart(self, bound: Mapping[str, str], resume_key: SortKey | None) -> None:
@@ -409,7 +411,7 @@ class Feed:
         fetching = end.pages > 1 and not end.done and not end.broken and not end.refused and self._ahead is None
         return (
             by_time and obeyed and fetching and self.plan.entry_id is None and not self._undated
-            and end.left > pages * end.page_size
+            and end.left > pages * end.page_size and end.arrived > end.sliced_from
         )  # fmt: skip
 
     async def look_ahead(
@@ -442,7 +444,7 @@ class Feed:
             stretch = Stretch(end.params, end.sort, start, last.created_us, end.far_us, end.left, rate, end.page_size)
             check = (lambda: all_dated(self._smallest, end.params)) if limits.requests == math.inf else None
             self._ahead = LookAhead(stretch, limits, self._fetch_slice, delay, allowed, check)
-            self._ahead_end = end
+            self._ahead_end, end.sliced_from = end, end.arrived
             return self._ahead
 
     async def _may_lack_undated(self, page: Page, end: End, last: bool, proven: bool | None = None) -> bool:

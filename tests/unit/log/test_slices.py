@@ -258,6 +258,18 @@ async def test_retention_is_not_taken_for_counts_that_stop() -> None:
     assert not view.log.server_support.slices_fail
 
 
+@pytest.mark.parametrize("parallel", [1, 8])
+@pytest.mark.parametrize(("page_size", "around"), [(5, 300), (10, 75)])
+async def test_refused_cursors_in_a_crowded_instant_end(parallel: int, page_size: int, around: int) -> None:
+    after: list[Time] = [(20 * around + n) * SECOND for n in range(around)]
+    api = TimedLog([*even(around), *[10 * around * SECOND] * 400, *after], page_size=page_size, refused=3)
+    view = view_of(api, parallel=parallel)
+    async with asyncio.timeout(30):
+        await load(view)
+    assert "more entries happened at" in view.summary().reason
+    assert keys_of(view) == in_order(api)[: len(view)]
+
+
 # -- memory, and scans ---------------------------------------------------------------------------------------------
 
 

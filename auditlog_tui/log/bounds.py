@@ -8,6 +8,8 @@ from auditlog_tui.entries.models import Entry
 from auditlog_tui.query.contradicts import contradicts
 from auditlog_tui.text.times import instant_us, rfc3339
 
+SECOND_US = 1_000_000
+
 TIME_BOUNDS = frozenset({"created_at_min", "created_at_max"})
 
 
@@ -16,6 +18,11 @@ def narrower_bound(params: Mapping[str, str], name: str, us: int) -> str:
     given = instant_us(params.get(name, ""))
     narrower = min if name == "created_at_max" else max
     return rfc3339(us if given is None else narrower(us, given))
+
+
+def whole_second(name: str, us: int) -> int:
+    """The whole second that a bound at this time is widened to; it stays the same however a server rounds it."""
+    return us // SECOND_US * SECOND_US if name == "created_at_min" else -(-us // SECOND_US) * SECOND_US
 
 
 def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[str]:

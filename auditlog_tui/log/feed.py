@@ -12,7 +12,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -20,7 +20,7 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
-from auditlog_tui.log.bounds import TIME_BOUNDS, narrower_bound, violated_bounds
+from auditlog_tui.log.bounds import TIME_BOUNDS, narrower_bound, violated_bounds, whole_second
 from auditlog_tui.log.records import note_records
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from auditlog_tui.log.slices import Limits, LookAhead, Part, Stretch
@@ -33,10 +33,10 @@ from auditlog_tui.log.sort_order import (
     sort_key,
     sort_values,
 )
-from auditlog_tui.log.undated import all_dated, count_others, find_last
+from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
 from auditlog_tui.query import Plan
 from auditlog_tui.runtime import give_way
-from auditlog_tui.store.entries import EntryStore, Row
+from auditlog_tui.store.entries import EntryStore, Row, Run
 from auditlog_tui.text.times import rfc3339
 
 IDLE_PAGES = 5
@@ -99,7 +99,9 @@ class End:
 
     `count` is how many entries the server counted here last, `arrived` how many of them came, `page_size` the most on
     a page, `far_us` the time of the last one. `sliced` says that slices of time were read; `stale`, that cursor and
-    bound are of a slice, so that paging begins again at the last time fetched.
+    bound are of a slice, so that paging begins again at the last time fetched. `sliced_from` is how many entries had
+    arrived when slices began last. `unproven` says that no page under `bound` came yet: the first must have an entry
+    that is here already, or the server rounds its bounds.
     """
 
     params: Mapping[str, str]
@@ -121,7 +123,9 @@ class End:
     page_size: int = 1
     far_us: int | None = None
     sliced: bool = False
+    sliced_from: int = -1
     stale: bool = False
+    unproven: bool = False
 
     @property
     def left(self) -> int:
@@ -160,13 +164,13 @@ class End:
 
     def advance_in_slices(self, part: Part) -> None:
         """Move on after a page of a slice."""
-        self.broken, self.idle, self.cursor, self.done = "", 0, None, part.last
+        self.broken, self.cursor, self.done = "", None, part.last
         self.pages += 1
 
     def restart(self, bound: Mapping[str, str], resume_key: SortKey | None) -> None:
         """Begin again without a cursor."""
         self.bound, self.resume_key, self.cursor, self.broken, self.restarted = bound, resume_key, None, "", True
-        self.stale = False
+        self.stale = self.unproven = False
         # The pages up to the resume point bring nothing new.
         self.idle, self.idle_limit = 0, IDLE_PAGES + self.pages
         self.seen_cursors.clear()
@@ -202,7 +206,7 @@ class Feed:
         self._verified = False
         self._suspected = False
         self._unordered = False
-        self._bounds_unsupported = False
+        self._bounds_unsupported = self._bounds_rounded = False
         self._first_count: int | None = None
         self._last_count = 0
         self._count_fell = False
@@ -266,16 +270,20 @@ class Feed:
         if end.stale or (end.broken and end.cursor is None):
             self._restart(end)
         page = await self._request(end)
-        if page.last and end.sliced and not await all_dated(self._smallest, end.params):
+        if end.sliced and await self._may_lack_undated(page, end, page.last):
             return Step(len(page.entries), lost=True)
         # No await from here on, so that a cancellation can't leave entries stored and state not updated.
         return self._process(page, end)
 
     async def _step_in_slices(self, part: Part, end: End) -> Step:
         end.sliced = True
-        if part.last and not (await all_dated(self._smallest, end.params) if part.proven is None else part.proven):
+        if await self._may_lack_undated(part.page, end, part.last, part.proven):
             self.end_look_ahead()
             return Step(len(part.page.entries), lost=True)
+        if part.first and not _overlaps(self._store, self.run, part.page):
+            self._bounds_rounded = True
+            self.end_look_ahead()
+            return Step(len(part.page.entries))
         if part.begins:
             last = self._last_fetched(end)
             end.restart(part.bound, sort_key(last, end.sort) if last else None)
@@ -295,7 +303,7 @@ class Feed:
         except (BadRequestError, NotFoundError) as error:
             if end.cursor is not None:
                 end.refused += 1
-                end.broken = self._crowded_instant(end) if end.idle else ""
+                end.broken = _crowded_instant(end, self._last_fetched(end)) if end.idle else ""
                 end.broken, end.cursor = end.broken or f"the server refused the cursor: {error}", None
             elif end.bound:
                 self._bounds_unsupported = True
@@ -318,10 +326,12 @@ class Feed:
         ignored = self._ignored(page, new, end)
         if ignored:
             return Step(received, ignored=ignored)
-        if violated_bounds(page.entries, end.bound):
-            self._bounds_unsupported = True
+        if violated_bounds(page.entries, end.bound) or (end.unproven and not _overlaps(self._store, self.run, page)):
+            # Resume with a bound of whole seconds, or with none where that fails too.
+            self._bounds_rounded, self._bounds_unsupported = True, self._bounds_rounded
             self._restart(end)
             return Step(received)
+        end.unproven = False
         self._store_page(page, new, end)
         end.arrived += len(new)
         if part is None:
@@ -401,7 +411,7 @@ class Feed:
         fetching = end.pages > 1 and not end.done and not end.broken and not end.refused and self._ahead is None
         return (
             by_time and obeyed and fetching and self.plan.entry_id is None and not self._undated
-            and end.left > pages * end.page_size
+            and end.left > pages * end.page_size and end.arrived > end.sliced_from
         )  # fmt: skip
 
     async def look_ahead(
@@ -434,8 +444,23 @@ class Feed:
             stretch = Stretch(end.params, end.sort, start, last.created_us, end.far_us, end.left, rate, end.page_size)
             check = (lambda: all_dated(self._smallest, end.params)) if limits.requests == math.inf else None
             self._ahead = LookAhead(stretch, limits, self._fetch_slice, delay, allowed, check)
-            self._ahead_end = end
+            self._ahead_end, end.sliced_from = end, end.arrived
             return self._ahead
+
+    async def _may_lack_undated(self, page: Page, end: End, last: bool, proven: bool | None = None) -> bool:
+        """Whether slices may have left out entries whose time is absent or can't be read. Raises `ApiError`.
+
+        `proven` is the answer of a check that was made already. Counts prove nothing where more arrives than the
+        server counts, as with a server that counts up to some limit only.
+        """
+        if TIME_BOUNDS & end.params.keys():
+            return False
+        arrived = end.arrived + len(self._new_entries(page.entries, end))
+        if end.count is not None and arrived > end.count:
+            end.count = max(end.count, (await self._smallest(end.params)).total_count or 0)
+            if arrived > end.count:
+                return True
+        return last and not (await all_dated(self._smallest, end.params) if proven is None else proven)
 
     def end_look_ahead(self) -> None:
         """Stop reading ahead; paging goes on from what is contiguous."""
@@ -456,6 +481,7 @@ class Feed:
     def _restart(self, end: End) -> None:
         last = self._last_fetched(end)
         end.restart(self._resume_bound(end, last), sort_key(last, end.sort) if last else None)
+        end.unproven = bool(end.bound)
 
     def _continue_by_time(self, end: End, added: int) -> None:
         """Drop the cursor, which would be refused, and restart at the last time fetched."""
@@ -463,16 +489,8 @@ class Feed:
             if self._resume_bound(end, self._last_fetched(end)):
                 self._restart(end)
         elif end.bound:
-            end.broken, end.cursor = self._crowded_instant(end), None
+            end.broken, end.cursor = _crowded_instant(end, self._last_fetched(end)), None
             end.refused = REFUSALS - 1  # so that the next call tries a cursor again
-
-    def _crowded_instant(self, end: End) -> str:
-        """The reason why a restart brings nothing new, if it is a page full of entries of one time; else empty."""
-        last = self._last_fetched(end)
-        if not end.bound or last is None or last.created_us is None:
-            return ""
-        instant = rfc3339(last.created_us)
-        return f"more entries happened at {instant} than come in one page, and the server refuses cursors"
 
     def _last_fetched(self, end: End) -> SortValues | None:
         """Sort values of the last entry fetched at this end whose values are known."""
@@ -501,10 +519,11 @@ class Feed:
             return {}
         if self._unordered or self._bounds_unsupported:
             return {}
-        if way == "asc":
-            return self._bound("created_at_min", last.created_us - 1, end.params)
         # One microsecond more, as the server's timestamps may have more digits and its bounds may be exclusive.
-        return self._bound("created_at_max", last.created_us + 1, end.params)
+        bound, us = (
+            ("created_at_min", last.created_us - 1) if way == "asc" else ("created_at_max", last.created_us + 1)
+        )
+        return self._bound(bound, whole_second(bound, us) if self._bounds_rounded else us, end.params)
 
     def _bound(self, name: str, us: int, params: Mapping[str, str]) -> Mapping[str, str]:
         return {} if name in self.plan.ignored else {name: narrower_bound(params, name, us)}
@@ -556,20 +575,8 @@ class Feed:
 
         `held` is how many records are here, without the `gone` ones.
         """
-        bound = self._newest_bound()
-        self.requests += 1
-        try:
-            page = await self._api.list({**self.plan.params, **bound}, limit=SMALLEST_PAGE)
-        except BadRequestError:
-            self._bounds_unsupported = True  # the next attempt sends no bound
-            raise
-        bounded = bool(bound) and not violated_bounds(page.entries, bound)
-        if bounded and page.total_count is not None and self._read_by_time:
-            first_us = self._store.window(self.run, 0, 1)[0].created_us or 0
-            newer = self._bound("created_at_min", first_us + 2, self.plan.params)
-            others = await count_others(self._smallest, self.plan.params, newer)
-            page = replace(page, total_count=max(page.total_count, others or 0))
-        now, before, most = page.total_count, self.total, held + self._possible_records.total()
+        now, bounded = await self._count_again()
+        before, most = self.total, held + self._possible_records.total()
         if now is None:
             missing = before is not None and before > most
             self.short = (
@@ -588,6 +595,30 @@ class Feed:
         self.uncounted = max(0, arrived - highest - gone_now)
         suffix = f"{arrived:,} of them arrived" if gone else f"{arrived:,} arrived"
         self.short = f"{_COUNTS_MORE} {now:,}, {suffix}" if arrived < least else ""
+        resumed = any(end.restarted and not end.sliced for end in (self.older_end, self.newer_end))
+        counted = max(now, self._first_count or 0, before or 0)
+        if resumed and self._read_by_time and before is not None and arrived > counted:
+            self.short = "the server counted fewer than arrived, so entries without a time may be missing"
+
+    async def _count_again(self) -> tuple[int | None, bool]:
+        """A count of the server's, and whether it is certainly of all entries up to the newest one here, and no more.
+
+        That takes a bound, and as proof the newest entry on the page, as a server may round its bounds.
+        """
+        bound = self._newest_bound()
+        try:
+            page = await self._smallest({**self.plan.params, **bound})
+        except BadRequestError:
+            self._bounds_unsupported = True  # the next attempt sends no bound
+            raise
+        newest = {row.key for row in self._store.window(self.run, 0, 1)}
+        if bound and (violated_bounds(page.entries, bound) or newest.isdisjoint(each.key for each in page.entries)):
+            return (await self._smallest(self.plan.params)).total_count, False
+        if not bound or page.total_count is None or not self._read_by_time:
+            return page.total_count, bool(bound)
+        undated = await count_others(self._smallest, self.plan.params, DATED) or 0
+        most = page.total_count + undated if self.total is None else max(page.total_count, self.total)
+        return min(page.total_count + undated, most), True
 
     @property
     def _read_by_time(self) -> bool:
@@ -610,20 +641,13 @@ class Feed:
             return 0
         gone = 0
         for start in range(0, len(self.run), PAGE):
-            for row in self._rows_from_start(start):
+            for row in _rows_from(self._store, self.run, start, self.anchor):
                 key = sort_key(SortValues(row.created_us, row.status_code), end.sort)
                 if not page.last and key is not None and last is not None and key >= last:
                     return gone
                 gone += key is not None and row.key not in on_server
             await give_way()
         return gone
-
-    def _rows_from_start(self, start: int) -> list[Row]:
-        """Up to `PAGE` rows in the order of paging, beginning with number `start`."""
-        if self.anchor is Anchor.NEWEST:
-            return self._store.window(self.run, start, PAGE)
-        after = len(self.run) - start
-        return self._store.window(self.run, max(0, after - PAGE), min(PAGE, after))[::-1]
 
     def _newest_bound(self) -> Mapping[str, str]:
         """The bound that leaves out entries newer than the first row."""
@@ -666,6 +690,28 @@ class Feed:
         self.as_of = as_of or self.as_of
         if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
             self.short = ""
+
+
+def _overlaps(store: EntryStore, run: Run, page: Page) -> bool:
+    """Whether the page has an entry of the run, so that no entry can be missing between the two."""
+    keys = {entry.key for entry in page.entries}
+    return len(store.lacking(run, list(keys))) < len(keys)
+
+
+def _crowded_instant(end: End, last: SortValues | None) -> str:
+    """The reason why a restart brings nothing new, if it is a page full of entries of one time; else empty."""
+    if not end.bound or last is None or last.created_us is None:
+        return ""
+    instant = rfc3339(last.created_us)
+    return f"more entries happened at {instant} than come in one page, and the server refuses cursors"
+
+
+def _rows_from(store: EntryStore, run: Run, start: int, anchor: Anchor | At) -> list[Row]:
+    """Up to `PAGE` rows in the order of paging, beginning with number `start`."""
+    if anchor is Anchor.NEWEST:
+        return store.window(run, start, PAGE)
+    after = len(run) - start
+    return store.window(run, max(0, after - PAGE), min(PAGE, after))[::-1]
 
 
 def _rate(rows: Sequence[Row]) -> float:

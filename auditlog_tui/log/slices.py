@@ -5,9 +5,9 @@ covers yet. Slices are carved off the first gap, as wide as the entries seen nea
 entries than expected ends earlier, and gives the rest back as a gap. So a guess that is too wide costs nothing, while
 one that is too narrow costs a request.
 
-Neighbours meet at a whole second `c`: the newer slice begins at `c` + 1 us, the older one ends at `c` + 2 us. Whether
-a server's bounds are inclusive or exclusive, and whatever digits lie below the microsecond, no entry falls between
-them. Only entries of that very microsecond come twice.
+Neighbours meet at a whole second `c`. The first one asks for a second more and is cut off here, after the entries of
+`c`; the next one's bound is `c`. Whether a server's bounds are inclusive or exclusive, and even if it rounds them to
+seconds, no entry falls between them. Only entries of that very microsecond come twice.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ class Limits:
 class Part:
     """A page of a slice whose requests had these bounds; the slice's first one `begins` it.
 
+    `first` is the first page of all.
     `count_fell` says that the server counted fewer entries in the slice than on the page before. `last` is the last
     page of all; then `proven` is the answer of the walk's check, if it had one.
     """
@@ -88,6 +89,7 @@ class Part:
     page: Page
     bound: Mapping[str, str]
     begins: bool
+    first: bool
     last: bool
     count_fell: bool = False
     proven: bool | None = None
@@ -173,6 +175,7 @@ class LookAhead:
         self._rate, self._void = max(stretch.rate, 1e-9), 0.0
         self._planned = 0.0
         self._held = 0
+        self._handed_over = False
         self._asking = 0
         self._quickest = math.inf
         self._window = float(min(FIRST_AT_ONCE, limits.at_once))
@@ -244,8 +247,9 @@ class LookAhead:
                 last = head.ended and not head.pages and len(self._pieces) == 1
                 if page.entries or last or fell:
                     begins, head.begun = not head.begun, True
+                    first, self._handed_over = not self._handed_over, True
                     self._notify()
-                    return Part(page, head.bound, begins, last, fell)
+                    return Part(page, head.bound, begins, first, last, fell)
             elif head.ended and len(self._pieces) > 1:
                 self._pass(head)
             else:
@@ -350,15 +354,15 @@ class LookAhead:
         """The bounds of a slice between two cuts."""
         bound = dict(self._stretch.start)
         if near is not None:
-            bound |= self._edge(near, newer=self._way > 0)
+            bound |= self._edge(near, lowest=self._way > 0)
         if far is not None:
-            bound |= self._edge(far, newer=self._way < 0)
+            bound |= self._edge(far + 1, lowest=self._way < 0)  # `_before_cut` ends the slice
         return bound
 
-    def _edge(self, cut: int, *, newer: bool) -> Mapping[str, str]:
-        """The bound at a cut of the slice on its newer or its older side."""
-        name = "created_at_min" if newer else "created_at_max"
-        return {name: narrower_bound(self._stretch.params, name, self._way * cut * SECOND + (1 if newer else 2))}
+    def _edge(self, cut: int, *, lowest: bool) -> Mapping[str, str]:
+        """The bound at a cut: the lowest time of a slice, or the highest."""
+        name = "created_at_min" if lowest else "created_at_max"
+        return {name: narrower_bound(self._stretch.params, name, self._way * cut * SECOND)}
 
     # -- walking a slice ---------------------------------------------------------------------------------------
 
@@ -429,13 +433,13 @@ class LookAhead:
         self._held += 1
 
     def _before_cut(self, entries: tuple[Entry, ...], piece: _Slice) -> tuple[Entry, ...]:
-        """The entries up to the first one that the next slice has."""
+        """The entries up to the first one beyond the cut."""
         if piece.far is None:
             return entries
         cut_us = self._way * piece.far * SECOND
         for at, entry in enumerate(entries):
             us = entry.created_us
-            if us is not None and (us >= cut_us + 2 if self._way > 0 else us <= cut_us):
+            if us is not None and self._way * (us - cut_us) > 0:
                 return entries[:at]
         return entries
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ class Record:
 class TimedLog:
     """An `AuditLogApi`. `happens` maps a list call, from 1, to what happens in it.
 
+    Bounds are cut to whole multiples of `unit` (nanoseconds) and `exclusive` or not. Counts stop at `most_counted`.
+    Of a hundred cursors under the same bounds, about `refused` are always refused.
+
     `most_at_once` is the most requests that were under way together.
     """
 
@@ -56,6 +60,9 @@ class TimedLog:
         happens: Mapping[int, str] | None = None,
         page_size: int = 100,
         exclusive: bool = False,
+        unit: int = 1,
+        most_counted: float = math.inf,
+        refused: int = 0,
         turns: Callable[[int], int] = lambda call: 1,
     ) -> None:
         self.clock_offset_us: int | None = 0
@@ -64,6 +71,9 @@ class TimedLog:
         self.happens = dict(happens or {})
         self.page_size = page_size
         self.exclusive = exclusive
+        self.unit = unit
+        self.most_counted = most_counted
+        self.refused = refused
         self.turns = turns
         self.calls: list[tuple[dict[str, str], int, str | None]] = []
         self.under_way = self.most_at_once = 0
@@ -120,6 +130,11 @@ class TimedLog:
             raise ServerError("The server failed.", status=500)
         if (what == "refuse cursor" and cursor is not None) or (what == "refuse slice" and len(bounds) == 2):
             raise BadRequestError("refused", status=400)
+        if (
+            cursor is not None
+            and zlib.crc32(f"{cursor} {params.get('created_at_max')}".encode()) % 100 < self.refused
+        ):
+            raise BadRequestError("refused", status=400)
         ascending = params.get("sort", "").startswith("created_at:asc")
         matching = sorted((each for each in self.alive if self._matches(each, params)), key=lambda each: each.place)
         places = [each.place for each in matching]
@@ -134,7 +149,7 @@ class TimedLog:
             following = cursor
         if what == "stray" and len(bounds) == 2 and self.alive:
             found = [*found, min(self.alive, key=lambda each: each.place)]
-        total = None if what == "no total" else len(matching)
+        total = None if what == "no total" else int(min(len(matching), self.most_counted))
         unclear = "the server did not say whether more follows" if what == "unclear" else ""
         served = datetime(2027, 1, 15, 8, tzinfo=UTC) + timedelta(seconds=len(self.calls))
         return Page(tuple(each.entry for each in found), None if unclear else following, None, total, served, unclear)
@@ -158,7 +173,7 @@ class TimedLog:
             if name == "method" and record.method != value:
                 return False
             if name in ("created_at_min", "created_at_max"):
-                bound = (instant_us(value) or 0) * 1000
+                bound = (instant_us(value) or 0) * 1000 // self.unit * self.unit
                 if record.ns is None:
                     return False
                 distance = record.ns - bound if name == "created_at_min" else bound - record.ns

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -179,6 +180,94 @@ async def test_a_store_that_fails_loses_no_page(monkeypatch: pytest.MonkeyPatch)
     await load(view)
     assert error_of(view) is not None
     await walked(api, view)
+
+
+# -- bounds that are rounded, counts that stop ---------------------------------------------------------------------
+
+MS = 10**6
+DENSE: dict[str, list[Time]] = {
+    "bursts": [day * 86_400 * SECOND + n * MS // 3 for day in range(12) for n in range(100)],
+    "one second": [SECOND // 3 + n * 400_000 for n in range(1_200)],
+    "each whole second and just after": [n // 2 * SECOND + n % 2 * 1_500 for n in range(1_200)],
+}
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("unit", [MS, SECOND])
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_a_server_that_rounds_bounds_loses_nothing(
+    name: str, unit: int, exclusive: bool, anchor: Anchor
+) -> None:
+    api = TimedLog(DENSE[name], page_size=20, unit=unit, exclusive=exclusive)
+    await walked(api, view_of(api, anchor=anchor))
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("most_counted", [300, float("inf")])
+@pytest.mark.parametrize("refused", [30, 100])
+@pytest.mark.parametrize("parallel", [1, 8])
+async def test_rounded_bounds_and_refused_cursors_give_no_false_verdict(
+    name: str, most_counted: float, refused: int, parallel: int
+) -> None:
+    api = TimedLog(DENSE[name], page_size=20, unit=SECOND, most_counted=most_counted, refused=refused)
+    view = view_of(api, parallel=parallel)
+    for _ in range(3):
+        await load(view)
+    if view.summary().state is State.COMPLETE:
+        assert keys_of(view) == in_order(api)
+    else:
+        assert keys_of(view) == in_order(api)[: len(view)]
+
+
+class Withholding(TimedLog):
+    """Never sends one entry that it counts."""
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        page = await super().list(params, limit=limit, cursor=cursor)
+        return replace(page, entries=tuple(each for each in page.entries if each.key != "id-50"))
+
+
+async def test_a_lower_count_of_rounded_bounds_does_not_replace_a_higher_one() -> None:
+    api = Withholding(DENSE["one second"][:100], page_size=20, unit=SECOND)
+    view = view_of(api)
+    await load(view)
+    assert view.summary().state is State.INCOMPLETE
+    assert view.summary().reason == "the server counts 100, 99 arrived"
+    assert view.summary().gone == 0
+
+
+@pytest.mark.parametrize("parallel", [1, 8])
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_counts_that_stop_do_not_prove_that_every_entry_has_a_time(parallel: int, anchor: Anchor) -> None:
+    api = TimedLog([*even(1_500), *[ABSENT] * 40], page_size=20, most_counted=1_000)
+    view = await walked(api, view_of(api, parallel=parallel, anchor=anchor))
+    assert view.log.server_support.slices_fail == (parallel > 1)
+
+
+async def test_counts_that_stop_leave_a_restart_by_time_incomplete() -> None:
+    api = TimedLog([*even(600), *[ABSENT] * 40], page_size=20, most_counted=300, refused=100)
+    view = view_of(api, parallel=1)
+    await load(view)
+    assert view.summary().state is State.INCOMPLETE
+
+
+async def test_retention_is_not_taken_for_counts_that_stop() -> None:
+    api = TimedLog(even(1_200), page_size=20, happens={30: "forget", 45: "forget"})
+    view = await walked(api, view_of(api))
+    assert not view.log.server_support.slices_fail
+
+
+@pytest.mark.parametrize("parallel", [1, 8])
+@pytest.mark.parametrize(("page_size", "around"), [(5, 300), (10, 75)])
+async def test_refused_cursors_in_a_crowded_instant_end(parallel: int, page_size: int, around: int) -> None:
+    after: list[Time] = [(20 * around + n) * SECOND for n in range(around)]
+    api = TimedLog([*even(around), *[10 * around * SECOND] * 400, *after], page_size=page_size, refused=3)
+    view = view_of(api, parallel=parallel)
+    async with asyncio.timeout(30):
+        await load(view)
+    assert "more entries happened at" in view.summary().reason
+    assert keys_of(view) == in_order(api)[: len(view)]
 
 
 # -- memory, and scans ---------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from auditlog_tui.headless import following as module
 from auditlog_tui.headless.following import Extent, Following, check_followable
 from auditlog_tui.headless.listing import Printer, Unseen
 from auditlog_tui.headless.streams import Out, Progress
-from auditlog_tui.log import insertion
+from auditlog_tui.log import insertion, view
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.polling import POLL_S, SLOWEST_S, slower
 from auditlog_tui.store.entries import EntryStore
@@ -153,6 +153,67 @@ async def test_the_last_entries_come_first_oldest_first(ignores: Sequence[str], 
 async def test_the_last_entries_of_a_short_log_are_all() -> None:
     run = await Run(FakeApi(log_before(4)), extent=Extent()).go(adding(1_000))
     assert [json.loads(line)["id"] for line in run.lines] == ["id-0", "id-1", "id-2", "id-3", "id-1000"]
+
+
+@pytest.fixture
+def short_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pages a step of a scan."""
+    monkeypatch.setattr(view, "SCAN_REQUESTS", 2)
+
+
+def sparse_log(count: int = 700) -> list[Json]:
+    """A log in which one entry of 140 is of a rare agent, the first one included."""
+    return [entry(n, at=SPAN_S * n // count, user_agent="rare" if n % 140 == 0 else "usual") for n in range(count)]
+
+
+@pytest.mark.usefixtures("short_scans")
+@pytest.mark.parametrize("last", [2, 5, 10])
+async def test_the_last_entries_are_searched_to_the_end_of_the_log(last: int) -> None:
+    run = await Run(FakeApi(sparse_log()), "ua:rare", extent=Extent(last)).go(adding(9_000, user_agent="rare"), quiet)
+    assert [json.loads(line)["id"] for line in run.first] == [f"id-{n}" for n in range(0, 700, 140)][-last:]
+    assert run.ids == ["id-9000"]
+    searching = [f"2 of the last {last} found so far: searching older entries"] if last > 2 else []
+    assert [told.partition(" before")[0] for told in run.told] == searching
+
+
+@pytest.mark.usefixtures("short_scans")
+async def test_without_last_entries_nothing_is_searched() -> None:
+    run = await Run(FakeApi(sparse_log()), "ua:none").go(adding(9_000, user_agent="none"), quiet)
+    assert (run.ids, run.told) == (["id-9000"], [])
+    assert run.log.store.size < 700
+
+
+@pytest.mark.usefixtures("short_scans")
+async def test_it_is_told_why_fewer_of_the_last_entries_were_found() -> None:
+    run = Run(FakeApi(sparse_log()), "ua:rare", extent=Extent(5))
+    tell = run.following._tell
+
+    def fail(text: str) -> None:
+        tell(text)
+        run.api.fails = ServerError("It failed (503).", status=503) if "so far" in text else None
+
+    run.following._tell = fail
+    await run.go(adding(9_000, user_agent="rare"), quiet)
+    assert [json.loads(line)["id"] for line in run.first] == [f"id-{n}" for n in range(420, 700, 140)]
+    assert run.told[1] == "Only 2 of the last 5 found, older ones are missing: It failed (503)."
+    assert run.ids == ["id-9000"]
+
+
+@pytest.mark.usefixtures("short_scans")
+async def test_a_deadline_ends_the_search_and_one_poll_follows() -> None:
+    run = Run(FakeApi(sparse_log()), "ua:rare", extent=Extent(5, until_us=ClockLog.us + 12 * SECOND))
+    tell = run.following._tell
+
+    def expire(text: str) -> None:
+        tell(text)
+        if "so far" in text:
+            run.log.us += 12 * SECOND
+            run.add(9_000, user_agent="rare")
+
+    run.following._tell = expire
+    await run.go(quiet)
+    assert run.told[1] == f"Only {len(run.first)} of the last 5 found, older ones are missing: the deadline came."
+    assert (run.ids, run.delays, run.missing) == (["id-9000"], [0.0], "")
 
 
 @GENERATIONS

@@ -36,7 +36,7 @@ from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import counted, rfc3339
+from auditlog_tui.text.times import counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
 
 
@@ -237,6 +237,7 @@ class _Run:
             until_us = self._deadline(command.until)
             if until_us <= self._log.now_us():
                 raise SettingsError(f"--until is {rfc3339(until_us)}, which is past. Write {DEADLINE_HINT}.")
+            self._tell(f"Following until {moment(until_us, self._zone)}.")
         following = Following(
             self._log, query, self._printer, Extent(command.last, command.limit, until_us), self._tell
         )

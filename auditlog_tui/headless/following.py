@@ -15,7 +15,7 @@ from auditlog_tui.errors import ApiError, AuditLogError, KeyRefusedError, NotPer
 from auditlog_tui.headless.listing import Printer, Walk
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.polling import POLL_S, slower
+from auditlog_tui.log.polling import POLL_S, next_try, slower
 from auditlog_tui.query import Query, field_of, plan
 from auditlog_tui.query.times import FIRST
 from auditlog_tui.store.entries import Stretch
@@ -89,6 +89,8 @@ class Following:
         """The time of the last poll that succeeded, in microseconds since 1970."""
         self._error: AuditLogError | None = None
         """The last error, while the connection is lost."""
+        self._next_try = ""
+        """When the next poll is after an error, for example `at 23:41:10 UTC`."""
         self._late_below = 0
         self._short = ""
 
@@ -284,7 +286,7 @@ class Following:
             return self._walk.describe()
         came, as_of = counted(self.written, "new entry", "new entries"), self._view.feed.as_of
         if self._error is not None:
-            return f"following · {came} · no answer since {rfc3339(self._answered)}"
+            return f"following · {came} · no answer since {rfc3339(self._answered)} · again {self._next_try}"
         return f"following · {came}" + (f" · as of {as_of:%H:%M:%S} UTC" if as_of is not None else "")
 
     def _now(self) -> int:
@@ -294,10 +296,10 @@ class Following:
     def _lose(self, error: ApiError) -> None:
         """Wait longer, and tell of the error unless it is of the same kind as the last one."""
         self._delay = slower(self._delay, error)
+        self._next_try = next_try(self._log.now_us(), self._delay)
         before, self._error = self._error, error
         if type(before) is not type(error):
-            wait = age(int(self._delay * 1_000_000))
-            self._tell(f"{rfc3339(self._now())} No answer: {error} Trying again in {wait}, then until one comes.")
+            self._tell(f"{rfc3339(self._now())} No answer: {error} Trying again {self._next_try}, until one comes.")
 
     def _regain(self, tail: LiveTail) -> None:
         if self._error is None:

@@ -372,10 +372,17 @@ async def test_a_fault_is_told_once_and_outlived(error: ApiError) -> None:
     )
     assert run.ids == ["id-1001", "id-1002", "id-1003"]
     lost, again = run.told
-    assert f"No answer: {error} Trying again in 10 s" in lost
+    assert lost == f"2027-01-15T10:00:10Z No answer: {error} Trying again at 10:00:20 UTC, until one comes."
     assert "Connected again after 1 min" in again
     assert "missing" not in again
     assert run.delays == [POLL_S, POLL_S, 10, 20, 40, POLL_S, POLL_S, POLL_S]
+
+
+async def test_the_progress_line_tells_when_it_tries_again() -> None:
+    shown: list[str] = []
+    look: Step = lambda run: shown.append(run.following.describe())  # noqa: E731
+    await Run(FakeApi(log_before())).go(failing(ServerError("503", status=503)), look, look)
+    assert [text.partition("Z · ")[2] for text in shown] == ["again at 10:00:15 UTC", "again at 10:00:35 UTC"]
 
 
 async def test_a_gap_in_which_late_entries_can_not_be_told_is_named() -> None:

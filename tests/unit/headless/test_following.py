@@ -1,6 +1,7 @@
 """`follow` over a log that grows, is late, repeats itself and fails."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -482,13 +483,24 @@ async def test_a_deadline_without_an_answer_is_incomplete() -> None:
 
 
 async def test_a_table_has_its_header_first_and_keeps_its_columns() -> None:
+    uuid = "25b7ccb2-7c05-4c54-9c5c-3b6f1c1a9f10"
+    nameless = {"type": "api_key", "id": uuid}
     run = await Run(FakeApi(log_before(0)), form="table").go(
-        adding(1_001), adding(1_002, action="a-very-long-action.of-many-words"), adding(1_003), quiet
+        adding(1_001),
+        adding(1_002, action="a-very-long-action.of-many-more-words.deleted", path="/v1/" + "long/" * 20 + "end"),
+        adding(1_003, actor=nameless, target={"type": "vm", "id": uuid}),
+        quiet,
     )
     header, *_ = run.first
     assert header.startswith("TIME")
-    first, _, last = run.new
-    assert header.index("ACTOR") == first.index("Alice") == last.index("Alice")
+    for line in run.new:
+        for title in ("ACTION", "ACTOR", "IP", "ST", "METHOD", "PATH", "TARGET", "ID"):
+            at = header.index(f" {title}")
+            assert line[at] == " " != line[at + 1]
+    _, long, other = run.new
+    assert re.search(r"  a-very-long-act\S*…\S*words.deleted  Alice ", long)
+    assert re.search(r"  api_key 25b7c?…[-0-9a-f]+1a9f10  ", other)
+    assert f"vm {uuid}" in other
 
 
 # -- filters -------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, KeyRefusedError, NotPermittedError, QueryError
 from auditlog_tui.headless.listing import Printer, Walk
@@ -279,6 +280,10 @@ class Following:
         return store.matching(run, Stretch(run.first, len(run)), view.log.where(view.plan))
 
     # -- what is told ------------------------------------------------------------------------------------------
+
+    def tells(self, wait: Wait) -> bool:
+        """Whether the progress line tells of this wait."""
+        return self._walk.tells(wait)
 
     def describe(self) -> str:
         """The state, for the progress line."""

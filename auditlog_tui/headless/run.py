@@ -241,7 +241,7 @@ class _Run:
         following = Following(
             self._log, query, self._printer, Extent(command.last, command.limit, until_us), self._tell
         )
-        self._progress.describe = lambda: f"{following.describe()} · {counted(self._client.requests, 'request')}"
+        self._show_progress(following)
         try:
             if not await following.begin():
                 _print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
@@ -303,8 +303,9 @@ class _Run:
         """Why marks could not be read that the query is about; empty if all were."""
         return f"{self._session.marks().error}." if plan(query).of_marks and self._session.marks().error else ""
 
-    def _show_progress(self, walk: Walk) -> None:
+    def _show_progress(self, walk: Walk | Following) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
+        self._progress.tells = walk.tells
 
     async def _why_nothing(self, query: Query) -> Sequence[str]:
         """That nothing matches, with possible reasons, for which a few small requests are made."""

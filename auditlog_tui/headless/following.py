@@ -122,7 +122,7 @@ class Following:
     async def _search_on(self) -> None:
         """Search the log to its end for the last entries, and tell why if fewer are found before it."""
         view, last = self._view, self._extent.last
-        if not view.paused or len(view) >= last:
+        if len(view) >= last or not self._view.paused:
             return
         first = f"{count(len(view))} of the last {count(last)} found so far"
         self._tell(f"{first}: searching older entries before following. With -n 0 it follows at once.")

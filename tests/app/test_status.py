@@ -145,7 +145,12 @@ async def test_refusals_while_everything_loads_are_told_within_the_line_of_progr
     async with running(log_of(3_000), size=(width, 24), sleep=asyncio.sleep) as hand:
         footer, said = hand.screen.footer, list[str]()
         say = footer.say
-        monkeypatch.setattr(footer, "say", lambda text, *kind: (said.append(text), say(text, *kind)))
+
+        def note(text: str, severity: str = "") -> None:
+            said.append(text)
+            say(text, severity)
+
+        monkeypatch.setattr(footer, "say", note)
 
         def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
             if number in (15, 25):

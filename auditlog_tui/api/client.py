@@ -215,7 +215,8 @@ class AuditLogClient:
         if delay <= 0:
             return
         until = time.monotonic() + delay
-        again = Wait(str(failed.error), attempt + 1, RETRIES + 1, until, request.since, request.stop)
+        reason, status = str(failed.error), failed.error.status
+        again = Wait(reason, attempt + 1, RETRIES + 1, until, request.since, request.stop, status)
         self._waits.put(request, again)
         try:
             await self._sleep(delay)

@@ -37,7 +37,8 @@ class Wait:
     """A slow request: in a pause before its next attempt or, if `until` is `None`, still without an answer.
 
     `until` (the end of the pause) and `since` (the start of the request) are readings of `time.monotonic()`;
-    `attempt` counts from 1. `stop` ends the request, which then raises `StoppedError`.
+    `attempt` counts from 1. `status` is that of the answer that it pauses after, if there was one. `stop` ends the
+    request, which then raises `StoppedError`.
     """
 
     reason: str
@@ -46,6 +47,16 @@ class Wait:
     until: float | None
     since: float = 0.0
     stop: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
+    status: int | None = field(default=None, compare=False)
+
+    @property
+    def brief(self) -> str:
+        """Why it waits; of a refusal as too many in a few words."""
+        return f"too many requests ({self.status})" if self.status == 429 else self.reason
+
+    def left(self, now: float) -> int:
+        """Whole seconds until the next attempt, at least 1."""
+        return max(1, math.ceil((self.until or now) - now))
 
     def waited(self, now: float) -> int:
         """Whole seconds since the request began."""

@@ -199,6 +199,9 @@ _LOCAL_TIME = replace(_ALWAYS[0], least=25, width=25)
 
 _COLUMNS = (*_ALWAYS, *(_BY_NAME[name] for name in ("actor", "ip", "status", "method", "path", "target", "id")))
 
+_FIXED = {"ACTION": 32, "ACTOR": 24, "PATH": 48, "TARGET": 46}
+"""Widths in a pipe where rows come one by one, so that columns can't be widened for them."""
+
 _WIDEST = 80
 """The greatest width of a column in a pipe; longer texts break the alignment."""
 
@@ -213,12 +216,20 @@ def read_columns(text: str) -> tuple[str, ...]:
 
 
 class Table:
-    """Rows in columns. On a terminal columns have fixed widths and lines never wrap; in a pipe nothing is cut."""
+    """Rows in columns. On a terminal columns have fixed widths and lines never wrap; in a pipe nothing is cut.
 
-    def __init__(self, style: TableStyle) -> None:
+    If `fixed` is set, columns keep their widths in a pipe too, and longer texts are cut.
+    """
+
+    def __init__(self, style: TableStyle, *, fixed: bool = False) -> None:
         self._style = style
+        self._cut = fixed or style.width is not None
         columns = (*_ALWAYS, *(_BY_NAME[name] for name in style.columns)) if style.columns else _COLUMNS
         self._columns = _layout((_LOCAL_TIME, *columns[1:]) if style.mode == "local" else columns, style.width)
+        if fixed and style.width is None:
+            self._columns = [
+                (replace(column, middle=True), _FIXED.get(column.title, width)) for column, width in self._columns
+            ]
 
     def widen(self, rows: Iterable[Row]) -> None:
         """In a pipe, widen the columns for the texts of these rows."""
@@ -241,7 +252,7 @@ class Table:
         return (" " if self._style.width else "  ").join(cells).rstrip()
 
     def _fitted(self, text: str, column: _Column, width: int) -> str:
-        if self._style.width is None:
+        if not self._cut:
             return text + " " * (width - cell_width(text))
         if column.middle:
             text = shorten_middle(text, width, self._style.glyphs.ellipsis)
@@ -299,7 +310,7 @@ class Writer:
     ) -> None:
         self.raw = name in ("jsonl", "markdown", *_ENTRY_LINES)
         self._name = name
-        self._table = Table(style)
+        self._table = Table(style, fixed=fixed)
         self._terminal = style.width is not None
         self._ascii_only = ascii_only
         self._fixed = fixed

@@ -10,17 +10,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, KeyRefusedError, NotPermittedError, QueryError
 from auditlog_tui.headless.listing import Printer, Walk
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
-from auditlog_tui.log.polling import POLL_S, slower
+from auditlog_tui.log.polling import POLL_S, next_try, slower
 from auditlog_tui.query import Query, field_of, plan
 from auditlog_tui.query.times import FIRST
 from auditlog_tui.store.entries import Stretch
 from auditlog_tui.store.scans import arrived, raw_of, texts_since
-from auditlog_tui.text.times import age, counted, rfc3339
+from auditlog_tui.text.times import age, count, counted, rfc3339
 
 LAST = 10
 """Matching entries that are written first, as `tail` does."""
@@ -89,6 +90,8 @@ class Following:
         """The time of the last poll that succeeded, in microseconds since 1970."""
         self._error: AuditLogError | None = None
         """The last error, while the connection is lost."""
+        self._next_try = ""
+        """When the next poll is after an error, for example `at 23:41:10 UTC`."""
         self._late_below = 0
         self._short = ""
 
@@ -102,6 +105,7 @@ class Following:
         view = self._view
         await self._walk.begin()
         await self._walk.more(max(1, self._extent.last) - len(view))  # the view is empty if it started again
+        await self._search_on()
         self._answered = self._now()
         self._printer.header()
         self._write_last()
@@ -114,6 +118,26 @@ class Following:
         self._start = self._seen = self._log.store.size
         self._tail = LiveTail(view)
         return len(view) > 0 or not view.complete
+
+    async def _search_on(self) -> None:
+        """Search the log to its end for the last entries, and tell why if fewer are found before it."""
+        view, last = self._view, self._extent.last
+        if len(view) >= last or not self._view.paused:
+            return
+        first = f"{count(len(view))} of the last {count(last)} found so far"
+        self._tell(f"{first}: searching older entries before following. With -n 0 it follows at once.")
+        try:
+            async with asyncio.timeout(self._left()):
+                await self._walk.more(last - len(view), everything=True)
+            reason = str(view.error or "the server broke off.") if view.paused else ""
+        except (KeyRefusedError, NotPermittedError):
+            raise
+        except ApiError as error:
+            reason = str(error)
+        except TimeoutError:
+            reason = "the deadline came."
+        if reason:
+            self._tell(f"Only {count(len(view))} of the last {count(last)} found, older ones are missing: {reason}")
 
     def _write_last(self) -> None:
         rows = self._view.window(0, self._extent.last)
@@ -139,7 +163,7 @@ class Following:
         tail = self._tail
         if tail is None or not tail.possible:
             return "Incomplete: the server does not answer in the order of time, so new entries can't be told."
-        while not self._done():
+        while True:  # at least one poll, also if the deadline came while the last entries were searched
             await self._sleep(self._pause())
             try:
                 async with asyncio.timeout(self._patience()):
@@ -147,7 +171,8 @@ class Following:
             except TimeoutError:
                 self._write_new()
                 return f"Incomplete: no answer within {GRACE_S:.0f} s of the deadline."
-        return self._missing()
+            if self._done():
+                return self._missing()
 
     def _done(self) -> bool:
         until, limit = self._extent.until_us, self._extent.limit
@@ -256,11 +281,17 @@ class Following:
 
     # -- what is told ------------------------------------------------------------------------------------------
 
+    def tells(self, wait: Wait) -> bool:
+        """Whether the progress line tells of this wait."""
+        return self._walk.tells(wait)
+
     def describe(self) -> str:
         """The state, for the progress line."""
+        if self._tail is None:
+            return self._walk.describe()
         came, as_of = counted(self.written, "new entry", "new entries"), self._view.feed.as_of
         if self._error is not None:
-            return f"following · {came} · no answer since {rfc3339(self._answered)}"
+            return f"following · {came} · no answer since {rfc3339(self._answered)} · again {self._next_try}"
         return f"following · {came}" + (f" · as of {as_of:%H:%M:%S} UTC" if as_of is not None else "")
 
     def _now(self) -> int:
@@ -270,10 +301,10 @@ class Following:
     def _lose(self, error: ApiError) -> None:
         """Wait longer, and tell of the error unless it is of the same kind as the last one."""
         self._delay = slower(self._delay, error)
+        self._next_try = next_try(self._log.now_us(), self._delay)
         before, self._error = self._error, error
         if type(before) is not type(error):
-            wait = age(int(self._delay * 1_000_000))
-            self._tell(f"{rfc3339(self._now())} No answer: {error} Trying again in {wait}, then until one comes.")
+            self._tell(f"{rfc3339(self._now())} No answer: {error} Trying again {self._next_try}, until one comes.")
 
     def _regain(self, tail: LiveTail) -> None:
         if self._error is None:

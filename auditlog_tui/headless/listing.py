@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
@@ -100,6 +101,10 @@ class Walk:
         """How many of the loaded entries the server no longer has."""
         return self.view.summary().gone
 
+    def tells(self, wait: Wait) -> bool:
+        """Whether the state tells of this wait."""
+        return self.view.pace is not None and self.view.pace.tells(wait)
+
     def describe(self) -> str:
         """The state of the walk, for the progress line."""
         try:
@@ -107,7 +112,7 @@ class Walk:
         except AuditLogError:
             return ""
         of = f" of {summary.total:,}" if summary.total is not None else ""
-        pace = "" if self.view.pace is None else f" · {self.view.pace}"
+        pace = "" if self.view.pace is None else f" · {self.view.pace.text(short=True)}"
         if summary.filtered:
             return f"{summary.rows:,} found · {summary.loaded:,}{of} scanned{pace}"
         return f"{summary.loaded:,}{of} fetched{pace}"

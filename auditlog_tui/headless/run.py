@@ -36,7 +36,7 @@ from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import counted, rfc3339
+from auditlog_tui.text.times import counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
 
 
@@ -237,10 +237,11 @@ class _Run:
             until_us = self._deadline(command.until)
             if until_us <= self._log.now_us():
                 raise SettingsError(f"--until is {rfc3339(until_us)}, which is past. Write {DEADLINE_HINT}.")
+            self._tell(f"Following until {moment(until_us, self._zone)}.")
         following = Following(
             self._log, query, self._printer, Extent(command.last, command.limit, until_us), self._tell
         )
-        self._progress.describe = lambda: f"{following.describe()} · {counted(self._client.requests, 'request')}"
+        self._show_progress(following)
         try:
             if not await following.begin():
                 _print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
@@ -302,8 +303,9 @@ class _Run:
         """Why marks could not be read that the query is about; empty if all were."""
         return f"{self._session.marks().error}." if plan(query).of_marks and self._session.marks().error else ""
 
-    def _show_progress(self, walk: Walk) -> None:
+    def _show_progress(self, walk: Walk | Following) -> None:
         self._progress.describe = lambda: f"{walk.describe()} · {counted(self._client.requests, 'request')}"
+        self._progress.tells = walk.tells
 
     async def _why_nothing(self, query: Query) -> Sequence[str]:
         """That nothing matches, with possible reasons, for which a few small requests are made."""

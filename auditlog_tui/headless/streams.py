@@ -28,11 +28,12 @@ EVERY = 0.2
 class Progress:
     """A progress line, redrawn in place on a terminal, and nothing elsewhere.
 
-    `describe` returns its text. While a request is slow, the line shows that instead.
+    `describe` returns its text. While a request is slow, the line shows that instead, unless the text `tells` of it.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self.describe: Callable[[], str] = str
+        self.tells: Callable[[Wait], bool] = lambda wait: False
         self._stream = stream if stream is not None and stream.isatty() else None
         self._wait: Wait | None = None
         self._drawn = 0
@@ -46,7 +47,8 @@ class Progress:
         if self._stream is None:
             return
         width = max(20, shutil.get_terminal_size().columns) - 1
-        text = self._waiting(self._wait) if self._wait else self.describe()
+        wait = self._wait
+        text = self.describe() if wait is None or self.tells(wait) else self._waiting(wait)
         self._put("\r" + fit(text, width, ellipsis="~"))
         self._drawn = width
 
@@ -83,8 +85,8 @@ class Progress:
             return (
                 f"waiting {wait.waited(time.monotonic())} s for an answer, attempt {wait.attempt} of {wait.attempts}"
             )
-        seconds = max(0.0, wait.until - time.monotonic())
-        return f"waiting {seconds:.0f} s, then attempt {wait.attempt} of {wait.attempts}: {safe(wait.reason, 200)}"
+        seconds = wait.left(time.monotonic())
+        return f"waiting {seconds} s, then attempt {wait.attempt} of {wait.attempts}: {safe(wait.brief, 200)}"
 
     def _put(self, text: str) -> None:
         if self._stream is not None:

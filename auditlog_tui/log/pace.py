@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 
+from auditlog_tui.api.retry import PATIENCE, TOO_MANY, Wait
 from auditlog_tui.text.times import count
 
 WINDOW_S = 5.0
@@ -14,38 +16,69 @@ WINDOW_S = 5.0
 STEADY = 1.5
 """The time left is told where the rates of the window's two halves differ by no more than this factor."""
 
+HOLD_S = 4.0
+"""Seconds that the time left stays told when the rates differ more."""
+
 _Sample = tuple[float, int]
 """A time (seconds) and how many entries had come."""
 
 
 class Pace:
-    """The requests at once, the rate and the time left. `now` is a monotonic clock in seconds."""
+    """The requests at once, the rate and the time left of a walk. `now` is a monotonic clock in seconds.
 
-    def __init__(self, at_once: Callable[[], int], now: Callable[[], float] = time.monotonic) -> None:
+    `wanted` requests are sent at once unless the server allows fewer; `allowed` returns how many it does.
+    """
+
+    def __init__(
+        self,
+        at_once: Callable[[], int],
+        now: Callable[[], float] = time.monotonic,
+        *,
+        wanted: int = 1,
+        allowed: Callable[[], float] = lambda: math.inf,
+    ) -> None:
         self._at_once = at_once
         self._now = now
+        self._wanted = wanted
+        self._allowed = allowed
         self._samples: deque[_Sample] = deque()
         self._left: int | None = None
+        self._came_at = now()
+        self._steady_at = -math.inf
 
     def note(self, loaded: int, left: int | None) -> None:
         """So many entries have come; `left` is how many are to come, `None` if unknown."""
         now = self._now()
-        self._left = left
+        self._left, self._came_at = left, now
         if self._samples and now - self._samples[-1][0] < WINDOW_S / 50:
             return
         self._samples.append((now, loaded))
         while len(self._samples) > 2 and self._samples[1][0] < now - WINDOW_S:
             self._samples.popleft()
+        if self._steady():
+            self._steady_at = now
 
-    def __str__(self) -> str:
-        """For example `8 at once, 2,140/s, 3 min left`."""
-        parts = [f"{self._at_once()} at once"]
+    def tells(self, wait: Wait) -> bool:
+        """Whether a wait is told as part of the text: the server asks for fewer requests, and entries come."""
+        if wait.until is not None:
+            return wait.status in TOO_MANY and wait.left(self._now()) <= PATIENCE
+        return self._slowed(wait) and self._now() - self._came_at < PATIENCE
+
+    def text(self, wait: Wait | None = None, *, short: bool = False) -> str:
+        """For example `8 requests at once, 2,140 entries/s, 3 min left`; short, `8 at once, 2,140/s, 3 min left`."""
+        at_once = self._at_once()
+        parts = [f"{at_once} at once" if short else f"{at_once} request{'s' * (at_once != 1)} at once"]
+        if self._slowed(wait):
+            parts.append("slowed by the server")
         rate = self._rate(0, -1)
         if rate:
-            parts.append(f"{count(round(rate))}/s")
-            if self._left is not None and self._steady():
+            parts.append(f"{count(round(rate))}{'' if short else ' entries'}/s")
+            if self._left is not None and self._now() - self._steady_at <= HOLD_S:
                 parts.append(f"{_duration(self._left / rate)} left")
         return ", ".join(parts)
+
+    def _slowed(self, wait: Wait | None) -> bool:
+        return self._allowed() < self._wanted or (wait is not None and wait.status in TOO_MANY)
 
     def _rate(self, first: int, last: int) -> float | None:
         """Entries per second between two samples; `None` if they are too close together."""

@@ -388,7 +388,7 @@ class View:
             usable.cancel()
         if ahead is not None:
             self._ahead = feed, ahead
-            self.pace = Pace(lambda: ahead.at_once)
+            self.pace = Pace(lambda: ahead.at_once, wanted=log.parallel, allowed=lambda: log.api.at_once)
 
     def _walks_far(self, end: End, rows: float, budget: float) -> bool:
         """Whether to read in slices: all that is left or many rows, or on in a scan that was long already."""

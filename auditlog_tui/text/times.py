@@ -150,6 +150,11 @@ def format_time_exact(us: int | None, zone: tzinfo) -> str:
     return f"{text} {_zone_name(moment)}"
 
 
+def moment(us: int, zone: tzinfo, *, with_date: bool = True) -> str:
+    """The instant to the second, with its zone: `2026-11-22 10:41:57 UTC`."""
+    return f"{format_time(us, 'local', us, zone, with_date)} {zone_label(zone, us)}"
+
+
 def age(us: int) -> str:
     """A duration in its largest unit: `12 s`, `3 min`, `2 h`, `5 d`. A negative one (clocks that differ) is `0 s`."""
     seconds = max(0, us) // 1_000_000

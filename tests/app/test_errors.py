@@ -266,6 +266,24 @@ async def test_a_wait_is_shown_and_counts_down() -> None:
         assert loaded(hand) == 100
 
 
+TOO_MANY = answers(429, {"message": "too many requests; try again in 1 s"}, Retry_After="0.4")
+WORDY = answers(503, {"message": "overloaded " * 30}, Retry_After="0.4")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("fault", [TOO_MANY, WORDY], ids=["429", "503"])
+async def test_a_wait_is_one_line_and_never_of_0_s(fault: Fault, width: int) -> None:
+    sleeper = Sleeper()
+    async with running(wire_that_fails(fault, times=1), sleep=sleeper, settle=False, size=(width, 24)) as hand:
+        await hand.until(lambda: ": trying again in 1 s (2 of 3), Esc stops" in hand.status)
+        await asyncio.sleep(0.5)  # it should have been repeated by now
+        await hand.until(lambda: ": trying again in 1 s (2 of 3), Esc stops" in hand.status)
+        assert hand.screen.footer.size.height == 1
+        assert ("too many requests (429): trying" in hand.status) == (fault is TOO_MANY)
+        sleeper.end.set()
+        await hand.settled()
+
+
 async def test_escape_ends_a_wait_and_space_or_r_goes_on() -> None:
     sleeper = Sleeper()
     async with running(sleep=sleeper) as hand:

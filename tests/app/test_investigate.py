@@ -322,9 +322,16 @@ async def test_it_is_said_to_follow_once_the_server_has_answered(monkeypatch: py
         hand.wire.release()
         await hand.until(lambda: "Following: what is new comes in above" in hand.status)
         assert "waiting" not in hand.header
+        say, said = hand.screen.footer.say, list[str]()
+
+        def note(text: str, severity: str = "") -> None:
+            said.append(text)
+            say(text, severity)
+
+        monkeypatch.setattr(hand.screen.footer, "say", note)
         hand.wire.fail(UNREACHABLE)
         await hand.until(lambda: f"{UNICODE.on} follow no answer" in hand.header)
-        assert "Following goes on in" in hand.status
+        assert re.search(r"Trying again at \d\d:\d\d:\d\d UTC, until an answer comes", " ".join(said))
         hand.send("z")  # another place, which the network is needed for as well
         await hand.until(lambda: hand.screen.footer.message == "" or "z" not in hand.status)
         assert "no answer" in hand.header

@@ -16,7 +16,7 @@ from auditlog_tui.text.glyphs import ASCII, UNICODE, Glyphs
 from auditlog_tui.ui import keys
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.help import HelpScreen, sections
-from auditlog_tui.ui.keys import KEYS, Key, Situation, bindings, footer
+from auditlog_tui.ui.keys import KEYS, Key, Situation, bindings, by_place, footer
 from tests.app.helpers import Hand, running
 
 PLACES = list(dict.fromkeys(key.place for key in KEYS))
@@ -229,6 +229,21 @@ async def test_the_help_is_searched_for_words() -> None:
         assert "Next entry" in hand.text
         await hand.press("escape")
         assert hand.app.screen is hand.screen
+
+
+async def test_a_section_is_found_by_its_title_and_deletions_by_their_filters() -> None:
+    async with running(size=(120, 36)) as hand:
+        await hand.press("?", "/")
+        await hand.write("facets")
+        text = unwrapped(str(hand.app.screen.query_one("#help-text", Static).content))
+        for place, listed in by_place():
+            assert place != "facets" or all(key.help in text for key in listed)
+        assert "Keys: facets" in text
+        assert "Keys: timeline" not in text
+        await hand.press(*["backspace"] * 6)
+        await hand.write("delete")
+        assert "action:*.deleted" in hand.text
+        assert "@destructive" in hand.text
 
 
 @pytest.mark.parametrize("key", ["escape", "q", "?"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from auditlog_tui.text.cells import cell_width
 from tests.app.helpers import Hand, running
-from tests.app.wire import JsonLog, log_of, made
+from tests.app.wire import JsonLog, answers, log_of, made
 
 LONG = "Half of what there is to say stands here, which is read first of all, and the other half is below it."
 
@@ -135,3 +136,31 @@ async def test_what_is_under_way_is_said_while_everything_loads() -> None:
         await hand.settled()
         await hand.until(lambda: "at once" not in hand.status)
         assert len(hand.screen.view) == 3_000
+
+
+@pytest.mark.parametrize("width", [80, 120])
+async def test_refusals_while_everything_loads_are_told_within_the_line_of_progress(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(log_of(3_000), size=(width, 24), sleep=asyncio.sleep) as hand:
+        footer, said = hand.screen.footer, list[str]()
+        say = footer.say
+
+        def note(text: str, severity: str = "") -> None:
+            said.append(text)
+            say(text, severity)
+
+        monkeypatch.setattr(footer, "say", note)
+
+        def edit(number: int, body: dict[str, Any]) -> dict[str, Any]:
+            if number in (15, 25):
+                hand.wire.fail(answers(429, {"message": "try again in 1 s"}, Retry_After="0.5"), times=2)
+            return body
+
+        hand.wire.edit = edit
+        await hand.press("A")
+        await hand.until(lambda: len(hand.screen.view) == 3_000)
+        slowed = [text for text in said if "slowed by the server" in text]
+        assert slowed
+        assert width == 80 or all(re.match(r"\d+ requests? at once, slowed by the server", text) for text in slowed)
+        assert not [text for text in said if "429" in text or cell_width(text) > width - 2]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError, ServerError, TimedOutError, UnreachableError
-from auditlog_tui.log.polling import POLL_S, slower
-from auditlog_tui.text.times import age, count, counted
+from auditlog_tui.log.polling import POLL_S, next_try, slower
+from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.panes.bars import HeaderBar
@@ -94,7 +95,9 @@ class FollowController(Controller):
         except AuditLogError as error:
             delay = slower(delay, error)
             if self._state != "no answer":
-                self._host.say(f"{error} Following goes on in {age(int(delay * 1_000_000))}.", "warning")
+                look = self._host.look
+                again = next_try(self._host.navigator.log.now_us(), delay, look.zone if look.mode == "local" else UTC)
+                self._host.say(f"{error} Trying again {again}, until an answer comes.", "warning")
             self._state = "no answer"
             self._show()
             return delay

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import StoreError
+from auditlog_tui.text.cells import cell_width, shorten_end
 from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.loading import LoadController
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from auditlog_tui.api.retry import Wait
+    from auditlog_tui.log.pace import Pace
 
 QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
 
@@ -47,8 +49,8 @@ class StatusController(Controller):
         self._spinner: Timer | None = None
         self._frame = 0
         self._wait: Wait | None = None
-        self._wait_text = ""
-        self._pace_text = ""
+        self._progress = ""
+        """The message on the wait or the pace that was shown last."""
         self._quits = False
         self._skew_told = False
         self._ignored_told: frozenset[str] = frozenset()
@@ -139,44 +141,48 @@ class StatusController(Controller):
         if self._loader.busy:
             self.show_state()
             self._table.refresh()
-        if self._wait is not None and self._footer.message in ("", self._wait_text):  # else it has been replaced
-            self._say_wait(self._wait)
-        else:
-            self._say_pace()
+        self._say_progress()
         if not self._loader.busy and self._wait is None and self._spinner is not None:
             self._spinner.pause()
-
-    def _say_pace(self) -> None:
-        """Say how fast entries come while everything is loaded, unless something else is said."""
-        if self._footer.message not in ("", self._pace_text):
-            return
-        pace = self._host.view.pace if self._loader.busy else None
-        if pace is not None:
-            self._host.say(f"{pace}, Esc stops")
-            self._pace_text = self._footer.message
-        elif self._footer.message:
-            self.forget_message()
 
     def waiting(self, wait: Wait | None) -> None:
         """A request waits to be repeated, or takes long; `None`: no longer."""
         self._wait = wait
-        if wait is None:
-            if self._footer.message == self._wait_text:  # and has not been replaced
-                self.forget_message()
-        else:
-            if not (self._footer.message and self._footer.severity == "error"):  # which is to be read first
-                self._say_wait(wait)
+        if wait is not None:
+            pace = self._pace()
+            news = pace is None or not pace.tells(wait)
+            if news and self._footer.severity != "error":  # which is to be read first
+                self._progress = self._footer.message
             self.spin()
+        self._say_progress()
 
-    def _say_wait(self, wait: Wait) -> None:
+    def _pace(self) -> Pace | None:
+        """The pace while everything is loaded."""
+        return self._host.view.pace if self._loader.busy else None
+
+    def _say_progress(self) -> None:
+        """Say what is waited for, or how fast entries come, in one line, unless something else is said."""
+        if self._footer.message not in ("", self._progress):
+            return
+        wait, pace = self._wait, self._pace()
+        if wait is not None and not (pace is not None and pace.tells(wait)):
+            self._host.say(self._of_wait(wait), "warning")
+        elif pace is not None:
+            text = f"{pace.text(wait)}, Esc stops"
+            self._host.say(
+                text if cell_width(text) <= self._footer.room else f"{pace.text(wait, short=True)}, Esc stops"
+            )
+        elif self._footer.message:
+            self.forget_message()
+        self._progress = self._footer.message
+
+    def _of_wait(self, wait: Wait) -> str:
         now = time.monotonic()
-        text = f"waiting {wait.waited(now)} s, attempt {wait.attempt} of {wait.attempts}, Esc stops"
-        if wait.until is not None:
-            left = max(0, round(wait.until - now))
-            again = f"trying again in {left} s ({wait.attempt} of {wait.attempts}), Esc stops"
-            text = f"{wait.reason} {self._host.look.glyphs.bullet} {again}"
-        self._host.say(text, "warning")
-        self._wait_text = self._footer.message
+        if wait.until is None:
+            return f"waiting {wait.waited(now)} s, attempt {wait.attempt} of {wait.attempts}, Esc stops"
+        again = f": trying again in {wait.left(now)} s ({wait.attempt} of {wait.attempts}), Esc stops"
+        reason = safe(wait.brief, 1_000).rstrip(".")
+        return shorten_end(reason, self._footer.room - len(again), self._host.look.glyphs.ellipsis) + again
 
     def stop_waiting(self) -> bool:
         """Cancel the request that is waited for. False if there is none."""

@@ -45,9 +45,9 @@ class Item:
     text: str
     note: str = ""
 
-    def has(self, words: Sequence[str]) -> bool:
-        """Whether all of the words occur in the line, in any case."""
-        line = f"{self.name} {self.text} {self.note}".casefold()
+    def has(self, words: Sequence[str], title: str) -> bool:
+        """Whether all of the words occur in the line or its section's title, in any case."""
+        line = f"{title} {self.name} {self.text} {self.note}".casefold()
         return all(word in line for word in words)
 
 
@@ -103,7 +103,7 @@ class HelpScreen(Dialog[None]):
         found = [
             Section(section.title, items, section.wide)
             for section in self._sections
-            if (items := tuple(item for item in section.items if item.has(words)))
+            if (items := tuple(item for item in section.items if item.has(words, section.title)))
         ]
         text = layout(found, max(1, min(width - FRAME, WIDEST)))
         self.query_one("#help-text", Static).update(text if found else Content("Nothing has all of these words"))
@@ -171,6 +171,7 @@ def _signs(glyphs: Glyphs) -> Iterator[Item]:
 
 def _filters() -> Section:
     from auditlog_tui.query import FIELDS  # imported here, because it loads pydantic
+    from auditlog_tui.query.saved_filters import BUILT_IN
 
     items = (
         Item("a:1 b:2", "spaces between terms: all must match"),
@@ -178,6 +179,8 @@ def _filters() -> Section:
         Item("key:a,b", "either"),
         *(Item(field.example, field.help, "server" if field.params else "here") for field in FIELDS.values()),
         Item("terraform", "a word: part of any field", "here"),
+        Item("action:*.deleted", "* stands for any text: everything that was deleted", "here"),
+        *(Item(f"@{name}", f"a saved filter: {text}") for name, text in BUILT_IN.items()),
     )
     return Section("Filters", items, wide=True)
 

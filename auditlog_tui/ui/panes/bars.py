@@ -228,6 +228,11 @@ class FooterBar(Widget):
         self.message, self.severity = text, severity
         self._fit_height()
 
+    @property
+    def room(self) -> int:
+        """The cells of a message's line."""
+        return max(1, self.size.width - 2)
+
     def on_resize(self) -> None:
         self._fit_height()
 
@@ -238,7 +243,7 @@ class FooterBar(Widget):
 
     def _lines(self) -> list[str]:
         """The message wrapped to at most two lines, between words if possible."""
-        width = max(1, self.size.width - 2)
+        width = self.room
         if cell_width(self.message) <= width or not self.size.width:
             return [self.message]
         first = shorten_end(self.message, width, "")

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -165,12 +166,22 @@ def test_the_notes_of_this_endpoint_are_taken_along(name: str, form: str, comman
         "follow": ("follow", "--last", "1", "--until", "1s"),
     }
     status, out, err = command(*arguments[name], "--format", form)
-    assert (status, err) == (0, "")
+    assert (status, re.sub(r"^Following until .*\n", "", err)) == (0, "")
     last = out.splitlines()[-1]
     assert "the way in #inc42" in last
     assert entry.key in last
     if form != "markdown":
         assert last.replace("#inc42", "").count("inc42") == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("utc", "UTC"), ("relative", "UTC"), ("Asia/Kathmandu", "[+]05:45"), ("Asia/Tokyo", "JST [+]09:00")],
+)
+def test_follow_tells_until_when_it_runs(zone: str, shown: str, command: Command) -> None:
+    status, _, err = command("follow", "-n0", "--until", "1s", "--zone", zone)
+    assert status == 0
+    assert re.fullmatch(rf"Following until \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d {shown}[.]\n", err)
 
 
 def test_notes_of_another_endpoint_are_not(command: Command, marks: Path) -> None:

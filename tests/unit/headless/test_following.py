@@ -1,6 +1,7 @@
 """`follow` over a log that grows, is late, repeats itself and fails."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from auditlog_tui.headless import following as module
 from auditlog_tui.headless.following import Extent, Following, check_followable
 from auditlog_tui.headless.listing import Printer, Unseen
 from auditlog_tui.headless.streams import Out, Progress
-from auditlog_tui.log import insertion
+from auditlog_tui.log import insertion, view
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.polling import POLL_S, SLOWEST_S, slower
 from auditlog_tui.store.entries import EntryStore
@@ -153,6 +154,67 @@ async def test_the_last_entries_come_first_oldest_first(ignores: Sequence[str], 
 async def test_the_last_entries_of_a_short_log_are_all() -> None:
     run = await Run(FakeApi(log_before(4)), extent=Extent()).go(adding(1_000))
     assert [json.loads(line)["id"] for line in run.lines] == ["id-0", "id-1", "id-2", "id-3", "id-1000"]
+
+
+@pytest.fixture
+def short_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pages a step of a scan."""
+    monkeypatch.setattr(view, "SCAN_REQUESTS", 2)
+
+
+def sparse_log(count: int = 700) -> list[Json]:
+    """A log in which one entry of 140 is of a rare agent, the first one included."""
+    return [entry(n, at=SPAN_S * n // count, user_agent="rare" if n % 140 == 0 else "usual") for n in range(count)]
+
+
+@pytest.mark.usefixtures("short_scans")
+@pytest.mark.parametrize("last", [2, 5, 10])
+async def test_the_last_entries_are_searched_to_the_end_of_the_log(last: int) -> None:
+    run = await Run(FakeApi(sparse_log()), "ua:rare", extent=Extent(last)).go(adding(9_000, user_agent="rare"), quiet)
+    assert [json.loads(line)["id"] for line in run.first] == [f"id-{n}" for n in range(0, 700, 140)][-last:]
+    assert run.ids == ["id-9000"]
+    searching = [f"2 of the last {last} found so far: searching older entries"] if last > 2 else []
+    assert [told.partition(" before")[0] for told in run.told] == searching
+
+
+@pytest.mark.usefixtures("short_scans")
+async def test_without_last_entries_nothing_is_searched() -> None:
+    run = await Run(FakeApi(sparse_log()), "ua:none").go(adding(9_000, user_agent="none"), quiet)
+    assert (run.ids, run.told) == (["id-9000"], [])
+    assert run.log.store.size < 700
+
+
+@pytest.mark.usefixtures("short_scans")
+async def test_it_is_told_why_fewer_of_the_last_entries_were_found() -> None:
+    run = Run(FakeApi(sparse_log()), "ua:rare", extent=Extent(5))
+    tell = run.following._tell
+
+    def fail(text: str) -> None:
+        tell(text)
+        run.api.fails = ServerError("It failed (503).", status=503) if "so far" in text else None
+
+    run.following._tell = fail
+    await run.go(adding(9_000, user_agent="rare"), quiet)
+    assert [json.loads(line)["id"] for line in run.first] == [f"id-{n}" for n in range(420, 700, 140)]
+    assert run.told[1] == "Only 2 of the last 5 found, older ones are missing: It failed (503)."
+    assert run.ids == ["id-9000"]
+
+
+@pytest.mark.usefixtures("short_scans")
+async def test_a_deadline_ends_the_search_and_one_poll_follows() -> None:
+    run = Run(FakeApi(sparse_log()), "ua:rare", extent=Extent(5, until_us=ClockLog.us + 12 * SECOND))
+    tell = run.following._tell
+
+    def expire(text: str) -> None:
+        tell(text)
+        if "so far" in text:
+            run.log.us += 12 * SECOND
+            run.add(9_000, user_agent="rare")
+
+    run.following._tell = expire
+    await run.go(quiet)
+    assert run.told[1] == f"Only {len(run.first)} of the last 5 found, older ones are missing: the deadline came."
+    assert (run.ids, run.delays, run.missing) == (["id-9000"], [0.0], "")
 
 
 @GENERATIONS
@@ -311,10 +373,17 @@ async def test_a_fault_is_told_once_and_outlived(error: ApiError) -> None:
     )
     assert run.ids == ["id-1001", "id-1002", "id-1003"]
     lost, again = run.told
-    assert f"No answer: {error} Trying again in 10 s" in lost
+    assert lost == f"2027-01-15T10:00:10Z No answer: {error} Trying again at 10:00:20 UTC, until one comes."
     assert "Connected again after 1 min" in again
     assert "missing" not in again
     assert run.delays == [POLL_S, POLL_S, 10, 20, 40, POLL_S, POLL_S, POLL_S]
+
+
+async def test_the_progress_line_tells_when_it_tries_again() -> None:
+    shown: list[str] = []
+    look: Step = lambda run: shown.append(run.following.describe())  # noqa: E731
+    await Run(FakeApi(log_before())).go(failing(ServerError("503", status=503)), look, look)
+    assert [text.partition("Z · ")[2] for text in shown] == ["again at 10:00:15 UTC", "again at 10:00:35 UTC"]
 
 
 async def test_a_gap_in_which_late_entries_can_not_be_told_is_named() -> None:
@@ -414,13 +483,24 @@ async def test_a_deadline_without_an_answer_is_incomplete() -> None:
 
 
 async def test_a_table_has_its_header_first_and_keeps_its_columns() -> None:
+    uuid = "25b7ccb2-7c05-4c54-9c5c-3b6f1c1a9f10"
+    nameless = {"type": "api_key", "id": uuid}
     run = await Run(FakeApi(log_before(0)), form="table").go(
-        adding(1_001), adding(1_002, action="a-very-long-action.of-many-words"), adding(1_003), quiet
+        adding(1_001),
+        adding(1_002, action="a-very-long-action.of-many-more-words.deleted", path="/v1/" + "long/" * 20 + "end"),
+        adding(1_003, actor=nameless, target={"type": "vm", "id": uuid}),
+        quiet,
     )
     header, *_ = run.first
     assert header.startswith("TIME")
-    first, _, last = run.new
-    assert header.index("ACTOR") == first.index("Alice") == last.index("Alice")
+    for line in run.new:
+        for title in ("ACTION", "ACTOR", "IP", "ST", "METHOD", "PATH", "TARGET", "ID"):
+            at = header.index(f" {title}")
+            assert line[at] == " " != line[at + 1]
+    _, long, other = run.new
+    assert re.search(r"  a-very-long-act\S*…\S*words.deleted  Alice ", long)
+    assert re.search(r"  api_key 25b7c?…[-0-9a-f]+1a9f10  ", other)
+    assert f"vm {uuid}" in other
 
 
 # -- filters -------------------------------------------------------------------------------------------------------

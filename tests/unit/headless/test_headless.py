@@ -505,6 +505,16 @@ def test_a_wait_is_shown_while_it_lasts() -> None:
     progress = Progress(stream)
     progress.describe = lambda: "12 fetched"
     progress.on_wait(Wait("503 \x1b[31m", 2, 3, 0.0))
-    assert "waiting 0 s, then attempt 2 of 3: 503 ␛[31m" in stream.getvalue()
+    assert "waiting 1 s, then attempt 2 of 3: 503 ␛[31m" in stream.getvalue()
     progress.on_wait(None)
     assert stream.getvalue().rpartition("\r")[2].startswith("12 fetched")
+
+
+def test_a_wait_that_the_text_tells_of_does_not_replace_it() -> None:
+    stream = Terminal()
+    progress = Progress(stream)
+    progress.describe, progress.tells = lambda: "12 fetched", lambda wait: wait.status == 429
+    progress.on_wait(Wait("429", 2, 3, 0.0, status=429))
+    assert stream.getvalue().rpartition("\r")[2].startswith("12 fetched")
+    progress.on_wait(Wait("500", 2, 3, 0.0, status=500))
+    assert "attempt 2 of 3: 500" in stream.getvalue()

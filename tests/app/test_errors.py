@@ -310,13 +310,32 @@ async def test_an_answer_that_does_not_come_is_shown_and_escape_and_r_work() -> 
         await hand.until(lambda: "waiting 0 s, attempt 1 of 3, Esc stops" in hand.status)
         await hand.until(lambda: "waiting 1 s, attempt 1 of 3, Esc stops" in hand.status)
         hand.send("escape")
-        await hand.until(lambda: "Stopped; Space or r goes on" in hand.status)
+        await hand.until(lambda: "Stopped; A or r goes on" in hand.status)
         hand.wire.release()
         await hand.settled()
         assert loaded(hand) == 100
         await hand.press("r", "A")
         assert "waiting" not in hand.status
         assert f"{ENTRIES}  COMPLETE" in hand.header
+
+
+@pytest.mark.parametrize("query", ["", "path:v1"])
+@pytest.mark.parametrize("key", ["A", "r"])
+async def test_each_key_that_goes_on_after_a_stop_does_so_from_any_row(query: str, key: str) -> None:
+    async with running(query=query) as hand:
+        hand.wire.hold()
+        hand.send("A")
+        await hand.until(lambda: hand.screen.loader.busy)
+        hand.send("escape")
+        await hand.until(lambda: hand.status.startswith("Stopped; "))
+        named = hand.status.removeprefix("Stopped; ").removesuffix(" goes on").split(" or ")
+        assert named == ["A", "r"]
+        hand.wire.release()
+        await hand.settled()
+        assert (hand.table.cursor, loaded(hand) < ENTRIES) == (0, True)
+        await hand.press(key)
+        assert (hand.table.cursor, loaded(hand)) == (0, ENTRIES)
+        assert "COMPLETE" in hand.header
 
 
 @pytest.mark.usefixtures("impatient")

@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from auditlog_tui.analysis.counting import Count, Counting
 from auditlog_tui.analysis.no_matches import warnings
-from auditlog_tui.analysis.pivots import Pivot, meanings, pivots
+from auditlog_tui.analysis.pivots import Pivot, announced, meanings, pivots
 from auditlog_tui.analysis.search import next_marked
 from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.log.feed import Anchor, At
@@ -134,7 +134,8 @@ class Navigator:
         """Explain a filter without submitting it. Raises `QueryError`."""
         query = self._shown_query() if self.places and text == self.shown else self._query(text)
         planned = plan(query, frozenset(self.log.server_support.ignored))
-        return Explanation(planned.chips, explain(planned), " ".join(warnings(query, self.log.store.seen)))
+        line = announced(offers) if (offers := meanings(text)) else explain(planned)
+        return Explanation(planned.chips, line, " ".join(warnings(query, self.log.store.seen)))
 
     def suggest(self, text: str, cursor: int) -> Completion:
         """Completions at the cursor."""
@@ -253,7 +254,7 @@ class Navigator:
         return pivots(row, self.place.text)
 
     def meanings(self, text: str) -> list[Pivot]:
-        """The filters that a bare ID may stand for; empty for any other text."""
+        """The filters that an ID or an address alone may stand for; empty for any other text."""
         return meanings(text)
 
     async def count(self, text: str) -> Count:

@@ -23,7 +23,7 @@ from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
-from tests.app.wire import NOW, NOW_US, UNREACHABLE, Wire, answers, log_of
+from tests.app.wire import NOW, NOW_US, UNREACHABLE, JsonLog, Wire, answers, log_of, made
 
 ENTRIES = 730
 both = pytest.mark.parametrize("generation", [1, 2])
@@ -91,6 +91,25 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> Non
         for line in lines[:2]:
             assert all(re.match(r"20\d\d-\d\d-\d\d", line[start:]) for start in starts)
         assert all("…" not in line for line in lines if size > (80, 24) or " actor " in line)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "minutes"),
+    [
+        ("Alice", (80, 24), True),
+        ("terraform-production-7", (80, 24), False),  # which minutes would cut
+        ("terraform-production-7", (100, 30), True),
+        ("Alice", (60, 20), False),
+    ],
+)
+async def test_pivots_show_minutes_unless_they_cut_a_name(name: str, size: tuple[int, int], *, minutes: bool) -> None:
+    entries = [made(n, actor={"id": "actor-1", "name": name, "type": "user"}) for n in range(8)]
+    async with running(JsonLog(entries), "status:200", size=size) as hand:
+        await hand.press("A", "p")
+        line = next(line for line in hand.lines if " a  actor " in line)
+        assert f" {name} " in line
+        assert ("2026-07-01 11:59  2026-07-01 12:00" in line) is minutes
+        assert "2026-07-01" in line
 
 
 async def test_a_menu_is_as_wide_as_its_texts_and_keeps_its_lines_in_a_narrow_window() -> None:

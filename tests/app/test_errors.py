@@ -573,6 +573,82 @@ async def test_a_reload_that_fails_keeps_the_rows() -> None:
         assert len(hand.navigator.places) == places + 1
 
 
+MOVES = {
+    "G": "go to the oldest entry",
+    "end": "go to the oldest entry",
+    ".": "show what is around the entry",
+    "ctrl+t": "go to that time",
+}
+"""Keys that move within the log, and what is said to be impossible."""
+
+
+async def move(hand: Hand, key: str) -> None:
+    await hand.press(key)
+    if key == "ctrl+t":
+        await hand.write("2026-06-25 10:00")
+        await hand.press("enter")
+
+
+@pytest.mark.parametrize("key", MOVES)
+@pytest.mark.parametrize("query", ["", "method:GET", "path:v1"])
+async def test_a_move_within_the_log_that_fails_keeps_the_rows_and_r_tries_it_again(key: str, query: str) -> None:
+    async with running(query=query) as hand:
+        await hand.press("j", "j", "j")
+        at, place, view = hand.row, hand.navigator.place, hand.screen.view
+        hand.wire.fail(UNREACHABLE)
+        for keys in (key, "r"):
+            await move(hand, keys)
+            assert f"Can't {MOVES[key]}, r tries again: " in hand.status
+            assert (hand.row, hand.navigator.place, hand.screen.view) == (at, place, view)
+            assert "not connected" not in hand.header
+        hand.wire.fail(UNREACHABLE, 0)
+        await hand.press("r")
+        assert hand.screen.view is not view
+        assert len(hand.screen.view)
+        assert hand.screen.view.upwards is (key in ("G", "end"))
+        await hand.press("[")
+        assert (hand.row, hand.screen.view) == (at, view)
+
+
+async def test_r_reloads_once_the_cursor_was_moved_after_a_move_that_failed() -> None:
+    async with running() as hand:
+        hand.wire.fail(UNREACHABLE)
+        await hand.press("G")
+        hand.wire.fail(UNREACHABLE, 0)
+        await hand.press("j", "r")
+        assert not hand.screen.view.upwards
+        assert hand.navigator.place.reloads
+
+
+async def test_the_newest_entry_is_asked_for_where_it_could_not_be_loaded_at_first() -> None:
+    async with running(wire_that_fails(UNREACHABLE)) as hand:
+        await hand.press("G")
+        assert "Can't go to the oldest entry, r tries again" in hand.status
+        assert "r tries again" in hand.shown
+        hand.wire.fail(UNREACHABLE, 0)
+        await hand.press("G")
+        assert hand.screen.view.upwards
+        await hand.press("g")
+        assert not hand.screen.view.upwards
+        assert loaded(hand) == 100
+
+
+async def test_escape_stops_a_move_within_the_log_and_the_rows_come_back() -> None:
+    async with running() as hand:
+        view = hand.screen.view
+        hand.wire.hold()
+        hand.send("G")
+        await hand.until(lambda: hand.screen.view is not view and hand.screen.loader.busy)
+        hand.send("escape")
+        await hand.until(lambda: hand.screen.view is view)
+        await hand.until(lambda: "Stopped" in hand.status and "r tries again" in hand.status)
+        hand.wire.release()
+        await hand.settled()
+        await hand.press("r")
+        assert hand.screen.view.upwards
+        assert len(hand.screen.view)
+
+
 async def test_a_reload_that_fails_keeps_what_is_being_typed() -> None:
     async with running(query="status:>=400") as hand:
         hand.wire.fail(UNREACHABLE)

@@ -359,14 +359,7 @@ async def test_without_a_network_follow_waits_for_it_and_loads_the_log(monkeypat
     wire = Wire(log_of())
     wire.fail(UNREACHABLE)
     async with running(wire) as hand:
-        said: list[str] = []
-        say = hand.screen.say
-
-        def listen(text: str, severity: str = "") -> None:
-            said.append(text)
-            say(text, severity)
-
-        monkeypatch.setattr(hand.screen, "say", listen)
+        said = heard(hand, monkeypatch)
         asked = len(wire.requests)
         hand.send("F")
         await hand.until(lambda: f"{UNICODE.on} follow waiting" in hand.header and len(wire.requests) > asked)
@@ -376,6 +369,68 @@ async def test_without_a_network_follow_waits_for_it_and_loads_the_log(monkeypat
         await hand.until(lambda: "Following: what is new" in hand.status)
         assert "100 of 730 loaded" in hand.header
         assert "waiting" not in hand.header
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+def heard(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All that is said from now on."""
+    said: list[str] = []
+    say = hand.screen.say
+
+    def listen(text: str, severity: str = "") -> None:
+        said.append(text)
+        say(text, severity)
+
+    monkeypatch.setattr(hand.screen, "say", listen)
+    return said
+
+
+@pytest.mark.parametrize("key", ["G", "end"])
+async def test_following_goes_on_where_a_jump_failed(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(polling, "SLOWEST_S", 0.01)
+    async with running() as hand:
+        hand.send("F")
+        await hand.until(lambda: "Following: what is new" in hand.status)
+        view, said = hand.screen.view, heard(hand, monkeypatch)
+        hand.wire.fail(UNREACHABLE)
+        hand.send(key)
+        await hand.until(lambda: any(text.startswith("Can't go to the oldest entry") for text in said))
+        await hand.until(lambda: hand.screen.view is view and "follow no answer" in hand.header)
+        hand.wire.fail(UNREACHABLE, times=0)
+        await hand.until(lambda: "no answer" not in hand.header and "not here" not in hand.header)
+        assert hand.screen.view is view
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_following_from_the_oldest_entry_begins_once_the_server_answers(
+    monkeypatch: pytest.MonkeyPatch, *, moved: bool
+) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(polling, "SLOWEST_S", 0.01)
+    wire = Wire(log_of())
+    async with running(wire) as hand:
+        await hand.press("G")
+        del hand.navigator.places[0]  # whose rows would be shown again, without a request
+        hand.navigator.at = 0
+        view, said = hand.screen.view, heard(hand, monkeypatch)
+        wire.fail(UNREACHABLE)
+        hand.send("F")
+        await hand.until(lambda: any(text.startswith("Can't go to the newest entry") for text in said))
+        await hand.until(lambda: hand.screen.view is view and "follow no answer" in hand.header)
+        if moved:
+            hand.send("k")
+            await hand.until(lambda: hand.table.cursor == len(view) - 2)
+        wire.fail(UNREACHABLE, times=0)
+        if moved:
+            await hand.until(lambda: any(text.startswith("The server answers again") for text in said))
+            assert hand.screen.view is view
+            hand.send("g")
+        await hand.until(lambda: "Following: what is new" in hand.status)
+        assert hand.screen.view.newer_done
         hand.send("F")
         await hand.until(lambda: "Not following" in hand.status)
 

@@ -113,7 +113,9 @@ def test_a_bare_address_may_be_the_one_of_requests_or_a_text(text: str, terms: l
     assert [parse(term).terms[0].key for term in terms] == ["ip", ""]
 
 
-@pytest.mark.parametrize("text", ["203.0.113.0/24", "203.0.113.219:443", "203.0.113.219 x", "ip:203.0.113.219", "203.0."])
+@pytest.mark.parametrize(
+    "text", ["203.0.113.0/24", "203.0.113.219:443", "203.0.113.219 x", "ip:203.0.113.219", "203.0."]
+)
 def test_other_texts_with_an_address_mean_themselves(text: str) -> None:
     assert meanings(text) == []
 

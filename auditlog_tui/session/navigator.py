@@ -61,8 +61,8 @@ class Place:
     `cursor` is the number of the entry under the cursor and `above` the lines shown above it. `around` is set for the
     window around an entry: so many microseconds before and after it. `typed` is the filter as typed if its times are
     relative to now; `offset_us` is how far the server's clock was ahead when they were made absolute, `None` if that
-    was unknown. `reloads` says that it asks for what the place before shows already. `move` is set for a move within the
-    log: what the user asked for, in words that follow "can't".
+    was unknown. `reloads` says that it asks for what the place before shows already. `move` is set for a move within
+    the log: what the user asked for, in words that follow "can't".
     """
 
     view: View

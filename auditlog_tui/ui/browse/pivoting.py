@@ -49,7 +49,7 @@ class PivotController(Controller):
             self._offer("entries of the same …", self._host.navigator.pivots(row))
 
     def open_meanings(self, text: str) -> bool:
-        """For a text that is only an ID or an address, offer the filters that it may stand for. False for any other text."""
+        """For an ID or an address alone, offer the filters that it may stand for. False for any other text."""
         offers = self._host.navigator.meanings(text)
         if offers:
             self._offer(f"{text} as …", offers)

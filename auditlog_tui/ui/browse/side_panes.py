@@ -49,7 +49,7 @@ class SidePanes:
         pane.focus()
 
     def close(self, pane: Widget) -> None:
-        """Close a pane, show the one that had made room for it, and give the focus back to what it was opened from."""
+        """Close a pane, show the one that had made room for it, and give back the focus."""
         pane.remove_class(OPEN)
         covered, self._covered = self._covered, None
         if covered is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditlog_tui.query import FIELDS, term_for, with_term
+from auditlog_tui.query.addresses import address_or_network
 from auditlog_tui.store.entries import Row
 
 
@@ -58,17 +60,31 @@ def is_id(text: str) -> bool:
 
 
 def meanings(text: str) -> list[Pivot]:
-    """The filters that an ID alone may mean: an entry, an actor, a target, or a text in any field. Else empty."""
+    """The filters that an ID or an address alone may mean; empty for any other text.
+
+    An ID is that of an entry, an actor or a target, or a text in any field. An address is the one that requests came
+    from, or a text.
+    """
     text = text.strip().strip('"')
-    if not is_id(text):
+    address = address_or_network(text)
+    if is_id(text):
+        kinds: tuple[tuple[str, str, str], ...] = (
+            ("e", "id", "the entry"),
+            ("a", "actor", "entries of the actor"),
+            ("t", "target", "entries on the target"),
+        )
+    elif address is not None and "/" not in address:
+        text, kinds = address, (("i", "ip", "entries from the address"),)
+    else:
         return []
-    kinds = (
-        ("e", "id", "the entry"),
-        ("a", "actor", "entries of the actor"),
-        ("t", "target", "entries on the target"),
-    )
     terms = [(key, name, f"{field}:{text}") for key, field, name in kinds] + [("w", "in any field", f'"{text}"')]
     return [Pivot(key, name, "", term, term, spans=False) for key, name, term in terms]
+
+
+def announced(offers: Sequence[Pivot]) -> str:
+    """What Enter offers to show, in a line."""
+    *names, last = [offer.name for offer in offers]
+    return f"Enter offers: {', '.join(names)} or {last}"
 
 
 def _label(field: str, row: Row, value: str) -> str:

@@ -113,7 +113,11 @@ class Log:
     async def learn_clock(self) -> None:
         """Request the smallest page if no response has told the server's time yet. Raises `ApiError`."""
         if self.api.clock_offset_us is None:
-            await self.api.list({}, limit=SMALLEST_PAGE)
+            await self.reach()
+
+    async def reach(self) -> None:
+        """Request the smallest page. Raises `ApiError`."""
+        await self.api.list({}, limit=SMALLEST_PAGE)
 
     @contextmanager
     def foreground(self) -> Iterator[None]:

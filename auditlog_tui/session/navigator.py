@@ -9,7 +9,7 @@ from datetime import tzinfo
 
 from auditlog_tui.analysis.counting import Count, Counting
 from auditlog_tui.analysis.no_matches import warnings
-from auditlog_tui.analysis.pivots import Pivot, meanings, pivots
+from auditlog_tui.analysis.pivots import Pivot, announced, meanings, pivots
 from auditlog_tui.analysis.search import next_marked
 from auditlog_tui.errors import AuditLogError, QueryError
 from auditlog_tui.log.feed import Anchor, At
@@ -50,6 +50,9 @@ CLOCK_NOISE_US = 2_000_000
 ONLY_MARKED = "marked:yes"
 """The filter of `only_marked`."""
 
+TO_TIME = "go to that time"
+"""The `move` of `at_moment`."""
+
 
 @dataclass(slots=True, eq=False)
 class Place:
@@ -58,7 +61,8 @@ class Place:
     `cursor` is the number of the entry under the cursor and `above` the lines shown above it. `around` is set for the
     window around an entry: so many microseconds before and after it. `typed` is the filter as typed if its times are
     relative to now; `offset_us` is how far the server's clock was ahead when they were made absolute, `None` if that
-    was unknown. `reloads` says that it asks for what the place before shows already.
+    was unknown. `reloads` says that it asks for what the place before shows already. `move` is set for a move within
+    the log: what the user asked for, in words that follow "can't".
     """
 
     view: View
@@ -69,6 +73,7 @@ class Place:
     typed: str = ""
     offset_us: int | None = None
     reloads: bool = False
+    move: str = ""
 
     @property
     def relative(self) -> bool:
@@ -134,7 +139,8 @@ class Navigator:
         """Explain a filter without submitting it. Raises `QueryError`."""
         query = self._shown_query() if self.places and text == self.shown else self._query(text)
         planned = plan(query, frozenset(self.log.server_support.ignored))
-        return Explanation(planned.chips, explain(planned), " ".join(warnings(query, self.log.store.seen)))
+        line = announced(offers) if (offers := meanings(text)) else explain(planned)
+        return Explanation(planned.chips, line, " ".join(warnings(query, self.log.store.seen)))
 
     def suggest(self, text: str, cursor: int) -> Completion:
         """Completions at the cursor."""
@@ -253,7 +259,7 @@ class Navigator:
         return pivots(row, self.place.text)
 
     def meanings(self, text: str) -> list[Pivot]:
-        """The filters that a bare ID may stand for; empty for any other text."""
+        """The filters that an ID or an address alone may stand for; empty for any other text."""
         return meanings(text)
 
     async def count(self, text: str) -> Count:
@@ -309,11 +315,16 @@ class Navigator:
             return self.place  # it has no other end
         found = self._nearest(self.place.text, anchor)
         view = found.view if found is not None else View(self.log, self.view.query, anchor=anchor, like=self._like)
-        return self._show(Place(view, self.place.text))
+        end = "oldest" if anchor is Anchor.OLDEST else "newest"
+        return self._show(Place(view, self.place.text, move=f"go to the {end} entry"))
+
+    def again(self, place: Place) -> Place:
+        """Show a place that could not be loaded, to be loaded again."""
+        return self._show(replace(place, view=View(self.log, place.view.query, anchor=place.view.anchor)))
 
     def _nearest(self, text: str, anchor: Anchor) -> Place | None:
         places = (place for place in reversed(self.places) if place.text == text and place.view.anchor is anchor)
-        return next((place for place in places if not place.view.fixed), None)
+        return next((place for place in places if not place.view.fixed and not _failed(place.view)), None)
 
     def only_marked(self) -> Place | None:
         """Show the entries that are marked now, newest first, with the cursor on the same entry if it is one of them.
@@ -336,9 +347,9 @@ class Navigator:
         if self.view.marked and not self.view.fixed:
             return self._show(Place(self.view, self.place.text, self.view.entry_at(us)))
         if self.view.fixed:
-            return self._show(Place(View(self.log, Query(()), anchor=At(us)), ""))
+            return self._show(Place(View(self.log, Query(()), anchor=At(us)), "", move=TO_TIME))
         query = Query(tuple(term for term in self.view.query.terms if term.key != "sort"))
-        return self._show(Place(View(self.log, query, anchor=At(us)), format_query(query)))
+        return self._show(Place(View(self.log, query, anchor=At(us)), format_query(query), move=TO_TIME))
 
     def moment(self, text: str) -> int:
         """Read a time, in microseconds since 1970 UTC. Raises `QueryError`."""
@@ -356,7 +367,7 @@ class Navigator:
             self.parked = self.place.text
         text = f"created:{rfc3339(us - half_us)}..{rfc3339(us + half_us)}"
         view = self._loaded_window(text) or View(self.log, self._query(text), anchor=At(us))
-        return self._show(Place(view, text, row.n, above, half_us))
+        return self._show(Place(view, text, row.n, above, half_us, move="show what is around the entry"))
 
     def _loaded_window(self, text: str) -> View | None:
         """A view of a range of time that is loaded already, unless it was before the last reload."""
@@ -383,3 +394,8 @@ class Navigator:
         view = View(self.log, self.view.query, anchor=self.view.anchor)
         cursor = place.cursor if place.around else None
         return self._show(Place(view, place.text, cursor, place.above, place.around, reloads=True))
+
+
+def _failed(view: View) -> bool:
+    """Whether nothing could be loaded."""
+    return view.error is not None and not len(view.feed.run)

@@ -120,7 +120,7 @@ KEYS: tuple[Key, ...] = (
     Key(FACETS, "-", "-", "screen.narrow_by_facet('exclude')", "Hide entries with the value", "not this"),
     Key(FACETS, "o", "o", "turn", "Rarest values first, or the most frequent ones again", "rarest"),
     Key(FACETS, "number_sign", "#", "screen.count_facet", "Count all entries with the value, loaded or not", "count"),
-    Key(FACETS, "escape", "Esc", "screen.focus_table", "Back to the table", "table"),
+    Key(FACETS, "escape", "Esc", "screen.leave_facets", "Back to the table, or to the detail", "leave"),
     Key(CHIPS, "left,h", "← h", "previous", "Term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "Term to the right"),
     Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Remove the term", "remove"),

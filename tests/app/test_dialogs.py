@@ -143,3 +143,24 @@ async def test_a_click_on_an_option_that_went_away_does_nothing() -> None:
         box.post_message(event)
         await hand.settled()
         assert hand.app.screen is dialog
+
+
+@pytest.mark.parametrize("key", ["p", "y", "C", ";", "?", ":", "ctrl+f", "ctrl+t"])
+async def test_the_footer_names_no_key_that_a_dialog_takes(key: str) -> None:
+    async with running() as hand:
+        keys = footer_of(hand)
+        assert "copy ID" in keys
+        await hand.press(key)
+        assert hand.app.screen is not hand.screen
+        assert not footer_of(hand).strip()
+        hand.screen.say("Saved")
+        await hand.settled()
+        assert footer_of(hand).strip() == "Saved"
+        await hand.press("escape")
+        assert footer_of(hand) == keys
+
+
+def footer_of(hand: Hand) -> str:
+    """What the footer shows, also below a dialog."""
+    footer = hand.screen.footer
+    return "".join(strip.text for strip in footer.render_lines(footer.size.region))

@@ -328,13 +328,32 @@ async def test_an_answer_that_does_not_come_is_shown_and_escape_and_r_work() -> 
         await hand.until(lambda: "waiting 0 s, attempt 1 of 3, Esc stops" in hand.status)
         await hand.until(lambda: "waiting 1 s, attempt 1 of 3, Esc stops" in hand.status)
         hand.send("escape")
-        await hand.until(lambda: "Stopped; Space or r goes on" in hand.status)
+        await hand.until(lambda: "Stopped; A or r goes on" in hand.status)
         hand.wire.release()
         await hand.settled()
         assert loaded(hand) == 100
         await hand.press("r", "A")
         assert "waiting" not in hand.status
         assert f"{ENTRIES}  COMPLETE" in hand.header
+
+
+@pytest.mark.parametrize("query", ["", "path:v1"])
+@pytest.mark.parametrize("key", ["A", "r"])
+async def test_each_key_that_goes_on_after_a_stop_does_so_from_any_row(query: str, key: str) -> None:
+    async with running(query=query) as hand:
+        hand.wire.hold()
+        hand.send("A")
+        await hand.until(lambda: hand.screen.loader.busy)
+        hand.send("escape")
+        await hand.until(lambda: hand.status.startswith("Stopped; "))
+        named = hand.status.removeprefix("Stopped; ").removesuffix(" goes on").split(" or ")
+        assert named == ["A", "r"]
+        hand.wire.release()
+        await hand.settled()
+        assert (hand.table.cursor, loaded(hand) < ENTRIES) == (0, True)
+        await hand.press(key)
+        assert (hand.table.cursor, loaded(hand)) == (0, ENTRIES)
+        assert "COMPLETE" in hand.header
 
 
 @pytest.mark.usefixtures("impatient")
@@ -570,6 +589,81 @@ async def test_a_reload_that_fails_keeps_the_rows() -> None:
         await hand.press("r")
         assert len(hand.screen.view) == loaded
         assert len(hand.navigator.places) == places + 1
+
+
+MOVES = {
+    "G": "go to the oldest entry",
+    "end": "go to the oldest entry",
+    ".": "show what is around the entry",
+    "ctrl+t": "go to that time",
+}
+"""Keys that move within the log, and what is said to be impossible."""
+
+
+async def move(hand: Hand, key: str) -> None:
+    await hand.press(key)
+    if key == "ctrl+t":
+        await hand.write("2026-06-25 10:00")
+        await hand.press("enter")
+
+
+@pytest.mark.parametrize("key", MOVES)
+@pytest.mark.parametrize("query", ["", "method:GET", "path:v1"])
+async def test_a_move_within_the_log_that_fails_keeps_the_rows_and_r_tries_it_again(key: str, query: str) -> None:
+    async with running(query=query) as hand:
+        await hand.press("j", "j", "j")
+        at, place, view = hand.row, hand.navigator.place, hand.screen.view
+        hand.wire.fail(UNREACHABLE)
+        for keys in (key, "r"):
+            await move(hand, keys)
+            assert f"Can't {MOVES[key]}, r tries again: " in hand.status
+            assert (hand.row, hand.navigator.place, hand.screen.view) == (at, place, view)
+            assert "not connected" not in hand.header
+        hand.wire.fail(UNREACHABLE, 0)
+        await hand.press("r")
+        assert hand.screen.view is not view
+        assert len(hand.screen.view)
+        assert hand.screen.view.upwards is (key in ("G", "end"))
+        await hand.press("[")
+        assert (hand.row, hand.screen.view) == (at, view)
+
+
+async def test_r_reloads_once_the_cursor_was_moved_after_a_move_that_failed() -> None:
+    async with running() as hand:
+        hand.wire.fail(UNREACHABLE)
+        await hand.press("G")
+        hand.wire.fail(UNREACHABLE, 0)
+        await hand.press("j", "r")
+        assert not hand.screen.view.upwards
+        assert hand.navigator.place.reloads
+
+
+async def test_the_newest_entry_is_asked_for_where_it_could_not_be_loaded_at_first() -> None:
+    async with running(wire_that_fails(UNREACHABLE)) as hand:
+        await hand.press("G")
+        assert "Can't go to the oldest entry, r tries again" in hand.status
+        assert "r tries again" in hand.shown
+        hand.wire.fail(UNREACHABLE, 0)
+        await hand.press("G")
+        assert (hand.screen.view.upwards, loaded(hand)) == (True, 100)
+        await hand.press("g")
+        assert (hand.screen.view.upwards, loaded(hand)) == (False, 100)
+
+
+async def test_escape_stops_a_move_within_the_log_and_the_rows_come_back() -> None:
+    async with running() as hand:
+        view = hand.screen.view
+        hand.wire.hold()
+        hand.send("G")
+        await hand.until(lambda: hand.screen.view is not view and hand.screen.loader.busy)
+        hand.send("escape")
+        await hand.until(lambda: hand.screen.view is view)
+        await hand.until(lambda: "Stopped" in hand.status and "r tries again" in hand.status)
+        hand.wire.release()
+        await hand.settled()
+        await hand.press("r")
+        assert hand.screen.view.upwards
+        assert len(hand.screen.view)
 
 
 async def test_a_reload_that_fails_keeps_what_is_being_typed() -> None:

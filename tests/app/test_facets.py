@@ -256,6 +256,26 @@ async def test_two_actors_of_one_name_are_told_apart() -> None:
         assert all(f"deploy {identity}" in listed(hand) for identity in ids)
 
 
+@pytest.mark.parametrize(
+    ("query", "keys", "within"),
+    [
+        ("", "", "within what is loaded"),
+        ("", "A", "within the whole log"),
+        ("sort:created", "A", "within the whole log"),
+        ("status:200", "A", "within this filter"),
+        ("method:GET", "", "within what is loaded of this filter"),
+        ("", "mM", "within what is marked"),
+    ],
+)
+async def test_x_says_among_which_entries_one_is_new(query: str, keys: str, within: str) -> None:
+    async with running(query=query) as hand:
+        await hand.press(*keys, "g", "x", "X")
+        assert f"({within})" in hand.status or f", {within}" in hand.status
+        while "Nothing new" not in hand.status:
+            await hand.press("X")
+        assert hand.status.endswith(f"up, {within}")
+
+
 async def test_a_full_disk_is_told_when_one_goes_to_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running() as hand:
         store = hand.screen.view.log.store
@@ -279,4 +299,4 @@ async def test_a_key_used_from_two_addresses_within_ten_minutes_is_pointed_out()
         assert shared == [2, 3]
         await hand.press("x")
         assert "the same key was used from 198.51.100.4 1 min before" in hand.status
-        assert "within what is loaded" in hand.status
+        assert "within the whole log" in hand.status

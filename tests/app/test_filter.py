@@ -136,6 +136,37 @@ async def test_what_is_pasted_outside_of_the_filter_bar_goes_there(key: tuple[st
         assert hand.navigator.place.text == hand.input.value == "status:>=200"
 
 
+@pytest.mark.parametrize("pasted", ["192[.]0[.]2[.]66", "192.0.2.66", "(192.0.2.66)"])
+async def test_an_address_is_announced_and_offered_as_the_one_of_requests_and_as_a_text(pasted: str) -> None:
+    async with running() as hand:
+        hand.app.post_message(events.Paste(pasted))
+        await hand.settled()
+        assert "Enter offers: entries from the address or in any field" in hand.text
+        assert "here:" not in hand.text
+        await hand.press("enter")
+        assert all(offer in hand.text for offer in (" i  entries from the address", " w  in any field"))
+        await hand.press("i")
+        assert hand.bar.applied == "ip:192.0.2.66"
+        assert "client_ip=192.0.2.66" in str(hand.wire.requests[-1].url)
+        hand.app.post_message(events.Paste(pasted))
+        await hand.settled()
+        await hand.press("enter", "w")
+        assert hand.navigator.place.text == "192.0.2.66"
+
+
+async def test_an_id_is_announced_as_what_it_is_offered_as() -> None:
+    async with running() as hand:
+        for text in ("5b254df3-5afe-4c11-9d30-000000000001", '"5b254df3-5afe-4c11-9d30-000000000001"'):
+            hand.app.post_message(events.Paste(text))
+            await hand.settled()
+            told = "Enter offers: the entry, entries of the actor, entries on the target or in any field"
+            assert told in hand.text
+            await hand.press("space", "x")
+            assert told not in hand.text
+            assert "here: text" in hand.text
+            await hand.press("escape")
+
+
 async def test_a_paste_of_nothing_or_over_a_dialog_changes_nothing() -> None:
     async with running() as hand:
         hand.app.post_message(events.Paste(" \n"))

@@ -96,6 +96,37 @@ async def test_closing_the_facets_brings_the_detail_back(closing: str) -> None:
         assert hand.pane.has_focus
 
 
+async def test_escape_and_q_go_from_the_facets_to_the_detail_that_they_hide() -> None:
+    for key in ("escape", "q"):
+        async with running() as hand:
+            await hand.press("enter", "s", key)
+            assert is_open(hand) == (True, False)
+            assert hand.pane.has_focus
+            await hand.press("escape", "escape")
+            assert is_open(hand) == (False, False)
+            assert hand.table.has_focus
+
+
+async def test_escape_and_q_go_from_the_facets_to_the_detail_beside_them() -> None:
+    for key, left in (("escape", True), ("q", False)):
+        async with running(size=(250, 60)) as hand:
+            await hand.press("enter", "s", key)
+            assert is_open(hand) == (True, left)
+            assert hand.pane.has_focus
+            await hand.press("escape")
+            assert hand.table.has_focus
+            assert is_open(hand) == (True, left)
+
+
+async def test_escape_and_q_go_from_the_facets_to_the_table() -> None:
+    for key, left in (("escape", True), ("q", False)):
+        for before in ((), ("enter", "escape"), ("enter", "q")):
+            async with running() as hand:
+                await hand.press(*before, "s", key)
+                assert hand.table.has_focus
+                assert hand.screen.facets.display is left
+
+
 async def test_the_detail_comes_back_with_the_entry_under_the_cursor() -> None:
     async with running() as hand:
         await hand.press("enter", "escape", "s", "escape", "j", "j", "q")

@@ -23,7 +23,7 @@ from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
-from tests.app.wire import NOW, NOW_US, UNREACHABLE, Wire, answers, log_of
+from tests.app.wire import NOW, NOW_US, UNREACHABLE, JsonLog, Wire, answers, log_of, made
 
 ENTRIES = 730
 both = pytest.mark.parametrize("generation", [1, 2])
@@ -91,6 +91,25 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> Non
         for line in lines[:2]:
             assert all(re.match(r"20\d\d-\d\d-\d\d", line[start:]) for start in starts)
         assert all("…" not in line for line in lines if size > (80, 24) or " actor " in line)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "minutes"),
+    [
+        ("Alice", (80, 24), True),
+        ("terraform-production-7", (80, 24), False),  # which minutes would cut
+        ("terraform-production-7", (100, 30), True),
+        ("Alice", (60, 20), False),
+    ],
+)
+async def test_pivots_show_minutes_unless_they_cut_a_name(name: str, size: tuple[int, int], *, minutes: bool) -> None:
+    entries = [made(n, actor={"id": "actor-1", "name": name, "type": "user"}) for n in range(8)]
+    async with running(JsonLog(entries), "status:200", size=size) as hand:
+        await hand.press("A", "p")
+        line = next(line for line in hand.lines if " a  actor " in line)
+        assert f" {name} " in line
+        assert ("2026-07-01 11:59  2026-07-01 12:00" in line) is minutes
+        assert "2026-07-01" in line
 
 
 async def test_a_menu_is_as_wide_as_its_texts_and_keeps_its_lines_in_a_narrow_window() -> None:
@@ -347,14 +366,7 @@ async def test_without_a_network_follow_waits_for_it_and_loads_the_log(monkeypat
     wire = Wire(log_of())
     wire.fail(UNREACHABLE)
     async with running(wire) as hand:
-        said: list[str] = []
-        say = hand.screen.say
-
-        def listen(text: str, severity: str = "") -> None:
-            said.append(text)
-            say(text, severity)
-
-        monkeypatch.setattr(hand.screen, "say", listen)
+        said = heard(hand, monkeypatch)
         asked = len(wire.requests)
         hand.send("F")
         await hand.until(lambda: f"{UNICODE.on} follow waiting" in hand.header and len(wire.requests) > asked)
@@ -364,6 +376,68 @@ async def test_without_a_network_follow_waits_for_it_and_loads_the_log(monkeypat
         await hand.until(lambda: "Following: what is new" in hand.status)
         assert "100 of 730 loaded" in hand.header
         assert "waiting" not in hand.header
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+def heard(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All that is said from now on."""
+    said: list[str] = []
+    say = hand.screen.say
+
+    def listen(text: str, severity: str = "") -> None:
+        said.append(text)
+        say(text, severity)
+
+    monkeypatch.setattr(hand.screen, "say", listen)
+    return said
+
+
+@pytest.mark.parametrize("key", ["G", "end"])
+async def test_following_goes_on_where_a_jump_failed(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(polling, "SLOWEST_S", 0.01)
+    async with running() as hand:
+        hand.send("F")
+        await hand.until(lambda: "Following: what is new" in hand.status)
+        view, said = hand.screen.view, heard(hand, monkeypatch)
+        hand.wire.fail(UNREACHABLE)
+        hand.send(key)
+        await hand.until(lambda: any(text.startswith("Can't go to the oldest entry") for text in said))
+        await hand.until(lambda: hand.screen.view is view and "follow no answer" in hand.header)
+        hand.wire.fail(UNREACHABLE, times=0)
+        await hand.until(lambda: "no answer" not in hand.header and "not here" not in hand.header)
+        assert hand.screen.view is view
+        hand.send("F")
+        await hand.until(lambda: "Not following" in hand.status)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_following_from_the_oldest_entry_begins_once_the_server_answers(
+    monkeypatch: pytest.MonkeyPatch, *, moved: bool
+) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.01)
+    monkeypatch.setattr(polling, "SLOWEST_S", 0.01)
+    wire = Wire(log_of())
+    async with running(wire) as hand:
+        await hand.press("G")
+        del hand.navigator.places[0]  # whose rows would be shown again, without a request
+        hand.navigator.at = 0
+        view, said = hand.screen.view, heard(hand, monkeypatch)
+        wire.fail(UNREACHABLE)
+        hand.send("F")
+        await hand.until(lambda: any(text.startswith("Can't go to the newest entry") for text in said))
+        await hand.until(lambda: hand.screen.view is view and "follow no answer" in hand.header)
+        if moved:
+            hand.send("k")
+            await hand.until(lambda: hand.table.cursor == len(view) - 2)
+        wire.fail(UNREACHABLE, times=0)
+        if moved:
+            await hand.until(lambda: any(text.startswith("The server answers again") for text in said))
+            assert hand.screen.view is view
+            hand.send("g")
+        await hand.until(lambda: "Following: what is new" in hand.status)
+        assert hand.screen.view.newer_done
         hand.send("F")
         await hand.until(lambda: "Not following" in hand.status)
 

@@ -51,6 +51,13 @@ class FacetController(Controller):
         self._work.cancel()
         self._side.close(self._pane)
 
+    def action_leave_facets(self) -> None:
+        """Give the focus back to what the facets were opened from. They close if they hide it."""
+        if self._side.covers_origin(self._pane):
+            self.close()
+        else:
+            self._side.give_back_focus(self._pane)
+
     def rows_changed(self) -> None:
         if self._pane.display:
             self._count()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 WAITING = "Waiting for the network: new entries are followed once the log is loaded"
 
+PASSING = UnreachableError, TimedOutError, ServerError
+"""Errors after which the server may answer later."""
+
 
 def _is_loaded(view: View) -> bool:
     """False while nothing of the log has arrived."""
@@ -45,13 +48,16 @@ class FollowController(Controller):
         """Why nothing is followed just now: `waiting` for the first answer, `no answer`, or `not here`."""
         self._scrolled = False
         """Whether the newest row was above the screen at the last look."""
+        self._left: tuple[View, int] | None = None
+        """The view that `F` left for the newest entry, which may fail, and how often the cursor had been moved."""
 
     def action_follow(self) -> None:
         self._on = not self._on
-        self._state = "waiting"
+        self._state, self._left = "waiting", None
         asking = "Asking for what is new …" if _is_loaded(self._host.view) else WAITING
         self._host.say(asking if self._on else "Not following")
         if self._on and not self._host.view.newer_done:
+            self._left = self._host.view, self._table.moves
             self._host.go(lambda: self._host.navigator.jump(oldest=False))
         else:
             self._begin(after_s=0)
@@ -73,18 +79,45 @@ class FollowController(Controller):
         from auditlog_tui.log.live import LiveTail  # late: it loads the models
 
         tail, delay, warned = LiveTail(view, self._host.rows_changed), POLL_S, False
-        await asyncio.sleep(after_s)
+        await asyncio.sleep(POLL_S if self._was_left(view) else after_s)
         while True:
             if not _is_loaded(view):
-                if isinstance(view.error, UnreachableError | TimedOutError | ServerError) and not self._loader.busy:
+                if isinstance(view.error, PASSING) and not self._loader.busy:
                     self._loader.retry()
             elif tail.possible:
+                self._left = None
                 delay, warned = await self._poll(tail, delay), False
+            elif self._was_left(view):
+                delay = await self._reach_newest(delay)
             elif not warned:
+                if self._state != "not here":
+                    self._host.say("Only the log's own order can be followed, from its newest entry on", "warning")
                 warned, self._state = True, "not here"
-                self._host.say("Only the log's own order can be followed, from its newest entry on", "warning")
                 self._show()
             await asyncio.sleep(delay)
+
+    def _was_left(self, view: View) -> bool:
+        """Whether `F` left this view for the newest entry, and it is shown again because that failed."""
+        return self._left is not None and self._left[0] is view
+
+    async def _reach_newest(self, delay: float) -> float:
+        """Go to the newest entry if the server answers again. Returns the seconds until the next attempt."""
+        left = self._left
+        try:
+            await self._host.navigator.log.reach()
+        except AuditLogError as error:
+            self._state = "no answer"
+            self._show()
+            if not isinstance(error, PASSING):
+                self._left = None
+            return slower(delay, error)
+        if left is not None and left[1] == self._table.moves:
+            self._host.go(lambda: self._host.navigator.jump(oldest=False))
+        else:
+            self._left, self._state = None, "not here"
+            self._host.say("The server answers again: g goes to the newest entry, which is followed then")
+            self._show()
+        return POLL_S
 
     async def _poll(self, tail: LiveTail, delay: float) -> float:
         """Poll once, and fetch late entries. Returns the seconds until the next poll."""

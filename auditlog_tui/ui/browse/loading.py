@@ -66,7 +66,7 @@ class LoadController(Controller):
         self._worker = None  # it counts as running until the cancellation reaches it
         self.stopped = self.job.view
         self.stopped.pause()
-        self._host.say("Stopped; Space or r goes on")
+        self._host.say("Stopped; A or r goes on")
         self._host.rows_changed()
         return True
 

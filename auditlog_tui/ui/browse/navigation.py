@@ -20,6 +20,7 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.log.view import View
+    from auditlog_tui.session.navigator import Place
 
 STEPS_US = tuple(seconds * 1_000_000 for seconds in (10, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400, 30 * 86_400))
 """Microseconds that `<` and `>` show before and after an entry. Each is a whole number of one unit."""
@@ -43,6 +44,8 @@ class NavigationController(Controller):
         """What had the focus last, besides the filter bar."""
         self._history_error = ""
         self._forms_of: View | None = None
+        self._failed: tuple[Place, int] | None = None
+        """A move within the log that failed, and how often the user had moved the cursor by then."""
 
     # -- the filter --------------------------------------------------------------------------------------------
 
@@ -84,15 +87,24 @@ class NavigationController(Controller):
         self._filter_bar.fail(error)
 
     def take_back(self) -> bool:
-        """Show the rows from before if the filter was refused, or a reload failed. False if neither is so.
+        """Show the rows from before if the filter was refused, or a reload or a move within the log failed.
 
-        A filter that was refused is shown with a mark under its term.
+        False if nothing of this is so. A filter that was refused is shown with a mark under its term.
         """
-        navigator, error = self._host.navigator, self._host.view.error
-        if error is None or len(self._host.view.feed.run):
+        view, place = self._host.view, self._host.navigator.place
+        if len(view.feed.run):
             return False
-        if not is_refusal(error):
-            return navigator.place.reloads and self._keep_rows(error)
+        if view.error is not None and is_refusal(view.error):
+            return self._refuse(view.error)
+        if not (place.reloads or place.move):
+            return False
+        if view.error is not None:
+            return self._keep_rows(f"{view.error}", "error")
+        return view.paused and self._keep_rows("Stopped")
+
+    def _refuse(self, error: AuditLogError) -> bool:
+        """Show the rows from before the filter that was refused. False if there are none."""
+        navigator = self._host.navigator
         text, pointed = navigator.place.text, navigator.refusal(error)
         place = navigator.discard()
         if place is None:
@@ -106,14 +118,30 @@ class NavigationController(Controller):
             self._filter_bar.refuse(pointed)
         return True
 
-    def _keep_rows(self, error: AuditLogError) -> bool:
-        """Show the rows from before a reload that failed. False if there are none."""
-        place = self._host.navigator.discard()
+    def _keep_rows(self, why: str, severity: str = "") -> bool:
+        """Show the rows from before a reload or a move that failed. False if there are none."""
+        navigator, failed = self._host.navigator, self._host.navigator.place
+        place = navigator.discard()
         if place is None:
             return False
         self._host.show(place)
-        self._host.say(f"{error} {self._host.look.glyphs.bullet} Still showing what was loaded before", "error")
+        bullet = self._host.look.glyphs.bullet
+        text = f"{why} {bullet} Still showing what was loaded before"
+        if failed.move and not failed.reloads:
+            self._failed = failed, self._table.moves
+            text = f"Can't {failed.move}, r tries again: {why}" if severity else f"{why} {bullet} r tries again"
+        self._host.say(text, severity)
         return True
+
+    def place_shown(self) -> None:
+        self._failed = None
+
+    def retry(self) -> bool:
+        """Repeat the move within the log that failed. False if none did since the user moved the cursor."""
+        failed, self._failed = self._failed, None
+        if failed is None or failed[1] != self._table.moves:
+            return False
+        return self._host.go(lambda: self._host.navigator.again(failed[0]))
 
     def rows_changed(self) -> None:
         view = self._host.view

@@ -12,6 +12,7 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.novelty import Novelty
+    from auditlog_tui.log.view import View
 
 
 class NoveltyController(Controller):
@@ -61,13 +62,13 @@ class NoveltyController(Controller):
                 if novelty.behind
                 else ""
             )
-            self._host.say(f"Nothing new further {'down' if way > 0 else 'up'}, within what is loaded{scanned}")
+            self._host.say(f"Nothing new further {'down' if way > 0 else 'up'}, {_within(view, novelty)}{scanned}")
             return
         self._table.move_to(row)
         shown = self._table.row
         if shown is not None:
             actor = safe(shown.actor_name or shown.actor_id or shown.actor_type or "?", 60)
-            self._host.say(_description(novelty, shown.n, actor))
+            self._host.say(f"{_description(novelty, shown.n, actor)} ({_within(view, novelty)})")
 
 
 def _description(novelty: Novelty, n: int, actor: str) -> str:
@@ -76,4 +77,15 @@ def _description(novelty: Novelty, n: int, actor: str) -> str:
     shared = novelty.shared(n)
     if shared is not None:
         parts.append(f"the same key was used from {safe(shared.address, 60)} {age(shared.before_us)} before")
-    return f"{'; '.join(parts)} (within what is loaded)"
+    return "; ".join(parts)
+
+
+def _within(view: View, novelty: Novelty) -> str:
+    """Among which entries something is new."""
+    summary = view.summary()
+    everything = summary.complete and not novelty.behind
+    if summary.only:
+        return f"within what is {summary.only}"
+    if all(term.key == "sort" for term in view.query.terms):
+        return "within the whole log" if everything else "within what is loaded"
+    return "within this filter" if everything else "within what is loaded of this filter"

@@ -11,6 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import AuditLogError
+from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.table import EntryTable
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from auditlog_tui.analysis.pivots import Pivot
     from auditlog_tui.ui.dialogs.menu import Choice, Column
     from auditlog_tui.ui.dialogs.pivot_menu import PivotMenu
-
-NARROW = 100
-"""Cells below which a line has no room for two dates with times of day."""
 
 WITHIN = "letter: within this filter · capital: over all time, Tab counts it · Esc"
 ALL = "letter: within this filter · capital: over all time · Esc closes"
@@ -50,7 +49,7 @@ class PivotController(Controller):
             self._offer("entries of the same …", self._host.navigator.pivots(row))
 
     def open_meanings(self, text: str) -> bool:
-        """For a text that is only an ID, offer the filters that it may stand for. False for any other text."""
+        """For an ID or an address alone, offer the filters that it may stand for. False for any other text."""
         offers = self._host.navigator.meanings(text)
         if offers:
             self._offer(f"{text} as …", offers)
@@ -67,9 +66,11 @@ class PivotController(Controller):
             title,
             [_choice(pivot, note="counting") for pivot in pivots],
             WITHIN if filtered else "Esc closes",
-            self._columns(heads[:1], heads[1:] if spans else ()),
+            _columns(heads[:1], heads[1:] if spans else ()),
             (lambda menu: self._count_all(menu, pivots)) if filtered else None,
         )
+        if spans:
+            _set_columns(menu, pivots, heads[:1], heads[1:])
 
         def chosen(key: str | None) -> None:
             pivot = offers.get((key or "").lower())
@@ -79,22 +80,12 @@ class PivotController(Controller):
         self._host.ask(menu, chosen)
         self._count(menu, pivots, everywhere=False)
 
-    def _columns(self, counts: Sequence[str], times: Sequence[str]) -> list[Column]:
-        """The value's column, and these."""
-        from auditlog_tui.ui.dialogs.menu import Column
-
-        return [
-            Column(),
-            *(Column(head, NUMBER, right=True) for head in counts),
-            *(Column(head, self._date_width()) for head in times),
-        ]
-
     def _count_all(self, menu: PivotMenu, pivots: list[Pivot]) -> None:
         """Count over all time as well."""
         menu.set_hint(ALL)
-        menu.set_columns(self._columns(("here", "all time"), ("first seen", "last seen")))
         for pivot in pivots:
             menu.update(_choice(pivot, note="counting"))
+        _set_columns(menu, pivots, ("here", "all time"), ("first seen", "last seen"))
         self._count(menu, pivots, everywhere=True)
 
     def _count(self, menu: PivotMenu, pivots: list[Pivot], *, everywhere: bool) -> None:
@@ -115,11 +106,28 @@ class PivotController(Controller):
             menu.update(_choice(pivot, note=str(error)))
             return
         if span is not None:
-            times = (self._host.look.date_time(us)[: self._date_width()] for us in span)
+            times = (self._host.look.date_time(us)[: menu.columns[-1].width] for us in span)
             menu.update(_choice(pivot, *numbers, *times))
 
-    def _date_width(self) -> int:
-        return MINUTES if self._table.app.size.width >= NARROW else DATE
+
+def _columns(counts: Sequence[str], times: Sequence[str], width: int = DATE) -> list[Column]:
+    """The value's column, and those with these heads; times take `width` cells."""
+    from auditlog_tui.ui.dialogs.menu import Column
+
+    return [
+        Column(),
+        *(Column(head, NUMBER, right=True) for head in counts),
+        *(Column(head, width) for head in times),
+    ]
+
+
+def _set_columns(menu: PivotMenu, pivots: Sequence[Pivot], counts: Sequence[str], times: Sequence[str]) -> None:
+    """Set the menu's columns. Times have minutes if that cuts no value beside them that is whole beside dates."""
+    dates, minutes = (_columns(counts, times, width) for width in (DATE, MINUTES))
+    beside_dates, beside_minutes = menu.widths_of(dates), menu.widths_of(minutes)
+    values = [cell_width(safe(pivot.value)) for pivot in pivots if pivot.spans]
+    cut = any(beside_minutes[1] < value <= beside_dates[1] for value in values)
+    menu.set_columns(minutes if beside_minutes[-1] and not cut else dates)
 
 
 def _number(count: Count) -> str:

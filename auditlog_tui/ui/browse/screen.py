@@ -374,7 +374,7 @@ class BrowseScreen(ShiftingScreen):
         self.table.focus()
 
     async def action_retry(self) -> None:
-        if self.detail.retry() or self.loader.retry():
+        if self.navigation.retry() or self.detail.retry() or self.loader.retry():
             return
         if self.view.fixed:
             self.marking.show_marked()

@@ -74,8 +74,8 @@ class MenuScreen(Dialog[str | None]):
         self._hint = hint
         self._choices = list(choices)
         cells = max((len(choice.cells) for choice in choices), default=0)
-        self._columns = [Column(), *columns, *[Column()] * (cells - len(columns))]
-        self._has_heads = any(column.head for column in self._columns)
+        self.columns = [Column(), *columns, *[Column()] * (cells - len(columns))]
+        self._has_heads = any(column.head for column in self.columns)
 
     def compose(self) -> ComposeResult:
         box = Options(*self._options(), markup=False, id="menu")
@@ -92,8 +92,12 @@ class MenuScreen(Dialog[str | None]):
 
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Replace the columns after the label. The choices' cells must be replaced as well."""
-        self._columns = [Column(), *columns]
+        self.columns = [Column(), *columns]
         self._redraw()
+
+    def widths_of(self, columns: Sequence[Column]) -> list[int]:
+        """The cells of the label and of these columns after it, 0 for those without room."""
+        return self._widths([Column(), *columns])
 
     def update(self, choice: Choice) -> None:
         """Replace the choice with the same key."""
@@ -109,49 +113,38 @@ class MenuScreen(Dialog[str | None]):
                 box.replace_option_prompt(str(option.id), option.prompt)
 
     def _options(self) -> list[Option]:
-        widths = self._widths()
+        widths = self._widths(self.columns)
         heads = [Option(self._heads(widths), id="heads", disabled=True)] if self._has_heads else []
         return [*heads, *(Option(self._prompt(choice, widths), id=f"key-{choice.key}") for choice in self._choices)]
 
-    def _widths(self) -> list[int]:
+    def _widths(self, columns: Sequence[Column]) -> list[int]:
         """The columns' widths: as wide as their texts, the widest shortened as far as the window asks.
 
         The last columns have the width 0 if there is no room for them.
         """
         room = self.app.size.width - OVERHEAD
-        widths = self._wanted()
+        widths = self._wanted(columns)
         for shown in range(len(widths), 1, -1):
-            fitted = self._shortened(widths[:shown], room, MIN_TEXT)
+            fitted = _shortened(widths[:shown], columns, room, MIN_TEXT)
             if _total(fitted) <= room:
                 return fitted + [0] * (len(widths) - shown)
-        return self._shortened(widths[:1], max(1, room), 1) + [0] * (len(widths) - 1)
+        return _shortened(widths[:1], columns, max(1, room), 1) + [0] * (len(widths) - 1)
 
-    def _wanted(self) -> list[int]:
+    def _wanted(self, columns: Sequence[Column]) -> list[int]:
         rows = [choice.texts for choice in self._choices]
-        widths = [max(column.width, cell_width(column.head)) for column in self._columns]
+        widths = [max(column.width, cell_width(column.head)) for column in columns]
         for row in rows:
             widths[: len(row)] = [max(pair) for pair in zip(widths, map(cell_width, row), strict=False)]
         return widths
 
-    def _shortened(self, wanted: Sequence[int], room: int, least: int) -> list[int]:
-        """The widths, those without a width of their own shortened to `least` cells at least."""
-        widths = list(wanted)
-        able = [number for number, column in enumerate(self._columns[: len(widths)]) if not column.width]
-        while _total(widths) > room:
-            widest = max(able, key=lambda number: widths[number])
-            if widths[widest] <= least:
-                break
-            widths[widest] -= 1
-        return widths
-
     def _heads(self, widths: Sequence[int]) -> Content:
-        heads = [column.head for column in self._columns]
+        heads = [column.head for column in self.columns]
         return Content.assemble(("    " + "".join(self._aligned(heads, widths)).rstrip(), "$text-muted"))
 
     def _aligned(self, texts: Sequence[str], widths: Sequence[int]) -> list[str]:
         """The texts, each in its column's width and with the gap after it; columns without any text are left out."""
         placed = []
-        for text, width, column in zip(texts, widths, self._columns, strict=False):
+        for text, width, column in zip(texts, widths, self.columns, strict=False):
             if width:
                 shown = fit(shorten_middle(text, width), width, "right" if column.right else "left")
                 placed.append(shown + " " * GAP)
@@ -183,3 +176,15 @@ class MenuScreen(Dialog[str | None]):
 def _total(widths: Sequence[int]) -> int:
     """The cells of columns with the gaps between them."""
     return sum(widths) + GAP * (sum(map(bool, widths)) - 1)
+
+
+def _shortened(wanted: Sequence[int], columns: Sequence[Column], room: int, least: int) -> list[int]:
+    """The widths, those of columns without a width of their own shortened to `least` cells at least."""
+    widths = list(wanted)
+    able = [number for number, column in enumerate(columns[: len(widths)]) if not column.width]
+    while _total(widths) > room:
+        widest = max(able, key=lambda number: widths[number])
+        if widths[widest] <= least:
+            break
+        widths[widest] -= 1
+    return widths

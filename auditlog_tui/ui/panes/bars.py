@@ -215,13 +215,23 @@ def _since(us: int) -> str:
 
 
 class FooterBar(Widget):
-    """Shows the keys of the focused widget or, until the next key, a message of up to two lines."""
+    """Shows the keys of the focused widget or, until the next key, a message of up to two lines.
+
+    No keys while a dialog is open: it takes all of them, and names its own.
+    """
 
     ALLOW_SELECT = False
     place: reactive[str] = reactive(TABLE)
     situation: reactive[Situation] = reactive(Situation())
     message: reactive[str] = reactive("")
     severity: reactive[str] = reactive("")
+
+    def on_mount(self) -> None:
+        self.watch(self.screen, "stack_updates", self._dialog_changed, init=False)
+
+    def _dialog_changed(self) -> None:
+        """A dialog opened or closed."""
+        self.refresh()
 
     def say(self, text: str, severity: str = "") -> None:
         """Show a message, made safe by the caller. `severity` is empty, `warning` or `error`."""
@@ -272,6 +282,8 @@ class FooterBar(Widget):
 
     def _fitting(self) -> list[Key]:
         """The keys that fit into the footer, the most important ones."""
+        if not self.screen.is_active:
+            return []
         keys = footer(self.place, self.situation)
         while len(keys) > 1 and sum(cell_width(f" {key.shown} {key.label} ") for key in keys) > self.size.width:
             least = max(map(importance, keys))

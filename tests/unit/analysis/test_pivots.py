@@ -98,6 +98,28 @@ def test_a_bare_id_may_be_an_entry_an_actor_or_a_target(navigator: Navigator) ->
         assert [parse(pivot.alone).terms[0].values for pivot in found] == [parse(found[0].within).terms[0].values] * 4
 
 
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("203.0.113.219", ["ip:203.0.113.219", '"203.0.113.219"']),
+        (" 203[.]0[.]113[.]219, ", ["ip:203.0.113.219", '"203.0.113.219"']),
+        ('"203.0.113.219"', ["ip:203.0.113.219", '"203.0.113.219"']),
+        ("[2001:db8::1]", ["ip:2001:db8::1", '"2001:db8::1"']),
+    ],
+)
+def test_a_bare_address_may_be_the_one_of_requests_or_a_text(text: str, terms: list[str]) -> None:
+    found = meanings(text)
+    assert [pivot.within for pivot in found] == [pivot.alone for pivot in found] == terms
+    assert [parse(term).terms[0].key for term in terms] == ["ip", ""]
+
+
+@pytest.mark.parametrize(
+    "text", ["203.0.113.0/24", "203.0.113.219:443", "203.0.113.219 x", "ip:203.0.113.219", "203.0."]
+)
+def test_other_texts_with_an_address_mean_themselves(text: str) -> None:
+    assert meanings(text) == []
+
+
 @pytest.mark.parametrize("text", ["", "vm", UUID[:-1], f"{UUID} x", f"actor:{UUID}", UUID.replace("-", "")])
 def test_any_other_text_means_itself(text: str) -> None:
     assert meanings(text) == []

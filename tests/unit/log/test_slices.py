@@ -57,7 +57,7 @@ async def test_an_even_log_takes_few_requests_more_than_one_cursor(anchor: Ancho
     api = TimedLog(even(3_000), page_size=20)
     await walked(api, view_of(api, parallel=parallel, anchor=anchor))
     assert len(api.calls) <= 1.15 * 150 + 10
-    assert parallel - 1 <= api.most_at_once <= parallel
+    assert parallel - max(1, parallel // 8) <= api.most_at_once <= parallel
 
 
 async def test_one_at_once_is_one_cursor() -> None:

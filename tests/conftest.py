@@ -25,7 +25,13 @@ from tests.effort import EXAMPLES
 YOUNG = 60_000
 """Objects made between two collections. With 20,000, a quarter of an app's time is collecting."""
 
-TRACED = ("unit", "real/test_demo_server.py", "real/test_files.py", "real/test_wire_faults.py")
+TRACED = (
+    "unit",
+    "real/test_early_request.py",
+    "real/test_demo_server.py",
+    "real/test_files.py",
+    "real/test_wire_faults.py",
+)
 """The tests of the core, which alone are traced where coverage is measured. Those of the screen and of whole programs
 reach little more of it, and tracing makes them take more than twice as long.
 """

@@ -21,7 +21,8 @@ def with_term(text: str, term_text: str) -> str:
     """The text with one more term.
 
     A term already present is not repeated. The new term replaces its negation, and any other `sort:` or `id:` term,
-    of which there can be only one. To an invalid text it is simply appended.
+    of which there can be only one. To an invalid text it is simply appended. It is put in front where a `not` or an
+    `or` at the end of the text would take it.
     """
     try:
         terms = parse(term_text).terms
@@ -42,7 +43,15 @@ def _add_term(text: str, new: Term, new_text: str) -> str:
     for old in reversed(present):
         if old == replace(new, negated=not new.negated) or _must_replace(old, new):
             text = text[: old.start] + text[old.end :].lstrip()
-    return _join(text, new_text)
+    behind, before = _join(text, new_text), _join(new_text, text)
+    return before if _has(before, new) and not _has(behind, new) else behind
+
+
+def _has(text: str, term: Term) -> bool:
+    try:
+        return term in parse(text).terms
+    except QueryError:
+        return False
 
 
 def _must_replace(old: Term, new: Term) -> bool:

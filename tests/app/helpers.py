@@ -21,7 +21,7 @@ from textual.widget import Widget
 
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.api.retry import Wait
-from auditlog_tui.log.log import Log
+from auditlog_tui.log.log import PARALLEL, Log
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store.entries import EntryStore, Row
@@ -70,8 +70,10 @@ class TestOpener:
         transport: httpx.AsyncBaseTransport | None = None,
         base_url: str = "https://log.example",
         sleep: Callable[[float], Awaitable[None]] = no_time,
+        parallel: int = PARALLEL,
     ) -> None:
         self.transport = transport
+        self.parallel = parallel
         self.base_url = base_url
         self.sleep = sleep
         self.client: AuditLogClient | None = None
@@ -86,7 +88,7 @@ class TestOpener:
         assert self.client is not None
         self.client.on_wait = on_wait
         self.store = EntryStore()
-        return Navigator(PinnedLog(self.client, self.store), UTC)
+        return Navigator(PinnedLog(self.client, self.store, self.parallel), UTC)
 
     def take_first_start(self) -> bool:
         return False

@@ -99,5 +99,4 @@ async def test_pivots_have_the_year_and_a_line_each(width: int) -> None:
         kinds = ("actor", "address", "agent", "action", "method", "path")
         for line, kind in zip(hand.lines[first:], kinds, strict=False):
             assert f"  {kind} " in line
-        wanted = "2026-06-29 16:09  2026-07-01 11:57" if width == 120 else "2026-06-29  2026-07-01"
-        assert wanted in hand.lines[first]
+        assert "2026-06-29 16:09  2026-07-01 11:57" in hand.lines[first]

@@ -130,7 +130,7 @@ async def test_without_the_network_the_way_back_to_the_rows_is_named() -> None:
         await hand.press("r")
         assert hand.rows
         hand.wire.fail(UNREACHABLE)
-        await hand.press("G")
+        await hand.filter("method:DELETE")
         assert "[ goes back · q quits" in hand.shown
         await hand.press("left_square_bracket")
         assert "[ goes back" not in hand.shown

@@ -53,7 +53,7 @@ async def _loaded(size: int) -> AsyncIterator[tuple[Hand, _Counting, int]]:
     """The app with a log of this many entries loaded, and the number of requests for its first rows."""
     log = demo_log(entries=size, until=UNTIL)
     wire = _Counting(OfflineTransport(log))
-    app = app_over(TestOpener(wire))
+    app = app_over(TestOpener(wire, parallel=1))
     async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
         hand = Hand(pilot, app, Wire(Endpoints(log)))
         await until(pilot, lambda: hand.table.view is not None and len(hand.table.view) > 0)

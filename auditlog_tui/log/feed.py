@@ -176,6 +176,14 @@ class End:
         self.seen_cursors.clear()
 
 
+async def _page_of(api: AuditLogApi, entry_id: str) -> Page:
+    """A page with this entry, or empty if there is none. Raises `ApiError`."""
+    try:
+        return Page((await api.get(entry_id),))
+    except NotFoundError:
+        return Page(())
+
+
 class Feed:
     """The entries that match a plan's server-side parameters, as far as they were fetched.
 
@@ -266,7 +274,7 @@ class Feed:
 
     async def _step_by_cursor(self, end: End) -> Step:
         if self._ahead_end is end:
-            self.end_look_ahead()
+            await self._close_look_ahead()
         if end.stale or (end.broken and end.cursor is None):
             self._restart(end)
         page = await self._request(end)
@@ -297,7 +305,7 @@ class Feed:
     async def _request(self, end: End) -> Page:
         self.requests += 1
         if self.plan.entry_id is not None:
-            return await self._get(self.plan.entry_id)
+            return await _page_of(self._api, self.plan.entry_id)
         try:
             page = await self._api.list({**end.params, **end.bound}, limit=PAGE, cursor=end.cursor)
         except (BadRequestError, NotFoundError) as error:
@@ -312,12 +320,6 @@ class Feed:
         if end.cursor is not None:
             end.refused = 0
         return page
-
-    async def _get(self, entry_id: str) -> Page:
-        try:
-            return Page((await self._api.get(entry_id),))
-        except NotFoundError:
-            return Page(())
 
     def _process(self, page: Page, end: End, part: Part | None = None) -> Step:
         """Check a page and store its entries."""
@@ -457,6 +459,7 @@ class Feed:
             return False
         arrived = end.arrived + len(self._new_entries(page.entries, end))
         if end.count is not None and arrived > end.count:
+            await self._close_look_ahead()
             end.count = max(end.count, (await self._smallest(end.params)).total_count or 0)
             if arrived > end.count:
                 return True
@@ -467,6 +470,13 @@ class Feed:
         if self._ahead is not None:
             self._ahead.stop()
         self._ahead = self._ahead_end = None
+
+    async def _close_look_ahead(self) -> None:
+        """`end_look_ahead`, and wait until its requests are over: the next one would be one too many at once."""
+        ahead = self._ahead
+        self.end_look_ahead()
+        if ahead is not None:
+            await ahead.close()
 
     async def _fetch_slice(self, params: Mapping[str, str], cursor: str | None) -> Page:
         self.requests += 1

@@ -48,7 +48,7 @@ class Truth:
 def story(until: datetime) -> Story:
     """How the incident affects everyone else."""
     began = cast.microseconds(until - _BEFORE_UNTIL)
-    return Story(struck_us=began + 40 * MINUTE, revoked_us=began + 95 * MINUTE)
+    return Story(struck_us=began + 40 * MINUTE, revoked_us=began + 90 * MINUTE, renewed_us=began + 100 * MINUTE)
 
 
 def incident(until: datetime, rng: Random) -> tuple[list[FlatEntry], Truth]:

@@ -12,11 +12,11 @@ from itertools import count
 from random import Random
 
 from auditlog_tui.demo import cast
-from auditlog_tui.demo.incident import Truth, incident, story
+from auditlog_tui.demo.incident import Lineage, Truth, incident, story
 from auditlog_tui.demo.noise import Noise, noise
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 
-__all__ = ["ENTRIES", "SEED", "Truth", "demo_entries", "demo_log", "demo_truth", "live_entries"]
+__all__ = ["ENTRIES", "SEED", "Lineage", "Truth", "demo_entries", "demo_log", "demo_truth", "live_entries"]
 
 ENTRIES = 20_000
 SEED = 1

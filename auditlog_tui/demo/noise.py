@@ -27,6 +27,7 @@ _CLIENT_ERRORS = (400, 403, 404, 404, 409, 409, 422, 429)
 _SERVER_ERRORS = (500, 502, 503, 504)
 _CLIENT_ERROR_SHARE = 0.024
 _SERVER_ERROR_SHARE = 0.002
+
 _MOST_OWN_KEYS = 6
 _MAY_NOT_CREATE_SHARE = 0.15
 _PURPOSES = ("laptop", "notebook", "report", "migration", "load-test")

@@ -99,7 +99,7 @@ class Locations:
         return self._known.get(address) if self._readers and len(address) <= LONGEST else ""
 
     def text(self, address: str) -> str:
-        """`Berlin, Germany · AS64500 Example Net`, as far as it is known (safe text); empty if nothing is.
+        """`DE Berlin · AS64500 Example Net`, as far as it is known (safe text); empty if nothing is.
 
         `address` is the log's text, which may have a port. A list of several addresses has no location. The first
         time takes up to a few milliseconds a file.
@@ -119,9 +119,9 @@ class Locations:
         address = found.pop()
         records = [self._record(path, reader, address) for path, reader in self._readers.items()]
         places = map(_place, records)
-        place = max(places, key=lambda each: (bool(each.city), bool(each.country)), default=())
+        place = max(places, key=lambda each: (bool(each.city), each != _NOWHERE), default=_NOWHERE)
         network = next(filter(None, map(_network, records)), "")
-        return " · ".join(filter(None, (", ".join(filter(None, place)), network)))
+        return " · ".join(filter(None, (str(place), network)))
 
     def _record(self, path: str, reader: Reader, address: Address) -> Mapping[str, object]:
         """What a file knows about an address. The file is not used any more if that can't be read."""
@@ -143,20 +143,30 @@ class Locations:
 
 
 class _Place(NamedTuple):
+    """Where an address is. The text begins with the country's code: its end is cut where there is little room."""
+
+    code: str
     city: str
     country: str
 
+    def __str__(self) -> str:
+        if self.code:
+            return f"{self.code} {self.city or self.country}".strip()
+        return ", ".join(filter(None, (self.city, self.country)))
+
+
+_NOWHERE = _Place("", "", "")
+
 
 def _place(record: Mapping[str, object]) -> _Place:
-    return _Place(_name(record.get("city")), _name(record.get("country")))
+    code = _first(record.get("country"), ("iso_code",)) or _first(record, ("country_code",))
+    return _Place(code, _name(record, "city"), _name(record, "country"))
 
 
-def _name(value: object) -> str:
-    """The English name of a city or country, else its code. Some files have a text instead of names by language."""
-    if isinstance(value, dict):
-        names = value.get("names")
-        return _first(names, ("en",)) or _first(value, ("iso_code",))
-    return _first({"name": value}, ("name",))
+def _name(record: Mapping[str, object], key: str) -> str:
+    """The English name of a city or country. Some files have a text instead of names by language."""
+    value = record.get(key)
+    return _first(value.get("names"), ("en",)) if isinstance(value, dict) else _first(record, (key,))
 
 
 def _network(record: Mapping[str, object]) -> str:

@@ -42,8 +42,8 @@ PAIRED = (0, 1, 1, 0)
 BESIDE = "  "
 """Between an address and its location."""
 
-LEAST_PLACE = 6
-"""Cells below which the location of an address is left out."""
+LEAST_PLACE, SHORT_PLACE = 12, 3
+"""Cells of a location for which bar and share give way, and below which it is left out."""
 
 
 class Cells(NamedTuple):
@@ -57,11 +57,16 @@ class Cells(NamedTuple):
     @property
     def least(self) -> int:
         """The cells of a line with the shortest bar."""
-        return INDENT + self.name + 1 + self.asked + max(LEAST_BAR, self.number) + SHARE
+        return INDENT + self.name + self.short_place + 1 + self.asked + max(LEAST_BAR, self.number) + SHARE
 
     @property
     def all(self) -> int:
-        return self.least + max(0, COUNT - max(LEAST_BAR, self.number)) + self.place
+        return self.least + max(0, COUNT - max(LEAST_BAR, self.number)) + self.place - self.short_place
+
+    @property
+    def short_place(self) -> int:
+        """The cells of a location that is cut as far as bar and share give way."""
+        return min(self.place, len(BESIDE) + LEAST_PLACE)
 
 
 NO_CELLS = Cells()
@@ -188,8 +193,9 @@ class FacetPane(GroupList[Line]):
     def _value(self, line: Line, tally: Tally, width: int) -> Content:
         share, cells = tally.n / max(1, line.facet.read), line.cells
         beside = INDENT + 1 + cells.asked
-        percent = SHARE if width - beside - cells.number - SHARE >= min(LEAST_NAME, cells.name) else 0
-        bar = max(cells.number, LEAST_BAR, min(COUNT, width - beside - cells.name - percent))
+        least = cells.name + cells.short_place if cells.place else min(LEAST_NAME, cells.name)
+        percent = SHARE if width - beside - cells.number - SHARE >= least else 0
+        bar = max(cells.number, LEAST_BAR, min(COUNT, width - beside - cells.name - cells.place - percent))
         room = max(1, width - beside - bar - percent)
         name, place = self._named(line, room)
         filled = round(share * bar)
@@ -202,10 +208,13 @@ class FacetPane(GroupList[Line]):
 
     def _named(self, line: Line, room: int) -> tuple[str, str]:
         """A value's name and its location, which together take so many cells. The location is cut first."""
-        ellipsis, left = self.glyphs.ellipsis, room - line.cells.name - len(BESIDE)
-        if not line.cells.place or left < LEAST_PLACE:
+        ellipsis, cells, gap = self.glyphs.ellipsis, line.cells.name, len(BESIDE)
+        if room < cells + gap + LEAST_PLACE:
+            cells = cell_width(line.name)  # a long name does not take the room of others
+        left = room - cells - gap
+        if not line.place or left < SHORT_PLACE:
             return fit(shorten_middle(line.name, room, ellipsis), room), ""
-        return fit(line.name, line.cells.name), BESIDE + fit(shorten_end(line.place, left, ellipsis), left)
+        return fit(line.name, cells), BESIDE + fit(shorten_end(line.place, left, ellipsis), left)
 
     # -- what is chosen ----------------------------------------------------------------------------------------
 

@@ -44,8 +44,8 @@ def test_city_and_network_of_two_files_are_one_text(tmp_path: Path) -> None:
     networks = write_mmdb(tmp_path / "asn.mmdb", {"203.0.113.0/25": NET}, version=4)
     for paths in ((cities, networks), (networks, cities)):
         with opened(*paths) as locations:
-            assert locations.text("203.0.113.7") == "Berlin, Germany · AS64500 Example Net"
-            assert locations.text("203.0.113.200") == "Berlin, Germany"
+            assert locations.text("203.0.113.7") == "DE Berlin · AS64500 Example Net"
+            assert locations.text("203.0.113.200") == "DE Berlin"
             assert locations.text("198.51.100.1") == ""
             assert locations.take_problems() == []
 
@@ -55,7 +55,7 @@ def test_a_city_and_its_country_come_from_one_file_the_first_that_knows_the_city
     first = write_mmdb(tmp_path / "first.mmdb", {"203.0.113.0/24": BERLIN})
     second = write_mmdb(tmp_path / "second.mmdb", {"203.0.113.0/24": city("Lima", "Peru", "PE")})
     with opened(country, first, second) as locations:
-        assert locations.text("203.0.113.7") == "Berlin, Germany"
+        assert locations.text("203.0.113.7") == "DE Berlin"
     with opened(country) as locations:
         assert locations.text("203.0.113.7") == "FR"
 
@@ -63,8 +63,12 @@ def test_a_city_and_its_country_come_from_one_file_the_first_that_knows_the_city
 @pytest.mark.parametrize(
     ("record", "told"),
     [
-        ({"country": "Germany", "asn": "AS64500", "as_name": "Example Net"}, "Germany · AS64500 Example Net"),
-        ({"city": "Berlin", "country": "DE", "region": "Berlin"}, "Berlin, DE"),
+        (
+            {"country": "Germany", "country_code": "DE", "asn": "AS64500", "as_name": "Example Net"},
+            "DE Germany · AS64500 Example Net",
+        ),
+        ({"city": "Berlin", "country": "Germany", "region": "Berlin"}, "Berlin, Germany"),
+        ({"country": {"iso_code": "DE", "names": {"en": "Germany"}}}, "DE Germany"),
         ({"traits": NET, "country": {"names": {"de": "Peru"}, "iso_code": "PE"}}, "PE · AS64500 Example Net"),
         ({"autonomous_system_number": 0}, "AS0"),
         ({"autonomous_system_organization": "Only a Name"}, "Only a Name"),
@@ -77,10 +81,10 @@ def test_other_layouts_are_read_as_far_as_they_are_known(tmp_path: Path, record:
 
 
 def test_names_are_hostile_text(tmp_path: Path) -> None:
-    record = {**city("Ber\x1b]0;x\x07lin", "[@click=app.quit]x\u202e", "DE"), **network(1, "\n" + "long" * 500)}
+    record = {**city("Ber\x1b]0;x\x07lin[@click=app.quit]\u202e", "Germany", "DE"), **network(1, "\n" + "long" * 500)}
     told = text_of(tmp_path, record)
     assert told.isprintable()
-    assert told.startswith("Ber␛]0;x␇lin, [@click=app.quit]x⟨U+202E⟩ · AS1 ␊long")
+    assert told.startswith("DE Ber␛]0;x␇lin[@click=app.quit]⟨U+202E⟩ · AS1 ␊long")
     assert len(told) < 200
 
 
@@ -93,15 +97,15 @@ def test_names_are_hostile_text(tmp_path: Path) -> None:
 )
 def test_an_ipv4_address_is_found_in_every_spelling(tmp_path: Path, version: int, address: str) -> None:
     with opened(write_mmdb(tmp_path / "a.mmdb", {"203.0.113.0/24": BERLIN}, version=version)) as locations:
-        assert locations.text(address) == "Berlin, Germany"
+        assert locations.text(address) == "DE Berlin"
 
 
 def test_ipv6_addresses_are_found_and_unknown_where_a_file_has_only_ipv4(tmp_path: Path) -> None:
     both = write_mmdb(tmp_path / "both.mmdb", {"2001:db8::/32": BERLIN, "203.0.113.0/24": NET})
     only = write_mmdb(tmp_path / "only.mmdb", {"203.0.113.0/24": NET}, version=4)
     with opened(only, both) as locations:
-        assert locations.text("2001:0DB8::1") == "Berlin, Germany"
-        assert locations.text("[2001:db8::1]:443") == "Berlin, Germany"
+        assert locations.text("2001:0DB8::1") == "DE Berlin"
+        assert locations.text("[2001:db8::1]:443") == "DE Berlin"
         assert locations.text("2001:db9::1") == ""
     with opened(only) as locations:
         assert locations.text("2001:db8::1") == ""
@@ -136,7 +140,7 @@ def test_an_address_is_looked_up_once_and_so_many_are_kept(tmp_path: Path, monke
         addresses = [f"10.0.0.{number}" for number in range(50)]
         assert locations.known(addresses[0]) is None
         for address in (*addresses, *addresses):
-            assert locations.text(address) == locations.known(address) == "Berlin, Germany"
+            assert locations.text(address) == locations.known(address) == "DE Berlin"
         assert len(looked_up) == 50
         locations.text("10.200.0.1")
         assert locations.known(addresses[0]) is None
@@ -152,7 +156,7 @@ def test_nothing_is_known_before_the_files_are_open_and_after_they_are_closed(tm
     locations = Locations([str(write_mmdb(tmp_path / "a.mmdb", {"203.0.113.0/24": BERLIN}))])
     assert locations.text("203.0.113.7") == ""
     locations.open()
-    assert locations.text("203.0.113.7") == "Berlin, Germany"
+    assert locations.text("203.0.113.7") == "DE Berlin"
     locations.close()
     assert locations.text("203.0.113.7") == ""
     locations.open()  # late, in another thread: it closes what it opened

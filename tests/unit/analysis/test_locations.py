@@ -132,9 +132,14 @@ def test_what_is_not_one_address_has_no_location(tmp_path: Path, text: str) -> N
 def test_an_address_is_looked_up_once_and_so_many_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from maxminddb.reader import Reader
 
-    looked_up = []
+    looked_up: list[object] = []
     get = Reader.get
-    monkeypatch.setattr(Reader, "get", lambda self, address: looked_up.append(address) or get(self, address))
+
+    def counted(self: Reader, address: str) -> object:
+        looked_up.append(address)
+        return get(self, address)
+
+    monkeypatch.setattr(Reader, "get", counted)
     monkeypatch.setattr("auditlog_tui.analysis.locations.CACHED", 50)
     with opened(write_mmdb(tmp_path / "a.mmdb", {"10.0.0.0/8": BERLIN})) as locations:
         addresses = [f"10.0.0.{number}" for number in range(50)]

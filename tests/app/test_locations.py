@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from auditlog_tui.analysis.locations import Locations
 from auditlog_tui.ui.browse import locating
 from auditlog_tui.ui.look import nowhere
 from tests.app.helpers import Hand, running
@@ -87,6 +89,22 @@ async def test_the_record_is_asked_for_once(files: list[Path], monkeypatch: pyte
         assert len(hand.wire.gets) == 1
 
 
+async def test_no_key_waits_for_a_file(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[int] = set()
+    text = Locations.text
+
+    def noted(self: Locations, address: str) -> str:
+        threads.add(threading.get_ident())
+        return text(self, address)
+
+    monkeypatch.setattr(Locations, "text", noted)
+    async with located(files, monkeypatch) as hand:
+        await hand.press("enter", "j", "escape", "s")
+        assert "Berlin" in hand.text
+    assert threads
+    assert threading.get_ident() not in threads
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (170, 40)])
 async def test_the_facets_tell_it_beside_the_whole_address(
     files: list[Path], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
@@ -116,6 +134,7 @@ async def test_what_is_opened_before_the_files_shows_them_later(
         hand.screen.start(controller._open, "open locations")
         await hand.settled()
         assert shown(hand) == f"{HOME} (DE Berlin · AS64500 Example Net)"
+        assert str(hand.pane.border_subtitle) == "full record"
 
 
 async def test_a_file_that_is_damaged_at_the_start_is_told_and_the_other_is_used(

@@ -126,7 +126,8 @@ OPTIONS: tuple[Option, ...] = (
         "mmdb",
         "AUDITLOG_TUI_MMDB",
         "",
-        f"a MaxMind DB file (.mmdb) that locates addresses; may be repeated (in the variable: {os.pathsep} between)",
+        "a MaxMind DB file (.mmdb) that locates addresses; for several, repeat the flag, or put"
+        f" {os.pathsep} between them in the variable, or a list in the settings file",
         metavar="FILE",
         many=True,
     ),

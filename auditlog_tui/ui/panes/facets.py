@@ -161,7 +161,7 @@ class FacetPane(GroupList[Line]):
         names = Counter(tally.name for tally in top if tally.name)
         labels = [_label(tally, namesakes=names[tally.name] > 1) for tally in top]
         asked = [self.asked.get((facet.kind.field, tally.value), "") for tally in top]
-        places = [self._where(str(tally.value)) if facet.kind.field == "ip" else "" for tally in top]
+        places = [self._where(str(tally.value)) if facet.kind.field == "ip" and tally.value else "" for tally in top]
         place = max(map(cell_width, places), default=0)
         cells = Cells(
             max(map(cell_width, labels), default=0),

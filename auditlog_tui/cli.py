@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
             continue
         parser.add_argument(
             option.flag, choices=option.choices or None, metavar=option.metavar or None,
-            help=f"{option.help} ({option.variable})",
+            action="append" if option.many else "store", help=f"{option.help} ({option.variable})",
         )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"auditlog-tui {__version__}")
     return parser
@@ -126,6 +126,7 @@ def _browse(settings: Settings, text: str) -> int:
     from auditlog_tui.session.opening import Session
 
     session = Session(settings)
+    session.check_locations()
     session.request_early(text)
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending

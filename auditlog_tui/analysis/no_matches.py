@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from auditlog_tui.analysis.pivots import is_id
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 
 _COMPARED = 300
 """Values of a field compared with the one typed, most frequent first."""
+
+_MOST_PARTS = 2_000
+"""Parts of these values compared with a part that was typed."""
+
+_ALIKE = 0.7
+"""The ratio of `difflib` from which texts are similar."""
+
+_LONGEST, _LONGEST_VALUE = 80, 400
+"""Characters of the text typed, and of a value split into words, that are compared."""
+
+_WORDS = re.compile(r"[^\W_]+")
 
 FORMS_TRIED = 2
 """Other forms of a verb requested when the one typed finds nothing."""
@@ -108,13 +120,31 @@ def _reason(key: str, value: Value, seen: Seen, sample: str) -> str:
 
 
 def _near(key: str, text: str, texts: list[str]) -> list[str]:
-    """Up to three similar values; those that begin with the text come first."""
+    """Up to three similar values, of which those that begin with the text come first; or similar parts of values."""
     typed = text.casefold()
-    whole = FIELDS[key].kind is Kind.EXACT
-    begun = [each for each in texts if whole and each.casefold().startswith(typed)]
-    near = difflib.get_close_matches(text[:80], dict.fromkeys((*texts, *FIELDS[key].values)), 3, 0.7)
-    within = [each for each in texts if whole and typed in each.casefold()]
+    if FIELDS[key].kind is Kind.PART:
+        return _near_parts(typed, texts)
+    begun = [each for each in texts if each.casefold().startswith(typed)]
+    near = difflib.get_close_matches(text[:_LONGEST], dict.fromkeys((*texts, *FIELDS[key].values)), 3, _ALIKE)
+    within = [each for each in texts if typed in each.casefold()]
     return list(dict.fromkeys([*begun, *near, *within]))[:3]
+
+
+def _near_parts(typed: str, texts: list[str]) -> list[str]:
+    """Up to three similar parts of values, of as many words as were typed; none if a value contains the text."""
+    if any(typed in text.casefold() for text in texts):
+        return []
+    words = max(1, len(_WORDS.findall(typed[:_LONGEST])))
+    found = islice((part for text in texts for part in _parts(text, words)), _MOST_PARTS)
+    parts = {part.casefold(): part for part in found}
+    return [parts[near] for near in difflib.get_close_matches(typed[:_LONGEST], parts, 3, _ALIKE)]
+
+
+def _parts(text: str, words: int) -> Iterator[str]:
+    """Every part of a text that consists of so many words, with what stands between them."""
+    spans = [match.span() for match in _WORDS.finditer(text[:_LONGEST_VALUE])]
+    for (start, _), (_, end) in zip(spans, spans[words - 1 :], strict=False):
+        yield text[start:end]
 
 
 def _label(text: str, seen: Seen) -> str:

@@ -22,6 +22,7 @@ from auditlog_tui.text.zones import read_zone
 if TYPE_CHECKING:
     import httpx
 
+    from auditlog_tui.analysis.locations import Locations
     from auditlog_tui.api.client import AuditLogClient
     from auditlog_tui.api.early import EarlyRequest
     from auditlog_tui.api.retry import Wait
@@ -55,6 +56,7 @@ class Session:
         self._demo_log: SqliteSource | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
+        self._locations: Locations | None = None
         self._later: threading.Timer | None = None
         self._closed = False
 
@@ -149,6 +151,24 @@ class Session:
             demo=settings.demo,
         )
 
+    def check_locations(self) -> None:
+        """Raise `SettingsError` if a file with locations of addresses can't be used. Quick."""
+        if self.settings.mmdb:
+            from auditlog_tui.analysis.locations import check
+
+            with self.settings.checking("mmdb"):
+                check(self.settings.mmdb)
+
+    def open_locations(self) -> Locations:
+        """The locations of addresses, from the files of the settings; slow, in any thread."""
+        from auditlog_tui.analysis.locations import Locations
+
+        self._locations = Locations(self.settings.mmdb)
+        if self._closed:
+            self._locations.close()
+        self._locations.open()
+        return self._locations
+
     def take_first_start(self) -> bool:
         """True once, at the first start of all; in any thread."""
         from auditlog_tui.session.first_start import started_path, take_first_start
@@ -177,7 +197,7 @@ class Session:
             if self.client is not None:
                 await self.client.aclose()
         finally:
-            for each in (self._demo_log, self._store):
+            for each in (self._demo_log, self._store, self._locations):
                 if each is not None:
                     each.close()
 

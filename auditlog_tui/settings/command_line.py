@@ -55,7 +55,7 @@ _COMMANDS_VALUED = frozenset(("--format", "--limit", "--last", "--until"))
 _SHORT = {"follow": frozenset(("-n",))}
 """Short flags that take a value, by command."""
 
-_BROWSER_ONLY = {"theme": "--theme", "scroll": "--scroll", "mouse": "--no-mouse"}
+_BROWSER_ONLY = {"theme": "--theme", "scroll": "--scroll", "mouse": "--no-mouse", "mmdb": "--mmdb"}
 """Options that commands without a screen refuse, and their flags."""
 
 _OPTIONS = {"n": "--limit", "l": "--limit", "o": "--format", "f": "--format"}

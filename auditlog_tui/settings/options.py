@@ -55,6 +55,8 @@ class Option(NamedTuple):
     metavar: str = ""
     switch: str = ""
     """The value that the flag sets without taking one itself: `no` for `--no-NAME`."""
+    many: bool = False
+    """Whether it takes several values: the flag repeated, a list in the file, `os.pathsep` in the variable."""
 
     @property
     def flag(self) -> str:
@@ -120,10 +122,22 @@ OPTIONS: tuple[Option, ...] = (
         "requests at once, 1 to 16, where much is loaded",
         metavar="N",
     ),
+    Option(
+        "mmdb",
+        "AUDITLOG_TUI_MMDB",
+        "",
+        "a MaxMind DB file (.mmdb) that locates addresses; for several, repeat the flag, or put"
+        f" {os.pathsep} between them in the variable, or a list in the settings file",
+        metavar="FILE",
+        many=True,
+    ),
 )
 
 MOST_PARALLEL = 16
 """The most requests at once that can be chosen."""
+
+Flags = Mapping[str, str | list[str] | None]
+"""Values of flags by the option's name: a list for one that takes several, `None` for one that was not given."""
 
 _SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
 """Other ways to write yes and no, in the settings file and in variables."""
@@ -146,6 +160,7 @@ class Settings:
     scroll: str = "terminal"
     mouse: bool = True
     parallel: int = 8
+    mmdb: tuple[str, ...] = ()
     demo: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -171,7 +186,7 @@ class Settings:
 
 
 def load(
-    flags: Mapping[str, str | None],
+    flags: Flags,
     environ: Mapping[str, str],
     file: Mapping[str, Any],
     *,
@@ -184,7 +199,8 @@ def load(
     is none. `file` is to be checked by `check_file` before.
     """
     found = {option.name: _chosen(option, flags, environ, file, path) for option in OPTIONS}
-    chosen, sources = ({name: each[n] for name, each in found.items()} for n in (0, 1))
+    chosen = {name: value for name, (value, _) in found.items()}
+    sources = {name: source for name, (_, source) in found.items()}
     headers = {} if demo else read_headers(environ.get(HEADERS_VARIABLE, ""))
     key = None if demo else _key(flags, environ, chosen["key_file"], sources["key_file"])
     with _named(sources["base_url"]):
@@ -205,6 +221,7 @@ def load(
         scroll=chosen["scroll"],
         mouse=chosen["mouse"] == "yes",
         parallel=int(chosen["parallel"]),
+        mmdb=tuple(os.path.expanduser(each) for each in chosen["mmdb"] if each),
         demo=demo,
         views=dict(file.get("views", {})),
         sources=sources,
@@ -221,23 +238,27 @@ def _named(source: str) -> Iterator[None]:
 
 
 def _chosen(
-    option: Option,
-    flags: Mapping[str, str | None],
-    environ: Mapping[str, str],
-    file: Mapping[str, Any],
-    path: str,
-) -> tuple[str, str]:
-    """The option's value, and where it comes from. Raises `SettingsError`."""
-    flag = flags.get(option.name)
+    option: Option, flags: Flags, environ: Mapping[str, str], file: Mapping[str, Any], path: str
+) -> tuple[Any, str]:
+    """The option's value, a tuple of texts if it takes several, and where it comes from. Raises `SettingsError`."""
+    variable = environ.get(option.variable) or None
     sources = (
-        (flag, option.flag),
-        (environ.get(option.variable) or None, option.variable),
+        (flags.get(option.name), option.flag),
+        (variable.split(os.pathsep) if variable and option.many else variable, option.variable),
         (file.get(option.name), f"{path}: {option.name}" if path else option.name),
     )
     for value, source in sources:
         if value is not None:
-            return _check_choice(option, value, source), source
-    return option.default, option.flag
+            return _checked(option, value, source), source
+    return _checked(option, option.default, option.flag), option.flag
+
+
+def _checked(option: Option, value: object, source: str) -> str | tuple[str, ...]:
+    """The value, or a tuple of all values if the option takes several. Raises `SettingsError`."""
+    if not option.many:
+        return _check_choice(option, value, source)
+    values = value if isinstance(value, list) else [value]
+    return tuple(_check_choice(option, each, source) for each in values)
 
 
 def _check_choice(option: Option, value: object, source: str) -> str:
@@ -273,7 +294,7 @@ PIPE_S = 60.0
 """Seconds to wait for a key from a pipe: the program that writes it may ask for a passphrase first."""
 
 
-def _key(flags: Mapping[str, str | None], environ: Mapping[str, str], key_file: str, source: str) -> Secret | None:
+def _key(flags: Flags, environ: Mapping[str, str], key_file: str, source: str) -> Secret | None:
     """The key: from the file that a flag names, else from `KEY_VARIABLE`, else from a file named elsewhere.
 
     `source` is where the name of `key_file` comes from. Raises `SettingsError`.
@@ -321,7 +342,7 @@ def check_file(file: Mapping[str, Any], path: str) -> None:
             raise SettingsError(f"{path}: there is no setting {safe(name, 60)}.{hint}")
     for option in OPTIONS:
         if option.name in file:
-            _check_choice(option, file[option.name], f"{path}: {option.name}")
+            _checked(option, file[option.name], f"{path}: {option.name}")
     views = file.get("views", {})
     if not isinstance(views, dict) or not all(isinstance(text, str) for text in views.values()):
         raise SettingsError(f'{path}: views must be a table of names and filters: failures = "status:>=400".')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
@@ -9,12 +10,18 @@ from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.times import Mode, format_time
 
 
+def nowhere(address: str) -> str:
+    """The location of an address where none is known."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """Display settings. The screen owns the current one and hands it down to table and panes.
 
     `now_us` is the server's time in microseconds since 1970 UTC. `find` is highlighted in the rows. `columns` names
-    the columns after the sticky ones; empty means all of them.
+    the columns after the sticky ones; empty means all of them. `where` tells the location of an address (safe text),
+    empty if it is unknown.
     """
 
     glyphs: Glyphs
@@ -23,6 +30,7 @@ class Look:
     now_us: int
     find: str = ""
     columns: tuple[str, ...] = ()
+    where: Callable[[str], str] = nowhere
 
     def redraws(self, before: Look) -> bool:
         """Whether rows drawn with `before` must be drawn again. The time alone matters only to ages."""

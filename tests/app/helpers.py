@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
+from auditlog_tui.analysis.locations import Locations
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.log.log import PARALLEL, Log
@@ -71,6 +73,7 @@ class TestOpener:
         base_url: str = "https://log.example",
         sleep: Callable[[float], Awaitable[None]] = no_time,
         parallel: int = PARALLEL,
+        mmdb: Sequence[Path] = (),
     ) -> None:
         self.transport = transport
         self.parallel = parallel
@@ -78,6 +81,8 @@ class TestOpener:
         self.sleep = sleep
         self.client: AuditLogClient | None = None
         self.store: EntryStore | None = None
+        self.mmdb = tuple(map(str, mmdb))
+        self.locations: Locations | None = None
 
     def prepare(self) -> None:
         self.client = PinnedClient(
@@ -90,14 +95,20 @@ class TestOpener:
         self.store = EntryStore()
         return Navigator(PinnedLog(self.client, self.store, self.parallel), UTC)
 
+    def open_locations(self) -> Locations:
+        self.locations = Locations(self.mmdb)
+        self.locations.open()
+        return self.locations
+
     def take_first_start(self) -> bool:
         return False
 
     async def close(self) -> None:
         if self.client is not None:
             await self.client.aclose()
-        if self.store is not None:
-            self.store.close()
+        for each in (self.store, self.locations):
+            if each is not None:
+                each.close()
 
 
 # -- waiting -------------------------------------------------------------------------------------------------------
@@ -299,7 +310,7 @@ class Hand:
 
 
 def app_over(opener: TestOpener, query: str = "", *, theme: str = "textual-dark", zone: str = "utc") -> AuditLogApp:
-    settings = Settings(base_url=opener.base_url, theme=theme, zone=zone)
+    settings = Settings(base_url=opener.base_url, theme=theme, zone=zone, mmdb=opener.mmdb)
     return AuditLogApp(settings, opener, query)
 
 
@@ -312,10 +323,11 @@ async def running(
     sleep: Callable[[float], Awaitable[None]] = no_time,
     settle: bool = True,
     zone: str = "utc",
+    mmdb: Sequence[Path] = (),
 ) -> AsyncIterator[Hand]:
     """The app over a log (by default the demo's), opened and idle."""
     wire = log if isinstance(log, Wire) else Wire(log or log_of())
-    app = app_over(TestOpener(wire, sleep=sleep), query, zone=zone)
+    app = app_over(TestOpener(wire, sleep=sleep, mmdb=mmdb), query, zone=zone)
     async with app.run_test(size=size) as pilot:
         hand = Hand(pilot, app, wire)
         if settle:

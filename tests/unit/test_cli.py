@@ -121,7 +121,7 @@ def test_a_wrong_value_is_refused_naming_the_flag(
 
 
 WRONG = {"key_file": "/no/such/file", "base_url": "ftp://x", "zone": "mars", "theme": "mars", "columns": "mars",
-         "parallel": "17"}  # fmt: skip
+         "parallel": "17", "mmdb": "/no/such/file"}  # fmt: skip
 """Values that options without choices refuse."""
 
 
@@ -232,6 +232,7 @@ def test_every_help_lists_the_commands_with_an_example(
         (["list", "--theme", "no-such-theme"], "--theme is for the browser"),
         (["--theme", "nord", "count"], "--theme is for the browser"),
         (["list", "--scroll", "redraw"], "--scroll is for the browser"),
+        (["get", "1", "--mmdb", "a.mmdb"], "--mmdb is for the browser"),
         (["list", "--no-mouse"], "--no-mouse is for the browser"),
         (["count", "--columns", "ip"], "--columns is for the browser, and for the table of list"),
         (["get", "x", "--columns", "ip"], "--columns is for the browser"),

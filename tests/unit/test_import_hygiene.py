@@ -82,10 +82,19 @@ def modules_after(code: str) -> set[str]:
 def test_the_first_frame_waits_for_nothing_that_it_does_not_show() -> None:
     modules = modules_after("import auditlog_tui.__main__, auditlog_tui.session.opening, auditlog_tui.ui.app")
     assert "auditlog_tui.ui.panes.bars" in modules
-    late = {"json", "tomllib", "tomlkit", "hashlib", "http.client", "email", "pyperclip", "regex"}
+    late = {"json", "tomllib", "tomlkit", "hashlib", "http.client", "email", "pyperclip", "regex", "maxminddb"}
     assert not modules & late
     dialogs = {module for module in modules if module.startswith("auditlog_tui.ui.dialogs.")}
     assert dialogs == {"auditlog_tui.ui.dialogs.dialog"}
+
+
+def test_files_with_locations_are_checked_and_shown_without_what_reads_them() -> None:
+    modules = modules_after(
+        "from auditlog_tui.analysis.locations import Locations, check; check([]); print(Locations([]).text('::1'))"
+    )
+    assert "maxminddb" not in modules
+    modules = modules_after("from auditlog_tui.analysis.locations import Locations; Locations(['/no/file']).open()")
+    assert "maxminddb" in modules
 
 
 def test_the_early_request_waits_for_no_slow_import() -> None:

@@ -13,6 +13,7 @@ import pytest
 from textual.theme import BUILTIN_THEMES
 
 from auditlog_tui import __version__
+from auditlog_tui.analysis.locations import INSTALL
 from auditlog_tui.cli import main
 from auditlog_tui.demo import ENTRIES, demo_log
 from auditlog_tui.entries.contract import KEY_VARIABLE
@@ -265,7 +266,7 @@ def test_every_room_is_in_the_table_with_what_is_in_it() -> None:
 SPELLED = {
     "read", "audit_log", "project_ids", "config.toml", "tmux load-buffer", "NO_COLOR", "≤ 9", "≢", "fail_under",
     "key:value", "-key:value", "key:>=value", "not key:…", "Name: value", "M", "NAME", "THOROUGH=1", ".ci/run",
-    "I", "d", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
+    "I", "d", "geo", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
     "pre-commit install",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
@@ -289,7 +290,7 @@ def known() -> Iterator[str]:
         yield from (option.flag, option.variable, option.name)
         yield from (f"{option.flag} {value}" for value in (*option.choices, option.metavar, *BUILTIN_THEMES))
         yield f"{option.flag} " + r"\|".join(option.choices)
-    yield from (KEY_VARIABLE, HEADERS_VARIABLE, "--demo", "--format", "--limit", *COMMANDS, *FORMATS)
+    yield from (KEY_VARIABLE, HEADERS_VARIABLE, INSTALL, "--demo", "--format", "--limit", *COMMANDS, *FORMATS)
     yield from (f"{name}:" for name in FIELDS)
     yield from (param for field in FIELDS.values() for param in field.params)
     yield from (column.field for column in COLUMNS)

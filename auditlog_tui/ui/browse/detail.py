@@ -28,6 +28,7 @@ class DetailController(Controller):
         self._entry: int | None = None
         """The number of the entry shown."""
         self._raw = False
+        self._fetching = False
         self._errors: dict[int, str] = {}
 
     # -- opening and closing -----------------------------------------------------------------------------------
@@ -55,6 +56,11 @@ class DetailController(Controller):
         self._show(fetching=log.cached_detail(row.n) is None)
         self._request(row.n, 0 if now else REST_S)
 
+    def show_again(self) -> None:
+        """Show the same entry again: something else about it is known."""
+        if self._pane.display:
+            self._show(fetching=self._fetching)
+
     def retry(self) -> bool:
         """Request a record again whose request failed. False if there is none."""
         if self._entry is None or self._errors.pop(self._entry, None) is None:
@@ -79,6 +85,7 @@ class DetailController(Controller):
             self._show()
 
     def _show(self, *, fetching: bool = False) -> None:
+        self._fetching = fetching
         n, log, look = self._entry, self._host.navigator.log, self._host.look
         if n is None:
             return
@@ -89,7 +96,7 @@ class DetailController(Controller):
             return
         detail, error = log.cached_detail(n), self._errors.get(n)
         record = detail.entry if detail is not None else entry
-        fields = raw_lines(record) if self._raw else describe(entry, detail, look.zone, log.now_us())
+        fields = raw_lines(record) if self._raw else describe(entry, detail, look.zone, log.now_us(), look.where)
         others = [raw for raw in log.store.versions(n) if raw != record.raw]
         mark = self._host.navigator.marks.by_key.get(entry.key)
         note = note_items(mark.note, mark.tags) if mark is not None else []

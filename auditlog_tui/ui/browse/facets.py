@@ -89,7 +89,7 @@ class FacetController(Controller):
     def _show(self) -> None:
         if self._facets is not None:
             summary = self._host.view.summary()
-            self._pane.show(self._facets.facets, summary.rows, _counted_of(summary))
+            self._pane.show(self._facets.facets, summary.rows, _counted_of(summary), self._host.look.where)
 
     def action_count_facet(self) -> None:
         """Count the chosen value at the server."""

@@ -31,6 +31,7 @@ from auditlog_tui.ui.browse.finding import FindController
 from auditlog_tui.ui.browse.following import FollowController
 from auditlog_tui.ui.browse.host import Answered, Controller, Move
 from auditlog_tui.ui.browse.loading import LoadController
+from auditlog_tui.ui.browse.locating import LocationController
 from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.browse.marking import MarkController
 from auditlog_tui.ui.browse.navigation import NavigationController
@@ -57,6 +58,7 @@ from auditlog_tui.ui.table.states import States
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
+    from auditlog_tui.analysis.locations import Locations
     from auditlog_tui.api.retry import Wait
     from auditlog_tui.log.view import View
     from auditlog_tui.session.navigator import Navigator, Place
@@ -104,6 +106,9 @@ class Opener(Protocol):
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The navigator of the log. Raises `StoreError`."""
+
+    def open_locations(self) -> Locations:
+        """The locations of addresses, if the settings name files with them; called in a thread."""
 
     def take_first_start(self) -> bool:
         """True once, at the first start of all; called in a thread."""
@@ -168,6 +173,11 @@ class BrowseScreen(ShiftingScreen):
             self.pivoting,
             self.finding,
             AppearanceController(self, table, zones),
+            LocationController(
+                self,
+                self._opener.open_locations if self._settings.mmdb else None,
+                (self.detail.show_again, self.faceting.rows_changed),
+            ),
             self.status,
             self.novelty,
             self.faceting,

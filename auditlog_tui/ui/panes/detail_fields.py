@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from auditlog_tui.text.glyphs import action_severity, status_mark
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import age, format_time_exact
+from auditlog_tui.ui.look import nowhere
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
@@ -51,27 +53,26 @@ class DetailField:
 Item = DetailField | Heading
 
 
-def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | None = None) -> list[Item]:
-    """The fields of the full record, or of `entry` until it is loaded. `now_us` adds the entry's age."""
+def describe(
+    entry: Entry,
+    detail: Detail | None,
+    zone: tzinfo,
+    now_us: int | None = None,
+    where: Callable[[str], str] = nowhere,
+) -> list[Item]:
+    """The fields of the full record, or of `entry` until it is loaded.
+
+    `now_us` adds the entry's age, and `where` the location of its address.
+    """
     shown = detail.entry if detail is not None else entry
     differs = frozenset(detail.differs if detail is not None else ())
     log, actor, target = shown.fields, shown.actor, shown.target
     flags = {name.partition(".")[0] for name in shown.unreadable} | differs
-
-    def field(name: str, value: str | int | None, term: str = "", tone: str = "", more: str = "") -> DetailField:
-        text = "" if value is None else str(value)
-        malformed = shown.unreadable.get(name)
-        text_shown = safe(text, VALUE_LIMIT) + more
-        if malformed is not None:
-            text_shown = (
-                f"{text_shown} (malformed)" if text_shown else f"{safe(malformed, VALUE_LIMIT)} (can't be read)"
-            )
-        flagged = malformed is not None or name.partition(".")[0] in differs
-        return DetailField(name, text or malformed or "", text_shown or "–", term, tone, flagged, value)
-
+    field = partial(_field, shown, differs)
     when = ""
     if now_us is not None and shown.created_us is not None:
         when = f" ({age(now_us - shown.created_us)} ago)"
+    location = where(log.client_ip) if log.client_ip else ""
     exact = format_time_exact(shown.created_us, zone)
     items: list[Item] = [
         Heading("Event", column=0),
@@ -91,7 +92,7 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         Heading("Request", column=1),
         field("method", log.method, "method"),
         field("path", log.path, "path"),
-        field("client_ip", log.client_ip, "ip"),
+        field("client_ip", log.client_ip, "ip", more=f" ({location})" if location else ""),
         field("user_agent", log.user_agent, "ua"),
     ]
     if others := _other_fields(shown, {item.name for item in items}):
@@ -100,6 +101,25 @@ def describe(entry: Entry, detail: Detail | None, zone: tzinfo, now_us: int | No
         names = ", ".join(sorted(map(safe, differs)))
         items.append(Heading(f"The full record differs from the row in: {names}", "warning", wide=True))
     return items
+
+
+def _field(
+    entry: Entry,
+    differs: Set[str],
+    name: str,
+    value: str | int | None,
+    term: str = "",
+    tone: str = "",
+    more: str = "",
+) -> DetailField:
+    """A field of the entry, flagged if it is malformed or differs. `more` is shown after the value (safe text)."""
+    text = "" if value is None else str(value)
+    malformed = entry.unreadable.get(name)
+    shown = safe(text, VALUE_LIMIT) + more
+    if malformed is not None:
+        shown = f"{shown} (malformed)" if shown else f"{safe(malformed, VALUE_LIMIT)} (can't be read)"
+    flagged = malformed is not None or name.partition(".")[0] in differs
+    return DetailField(name, text or malformed or "", shown or "–", term, tone, flagged, value)
 
 
 def _created(entry: Entry, shown: str, *, flagged: bool) -> DetailField:

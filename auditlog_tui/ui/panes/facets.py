@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.binding import BindingType
@@ -14,6 +14,7 @@ from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count
 from auditlog_tui.ui.keys import FACETS, bindings
+from auditlog_tui.ui.look import nowhere
 from auditlog_tui.ui.panes.groups import Group, GroupList
 
 if TYPE_CHECKING:
@@ -38,34 +39,51 @@ PAIRED = (0, 1, 1, 0)
 """Which of two columns a facet is in: the narrow values on the left. Those after them take both columns."""
 
 
+BESIDE = "  "
+"""Between an address and its location."""
+
+LEAST_PLACE, SHORT_PLACE = 12, 3
+"""Cells of a location for which bar and share give way, and below which it is left out."""
+
+
 class Cells(NamedTuple):
-    """The cells of a facet's longest name, count and server's count."""
+    """The cells of a facet's longest name, count, server's count, and location with the blanks before it."""
 
     name: int = 0
     number: int = 0
     asked: int = 0
+    place: int = 0
 
     @property
     def least(self) -> int:
         """The cells of a line with the shortest bar."""
-        return INDENT + self.name + 1 + self.asked + max(LEAST_BAR, self.number) + SHARE
+        return INDENT + self.name + self.short_place + 1 + self.asked + max(LEAST_BAR, self.number) + SHARE
 
     @property
     def all(self) -> int:
-        return self.least + max(0, COUNT - max(LEAST_BAR, self.number))
+        return self.least + max(0, COUNT - max(LEAST_BAR, self.number)) + self.place - self.short_place
+
+    @property
+    def short_place(self) -> int:
+        """The cells of a location that is cut as far as bar and share give way."""
+        return min(self.place, len(BESIDE) + LEAST_PLACE)
 
 
 NO_CELLS = Cells()
 
 
 class Line(NamedTuple):
-    """A line of a facet: a value if it has a `tally`, else a text. One that is `more` lists more values."""
+    """A line of a facet: a value if it has a `tally`, else a text. One that is `more` lists more values.
+
+    `place` is the location of an address.
+    """
 
     facet: Facet
     tally: Tally | None = None
     text: str = ""
     more: bool = False
     name: str = ""
+    place: str = ""
     asked: str = ""
     cells: Cells = NO_CELLS
 
@@ -82,11 +100,15 @@ class FacetPane(GroupList[Line]):
         self.asked: dict[tuple[str, object], str] = {}
         self._rarest = False
         self._opened: dict[str, int] = {}
-        self._shown: tuple[tuple[Facet, ...], int, str] | None = None
+        self._shown: tuple[tuple[Facet, ...], int, str, Callable[[str], str]] | None = None
+        self._where: Callable[[str], str] = nowhere
 
-    def show(self, facets: tuple[Facet, ...], rows: int, of: str) -> None:
-        """Show the counts so far over `rows` entries, which `of` names. The cursor stays on its value."""
-        self._shown = facets, rows, of
+    def show(self, facets: tuple[Facet, ...], rows: int, of: str, where: Callable[[str], str] = nowhere) -> None:
+        """Show the counts so far over `rows` entries, which `of` names. The cursor stays on its value.
+
+        `where` tells the location of an address (safe text).
+        """
+        self._shown, self._where = (facets, rows, of, where), where
         order = "rarest" if self._rarest else "most frequent"
         self.border_title = Content(f"{order} {of}")
         self.groups = [Group(()) for _ in facets]  # the number of columns depends on it
@@ -139,14 +161,17 @@ class FacetPane(GroupList[Line]):
         names = Counter(tally.name for tally in top if tally.name)
         labels = [_label(tally, namesakes=names[tally.name] > 1) for tally in top]
         asked = [self.asked.get((facet.kind.field, tally.value), "") for tally in top]
+        places = [self._where(str(tally.value)) if facet.kind.field == "ip" and tally.value else "" for tally in top]
+        place = max(map(cell_width, places), default=0)
         cells = Cells(
             max(map(cell_width, labels), default=0),
             max((len(_number(tally)) for tally in top), default=0),
             max((len(text) + bool(text) for text in asked), default=0),
+            place + len(BESIDE) if place else 0,
         )
         return [
-            Line(facet, tally, name=name, asked=told, cells=cells)
-            for tally, name, told in zip(top, labels, asked, strict=True)
+            Line(facet, tally, name=name, place=where, asked=told, cells=cells)
+            for tally, name, where, told in zip(top, labels, places, asked, strict=True)
         ]
 
     def name_of(self, item: Line) -> Hashable:
@@ -168,17 +193,28 @@ class FacetPane(GroupList[Line]):
     def _value(self, line: Line, tally: Tally, width: int) -> Content:
         share, cells = tally.n / max(1, line.facet.read), line.cells
         beside = INDENT + 1 + cells.asked
-        percent = SHARE if width - beside - cells.number - SHARE >= min(LEAST_NAME, cells.name) else 0
-        bar = max(cells.number, LEAST_BAR, min(COUNT, width - beside - cells.name - percent))
+        least = cells.name + cells.short_place if cells.place else min(LEAST_NAME, cells.name)
+        percent = SHARE if width - beside - cells.number - SHARE >= least else 0
+        bar = max(cells.number, LEAST_BAR, min(COUNT, width - beside - cells.name - cells.place - percent))
         room = max(1, width - beside - bar - percent)
-        name = fit(shorten_middle(line.name, room, self.glyphs.ellipsis), room)
+        name, place = self._named(line, room)
         filled = round(share * bar)
         padded = f"{_number(tally):>{bar}}"
         return Content.assemble(
-            f"{' ' * INDENT}{name} ", (f"{line.asked:<{cells.asked}}", "$text-success"),
+            f"{' ' * INDENT}{name}", (f"{place} ", "$text-muted"), (f"{line.asked:<{cells.asked}}", "$text-success"),
             (padded[:filled], "bold on $accent 35%"), (padded[filled:], "bold"),
             (f"{_percent(share):>{percent}}" if percent else "", "$text-muted"),
         )  # fmt: skip
+
+    def _named(self, line: Line, room: int) -> tuple[str, str]:
+        """A value's name and its location, which together take so many cells. The location is cut first."""
+        ellipsis, cells, gap = self.glyphs.ellipsis, line.cells.name, len(BESIDE)
+        if room < cells + gap + LEAST_PLACE:
+            cells = cell_width(line.name)  # a long name does not take the room of others
+        left = room - cells - gap
+        if not line.place or left < SHORT_PLACE:
+            return fit(shorten_middle(line.name, room, ellipsis), room), ""
+        return fit(line.name, cells), BESIDE + fit(shorten_end(line.place, left, ellipsis), left)
 
     # -- what is chosen ----------------------------------------------------------------------------------------
 

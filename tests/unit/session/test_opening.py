@@ -1,5 +1,6 @@
-"""The request that a session sends early is the one that the browser would send first."""
+"""What a session opens: the early request is the one that the browser would send first; files are closed."""
 
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -7,12 +8,14 @@ import pytest
 
 from auditlog_tui.api import early
 from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.errors import SettingsError
 from auditlog_tui.log.log import Log
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.connection import Secret
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store.entries import EntryStore
+from tests.unit.mmdb import write_mmdb
 from tests.unit.views import ignore
 
 URL = "https://api.test"
@@ -107,3 +110,23 @@ def test_a_proxy_that_is_not_for_this_host_changes_nothing(
     monkeypatch.setenv("NO_PROXY", "api.test")
     Session(Settings(base_url=URL, key=Secret("sk-0123456789"), trust_env=True)).request_early("")
     assert len(sent) == 1
+
+
+# -- the location of addresses -------------------------------------------------------------------------------------
+
+
+async def test_closing_closes_the_files_with_locations_whether_they_are_open_yet_or_not(tmp_path: Path) -> None:
+    path = write_mmdb(tmp_path / "a.mmdb", {"203.0.113.0/24": {"country": "Germany"}})
+    session = Session(Settings(demo=True, mmdb=(str(path),)))
+    session.check_locations()
+    locations = session.open_locations()
+    assert locations.text("203.0.113.7") == "Germany"
+    await session.close()
+    assert locations.text("203.0.113.7") == ""
+    assert session.open_locations().text("203.0.113.7") == ""
+
+
+def test_a_wrong_file_with_locations_is_refused_naming_where_it_comes_from() -> None:
+    settings = Settings(demo=True, mmdb=("/no/file",), sources={"mmdb": "AUDITLOG_TUI_MMDB"})
+    with pytest.raises(SettingsError, match="AUDITLOG_TUI_MMDB: /no/file can't be read: No such file"):
+        Session(settings).check_locations()

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
-from auditlog_tui.settings.options import OPTIONS, Option, Settings, check_file, load
+from auditlog_tui.settings.options import OPTIONS, Flags, Option, Settings, check_file, load
 
 KEY = "nirvana-key-0123456789"
 
@@ -21,12 +22,13 @@ VALUES: dict[str, tuple[str, str, str]] = {
     "scroll": ("redraw", "redraw", "redraw"),
     "mouse": ("no", "no", "no"),
     "parallel": ("1", "16", "4"),
+    "mmdb": ("/flag.mmdb", "/variable.mmdb", "/file.mmdb"),
 }
 SHOWN = [option for option in OPTIONS if option.name != "key_file"]
 
 
 def loaded(
-    flags: Mapping[str, str | None] | None = None,
+    flags: Flags | None = None,
     environ: Mapping[str, str] | None = None,
     file: Mapping[str, Any] | None = None,
     *,
@@ -37,6 +39,8 @@ def loaded(
 
 def shown(settings: Settings, option: Option) -> object:
     value = getattr(settings, option.name)
+    if option.many:
+        return os.pathsep.join(value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value if value is None else str(value)
 
 
@@ -104,6 +108,25 @@ def test_yes_and_no_may_be_written_as_true_and_false(option: Option) -> None:
     assert shown(loaded(environ={option.variable: "false"}), option) == "no"
     with pytest.raises(SettingsError, match=f"{option.name} is '1'; it must be yes or no"):
         loaded(file={option.name: 1})
+
+
+def test_several_files_come_from_repeated_flags_a_list_or_a_variable() -> None:
+    home = os.path.expanduser("~/b:c.mmdb")
+    assert loaded({"mmdb": ["/a.mmdb", "~/b:c.mmdb"]}).mmdb == ("/a.mmdb", home)
+    assert loaded(environ={"AUDITLOG_TUI_MMDB": os.pathsep.join(["/a.mmdb", "", "b.mmdb"])}).mmdb == (
+        "/a.mmdb",
+        "b.mmdb",
+    )
+    assert loaded(file={"mmdb": ["/a.mmdb", "~/b:c.mmdb"]}).mmdb == ("/a.mmdb", home)
+    assert loaded(file={"mmdb": []}).mmdb == ()
+    assert loaded({"mmdb": [""]}, file={"mmdb": "/a.mmdb"}).mmdb == ()  # how to do without the file's
+    assert loaded({"mmdb": ["/b.mmdb"]}, file={"mmdb": "/a.mmdb"}).mmdb == ("/b.mmdb",)
+
+
+@pytest.mark.parametrize("value", [5, ["/a.mmdb", 5], {"a": 1}, [["/a.mmdb"]]])
+def test_a_list_in_the_file_is_of_texts(value: object) -> None:
+    with pytest.raises(SettingsError, match=r"config: mmdb is .*; it must be a text"):
+        check_file({"mmdb": value}, "config")
 
 
 def test_settings_do_not_change() -> None:

@@ -6,6 +6,7 @@ AuditLogError
 ├── QueryError             the filter is invalid; names the columns of the mistake
 ├── StoreError             the working set can't be read or written (for example, the disk is full)
 ├── ClipboardError         no route to a clipboard worked
+├── BundleError            a file is no bundle, or entries can't become one
 └── ApiError               the server or the connection to it failed
     ├── KeyRefusedError    401
     ├── NotPermittedError  403
@@ -59,6 +60,10 @@ class StoreError(AuditLogError):
 
 class ClipboardError(AuditLogError):
     """No clipboard accepted the text, and no file could be written either."""
+
+
+class BundleError(AuditLogError):
+    """A file can't be read as a bundle, or entries and notes can't be written as one."""
 
 
 class ApiError(AuditLogError):

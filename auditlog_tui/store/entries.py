@@ -505,6 +505,12 @@ def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, .
     )  # fmt: skip
 
 
+def row_of(entry: Entry) -> Row:
+    """The columns of an entry that is not stored; its number is 0."""
+    n, key, _, _, *columns = _columns(0, 0, entry, 0)
+    return Row._make((n, key, *columns))
+
+
 def store_error(error: sqlite3.Error) -> StoreError:
     """The `StoreError` for an error of SQLite."""
     return StoreError(

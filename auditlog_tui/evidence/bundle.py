@@ -40,7 +40,8 @@ from auditlog_tui.store.entries import row_of
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
-ENTRIES, NOTES, MANIFEST, DIGESTS = "entries.jsonl", "notes.jsonl", "manifest.json", "digests.jsonl"
+ENTRIES, NOTES, CSV = "entries.jsonl", "notes.jsonl", "entries.csv"
+DIGESTS, MANIFEST = "digests.jsonl", "manifest.json"
 
 NOTES_LIMIT = 128 << 20
 """The most bytes of `notes.jsonl`, which is read into memory: 10,000 notes of 2,000 characters are less."""
@@ -84,7 +85,7 @@ def _timesketch(content: Content) -> Iterator[str]:
 
 DERIVED: dict[str, Callable[[Content], Iterator[str]]] = {
     NOTES: lambda content: (note.line() for note in content.notes),
-    "entries.csv": _csv,
+    CSV: _csv,
     "report.md": lambda content: report_lines(content.statement, content.notes, content.entries),
     "timesketch.jsonl": _timesketch,
     DIGESTS: lambda content: digest_lines(content.entries.lines()),
@@ -266,7 +267,10 @@ def is_bundle(start: bytes) -> bool:
 
 def layout_of(file: BinaryIO) -> Layout:
     """Where the members are. Raises `BundleError` if the file is no bundle at all, and `OSError`."""
-    layout = read_layout(file, file.seek(0, 2), NAMES)
-    if layout.problem and not {ENTRIES, MANIFEST} <= layout.regions.keys():
-        raise BundleError(f"It is no bundle of auditlog-tui: {layout.problem}.")
-    return layout
+    size = file.seek(0, 2)
+    layout = read_layout(file, size, NAMES)
+    if {ENTRIES, MANIFEST} <= layout.regions.keys():
+        return layout
+    if not layout.regions and not is_bundle(Region(file, 0, size).part(0, 4)):
+        raise BundleError("It is no bundle: no zip file, as export --bundle makes it.")
+    raise BundleError(f"It is no whole bundle of auditlog-tui: {layout.problem}.")

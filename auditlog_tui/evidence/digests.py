@@ -34,12 +34,21 @@ def text_of(line: bytes) -> str:
     return line.removesuffix(b"\n").decode("utf-8", "surrogateescape")
 
 
+def key_of(line: bytes) -> str:
+    """The key of the entry in a line: its ID, or its fingerprint."""
+    return read_entry(text_of(line)).key
+
+
+def shown_id(key: str) -> str:
+    return safe(key, _ID_LIMIT)
+
+
 def digest_lines(lines: Iterable[bytes]) -> Iterator[str]:
     """The lines of digests of entries."""
     previous: str | None = None
     block, number = sha256(), 0
     for number, line in enumerate(lines, 1):
-        yield json_line({"line": number, "id": read_entry(text_of(line)).key, "sha256": sha256(line).hexdigest()})
+        yield json_line({"line": number, "id": key_of(line), "sha256": sha256(line).hexdigest()})
         block.update(line)
         if number % BLOCK == 0:
             found = _block_line(number, block.hexdigest(), previous)
@@ -180,10 +189,10 @@ def _changed(steady: Sequence[tuple[int, int]], gone: Sequence[int], new: Sequen
 
 def _ids_were(digests: Region, first: int, wanted: Collection[int]) -> Callable[[int], str]:
     found = {named.number - first: named.id for named in _read(digests) if named.number - first in wanted}
-    return lambda index: safe(found.get(index, "?"), _ID_LIMIT)
+    return lambda index: shown_id(found.get(index, "?"))
 
 
 def _ids_are(entries: Region, first: int, wanted: Collection[int]) -> Callable[[int], str]:
     lines = enumerate(entries.lines(), -first + 1)
-    found = {index: read_entry(text_of(line)).key for index, line in lines if index in wanted}
-    return lambda index: safe(found.get(index, "?"), _ID_LIMIT)
+    found = {index: key_of(line) for index, line in lines if index in wanted}
+    return lambda index: shown_id(found.get(index, "?"))

@@ -128,12 +128,15 @@ class _Tally:
         self.addresses = _Values()
         self.noted: list[tuple[bool, int, int, int]] = []
         """Of each: whether its time is unknown, the time, the offset of its line and its length. Sorts by time."""
+        self.seen: set[str] = set()
+        """The keys of these."""
         self._notes = notes
 
     def take(self, entry: Entry, at: int, length: int) -> None:
         note = self._notes.get(entry.key)
         fields, us = _fields(entry)
         if note is not None:
+            self.seen.add(entry.key)
             self.noted.append((us is None, us or 0, at, length))
         marked = note is not None and note.marked
         actor = tuple(_cut(text) for name in _ACTOR if (text := fields.get(name)))
@@ -164,6 +167,9 @@ def _cut(text: str) -> str:
 
 def _timeline(tally: _Tally, notes: Mapping[str, Annotation], entries: Region) -> Iterator[str]:
     yield from ("", "## Marked entries and notes", "")
+    if missing := len(notes.keys() - tally.seen):
+        yield f"{counted(missing, 'line')} of notes.jsonl belong to entries that are not in this bundle."
+        yield ""
     if not tally.noted:
         yield "No entry is marked or has a note."
         return

@@ -21,7 +21,10 @@ COMMANDS = {
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
-FIRST_WORDS = frozenset((*COMMANDS, "config", "paths", "help"))
+OTHERS = ("verify", "config", "paths")
+"""Commands without a log."""
+
+FIRST_WORDS = frozenset((*COMMANDS, *OTHERS, "help"))
 """First words with a meaning of their own."""
 
 FORMATS = ("table", "jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs", "ids")
@@ -37,6 +40,7 @@ commands:
   auditlog-tui follow 'status:>=400' --format jsonl   write new entries as they come
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
+  auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept"""
 
@@ -108,7 +112,7 @@ def mistaken(arguments: Sequence[str]) -> str:
     word = arguments[at] if at < len(arguments) and not command else ""
     if not _WORD.fullmatch(word) or (at and arguments[at - 1] == "--"):
         return ""
-    return next((name for name in (*COMMANDS, "config", "paths") if word != name and name in _slips(word)), "")
+    return next((name for name in (*COMMANDS, *OTHERS) if word != name and name in _slips(word)), "")
 
 
 def _slips(word: str) -> Iterator[str]:

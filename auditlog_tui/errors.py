@@ -8,6 +8,7 @@ AuditLogError
 ├── ClipboardError         no route to a clipboard worked
 ├── ExportError            an export can't be written or go on
 │   └── ExportRefusedError nothing was written, because something else is there or was asked for
+├── BundleError            a file is no bundle, or entries can't become one
 └── ApiError               the server or the connection to it failed
     ├── KeyRefusedError    401
     ├── NotPermittedError  403
@@ -69,6 +70,10 @@ class ExportError(AuditLogError):
 
 class ExportRefusedError(ExportError):
     """An export was not begun: its file exists, or belongs to another export."""
+
+
+class BundleError(AuditLogError):
+    """A file can't be read as a bundle, or entries and notes can't be written as one."""
 
 
 class ApiError(AuditLogError):

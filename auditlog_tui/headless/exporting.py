@@ -10,9 +10,11 @@ from datetime import UTC
 from pathlib import Path
 
 from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
+from auditlog_tui.evidence.bundle import Bundle
 from auditlog_tui.evidence.endings import Lines
 from auditlog_tui.evidence.export import Export, Job, Outcome
 from auditlog_tui.evidence.part import shown
+from auditlog_tui.evidence.statement import Ending
 from auditlog_tui.headless.queries import read_query
 from auditlog_tui.headless.streams import Progress, print_note
 from auditlog_tui.log.log import clock_skew
@@ -22,6 +24,9 @@ from auditlog_tui.session.opening import DEMO_URL, Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment
+
+BUNDLE = "bundle"
+"""The form of a bundle."""
 
 _MARKED = "marked:yes"
 
@@ -38,6 +43,11 @@ class ExportOptions:
     incomplete: bool = False
 
 
+def ending_of(form: str) -> Ending:
+    """What makes the file of a form: of one of the formats, or a bundle."""
+    return Bundle() if form == BUNDLE else Lines(form)
+
+
 def options_of(options: argparse.Namespace) -> ExportOptions:
     """The options of `export`. Raises `SettingsError`."""
     try:
@@ -45,7 +55,14 @@ def options_of(options: argparse.Namespace) -> ExportOptions:
     except NoTimeError as error:
         typed = safe(options.with_context, 40)
         raise SettingsError(f"--with-context {typed}: this is not a length of time. Write 30s, 5m or 2h.") from error
-    return ExportOptions(options.out, options.format, options.marked, context_us, options.by, options.incomplete)
+    return ExportOptions(
+        options.bundle or options.out,
+        BUNDLE if options.bundle else options.format,
+        options.marked,
+        context_us,
+        options.by,
+        options.incomplete,
+    )
 
 
 def only_marked(text: str, options: ExportOptions | None) -> str:
@@ -65,7 +82,7 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
         job = Job(
             out=Path(options.out),
             form=options.format,
-            ending=Lines(options.format),
+            ending=ending_of(options.format),
             typed=typed.text,
             query=query,
             endpoint=DEMO_URL if settings.demo else settings.base_url,

@@ -25,7 +25,10 @@ COMMANDS = {
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
-FIRST_WORDS = frozenset((*COMMANDS, "config", "paths", "help"))
+OTHERS = ("verify", "config", "paths")
+"""Commands without a log."""
+
+FIRST_WORDS = frozenset((*COMMANDS, *OTHERS, "help"))
 """First words with a meaning of their own."""
 
 FORMATS = ("table", "jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs", "ids")
@@ -45,6 +48,7 @@ commands:
   auditlog-tui export 'last:7d' --out week.jsonl      write the entries to a file, as evidence
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
+  auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept"""
 
@@ -57,7 +61,9 @@ exit status:
 VALUED = frozenset(option.flag for option in OPTIONS if not option.switch)
 """Flags that take a value, with any command."""
 
-_COMMANDS_VALUED = frozenset(("--format", "--limit", "--last", "--until", "--out", "--by", "--with-context"))
+_COMMANDS_VALUED = frozenset(
+    ("--format", "--limit", "--last", "--until", "--out", "--bundle", "--by", "--with-context")
+)
 """Flags of the commands that take a value."""
 
 STDOUT = "-"
@@ -119,7 +125,7 @@ def mistaken(arguments: Sequence[str]) -> str:
     word = arguments[at] if at < len(arguments) and not command else ""
     if not _WORD.fullmatch(word) or (at and arguments[at - 1] == "--"):
         return ""
-    return next((name for name in (*COMMANDS, "config", "paths") if word != name and name in _slips(word)), "")
+    return next((name for name in (*COMMANDS, *OTHERS) if word != name and name in _slips(word)), "")
 
 
 def _slips(word: str) -> Iterator[str]:
@@ -137,8 +143,8 @@ def _slips(word: str) -> Iterator[str]:
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(
-        format="jsonl" if command in ("get", "export") else "table", limit=None, last=10, until="",
-        out="", by="", marked=False, with_context="", incomplete=False,
+        format="jsonl" if command == "get" else None if command == "export" else "table", limit=None, last=10, until="",
+        out="", bundle="", by="", marked=False, with_context="", incomplete=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:
@@ -207,6 +213,10 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
 def _make_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="the file to write; - is standard output, as for list")
     parser.add_argument(
+        "--bundle", metavar="FILE",
+        help="write a bundle instead: entries, notes, a report and digests in one file, which verify checks",
+    )  # fmt: skip
+    parser.add_argument(
         "--format", choices=EXPORT_FORMATS,
         help="its format (default: jsonl, byte for byte what the server sent; notes lie beside it)",
     )  # fmt: skip
@@ -223,8 +233,11 @@ def _make_export(parser: argparse.ArgumentParser) -> None:
 
 def _check_export(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Exit the program, as argparse does, where the options of `export` don't go together."""
-    if not options.out:
-        parser.error("--out FILE is missing: the file to write, or - for standard output")
+    if bool(options.out) == bool(options.bundle):
+        parser.error("it takes one of --out FILE (- is standard output) and --bundle FILE")
+    if options.bundle and options.format:
+        parser.error("--format is for --out: a bundle has its own formats")
+    options.format = options.format or EXPORT_FORMATS[0]
     if options.with_context and not options.marked:
         parser.error("--with-context is for --marked")
     if options.out == STDOUT and (options.with_context or options.by or options.incomplete):

@@ -161,11 +161,12 @@ class Export:
     async def loaded(self, view: View) -> Outcome:
         """Export the rows of a view as they stand."""
         summary = view.summary()
-        known = f" of {count(summary.total)}" if summary.total is not None else ""
-        part = f"only what was loaded is here: {counted(len(view), 'entry', 'entries')}{known}"
-        reason = "" if summary.complete else f"{summary.reason}. {part}" if summary.reason else part
+        total = None if summary.filtered else summary.total
+        of = f" of {count(total)}" if total is not None else ""
+        part = f"only what was loaded is here: {counted(len(view), 'entry', 'entries')}{of}"
+        reason = "" if summary.complete else ". ".join(filter(None, (summary.reason, part)))
         as_of_us, sent = _us(summary.as_of), view.feed.requests
-        return await self._given(_Found(view.log.store, view.run, view.query, reason, summary.total, as_of_us, sent))
+        return await self._given(_Found(view.log.store, view.run, view.query, reason, total, as_of_us, sent))
 
     async def one(self, view: View, n: int) -> Outcome:
         """Export entry `n` of the store of a view."""
@@ -415,7 +416,7 @@ class _Walker:
         as_is = view.run is view.feed.run and not self._log.store.versioned
         total, as_of = view.feed.total, view.feed.as_of
         proven = self._log.server_support.proven(view.feed.plan.params)
-        total = total if proven else None
+        total = total if proven and view.plan.residual is None else None
         return _Found(self._log.store, view.run, view.query, reason, total, _us(as_of), self._requests, as_is)
 
     @property

@@ -83,7 +83,7 @@ class Job:
     @property
     def notes_path(self) -> Path:
         """The file of notes that lies beside entries as JSON lines."""
-        return self.out.with_name(f"{self.out.name.removesuffix('.jsonl')}.notes.jsonl")
+        return self.out.parent / f"{self.out.name.removesuffix('.jsonl')}.notes.jsonl"
 
     @property
     def plan(self) -> Plan:
@@ -192,7 +192,7 @@ class Export:
         out = self.job.out
         if not os.path.lexists(out):
             return
-        part = out.with_name(f"{out.name}.part")
+        part = self.part.path
         for left in (_beside(out, "new"), part):
             with suppress(OSError):
                 if os.path.samestat(left.lstat(), out.lstat()):  # it ended before it could remove its part
@@ -343,7 +343,7 @@ class Export:
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:
         """Let the ending write its file beside the one that it will be; returns its path."""
         if self.job.form == "jsonl" and entries == self.part.path and statement.verdict == "COMPLETE":
-            self.part.sync()
+            await _undisturbed(self.part.sync)
             return entries
         path = _beside(self.job.out, "new")
         _remove(path)
@@ -359,7 +359,7 @@ class Export:
         _remove(temporary)
         try:
             with Reporting(temporary):
-                await asyncio.to_thread(files.create, temporary, data)
+                await _undisturbed(partial(files.create, temporary, data))
             await self._publish(temporary, path, same=data)
         finally:
             _remove(temporary)
@@ -368,7 +368,7 @@ class Export:
     async def _publish(self, temporary: Path, path: Path, same: bytes | None = None) -> None:
         try:
             with Reporting(path):
-                await asyncio.to_thread(files.publish, temporary, path)
+                await _undisturbed(partial(files.publish, temporary, path))
         except ExportError as error:
             if isinstance(error.__cause__, FileExistsError):
                 if same is not None and _has(path, same):
@@ -651,6 +651,11 @@ async def _in_thread(work: Callable[[], None], out: _Stoppable) -> None:
         raise
 
 
+async def _undisturbed(work: Callable[[], None]) -> None:
+    """Do a short work in a thread, and wait for its end in any case."""
+    await _finished(asyncio.ensure_future(asyncio.to_thread(work)))
+
+
 async def _finished(task: asyncio.Future[_T]) -> _T:
     """Wait for the task, whoever cancels this meanwhile."""
     while not task.done():
@@ -660,7 +665,7 @@ async def _finished(task: asyncio.Future[_T]) -> _T:
 
 
 def _beside(out: Path, what: str) -> Path:
-    return out.with_name(f"{out.name}.part.{what}")
+    return out.parent / f"{out.name}.part.{what}"
 
 
 def _remove(path: Path) -> None:

@@ -71,10 +71,10 @@ class Part:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.with_name(path.name + SUFFIX)
+        self.path = path.parent / (path.name + SUFFIX)
         self.plan: Plan | None = None
         self.at = Checkpoint()
-        self._state_path = path.with_name(path.name + STATE_SUFFIX)
+        self._state_path = path.parent / (path.name + STATE_SUFFIX)
         self._state_size = 0
         self._digest = hashlib.sha256()
         self._stack = ExitStack()

@@ -24,6 +24,8 @@ from auditlog_tui.errors import (
     ExportRefusedError,
     ServerError,
 )
+from auditlog_tui.evidence import bundle
+from auditlog_tui.evidence.bundle import Bundle
 from auditlog_tui.evidence.endings import Lines
 from auditlog_tui.evidence.export import Export, Job, Outcome, merged
 from auditlog_tui.evidence.part import Part
@@ -412,6 +414,17 @@ def make_hard(path: Path) -> None:
     os.link(path.parent / "target", path)
 
 
+@pytest.mark.parametrize("path", [".", "..", "/"])
+async def test_a_folder_is_no_file_to_write(path: str) -> None:
+    with pytest.raises(ExportRefusedError, match="exists already"):
+        await done(job(Path(path)), FakeApi(log()))
+
+
+async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ExportRefusedError, match="No such file or directory"):
+        await done(job(tmp_path / "nowhere" / "a"), FakeApi(log()))
+
+
 @pytest.mark.parametrize("make", [make_file, make_link, make_dangling, make_pipe, Path.mkdir])
 async def test_whatever_has_the_files_name_is_never_touched(make: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "a"
@@ -520,11 +533,27 @@ async def test_an_incomplete_export_never_has_the_name_of_a_complete_one(form: s
     assert (tmp_path / "a.incomplete.txt").stat().st_nlink == 1
 
 
-async def test_a_file_that_says_so_itself_keeps_its_name(tmp_path: Path) -> None:
-    ending = Lines("jsonl", states_verdict=True)
-    outcome = await done(job(tmp_path / "a", form="bundle", ending=ending, incomplete=True), Crowded())
-    assert outcome.written == tmp_path / "a"
+async def test_a_bundle_keeps_its_name_and_says_so_itself(tmp_path: Path) -> None:
+    outcome = await done(job(tmp_path / "a.zip", form="bundle", ending=Bundle(), incomplete=True), Crowded())
+    assert outcome.written == tmp_path / "a.zip"
     assert not outcome.complete
+    with bundle.read(tmp_path / "a.zip") as opened:
+        assert opened.statement == outcome.statement
+        assert opened.statement.verdict == "INCOMPLETE"
+
+
+@pytest.mark.parametrize("halt", [0, 4])
+async def test_a_bundle_has_the_notes_and_goes_on_as_any_format(halt: int, tmp_path: Path) -> None:
+    marks = marked(5, note="#inc42")
+    given = job(tmp_path / "a.zip", form="bundle", ending=Bundle(), notes=marks.annotations)
+    if halt:
+        await broken_off(given, Halting(log(), halt))
+    outcome = await done(given, Halting(log()))
+    with bundle.read(tmp_path / "a.zip") as opened:
+        assert opened.statement == outcome.statement
+        assert list(opened.notes) == list(marks.annotations().values())
+        assert len(list(opened.entries())) == 60
+    assert names(tmp_path) == ["a.zip"]
 
 
 async def test_what_is_written_late_after_the_first_request_takes_nothing_away(tmp_path: Path) -> None:

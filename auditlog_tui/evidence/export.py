@@ -24,10 +24,10 @@ from typing import TypeVar
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.models import Entry, Page, read_entry
-from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError
+from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
 from auditlog_tui.evidence.endings import encoded, restored_line
 from auditlog_tui.evidence.formats import one_line
-from auditlog_tui.evidence.part import Checkpoint, Part, Plan, Reporting, shown
+from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Part, Plan, Reporting, shown
 from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
@@ -36,7 +36,7 @@ from auditlog_tui.log.sort_order import primary_term
 from auditlog_tui.log.view import View
 from auditlog_tui.log.walk import Walk
 from auditlog_tui.output import files
-from auditlog_tui.query import Query, format_query, freeze, parse, plan
+from auditlog_tui.query import Query, format_query, parse, plan
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.runtime import give_way, pause_left
@@ -470,9 +470,11 @@ class _Walker:
         if earlier is None:
             return None
         self._export._refuse_other(earlier)
-        query = freeze(parse(earlier.frozen), 0, UTC)
         self._log.server_support.ignored |= set(earlier.ignored)
-        view = View(self._log, query)
+        try:
+            view = View(self._log, parse(earlier.frozen))
+        except (QueryError, ValueError) as error:
+            raise ExportRefusedError(f"{shown(self._part.path)} has a state that was changed. {MOVE_AWAY}") from error
         sort = primary_term(view.feed.plan.params.get("sort", "created_at:desc"))
         if view.marked or not sort.startswith("created_at"):
             self._export.told = "" if view.marked else "An export in this order can't go on: it began anew."

@@ -20,6 +20,7 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
+from auditlog_tui.evidence import bundle
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from tests.effort import HANGS_S, THOROUGH
 from tests.opened import lasting
@@ -240,3 +241,38 @@ def test_standard_output_is_as_list_writes_it(exporter: Exporter) -> None:
     assert found[0] == found[1]
     assert found[0].count(b"\n") > 2
     assert exporter.names() == []
+
+
+NOTE = """
+import sys
+from auditlog_tui.entries.models import read_entry
+from auditlog_tui.session.marks import Marks, marks_path
+marks = Marks(marks_path(sys.argv[1]))
+for n, line in enumerate(sys.stdin):
+    marks.note(read_entry(line.rstrip("\\n")), f"seen {n} #inc42")
+"""
+
+
+def test_marked_entries_and_their_surroundings_become_a_bundle_that_verifies(exporter: Exporter) -> None:
+    assert exporter.done("--out", "whole")[0] == 0
+    lines = (exporter.folder / "whole").read_bytes().splitlines(keepends=True)
+    subprocess.run(
+        [sys.executable, "-c", NOTE, exporter.server.url], env=exporter.env, timeout=HANGS_S, check=True,
+        input=b"".join([lines[10], lines[500]]),
+    )  # fmt: skip
+    assert exporter.done("--marked", "--out", "a.jsonl")[0] == 0
+    assert (exporter.folder / "a.jsonl").read_bytes() == lines[10] + lines[500]
+    words = ("--marked", "--with-context", "2h", "--by", "Jo", "--bundle", "a.zip")
+    status, told = exporter.done(*words)
+    assert (status, told[:8]) == (0, "COMPLETE")
+    with bundle.read(exporter.folder / "a.zip") as opened:
+        assert opened.statement.by == "Jo"
+        assert opened.statement.query == "marked:yes"
+        assert opened.statement.endpoint == exporter.server.url
+        assert [each.note for each in opened.notes if not each.context] == ["seen 0 #inc42", "seen 1 #inc42"]
+        assert sum(each.context for each in opened.notes) == opened.statement.rows - 2 > 2
+    checked = subprocess.run(
+        [sys.executable, "-m", "auditlog_tui", "verify", "a.zip"],
+        env=exporter.env, cwd=exporter.folder, capture_output=True, timeout=HANGS_S, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout

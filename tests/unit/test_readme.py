@@ -176,6 +176,7 @@ def test_every_command_of_ours_in_it_is_read(
 ) -> None:
     monkeypatch.setattr("auditlog_tui.demo.demo_log", partial(demo_log, entries=300))
     monkeypatch.setattr("auditlog_tui.cli.config_path", lambda: tmp_path / "config.toml")
+    monkeypatch.chdir(tmp_path)
     ours = [words[1:] for words in commands() if words and words[0].rpartition("/")[2] == "auditlog-tui"]
     assert len(ours) >= 8
     for words in ours:

@@ -346,6 +346,15 @@ async def test_a_part_that_was_changed_is_refused_and_stays(at: int, tmp_path: P
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize("frozen", ["last:1h", "nonsense:1", "created:2027..2026"])
+async def test_a_state_that_was_changed_is_refused(frozen: str, tmp_path: Path) -> None:
+    await broken_off(job(tmp_path / "a"), Halting(log(), 5))
+    path = tmp_path / "a.part.state"
+    path.write_text(path.read_text().replace('"frozen":""', f'"frozen":"{frozen}"', 1))
+    with pytest.raises(ExportRefusedError, match="was changed"):
+        await done(job(tmp_path / "a"), Halting(log()))
+
+
 @pytest.mark.parametrize(
     ("more", "what"),
     [

@@ -377,13 +377,24 @@ async def test_the_part_of_another_export_is_refused_and_stays(
     assert (await done(job(tmp_path / "a"), Halting(log()))).complete
 
 
-@pytest.mark.parametrize("state", [b"", b"nonsense\n", b'{"state":"another program"}\n'])
-async def test_a_file_of_anothers_where_the_part_would_be_is_refused(state: bytes, tmp_path: Path) -> None:
-    (tmp_path / "a.part").write_text("mine\n")
-    (tmp_path / "a.part.state").write_bytes(state)
+@pytest.mark.parametrize(
+    ("part", "state"),
+    [("mine\n", ""), ("mine\n", "mine too\n"), ("", "mine too\n"), ("", "mine"), ("mine", "auditlog-tui part")],
+)
+async def test_files_of_others_where_the_part_would_be_are_refused(part: str, state: str, tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_text(part)
+    (tmp_path / "a.part.state").write_text(state)
     with pytest.raises(ExportRefusedError, match="is no export that can go on"):
         await done(job(tmp_path / "a"), FakeApi(log()))
-    assert (tmp_path / "a.part").read_text() == "mine\n"
+    assert (tmp_path / "a.part").read_text() == part
+    assert (tmp_path / "a.part.state").read_text() == state
+
+
+@pytest.mark.parametrize("state", ["", "auditlog-tui part 1", 'auditlog-tui part 1 {"query":"'])
+async def test_a_run_killed_at_its_very_beginning_is_no_hindrance(state: str, tmp_path: Path) -> None:
+    (tmp_path / "a.part").touch()
+    (tmp_path / "a.part.state").write_text(state)
+    assert (await done(job(tmp_path / "a"), FakeApi(log()))).complete
 
 
 async def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:

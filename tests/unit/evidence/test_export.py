@@ -43,10 +43,8 @@ MINUTE_US = 60_000_000
 
 def log(size: int = 60) -> list[Json]:
     """Every third entry is a DELETE by a tool; the paths are in another order than the times."""
-    return [
-        entry(n, path=f"/v1/{n * 7 % size}", **({"method": "DELETE", "user_agent": "tool"} if n % 3 == 0 else {}))
-        for n in range(size)
-    ]
+    by_tool: Json = {"method": "DELETE", "user_agent": "tool"}
+    return [entry(n, path=f"/v1/{n * 7 % size}", **({} if n % 3 else by_tool)) for n in range(size)]
 
 
 class Halting(FakeApi):
@@ -66,7 +64,12 @@ class Halting(FakeApi):
 
 
 def job(out: Path, text: str = "", form: str = "jsonl", **more: Any) -> Job:
-    values = {"ending": Lines(form), "typed": text, "query": query_of(text), "endpoint": "https://log.example"}
+    values: dict[str, Any] = {
+        "ending": Lines(form),
+        "typed": text,
+        "query": query_of(text),
+        "endpoint": "https://log.example",
+    }
     return Job(out=out, form=form, **(values | more))
 
 
@@ -331,6 +334,15 @@ async def test_a_torn_line_is_cut_off_and_comes_again(change: Callable[[bytes], 
         path.write_bytes(change(path.read_bytes()))
     assert (await done(job(tmp_path / "a"), Halting(log()))).complete
     assert ids(tmp_path / "a") == [f"id-{n}" for n in range(59, -1, -1)]
+
+
+async def test_what_follows_the_last_page_noted_is_never_in_a_file(tmp_path: Path) -> None:
+    await done(job(tmp_path / "a"), Crowded())
+    path = tmp_path / "a.part"
+    path.write_bytes(torn(path.read_bytes()))
+    outcome = await done(job(tmp_path / "a", incomplete=True), Crowded())
+    assert outcome.written is not None
+    assert len(ids(outcome.written)) == outcome.statement.entries == 10
 
 
 @pytest.mark.parametrize("at", [0, 100, -200])

@@ -273,4 +273,5 @@ def layout_of(file: BinaryIO) -> Layout:
         return layout
     if not layout.regions and not is_bundle(Region(file, 0, size).part(0, 4)):
         raise BundleError("It is no bundle: no zip file, as export --bundle makes it.")
-    raise BundleError(f"It is no whole bundle of auditlog-tui: {layout.problem}.")
+    missing = ", ".join(name for name in NAMES if name not in layout.regions)
+    raise BundleError(f"It is no whole bundle of auditlog-tui: {layout.problem}. Not found: {missing}.")

@@ -201,7 +201,15 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
     from auditlog_tui.headless.run import run as run_command
 
     runtime.enable_collector()
-    return run_command(settings, Command(command, text, options.format, options.limit, options.last, options.until))
+    export = None
+    if command == "export":
+        from auditlog_tui.headless.exporting import options_of
+
+        export = options_of(options)
+    return run_command(
+        settings,
+        Command(command, text, options.format, options.limit, options.last, options.until, export),
+    )
 
 
 def run() -> None:

@@ -6,6 +6,8 @@ AuditLogError
 ├── QueryError             the filter is invalid; names the columns of the mistake
 ├── StoreError             the working set can't be read or written (for example, the disk is full)
 ├── ClipboardError         no route to a clipboard worked
+├── ExportError            an export can't be written or go on
+│   └── ExportRefusedError nothing was written, because something else is there or was asked for
 ├── BundleError            a file is no bundle, or entries can't become one
 └── ApiError               the server or the connection to it failed
     ├── KeyRefusedError    401
@@ -60,6 +62,14 @@ class StoreError(AuditLogError):
 
 class ClipboardError(AuditLogError):
     """No clipboard accepted the text, and no file could be written either."""
+
+
+class ExportError(AuditLogError):
+    """An export can't be written or go on."""
+
+
+class ExportRefusedError(ExportError):
+    """An export was not begun: its file exists, or belongs to another export."""
 
 
 class BundleError(AuditLogError):

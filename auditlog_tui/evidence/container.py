@@ -20,7 +20,7 @@ from auditlog_tui.errors import BundleError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Bytes read at a time."""
 
 LINE_LIMIT = 64 << 20
@@ -177,7 +177,7 @@ class Writer:
     """Writes a container to a stream, which need not be seekable.
 
     Members that are made meanwhile go through a temporary file in `folder` that has no name, as their headers name
-    their sizes. While one is made, nothing is written to the stream but empty bytes, so that the stream can stop it.
+    their sizes.
     """
 
     def __init__(self, out: BinaryIO, folder: Path) -> None:
@@ -191,7 +191,6 @@ class Writer:
         sums = Sums()
         for chunk in region.chunks():
             sums.take(chunk)
-            self._out.write(b"")
         self._add(name, sums, region)
 
     def make(self, name: str, lines: Iterable[str]) -> None:
@@ -201,7 +200,6 @@ class Writer:
             for chunk in chunks(lines):
                 sums.take(chunk)
                 spool.write(chunk)
-                self._out.write(b"")
             self._add(name, sums, Region(spool, 0, sums.size))
 
     def _add(self, name: str, sums: Sums, region: Region) -> None:

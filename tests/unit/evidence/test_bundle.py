@@ -238,6 +238,27 @@ def test_it_can_be_stopped_at_any_write_and_leaves_nothing(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["part.jsonl"]
 
 
+def test_it_can_be_stopped_while_a_member_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a buffer, which would hold back what is written, and before anything but the entries is there."""
+    monkeypatch.setattr(container, "CHUNK", 4_096)
+
+    class Out(io.RawIOBase):
+        beats = 0
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any, /) -> int:
+            self.beats += not len(data)
+            return len(data)
+
+    (tmp_path / "part.jsonl").write_bytes(b"".join(each + b"\n" for each in LINES))
+    out = Out()
+    write(tmp_path / "part.jsonl", SOME_NOTES, statement(250), io.BufferedWriter(out, 1 << 20))
+    passes = len(["lines", "sums", "copy", "csv", "report", "timesketch", "digests"])
+    assert out.beats >= passes * ((tmp_path / "part.jsonl").stat().st_size // 4_096)
+
+
 def test_memory_does_not_grow_with_the_entries(tmp_path: Path) -> None:
     """Bundles of few and many entries of 9 KB, in processes of their own."""
     program = (

@@ -201,7 +201,7 @@ def write(entries: Path, notes: Sequence[Annotation], statement: Statement, out:
 
     `entries` has a line for each version of each entry. The memory used does not grow with them. Temporary files
     without a name are made in the folder of `entries`, as large as the largest other member. `out.write`, or that of
-    the stream below its buffer, is called for every 256 KiB read, with nothing if need be: an error from it stops this.
+    the stream below its buffer, is called for every 256 KiB read, perhaps with nothing; an error from it stops this.
 
     Raises `OSError`, and `BundleError` if the statement is of another number of entries or a note is too long.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -71,15 +70,15 @@ def packed(contents: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> bytes
     return data + directory(found)
 
 
-def forged(bundle: bytes, lines: Sequence[bytes], notes: Sequence[Annotation], stated: Statement) -> bytes:
+def forged(lines: Sequence[bytes], notes: Sequence[Annotation], stated: Statement) -> bytes:
     """A bundle of other entries in which everything agrees, its manifest too."""
     entries = b"".join(each + b"\n" for each in lines)
     content = Content(Region(io.BytesIO(entries), 0, len(entries)), notes, stated)
     made = {ENTRIES: entries, **{name: b"".join(chunks(derive(content))) for name, derive in DERIVED.items()}}
-    return rewritten(bundle, made, content)
+    return rewritten(made, content)
 
 
-def rewritten(bundle: bytes, contents: Mapping[str, bytes], content: Content) -> bytes:
+def rewritten(contents: Mapping[str, bytes], content: Content) -> bytes:
     """A bundle with these members and a manifest that names them."""
     named = [Member(name, 0, len(data), 0, sha256(data).hexdigest()) for name, data in contents.items()]
     manifest = "".join(f"{line}\n" for line in manifest_lines(content, named)).encode()
@@ -89,9 +88,3 @@ def rewritten(bundle: bytes, contents: Mapping[str, bytes], content: Content) ->
 def content_of(bundle: bytes, notes: Sequence[Annotation], stated: Statement) -> Content:
     entries = members(bundle)[ENTRIES]
     return Content(Region(io.BytesIO(entries), 0, len(entries)), notes, stated)
-
-
-def end_record(bundle: bytes) -> tuple[int, int]:
-    """The size and the offset of the directory."""
-    size, offset = struct.unpack("<2I", bundle[-10:-2])
-    return size, offset

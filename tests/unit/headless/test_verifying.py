@@ -80,7 +80,7 @@ def test_one_that_was_changed_names_the_entry(command: Command, bundle: bytes, t
 
 
 def test_a_forgery_passes_only_without_the_manifests_digest(command: Command, bundle: bytes, tmp_path: Path) -> None:
-    (tmp_path / "incident.zip").write_bytes(forged(bundle, LINES[1:], NOTES, statement(119)))
+    (tmp_path / "incident.zip").write_bytes(forged(LINES[1:], NOTES, statement(119)))
     assert command("incident.zip")[0] == 0
     status, out, _ = command("incident.zip", "--manifest", digest(bundle))
     assert status == 1

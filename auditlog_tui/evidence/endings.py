@@ -19,9 +19,6 @@ from auditlog_tui.evidence.statement import Annotation, Statement
 from auditlog_tui.store.entries import row_of
 from auditlog_tui.text.glyphs import UNICODE
 
-FORMATS = ("jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs")
-"""The formats that an export can have; the first is the evidence, the others are made of it."""
-
 _PORTION = 100
 _BLOCK = 64 * 1024
 _STYLE = TableStyle(None, "utc", UTC, 0, UNICODE)
@@ -29,7 +26,7 @@ _STYLE = TableStyle(None, "utc", UTC, 0, UNICODE)
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """One of `FORMATS`. Nothing in such a file says whether it is complete."""
+    """A file in one format: `jsonl`, the evidence, or one made of that. Nothing in it says whether it is complete."""
 
     name: str
     states_verdict: bool = False

@@ -25,6 +25,8 @@ from auditlog_tui.text.safe import safe
 
 SUFFIX, STATE_SUFFIX = ".part", ".part.state"
 
+MOVE_AWAY = "Move it away to begin anew."
+
 _FORMAT = "auditlog-tui part 1"
 _BLOCK = 1024 * 1024
 
@@ -71,10 +73,10 @@ class Part:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.with_name(path.name + SUFFIX)
+        self.path = path.parent / (path.name + SUFFIX)
         self.plan: Plan | None = None
         self.at = Checkpoint()
-        self._state_path = path.with_name(path.name + STATE_SUFFIX)
+        self._state_path = path.parent / (path.name + STATE_SUFFIX)
         self._state_size = 0
         self._digest = hashlib.sha256()
         self._stack = ExitStack()
@@ -156,8 +158,7 @@ class Part:
                 yield lines
             if rest or self._digest.hexdigest() != self.at.sha256:
                 raise ExportRefusedError(
-                    f"{shown(self.path)} was changed since it was written, so the export can't go on."
-                    " Move it away to begin anew."
+                    f"{shown(self.path)} was changed since it was written, so the export can't go on. {MOVE_AWAY}"
                 )
             self._file.truncate(self.at.size)
             self._state.truncate(self._state_size)

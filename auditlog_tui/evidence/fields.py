@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import Json, is_exact, members_of, stored
 from auditlog_tui.query.addresses import ip_address
 from auditlog_tui.text.glyphs import action_severity
+from auditlog_tui.text.safe import LIMIT, safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def fields_of(entry: Entry) -> Fields:
     texts = {
         name: text for name, text in _texts(entry) if name not in inexact and name.partition(".")[0] not in doubtful
     }
-    status = None if "status_code" in inexact else entry.log.status_code
+    status = None if "status_code" in inexact else entry.fields.status_code
     known = {*texts, *(["status_code"] if status is not None else [])}
     left_out = (name for name in entry.unreadable if name not in known and (name in inexact or name in _MAPPED))
     unreadable = tuple(name or OUTSIDE for name in left_out)
@@ -86,7 +88,7 @@ _MAPPED = frozenset({
 
 
 def _texts(entry: Entry) -> Iterator[tuple[str, str]]:
-    log, actor, target = entry.log, entry.actor, entry.target
+    log, actor, target = entry.fields, entry.actor, entry.target
     found = {
         "id": log.id, "created_at": log.created_at, "action": log.action, "actor.id": actor.id,
         "actor.name": actor.name, "actor.type": actor.type, "client_ip": log.client_ip, "method": log.method,
@@ -167,6 +169,30 @@ def original_of(entry: Entry) -> Original:
     if isinstance(kept, str):
         return Original(kept, digest, None)
     return Original(data.decode("utf-8", "replace"), digest, base64.b64encode(data).decode())
+
+
+# -- text for reading ----------------------------------------------------------------------------------------------
+
+_LATER = ((0x2600, 0x27BF), (0x1F300, 0x1F5FF), (0x1F600, 0x1F64F), (0x1F900, 0x1F9FF))
+"""Blocks of symbols and emoji that every Python from 3.11 on knows in full."""
+
+
+def plain(text: str, limit: int = LIMIT) -> str:
+    """`safe()` with the same result on every Python.
+
+    Each knows the characters of another version of Unicode. So those newer than Unicode 3.2, whose data every Python
+    has, become their code points, except those of `_LATER`.
+    """
+    if not text.isascii():
+        text = "".join([each if each < "\x80" or _is_settled(each) else f"⟨U+{ord(each):04X}⟩" for each in text])
+    return safe(text, limit)
+
+
+def _is_settled(character: str) -> bool:
+    if unicodedata.ucd_3_2_0.category(character) != "Cn":
+        return True
+    code = ord(character)
+    return any(first <= code <= last for first, last in _LATER)
 
 
 # -- JSON lines ----------------------------------------------------------------------------------------------------

@@ -15,29 +15,36 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
-from auditlog_tui.analysis.no_matches import reasons, take_other_forms, warnings
+from auditlog_tui.analysis.no_matches import reasons, take_other_forms
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
-from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, QueryError, SettingsError
+from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, ExportRefusedError, QueryError, SettingsError
 from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import WITH_NOTES, Notes, TableStyle, Writer, read_columns
 from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
-from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching, seen_of
-from auditlog_tui.headless.streams import Progress, standard_out
-from auditlog_tui.log.log import NO_SERVER_TIME, Log, clock_skew
+from auditlog_tui.headless.listing import Listing, Printer, count_matching, seen_of
+from auditlog_tui.headless.queries import read_query
+from auditlog_tui.headless.streams import Progress, print_note, print_notes, standard_out
+from auditlog_tui.log.log import Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
+from auditlog_tui.log.walk import Walk
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.query import DEADLINE_HINT, Query, plan, read_deadline
-from auditlog_tui.query.seen_values import Seen
+from auditlog_tui.query.seen_values import Seen, Unseen
 from auditlog_tui.session.opening import Session
-from auditlog_tui.session.typed_filter import FilterError, read_filter
+from auditlog_tui.session.typed_filter import FilterError
+from auditlog_tui.settings.command_line import STDOUT
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
+
+if TYPE_CHECKING:
+    from auditlog_tui.headless.exporting import ExportOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Command:
     limit: int | None = None
     last: int = LAST
     until: str = ""
+    export: ExportOptions | None = None
 
 
 def run(settings: Settings, command: Command) -> int:
@@ -65,7 +73,7 @@ def run(settings: Settings, command: Command) -> int:
         return ExitStatus.BROKEN_PIPE
     except FilterError as error:
         return _fail(pointed(error), ExitStatus.USAGE)
-    except SettingsError as error:
+    except (SettingsError, ExportRefusedError) as error:
         return _fail(str(error), ExitStatus.USAGE)
     except ApiError as error:
         return _fail(str(error), ExitStatus.API)
@@ -102,20 +110,8 @@ def _ending_like_ctrl_c(ended_by: list[int]) -> Iterator[None]:
 
 
 def _fail(text: str, status: ExitStatus) -> ExitStatus:
-    _print_note(text)
+    print_note(text)
     return status
-
-
-def _print_note(text: str) -> None:
-    if sys.stderr is None:  # print would write to standard output, among the data
-        return
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201  # messages of a command line
-
-
-def _print_notes(sentences: Sequence[str]) -> None:
-    for sentence in sentences:
-        _print_note(safe(sentence, 500))
 
 
 def pointed(error: FilterError) -> str:
@@ -127,6 +123,12 @@ def pointed(error: FilterError) -> str:
 
 
 async def _run(settings: Settings, command: Command, progress: Progress) -> ExitStatus:
+    if command.export is not None:
+        from auditlog_tui.headless.exporting import export, only_marked  # only this command needs it
+
+        if command.export.out != STDOUT:
+            return await export(settings, command.text, command.export, progress)
+        command = replace(command, name="list", text=only_marked(command.text, command.export))
     async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":
@@ -204,24 +206,9 @@ class _Run:
         self._unread = unread
 
     async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
-        """The query of a typed filter, its times absolute by the server's clock; writes warnings about it.
-
-        `check` may refuse it by a `QueryError`. Raises `FilterError` and `ApiError`.
-        """
-        log, zone = self._log, self._zone
-        typed = read_filter(text, self._settings.views)
-        query = typed.query(log.now_us(), zone)
-        try:
-            check(query)
-        except QueryError as error:
-            raise FilterError(typed.text, error) from error
-        _print_notes(warnings(query, Seen()))
-        if not typed.relative:
-            return query
-        await log.learn_clock()
-        if log.api.clock_offset_us is None:
-            _print_note(f"{NO_SERVER_TIME}.")
-        return typed.query(log.now_us(), zone)
+        """`read_query` of the settings' saved filters, in their zone."""
+        _, query = await read_query(text, self._log, self._settings, check)
+        return query
 
     @property
     def _zone(self) -> tzinfo:
@@ -244,7 +231,7 @@ class _Run:
         self._show_progress(following)
         try:
             if not await following.begin():
-                _print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
+                print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
             return self._end(await following.go(), [])
         except (asyncio.CancelledError, KeyboardInterrupt):
             self._tell(f"{counted(following.written, 'new entry', 'new entries')} written.")
@@ -260,7 +247,7 @@ class _Run:
     def _tell(self, text: str) -> None:
         """Write a line on standard error at once."""
         self._progress.clear()
-        _print_note(safe(text, 500))
+        print_note(safe(text, 500))
 
     async def list(self, query: Query, limit: int | None) -> ExitStatus:
         walk = Walk(self._log, query)
@@ -284,7 +271,7 @@ class _Run:
         if listing.written or stopped:
             self._progress.clear()
             least = "At least " if listing.writing else ""
-            _print_note(f"{least}{counted(listing.written, 'entry', 'entries')} written; more may be missing.")
+            print_note(f"{least}{counted(listing.written, 'entry', 'entries')} written; more may be missing.")
 
     async def count(self, query: Query) -> ExitStatus:
         if unread := self._unread_marks(query):
@@ -332,8 +319,8 @@ class _Run:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
         if slow := clock_skew(self._log.api.clock_offset_us):
-            _print_note(f"{slow}.")
-        _print_notes(notes)
+            print_note(f"{slow}.")
+        print_notes(notes)
         return self._finish(missing)
 
     def _finish(self, missing: str) -> ExitStatus:

@@ -225,7 +225,11 @@ class Feed:
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
         self.newest_first = primary_term(sort) == NEWEST_FIRST
-        below, above = self._anchor_bounds(anchor)
+        below: Mapping[str, str] = {}
+        above: Mapping[str, str] = {}
+        if isinstance(anchor, At):  # both include the anchor's time; ids remove the duplicates
+            below = self._bound("created_at_max", anchor.us, plan.params)
+            above = self._bound("created_at_min", anchor.us, plan.params)
         self.older_end = End({**plan.params, **below}, sort, done=anchor is Anchor.OLDEST)
         self.newer_end = End({**plan.params, "sort": backwards, **above}, backwards, done=anchor is Anchor.NEWEST)
 
@@ -256,6 +260,22 @@ class Feed:
     async def newer(self) -> Step:
         """Fetch one page at the newer end. Raises `ApiError`, after which the call may be repeated."""
         return await self._step(self.newer_end)
+
+    async def take_back(
+        self, entries: Sequence[Entry], total: int | None, as_of: datetime | None, pages: int
+    ) -> None:
+        """Store entries that were fetched before, the next ones of an unbroken walk from the newest end in order.
+
+        `total` and `as_of` are the server's of that walk, which read so many `pages` in all. `older` goes on after
+        the last entry: it asks for that once more, and takes it for proof that nothing lies between.
+        """
+        async with self._lock:
+            end = self.older_end
+            page = Page(tuple(entries), total_count=total, served_at=as_of, unclear="fetched before")
+            new = self._new_entries(page.entries, end)
+            self._store_page(page, new, end)
+            end.arrived += len(new)
+            end.pages, end.stale = pages, True
 
     # -- one page ----------------------------------------------------------------------------------------------
 
@@ -514,13 +534,6 @@ class Feed:
                 if sort_key(values, end.sort) is not None:
                     return values
         return None
-
-    def _anchor_bounds(self, anchor: Anchor | At) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The bounds of the older and the newer end. Both include the anchor's time; ids remove the duplicates."""
-        if not isinstance(anchor, At):
-            return {}, {}
-        params = self.plan.params
-        return self._bound("created_at_max", anchor.us, params), self._bound("created_at_min", anchor.us, params)
 
     def _resume_bound(self, end: End, last: SortValues | None) -> Mapping[str, str]:
         """The bound that resumes at the last entry fetched; empty where the server or the order allows none."""

@@ -24,6 +24,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFLNK: "a link",
 }
+_NO_LINKS = {getattr(errno, name, None) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")}
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
@@ -115,6 +116,72 @@ def create(path: Path, content: bytes) -> None:
     """Create a file that only its owner can access. Raises `OSError`: `FileExistsError` if the name is taken."""
     _write_new(path, content, None)
     _sync_folder(path.parent)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[FileIO]:
+    """Open the user's own ordinary file for reading and writing, creating it if necessary, and hold it alone.
+
+    The lock ends with the process. Only the owner can access the file afterwards. Raises `OSError`: `BlockingIOError`
+    if another process holds it, or has just renamed or removed it.
+    """
+    with suppress(FileNotFoundError):
+        _check(path.lstat(), private=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NO_WAIT, 0o600)
+    with open(descriptor, "r+b", buffering=0) as file:
+        found = os.fstat(descriptor)
+        _check(found, private=True)
+        if found.st_nlink > 1:
+            raise OSError(errno.EMLINK, "It has another name too")
+        _lock_alone(descriptor)
+        if not os.path.lexists(path) or not os.path.samestat(os.fstat(descriptor), path.lstat()):
+            raise BlockingIOError(errno.EAGAIN, "Another process has just finished with it")
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)
+        yield file
+
+
+def _lock_alone(descriptor: int) -> None:
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(errno.EAGAIN, "Another process is writing it") from error
+    except OSError:  # not on this file system
+        return
+
+
+def new(path: Path) -> FileIO:
+    """Open a new file for reading and writing that only its owner can access. Raises `OSError`."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
+    return open(os.open(path, flags, 0o600), "r+b", buffering=0)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a file that is on the disk its name, which must be free; it has both names then, or only the new one.
+
+    Raises `OSError`: `FileExistsError` if the name is taken.
+    """
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename_new(temporary, path)
+    _sync_folder(path.parent)
+
+
+def _rename_new(temporary: Path, path: Path) -> None:
+    """Rename a file, on a file system without links."""
+    new(path).close()  # fails if the name is taken
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _stat(path: Path) -> os.stat_result | None:

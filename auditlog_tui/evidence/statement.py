@@ -1,0 +1,108 @@
+"""What an export states about itself: the question, whom it was asked, when, and whether the answer is complete."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, Protocol
+
+from auditlog_tui import __version__
+from auditlog_tui.entries.raw_json import Json
+from auditlog_tui.evidence.fields import Note, json_line, utc
+
+TOOL = "auditlog-tui"
+
+Verdict = Literal["COMPLETE", "INCOMPLETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The facts about an export. All times are in microseconds since 1970 UTC.
+
+    `query` is the filter as typed, `frozen` the same with absolute times. `low_us` and `high_us` are the window that
+    it names, `None` where it names no bound. `as_of_us` is the server's time to which the entries are up to date, and
+    `clock_offset_ms` how far its clock is ahead of this machine's; both `None` if it sends no time. `requests` were
+    sent, in all runs of the export. `entries` is the number of lines of JSON, `rows` the number of entries (the rest
+    are further versions), `total` the server's count of these, `None` if it does not count just these or not rightly.
+    `reason` says why the verdict is INCOMPLETE.
+    """
+
+    query: str
+    frozen: str
+    low_us: int | None
+    high_us: int | None
+    endpoint: str
+    by: str
+    as_of_us: int | None
+    clock_offset_ms: int | None
+    requests: int
+    entries: int
+    rows: int
+    total: int | None
+    verdict: Verdict
+    reason: str = ""
+    tool: str = TOOL
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """The user's mark and note on the entry with a key. `made_us` is the time of the last change, 0 if there is none.
+
+    `context` is true of an entry that is there only because it surrounds a marked one.
+    """
+
+    key: str
+    marked: bool = False
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    made_us: int = 0
+    context: bool = False
+
+    def as_note(self) -> Note:
+        return Note(self.note, self.tags, self.context)
+
+    def line(self) -> str:
+        """One line of JSON, the same for the same annotation."""
+        members: dict[str, Json] = {
+            "id": self.key,
+            "marked": self.marked,
+            "note": self.note,
+            "tags": list(self.tags),
+            "made": utc(self.made_us) if self.made_us else None,
+            "made_us": self.made_us,
+            "context": self.context,
+        }
+        return json_line(members)
+
+
+def read_annotation(line: str) -> Annotation:
+    """The annotation in a line. Raises `ValueError` if `Annotation.line` did not write it."""
+    try:
+        found = json.loads(line)
+        read = Annotation(
+            found["id"], found["marked"], found["note"], tuple(found["tags"]), found["made_us"], found["context"]
+        )
+        if read.line() == line:
+            return read
+    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        raise ValueError("not a line of notes") from error
+    raise ValueError("not a line of notes")
+
+
+class Ending(Protocol):
+    """What an export becomes once all entries are there.
+
+    `write` runs in a thread of its own. `out` raises an error where the export is stopped, which it lets through.
+    """
+
+    @property
+    def states_verdict(self) -> bool:
+        """Whether the file itself says if it is INCOMPLETE; of any other one the name has to."""
+
+    def write(self, entries: Path, notes: list[Annotation], statement: Statement, out: BinaryIO) -> None:
+        """Write the file. `entries` has a line for each version of each entry, in order, as `one_line` writes it.
+
+        `notes` are in the order of the entries that they belong to. Raises `OSError`.
+        """

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from auditlog_tui.analysis.counting import AT_ONCE, EVERY_PARAMETER, Counting, How, Sample
+from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.actions import outcome
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.view import View
@@ -139,6 +140,19 @@ class Gatherer:
         if self._view is None or not self.log.store.size:
             self._view = View(self.log, Query())
             await self._walk(self._view, 1, _nothing)
+
+    def describe(self) -> str:
+        """What is being fetched, for a progress line."""
+        if self.walk is None:
+            return "counting"
+        feed = self.walk.feed
+        of = f" of {feed.total:,}" if feed.total is not None else ""
+        return f"{len(feed.run):,}{of} entries fetched"
+
+    def tells(self, wait: Wait) -> bool:
+        """Whether `describe` tells of this wait."""
+        pace = None if self.walk is None else self.walk.pace
+        return pace is not None and pace.tells(wait)
 
     async def log_begins(self) -> When:
         """The time of the oldest entry of the log."""

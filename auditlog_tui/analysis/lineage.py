@@ -157,6 +157,9 @@ class Identity:
         return self.used == Figure(0, Basis.EXACT) and not self.unsure
 
 
+NOT_IN_LOG = "not created in this log"
+
+
 @dataclass(frozen=True, slots=True)
 class Creator:
     """Who created `created`: `creation` is `None` if that is not known, and `reason` then says why."""
@@ -165,6 +168,11 @@ class Creator:
     creation: Creation | None
     name: str | None = None
     reason: str = ""
+
+    @property
+    def doubtful(self) -> bool:
+        """True where the log may tell of the creation, and can't be read as far."""
+        return self.creation is None and self.reason != NOT_IN_LOG
 
 
 def identity_of(creation: Creation, depth: int, acts: Gathered, made: Sequence[Creation]) -> Identity:
@@ -188,6 +196,11 @@ def identity_of(creation: Creation, depth: int, acts: Gathered, made: Sequence[C
 def destroyed(row: Row) -> bool:
     """Whether the entry is of something that was destroyed or taken apart."""
     return severity(row.action) == "destroy" and outcome(row.status_code) == "succeeded"
+
+
+def _later(one: Creation, other: Creation) -> Creation:
+    """The later of two creations; one without a readable time may be the later one."""
+    return one if one.us is None or (other.us is not None and one.us > other.us) else other
 
 
 @dataclass(slots=True)
@@ -239,7 +252,9 @@ class Descent:
             made = await self.made_by(gatherer, "actor", creation.target, own) if own.total.n else []
             self.identities.append(identity_of(creation, depth, own, made))
             added.append(creation.target)
-            following |= {each.target: each for each in made if each.may_act and each.target not in visited}
+            for each in made:
+                if each.may_act and each.target not in visited:
+                    following[each.target] = _later(following.get(each.target, each), each)
             changed()
         await gatherer.targets(added, lambda target, on: self._set_survival(target, on, changed))
         return list(following.values())
@@ -302,7 +317,7 @@ async def creator_of(gatherer: Gatherer, target: str) -> Creator:
         return Creator(target, None, reason=on.reason or "unknown: not all entries on it are loaded")
     if on.unsure or any(_may_create(row) for row in on.rows):
         return Creator(target, None, reason="unknown: entries that may be its creation can't be read")
-    return Creator(target, None, reason="not created in this log")
+    return Creator(target, None, reason=NOT_IN_LOG)
 
 
 def _may_create(row: Row) -> bool:

@@ -16,12 +16,14 @@ from typing import Literal
 
 from auditlog_tui.analysis.gathering import NO_FIGURE, NO_TIME, Basis, Figure, Gathered, Gatherer, When, query_for
 from auditlog_tui.analysis.lineage import (
+    MOST_IDENTITIES,
     MOST_TARGETS,
     NOT_ASKED,
     Creation,
     Creator,
     Descent,
     Identity,
+    State,
     Survival,
     ancestors,
     destroyed,
@@ -34,7 +36,7 @@ from auditlog_tui.query.addresses import ip_address
 from auditlog_tui.query.syntax import Instant, Text, Times
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import Row
-from auditlog_tui.text.times import DAY_US, offset_us
+from auditlog_tui.text.times import DAY_US, counted, moment, offset_us
 
 Kind = Literal["actor", "ip", "target"]
 
@@ -228,6 +230,25 @@ class Report:
     began: When = NO_TIME
     done: bool = False
 
+    @property
+    def exact(self) -> bool:
+        """Whether every statement of a report that is done is about all entries of the log."""
+        used = [
+            figure for each in self.lineage for figure in (each.used, each.refused, each.destructive, each.children)
+        ]
+        states = [self.survival] if self.subject.kind != "ip" else []
+        states += [*(each.survival for each in self.created), *(each.survival for each in self.lineage)]
+        doubts = self.unsure + self.unasked + self.lineage_unasked + sum(each.unsure for each in self.lineage)
+        return (
+            self.done
+            and all(
+                each is Basis.EXACT for each in (self.basis, self.total.basis, *(figure.basis for figure in used))
+            )
+            and not any(each.state is State.UNKNOWN for each in states)
+            and not (doubts or self.partial or self.reason or self.summary.untold_creations)
+            and not any(each.doubtful for each in self.ancestors)
+        )
+
 
 class Who:
     """Finds out about a subject. `report` is what is known so far."""
@@ -260,12 +281,9 @@ class Who:
 
     def describe(self) -> str:
         """What is being done, for a progress line."""
-        walk, report = self._gatherer.walk, self.report
-        if walk is not None:
-            of = f" of {walk.feed.total:,}" if walk.feed.total is not None else ""
-            return f"{len(walk.feed.run):,}{of} entries fetched"
-        if report.basis is Basis.UNKNOWN:
-            return "counting"
+        report = self.report
+        if self._gatherer.walk is not None or report.basis is Basis.UNKNOWN:
+            return self._gatherer.describe()
         return f"following {len(report.created) + len(report.lineage):,} created"
 
     async def _take(self, own: Gathered) -> None:
@@ -336,6 +354,57 @@ class Who:
 
 def _created(creation: Creation, state: Survival) -> Created:
     return Created(query_for("target", creation.target).terms, creation, state)
+
+
+async def subject_in(text: str, gatherer: Gatherer) -> Subject | None:
+    """The subject that a typed text means: of several, the first that has entries; `None` for an empty text.
+
+    Raises `ApiError`, `StoreError`.
+    """
+    subjects = subjects_in(text)
+    await gatherer.begin()
+    for subject in subjects:
+        if (await gatherer.of(subject.kind, subject.value)).total.n:
+            return subject
+    return subjects[0] if subjects else None
+
+
+def notes(report: Report, zone: tzinfo = UTC) -> list[str]:
+    """Sentences on what a report does not know."""
+    summary, found = report.summary, list[str]()
+    if report.basis is Basis.LOADED and report.total.basis is Basis.EXACT:
+        found.append(
+            f"{report.loaded:,} of {report.total} entries are loaded, the newest: what is marked loaded is of these."
+        )
+    elif report.basis is Basis.LOADED:
+        found.append(f"Everything is of the {counted(report.loaded, 'entry', 'entries')} loaded: others may exist.")
+    if report.reason:
+        found.append(f"Incomplete: {report.reason}.")
+    if report.unsure:
+        found.append(f"{counted(report.unsure, 'entry', 'entries')} may belong here too: the field can't be read.")
+    if summary.undated:
+        found.append(f"{counted(summary.undated, 'entry', 'entries')} without a readable time: in no session.")
+    if summary.several_versions:
+        found.append(
+            f"{counted(summary.several_versions, 'entry', 'entries')} came in several versions: all counted."
+        )
+    if summary.untold_creations:
+        found.append(f"{counted(summary.untold_creations, 'creation')} without a readable target or status.")
+    if report.unasked:
+        found.append(f"{counted(report.unasked, 'created target')} not asked about: at most {MOST_TARGETS} are.")
+    if report.lineage_unasked:
+        found.append(
+            f"{counted(report.lineage_unasked, 'created target')} not asked about as actors: at most"
+            f" {MOST_IDENTITIES} are."
+        )
+    for actor, actions in (report.partial or {}).items():
+        known = f", and of {', '.join(actions)}" if actions else ""
+        found.append(f"Created by {actor}: known of the loaded entries{known} alone.")
+    if any(each.survival.state is State.KEPT for each in report.created):
+        found.append("What was deleted with its parent counts as not deleted: the log does not tell.")
+    if report.began.us is not None:
+        found.append(f"The log begins {moment(report.began.us, zone)}: what was before is unknown.")
+    return found
 
 
 # -- what the rows say ---------------------------------------------------------------------------------------------

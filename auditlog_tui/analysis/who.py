@@ -27,6 +27,7 @@ from auditlog_tui.analysis.lineage import (
     Survival,
     ancestors,
     destroyed,
+    foremost,
     own_deletions,
     survival,
 )
@@ -325,14 +326,15 @@ class Who:
         states = {
             each.target: known for each, known in zip(made, own_deletions(made, own.rows), strict=True) if known
         }
-        asked = [each for each in reversed(made) if each.target not in states]
-        asked = sorted(asked, key=lambda each: not each.identity)[:MOST_TARGETS]
+        asked = foremost([each for each in made if each.target not in states], MOST_TARGETS)
+        unasked = len(made) - len({*states, *asked})
+        creation_of = {each.target: each for each in made}
 
         def show() -> None:
             self.report = replace(
                 self.report,
                 created=tuple(_created(each, states.get(each.target, NOT_ASKED)) for each in made),
-                unasked=len(made) - len({*states, *(each.target for each in asked)}),
+                unasked=unasked,
                 lineage=tuple(descent.identities),
                 lineage_unasked=descent.unasked,
                 partial=dict(descent.partial),
@@ -340,13 +342,13 @@ class Who:
             changed()
 
         def note(target: str, on: Gathered) -> None:
-            states[target] = survival(on, next(each for each in asked if each.target == target))
+            states[target] = survival(on, creation_of[target])
             show()
 
         show()
         actor = subject.value if subject.kind == "actor" else None
         await descent.follow(self._gatherer, actor, [each for each in made if each.may_act], show)
-        await self._gatherer.targets([each.target for each in asked], note)
+        await self._gatherer.targets(asked, note)
         for each in made:
             states.setdefault(each.target, Survival(reason=f"not asked: only {MOST_TARGETS} targets are"))
         show()

@@ -18,7 +18,7 @@ from auditlog_tui.entries.actions import outcome
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, Term, parse, plan
-from auditlog_tui.query.addresses import ip_address
+from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.syntax import Address, Text
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store import UNBOUNDED
@@ -101,9 +101,14 @@ def oldest_first(row: Row) -> tuple[bool, int, int]:
 
 
 def query_for(field: str, value: str) -> Query:
-    """The query for one value of a field (`actor`, `target`, `ip`, `action`), taken literally."""
-    literal = Address(value) if field == "ip" and ip_address(value) is not None else Text(value)
+    """The query for one value of a field, taken literally: an IPv6 address in this spelling only."""
+    literal = Address(value) if field == "ip" and one_spelling(value) else Text(value)
     return Query((Term(field, (literal,)),))
+
+
+def _query_for_all(field: str, values: Sequence[str]) -> Query:
+    """The query for any of several values of a field."""
+    return Query((Term(field, tuple(query_for(field, value).terms[0].values[0] for value in values)),))
 
 
 _COLUMNS = {"actor": "actor_id", "target": "target_id", "ip": "client_ip"}
@@ -178,17 +183,20 @@ class Gatherer:
 
     async def _of(self, field: str, value: str, changed: Callable[[], None]) -> Gathered:
         query = query_for(field, value)
-        if not await self._answered_here(query, changed):
+        if not await self._answered_here(query, query, changed):
             sample = await self._sample(query)
             if sample is not None:
                 return await self._fetched(query, sample, changed)
         return (await self._loaded(field, (value,)))[value]
 
-    async def _answered_here(self, query: Query, changed: Callable[[], None]) -> bool:
-        """Whether the server is of no use for this query; with `everything`, the log is then fetched."""
+    async def _answered_here(self, query: Query, one: Query, changed: Callable[[], None]) -> bool:
+        """Whether the server need not be asked for all of a query, or can't be, by `one` value after the other.
+
+        If it can't be, and with `everything`, the log is fetched.
+        """
         if await self.counting.has_all(query, self._view):
             return True
-        if (await self.counting.proven(query)).residual is None:
+        if (await self.counting.proven(one)).residual is None:
             return False
         if self._everything and not self._fetched_log:
             if self._view is None or self._view.feed.plan.params:
@@ -258,7 +266,7 @@ class Gatherer:
     ) -> None:
         if not ids:
             return
-        if await self._answered_here(query_for(field, ids[0]), _nothing):
+        if await self._answered_here(_query_for_all(field, ids), query_for(field, ids[0]), _nothing):
             for each, gathered in (await self._loaded(field, ids)).items():
                 found(each, gathered)
             return
@@ -290,7 +298,7 @@ class Gatherer:
 
     async def _loaded(self, field: str, values: Sequence[str]) -> Mapping[str, Gathered]:
         """What is loaded of each value, by one scan over all loaded entries."""
-        query = Query((Term(field, tuple(query_for(field, value).terms[0].values[0] for value in values)),))
+        query = _query_for_all(field, values)
         whole = await self.counting.has_all(query, self._view)
         rows, total = await newest_matching(self.log.store, plan(query, EVERY_PARAMETER).where(), MOST_KEPT)
         if total > len(rows) and len(values) > 1:
@@ -301,7 +309,7 @@ class Gatherer:
         mine: dict[str, list[Row]] = {value: [] for value in values}
         for row in rows:
             if row.n not in others:
-                mine[values[0] if len(values) == 1 else str(getattr(row, _COLUMNS[field]))].append(row)
+                mine[getattr(row, _COLUMNS[field])].append(row)
         found = {value: replace(_all_of(own, basis), unsure=unsure) for value, own in mine.items()}
         if whole and total > len(rows):
             return {value: await self._counted(query, each) for value, each in found.items()}
@@ -348,6 +356,6 @@ _NAMES = {"actor": {"actor.id", "actor", ""}, "target": {"target.id", "target", 
 
 def _is_unsure(row: Row, field: str, values: Sequence[str]) -> bool:
     """Whether a row only may have one of the values, as the field can't be read."""
-    if not row.unreadable or (field != "ip" and getattr(row, _COLUMNS[field]) in values):
+    if not row.unreadable or getattr(row, _COLUMNS[field]) in values:
         return False
     return not _NAMES[field].isdisjoint(json.loads(row.unreadable))

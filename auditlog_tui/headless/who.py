@@ -38,6 +38,7 @@ def who_json(report: Report, zone: tzinfo) -> str:
             "kind": subject.kind, "value": subject.value, "name": report.name, "type": report.type,
             "filter": subject.filter,
         },
+        "as_of": _at(report.as_of_us),
         "exact": report.exact,
         "basis": _BASES[report.basis],
         "loaded": report.loaded,
@@ -192,13 +193,15 @@ class _Text:
         kind = {"actor": "actor", "ip": "address", "target": "target"}[report.subject.kind]
         named = [safe(each, VALUE) for each in (report.name, report.type) if each]
         yield dot.join([*named, f"{kind} {self._value(report.subject.value)}"])
+        if report.as_of_us is not None:
+            yield f"  as of     {self._time(report.as_of_us)} {zone_label(self.zone, report.as_of_us)}"
         yield f"  entries   {report.total}{dot}{report.refused} refused or failed"
         yield f"  first     {self._when(report.first)}"
         yield f"  last      {self._when(report.last)}"
         if report.first.us is not None and report.last.us is not None:
             yield f"  span      {distance(report.last.us - report.first.us)}"
         if report.subject.kind != "ip":
-            yield f"  now       {self._survival(report.survival)}"
+            yield f"  state     {self._survival(report.survival)}"
         for each in report.ancestors:
             yield f"  origin    {self._creator(each)}"
         if summary.strip:
@@ -280,7 +283,7 @@ class _Text:
         if not used.n:
             return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"
         return dot.join([
-            f"used {used} times, {self._span(identity.first.us, identity.last.us)}",
+            f"used in {used} {'entry' if used.n == 1 else 'entries'}, {self._span(identity.first.us, identity.last.us)}",
             f"{identity.refused} refused", f"{identity.destructive} destructive", f"{identity.children} created",
         ])  # fmt: skip
 

@@ -161,8 +161,8 @@ def no_lie(report: Report, log: list[Json]) -> None:
     at_most(report.refused, true.refused.total(), sum(map(refused, sent)))
     for found, expected in ((report.first, true.first), (report.last, true.last)):
         assert found.basis is not Basis.EXACT or found.us == expected or true.total != sum(true.agents.values())
-    for each in report.summary.succeeded:
-        assert each.n <= true.succeeded[each.action]
+    for deeds in report.summary.succeeded:
+        assert deeds.n <= true.succeeded[deeds.action]
     for each in report.created:
         state, target = each.survival.state, each.creation.target
         if state is State.KEPT:

@@ -32,6 +32,10 @@ MOST_KEPT = 10_000
 """Entries of one subject that are taken from a log that is loaded already; of more, the newest are."""
 
 
+MOST_FETCHED = 20_000
+"""Entries that are fetched for one report; once they are, there are counts and a page of the newest of each."""
+
+
 class Basis(Enum):
     """What a statement rests on: all entries, only those loaded, or nothing yet."""
 
@@ -137,6 +141,9 @@ class Gatherer:
         self._view = view
         self._everything = everything
         self._fetched_log = False
+        self._walking = asyncio.Lock()
+        self.fetched = 0
+        """Entries fetched, of `MOST_FETCHED`."""
         self._known: dict[tuple[str, str], Gathered] = {}
         self._pages: dict[str, Gathered] = {}
 
@@ -213,22 +220,34 @@ class Gatherer:
     async def _fetched(self, query: Query, sample: Sample, changed: Callable[[], None]) -> Gathered:
         if sample.all:
             return _all_of(sample.rows)
-        view = View(self.log, query)
-        await self._walk(view, UNBOUNDED if sample.total <= MOST_WALKED else MOST_WALKED, changed)
-        rows, summary = await self._rows_of(view), view.summary()
-        if summary.complete:
-            return _all_of(rows)
+        rows, total, reason = sample.rows, sample.total, ""
+        view = await self._walked(query, total, changed)
+        if view is not None:
+            rows, summary = await self._rows_of(view), view.summary()
+            if summary.complete:
+                return _all_of(rows)
+            total, reason = max(total, len(view)), summary.reason
         first = await self.counting.oldest(query)
         refused = await self.counting.count(Query((*query.terms, *_REFUSED)))
         return Gathered(
-            rows,
+            sorted(rows, key=oldest_first),
             Basis.LOADED,
-            Figure(max(sample.total, len(view)), Basis.EXACT),
+            Figure(total, Basis.EXACT),
             NO_TIME if first is None else When(first, Basis.EXACT),
             _span(sample.rows, Basis.EXACT)[1],
             Figure(refused.n, Basis.EXACT) if refused.how is How.EXACT else _refused(rows, Basis.LOADED),
-            reason=summary.reason,
+            reason=reason,
         )
+
+    async def _walked(self, query: Query, total: int, changed: Callable[[], None]) -> View | None:
+        """A view of all entries of a query, or the newest; `None` if too many were fetched for other subjects."""
+        async with self._walking:
+            if self.fetched + min(total, MOST_WALKED) > MOST_FETCHED:
+                return None
+            view = View(self.log, query)
+            await self._walk(view, UNBOUNDED if total <= MOST_WALKED else MOST_WALKED, changed)
+            self.fetched += len(view)
+            return view
 
     async def _walk(self, view: View, rows: int, changed: Callable[[], None]) -> None:
         self.walk = view

@@ -333,12 +333,13 @@ class Who:
         }
         asked = foremost([each for each in made if each.target not in states], MOST_TARGETS)
         unasked = len(made) - len({*states, *asked})
-        creation_of = {each.target: each for each in made}
+        created = [_created(each, states.get(each.target, NOT_ASKED)) for each in made]
+        place_of = {each.target: place for place, each in enumerate(made)}
 
         def show() -> None:
             self.report = replace(
                 self.report,
-                created=tuple(_created(each, states.get(each.target, NOT_ASKED)) for each in made),
+                created=tuple(created),
                 unasked=unasked,
                 lineage=tuple(descent.identities),
                 lineage_unasked=descent.unasked,
@@ -347,16 +348,21 @@ class Who:
             changed()
 
         def note(target: str, on: Gathered) -> None:
-            states[target] = survival(on, creation_of[target])
+            place = place_of[target]
+            created[place] = replace(created[place], survival=survival(on, made[place]))
             show()
 
         show()
         actor = subject.value if subject.kind == "actor" else None
         await descent.follow(self._gatherer, actor, [each for each in made if each.may_act], show)
         await self._gatherer.targets(asked, note)
-        for each in made:
-            states.setdefault(each.target, Survival(reason=f"not asked: only {MOST_TARGETS} targets are"))
+        for place, each in enumerate(created):
+            if each.survival is NOT_ASKED:
+                created[place] = replace(each, survival=TOO_MANY)
         show()
+
+
+TOO_MANY = Survival(reason=f"not asked: only {MOST_TARGETS} targets are")
 
 
 def _created(creation: Creation, state: Survival) -> Created:

@@ -274,18 +274,20 @@ class _Text:
             yield f"{mark}{indent}{dot.join([self._value(made.target), *named])}"
             yield f" {indent}created {self._time(made.us)} by {self._value(made.by)}"
             yield f" {indent}{self._survival(each.survival)}"
-            yield f" {indent}{self._use(each)}"
+            yield from (f" {indent}{line}" for line in self._use(each))
 
-    def _use(self, identity: Identity) -> str:
+    def _use(self, identity: Identity) -> list[str]:
         if identity.never_used:
-            return "never used"
+            return ["never used"]
         used, dot = identity.used, f" {self.glyphs.separator} "
         if not used.n:
-            return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"
-        return dot.join([
-            f"used in {used} {'entry' if used.n == 1 else 'entries'}, {self._span(identity.first.us, identity.last.us)}",
-            f"{identity.refused} refused", f"{identity.destructive} destructive", f"{identity.children} created",
-        ])  # fmt: skip
+            return [f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"]
+        span = self._span(identity.first.us, identity.last.us)
+        figures = (identity.refused, "refused"), (identity.destructive, "destructive"), (identity.children, "created")
+        return [
+            f"used in {used} {'entry' if used.n == 1 else 'entries'}, {span}",
+            dot.join(f"{figure} {what}" for figure, what in figures),
+        ]
 
     # -- parts -------------------------------------------------------------------------------------------------
 

@@ -217,6 +217,23 @@ async def test_of_many_entries_the_counts_are_exact_and_the_rest_is_of_the_newes
     )
 
 
+async def test_where_enough_was_fetched_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST_FETCHED", 300)
+    busy = [does(2_000 + n, f"key-{n % 4}", "vm.read", "vm-1", status_code=404) for n in range(600)]
+    made = [does(n, "thief", "api_key.created", f"key-{n}") for n in range(4)]
+    old = does(10, "key-3", "api_key.created", "oldest")
+    api = FakeApi([*made, old, *noise(1_000, 300), *busy])
+    report = await report_on(api)
+    known = {each.creation.target: each for each in report.lineage}
+    assert [known[f"key-{n}"].used for n in range(3)] == [Figure(150, Basis.EXACT)] * 3
+    assert [known[f"key-{n}"].refused for n in range(3)] == [Figure(150, Basis.EXACT)] * 3
+    assert known["key-3"].used == Figure(151, Basis.EXACT)
+    assert sum(each.destructive.basis is Basis.LOADED for each in known.values()) == 2
+    assert known["oldest"].depth == 2
+    assert set(report.partial or ()) < set(known)
+    assert not report.exact
+
+
 async def test_a_target_with_too_many_entries_for_a_page_is_not_said_to_be_kept() -> None:
     log = [
         does(1, "thief", "api_key.created", "second"),

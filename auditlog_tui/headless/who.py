@@ -247,8 +247,8 @@ class _Text:
         )
 
     def _deletion(self, deletion: Deletion) -> str:
-        by = "" if self.report.subject.kind == "actor" else f" by {self._value(deletion.by)}"
-        return f"  {self._time(deletion.us)} {self._fit(deletion.kind, 16)} {self._value(deletion.target)}{by}"
+        by = "" if self.report.subject.kind == "actor" else f" by {self._fit(deletion.by, 22)}"
+        return f"  {self._time(deletion.us)} {self._fit(deletion.kind, 14)} {self._fit(deletion.target, 36)}{by}"
 
     def _created(self) -> list[str]:
         left = [each for each in self.report.created if each.survival.state is not State.DELETED]

@@ -159,7 +159,8 @@ class Gatherer:
             return "counting"
         feed = self.walk.feed
         of = f" of {feed.total:,}" if feed.total is not None else ""
-        return f"{len(feed.run):,}{of} entries fetched"
+        pace = f" · {self.walk.pace.text(short=True)}" if self.walk.pace is not None else ""
+        return f"{len(feed.run):,}{of} entries fetched{pace}"
 
     def tells(self, wait: Wait) -> bool:
         """Whether `describe` tells of this wait."""

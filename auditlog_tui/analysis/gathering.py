@@ -181,13 +181,22 @@ class Gatherer:
         return self._known[field, value]
 
     async def actions_of(self, field: str, value: str, action: str) -> Gathered:
-        """The entries with a value in a field and with an action, as far as the server counts them."""
+        """The entries with a value in a field and with an action, if they are loaded or the server counts them."""
         query = Query((*query_for(field, value).terms, *query_for("action", action).terms))
         key = f"{value}\n{action}"
         if key not in self._pages:
-            sample = await self._sample(query)
-            self._pages[key] = Gathered() if sample is None else await self._fetched(query, sample, _nothing)
+            if await self.counting.has_all(query, self._view):
+                self._pages[key] = await self._loaded_actions(field, value, query)
+            else:
+                sample = await self._sample(query)
+                self._pages[key] = Gathered() if sample is None else await self._fetched(query, sample, _nothing)
         return self._pages[key]
+
+    async def _loaded_actions(self, field: str, value: str, query: Query) -> Gathered:
+        """The same in a log that is loaded; exact unless rows that may match can't be read."""
+        rows, total = await newest_matching(self.log.store, plan(query, EVERY_PARAMETER).where(), MOST_KEPT)
+        certain = [row for row in rows if row.action is not None and not _is_unsure(row, field, [value])]
+        return _all_of(certain, Basis.EXACT if len(certain) == total else Basis.LOADED)
 
     async def _of(self, field: str, value: str, changed: Callable[[], None]) -> Gathered:
         query = query_for(field, value)

@@ -234,6 +234,24 @@ async def test_where_enough_was_fetched_the_rest_is_counted(monkeypatch: pytest.
     assert not report.exact
 
 
+async def test_of_a_log_that_is_loaded_the_newest_are_kept_and_the_counts_are_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gathering, "MOST_KEPT", 3)
+    counting, view = await opened(FakeApi(INCIDENT))
+    await load(view)
+    requests = counting.requests
+    who = Who(THIEF, Gatherer(counting, view))
+    await who.load(ignore)
+    report = who.report
+    assert (report.basis, report.loaded, report.total) == (Basis.LOADED, 3, Figure(5, Basis.EXACT))
+    assert report.refused == Figure(2, Basis.EXACT)
+    assert report.first.us == START_US + 10_000_000
+    assert [each.first_us for each in report.summary.addresses] == [START_US + 21_000_000]
+    assert counting.requests == requests
+    assert not report.exact
+
+
 async def test_a_target_with_too_many_entries_for_a_page_is_not_said_to_be_kept() -> None:
     log = [
         does(1, "thief", "api_key.created", "second"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from auditlog_tui.entries.contract import OLDEST_FIRST
+from auditlog_tui.entries.contract import OLDEST_FIRST, PAGE
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.server_support import SMALLEST_PAGE
@@ -19,7 +19,7 @@ from auditlog_tui.log.sort_order import in_order, sort_values
 from auditlog_tui.log.view import View
 from auditlog_tui.query import FIELDS, Plan, Query, plan
 from auditlog_tui.runtime import give_way
-from auditlog_tui.store.entries import Run
+from auditlog_tui.store.entries import Row, Run
 from auditlog_tui.store.scans import count_entries, matches, stretches
 
 AT_ONCE = 3
@@ -65,6 +65,18 @@ class Found:
     n: int
     first_us: int | None
     last_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows of the first page that matches, as the server sent them, and the number of entries that match.
+
+    `all` says that these are all of them. An entry sent with different JSON has several rows.
+    """
+
+    rows: list[Row]
+    total: int
+    all: bool
 
 
 class Counting:
@@ -180,10 +192,56 @@ class Counting:
             return None
         return _readable(first), _readable(last)[::-1], total
 
+    async def oldest(self, query: Query, view: View | None = None) -> int | None:
+        """The time of the first matching entry; `None` if there is none or the server can't tell.
+
+        Without a request where `view` has all of them. Raises `ApiError`, `StoreError`.
+        """
+        run = await self._run_with_all(query, view)
+        if run is not None:
+            return (await self._find(query, run)).first_us
+        planned = await self.proven(query)
+        if planned.residual is not None or "sort" in self.log.server_support.ignored:
+            return None
+        _, first = await self._ask({**planned.params, "sort": OLDEST_FIRST})
+        return None if "sort" in self.log.server_support.ignored or not first else first[0]
+
+    async def has_all(self, query: Query, view: View | None) -> bool:
+        """Whether every entry that matches is known to be loaded, in `view`. Raises `StoreError`."""
+        return await self._run_with_all(query, view) is not None
+
+    async def sample(self, query: Query, *, oldest: bool = False) -> Sample | None:
+        """A page of the newest entries that match a frozen query, or of the oldest, and how many match; one request.
+
+        `None` unless the server is proven to evaluate all of the query and its answer agrees with itself. Raises
+        `ApiError`, `StoreError`.
+        """
+        planned = await self.proven(query)
+        if planned.residual is not None or planned.entry_id is not None:
+            return None
+        log, params = self.log, dict(planned.params)
+        if oldest:
+            params["sort"] = OLDEST_FIRST
+        async with self._at_once:
+            await log.idle.wait()
+            self.requests += 1
+            page = await log.api.list(params, limit=PAGE)
+        if oldest and not in_order(map(sort_values, page.entries), OLDEST_FIRST):
+            log.server_support.ignored.add("sort")
+        for entry in page.entries:
+            log.server_support.ignored |= planned.violations(entry)
+        total, here = page.total_count, len(page.entries)
+        agrees = total is not None and total >= here and not page.unclear and page.last == (total == here)
+        if total is None or not agrees or not log.server_support.ignored.isdisjoint(params):
+            return None
+        numbers = list(dict.fromkeys(log.store.add(page.entries)))
+        rows = log.store.rows(numbers)
+        return Sample([rows[n] for n in numbers], total, page.last)
+
     async def _find(self, query: Query, run: Run) -> Found:
         """The rows of a run that match. One such scan runs at a time, so that keys wait for one slice at most."""
         terms = tuple(term for term in query.terms if term.key != "sort")
-        planned = plan(query, _EVERY_PARAMETER)
+        planned = plan(query, EVERY_PARAMETER)
         marks = self.log.marks_version(planned)
         key = (terms, run.number, run.first, run.after, run.cuts, marks)
         async with self._reading:
@@ -202,7 +260,7 @@ class Counting:
 
     async def loaded(self, query: Query) -> Count:
         """Count the matching entries among those fetched so far. Raises `StoreError`. May be cancelled."""
-        condition = self.log.where(plan(query, _EVERY_PARAMETER))
+        condition = self.log.where(plan(query, EVERY_PARAMETER))
         return Count(await count_entries(self.log.store, condition), How.LOADED)
 
     async def _run_with_all(self, query: Query, view: View | None) -> Run | None:
@@ -234,5 +292,5 @@ def _readable(times: Iterable[int | None]) -> list[int]:
     return [us for us in times if us is not None]
 
 
-_EVERY_PARAMETER = frozenset(name for field in FIELDS.values() for name in field.params)
+EVERY_PARAMETER = frozenset(name for field in FIELDS.values() for name in field.params)
 """A plan that treats all of them as ignored evaluates the whole query here."""

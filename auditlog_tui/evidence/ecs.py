@@ -5,14 +5,13 @@ An entry whose time can't be read has no `@timestamp`: the pipeline that receive
 
 from __future__ import annotations
 
+from auditlog_tui.entries.actions import Activity, activity
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.evidence.fields import (
     NO_NOTE,
-    Activity,
     Fields,
     Note,
-    activity,
     address,
     fields_of,
     json_line,

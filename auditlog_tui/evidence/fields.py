@@ -12,12 +12,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import Json, is_exact, members_of, stored
 from auditlog_tui.query.addresses import ip_address
-from auditlog_tui.text.glyphs import action_severity
 from auditlog_tui.text.safe import LIMIT, safe
 
 
@@ -115,30 +113,6 @@ def address(text: str | None) -> str | None:
 
 
 _LONGEST_IPV6 = 39
-
-Activity = Literal["create", "read", "update", "delete", "other"]
-
-_VERBS: Mapping[Activity, frozenset[str]] = {
-    "create": frozenset({"create", "creates", "created"}),
-    "update": frozenset({
-        "update", "updates", "updated", "modify", "modified", "edit", "edited", "patch", "patched", "change",
-        "changed", "rename", "renamed", "resize", "resized",
-    }),
-    "delete": frozenset({
-        "delete", "deletes", "deleted", "remove", "removed", "destroy", "destroyed", "purge", "purged",
-    }),
-}  # fmt: skip
-
-
-def activity(action: str | None) -> Activity | None:
-    """What an action does, by its verb, the last dotted part: `vm.force_deleted` is delete; `None` without one."""
-    if not action:
-        return None
-    if action_severity(action) == "read":
-        return "read"
-    words = action.rpartition(".")[2].lower().replace("-", "_").split("_")
-    found: list[Activity] = [name for name, verbs in _VERBS.items() if not verbs.isdisjoint(words)]
-    return found[0] if len(found) == 1 else "other"
 
 
 def succeeded(status_code: int | None) -> bool | None:

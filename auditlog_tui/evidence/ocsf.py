@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditlog_tui.entries.actions import Activity, activity
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.evidence.fields import (
     NO_NOTE,
-    Activity,
     Fields,
     Note,
     Original,
-    activity,
     address,
     fields_of,
     json_line,

@@ -1,4 +1,4 @@
-"""The log without a screen, for pipes and scripts: `list`, `get`, `count` and `follow`.
+"""The log without a screen, for pipes and scripts: `list`, `get`, `count`, `follow` and `who`.
 
 Data goes to standard output as it arrives, page by page; what has been written is never taken back. Progress and
 notes go to standard error where that is a terminal, errors always.
@@ -17,7 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
+from auditlog_tui.analysis.counting import Counting
+from auditlog_tui.analysis.gathering import Basis, Gatherer
 from auditlog_tui.analysis.no_matches import reasons, take_other_forms
+from auditlog_tui.analysis.who import Who, subject_in
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, ExportRefusedError, QueryError, SettingsError
@@ -27,6 +30,7 @@ from auditlog_tui.headless.following import LAST, Extent, Following, check_follo
 from auditlog_tui.headless.listing import Listing, Printer, count_matching, seen_of
 from auditlog_tui.headless.queries import read_query
 from auditlog_tui.headless.streams import Progress, print_note, print_notes, standard_out
+from auditlog_tui.headless.who import missing_from, who_json, who_text
 from auditlog_tui.log.log import Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.walk import Walk
@@ -38,7 +42,7 @@ from auditlog_tui.session.typed_filter import FilterError
 from auditlog_tui.settings.command_line import STDOUT
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
-from auditlog_tui.text.glyphs import glyphs_for
+from auditlog_tui.text.glyphs import Glyphs, glyphs_for
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
@@ -49,7 +53,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: `text` is the filter, or the ID of `get`; `limit` and `last` are in entries, `until` as typed."""
+    """A command: `text` is the filter, or what `get` or `who` is about.
+
+    `limit` and `last` are in entries, `until` is as typed.
+    """
 
     name: str
     text: str
@@ -137,6 +144,8 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
                 return await opened.count(await opened.query(command.text))
             case "follow":
                 return await opened.follow(command)
+            case "who":
+                return await opened.who(command)
             case _:
                 return await opened.list(await opened.query(command.text), command.limit)
 
@@ -169,7 +178,7 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
         ascii_only = style.glyphs.ellipsis != "…"
         writer = Writer(command.format, style, ascii_only=ascii_only, fixed=follows, notes=notes)
         await stack.enter_async_context(progress.shown())
-        yield _Run(session, log, client, Printer(log.store, writer, out), progress, unread)
+        yield _Run(session, log, client, Printer(log.store, writer, out), progress, style.glyphs, unread)
 
 
 def _notes_of(session: Session) -> tuple[Notes, str]:
@@ -195,6 +204,7 @@ class _Run:
         client: AuditLogClient,
         printer: Printer,
         progress: Progress,
+        glyphs: Glyphs,
         unread: str = "",
     ) -> None:
         self._session = session
@@ -203,6 +213,7 @@ class _Run:
         self._printer = printer
         self._progress = progress
         self._settings = session.settings
+        self._glyphs = glyphs
         self._unread = unread
 
     async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
@@ -285,6 +296,28 @@ class _Run:
     async def get(self, entry_id: str) -> ExitStatus:
         self._printer.entry(await self._log.api.get(entry_id))
         return self._finish("")
+
+    async def who(self, command: Command) -> ExitStatus:
+        """Write a report on an actor, an address or a target."""
+        gatherer = Gatherer(Counting(self._log), everything=True)
+        self._progress.describe = lambda: f"{gatherer.describe()} · {counted(self._client.requests, 'request')}"
+        self._progress.tells = gatherer.tells
+        subject = await subject_in(command.text, gatherer)
+        if subject is None:
+            raise SettingsError("who takes the ID of an actor or a target, or an address.")
+        who = Who(subject, gatherer, self._zone)
+        self._progress.describe = lambda: f"{who.describe()} · {counted(self._client.requests, 'request')}"
+        await who.load(lambda: None)
+        report = who.report
+        if command.format == "json":
+            self._printer.line(who_json(report, self._zone))
+        else:
+            for line in who_text(report, self._zone, self._glyphs):
+                self._printer.line(line)
+        unseen = (
+            [] if report.total.n or report.total.basis is not Basis.EXACT else ["No entry has this ID or address."]
+        )
+        return self._end(missing_from(report), unseen)
 
     def _unread_marks(self, query: Query) -> str:
         """Why marks could not be read that the query is about; empty if all were."""

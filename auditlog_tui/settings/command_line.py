@@ -22,6 +22,11 @@ COMMANDS = {
         "Write the last entries that match a filter, then each new one as it comes, until Ctrl+C.\n"
         "Standard error tells when the connection is lost and what may be missing."
     ),
+    "who": (
+        "Write what an actor did, or who acted from an address or on a target: what succeeded and what was refused,\n"
+        "from where, what was deleted, what was created and not deleted since, and which of it acted in turn.\n"
+        "An ID is an actor's if that has entries, else a target's; actor:ID and target:ID say which."
+    ),
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
@@ -37,6 +42,9 @@ FORMATS = ("table", "jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs", "id
 EXPORT_FORMATS = ("jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs")
 """Formats of `export`; the first is the evidence, the others are made of it."""
 
+WHO_FORMATS = ("text", "json")
+"""Output formats of `who`."""
+
 PROGRAM = "auditlog-tui"
 
 EXAMPLES = """\
@@ -46,6 +54,7 @@ commands:
   auditlog-tui count 'action:*.deleted last:7d'       write how many match
   auditlog-tui follow 'status:>=400' --format jsonl   write new entries as they come
   auditlog-tui export 'last:7d' --out week.jsonl      write the entries to a file, as evidence
+  auditlog-tui who 203.0.113.7                        write what was done from an address, by an actor or to a target
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
@@ -143,8 +152,8 @@ def _slips(word: str) -> Iterator[str]:
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(
-        format={"get": "jsonl", "export": None}.get(command, "table"), limit=None, last=10, until="", out="",
-        bundle="", by="", marked=False, with_context="", incomplete=False,
+        format={"get": "jsonl", "export": None, "who": "text"}.get(command, "table"), limit=None, last=10, until="",
+        out="", bundle="", by="", marked=False, with_context="", incomplete=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:
@@ -157,8 +166,10 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error("get takes one ID")
     if command == "export":
         _check_export(parser, options)
+    if command == "who" and len(words) != 1:
+        parser.error("who takes one ID or address")
     if options.columns is not None and (
-        command in ("get", "count", "export") or (command and options.format != "table")
+        command in ("get", "count", "export", "who") or (command and options.format != "table")
     ):
         parser.error("--columns is for the browser, and for the table of list and follow")
     for name, flag in _BROWSER_ONLY.items():
@@ -195,6 +206,13 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
         _make_export(parser)
         return
     default = parser.get_default("format")
+    if command == "who":
+        words.metavar, words.nargs = "ID", "?"
+        words.help = "an actor's or a target's ID, or an address"
+        parser.add_argument(
+            "--format", choices=WHO_FORMATS, default=default, help="text (default), or one JSON object"
+        )
+        return
 
     described = f"output format (default: {default}); all but table, jsonl and ids take your notes along"
     parser.add_argument("--format", choices=FORMATS, default=default, help=described)

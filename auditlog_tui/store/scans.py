@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from math import gcd
+from heapq import heappush, heappushpop
+from math import gcd, inf
 from typing import NamedTuple
 
 from auditlog_tui.entries.raw_json import restored
 from auditlog_tui.query import Condition
 from auditlog_tui.runtime import give_way
-from auditlog_tui.store.entries import EntryStore, Run, Stretch
+from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
 
 SLICE = 2_000
 """Rows read at a time: 0.75 ms (measured with `GROUP BY` over a million rows)."""
@@ -124,6 +125,35 @@ def _count_numbered(store: EntryStore, first: int, after: int, condition: Condit
     )
     found = int(store.read(sql, [first, after, *values])[0][0])
     return found - int(store.read(repeated, [first, after, *values, *values])[0][0])
+
+
+async def newest_matching(store: EntryStore, condition: Condition, most: int) -> tuple[list[Row], int]:
+    """The newest `most` of the versions stored, of any run, that a condition over `entry e` holds for, oldest first.
+
+    Also the number of them all. A version without a readable time counts as newest. May be cancelled.
+    """
+    where, values = condition
+    sql = f"SELECT e.created_us, e.n FROM entry e WHERE e.n >= ? AND e.n < ? AND ({where})"  # noqa: S608 (made by the query plan)
+    newest: list[tuple[float, int]] = []
+    total, last = 0, store.size
+    for first in range(1, last + 1, SLICE):
+        for us, n in store.read(sql, [first, first + SLICE, *values]):
+            total += 1
+            put = heappush if total <= most else heappushpop
+            put(newest, (inf if us is None else us, n))
+        await give_way()
+    numbers = [n for _, n in sorted(newest)]
+    rows: list[Row] = []
+    for at in range(0, len(numbers), ROWS_AT_ONCE):
+        batch = numbers[at : at + ROWS_AT_ONCE]
+        read = store.rows(batch)
+        rows += [read[n] for n in batch]
+        await give_way()
+    return rows, total
+
+
+ROWS_AT_ONCE = 500
+"""Whole rows read in one go."""
 
 
 # -- over a run, by binary search ----------------------------------------------------------------------------------

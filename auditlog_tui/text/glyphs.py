@@ -1,4 +1,4 @@
-"""The screen's glyphs, and which of them mark an entry's status, actor and action.
+"""The screen's glyphs, and which of them mark an entry's status and actor.
 
 Marks are one cell wide in every terminal: no emoji, no character that an emoji font claims, and none of ambiguous
 width. Unicode does call lines, blocks, the ellipsis and the middle dot ambiguous, but a terminal that draws those
@@ -7,11 +7,9 @@ wide breaks Textual's own borders and scroll bars as well.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 StatusKind = Literal["ok", "moved", "refused", "failed", "unknown"]
-Severity = Literal["read", "change", "destroy"]
 
 
 class Glyphs(NamedTuple):
@@ -97,29 +95,3 @@ def status_mark(code: int | None, glyphs: Glyphs = UNICODE) -> StatusMark:
 def actor_glyph(actor_type: str | None, glyphs: Glyphs = UNICODE) -> str:
     """The glyph of an actor type; all types that this program doesn't know share one."""
     return {"user": glyphs.user, "api_key": glyphs.api_key}.get(actor_type or "", glyphs.other_actor)
-
-
-_READ = frozenset({
-    "read", "reads", "list", "lists", "listed", "view", "views", "viewed", "get", "gets", "got", "fetch",
-    "fetched", "show", "shown", "search", "searched", "describe", "described", "download", "downloaded",
-    "access", "accessed", "query", "queried",
-})  # fmt: skip
-_DESTROY = frozenset({
-    "delete", "deletes", "deleted", "revoke", "revokes", "revoked", "detach", "detaches", "detached",
-    "remove", "removes", "removed", "destroy", "destroys", "destroyed", "terminate", "terminates",
-    "terminated", "disable", "disables", "disabled", "purge", "purges", "purged", "erase", "erased", "wipe",
-    "wiped", "drop", "dropped", "deactivate", "deactivated", "unassign", "unassigned", "uninstall",
-    "uninstalled", "suspend", "suspended", "deprovision", "deprovisioned", "evict", "evicted", "expire",
-    "expired", "kill", "killed",
-})  # fmt: skip
-
-
-@lru_cache(1024)
-def action_severity(action: str | None) -> Severity:
-    """An action's effect, judged by its verb, the last dotted part (`vm.deleted`); unknown verbs count as changes."""
-    verb = (action or "").rpartition(".")[2].lower()
-    if verb in _READ:
-        return "read"
-    # The verb may be one word of several: `force_deleted`, `bulk-removed`.
-    words = verb.replace("-", "_").split("_")
-    return "change" if _DESTROY.isdisjoint(words) else "destroy"

@@ -8,7 +8,8 @@ from datetime import tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from auditlog_tui.text.glyphs import action_severity, status_mark
+from auditlog_tui.entries.actions import severity
+from auditlog_tui.text.glyphs import status_mark
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import age, format_time_exact
 from auditlog_tui.ui.look import nowhere
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 VALUE_LIMIT = 4_000
 """Characters of a value shown in the pane. Copying copies all of them."""
+
+_WARNED = {"destroy": "warning", "access": "warning"}
+"""Severities whose actions are shown as a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def describe(
     exact = format_time_exact(shown.created_us, zone)
     items: list[Item] = [
         Heading("Event", column=0),
-        field("action", log.action, "action", {"destroy": "warning"}.get(action_severity(log.action), "")),
+        field("action", log.action, "action", _WARNED.get(severity(log.action), "")),
         field("status_code", log.status_code, "status", _tone(log.status_code)),
         _created(shown, exact + when, flagged="created_at" in flags)
         if shown.created_us is not None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from auditlog_tui.entries.actions import severity
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
-from auditlog_tui.text.glyphs import action_severity, actor_glyph, status_mark
+from auditlog_tui.text.glyphs import actor_glyph, status_mark
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import format_time
 from auditlog_tui.ui.look import Look
@@ -75,8 +76,11 @@ def _time(row: Row, look: Look) -> Cell:
 
 
 def _action(row: Row, look: Look) -> Cell:
-    severity = action_severity(row.action)
-    return _text(row.action, row, "action", look), severity
+    return _text(row.action, row, "action", look), _STYLES[severity(row.action)]
+
+
+_STYLES = {"read": "read", "change": "change", "network": "change", "destroy": "destroy", "access": "destroy"}
+"""The style of each severity: what lets somebody in is as loud as what destroys."""
 
 
 def _actor(row: Row, look: Look) -> Cell:

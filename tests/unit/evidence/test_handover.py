@@ -19,7 +19,7 @@ from auditlog_tui.api.http import decode
 from auditlog_tui.entries.models import Entry, read_entry, read_page
 from auditlog_tui.entries.raw_json import stored
 from auditlog_tui.evidence import markdown
-from auditlog_tui.evidence.fields import NO_NOTE, Note, activity, address, fields_of, plain, succeeded, utc
+from auditlog_tui.evidence.fields import NO_NOTE, Note, address, fields_of, plain, succeeded, utc
 from auditlog_tui.evidence.formats import TableStyle, Writer
 from auditlog_tui.text.defang import defang
 from auditlog_tui.text.glyphs import UNICODE
@@ -143,18 +143,6 @@ def test_two_versions_of_an_id_are_two_lines() -> None:
 
 
 # -- values --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("action", "expected"),
-    [
-        ("vm.created", "create"), ("vm.read", "read"), ("vms.listed", "read"), ("vm.updated", "update"),
-        ("vm.deleted", "delete"), ("vm.force-deleted", "delete"), ("DELETE", "delete"), ("vm.restarted", "other"),
-        ("vm.created_or_updated", "other"), ("", None), (None, None),
-    ],
-)  # fmt: skip
-def test_an_activity_goes_by_the_verb(action: str | None, expected: str | None) -> None:
-    assert activity(action) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from auditlog_tui.text.glyphs import (
     ASCII,
     UNICODE,
     Glyphs,
-    action_severity,
     actor_glyph,
     glyphs_for,
     status_mark,
@@ -83,16 +82,3 @@ def test_a_status_can_be_marked_in_ascii() -> None:
 def test_an_actor_is_marked_by_its_type() -> None:
     assert [actor_glyph(kind) for kind in ("user", "api_key", "robot", "", None)] == ["◊", "⊸", "?", "?", "?"]
     assert actor_glyph("api_key", ASCII) == "#"
-
-
-@pytest.mark.parametrize(
-    ("action", "severity"),
-    [
-        ("vm.read", "read"), ("vm.listed", "read"), ("vm.created", "change"), ("vm.deleted", "destroy"),
-        ("api_key.revoked", "destroy"), ("volume.DETACHED", "destroy"), ("vm.force_deleted", "destroy"),
-        ("vm.bulk-removed", "destroy"), ("delete.undone", "change"), ("vm.read_only_set", "change"),
-        ("deleted", "destroy"), ("vm.", "change"), ("", "change"), (None, "change"), ("vm.undeleted", "change"),
-    ],
-)  # fmt: skip
-def test_what_an_action_does_is_told_by_its_verb(action: str | None, severity: str) -> None:
-    assert action_severity(action) == severity

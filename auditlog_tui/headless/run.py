@@ -139,6 +139,17 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
                 return await opened.list(await opened.query(command.text), command.limit)
 
 
+async def _connected(session: Session, progress: Progress) -> AuditLogClient:
+    """The session's client, once a saved log is read. Raises `SettingsError` and `StoreError`."""
+    if not session.settings.saved:
+        return session.connect()
+    async with progress.shown():
+        await asyncio.to_thread(session.prepare)
+    if session.client is None:
+        raise RuntimeError("not connected")
+    return session.client
+
+
 @asynccontextmanager
 async def _opened(settings: Settings, command: Command, progress: Progress) -> AsyncIterator[_Run]:
     """The command with its log and its output open."""
@@ -148,7 +159,8 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
     async with AsyncExitStack() as stack:
         session = Session(settings)
         stack.push_async_callback(session.close)
-        client = session.connect()
+        progress.describe = lambda: f"reading {session.settings.endpoint}: {session.progress}"
+        client = await _connected(session, progress)
         log = session.open_log(progress.on_wait)
         log.store.seen = Unseen()
         shown = read_zone(settings.zone)
@@ -219,7 +231,7 @@ class _Run:
         if not typed.relative:
             return query
         await log.learn_clock()
-        if log.api.clock_offset_us is None:
+        if not log.knows_now:
             _print_note(f"{NO_SERVER_TIME}.")
         return typed.query(log.now_us(), zone)
 

@@ -89,8 +89,8 @@ class Pages:
         elif where.path is not None:
             yield self._or_unknown("path", "instr(fold(path), ?)", [where.path.casefold()])
         for field, low, high in where.bounds:
-            for sql, value in self._bound(_COLUMN[field], low, high, lead, begun):
-                yield self._or_unknown(field, sql, [value])
+            for sql, bound in self._bound(_COLUMN[field], low, high, lead, begun):
+                yield self._or_unknown(field, sql, [bound])
 
     def _bound(
         self, column: str, low: int | None, high: int | None, lead: tuple[str, bool] | None, begun: bool

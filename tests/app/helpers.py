@@ -78,6 +78,10 @@ class TestOpener:
         self.sleep = sleep
         self.client: AuditLogClient | None = None
         self.store: EntryStore | None = None
+        self.progress = ""
+
+    def stop(self) -> bool:
+        return False
 
     def prepare(self) -> None:
         self.client = PinnedClient(

@@ -1,0 +1,218 @@
+"""Opens a saved log: JSON Lines, a page of the API as saved by curl, an array of entries; plain or gzip.
+
+The file is read once, from its first byte to its last, and is never written to. What can't be read is counted, and
+everything else is there. A file proves nothing of the log that it came from, unless it carries a statement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from auditlog_tui.entries.models import Entry, Fields, read_entry, read_page
+from auditlog_tui.entries.raw_json import Reader, members_of, read_value, run_at_once
+from auditlog_tui.errors import ApiError, SettingsError, StoppedError
+from auditlog_tui.evidence.saved_index import SavedIndex
+from auditlog_tui.evidence.saved_text import SavedText
+from auditlog_tui.evidence.statement import Annotation, Statement
+from auditlog_tui.output import files
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import counted
+
+STDIN = "-"
+"""The path that stands for standard input."""
+
+_NOTHING = Fields()
+
+
+@dataclass(slots=True)
+class SavedLog:
+    """What was read of a file, and what can't be.
+
+    `reason` says why entries of the file are missing here, or entries of the log in the file as far as it shows;
+    empty if neither. `digest` is the SHA-256 of the file, empty if it was not read to its end.
+    """
+
+    index: SavedIndex
+    reason: str = ""
+    digest: str = ""
+    statement: Statement | None = None
+    notes: list[Annotation] = field(default_factory=list)
+
+    def close(self) -> None:
+        self.index.close()
+
+
+class SavedLogReader:
+    """Reads one file, in any thread; `stop` and `progress` are for others."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._stopped = threading.Event()
+        self._size = 0
+        self._taken = 0
+        self._entries = 0
+        self._index: SavedIndex | None = None  # while it is sorted
+        self._left = False
+        self._follows = False
+        self._digest = hashlib.sha256()
+
+    @property
+    def progress(self) -> str:
+        """How far it has come, for the screen."""
+        if self._index is not None:
+            return f"sorting {counted(self._entries, 'entry', 'entries')}"
+        part = f", {self._part()} read" if self._size else ""
+        return f"{counted(self._entries, 'entry', 'entries')}{part}"
+
+    def _part(self) -> str:
+        return f"{min(100, 100 * self._taken // self._size)} %"
+
+    def stop(self) -> None:
+        """Read no further; what was read so far is kept."""
+        self._stopped.set()
+
+    def leave(self) -> None:
+        """Let `read` end with an error, as soon as possible."""
+        self._left = True
+        self._stopped.set()
+        if self._index is not None:
+            self._index.interrupt()
+
+    def read(self) -> SavedLog:
+        """Read the file.
+
+        Raises `SettingsError` if it can't be opened or has no entry, `StoreError`, and `StoppedError` after `leave`.
+        """
+        index = SavedIndex()
+        try:
+            with _opened(self._path) as file:
+                return self._read(file, index)
+        except OSError as error:
+            index.close()
+            raise _unreadable(self._path, error.strerror or str(error)) from error
+        except BaseException:
+            index.close()
+            raise
+
+    def _read(self, file: IO[bytes], index: SavedIndex) -> SavedLog:
+        found = os.fstat(file.fileno())
+        self._size = found.st_size if stat.S_ISREG(found.st_mode) else 0
+        text = SavedText(file, self._take)
+        self._fill(index, text)
+        stopped = "" if not self._stopped.is_set() else self._part() if self._size else "a part"
+        self._index = index
+        if self._left:
+            raise StoppedError("Reading was stopped.")
+        index.finish()
+        reason = self._reason(text, stopped)
+        if not index.size and not stopped:
+            raise _unreadable(self._path, f"it has no audit log entry ({reason})" if reason else "it has no entry")
+        return SavedLog(index, reason, "" if stopped else self._digest.hexdigest())
+
+    def _take(self, chunk: bytes) -> None:
+        self._taken += len(chunk)
+        self._digest.update(chunk)
+
+    def _fill(self, index: SavedIndex, text: SavedText) -> None:
+        for batch in text.batches():
+            entries: list[Entry] = []
+            for number, each in enumerate(batch.texts, batch.first):
+                if each is None:
+                    text.flaws.add(batch.unit, number, "too long")
+                elif each:
+                    found = self._entries_in(each)
+                    entries += found
+                    if not found:
+                        text.flaws.add(batch.unit, number)
+            index.add(entries)
+            self._entries = index.size
+            if self._stopped.is_set():
+                return
+        self._follows = self._follows or _more_follow(f"{{{text.rest.lstrip(', ')}}}")
+
+    def _entries_in(self, text: str) -> Sequence[Entry]:
+        """The entry in a text, or those of the page in it; empty for anything else."""
+        entry = read_entry(text)
+        if entry.fields.id is not None and not entry.unreadable:
+            return (entry,)
+        if not _is_object(text):
+            return ()
+        value = read_value(text)
+        if isinstance(value, dict) and isinstance(value.get("items"), list):
+            try:
+                page = read_page(text)
+            except ApiError:  # too many entries, for instance
+                return ()
+            self._follows = self._follows or page.next_cursor is not None
+            return page.entries
+        return (entry,) if entry.fields != _NOTHING or entry.unreadable else ()
+
+    def _reason(self, text: SavedText, stopped: str) -> str:
+        flaws = text.flaws
+        reasons = [
+            f"reading was stopped, {stopped} of it is here" if stopped else "",
+            flaws.told,
+            flaws.cut,
+            "it is a page, after which more entries follow in the log" if self._follows else "",
+        ]
+        return "; ".join(filter(None, reasons))
+
+
+def check(path: str) -> None:
+    """Raise `SettingsError` if this is no file that can be read."""
+    try:
+        with _opened(path):
+            pass
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    """The file, or standard input. Raises `OSError` and, for what no file can be called, `SettingsError`."""
+    if path == STDIN:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise SettingsError("Standard input is a terminal; - reads a log from a pipe or a file.")
+        yield sys.stdin.buffer
+        return
+    try:
+        with files.opened(Path(os.path.expanduser(path))) as file:
+            yield file
+    except ValueError as error:  # a NUL in the path
+        raise _unreadable(path, "no file has such a name") from error
+
+
+def _unreadable(path: str, why: str) -> SettingsError:
+    name = "Standard input" if path == STDIN else safe(path, 300)
+    return SettingsError(f"{name} can't be opened: {why}.")
+
+
+def _is_object(text: str) -> bool:
+    """Whether the text is one JSON object with an end, if with faults in it."""
+    if not text.startswith("{"):
+        return False
+    reader = Reader(text)
+    try:
+        run_at_once(reader.value())
+        reader.end()
+    except ValueError:
+        return False
+    return True
+
+
+def _more_follow(page: str) -> bool:
+    """Whether the pagination of a page names a next one."""
+    members = members_of(page)
+    pagination = None if members is None else members.named.get("pagination")
+    found = None if pagination is None else members_of(pagination.text)
+    cursor = None if found is None else found.named.get("next_cursor")
+    return cursor is not None and bool(cursor.value)

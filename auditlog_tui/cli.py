@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from auditlog_tui import __version__
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _config(rest)
         if (rest := after("paths", arguments)) is not None:
             return _paths(rest)
+        if (rest := after("verify", arguments)) is not None:
+            return _verify(rest)
         if (rest := after(OPEN, arguments)) is not None and not _HELP.isdisjoint(rest):
             _parser(OPEN).print_help()
             return ExitStatus.DONE
@@ -145,6 +148,37 @@ def _paths(arguments: Sequence[str]) -> int:
     return write_paths(config_path())
 
 
+_VERIFY_EPILOG = """\
+exit status:
+  0 unchanged; 1 changed; 2 it can't be read, or is no bundle; 130 Ctrl+C
+
+To search for the word: auditlog-tui '"verify"'"""
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="auditlog-tui verify",
+        description=(
+            "Tell whether a bundle that export --bundle made was changed, and which entries were.\n"
+            "It needs no key and sends nothing."
+        ),
+        epilog=_VERIFY_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("path", metavar="PATH", help="the bundle, such as incident.zip")
+    parser.add_argument(
+        "--manifest", metavar="SHA256",
+        help="the SHA-256 of its manifest, as you were given it by another way than the bundle",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+    from auditlog_tui import runtime
+    from auditlog_tui.headless.verifying import write_verdict
+
+    runtime.enable_collector()
+    return write_verdict(Path(options.path), options.manifest)
+
+
 def _browse(settings: Settings, text: str) -> int:
     _check_terminal()
     if settings.saved:
@@ -204,7 +238,15 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
     from auditlog_tui.headless.run import run as run_command
 
     runtime.enable_collector()
-    return run_command(settings, Command(command, text, options.format, options.limit, options.last, options.until))
+    export = None
+    if command == "export":
+        from auditlog_tui.headless.exporting import options_of
+
+        export = options_of(options)
+    return run_command(
+        settings,
+        Command(command, text, options.format, options.limit, options.last, options.until, export),
+    )
 
 
 def run() -> None:

@@ -6,6 +6,9 @@ AuditLogError
 ├── QueryError             the filter is invalid; names the columns of the mistake
 ├── StoreError             the working set can't be read or written (for example, the disk is full)
 ├── ClipboardError         no route to a clipboard worked
+├── ExportError            an export can't be written or go on
+│   └── ExportRefusedError nothing was written, because something else is there or was asked for
+├── BundleError            a file is no bundle, or entries can't become one
 └── ApiError               the server or the connection to it failed
     ├── KeyRefusedError    401
     ├── NotPermittedError  403
@@ -59,6 +62,18 @@ class StoreError(AuditLogError):
 
 class ClipboardError(AuditLogError):
     """No clipboard accepted the text, and no file could be written either."""
+
+
+class ExportError(AuditLogError):
+    """An export can't be written or go on."""
+
+
+class ExportRefusedError(ExportError):
+    """An export was not begun: its file exists, or belongs to another export."""
+
+
+class BundleError(AuditLogError):
+    """A file can't be read as a bundle, or entries and notes can't be written as one."""
 
 
 class ApiError(AuditLogError):

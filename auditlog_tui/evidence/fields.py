@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import Json, is_exact, members_of, stored
 from auditlog_tui.query.addresses import ip_address
 from auditlog_tui.text.glyphs import action_severity
+from auditlog_tui.text.safe import LIMIT, safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,30 @@ def original_of(entry: Entry) -> Original:
     if isinstance(kept, str):
         return Original(kept, digest, None)
     return Original(data.decode("utf-8", "replace"), digest, base64.b64encode(data).decode())
+
+
+# -- text for reading ----------------------------------------------------------------------------------------------
+
+_LATER = ((0x2600, 0x27BF), (0x1F300, 0x1F5FF), (0x1F600, 0x1F64F), (0x1F900, 0x1F9FF))
+"""Blocks of symbols and emoji that every Python from 3.11 on knows in full."""
+
+
+def plain(text: str, limit: int = LIMIT) -> str:
+    """`safe()` with the same result on every Python.
+
+    Each knows the characters of another version of Unicode. So those newer than Unicode 3.2, whose data every Python
+    has, become their code points, except those of `_LATER`.
+    """
+    if not text.isascii():
+        text = "".join([each if each < "\x80" or _is_settled(each) else f"⟨U+{ord(each):04X}⟩" for each in text])
+    return safe(text, limit)
+
+
+def _is_settled(character: str) -> bool:
+    if unicodedata.ucd_3_2_0.category(character) != "Cn":
+        return True
+    code = ord(character)
+    return any(first <= code <= last for first, last in _LATER)
 
 
 # -- JSON lines ----------------------------------------------------------------------------------------------------

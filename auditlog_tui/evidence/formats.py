@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.evidence import ecs, markdown, ocsf, timesketch
-from auditlog_tui.evidence.fields import NO_NOTE, Note
+from auditlog_tui.evidence.fields import NO_NOTE, Note, plain
 from auditlog_tui.text.cells import cell_width, fit, shorten_middle
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
@@ -129,7 +129,7 @@ def _values(row: Row) -> Iterable[str]:
 
 
 def _cell(text: str) -> str:
-    return ("'" if _FORMULA.match(text) else "") + safe(text, UNCUT)
+    return ("'" if _FORMULA.match(text) else "") + plain(text, UNCUT)
 
 
 def _csv(cells: Sequence[str]) -> str:

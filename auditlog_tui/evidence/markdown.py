@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 
 from auditlog_tui.entries.models import Entry
-from auditlog_tui.evidence.fields import NO_NOTE, Fields, Note, fields_of, utc
+from auditlog_tui.evidence.fields import NO_NOTE, Fields, Note, fields_of, plain, utc
 from auditlog_tui.text.defang import defang
-from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import distance
 
 _COLUMNS = {
@@ -91,7 +90,7 @@ def code(text: str) -> str:
 
     A `|` ends a cell even inside a code span, so it stands outside, as an entity.
     """
-    return "&#124;".join(map(_span, defang(safe(text)).split("|")))
+    return "&#124;".join(map(_span, defang(plain(text)).split("|")))
 
 
 def _span(text: str) -> str:

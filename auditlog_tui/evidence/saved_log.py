@@ -1,7 +1,8 @@
-"""Opens a saved log: JSON Lines, a page of the API as saved by curl, an array of entries; plain or gzip.
+"""Opens a saved log: a bundle, JSON Lines, a page of the API as saved by curl, a list of entries; plain or gzip.
 
 The file is read once, from its first byte to its last, and is never written to. What can't be read is counted, and
-everything else is there. A file proves nothing of the log that it came from, unless it carries a statement.
+everything else is there. A file proves nothing of the log that it came from, unless it comes with a statement: a
+bundle does, and so does the part of an export that has not ended.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from auditlog_tui.entries.models import Entry, Fields, read_entry, read_page
 from auditlog_tui.entries.raw_json import Reader, members_of, read_value, run_at_once
-from auditlog_tui.errors import ApiError, SettingsError, StoppedError
+from auditlog_tui.errors import ApiError, BundleError, SettingsError, StoppedError
+from auditlog_tui.evidence import bundle
+from auditlog_tui.evidence.part import STATE_SUFFIX, SUFFIX, Checkpoint, Plan
 from auditlog_tui.evidence.saved_index import SavedIndex
-from auditlog_tui.evidence.saved_text import SavedText
-from auditlog_tui.evidence.statement import Annotation, Statement
+from auditlog_tui.evidence.saved_text import BATCH, CHUNK, SavedText
+from auditlog_tui.evidence.statement import Annotation, read_annotation
 from auditlog_tui.output import files
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
@@ -30,22 +36,29 @@ from auditlog_tui.text.times import counted
 STDIN = "-"
 """The path that stands for standard input."""
 
+STATE_LIMIT = 64 * 1024 * 1024
+"""The most bytes of what is read from files beside a log."""
+
 _NOTHING = Fields()
 
 
 @dataclass(slots=True)
 class SavedLog:
-    """What was read of a file, and what can't be.
+    """What was read of a file, and what it says of itself.
 
     `reason` says why entries of the file are missing here, or entries of the log in the file as far as it shows;
-    empty if neither. `digest` is the SHA-256 of the file, empty if it was not read to its end.
+    empty if neither. `digest` is the SHA-256 of the file, empty if it was not read to its end. `stated` says that the
+    file comes with a statement: the filter `query` with absolute times, and the time `as_of_us` (microseconds since
+    1970 UTC). `notes` are the marks and notes in it or beside it.
     """
 
     index: SavedIndex
     reason: str = ""
     digest: str = ""
-    statement: Statement | None = None
-    notes: list[Annotation] = field(default_factory=list)
+    stated: bool = False
+    query: str = ""
+    as_of_us: int | None = None
+    notes: Sequence[Annotation] = ()
 
     def close(self) -> None:
         self.index.close()
@@ -96,6 +109,9 @@ class SavedLogReader:
         try:
             with _opened(self._path) as file:
                 return self._read(file, index)
+        except BundleError as error:
+            index.close()
+            raise _unreadable(self._path, str(error).rstrip(".")) from error
         except OSError as error:
             index.close()
             raise _unreadable(self._path, error.strerror or str(error)) from error
@@ -106,17 +122,57 @@ class SavedLogReader:
     def _read(self, file: IO[bytes], index: SavedIndex) -> SavedLog:
         found = os.fstat(file.fileno())
         self._size = found.st_size if stat.S_ISREG(found.st_mode) else 0
+        if self._size and bundle.is_bundle(_start(file)):
+            return self._read_bundle(file, index)
         text = SavedText(file, self._take)
         self._fill(index, text)
+        log = SavedLog(index, digest=self._digest.hexdigest())
+        follows = "it is a page, after which more entries follow in the log" if self._follows else ""
+        part = ""
+        if self._path != STDIN:
+            path = Path(os.path.expanduser(self._path))
+            part, log.notes = _state_part(path, log), _notes_beside(path)
+        self._finish(log, text.flaws.told, text.flaws.cut, follows, part)
+        if not index.size and not self._stopped.is_set():
+            raise _unreadable(
+                self._path, f"it has no audit log entry ({log.reason})" if log.reason else "it is empty"
+            )
+        return log
+
+    def _read_bundle(self, file: IO[bytes], index: SavedIndex) -> SavedLog:
+        """Read a bundle, whose entries are compared with the digest in its manifest. Raises `BundleError`."""
+        whole, entries = hashlib.sha256(), hashlib.sha256()
+        while (chunk := file.read(CHUNK)) and not self._stopped.is_set():
+            whole.update(chunk)
+        with bundle.read(Path(os.path.expanduser(self._path))) as opened:
+            self._size, stated = opened.size, opened.statement
+            texts = opened.entries()
+            while some := list(islice(texts, BATCH)):
+                data = "".join(f"{text}\n" for text in some).encode("utf-8", "surrogateescape")
+                entries.update(data)
+                self._taken += len(data)
+                index.add([read_entry(text) for text in some])
+                self._entries = index.size
+                if self._stopped.is_set():
+                    break
+            log = SavedLog(index, "", whole.hexdigest(), True, stated.frozen, stated.as_of_us, opened.notes)
+        same = self._stopped.is_set() or entries.hexdigest() == opened.sha256
+        changed = "" if same else "its entries were changed since it was made: auditlog-tui verify names them"
+        reason = stated.reason or "it says so of itself"
+        self._finish(log, changed, reason if stated.verdict != "COMPLETE" else "")
+        return log
+
+    def _finish(self, log: SavedLog, *reasons: str) -> None:
+        """Sort the entries, and put down why some are missing. Raises `StoppedError` and `StoreError`."""
         stopped = "" if not self._stopped.is_set() else self._part() if self._size else "a part"
-        self._index = index
+        if stopped:
+            log.digest = ""
+        self._index = log.index
         if self._left:
             raise StoppedError("Reading was stopped.")
-        index.finish()
-        reason = self._reason(text, stopped)
-        if not index.size and not stopped:
-            raise _unreadable(self._path, f"it has no audit log entry ({reason})" if reason else "it has no entry")
-        return SavedLog(index, reason, "" if stopped else self._digest.hexdigest())
+        log.index.finish()
+        read = f"reading was stopped, {stopped} of it is here" if stopped else ""
+        log.reason = "; ".join(filter(None, (read, *reasons)))
 
     def _take(self, chunk: bytes) -> None:
         self._taken += len(chunk)
@@ -156,22 +212,17 @@ class SavedLogReader:
             return page.entries
         return (entry,) if entry.fields != _NOTHING or entry.unreadable else ()
 
-    def _reason(self, text: SavedText, stopped: str) -> str:
-        flaws = text.flaws
-        reasons = [
-            f"reading was stopped, {stopped} of it is here" if stopped else "",
-            flaws.told,
-            flaws.cut,
-            "it is a page, after which more entries follow in the log" if self._follows else "",
-        ]
-        return "; ".join(filter(None, reasons))
-
 
 def check(path: str) -> None:
     """Raise `SettingsError` if this is no file that can be read."""
     try:
-        with _opened(path):
+        with _opened(path) as file:
+            if path == STDIN or not bundle.is_bundle(_start(file)):
+                return
+        with bundle.read(Path(os.path.expanduser(path))):
             pass
+    except BundleError as error:
+        raise _unreadable(path, str(error).rstrip(".")) from error
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
 
@@ -189,6 +240,35 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
             yield file
     except ValueError as error:  # a NUL in the path
         raise _unreadable(path, "no file has such a name") from error
+
+
+def _start(file: IO[bytes]) -> bytes:
+    """The first bytes of a file; it is read from its beginning after that."""
+    start = file.read(4)
+    file.seek(0)
+    return start
+
+
+def _state_part(path: Path, log: SavedLog) -> str:
+    """Why the file is not whole, if it is the part of an export; the log then has what the state beside it says."""
+    if path.suffix != SUFFIX:
+        return ""
+    with suppress(OSError, msgspec.MsgspecError):
+        lines = files.read(path.with_name(path.name.removesuffix(SUFFIX) + STATE_SUFFIX), STATE_LIMIT).splitlines()
+        plan = msgspec.json.decode(lines[0] if lines else b"", type=Plan)
+        log.stated, log.query = True, plan.frozen
+        for line in lines[1:]:
+            log.as_of_us = msgspec.json.decode(line, type=Checkpoint).as_of_us
+    return "it is the part of an export that has not ended"
+
+
+def _notes_beside(path: Path) -> Sequence[Annotation]:
+    """The notes that an export wrote beside its file."""
+    found: list[Annotation] = []
+    beside = path.with_name(f"{path.name.removesuffix('.jsonl')}.notes.jsonl")
+    with suppress(OSError, ValueError):
+        found.extend(read_annotation(line) for line in files.read(beside, STATE_LIMIT).decode().split("\n") if line)
+    return found
 
 
 def _unreadable(path: str, why: str) -> SettingsError:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditlog_tui.entries.models import Entry
-from auditlog_tui.evidence.fields import NO_NOTE, Fields, Note, fields_of, json_line, original_of, present, utc
-from auditlog_tui.text.safe import safe
+from auditlog_tui.evidence.fields import NO_NOTE, Fields, Note, fields_of, json_line, original_of, plain, present, utc
 
 NOT_A_TIME = "Not a time"
 
@@ -22,7 +21,7 @@ def line(entry: Entry, note: Note = NO_NOTE) -> str:
     names = {name: _NAMES.get(name, name.replace(".", "_")) for name in fields.texts}
     return json_line(
         {
-            "message": safe(" ".join(_summary(fields))) or "API request",
+            "message": plain(" ".join(_summary(fields))) or "API request",
             "datetime": at or utc(0),
             "timestamp": fields.created_us if at else 0,
             "timestamp_desc": "API request" if at else NOT_A_TIME,

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, KeyRefusedError, NotPermittedError, QueryError
-from auditlog_tui.headless.listing import Printer, Walk
+from auditlog_tui.headless.listing import Printer
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.polling import POLL_S, next_try, slower
+from auditlog_tui.log.walk import Walk
 from auditlog_tui.query import Query, field_of, plan
 from auditlog_tui.query.times import FIRST
 from auditlog_tui.store.entries import Stretch

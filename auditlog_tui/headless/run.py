@@ -16,22 +16,34 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from auditlog_tui.analysis.no_matches import reasons, take_other_forms, warnings
+from auditlog_tui.analysis.no_matches import reasons, take_other_forms
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
-from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, QueryError, SettingsError
+from auditlog_tui.errors import (
+    ApiError,
+    AuditLogError,
+    ExitStatus,
+    ExportRefusedError,
+    NotFoundError,
+    QueryError,
+    SettingsError,
+)
 from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import WITH_NOTES, Notes, TableStyle, Writer, read_columns
+from auditlog_tui.headless.exporting import ExportOptions, export, only_marked
 from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
-from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching, seen_of
-from auditlog_tui.headless.streams import Progress, standard_out
-from auditlog_tui.log.log import NO_SERVER_TIME, Log, clock_skew
+from auditlog_tui.headless.listing import Listing, Printer, count_matching, seen_of
+from auditlog_tui.headless.queries import connected, read_query
+from auditlog_tui.headless.streams import Progress, print_note, print_notes, standard_out
+from auditlog_tui.log.log import Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
+from auditlog_tui.log.walk import Walk
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.query import DEADLINE_HINT, Query, plan, read_deadline
-from auditlog_tui.query.seen_values import Seen
+from auditlog_tui.query.seen_values import Seen, Unseen
 from auditlog_tui.session.opening import Session
-from auditlog_tui.session.typed_filter import FilterError, read_filter
+from auditlog_tui.session.typed_filter import FilterError
+from auditlog_tui.settings.command_line import STDOUT
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import glyphs_for
@@ -50,6 +62,7 @@ class Command:
     limit: int | None = None
     last: int = LAST
     until: str = ""
+    export: ExportOptions | None = None
 
 
 def run(settings: Settings, command: Command) -> int:
@@ -65,7 +78,7 @@ def run(settings: Settings, command: Command) -> int:
         return ExitStatus.BROKEN_PIPE
     except FilterError as error:
         return _fail(pointed(error), ExitStatus.USAGE)
-    except SettingsError as error:
+    except (SettingsError, ExportRefusedError) as error:
         return _fail(str(error), ExitStatus.USAGE)
     except ApiError as error:
         return _fail(str(error), ExitStatus.API)
@@ -102,20 +115,8 @@ def _ending_like_ctrl_c(ended_by: list[int]) -> Iterator[None]:
 
 
 def _fail(text: str, status: ExitStatus) -> ExitStatus:
-    _print_note(text)
+    print_note(text)
     return status
-
-
-def _print_note(text: str) -> None:
-    if sys.stderr is None:  # print would write to standard output, among the data
-        return
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201  # messages of a command line
-
-
-def _print_notes(sentences: Sequence[str]) -> None:
-    for sentence in sentences:
-        _print_note(safe(sentence, 500))
 
 
 def pointed(error: FilterError) -> str:
@@ -127,6 +128,8 @@ def pointed(error: FilterError) -> str:
 
 
 async def _run(settings: Settings, command: Command, progress: Progress) -> ExitStatus:
+    if command.export is not None and command.export.out != STDOUT:
+        return await export(settings, command.text, command.export, progress)
     async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":
@@ -135,19 +138,10 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
                 return await opened.count(await opened.query(command.text))
             case "follow":
                 return await opened.follow(command)
+            case "export":
+                return await opened.list(await opened.query(only_marked(command.text, command.export)), None)
             case _:
                 return await opened.list(await opened.query(command.text), command.limit)
-
-
-async def _connected(session: Session, progress: Progress) -> AuditLogClient:
-    """The session's client, once a saved log is read. Raises `SettingsError` and `StoreError`."""
-    if not session.settings.saved:
-        return session.connect()
-    async with progress.shown():
-        await asyncio.to_thread(session.prepare)
-    if session.client is None:
-        raise RuntimeError("not connected")
-    return session.client
 
 
 @asynccontextmanager
@@ -159,8 +153,7 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
     async with AsyncExitStack() as stack:
         session = Session(settings)
         stack.push_async_callback(session.close)
-        progress.describe = lambda: f"reading {session.settings.endpoint}: {session.progress}"
-        client = await _connected(session, progress)
+        client = await connected(session, progress)
         log = session.open_log(progress.on_wait)
         log.store.seen = Unseen()
         shown = read_zone(settings.zone)
@@ -216,24 +209,9 @@ class _Run:
         self._unread = unread
 
     async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
-        """The query of a typed filter, its times absolute by the server's clock; writes warnings about it.
-
-        `check` may refuse it by a `QueryError`. Raises `FilterError` and `ApiError`.
-        """
-        log, zone = self._log, self._zone
-        typed = read_filter(text, self._settings.views)
-        query = typed.query(log.now_us(), zone)
-        try:
-            check(query)
-        except QueryError as error:
-            raise FilterError(typed.text, error) from error
-        _print_notes(warnings(query, Seen()))
-        if not typed.relative:
-            return query
-        await log.learn_clock()
-        if not log.knows_now:
-            _print_note(f"{NO_SERVER_TIME}.")
-        return typed.query(log.now_us(), zone)
+        """`read_query` of the settings' saved filters, in their zone."""
+        _, query = await read_query(text, self._log, self._settings, check)
+        return query
 
     @property
     def _zone(self) -> tzinfo:
@@ -256,7 +234,7 @@ class _Run:
         self._show_progress(following)
         try:
             if not await following.begin():
-                _print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
+                print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
             return self._end(await following.go(), [])
         except (asyncio.CancelledError, KeyboardInterrupt):
             self._tell(f"{counted(following.written, 'new entry', 'new entries')} written.")
@@ -272,7 +250,7 @@ class _Run:
     def _tell(self, text: str) -> None:
         """Write a line on standard error at once."""
         self._progress.clear()
-        _print_note(safe(text, 500))
+        print_note(safe(text, 500))
 
     async def list(self, query: Query, limit: int | None) -> ExitStatus:
         walk = Walk(self._log, query)
@@ -296,19 +274,29 @@ class _Run:
         if listing.written or stopped:
             self._progress.clear()
             least = "At least " if listing.writing else ""
-            _print_note(f"{least}{counted(listing.written, 'entry', 'entries')} written; more may be missing.")
+            print_note(f"{least}{counted(listing.written, 'entry', 'entries')} written; more may be missing.")
 
     async def count(self, query: Query) -> ExitStatus:
         if unread := self._unread_marks(query):
             return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
+        if not missing and self._log.origin is not None and self._log.origin.reason:
+            missing = f"Incomplete: {self._log.origin.reason}."
         if missing:
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
         return self._end("", [] if number else await self._why_nothing(query))
 
     async def get(self, entry_id: str) -> ExitStatus:
-        self._printer.entry(await self._log.api.get(entry_id))
+        origin = self._log.origin
+        try:
+            entry = await self._log.api.get(entry_id)
+        except NotFoundError as error:
+            if origin is None:
+                raise
+            why = f" It is incomplete: {origin.reason}." if origin.reason else ""
+            raise NotFoundError(f"{origin.name} has no entry with this ID.{why}", status=error.status) from error
+        self._printer.entry(entry)
         return self._finish("")
 
     def _unread_marks(self, query: Query) -> str:
@@ -344,8 +332,8 @@ class _Run:
             self._progress.note(f"This server ignores {', '.join(sorted(ignored))}: evaluated here.")
         self._progress.clear()
         if slow := clock_skew(self._log.api.clock_offset_us):
-            _print_note(f"{slow}.")
-        _print_notes(notes)
+            print_note(f"{slow}.")
+        print_notes(notes)
         return self._finish(missing)
 
     def _finish(self, missing: str) -> ExitStatus:

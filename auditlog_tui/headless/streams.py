@@ -155,3 +155,17 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def print_note(text: str) -> None:
+    """Write a line on standard error, if it can be written."""
+    if sys.stderr is None:  # print would write to standard output, among the data
+        return
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  # messages of a command line
+
+
+def print_notes(sentences: Iterable[str]) -> None:
+    """Write lines on standard error, whatever is in them."""
+    for sentence in sentences:
+        print_note(safe(sentence, 500))

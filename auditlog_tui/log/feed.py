@@ -257,6 +257,22 @@ class Feed:
         """Fetch one page at the newer end. Raises `ApiError`, after which the call may be repeated."""
         return await self._step(self.newer_end)
 
+    async def take_back(
+        self, entries: Sequence[Entry], total: int | None, as_of: datetime | None, pages: int
+    ) -> None:
+        """Store entries that were fetched before, the next ones of an unbroken walk from the newest end in order.
+
+        `total` and `as_of` are the server's of that walk, which read so many `pages` in all. `older` goes on after
+        the last entry: it asks for that once more, and takes it for proof that nothing lies between.
+        """
+        async with self._lock:
+            end = self.older_end
+            page = Page(tuple(entries), total_count=total, served_at=as_of, unclear="fetched before")
+            new = self._new_entries(page.entries, end)
+            self._store_page(page, new, end)
+            end.arrived += len(new)
+            end.pages, end.stale = pages, True
+
     # -- one page ----------------------------------------------------------------------------------------------
 
     async def _step(self, end: End) -> Step:

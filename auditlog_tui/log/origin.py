@@ -13,7 +13,7 @@ class Origin:
     that is unknown. `now_us` is the time to which "now" and `last:` refer: that of the statement in the file, else
     that of the newest entry. `stated` says that the file states to have every entry of its query as of `now_us`,
     unless there is a `reason` why some are missing. A file without a statement is only known to have the entries
-    that it has. `note` is for the user to know when the file is opened.
+    that it has. `dated` says that the file states its time. `note` is for the user to know when the file is opened.
     """
 
     name: str
@@ -21,4 +21,14 @@ class Origin:
     query: str = ""
     stated: bool = False
     reason: str = ""
+    dated: bool = False
     note: str = ""
+
+    @property
+    def lacks(self) -> str:
+        """Why entries of the log may be missing in what is made of the file; empty if it states that none are."""
+        if self.reason:
+            return self.reason
+        if not self.stated:
+            return f"it was made of {self.name}, a file that does not say whether it has all of the log"
+        return f"it was made of {self.name}, which has only the entries of {self.query}" if self.query else ""

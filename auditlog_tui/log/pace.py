@@ -70,12 +70,17 @@ class Pace:
         parts = [f"{at_once} at once" if short else f"{at_once} request{'s' * (at_once != 1)} at once"]
         if self._slowed(wait):
             parts.append("slowed by the server")
+        return ", ".join([*parts, *self.speed("" if short else " entries")])
+
+    def speed(self, noun: str = "") -> list[str]:
+        """The rate, as `2,140 entries/s`, and the time left, as `3 min left`, as far as they are known."""
         rate = self._rate(0, -1)
-        if rate:
-            parts.append(f"{count(round(rate))}{'' if short else ' entries'}/s")
-            if self._left is not None and self._now() - self._steady_at <= HOLD_S:
-                parts.append(f"{_duration(self._left / rate)} left")
-        return ", ".join(parts)
+        if not rate:
+            return []
+        told = [f"{count(round(rate))}{noun}/s"]
+        if self._left is not None and self._now() - self._steady_at <= HOLD_S:
+            told.append(f"{_duration(self._left / rate)} left")
+        return told
 
     def _slowed(self, wait: Wait | None) -> bool:
         return self._allowed() < self._wanted or (wait is not None and wait.status in TOO_MANY)

@@ -117,6 +117,63 @@ def create(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+@contextmanager
+def held(path: Path) -> Iterator[FileIO]:
+    """Open the user's own ordinary file for reading and writing, creating it if necessary, and hold it alone.
+
+    The lock ends with the process. Only the owner can access the file afterwards. Raises `OSError`: `BlockingIOError`
+    if another process holds it, or has just renamed or removed it.
+    """
+    with suppress(FileNotFoundError):
+        _check(path.lstat(), private=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NO_WAIT, 0o600)
+    with open(descriptor, "r+b", buffering=0) as file:
+        found = os.fstat(descriptor)
+        _check(found, private=True)
+        if found.st_nlink > 1:
+            raise OSError(errno.EMLINK, "It has another name too")
+        _lock_alone(descriptor)
+        if not os.path.lexists(path) or not os.path.samestat(os.fstat(descriptor), path.lstat()):
+            raise BlockingIOError(errno.EAGAIN, "Another process has just finished with it")
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)
+        yield file
+
+
+def _lock_alone(descriptor: int) -> None:
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(errno.EAGAIN, "Another process is writing it") from error
+    except OSError:  # not on this file system
+        return
+
+
+def new(path: Path) -> FileIO:
+    """Open a new file for reading and writing that only its owner can access. Raises `OSError`."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
+    return open(os.open(path, flags, 0o600), "r+b", buffering=0)
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a file that is on the disk its name, which must be free; it has both names then, or only the new one.
+
+    Raises `OSError`: `FileExistsError` if the name is taken.
+    """
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # not on this file system
+        new(path).close()  # fails if the name is taken
+        os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
 def _stat(path: Path) -> os.stat_result | None:
     try:
         found = path.lstat()

@@ -123,6 +123,12 @@ def is_ago(text: str) -> bool:
     return _LENGTHS.fullmatch(_normalized(text)) is not None
 
 
+def read_length(text: str) -> int:
+    """A length of time such as `5m`, in microseconds. Raises `NoTimeError` if it is none."""
+    ago = read_ago(text)
+    return ago.count * UNITS[ago.unit] * 1_000_000
+
+
 def read_one(text: str) -> Moment:
     """Parse a single moment; a bare length of time counts back from now. Raises `NoTimeError`."""
     text = _normalized(text)

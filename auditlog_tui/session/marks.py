@@ -23,12 +23,15 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import restored, stored
 from auditlog_tui.errors import StoreError
 from auditlog_tui.output import files
+
+if TYPE_CHECKING:
+    from auditlog_tui.evidence.statement import Annotation
 
 MOST = 10_000
 """Maximum number of entries with a mark or a note."""
@@ -174,6 +177,15 @@ class Marks:
     def by_key(self) -> Mapping[str, Mark]:
         """All marks and notes, by the entry's key."""
         return self._marks
+
+    def annotations(self) -> Mapping[str, Annotation]:
+        """All marks and notes as an export has them, by the entry's key."""
+        from auditlog_tui.evidence.statement import Annotation  # only exports need it
+
+        return {
+            key: Annotation(key, mark.marked, mark.note, tuple(mark.tags), mark.made_us)
+            for key, mark in self._marks.items()
+        }
 
     def is_marked(self, key: str) -> bool:
         return key in self._marked

@@ -166,15 +166,16 @@ class Session:
         saved = self._saved
         if saved is None:
             return None
-        now_us, stated = time.time_ns() // 1000, saved.statement
-        if stated is not None and stated.as_of_us is not None:
-            now_us = stated.as_of_us
+        now_us = time.time_ns() // 1000
+        if saved.as_of_us is not None:
+            now_us = saved.as_of_us
         elif saved.index.newest_us is not None:
             now_us = min(now_us, saved.index.newest_us)
-        query = "" if stated is None else stated.frozen
         repeated = saved.index.repeated
         note = f"{counted(repeated, 'entry is', 'entries are')} in the file more than once" if repeated else ""
-        return Origin(self.settings.endpoint, now_us, query, stated is not None, saved.reason, note)
+        return Origin(
+            self.settings.endpoint, now_us, saved.query, saved.stated, saved.reason, saved.as_of_us is not None, note
+        )
 
     def marks(self) -> Marks:
         """The marks of the endpoint, read at the first call; `error` says what could not be read.

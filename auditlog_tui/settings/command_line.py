@@ -14,6 +14,10 @@ COMMANDS = {
     "list": "Write the entries that match a filter, as they arrive.",
     "get": "Write one entry in full, by its ID.",
     "count": "Write how many entries match a filter.",
+    "export": (
+        "Write the entries that match a filter to a new file, as evidence. Nothing is overwritten.\n"
+        "If it is broken off, the same command goes on with what is in FILE.part."
+    ),
     "follow": (
         "Write the last entries that match a filter, then each new one as it comes, until Ctrl+C.\n"
         "Standard error tells when the connection is lost and what may be missing."
@@ -24,11 +28,17 @@ COMMANDS = {
 OPEN = "open"
 FROM = "--from"
 
-FIRST_WORDS = frozenset((*COMMANDS, OPEN, "config", "paths", "help"))
+OTHERS = (OPEN, "verify", "config", "paths")
+"""Commands that ask no API."""
+
+FIRST_WORDS = frozenset((*COMMANDS, *OTHERS, "help"))
 """First words with a meaning of their own."""
 
 FORMATS = ("table", "jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs", "ids")
 """Output formats of `list`, `get` and `follow`."""
+
+EXPORT_FORMATS = ("jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs")
+"""Formats of `export`."""
 
 PROGRAM = "auditlog-tui"
 
@@ -38,10 +48,12 @@ commands:
   auditlog-tui list 'status:>=400' --format jsonl     write the entries
   auditlog-tui count 'action:*.deleted last:7d'       write how many match
   auditlog-tui follow 'status:>=400' --format jsonl   write new entries as they come
+  auditlog-tui export 'last:7d' --out week.jsonl      write the entries to a file, as evidence
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
   auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
+  auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept"""
 
@@ -54,8 +66,13 @@ exit status:
 VALUED = frozenset((FROM, *(option.flag for option in OPTIONS if not option.switch)))
 """Flags that take a value, with any command."""
 
-_COMMANDS_VALUED = frozenset(("--format", "--limit", "--last", "--until"))
+_COMMANDS_VALUED = frozenset(
+    ("--format", "--limit", "--last", "--until", "--out", "--bundle", "--by", "--with-context")
+)
 """Flags of the commands that take a value."""
+
+STDOUT = "-"
+"""The file of `export` that stands for standard output."""
 
 _SHORT = {"follow": frozenset(("-n",))}
 """Short flags that take a value, by command."""
@@ -130,7 +147,7 @@ def mistaken(arguments: Sequence[str]) -> str:
     word = arguments[at] if at < len(arguments) and not command else ""
     if not _WORD.fullmatch(word) or (at and arguments[at - 1] == "--"):
         return ""
-    return next((name for name in (*COMMANDS, OPEN, "config", "paths") if word != name and name in _slips(word)), "")
+    return next((name for name in (*COMMANDS, *OTHERS) if word != name and name in _slips(word)), "")
 
 
 def _slips(word: str) -> Iterator[str]:
@@ -147,7 +164,11 @@ def _slips(word: str) -> Iterator[str]:
 
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
-    parser.set_defaults(format="jsonl" if command == "get" else "table", limit=None, last=10, until="")
+    parser.set_defaults(
+        format="jsonl" if command == "get" else None if command == "export" else "table",
+        limit=None, last=10, until="",
+        out="", bundle="", by="", marked=False, with_context="", incomplete=False,
+    )  # fmt: skip
     valued = set(VALUED)
     if command:
         _make_command(parser, command)
@@ -159,7 +180,11 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error("a file does not grow, so there is nothing to follow" if command else "choose --demo or a file")
     if command == "get" and len(words) != 1:
         parser.error("get takes one ID")
-    if options.columns is not None and (command in ("get", "count") or (command and options.format != "table")):
+    if command == "export":
+        _check_export(parser, options)
+    if options.columns is not None and (
+        command in ("get", "count", "export") or (command and options.format != "table")
+    ):
         parser.error("--columns is for the browser, and for the table of list and follow")
     for name, flag in _BROWSER_ONLY.items():
         if command and getattr(options, name) is not None:
@@ -191,6 +216,9 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
         words.metavar, words.help, words.nargs = "ID", "the entry's ID, as list --format ids writes it", "?"
     if command == "count":
         return
+    if command == "export":
+        _make_export(parser)
+        return
     default = parser.get_default("format")
 
     described = f"output format (default: {default}); all but table, jsonl and ids take your notes along"
@@ -205,6 +233,40 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument(
             "--until", metavar="TIME", help="end at a time, such as 18:00, or after a length of time, such as 10m"
         )
+
+
+def _make_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", metavar="FILE", help="the file to write; - is standard output, as for list")
+    parser.add_argument(
+        "--bundle", metavar="FILE",
+        help="write a bundle instead: entries, notes, a report and digests in one file, which verify checks",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=EXPORT_FORMATS,
+        help="its format (default: jsonl, byte for byte what the server sent; notes lie beside it)",
+    )  # fmt: skip
+    parser.add_argument("--marked", action="store_true", help="only entries that you marked")
+    parser.add_argument(
+        "--with-context", metavar="TIME", help="with --marked: what happened around each as well, such as 5m"
+    )
+    parser.add_argument("--by", metavar="NAME", help="who exports it, for the report")
+    parser.add_argument(
+        "--incomplete", action="store_true",
+        help="if entries are missing, write those that are there, under a name that says so; the exit status is 1",
+    )  # fmt: skip
+
+
+def _check_export(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Exit the program, as argparse does, where the options of `export` don't go together."""
+    if bool(options.out) == bool(options.bundle):
+        parser.error("it takes one of --out FILE (- is standard output) and --bundle FILE")
+    if options.bundle and options.format:
+        parser.error("--format is for --out: a bundle has its own formats")
+    options.format = options.format or EXPORT_FORMATS[0]
+    if options.with_context and not options.marked:
+        parser.error("--with-context is for --marked")
+    if options.out == STDOUT and (options.with_context or options.by or options.incomplete):
+        parser.error("--with-context, --by and --incomplete are for a file")
 
 
 def split(arguments: Sequence[str], valued: Collection[str]) -> tuple[list[str], list[str]]:

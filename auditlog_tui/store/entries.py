@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from auditlog_tui import query
 from auditlog_tui.entries.models import Entry, read_entry
-from auditlog_tui.entries.raw_json import restored, stored
+from auditlog_tui.entries.raw_json import SQLITE_INT, restored, stored
 from auditlog_tui.errors import StoreError
 from auditlog_tui.query import Condition
 from auditlog_tui.query.seen_values import Seen
@@ -250,13 +250,14 @@ class EntryStore:
             self.connection.execute("INSERT OR IGNORE INTO version VALUES (?, ?)", [n, stored(raw)])
 
     def versions(self, n: int) -> list[str]:
-        """The other JSON texts that the server sent under the id of version `n`, those of lists first."""
+        """The other JSON texts that came under the id of version `n`, in that order; those of lists first."""
         sql = (
-            "SELECT j.raw FROM entry own JOIN entry e ON e.n = own.first OR (e.first = own.first AND e.first <> e.n)"
+            "SELECT j.raw, e.n FROM entry own"
+            " JOIN entry e ON e.n = own.first OR (e.first = own.first AND e.first <> e.n)"
             " JOIN json j ON j.n = e.n WHERE own.n = ? AND e.n <> ?"
-            " UNION ALL SELECT raw FROM version WHERE entry = ?"
+            " UNION ALL SELECT raw, ? FROM version WHERE entry = ? ORDER BY 2"
         )
-        return [restored(raw) for (raw,) in self.read(sql, [n, n, n])]
+        return [restored(raw) for raw, _ in self.read(sql, [n, n, SQLITE_INT, n])]
 
     @property
     def size(self) -> int:
@@ -503,6 +504,12 @@ def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, .
         target.id, target.type,
         json.dumps(dict(entry.unreadable)) if entry.unreadable else "", versions,
     )  # fmt: skip
+
+
+def row_of(entry: Entry) -> Row:
+    """The columns of an entry that is not stored; its number is 0."""
+    n, key, _, _, *columns = _columns(0, 0, entry, 0)
+    return Row._make((n, key, *columns))
 
 
 def store_error(error: sqlite3.Error) -> StoreError:

@@ -225,6 +225,18 @@ def raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:
     return [restored(raw) for (raw,) in store.read(sql, _bounds(run, stretch))]
 
 
+def all_raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:
+    """The JSON of every version of each row, exactly as received, ordered by position; the one shown comes first."""
+    texts = raws(store, run, stretch)
+    if not store.versioned:
+        return texts
+    rows = store.window(run, stretch.position - run.first, stretch.count)
+    found: list[str] = []
+    for row, text in zip(rows, texts, strict=True):
+        found += [text, *store.versions(row.n)] if row.versions else [text]
+    return found
+
+
 def first_and_last(store: EntryStore, run: Run, stretch: Stretch, most: int) -> tuple[list[int], list[int], int]:
     """The first and the last `most` times (microseconds, ascending), and the number of rows with a time."""
     times = f"{_ROWS} AND e.created_us IS NOT NULL"

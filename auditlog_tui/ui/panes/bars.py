@@ -138,7 +138,7 @@ class HeaderBar(Widget):
         at = format_time(origin.now_us, mode, look.now_us, look.zone)
         loading = origin.stated and not (summary is not None and (summary.complete or summary.incomplete))
         verdict = ("  COMPLETE", "$text-success") if loading else ("", "")
-        times = f" {'as of' if origin.stated else 'up to'} {at}", "$text-muted"
+        times = f" {'as of' if origin.dated else 'up to'} {at}", "$text-muted"
         spare = room - cell_width(verdict[0]) - cell_width(times[0]) - 2
         if spare < min(MIN_NAME_CELLS, cell_width(self.endpoint)):
             return Content.styled(f" {shorten_end(self.endpoint, max(0, room - 1), ellipsis)}", "bold")

@@ -26,11 +26,12 @@ from auditlog_tui.errors import (
 from auditlog_tui.evidence.formats import TableStyle, Writer
 from auditlog_tui.headless import following as module
 from auditlog_tui.headless.following import Extent, Following, check_followable
-from auditlog_tui.headless.listing import Printer, Unseen
+from auditlog_tui.headless.listing import Printer
 from auditlog_tui.headless.streams import Out, Progress
 from auditlog_tui.log import insertion, view
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.polling import POLL_S, SLOWEST_S, slower
+from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import UNICODE
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read

@@ -17,11 +17,13 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.errors import AuditLogError, ServerError
 from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import TableStyle, Writer, one_line, terminal_line
-from auditlog_tui.headless.listing import Listing, Printer, Unseen, Walk, count_matching
+from auditlog_tui.headless.listing import Listing, Printer, count_matching
 from auditlog_tui.headless.run import pointed
 from auditlog_tui.headless.streams import Out, Progress
 from auditlog_tui.log.log import Log
+from auditlog_tui.log.walk import Walk
 from auditlog_tui.offline.transport import OfflineTransport
+from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.session.typed_filter import FilterError, read_filter
 from auditlog_tui.settings.command_line import FORMATS, command_of, split, without_command
 from auditlog_tui.store.entries import EntryStore

@@ -1,0 +1,244 @@
+"""The part of an export that is not finished: what has arrived, beside the file that it will be.
+
+`PATH.part` has a line of JSON for each version of each entry, in the order in which they arrived. `PATH.part.state`
+says which export it is, and after each page how much of the part is whole, with the SHA-256 of that. So a process
+that is killed at any point leaves a part that the next one can check and go on with: what follows the last page that
+is noted is cut off, as it arrives again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from io import SEEK_END, FileIO
+from pathlib import Path
+from typing import Self, TypeVar
+
+import msgspec
+
+from auditlog_tui.errors import ExportError, ExportRefusedError
+from auditlog_tui.output import files
+from auditlog_tui.text.safe import safe
+
+SUFFIX, STATE_SUFFIX = ".part", ".part.state"
+
+_FORMAT = "auditlog-tui part 1"
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which export a part belongs to, as far as another run of it has to know.
+
+    `query` is the filter as typed, `zone` the time zone that it is read in, if that matters. `frozen` is the query
+    with the absolute times of the first run. `ignored` are the parameters that the server ignores.
+    """
+
+    query: str
+    zone: str
+    endpoint: str
+    form: str
+    context_us: int
+    frozen: str
+    ignored: tuple[str, ...] = ()
+    state: str = _FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a part is whole, and what the log has said up to there.
+
+    `size` is in bytes. `total`, `as_of_us` and `requests` are those of `Statement`. `pages` were read.
+    """
+
+    size: int = 0
+    sha256: str = hashlib.sha256().hexdigest()
+    lines: int = 0
+    total: int | None = None
+    as_of_us: int | None = None
+    requests: int = 0
+    pages: int = 0
+
+
+class Part:
+    """The part of the export to `path`, held by this process alone while the block runs.
+
+    `plan` is that of an earlier run to go on with, `None` if there is none; call `begin` then. `at` is how far the
+    part goes. Raises `ExportRefusedError` where there is something else, and `ExportError` where it can't be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(path.name + SUFFIX)
+        self.plan: Plan | None = None
+        self.at = Checkpoint()
+        self._state_path = path.with_name(path.name + STATE_SUFFIX)
+        self._state_size = 0
+        self._digest = hashlib.sha256()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._file = self._hold(self.path)
+            self._state = self._hold(self._state_path)
+            self._find_earlier()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release the part. One in which nothing is noted is removed."""
+        if not self.at.size:
+            self.remove()
+        self._close()
+
+    def _close(self) -> None:
+        with suppress(OSError):
+            self._stack.close()
+
+    def _hold(self, path: Path) -> FileIO:
+        try:
+            return self._stack.enter_context(files.held(path))
+        except BlockingIOError as error:
+            raise ExportRefusedError(
+                f"{error.strerror}: {shown(path)}. Wait for it, or write to another file."
+            ) from error
+        except OSError as error:
+            raise ExportRefusedError(
+                f"The export can't be written to {shown(path)}: {error.strerror}. Choose another file."
+            ) from error
+
+    # -- an earlier run ----------------------------------------------------------------------------------------
+
+    def _find_earlier(self) -> None:
+        size = self._file.seek(0, SEEK_END)
+        head, *lines = self._read_state()
+        plan = _read(Plan, head)
+        if plan is None or plan.state != _FORMAT:
+            if size:
+                raise ExportRefusedError(
+                    f"{shown(self.path)} is no export that can go on. Move it away, or write to another file."
+                )
+            return
+        self._state_size = len(head)
+        for line in lines:
+            point = _read(Checkpoint, line)
+            if point is None or not self.at.size < point.size <= size:
+                break
+            self.at = point
+            self._state_size += len(line)
+        self.plan = plan if self.at.size else None
+
+    def _read_state(self) -> list[bytes]:
+        """The whole lines of the state; the last may be cut off, where a process was killed."""
+        self._state.seek(0)
+        *lines, _ = self._state.readall().split(b"\n")
+        return [line + b"\n" for line in lines] or [b""]
+
+    def lines(self) -> Iterator[list[bytes]]:
+        """The lines of the earlier run, some at a time; the part goes on after the last.
+
+        Raises `ExportRefusedError` at the end if they are not those that were noted, and `ExportError`.
+        """
+        left, rest = self.at.size, b""
+        with self._reporting():
+            self._file.seek(0)
+            while left:
+                block = self._file.read(min(_BLOCK, left))
+                if not block:
+                    break
+                left -= len(block)
+                self._digest.update(block)
+                *lines, rest = (rest + block).split(b"\n")
+                yield lines
+            if rest or self._digest.hexdigest() != self.at.sha256:
+                raise ExportRefusedError(
+                    f"{shown(self.path)} was changed since it was written, so the export can't go on."
+                    " Move it away to begin anew."
+                )
+            self._file.truncate(self.at.size)
+            self._state.truncate(self._state_size)
+            self._state.seek(self._state_size)
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    def begin(self, plan: Plan) -> None:
+        """Begin anew: nothing has arrived. Raises `ExportError`."""
+        self.plan, self.at, self._digest = plan, Checkpoint(), hashlib.sha256()
+        with self._reporting():
+            self._file.truncate(0)
+            self._state.truncate(0)
+            self._state.seek(0)
+            _write(self._state, _line(plan))
+
+    def append(self, data: bytes, at: Checkpoint) -> None:
+        """Add lines that arrived, and note how far the part goes then: `at`, whose size and digest are set here.
+
+        Raises `ExportError`; the part then still goes as far as it did.
+        """
+        digest = self._digest.copy()
+        digest.update(data)
+        at = replace(at, size=self.at.size + len(data), sha256=digest.hexdigest())
+        with self._reporting():
+            self._file.seek(self.at.size)
+            _write(self._file, data)
+            _write(self._state, _line(at))
+        self._digest, self.at = digest, at
+
+    def sync(self) -> None:
+        """Return once what was written is on the disk. Raises `ExportError`."""
+        with self._reporting():
+            os.fsync(self._file.fileno())
+
+    def remove(self) -> None:
+        """Remove the part, whose entries are in another file or worth nothing."""
+        for path in (self._state_path, self.path):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        self.at = Checkpoint()
+
+    def _reporting(self) -> Reporting:
+        return Reporting(self.path)
+
+
+class Reporting:
+    """Turns an `OSError` of the block into an `ExportError` about a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError):
+            why = error.strerror or str(error)
+            raise ExportError(f"{shown(self._path)} can't be written: {safe(why)}.") from error
+
+
+def shown(path: Path) -> str:
+    """The path for a message."""
+    return safe(files.named(path), 200)
+
+
+_T = TypeVar("_T")
+
+
+def _read(kind: type[_T], line: bytes) -> _T | None:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _line(value: object) -> bytes:
+    return msgspec.json.encode(value) + b"\n"
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]

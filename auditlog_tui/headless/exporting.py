@@ -1,0 +1,149 @@
+"""`export`: writes the entries of a query to a file as evidence, and says how that ended."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
+from auditlog_tui.evidence.bundle import Bundle
+from auditlog_tui.evidence.endings import Lines
+from auditlog_tui.evidence.export import Export, Job, Outcome
+from auditlog_tui.evidence.part import shown
+from auditlog_tui.evidence.statement import Ending
+from auditlog_tui.headless.queries import connected, read_query
+from auditlog_tui.headless.streams import Progress, print_note
+from auditlog_tui.log.log import clock_skew
+from auditlog_tui.query import with_term
+from auditlog_tui.query.times import NoTimeError, read_length
+from auditlog_tui.session.opening import DEMO_URL, Session
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import counted, moment
+
+BUNDLE = "bundle"
+"""The form of a bundle."""
+
+_MARKED = "marked:yes"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What the command line says about an export; `out` is as typed."""
+
+    out: str
+    format: str = "jsonl"
+    marked: bool = False
+    context_us: int = 0
+    by: str = ""
+    incomplete: bool = False
+
+
+def ending_of(form: str) -> Ending:
+    """What makes the file of a form: of one of the formats, or a bundle."""
+    return Bundle() if form == BUNDLE else Lines(form)
+
+
+def options_of(options: argparse.Namespace) -> ExportOptions:
+    """The options of `export`. Raises `SettingsError`."""
+    try:
+        context_us = read_length(options.with_context) if options.with_context else 0
+    except NoTimeError as error:
+        typed = safe(options.with_context, 40)
+        raise SettingsError(f"--with-context {typed}: this is not a length of time. Write 30s, 5m or 2h.") from error
+    return ExportOptions(
+        options.bundle or options.out,
+        BUNDLE if options.bundle else options.format,
+        options.marked,
+        context_us,
+        options.by,
+        options.incomplete,
+    )
+
+
+def only_marked(text: str, options: ExportOptions | None) -> str:
+    """The filter, for marked entries alone if that is asked for."""
+    return with_term(text, _MARKED) if options is not None and options.marked else text
+
+
+async def export(settings: Settings, text: str, options: ExportOptions, progress: Progress) -> ExitStatus:
+    """Write the entries that match a filter to a file. Raises `AuditLogError`."""
+    async with AsyncExitStack() as stack:
+        session = Session(settings)
+        stack.push_async_callback(session.close)
+        await connected(session, progress)
+        log = session.open_log(progress.on_wait)
+        typed, query = await read_query(only_marked(text, options), log, settings)
+        marks = session.marks()
+        job = Job(
+            out=Path(options.out),
+            form=options.format,
+            ending=ending_of(options.format),
+            typed=typed.text,
+            query=query,
+            endpoint=DEMO_URL if settings.demo else settings.base_url,
+            by=options.by,
+            zone=settings.zone if typed.relative else "",
+            context_us=options.context_us,
+            incomplete=options.incomplete,
+            notes=marks.annotations,
+            unread=marks.error,
+        )
+        running = Export(job, log)
+        progress.describe, progress.tells = running.describe, running.tells
+        try:
+            async with progress.shown():
+                outcome = await _go(running)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            print_note(f"Stopped. {_kept(running)}" if running.part.at.lines else "Stopped. Nothing was written.")
+            raise
+        if slow := clock_skew(log.api.clock_offset_us):
+            print_note(f"{slow}.")
+        return _end(running, outcome)
+
+
+async def _go(running: Export) -> Outcome:
+    """Run it; an error then says what is left. Raises `AuditLogError`."""
+    try:
+        return await running.matching()
+    except AuditLogError as error:
+        if running.part.at.lines and not isinstance(error, ExportRefusedError):
+            print_note(_kept(running))
+        raise
+    except OSError as error:
+        raise ExportError(
+            f"{shown(running.job.out)} can't be written: {safe(error.strerror or str(error))}."
+        ) from error
+
+
+def _kept(running: Export) -> str:
+    lines = counted(running.part.at.lines, "entry", "entries")
+    return f"{lines} arrived so far: {shown(running.part.path)}. The same command goes on with them."
+
+
+def _end(running: Export, outcome: Outcome) -> ExitStatus:
+    """Say how it ended; returns the exit status."""
+    statement = outcome.statement
+    if running.told:
+        print_note(running.told)
+    if outcome.resumed:
+        print_note(f"{counted(outcome.resumed, 'entry', 'entries')} were there from the run before.")
+    if outcome.written is None:
+        lines = counted(statement.entries, "entry", "entries")
+        print_note(
+            f"INCOMPLETE: {safe(statement.reason, 500)}.\n{lines} arrived: {shown(outcome.part)}."
+            " The same command tries again; with --incomplete it writes what there is."
+        )
+        return ExitStatus.INCOMPLETE
+    as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, UTC)}"
+    beside = "" if outcome.notes is None else f" Notes: {shown(outcome.notes)}."
+    written = f"{counted(statement.rows, 'entry', 'entries')}: {shown(outcome.written)}."
+    if outcome.complete:
+        print_note(f"COMPLETE{as_of}. {written}{beside}")
+        return ExitStatus.DONE
+    print_note(f"INCOMPLETE{as_of}: {safe(statement.reason, 500)}.\n{written}{beside}")
+    return ExitStatus.INCOMPLETE

@@ -1,0 +1,93 @@
+"""`verify`: whether a bundle is what was handed over. It needs no settings, key or network."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from auditlog_tui.errors import BundleError, ExitStatus
+from auditlog_tui.evidence.verify import Verification, read_digest, verify
+from auditlog_tui.headless.streams import EVERY, Progress, standard_out
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import rfc3339
+
+WHOLE, CHANGED, UNREADABLE = ExitStatus.DONE, 1, 2
+
+
+def write_verdict(path: Path, manifest: str | None = None) -> int:
+    """Check a bundle and write what was found; returns the exit status.
+
+    `manifest` is the manifest's SHA-256 as typed; `None` if it is not known.
+    """
+    progress = Progress(sys.stderr)
+    shown = safe(str(path), 500)
+    try:
+        expected = read_digest(manifest) if manifest is not None else ""
+    except BundleError as error:
+        return _fail(f"--manifest: {error}")
+    try:
+        out, _ = standard_out(progress)
+        try:
+            found = verify(path, expected, _Bar(progress))
+        finally:
+            progress.clear()
+    except BrokenPipeError:
+        return ExitStatus.BROKEN_PIPE
+    except (BundleError, OSError) as error:
+        why = str(error) if isinstance(error, BundleError) else f"It can't be read: {error.strerror or error}."
+        return _fail(f"{shown}: {why}")
+    try:
+        out.lines(_lines(shown, found))
+    except BrokenPipeError:
+        return ExitStatus.BROKEN_PIPE
+    except OSError as error:
+        return _fail(f"Standard output can't be written: {error.strerror}.")
+    return CHANGED if found.findings else WHOLE
+
+
+def _fail(text: str) -> int:
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)  # noqa: T201  # messages of a command line
+    return UNREADABLE
+
+
+def _lines(shown: str, found: Verification) -> Iterator[str]:
+    if found.findings:
+        yield f"CHANGED: {shown} is not as it was written."
+        yield from (f"- {each}" for each in found.findings)
+    elif found.proven:
+        yield f"UNCHANGED: {shown} is the bundle whose manifest has this SHA-256."
+    else:
+        yield f"CONSISTENT: {shown} agrees with its own manifest."
+    yield from (f"Not checked: {each}" for each in found.doubts)
+    yield ""
+    if (statement := found.statement) is not None:
+        as_of = "" if statement.as_of_us is None else f" as of {rfc3339(statement.as_of_us)}"
+        reason = f": {safe(statement.reason, 500)}" if statement.reason else "."
+        missing = " Entries may be missing" + reason if statement.verdict != "COMPLETE" else ""
+        yield f"{statement.verdict}{as_of}, by its own statement.{missing}"
+        yield f"Query: {safe(statement.frozen, 500) or '(the whole log)'}, asked of {safe(statement.endpoint, 200)}"
+    yield f"Manifest's SHA-256: {found.sha256}"
+    if not found.proven and not found.findings:
+        yield (
+            "This does not show who made it: whoever changes a bundle can write its manifest anew. Compare this"
+            " SHA-256 with the one that you were given by another way (verify --manifest SHA256 does), or check a"
+            " signature over the manifest."
+        )
+
+
+class _Bar:
+    """Shows progress on a terminal, a few times a second."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._next = time.monotonic() + EVERY
+
+    def __call__(self, doing: str, done: int, whole: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + EVERY
+            self._progress.describe = lambda: f"{doing}: {done >> 20:,} of {whole >> 20:,} MiB"
+            self._progress.draw()

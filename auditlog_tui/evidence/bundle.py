@@ -249,7 +249,8 @@ def read(path: Path) -> Iterator[Opened]:
     `Opened.statement` the query, the window, the as-of and the verdict to show; an INCOMPLETE one stays INCOMPLETE.
 
     Refuses whatever `verify` refuses of the file's structure, and members that are not of the size that the manifest
-    names. It compares no digests: there are `verify` and `Opened.sha256` for that. Raises `BundleError` and `OSError`.
+    names. It compares no digests: there are `verify` and `Opened.sha256` for that. Raises `BundleError` and
+    `OSError`.
     """
     with files.opened(path) as file:
         layout = layout_of(file)

@@ -39,7 +39,8 @@ STDIN = "-"
 STATE_LIMIT = 64 * 1024 * 1024
 """The most bytes of what is read from files beside a log."""
 
-_NOTHING = Fields()
+_NAMES = frozenset(Fields.__struct_fields__)
+"""A JSON object is an entry if it has one of these members, whatever is in it."""
 
 
 @dataclass(slots=True)
@@ -200,6 +201,8 @@ class SavedLogReader:
         entry = read_entry(text)
         if entry.fields.id is not None and not entry.unreadable:
             return (entry,)
+        if text.endswith(","):  # one of a list, a line each
+            return self._entries_in(text.rstrip(", \t\r\n"))
         if not _is_object(text):
             return ()
         value = read_value(text)
@@ -210,7 +213,8 @@ class SavedLogReader:
                 return ()
             self._follows = self._follows or page.next_cursor is not None
             return page.entries
-        return (entry,) if entry.fields != _NOTHING or entry.unreadable else ()
+        members = members_of(text)
+        return (entry,) if members is None or not _NAMES.isdisjoint(members.named) else ()
 
 
 def check(path: str) -> None:

@@ -116,7 +116,9 @@ class SavedText:
 
 def _unpacked(chunks: Iterator[bytes], flaws: Flaws) -> Iterator[bytes]:
     """The chunks, decompressed at most `CHUNK` bytes at a time if they are gzip."""
-    begin = next(chunks, b"")
+    begin = b""
+    while len(begin) < len(_GZIP) and (chunk := next(chunks, b"")):
+        begin += chunk
     if not begin.startswith(_GZIP):
         yield begin
         yield from chunks
@@ -126,16 +128,26 @@ def _unpacked(chunks: Iterator[bytes], flaws: Flaws) -> Iterator[bytes]:
         if not packed and not (packed := next(chunks, b"")):
             flaws.cut = "the compressed data ends early"
             return
+        before = unpacker.copy()
         try:
-            yield unpacker.decompress(packed, CHUNK)
+            data = unpacker.decompress(packed, CHUNK)
         except zlib.error:
             flaws.cut = "the compressed data is damaged"
+            yield from _undamaged(before, packed)
             return
+        yield data
         packed = unpacker.unconsumed_tail
         if unpacker.eof:
             packed = unpacker.unused_data.lstrip(b"\0") or next(chunks, b"").lstrip(b"\0")  # padding
             if packed:
                 unpacker = zlib.decompressobj(wbits=31)
+
+
+def _undamaged(unpacker: zlib._Decompress, packed: bytes) -> Iterator[bytes]:
+    """What is whole before the damage: an error takes the output of its call along, so it is called for each byte."""
+    with suppress(zlib.error):
+        for at in range(len(packed)):
+            yield unpacker.decompress(packed[at : at + 1])
 
 
 def _decoded(chunks: Iterator[bytes]) -> Iterator[str]:

@@ -176,8 +176,10 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     words, flags = split(without_command(arguments), valued)
     _check_letters(parser, flags)
     options = parser.parse_args(flags)
-    if options.saved and (command == "follow" or options.demo):
-        parser.error("a file does not grow, so there is nothing to follow" if command else "choose --demo or a file")
+    if options.saved and options.demo:
+        parser.error(f"--demo and {FROM} are two logs: choose one")
+    if options.saved and command == "follow":
+        parser.error("a file does not grow, so there is nothing to follow")
     if command == "get" and len(words) != 1:
         parser.error("get takes one ID")
     if command == "export":

@@ -30,6 +30,7 @@ from auditlog_tui.evidence.saved_index import SavedIndex
 from auditlog_tui.evidence.saved_text import BATCH, CHUNK, SavedText
 from auditlog_tui.evidence.statement import Annotation, read_annotation
 from auditlog_tui.output import files
+from auditlog_tui.runtime import give_way_in_thread
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
@@ -152,8 +153,7 @@ class SavedLogReader:
                 data = "".join(f"{text}\n" for text in some).encode("utf-8", "surrogateescape")
                 entries.update(data)
                 self._taken += len(data)
-                index.add([read_entry(text) for text in some])
-                self._entries = index.size
+                self._add(index, [read_entry(text) for text in some])
                 if self._stopped.is_set():
                     break
             log = SavedLog(index, "", whole.hexdigest(), True, stated.frozen, stated.as_of_us, opened.notes)
@@ -190,11 +190,15 @@ class SavedLogReader:
                     entries += found
                     if not found:
                         text.flaws.add(batch.unit, number)
-            index.add(entries)
-            self._entries = index.size
+            self._add(index, entries)
             if self._stopped.is_set():
                 return
         self._follows = self._follows or _more_follow(f"{{{text.rest.lstrip(', ')}}}")
+
+    def _add(self, index: SavedIndex, entries: Sequence[Entry]) -> None:
+        index.add(entries)
+        self._entries = index.size
+        give_way_in_thread()
 
     def _entries_in(self, text: str) -> Sequence[Entry]:
         """The entry in a text, or those of the page in it; empty for anything else."""

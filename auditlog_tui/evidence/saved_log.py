@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import stat
 import sys
 import threading
@@ -37,11 +38,17 @@ from auditlog_tui.text.times import counted
 STDIN = "-"
 """The path that stands for standard input."""
 
+LOOK_S = 0.1
+"""Seconds between two looks at whether to stop waiting for standard input."""
+
 STATE_LIMIT = 64 * 1024 * 1024
 """The most bytes of what is read from files beside a log."""
 
 _NAMES = frozenset(Fields.__struct_fields__)
 """A JSON object is an entry if it has one of these members, whatever is in it."""
+
+_OF_NOTES = frozenset(("id", "note", "made_us"))
+"""Members of a line of notes, which has an ID too."""
 
 
 @dataclass(slots=True)
@@ -109,6 +116,8 @@ class SavedLogReader:
         """
         index = SavedIndex()
         try:
+            if self._path == STDIN:
+                return self._read(_Stdin(self._stopped), index)
             with _opened(self._path) as file:
                 return self._read(file, index)
         except BundleError as error:
@@ -121,10 +130,10 @@ class SavedLogReader:
             index.close()
             raise
 
-    def _read(self, file: IO[bytes], index: SavedIndex) -> SavedLog:
+    def _read(self, file: IO[bytes] | _Stdin, index: SavedIndex) -> SavedLog:
         found = os.fstat(file.fileno())
         self._size = found.st_size if stat.S_ISREG(found.st_mode) else 0
-        if self._size and bundle.is_bundle(_start(file)):
+        if not isinstance(file, _Stdin) and bundle.is_bundle(_start(file)):
             return self._read_bundle(file, index)
         text = SavedText(file, self._take)
         self._fill(index, text)
@@ -218,14 +227,15 @@ class SavedLogReader:
             self._follows = self._follows or page.next_cursor is not None
             return page.entries
         members = members_of(text)
-        return (entry,) if members is None or not _NAMES.isdisjoint(members.named) else ()
+        names = None if members is None else members.named.keys()
+        return () if names is not None and (_NAMES.isdisjoint(names) or names >= _OF_NOTES) else (entry,)
 
 
 def check(path: str) -> None:
     """Raise `SettingsError` if this is no file that can be read."""
     try:
         with _opened(path) as file:
-            if path == STDIN or not bundle.is_bundle(_start(file)):
+            if not bundle.is_bundle(_start(file)):
                 return
         with bundle.read(Path(os.path.expanduser(path))):
             pass
@@ -235,14 +245,27 @@ def check(path: str) -> None:
         raise _unreadable(path, error.strerror or str(error)) from error
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[IO[bytes]]:
-    """The file, or standard input. Raises `OSError` and, for what no file can be called, `SettingsError`."""
-    if path == STDIN:
+class _Stdin:
+    """Standard input, which ends where reading is stopped: what writes to it may never end."""
+
+    def __init__(self, stopped: threading.Event) -> None:
         if sys.stdin is None or sys.stdin.isatty():
             raise SettingsError("Standard input is a terminal; - reads a log from a pipe or a file.")
-        yield sys.stdin.buffer
-        return
+        self._stopped = stopped
+
+    def fileno(self) -> int:
+        return sys.stdin.fileno()
+
+    def read(self, size: int) -> bytes:
+        while sys.platform != "win32" and not select.select([self], [], [], LOOK_S)[0]:
+            if self._stopped.is_set():
+                return b""
+        return os.read(self.fileno(), size)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[IO[bytes]]:
+    """The file. Raises `OSError` and, for what no file can be called, `SettingsError`."""
     try:
         with files.opened(Path(os.path.expanduser(path))) as file:
             yield file

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import IO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from auditlog_tui.entries.raw_json import WINDOW, Reader, run_at_once
 from auditlog_tui.text.times import count
@@ -80,6 +80,13 @@ class Batch(NamedTuple):
     texts: list[str | None]
 
 
+class Readable(Protocol):
+    """A file that is open for reading."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end. Raises `OSError`."""
+
+
 @dataclass(slots=True)
 class SavedText:
     """The text of an open file. `taken` is called with each part of the file that was read, as it is.
@@ -87,7 +94,7 @@ class SavedText:
     `rest` is what follows the list of a page, its pagination for instance.
     """
 
-    file: IO[bytes]
+    file: Readable
     taken: Callable[[bytes], None]
     flaws: Flaws = field(default_factory=Flaws)
     rest: str = ""

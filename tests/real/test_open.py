@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import HANGS_S
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 from tests.real.test_full_disk import small_disk as small_disk  # a fixture
 from tests.real.test_offline import guarded, sockets
@@ -89,9 +90,9 @@ def test_a_command_that_reads_a_file_is_ended_by_signals(signal: str, tmp_path: 
         assert process.stdin is not None
         for n in range(20_000):  # more than the pipe holds: it is reading by then
             process.stdin.write(line(n % 3_600, id=f"id-{n}").encode() + b"\n")
+        process.stdin.flush()
         process.send_signal(Signals[signal])
-        process.stdin.close()
-        assert process.wait(60) == 128 + Signals[signal]
+        assert process.wait(HANGS_S) == 128 + Signals[signal]  # and its input has no end yet
 
 
 def test_commands_read_a_file_and_standard_input(tmp_path: Path) -> None:

@@ -377,6 +377,13 @@ def msgspec_line(value: object) -> bytes:
     return msgspec.json.encode(value) + b"\n"
 
 
+def test_notes_are_no_entries(tmp_path: Path) -> None:
+    path = tmp_path / "log.notes.jsonl"
+    path.write_text(Annotation("id-1", marked=True, note="n", made_us=3).line() + "\n")
+    with pytest.raises(SettingsError, match="no audit log entry"):
+        SavedLogReader(str(path)).read()
+
+
 def test_notes_beside_an_export_are_there(tmp_path: Path) -> None:
     note = Annotation("id-1", marked=True, note="n", made_us=3)
     (tmp_path / "log.notes.jsonl").write_text(f"{note.line()}\nbroken\n")

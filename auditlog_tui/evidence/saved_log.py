@@ -212,7 +212,7 @@ class SavedLogReader:
     def _entries_in(self, text: str) -> Sequence[Entry]:
         """The entry in a text, or those of the page in it; empty for anything else."""
         entry = read_entry(text)
-        if entry.fields.id is not None and not entry.unreadable:
+        if entry.fields.id is not None and entry.fields.action is not None and not entry.unreadable:
             return (entry,)
         if text.endswith(","):  # one of a list, a line each
             return self._entries_in(text.rstrip(", \t\r\n"))

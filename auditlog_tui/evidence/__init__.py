@@ -1,1 +1,1 @@
-"""Entries in the formats in which they leave the program."""
+"""What leaves the program as evidence: entries in formats, exports, bundles and their verification."""

@@ -24,10 +24,10 @@ from typing import TypeVar
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.models import Entry, Page, read_entry
-from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError
+from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
 from auditlog_tui.evidence.endings import encoded, restored_line
 from auditlog_tui.evidence.formats import one_line
-from auditlog_tui.evidence.part import Checkpoint, Part, Plan, Reporting, shown
+from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Part, Plan, Reporting, shown
 from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
@@ -36,7 +36,7 @@ from auditlog_tui.log.sort_order import primary_term
 from auditlog_tui.log.view import View
 from auditlog_tui.log.walk import Walk
 from auditlog_tui.output import files
-from auditlog_tui.query import Query, format_query, freeze, parse, plan
+from auditlog_tui.query import Query, format_query, parse, plan
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.runtime import give_way, pause_left
@@ -83,7 +83,7 @@ class Job:
     @property
     def notes_path(self) -> Path:
         """The file of notes that lies beside entries as JSON lines."""
-        return self.out.with_name(f"{self.out.name.removesuffix('.jsonl')}.notes.jsonl")
+        return self.out.parent / f"{self.out.name.removesuffix('.jsonl')}.notes.jsonl"
 
     @property
     def plan(self) -> Plan:
@@ -161,11 +161,12 @@ class Export:
     async def loaded(self, view: View) -> Outcome:
         """Export the rows of a view as they stand."""
         summary = view.summary()
-        known = f" of {count(summary.total)}" if summary.total is not None else ""
-        part = f"only what was loaded is here: {counted(len(view), 'entry', 'entries')}{known}"
-        reason = "" if summary.complete else f"{summary.reason}. {part}" if summary.reason else part
+        total = None if summary.filtered else summary.total
+        of = f" of {count(total)}" if total is not None else ""
+        part = f"only what was loaded is here: {counted(len(view), 'entry', 'entries')}{of}"
+        reason = "" if summary.complete else ". ".join(filter(None, (summary.reason, part)))
         as_of_us, sent = _us(summary.as_of), view.feed.requests
-        return await self._given(_Found(view.log.store, view.run, view.query, reason, summary.total, as_of_us, sent))
+        return await self._given(_Found(view.log.store, view.run, view.query, reason, total, as_of_us, sent))
 
     async def one(self, view: View, n: int) -> Outcome:
         """Export entry `n` of the store of a view."""
@@ -191,7 +192,7 @@ class Export:
         out = self.job.out
         if not os.path.lexists(out):
             return
-        part = out.with_name(f"{out.name}.part")
+        part = self.part.path
         for left in (_beside(out, "new"), part):
             with suppress(OSError):
                 if os.path.samestat(left.lstat(), out.lstat()):  # it ended before it could remove its part
@@ -344,7 +345,7 @@ class Export:
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:
         """Let the ending write its file beside the one that it will be; returns its path."""
         if self.job.form == "jsonl" and entries == self.part.path and statement.verdict == "COMPLETE":
-            self.part.sync()
+            await _undisturbed(self.part.sync)
             return entries
         path = _beside(self.job.out, "new")
         _remove(path)
@@ -360,7 +361,7 @@ class Export:
         _remove(temporary)
         try:
             with Reporting(temporary):
-                await asyncio.to_thread(files.create, temporary, data)
+                await _undisturbed(partial(files.create, temporary, data))
             await self._publish(temporary, path, same=data)
         finally:
             _remove(temporary)
@@ -369,7 +370,7 @@ class Export:
     async def _publish(self, temporary: Path, path: Path, same: bytes | None = None) -> None:
         try:
             with Reporting(path):
-                await asyncio.to_thread(files.publish, temporary, path)
+                await _undisturbed(partial(files.publish, temporary, path))
         except ExportError as error:
             if isinstance(error.__cause__, FileExistsError):
                 if same is not None and _has(path, same):
@@ -417,7 +418,7 @@ class _Walker:
         as_is = view.run is view.feed.run and not self._log.store.versioned
         total, as_of = view.feed.total, view.feed.as_of
         proven = self._log.server_support.proven(view.feed.plan.params)
-        total = total if proven else None
+        total = total if proven and view.plan.residual is None else None
         return _Found(self._log.store, view.run, view.query, reason, total, _us(as_of), self._requests, as_is)
 
     @property
@@ -471,9 +472,11 @@ class _Walker:
         if earlier is None:
             return None
         self._export._refuse_other(earlier)
-        query = freeze(parse(earlier.frozen), 0, UTC)
         self._log.server_support.ignored |= set(earlier.ignored)
-        view = View(self._log, query)
+        try:
+            view = View(self._log, parse(earlier.frozen))
+        except (QueryError, ValueError) as error:
+            raise ExportRefusedError(f"{shown(self._part.path)} has a state that was changed. {MOVE_AWAY}") from error
         sort = primary_term(view.feed.plan.params.get("sort", "created_at:desc"))
         if view.marked or not sort.startswith("created_at"):
             self._export.told = "" if view.marked else "An export in this order can't go on: it began anew."
@@ -652,6 +655,11 @@ async def _in_thread(work: Callable[[], None], out: _Stoppable) -> None:
         raise
 
 
+async def _undisturbed(work: Callable[[], None]) -> None:
+    """Do a short work in a thread, and wait for its end in any case."""
+    await _finished(asyncio.ensure_future(asyncio.to_thread(work)))
+
+
 async def _finished(task: asyncio.Future[_T]) -> _T:
     """Wait for the task, whoever cancels this meanwhile."""
     while not task.done():
@@ -661,7 +669,7 @@ async def _finished(task: asyncio.Future[_T]) -> _T:
 
 
 def _beside(out: Path, what: str) -> Path:
-    return out.with_name(f"{out.name}.part.{what}")
+    return out.parent / f"{out.name}.part.{what}"
 
 
 def _remove(path: Path) -> None:

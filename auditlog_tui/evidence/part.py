@@ -25,7 +25,11 @@ from auditlog_tui.text.safe import safe
 
 SUFFIX, STATE_SUFFIX = ".part", ".part.state"
 
-_FORMAT = "auditlog-tui part 1"
+MOVE_AWAY = "Move it away to begin anew."
+
+_HEAD = b"auditlog-tui part 1 "
+"""The beginning of a state."""
+
 _BLOCK = 1024 * 1024
 
 
@@ -44,7 +48,6 @@ class Plan:
     context_us: int
     frozen: str
     ignored: tuple[str, ...] = ()
-    state: str = _FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,10 @@ class Part:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.with_name(path.name + SUFFIX)
+        self.path = path.parent / (path.name + SUFFIX)
         self.plan: Plan | None = None
         self.at = Checkpoint()
-        self._state_path = path.with_name(path.name + STATE_SUFFIX)
+        self._state_path = path.parent / (path.name + STATE_SUFFIX)
         self._state_size = 0
         self._digest = hashlib.sha256()
         self._stack = ExitStack()
@@ -116,12 +119,9 @@ class Part:
     def _find_earlier(self) -> None:
         size = self._file.seek(0, SEEK_END)
         head, *lines = self._read_state()
-        plan = _read(Plan, head)
-        if plan is None or plan.state != _FORMAT:
-            if size:
-                raise ExportRefusedError(
-                    f"{shown(self.path)} is no export that can go on. Move it away, or write to another file."
-                )
+        plan = _read(Plan, head.removeprefix(_HEAD)) if head.startswith(_HEAD) else None
+        if plan is None:
+            self._refuse_others(size, head)
             return
         self._state_size = len(head)
         for line in lines:
@@ -132,11 +132,19 @@ class Part:
             self._state_size += len(line)
         self.plan = plan if self.at.size else None
 
+    def _refuse_others(self, size: int, head: bytes) -> None:
+        """Raise `ExportRefusedError` unless the files are those of a run that ended before anything arrived."""
+        for path, ours in ((self.path, not size), (self._state_path, _HEAD.startswith(head[: len(_HEAD)]))):
+            if not ours:
+                raise ExportRefusedError(
+                    f"{shown(path)} is no export that can go on. Move it away, or write to another file."
+                )
+
     def _read_state(self) -> list[bytes]:
-        """The whole lines of the state; the last may be cut off, where a process was killed."""
+        """The lines of the state, without a last one that is cut off, unless it is the first."""
         self._state.seek(0)
-        *lines, _ = self._state.readall().split(b"\n")
-        return [line + b"\n" for line in lines] or [b""]
+        head, *lines = self._state.readall().splitlines(keepends=True) or [b""]
+        return [head, *(line for line in lines if line.endswith(b"\n"))]
 
     def lines(self) -> Iterator[list[bytes]]:
         """The lines of the earlier run, some at a time; the part goes on after the last.
@@ -156,8 +164,7 @@ class Part:
                 yield lines
             if rest or self._digest.hexdigest() != self.at.sha256:
                 raise ExportRefusedError(
-                    f"{shown(self.path)} was changed since it was written, so the export can't go on."
-                    " Move it away to begin anew."
+                    f"{shown(self.path)} was changed since it was written, so the export can't go on. {MOVE_AWAY}"
                 )
             self._file.truncate(self.at.size)
             self._state.truncate(self._state_size)
@@ -172,7 +179,7 @@ class Part:
             self._file.truncate(0)
             self._state.truncate(0)
             self._state.seek(0)
-            _write(self._state, _line(plan))
+            _write(self._state, _HEAD + _line(plan))
 
     def append(self, data: bytes, at: Checkpoint) -> None:
         """Add lines that arrived, and note how far the part goes then: `at`, whose size and digest are set here.

@@ -24,7 +24,7 @@ class Statement:
     it names, `None` where it names no bound. `as_of_us` is the server's time to which the entries are up to date, and
     `clock_offset_ms` how far its clock is ahead of this machine's; both `None` if it sends no time. `requests` were
     sent, in all runs of the export. `entries` is the number of lines of JSON, `rows` the number of entries (the rest
-    are further versions), `total` the server's count of what it was asked for, `None` if it is not to be trusted.
+    are further versions), `total` the server's count of these, `None` if it does not count just these or not rightly.
     `reason` says why the verdict is INCOMPLETE.
     """
 

@@ -10,11 +10,9 @@ from datetime import UTC
 from pathlib import Path
 
 from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
-from auditlog_tui.evidence.bundle import Bundle
-from auditlog_tui.evidence.endings import Lines
+from auditlog_tui.evidence.endings import BUNDLE, ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
 from auditlog_tui.evidence.part import shown
-from auditlog_tui.evidence.statement import Ending
 from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note
 from auditlog_tui.log.log import clock_skew
@@ -24,9 +22,6 @@ from auditlog_tui.session.opening import DEMO_URL, Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment
-
-BUNDLE = "bundle"
-"""The form of a bundle."""
 
 _MARKED = "marked:yes"
 
@@ -41,11 +36,6 @@ class ExportOptions:
     context_us: int = 0
     by: str = ""
     incomplete: bool = False
-
-
-def ending_of(form: str) -> Ending:
-    """What makes the file of a form: of one of the formats, or a bundle."""
-    return Bundle() if form == BUNDLE else Lines(form)
 
 
 def options_of(options: argparse.Namespace) -> ExportOptions:
@@ -96,8 +86,7 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
         running = Export(job, log)
         progress.describe, progress.tells = running.describe, running.tells
         try:
-            async with progress.shown():
-                outcome = await _go(running)
+            outcome = await _go(running, progress)
         except (asyncio.CancelledError, KeyboardInterrupt):
             print_note(f"Stopped. {_kept(running)}" if running.part.at.lines else "Stopped. Nothing was written.")
             raise
@@ -106,10 +95,11 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
         return _end(running, outcome)
 
 
-async def _go(running: Export) -> Outcome:
+async def _go(running: Export, progress: Progress) -> Outcome:
     """Run it; an error then says what is left. Raises `AuditLogError`."""
     try:
-        return await running.matching()
+        async with progress.shown():
+            return await running.matching()
     except AuditLogError as error:
         if running.part.at.lines and not isinstance(error, ExportRefusedError):
             print_note(_kept(running))

@@ -225,7 +225,11 @@ class Feed:
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
         self.newest_first = primary_term(sort) == NEWEST_FIRST
-        below, above = self._anchor_bounds(anchor)
+        below: Mapping[str, str] = {}
+        above: Mapping[str, str] = {}
+        if isinstance(anchor, At):  # both include the anchor's time; ids remove the duplicates
+            below = self._bound("created_at_max", anchor.us, plan.params)
+            above = self._bound("created_at_min", anchor.us, plan.params)
         self.older_end = End({**plan.params, **below}, sort, done=anchor is Anchor.OLDEST)
         self.newer_end = End({**plan.params, "sort": backwards, **above}, backwards, done=anchor is Anchor.NEWEST)
 
@@ -530,13 +534,6 @@ class Feed:
                 if sort_key(values, end.sort) is not None:
                     return values
         return None
-
-    def _anchor_bounds(self, anchor: Anchor | At) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The bounds of the older and the newer end. Both include the anchor's time; ids remove the duplicates."""
-        if not isinstance(anchor, At):
-            return {}, {}
-        params = self.plan.params
-        return self._bound("created_at_max", anchor.us, params), self._bound("created_at_min", anchor.us, params)
 
     def _resume_bound(self, end: End, last: SortValues | None) -> Mapping[str, str]:
         """The bound that resumes at the last entry fetched; empty where the server or the order allows none."""

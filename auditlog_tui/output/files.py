@@ -24,6 +24,7 @@ _KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFLNK: "a link",
 }
+_NO_LINKS = {getattr(errno, name, None) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")}
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
@@ -165,13 +166,22 @@ def publish(temporary: Path, path: Path) -> None:
     Raises `OSError`: `FileExistsError` if the name is taken.
     """
     try:
-        os.link(temporary, path, follow_symlinks=False)
-    except FileExistsError:
-        raise
-    except (OSError, NotImplementedError):  # not on this file system
-        new(path).close()  # fails if the name is taken
-        os.replace(temporary, path)
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename_new(temporary, path)
     _sync_folder(path.parent)
+
+
+def _rename_new(temporary: Path, path: Path) -> None:
+    """Rename a file, on a file system without links."""
+    new(path).close()  # fails if the name is taken
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _stat(path: Path) -> os.stat_result | None:

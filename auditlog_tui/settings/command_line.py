@@ -38,7 +38,7 @@ FORMATS = ("table", "jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs", "id
 """Output formats of `list`, `get` and `follow`."""
 
 EXPORT_FORMATS = ("jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs")
-"""Formats of `export`."""
+"""Formats of `export`; the first is the evidence, the others are made of it."""
 
 PROGRAM = "auditlog-tui"
 
@@ -165,9 +165,8 @@ def _slips(word: str) -> Iterator[str]:
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(
-        format="jsonl" if command == "get" else None if command == "export" else "table",
-        limit=None, last=10, until="",
-        out="", bundle="", by="", marked=False, with_context="", incomplete=False,
+        format={"get": "jsonl", "export": None}.get(command, "table"), limit=None, last=10, until="", out="",
+        bundle="", by="", marked=False, with_context="", incomplete=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from tests.bench.figures import Figure, at_most, median
 LOG = 20_000
 TIMES = 3
 READ = 200
+EXPORTED = 200_000
 LIST = [*APP, "list", "--format", "jsonl"]
 
 
@@ -33,6 +35,7 @@ class Ran(NamedTuple):
 
 def measure(bench: Bench) -> None:
     _measure_reading(bench)
+    _measure_export(bench)
     url = bench.server(LOG).url
     pages = LOG // 100
     ours: list[float] = []
@@ -46,6 +49,29 @@ def measure(bench: Bench) -> None:
     bench.add(
         cpu_a_page("no latency", ours, bare),
         Figure(f"`list` of {LOG:,} entries, no latency", f"{median(seconds):.1f} s"),
+    )
+
+
+def _measure_export(bench: Bench) -> None:
+    """An export to a file, in turn with the bare loop, and that it has what `list` writes."""
+    entries = min(EXPORTED, bench.entries)
+    url, pages = bench.server(entries).url, entries // 100
+    out, listed = bench.home / "export.jsonl", bench.home / "listed.jsonl"
+    one = run([*LIST, "--limit", "100"], bench.env(url))
+    ours, bare, seconds = list[float](), list[float](), list[float]()
+    for _ in range(TIMES):
+        out.unlink(missing_ok=True)
+        whole = run([*APP, "export", "--out", str(out)], bench.env(url))
+        ours.append((whole.cpu_ms - one.cpu_ms) / (pages - 1))
+        seconds.append(whole.seconds)
+        bare.append(bare_page(bench, url, pages))
+    run(LIST, bench.env(url), listed)
+    if not filecmp.cmp(out, listed, shallow=False):
+        raise RuntimeError("an export differs from what list writes")
+    own, beside = f"{median(ours):.2f} ms", f"httpx and json {median(bare):.2f} ms"
+    bench.add(
+        at_most(f"`export` of {entries:,} entries, CPU a page", median(ours), median(bare), 2, own, beside),
+        Figure("the same", f"{median(seconds):.1f} s"),
     )
 
 

@@ -1,5 +1,6 @@
 """The user's files on a disk that is really full, and paths that are not ordinary files."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -271,3 +272,29 @@ def test_one_that_holds_the_folder_for_long_is_told_of(tmp_path: Path, monkeypat
     with files.locked(path.parent), pytest.raises(SettingsError, match="Another auditlog-tui is writing"):
         save_option(path, "zone", "local")
     save_option(path, "zone", "local")
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_name_that_is_free_is_given_and_one_that_is_taken_stays(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if not links:
+        monkeypatch.setattr("os.link", refuse)
+    temporary, taken = tmp_path / "new", tmp_path / "taken"
+    temporary.write_text("whole")
+    taken.write_text("precious")
+    with pytest.raises(FileExistsError):
+        files.publish(temporary, taken)
+    assert (temporary.read_text(), taken.read_text()) == ("whole", "precious")
+    files.publish(temporary, tmp_path / "free")
+    assert (tmp_path / "free").read_text() == "whole"
+    assert temporary.exists() == links
+
+
+def test_what_is_not_there_gets_no_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        files.publish(tmp_path / "nothing", tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []

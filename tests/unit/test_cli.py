@@ -319,7 +319,7 @@ def test_the_help_of_commands_without_settings(
     assert not config.exists()
 
 
-@pytest.mark.parametrize("command", ["", "list", "get", "count", "follow", "help"])
+@pytest.mark.parametrize("command", ["", "list", "get", "count", "export", "follow", "help"])
 def test_help_may_stand_before_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["help", *filter(None, [command])])
@@ -338,6 +338,39 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         cli.main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"auditlog-tui {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "it takes one of --out FILE (- is standard output) and --bundle FILE"),
+        (["--out", "a", "--bundle", "b"], "it takes one of --out FILE"),
+        (["--bundle", "b", "--format", "csv"], "--format is for --out"),
+        (["--out", "a", "--with-context", "5m"], "--with-context is for --marked"),
+        (["--out", "-", "--by", "Jo"], "--with-context, --by and --incomplete are for a file"),
+        (["--out", "-", "--incomplete"], "--with-context, --by and --incomplete are for a file"),
+        (["--out", "a", "--format", "table"], "invalid choice: 'table'"),
+        (["--out", "a", "--columns", "ip"], "--columns is for the browser"),
+        (["--out", "a", "--limit", "3"], "unrecognized arguments: --limit"),
+        (["--out", "a", "--marked", "--with-context", "soon"], "--with-context soon: this is not a length of time."),
+        (["--out", "a", "nonsense:1"], "nonsense"),
+    ],
+)
+def test_options_of_export_that_do_not_go_together_are_told(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        status: object = cli.main(["export", *arguments])
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_settings_file_is_begun_and_never_overwritten(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

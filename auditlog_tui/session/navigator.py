@@ -257,6 +257,11 @@ class Navigator:
 
     # -- counting ----------------------------------------------------------------------------------------------
 
+    @property
+    def everywhere(self) -> str:
+        """What a count without a filter is over, in two words."""
+        return "all time" if self.log.origin is None else "in file"
+
     def pivots(self, row: Row) -> list[Pivot]:
         """The related filters offered for a row."""
         return pivots(row, self.place.text)

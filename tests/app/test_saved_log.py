@@ -215,3 +215,14 @@ async def test_two_versions_of_an_entry_and_those_without_id_or_time_are_all_sho
         await hand.filter("status:500")
         assert "1  ALL IN FILE" in hand.header
         assert hand.row.status_code == 500
+
+
+async def test_counts_are_said_to_be_of_the_file_and_not_of_all_time(tmp_path: Path) -> None:
+    async with showing(a_file(tmp_path)) as hand:
+        await hand.press("p")
+        assert "in file" in hand.text
+        assert "all time" not in hand.text
+        await hand.press("escape", "i")
+        assert "by the server" not in hand.text
+        await hand.press("escape", "A", "s", "#")
+        assert "all time" not in hand.text

@@ -137,7 +137,7 @@ class HeaderBar(Widget):
         mode = "utc" if look.mode == "relative" else look.mode
         at = format_time(origin.now_us, mode, look.now_us, look.zone)
         loading = origin.stated and not (summary is not None and (summary.complete or summary.incomplete))
-        verdict = ("  COMPLETE", "$text-success") if loading else ("", "")
+        verdict = (" COMPLETE", "$text-success") if loading else ("", "")
         times = f" {'as of' if origin.dated else 'up to'} {at}", "$text-muted"
         spare = room - cell_width(verdict[0]) - cell_width(times[0]) - 2
         if spare < min(MIN_NAME_CELLS, cell_width(self.endpoint)):

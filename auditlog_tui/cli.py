@@ -13,7 +13,17 @@ from typing import NoReturn
 
 from auditlog_tui import __version__
 from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
-from auditlog_tui.settings.command_line import EXAMPLES, FIRST_WORDS, after, command_of, mistaken, read_options
+from auditlog_tui.settings.command_line import (
+    EXAMPLES,
+    FIRST_WORDS,
+    FROM,
+    OPEN,
+    after,
+    command_of,
+    mistaken,
+    read_options,
+    with_file,
+)
 from auditlog_tui.settings.file import config_path, read_config, write_beginning
 from auditlog_tui.settings.options import OPTIONS, Settings, load
 from auditlog_tui.text.safe import safe
@@ -31,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _paths(rest)
         if (rest := after("verify", arguments)) is not None:
             return _verify(rest)
+        if (rest := after(OPEN, arguments)) is not None and not _HELP.isdisjoint(rest):
+            _parser(OPEN).print_help()
+            return ExitStatus.DONE
+        arguments = with_file(arguments)
         command = command_of(arguments)
         if meant := mistaken(arguments):
             raise SettingsError(_not_a_command(arguments, meant))
@@ -51,16 +65,28 @@ class _Parser(argparse.ArgumentParser):
         super().error(re.sub(r"(--[^\s=]+)=\S*", r"\1=…", message))
 
 
-def _parser() -> argparse.ArgumentParser:
+_OPEN_HELP = """\
+Browse a log that was saved to a file, without a key and without the network. The file is never written to.
+
+It is JSON Lines of entries (as list --format jsonl writes them), a page of the API as saved by curl, or a JSON list
+of entries; compressed by gzip or not."""
+
+
+def _parser(command: str = "") -> argparse.ArgumentParser:
+    opens = command == OPEN
     parser = _Parser(
-        prog="auditlog-tui",
-        description="Browse the Nirvana Labs audit log. ? in the browser lists its keys.",
+        prog="auditlog-tui open FILE" if opens else "auditlog-tui",
+        description=_OPEN_HELP if opens else "Browse the Nirvana Labs audit log. ? in the browser lists its keys.",
         epilog=f"{EXAMPLES}\n\nEach command has a --help of its own.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("query", nargs="*", help="a filter to begin with, for instance: status:>=400 last:24h")
     parser.add_argument("--demo", action="store_true", help="browse a made-up log: no key, no network")
+    parser.add_argument(
+        FROM, dest="saved", metavar="FILE", default="",
+        help="read a log saved to a file, which open browses: no key, no network; - is standard input",
+    )  # fmt: skip
     for option in OPTIONS:
         if option.switch:
             described = f"leave the mouse to the terminal, which then selects text as elsewhere ({option.variable})"
@@ -79,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 def _settings(options: argparse.Namespace) -> Settings:
     flags = {option.name: getattr(options, option.name) for option in OPTIONS}
     path = config_path()
-    return load(flags, os.environ, read_config(path), demo=options.demo, path=safe(str(path)))
+    return load(flags, os.environ, read_config(path), demo=options.demo, path=safe(str(path)), saved=options.saved)
 
 
 def _not_a_command(arguments: Sequence[str], meant: str) -> str:
@@ -87,7 +113,7 @@ def _not_a_command(arguments: Sequence[str], meant: str) -> str:
     return f"There is no command {word}. Did you mean {meant}? To search for the word: auditlog-tui '\"{word}\"'"
 
 
-_HELP = ("--help", "-h")
+_HELP = frozenset(("--help", "-h"))
 
 
 def _config(arguments: Sequence[str]) -> int:
@@ -155,6 +181,8 @@ def _verify(arguments: Sequence[str]) -> int:
 
 def _browse(settings: Settings, text: str) -> int:
     _check_terminal()
+    if settings.saved:
+        _check_file(settings.saved)
     for name in ("COLUMNS", "LINES"):  # exported by a shell, and wrong once the terminal is resized
         os.environ.pop(name, None)
     from auditlog_tui.session.opening import Session
@@ -175,6 +203,15 @@ def _browse(settings: Settings, text: str) -> int:
         with suppress(OSError):  # the terminal may be what failed
             sys.stderr.write(app.report)
     return app.return_code or 0
+
+
+def _check_file(path: str) -> None:
+    """Raise `SettingsError`, before the screen is drawn, for a file that can't be opened."""
+    from auditlog_tui.evidence.saved_log import STDIN, check
+
+    if path == STDIN:
+        raise SettingsError("The browser reads keys from standard input. Save the log to a file, and open that.")
+    check(path)
 
 
 def _check_terminal() -> None:

@@ -94,6 +94,16 @@ def pause_left() -> float:
     return _Pause.until - time.perf_counter()
 
 
+NAP_S = 0.002
+"""Seconds that work in a thread sleeps between two looks at whether the input is drawn."""
+
+
+def give_way_in_thread() -> None:
+    """`give_way` for work in a thread, which would take turns with the event loop at running Python."""
+    while pause_left() > 0:
+        time.sleep(NAP_S)
+
+
 async def give_way() -> None:
     """Let other tasks run, and what the user typed be drawn; await it between two slices of background work.
 

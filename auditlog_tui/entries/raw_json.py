@@ -103,15 +103,15 @@ def read_unique(text: str) -> Json:
 
 
 class Reader:
-    """Reads one JSON text. Every method raises `ValueError` if the text is cut short or is not JSON."""
+    """Reads a JSON text from a position on. Every method raises `ValueError` if it is cut short or is not JSON."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, at: int = 0) -> None:
         self._text = text
-        self._at = 0
+        self._at = at
 
     @property
     def position(self) -> int:
-        """The number of characters read so far."""
+        """The position after what was read."""
         return self._at
 
     def members(self) -> Iterator[str]:

@@ -246,6 +246,9 @@ class Opened:
     size: int
     """Bytes of all entries."""
 
+    sha256: str
+    """Of all entries, as the manifest has it."""
+
     _entries: Region
 
     def entries(self) -> Iterator[str]:
@@ -263,7 +266,8 @@ def read(path: Path) -> Iterator[Opened]:
     `Opened.statement` the query, the window, the as-of and the verdict to show; an INCOMPLETE one stays INCOMPLETE.
 
     Refuses whatever `verify` refuses of the file's structure, and members that are not of the size that the manifest
-    names. It compares no digests: for that there is `verify`. Raises `BundleError` and `OSError`.
+    names. It compares no digests: there are `verify` and `Opened.sha256` for that. Raises `BundleError` and
+    `OSError`.
     """
     with files.opened(path) as file:
         layout = layout_of(file)
@@ -271,10 +275,11 @@ def read(path: Path) -> Iterator[Opened]:
             raise BundleError(f"It is a changed bundle: {layout.problem}. Check it: auditlog-tui verify")
         manifest = read_manifest(layout.regions[MANIFEST])
         sizes = {each.name: each.size for each in layout.members[:-1]}
+        digests = {each.name: each.sha256 for each in manifest.members}
         if {each.name: each.size for each in manifest.members} != sizes:
             raise BundleError("It is a changed bundle: sizes differ from its manifest. Check it: auditlog-tui verify")
         entries = layout.regions[ENTRIES]
-        yield Opened(manifest.statement, read_notes(layout.regions[NOTES]), entries.size, entries)
+        yield Opened(manifest.statement, read_notes(layout.regions[NOTES]), entries.size, digests[ENTRIES], entries)
 
 
 def is_bundle(start: bytes) -> bool:

@@ -318,19 +318,21 @@ class Export:
     def _reason(self, found: _Found) -> str:
         """Why something is missing; empty if nothing is."""
         unread = f"notes are missing: {self.job.unread}" if self.job.unread else ""
-        return ". ".join(part.rstrip(".") for part in (found.reason, unread) if part)
+        origin = self._log.origin
+        lacks = "" if origin is None or origin.lacks in found.reason else origin.lacks
+        return ". ".join(part.rstrip(".") for part in (found.reason, lacks, unread) if part)
 
     def _statement(self, found: _Found, lines: int) -> Statement:
-        planned, job, reason = plan(found.query), self.job, self._reason(found)
+        planned, job, reason, origin = plan(found.query), self.job, self._reason(found), self._log.origin
         offset_us = self._log.api.clock_offset_us
         return Statement(
             query=job.plan.query,
             frozen=format_query(found.query),
             low_us=planned.created_min_us,
             high_us=planned.created_max_us,
-            endpoint=job.endpoint,
+            endpoint=job.endpoint if origin is None else f"file {origin.name}",
             by=job.by,
-            as_of_us=found.as_of_us,
+            as_of_us=origin.now_us if origin is not None and origin.dated else found.as_of_us,
             clock_offset_ms=None if offset_us is None else round(offset_us / 1000),
             requests=found.requests,
             entries=lines,

@@ -13,7 +13,7 @@ from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRe
 from auditlog_tui.evidence.endings import BUNDLE, ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
 from auditlog_tui.evidence.part import shown
-from auditlog_tui.headless.queries import read_query
+from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note
 from auditlog_tui.log.log import clock_skew
 from auditlog_tui.query import with_term
@@ -65,7 +65,7 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
     async with AsyncExitStack() as stack:
         session = Session(settings)
         stack.push_async_callback(session.close)
-        session.connect()
+        await connected(session, progress)
         log = session.open_log(progress.on_wait)
         typed, query = await read_query(only_marked(text, options), log, settings)
         marks = session.marks()

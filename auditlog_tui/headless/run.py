@@ -23,12 +23,20 @@ from auditlog_tui.analysis.no_matches import reasons, take_other_forms
 from auditlog_tui.analysis.who import Who, subject_in
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
-from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, ExportRefusedError, QueryError, SettingsError
+from auditlog_tui.errors import (
+    ApiError,
+    AuditLogError,
+    ExitStatus,
+    ExportRefusedError,
+    NotFoundError,
+    QueryError,
+    SettingsError,
+)
 from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import WITH_NOTES, Notes, TableStyle, Writer, read_columns
 from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
 from auditlog_tui.headless.listing import Listing, Printer, count_matching, seen_of
-from auditlog_tui.headless.queries import read_query
+from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note, print_notes, standard_out
 from auditlog_tui.headless.who import missing_from, who_json, who_text
 from auditlog_tui.log.log import Log, clock_skew
@@ -159,7 +167,7 @@ async def _opened(settings: Settings, command: Command, progress: Progress) -> A
     async with AsyncExitStack() as stack:
         session = Session(settings)
         stack.push_async_callback(session.close)
-        client = session.connect()
+        client = await connected(session, progress)
         log = session.open_log(progress.on_wait)
         log.store.seen = Unseen()
         shown = read_zone(settings.zone)
@@ -288,13 +296,23 @@ class _Run:
         if unread := self._unread_marks(query):
             return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
+        if not missing and self._log.origin is not None and self._log.origin.reason:
+            missing = f"Incomplete: {self._log.origin.reason}."
         if missing:
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
         return self._end("", [] if number else await self._why_nothing(query))
 
     async def get(self, entry_id: str) -> ExitStatus:
-        self._printer.entry(await self._log.api.get(entry_id))
+        origin = self._log.origin
+        try:
+            entry = await self._log.api.get(entry_id)
+        except NotFoundError as error:
+            if origin is None:
+                raise
+            why = f" It is incomplete: {origin.reason}." if origin.reason else ""
+            raise NotFoundError(f"{origin.name} has no entry with this ID.{why}", status=error.status) from error
+        self._printer.entry(entry)
         return self._finish("")
 
     async def who(self, command: Command) -> ExitStatus:

@@ -15,6 +15,7 @@ from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import UNREAD, Json, members_of
 from auditlog_tui.log.feed import Anchor, At, Feed, RequestKey, request_key
 from auditlog_tui.log.marked_feed import PORTION, MarkSource, NoMarks, StoredMarks
+from auditlog_tui.log.origin import Origin
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from auditlog_tui.query import Condition, Plan
 from auditlog_tui.runtime import give_way
@@ -49,11 +50,15 @@ class Log:
 
     `idle` is set while no foreground request is under way. At most `parallel` requests are sent at once where much is
     to be loaded. `marks` returns the user's marks and notes; it is called only for queries that are about them.
+    `origin` is the file that the log was saved to, `None` for one that can grow.
     """
 
-    def __init__(self, api: AuditLogApi, store: EntryStore, parallel: int = PARALLEL) -> None:
+    def __init__(
+        self, api: AuditLogApi, store: EntryStore, parallel: int = PARALLEL, origin: Origin | None = None
+    ) -> None:
         self.api = api
         self.store = store
+        self.origin = origin
         self.parallel = parallel
         self.server_support = ServerSupport()
         no_marks = NoMarks()
@@ -107,13 +112,23 @@ class Log:
         self._details.clear()
 
     def now_us(self) -> int:
-        """The server's clock in microseconds since 1970; this machine's clock before the first response."""
+        """The server's clock in microseconds since 1970; this machine's clock before the first response.
+
+        Of a file, the time that it is about.
+        """
+        if self.origin is not None:
+            return self.origin.now_us
         return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
 
     async def learn_clock(self) -> None:
         """Request the smallest page if no response has told the server's time yet. Raises `ApiError`."""
-        if self.api.clock_offset_us is None:
+        if not self.knows_now:
             await self.reach()
+
+    @property
+    def knows_now(self) -> bool:
+        """False as long as `now_us` goes by this machine's clock."""
+        return self.origin is not None or self.api.clock_offset_us is not None
 
     async def reach(self) -> None:
         """Request the smallest page. Raises `ApiError`."""

@@ -29,10 +29,11 @@ from auditlog_tui.store.sorting import sorted_run
 
 
 class State(Enum):
-    """Whether a view has all matching entries."""
+    """Whether a view has all matching entries: of the log, or of a file that doesn't say what it has of the log."""
 
     MORE = "more"
     COMPLETE = "complete"
+    ALL_IN_FILE = "all in file"
     INCOMPLETE = "incomplete"
 
 
@@ -46,6 +47,7 @@ class Summary:
     `scanned_to_us` is the time that the local evaluation has reached. `more_above` and `more_below` say which ends
     are not reached. `gone` is how many of the loaded entries the server no longer has, usually by retention.
     `only` says that these are of the entries that the user `marked` or `noted`, and the state is about those.
+    `final` says that the reason is one of the file's, which nothing can be done about here.
     """
 
     rows: int
@@ -61,10 +63,11 @@ class Summary:
     more_below: bool
     gone: int = 0
     only: Only = ""
+    final: bool = False
 
     @property
     def complete(self) -> bool:
-        return self.state is State.COMPLETE
+        return self.state in (State.COMPLETE, State.ALL_IN_FILE)
 
     @property
     def incomplete(self) -> bool:
@@ -235,15 +238,19 @@ class View:
         return self.older_done and self.newer_done and evaluated and self._is_sorted
 
     def summary(self) -> Summary:
-        feed = self.feed
+        feed, origin = self.feed, None if self.marked else self.log.origin
         reason = feed.short or ("" if self.complete else feed.broken)
+        final = bool(not reason and origin is not None and origin.reason)
+        if origin is not None and final:
+            reason = origin.reason
+        whole = State.COMPLETE if origin is None or origin.stated else State.ALL_IN_FILE
         newest, oldest = self._time_of(0), self._time_of(len(feed.run) - 1)
         return Summary(
             rows=len(self),
             loaded=len(feed.run),
             filtered=self.plan.residual is not None,
             total=feed.total if self.log.server_support.proven(feed.plan.params) else None,
-            state=State.INCOMPLETE if reason else State.COMPLETE if self.complete else State.MORE,
+            state=State.INCOMPLETE if reason else whole if self.complete else State.MORE,
             reason=reason,
             as_of=feed.as_of,
             newest_us=newest if feed.newest_first and self.newer_done else None,
@@ -252,6 +259,7 @@ class View:
             more_below=not self.older_done,
             gone=feed.gone,
             only=self.plan.only,
+            final=final,
         )
 
     def _time_of(self, row: int) -> int | None:

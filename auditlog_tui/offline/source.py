@@ -60,8 +60,8 @@ class Source(Protocol):
     def get(self, entry_id: str) -> str | None:
         """One entry's JSON text; `None` if there is no entry of this ID."""
 
-    def now(self) -> datetime:
-        """The log's clock, with a time zone."""
+    def now(self) -> datetime | None:
+        """The log's clock, with a time zone; `None` for a log that has none."""
 
     def close(self) -> None:
         """Release what the source holds; it can't be asked any more."""

@@ -95,28 +95,34 @@ class Endpoints:
         return f'{{"items":[{items}],"pagination":{json.dumps(pagination, separators=(",", ":"))}}}'
 
     def _reply(self, status: int, body: str) -> Answer:
-        headers = {
-            "Date": format_datetime(self.source.now().astimezone(UTC), usegmt=True),
-            "Content-Type": "application/json",
-            **_HEADERS.get(status, {}),
-        }
+        headers = {"Content-Type": "application/json", **_HEADERS.get(status, {})}
+        if (now := self.source.now()) is not None:
+            headers["Date"] = format_datetime(now.astimezone(UTC), usegmt=True)
         return Answer(status, headers, body.encode("utf-8", "surrogateescape"))
 
 
 class OfflineTransport(httpx.AsyncBaseTransport):
     """Answers an httpx client from a source, `latency_ms` milliseconds after each request.
 
-    Closing it, as a client does with its transport, closes the source.
+    Closing it, as a client does with its transport, closes the source. With `in_threads`, the source is asked in
+    other threads, so that nothing waits for it where it may take long.
     """
 
-    def __init__(self, source: Source, latency_ms: float = 0, *, generation: int = 2) -> None:
+    def __init__(
+        self, source: Source, latency_ms: float = 0, *, generation: int = 2, in_threads: bool = False
+    ) -> None:
         self._endpoints = Endpoints(source, generation=generation)
         self._latency_ms = latency_ms
+        self._in_threads = in_threads
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._latency_ms:
             await asyncio.sleep(self._latency_ms / 1000)
-        answer = self._endpoints.answer(request.method, request.url.raw_path.decode("ascii"), request.headers)
+        question = request.method, request.url.raw_path.decode("ascii"), request.headers
+        if self._in_threads:
+            answer = await asyncio.to_thread(self._endpoints.answer, *question)
+        else:
+            answer = self._endpoints.answer(*question)
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
 
     async def aclose(self) -> None:

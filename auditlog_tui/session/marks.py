@@ -18,7 +18,7 @@ import sqlite3
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -128,9 +128,19 @@ class Marks:
             if unread:
                 they = "it stays" if unread == 1 else "they stay"
                 self.error = f"{unread} of the marks can't be read; {they} in {files.named(path)}"
-            if self._marks:
-                newest_us = max(mark.made_us for mark in self._marks.values())
-                self.earlier = Earlier(self.count, self.notes, newest_us)
+            self._note_earlier()
+
+    def _note_earlier(self) -> None:
+        if self._marks:
+            newest_us = max(mark.made_us for mark in self._marks.values())
+            self.earlier = Earlier(self.count, self.notes, newest_us)
+
+    def begin_with(self, marks: Iterable[Mark]) -> None:
+        """Take over marks that came with the log, unless the user's own file exists. The first change saves them."""
+        if self._stamp is None and not self.error:
+            for mark in islice(marks, MOST):
+                self._set(mark)
+            self._note_earlier()
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -95,7 +95,8 @@ class Navigator:
     """The places of one session and the current one, `places[at]`.
 
     `zone` is the time zone of times typed without an offset. `parked` is the filter that `park` brings back. `views`
-    are the user's saved filters by name.
+    are the user's saved filters by name. `saved` is the path of a saved log. `unkept` says why marks and notes are
+    not kept after the end; empty if they are.
     """
 
     log: Log
@@ -108,6 +109,8 @@ class Navigator:
     views: Mapping[str, str] = field(default_factory=dict)
     base_url: str = ""
     demo: bool = False
+    saved: str = ""
+    unkept: str = ""
     counting: Counting = field(init=False)
     _words: TimeWords = field(default_factory=TimeWords)
 
@@ -201,7 +204,7 @@ class Navigator:
 
     def link(self) -> str:
         """The command line that opens the current filter, with absolute times."""
-        return command_line(self.place.text, base_url=self.base_url, demo=self.demo)
+        return command_line(self.place.text, base_url=self.base_url, demo=self.demo, saved=self.saved)
 
     def park(self) -> Place:
         """Show the log without its filter, or with the filter that was parked."""
@@ -253,6 +256,11 @@ class Navigator:
         return with_term(text, f"sort:{following}") if following else text
 
     # -- counting ----------------------------------------------------------------------------------------------
+
+    @property
+    def everywhere(self) -> str:
+        """What a count without a filter is over, in two words."""
+        return "all time" if self.log.origin is None else "in file"
 
     def pivots(self, row: Row) -> list[Pivot]:
         """The related filters offered for a row."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from auditlog_tui.api.client import AuditLogClient
     from auditlog_tui.api.early import EarlyRequest
     from auditlog_tui.api.retry import Wait
+    from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
     from auditlog_tui.log.log import Log
+    from auditlog_tui.log.origin import Origin
     from auditlog_tui.offline.sqlite_source import SqliteSource
-    from auditlog_tui.session.marks import Marks
+    from auditlog_tui.session.marks import Mark, Marks
     from auditlog_tui.session.navigator import Navigator
     from auditlog_tui.store.entries import EntryStore
 
@@ -41,11 +43,14 @@ _LATER = "auditlog_tui.entries.schema"
 DEMO_URL = "https://demo"
 """The demo's base URL, which never leaves this process; errors show its host."""
 
+FILE_URL = "https://file"
+"""The base URL of a saved log, likewise."""
+
 
 class Session:
     """What one run of the program holds open.
 
-    The browser calls `request_early`, then `prepare`, in any thread, then `open`; a command calls `connect`, then
+    The browser calls `request_early`, then `prepare`, in any thread, then `open`; a command calls `prepare`, then
     `open_log`. `close` releases everything.
     """
 
@@ -54,6 +59,8 @@ class Session:
         self.client: AuditLogClient | None = None
         self._early: EarlyRequest | None = None
         self._demo_log: SqliteSource | None = None
+        self._reader: SavedLogReader | None = None
+        self._saved: SavedLog | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
         self._locations: Locations | None = None
@@ -66,7 +73,7 @@ class Session:
         Call it before slow imports: they take as long as the answer.
         """
         settings = self.settings
-        if settings.demo or (settings.trust_env and proxy_for(settings.base_url) is not None):
+        if settings.offline or (settings.trust_env and proxy_for(settings.base_url) is not None):
             return
         from auditlog_tui.api.early import EarlyRequest, first_request
 
@@ -78,10 +85,34 @@ class Session:
             pass  # it is told where the screen can show it
 
     def prepare(self) -> None:
-        """Connect, and import what `open` needs. Raises `SettingsError`."""
+        """Connect, import what `open` needs, and read a saved log. Raises `SettingsError` and `StoreError`."""
         from auditlog_tui.session import navigator  # noqa: F401  # slow to import, which `open` must not be
 
+        if self.settings.saved:
+            self._read_saved()
         self.connect()
+
+    def _read_saved(self) -> None:
+        from auditlog_tui.evidence.saved_log import SavedLogReader
+
+        self._reader = reader = SavedLogReader(self.settings.saved)
+        if self._closed:
+            reader.leave()
+        self._saved = reader.read()
+        if self._closed:
+            self._saved.close()
+
+    @property
+    def progress(self) -> str:
+        """How far `prepare` has come in reading a saved log; empty if it is not. For any thread."""
+        return "" if self._reader is None or self._saved is not None else self._reader.progress
+
+    def stop(self) -> bool:
+        """Let `prepare` read no further and go on with what it has. False if it reads nothing. For any thread."""
+        if self._reader is None or self._saved is not None:
+            return False
+        self._reader.stop()
+        return True
 
     def connect(self) -> AuditLogClient:
         """Make the client; nothing is sent yet. Raises `SettingsError`.
@@ -92,18 +123,23 @@ class Session:
 
         settings = self.settings
         self.client = AuditLogClient(
-            base_url=DEMO_URL if settings.demo else settings.base_url,
+            base_url=FILE_URL if settings.saved else DEMO_URL if settings.demo else settings.base_url,
             key=settings.key.reveal() if settings.key is not None else None,
             headers=settings.headers,
-            transport=self._demo() if settings.demo else None,
+            transport=self._offline(),
             trust_env=settings.trust_env,
             early=self._early,
         )
         return self.client
 
-    def _demo(self) -> httpx.AsyncBaseTransport:
-        from auditlog_tui.demo import demo_log
+    def _offline(self) -> httpx.AsyncBaseTransport | None:
+        if not self.settings.offline:
+            return None
         from auditlog_tui.offline.transport import OfflineTransport
+
+        if self._saved is not None:
+            return OfflineTransport(self._saved.index, in_threads=True)
+        from auditlog_tui.demo import demo_log
 
         self._demo_log = demo_log()
         if self._closed:  # in another thread, before there was a log to close
@@ -119,18 +155,53 @@ class Session:
             raise RuntimeError("not connected yet")
         self.client.on_wait = on_wait
         self._store = EntryStore()
-        # The demo answers in this process, where several requests at once take no less time.
-        log = Log(self.client, self._store, 1 if self.settings.demo else self.settings.parallel)
+        # What answers in this process takes no less time for several requests at once.
+        parallel = 1 if self.settings.offline else self.settings.parallel
+        log = Log(self.client, self._store, parallel, self._origin())
         log.marks = self.marks
         return log
 
+    def _origin(self) -> Origin | None:
+        """The saved log's, if there is one."""
+        from auditlog_tui.log.origin import Origin
+
+        saved = self._saved
+        if saved is None:
+            return None
+        now_us = time.time_ns() // 1000
+        if saved.as_of_us is not None:
+            now_us = saved.as_of_us
+        elif saved.index.newest_us is not None:
+            now_us = min(now_us, saved.index.newest_us)
+        repeated = saved.index.repeated
+        note = f"{counted(repeated, 'entry is', 'entries are')} in the file more than once" if repeated else ""
+        return Origin(
+            self.settings.endpoint, now_us, saved.query, saved.stated, saved.reason, saved.as_of_us is not None, note
+        )
+
     def marks(self) -> Marks:
-        """The marks of the endpoint, read at the first call; `error` says what could not be read."""
+        """The marks of the endpoint, read at the first call; `error` says what could not be read.
+
+        Those of a saved log belong to its content, wherever it lies; the ones in it are there at first.
+        """
         from auditlog_tui.session.marks import Marks, marks_path
 
         if self._marks is None:
-            self._marks = Marks(None if self.settings.demo else marks_path(self.settings.base_url))
+            saved, endpoint = self._saved, "" if self.settings.demo else self.settings.base_url
+            if saved is not None:
+                endpoint = saved.digest and f"sha256:{saved.digest}"
+            self._marks = Marks(marks_path(endpoint) if endpoint else None)
+            if saved is not None:
+                self._marks.begin_with(_marks_in(saved))
         return self._marks
+
+    def _why_unkept(self) -> str:
+        """Why marks and notes are not kept; empty if they are."""
+        if self.settings.demo:
+            return "the demo keeps no marks and no notes after its end"
+        if self._saved is not None and not self._saved.digest:
+            return "of a file that was not read to its end, no marks and notes are kept"
+        return ""
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser's navigation over the log. Raises `StoreError`."""
@@ -149,6 +220,8 @@ class Session:
             views=settings.views,
             base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
             demo=settings.demo,
+            saved=settings.saved,
+            unkept=self._why_unkept(),
         )
 
     def check_locations(self) -> None:
@@ -189,6 +262,8 @@ class Session:
     async def close(self) -> None:
         """Close the connections and drop the working set."""
         self._closed = True
+        if self._reader is not None:
+            self._reader.leave()
         if self._later is not None:
             self._later.cancel()
         try:
@@ -197,9 +272,20 @@ class Session:
             if self.client is not None:
                 await self.client.aclose()
         finally:
-            for each in (self._demo_log, self._store, self._locations):
+            for each in (self._demo_log, self._saved, self._store, self._locations):
                 if each is not None:
                     each.close()
+
+
+def _marks_in(saved: SavedLog) -> Iterator[Mark]:
+    """The marks and notes in the file, with the entries that they are on."""
+    from auditlog_tui.entries.models import read_entry
+    from auditlog_tui.session.marks import Mark
+
+    for note in saved.notes:
+        text = saved.index.get(note.key) if note.marked or note.note else None
+        if text is not None:
+            yield Mark(read_entry(text), note.marked, note.note, note.made_us)
 
 
 def _first_target(text: str, settings: Settings) -> str | None:

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
-from auditlog_tui.errors import ExitStatus
+from auditlog_tui.errors import ExitStatus, SettingsError
 from auditlog_tui.settings.options import OPTIONS
 
 COMMANDS = {
@@ -30,8 +30,11 @@ COMMANDS = {
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
-OTHERS = ("verify", "config", "paths")
-"""Commands without a log."""
+OPEN = "open"
+FROM = "--from"
+
+OTHERS = (OPEN, "verify", "config", "paths")
+"""Commands that ask no API."""
 
 FIRST_WORDS = frozenset((*COMMANDS, *OTHERS, "help"))
 """First words with a meaning of their own."""
@@ -57,6 +60,8 @@ commands:
   auditlog-tui who 203.0.113.7                        write what was done from an address, by an actor or to a target
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
+  auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
+  auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept"""
@@ -67,7 +72,7 @@ exit status:
   {ExitStatus.USAGE} wrong arguments or settings; {ExitStatus.API} the API refused or could not be reached;
   {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
-VALUED = frozenset(option.flag for option in OPTIONS if not option.switch)
+VALUED = frozenset((FROM, *(option.flag for option in OPTIONS if not option.switch)))
 """Flags that take a value, with any command."""
 
 _COMMANDS_VALUED = frozenset(
@@ -128,6 +133,23 @@ def after(word: str, arguments: Sequence[str]) -> list[str] | None:
     return list(arguments[at + 1 :]) if list(arguments[at : at + 1]) == [word] else None
 
 
+def with_file(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `open FILE` as `--from=FILE`. Raises `SettingsError` if `open` has no file."""
+    at, _ = _first_word(arguments)
+    if list(arguments[at : at + 1]) != [OPEN]:
+        return list(arguments)
+    rest = list(arguments[at + 1 :])
+    file, _ = _first_word(rest)
+    marked = rest[file : file + 1] == ["--"]  # what follows may begin with a dash
+    path = "".join(rest[file + marked : file + marked + 1])
+    if not path:
+        raise SettingsError(
+            "auditlog-tui open takes a file: JSON Lines of entries, or a page or list of them as JSON, also as .gz.\n"
+            "To search for the word: auditlog-tui '\"open\"'"
+        )
+    return [*arguments[:at], f"{FROM}={path}", *rest[:file], *rest[file + marked + 1 :]]
+
+
 def mistaken(arguments: Sequence[str]) -> str:
     """The command that the first word seems to be a typo of; empty if it is a command or nothing like one."""
     at, command = _first_word(arguments)
@@ -162,6 +184,10 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     words, flags = split(without_command(arguments), valued)
     _check_letters(parser, flags)
     options = parser.parse_args(flags)
+    if options.saved and options.demo:
+        parser.error(f"--demo and {FROM} are two logs: choose one")
+    if options.saved and command == "follow":
+        parser.error("a file does not grow, so there is nothing to follow")
     if command == "get" and len(words) != 1:
         parser.error("get takes one ID")
     if command == "export":
@@ -296,9 +322,15 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def command_line(query: str, *, base_url: str = "", demo: bool = False) -> str:
-    """The command line that shows a query (with absolute times) again; `base_url` is empty if it is the default."""
+def command_line(query: str, *, base_url: str = "", demo: bool = False, saved: str = "") -> str:
+    """The command line that shows a query (with absolute times) again.
+
+    `base_url` is empty if it is the default; `saved` is the path of a saved log.
+    """
     parts = [PROGRAM]
+    if saved:
+        parts += [OPEN, *(["--"] if saved.startswith("-") else []), saved]
+        return shlex.join([*parts, *(["--"] if query.startswith("-") else []), *([query] if query else [])])
     if demo:
         parts.append("--demo")
     elif base_url:
@@ -316,6 +348,10 @@ def filter_in(text: str) -> str:
         return text
     if not words or words[0].rpartition("/")[2] != PROGRAM:
         return text
-    short = _SHORT.get(command_of(words[1:]), frozenset())
-    found, _ = split(without_command(words[1:]), VALUED | _COMMANDS_VALUED | short)
+    try:
+        given = with_file(words[1:])
+    except SettingsError:
+        return text
+    short = _SHORT.get(command_of(given), frozenset())
+    found, _ = split(without_command(given), VALUED | _COMMANDS_VALUED | short)
     return " ".join(found)

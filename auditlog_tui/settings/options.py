@@ -37,7 +37,8 @@ auditlog-tui needs an API key to read your organization's audit log.
   2. Give it to auditlog-tui in the environment:   export {KEY_VARIABLE}=…
      or in a file that only you can read:          auditlog-tui --key-file FILE
 
-To look around without a key, on a made-up log:    auditlog-tui --demo"""
+To look around without a key, on a made-up log:    auditlog-tui --demo
+Or on a log that was saved to a file:              auditlog-tui open FILE"""
 
 
 AUTO_THEME = "auto"
@@ -147,6 +148,7 @@ _SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
 class Settings:
     """`headers` are sent with every request, and their values may be secrets. `views` are saved filters by name.
 
+    `saved` is the path of a log saved to a file, which is read instead of the API; empty for the API.
     `sources` says where each option comes from, by its name: a flag, a variable, or a file with a key in it.
     """
 
@@ -162,6 +164,7 @@ class Settings:
     parallel: int = 8
     mmdb: tuple[str, ...] = ()
     demo: bool = False
+    saved: str = ""
     views: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -176,8 +179,15 @@ class Settings:
         """The source's name on the screen: its host, and the proxy on the way to it."""
         if self.demo:
             return "demo"
+        if self.saved:
+            return safe(os.path.basename(self.saved), 200)
         proxy = proxy_for(self.base_url) if self.trust_env else None
         return urlsplit(self.base_url).netloc + (f" via proxy {proxy.name}" if proxy is not None else "")
+
+    @property
+    def offline(self) -> bool:
+        """True if nothing is sent anywhere: for the demo and for a saved log."""
+        return self.demo or bool(self.saved)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -192,20 +202,22 @@ def load(
     *,
     demo: bool,
     path: str = "",
+    saved: str = "",
 ) -> Settings:
     """The settings; `flags` by option name (`None` if not given), `file` is the content of the settings file `path`.
 
-    Raises `SettingsError`, which names where a wrong value comes from, and `NoKeyError` if a key is needed and there
-    is none. `file` is to be checked by `check_file` before.
+    `saved` is the path of a saved log. Raises `SettingsError`, which names where a wrong value comes from, and
+    `NoKeyError` if a key is needed and there is none. `file` is to be checked by `check_file` before.
     """
     found = {option.name: _chosen(option, flags, environ, file, path) for option in OPTIONS}
     chosen = {name: value for name, (value, _) in found.items()}
     sources = {name: source for name, (_, source) in found.items()}
-    headers = {} if demo else read_headers(environ.get(HEADERS_VARIABLE, ""))
-    key = None if demo else _key(flags, environ, chosen["key_file"], sources["key_file"])
+    offline = demo or bool(saved)
+    headers = {} if offline else read_headers(environ.get(HEADERS_VARIABLE, ""))
+    key = None if offline else _key(flags, environ, chosen["key_file"], sources["key_file"])
     with _named(sources["base_url"]):
         base_url = check_base_url(chosen["base_url"])
-    if not demo:
+    if not offline:
         if key is None and "authorization" not in {name.lower() for name in headers}:
             raise NoKeyError(NO_KEY)
         with _named(sources["base_url"]):
@@ -223,6 +235,7 @@ def load(
         parallel=int(chosen["parallel"]),
         mmdb=tuple(os.path.expanduser(each) for each in chosen["mmdb"] if each),
         demo=demo,
+        saved=saved,
         views=dict(file.get("views", {})),
         sources=sources,
     )

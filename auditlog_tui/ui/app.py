@@ -24,7 +24,8 @@ from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import AUTO_THEME, Settings
 from auditlog_tui.text.glyphs import ASCII, glyphs_for
 from auditlog_tui.text.safe import safe
-from auditlog_tui.ui.browse.screen import BrowseScreen, Opener
+from auditlog_tui.ui.browse.opening import Opener
+from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.commands import KeyCommands
 from auditlog_tui.ui.dialogs.dialog import Palette
 from auditlog_tui.ui.ending import LEAVING

@@ -83,6 +83,10 @@ class TestOpener:
         self.store: EntryStore | None = None
         self.mmdb = tuple(map(str, mmdb))
         self.locations: Locations | None = None
+        self.progress = ""
+
+    def stop(self) -> bool:
+        return False
 
     def prepare(self) -> None:
         self.client = PinnedClient(

@@ -268,7 +268,7 @@ async def test_the_demo_says_once_that_it_keeps_none(keys: list[str]) -> None:
     async with running() as hand:
         await hand.press(*keys)
         assert told not in hand.status
-        hand.navigator.demo = True
+        hand.navigator.unkept = "the demo keeps no marks and no notes after its end"
         await hand.press("down", *keys)
         assert told in hand.status
         await hand.press("down", *keys)

@@ -15,7 +15,7 @@ from datetime import date
 from importlib.metadata import version
 from platform import python_version
 
-from tests.bench import keys, loading, memory, network, questions, quick, startup, walking
+from tests.bench import keys, loading, memory, network, questions, quick, saved, startup, walking
 from tests.bench.bench import Bench
 from tests.bench.figures import table
 
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "loading": loading.measure,
     "keys": keys.measure,
     "memory": memory.measure,
+    "saved": saved.measure,
 }
 """In this order, because later parts measure what earlier ones have loaded."""
 

@@ -13,7 +13,7 @@ from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store.entries import Row
 from auditlog_tui.ui.app import AuditLogApp
-from auditlog_tui.ui.browse.screen import Opener
+from auditlog_tui.ui.browse.opening import Opener
 from auditlog_tui.ui.panes.filter_bar import FilterBar
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.helpers import TestOpener

@@ -33,6 +33,7 @@ from auditlog_tui.ui.table.columns import COLUMNS
 from tests.app import test_incident as incident
 from tests.readme import PACKAGE, README, ROOT, TABLES, TWELVE, current, keys_table, rooms_table, twelve_table
 from tests.unit.evidence.bundles import members
+from tests.unit.evidence.saved import line
 
 TEXT = README.read_text(encoding="utf-8")
 NOW_US = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -181,6 +182,8 @@ def test_every_command_of_ours_in_it_is_read(
     monkeypatch.setattr("auditlog_tui.demo.demo_log", partial(demo_log, entries=300))
     monkeypatch.setattr("auditlog_tui.cli.config_path", lambda: tmp_path / "config.toml")
     monkeypatch.chdir(tmp_path)
+    line_file = str(tmp_path / "log.jsonl")
+    Path(line_file).write_text(line(1))
     ours = [words[1:] for words in commands() if words and words[0].rpartition("/")[2] == "auditlog-tui"]
     assert len(ours) >= 8
     for words in ours:
@@ -190,7 +193,8 @@ def test_every_command_of_ours_in_it_is_read(
             assert main([manifest if word == "SHA256" else word for word in words]) == 0
         elif first in COMMANDS and "--" not in words:
             small = {"list": ["--limit", "1"], "follow": ["--until", "1s"]}.get(first, [])
-            done = main([*words, "--demo", *small])
+            saved = [line_file if words[n - 1] == "--from" else word for n, word in enumerate(words)]
+            done = main([*saved, *([] if "--from" in words else ["--demo"]), *small])
             assert done == (3 if first == "get" else 0), (words, capfd.readouterr().err)
         else:
             typed, flags = split(words, {option.flag for option in OPTIONS})
@@ -274,7 +278,7 @@ def test_every_room_is_in_the_table_with_what_is_in_it() -> None:
 SPELLED = {
     "read", "audit_log", "project_ids", "config.toml", "tmux load-buffer", "NO_COLOR", "≤ 9", "≢", "fail_under",
     "key:value", "-key:value", "key:>=value", "not key:…", "Name: value", "M", "NAME", "THOROUGH=1", ".ci/run",
-    "I", "d", "geo", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
+    "I", "d", "geo", "open", "--from", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
     "pre-commit install",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",

@@ -71,6 +71,8 @@ class CopyController(Controller):
         if key == "l" and self._host.view.fixed:
             text = "Marks are kept on this machine, so there is no link to them; y y copies their IDs"
             self._host.say(text, "warning")
+        elif key == "c" and self._host.navigator.saved:
+            self._host.say("This log is a file, which curl can't ask for an entry; y j copies its JSON", "warning")
         elif key == "l":
             self._host.copy(self._host.navigator.link(), "the link to this view")
         elif key is not None:

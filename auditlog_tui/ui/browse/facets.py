@@ -108,6 +108,6 @@ class FacetController(Controller):
         found = await navigator.count(text)
         if facets is not self._facets:
             return  # it was counted under another filter
-        where = "in filter" if navigator.place.text else "all time"
+        where = "in filter" if navigator.place.text else navigator.everywhere
         self._pane.asked[field, value] = f"{found} {where}" if found.of_log else str(found)
         self._show()

@@ -52,6 +52,9 @@ class FollowController(Controller):
         """The view that `F` left for the newest entry, which may fail, and how often the cursor had been moved."""
 
     def action_follow(self) -> None:
+        if self._host.navigator.log.origin is not None:
+            self._host.say("A file does not grow, so there is nothing to follow", "warning")
+            return
         self._on = not self._on
         self._state, self._left = "waiting", None
         asking = "Asking for what is new …" if _is_loaded(self._host.view) else WAITING

@@ -60,7 +60,7 @@ class MarkController(Controller):
         self._long = long
         self._novelty = novelty
         self._detail = detail
-        self._demo_warned = False
+        self._unkept_told = False
         self._stayed_at: tuple[int, int] | None = None
         """The entry marked last, if the cursor could not go on from it, and the table's moves then."""
         table.signs = self._signs
@@ -191,17 +191,18 @@ class MarkController(Controller):
         marks, of = self._marks, f" {count(len(entries))}" if ranged else ""
         if entries and marks.is_marked(entries[0].key):
             in_all = " in all" if ranged else ""
-            self._host.say(f"Marked{of}, {count(marks.count)}{in_all}{self._demo_warning()}")
+            self._host.say(f"Marked{of}, {count(marks.count)}{in_all}{self._unkept_warning()}")
         else:
             before = f"; it was marked on {self._host.look.date(since)}" if since is not None else ""
             self._host.say(f"Unmarked{of}, {count(marks.count) if marks.count else 'none'} left{before}")
 
-    def _demo_warning(self) -> str:
-        """In the demo, once, that it keeps nothing."""
-        if not self._host.navigator.demo or self._demo_warned:
+    def _unkept_warning(self) -> str:
+        """Once, why marks and notes are not kept."""
+        unkept = self._host.navigator.unkept
+        if not unkept or self._unkept_told:
             return ""
-        self._demo_warned = True
-        return "; the demo keeps no marks and no notes after its end"
+        self._unkept_told = True
+        return f"; {unkept}"
 
     def _marks_changed(self) -> None:
         self._header.marked = self._marks.count
@@ -266,7 +267,7 @@ class MarkController(Controller):
             return
         try:
             self._marks.note(entry, text)
-            if text and (warning := self._demo_warning()):
+            if text and (warning := self._unkept_warning()):
                 self._host.say(f"Noted{warning}")
         finally:  # the note has changed, even if it can't be saved
             self._marks_changed()

@@ -61,7 +61,8 @@ class PivotController(Controller):
         offers = {pivot.key: pivot for pivot in pivots}
         filtered = any(pivot.within != pivot.alone for pivot in pivots)
         spans = any(pivot.spans for pivot in pivots)
-        heads = ("here", "first here", "last here") if filtered else ("all time", "first seen", "last seen")
+        everywhere = self._host.navigator.everywhere
+        heads = ("here", "first here", "last here") if filtered else (everywhere, "first seen", "last seen")
         menu = PivotMenu(
             title,
             [_choice(pivot, note="counting") for pivot in pivots],
@@ -85,7 +86,7 @@ class PivotController(Controller):
         menu.set_hint(ALL)
         for pivot in pivots:
             menu.update(_choice(pivot, note="counting"))
-        _set_columns(menu, pivots, ("here", "all time"), ("first seen", "last seen"))
+        _set_columns(menu, pivots, ("here", self._host.navigator.everywhere), ("first seen", "last seen"))
         self._count(menu, pivots, everywhere=True)
 
     def _count(self, menu: PivotMenu, pivots: list[Pivot], *, everywhere: bool) -> None:

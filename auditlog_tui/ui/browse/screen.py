@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -36,6 +36,7 @@ from auditlog_tui.ui.browse.long_work import LongWork
 from auditlog_tui.ui.browse.marking import MarkController
 from auditlog_tui.ui.browse.navigation import NavigationController
 from auditlog_tui.ui.browse.novelty import NoveltyController
+from auditlog_tui.ui.browse.opening import Opener, Opening
 from auditlog_tui.ui.browse.pivoting import PivotController
 from auditlog_tui.ui.browse.side_panes import WIDE, SidePanes
 from auditlog_tui.ui.browse.status import StatusController
@@ -58,8 +59,6 @@ from auditlog_tui.ui.table.states import States
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
-    from auditlog_tui.analysis.locations import Locations
-    from auditlog_tui.api.retry import Wait
     from auditlog_tui.log.view import View
     from auditlog_tui.session.navigator import Navigator, Place
 
@@ -98,25 +97,6 @@ def _body_classes(window: Size) -> str:
     return "-wide" if window.width >= WIDE else "-short" if is_short(window.height) else ""
 
 
-class Opener(Protocol):
-    """Opens the log once the first frame is on the screen."""
-
-    def prepare(self) -> None:
-        """The slow part; runs in a thread. Raises `SettingsError`."""
-
-    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
-        """The navigator of the log. Raises `StoreError`."""
-
-    def open_locations(self) -> Locations:
-        """The locations of addresses, if the settings name files with them; called in a thread."""
-
-    def take_first_start(self) -> bool:
-        """True once, at the first start of all; called in a thread."""
-
-    async def close(self) -> None:
-        """Release everything."""
-
-
 class BrowseScreen(ShiftingScreen):
     """Implements `Host`. `look` is written by `restyle` alone; `navigator` exists once `opened`."""
 
@@ -145,6 +125,7 @@ class BrowseScreen(ShiftingScreen):
         self.pane = DetailPane()
         self.facets = FacetPane(glyphs)
         self.footer = FooterBar()
+        self.opening = Opening(self, opener, self.table, settings.endpoint)
         self.controllers = self._make_controllers(zones)
         for controller in self.controllers:
             self._add_actions(controller)
@@ -207,8 +188,7 @@ class BrowseScreen(ShiftingScreen):
         yield self.footer
 
     def on_mount(self) -> None:
-        glyph = self._look.glyphs.spinner[0]
-        self.table.states = States(blank=((f"{glyph} opening {self._settings.endpoint} …", "dim"),))
+        self.opening.show()
         self._keys.subscribe(self, self._keyed, immediate=True)
         self.set_interval(CLOCK_S, self._tick)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
@@ -218,14 +198,15 @@ class BrowseScreen(ShiftingScreen):
 
     async def _open(self) -> None:
         try:
-            await asyncio.to_thread(self._opener.prepare)
+            await self.opening.prepare()
             self.navigator = self._opener.open(self.status.waiting)
         except AuditLogError as error:
             self.table.states = States(blank=((str(error), "error"), ("", "dim"), ("q quits", "dim")))
             self.table.refresh()
             return
         self.opened = True
-        self.restyle(self._look)
+        origin = self.header.origin = self.navigator.log.origin
+        self.restyle(replace(self._look, now_us=self.navigator.log.now_us()))
         self.filter_bar.explain = self.navigator.explain
         self.filter_bar.suggest = self.navigator.suggest
         self.filter_bar.history = self.navigator.history.texts
@@ -239,6 +220,7 @@ class BrowseScreen(ShiftingScreen):
                 self.navigation.point_at(self._text, error)
         for controller in self.controllers:
             controller.opened()
+        self.opening.report(origin)
         runtime.freeze_startup_objects()
         if await asyncio.to_thread(self._opener.take_first_start):
             self.filter_bar.welcome.display = True
@@ -386,7 +368,9 @@ class BrowseScreen(ShiftingScreen):
     async def action_retry(self) -> None:
         if self.navigation.retry() or self.detail.retry() or self.loader.retry():
             return
-        if self.view.fixed:
+        if self.navigator.log.origin is not None:
+            self.say("A file does not grow: open it again if something was added to it", "warning")
+        elif self.view.fixed:
             self.marking.show_marked()
         else:
             self.go(self.navigator.refresh)
@@ -402,7 +386,7 @@ class BrowseScreen(ShiftingScreen):
 
     def action_escape(self) -> None:
         self.call_after_refresh(self._name_keys)
-        if self.long_work.stop() or self.marking.forget_range() or self.status.stop_waiting():
+        if self.opening.stop() or self.long_work.stop() or self.marking.forget_range() or self.status.stop_waiting():
             return
         if self.pane.has_focus:
             self.table.focus()

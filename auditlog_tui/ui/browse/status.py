@@ -74,7 +74,7 @@ class StatusController(Controller):
         log = navigator.log
         self._host.restyle(replace(self._host.look, now_us=log.now_us()))
         warning = clock_skew(log.api.clock_offset_us)
-        if not warning and log.api.clock_offset_us is None and navigator.place.relative and view.feed.requests:
+        if not warning and not log.knows_now and navigator.place.relative and view.feed.requests:
             warning = "" if view.error is not None or self._loader.busy else NO_SERVER_TIME
         if warning and not self._skew_told:
             self._skew_told = True

@@ -10,10 +10,12 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from auditlog_tui.text.cells import cell_width, shorten_end
+from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import age, count, format_time, zone_label
 from auditlog_tui.ui.keys import EVERYWHERE, TABLE, Key, Situation, footer, importance
 
 if TYPE_CHECKING:
+    from auditlog_tui.log.origin import Origin
     from auditlog_tui.log.view import Summary
     from auditlog_tui.ui.look import Look
 
@@ -44,6 +46,8 @@ class HeaderBar(Widget):
         super().__init__()
         self.endpoint = endpoint
         self.look = look
+        self.origin: Origin | None = None
+        """What a saved log says of itself; set once it is open."""
         self.summary: Summary | None = None
         self.busy = False
         self._frame = 0
@@ -115,12 +119,33 @@ class HeaderBar(Widget):
     def _left(self, room: int) -> Content:
         """The left half in `room` cells: drops the newest entry's age first, then shortens the endpoint's name."""
         times, name = self._times(), cell_width(self.endpoint)
+        if self.origin is not None:
+            return self._saved(self.origin, room)
         for shown, shortest in ((times, name), (times[:1], MIN_NAME_CELLS), ([], MIN_NAME_CELLS)):
             spare = room - Content.assemble(*shown).cell_length - 2
             if spare >= min(name, shortest):
                 shown_name = shorten_end(self.endpoint, spare, self.look.glyphs.ellipsis)
                 return Content.assemble((f" {shown_name} ", "bold"), *shown)
         return Content("")
+
+    def _saved(self, origin: Origin, room: int) -> Content:
+        """The left half for a saved log: its name, its own verdict with the time, and the filter of its entries.
+
+        The right half has the verdict where everything is loaded, and an INCOMPLETE always.
+        """
+        look, summary, ellipsis = self.look, self.summary, self.look.glyphs.ellipsis
+        mode = "utc" if look.mode == "relative" else look.mode
+        at = format_time(origin.now_us, mode, look.now_us, look.zone)
+        loading = origin.stated and not (summary is not None and (summary.complete or summary.incomplete))
+        verdict = (" COMPLETE", "$text-success") if loading else ("", "")
+        times = f" {'as of' if origin.dated else 'up to'} {at}", "$text-muted"
+        spare = room - cell_width(verdict[0]) - cell_width(times[0]) - 2
+        if spare < min(MIN_NAME_CELLS, cell_width(self.endpoint)):
+            return Content.styled(f" {shorten_end(self.endpoint, max(0, room - 1), ellipsis)}", "bold")
+        query = f"  of {safe(origin.query, 500)}" if origin.query else ""
+        name = shorten_end(self.endpoint, max(MIN_NAME_CELLS, spare // 2) if query else spare, ellipsis)
+        shown = shorten_end(query, spare - cell_width(name), ellipsis)
+        return Content.assemble((f" {name} ", "bold"), verdict, times, (shown, "$text-accent"))
 
     def _times(self) -> list[tuple[str, str]]:
         summary, look = self.summary, self.look
@@ -155,7 +180,7 @@ class HeaderBar(Widget):
             gone = f"  {count(summary.gone)} gone since" if summary.gone else ""
             return [
                 (f"{rows}{loaded}", "bold"),
-                ("  COMPLETE", "$text-success"),
+                self._whole(summary),
                 (gone, "$text-warning"),
             ]
         if summary.incomplete:
@@ -166,6 +191,12 @@ class HeaderBar(Widget):
             (f"{rows}{loaded}{of_total} loaded", ""),
             (f"  more {where}", "$text-muted"),
         ]
+
+    def _whole(self, summary: Summary) -> tuple[str, str]:
+        """The verdict on a view that has everything."""
+        if self.origin is not None and not self.origin.stated and not summary.only:
+            return "  ALL IN FILE", "$text-accent"
+        return "  COMPLETE", "$text-success"
 
     def _spinner(self) -> tuple[str, str]:
         if self.summary is None or self.summary.only or self._failed:
@@ -186,12 +217,15 @@ class HeaderBar(Widget):
         if summary is None or self._failed or summary.only:
             return self._amount()
         if summary.complete:
-            return [("COMPLETE ", "$text-success"), (count(summary.rows), "bold")]
+            text, style = self._whole(summary)
+            return [(f"{text.strip()} ", style), (count(summary.rows), "bold")]
         if summary.incomplete:
             return [("INCOMPLETE ", "bold $text-error"), (count(summary.rows), "bold")]
         return [(f"{count(summary.rows)} so far", "")]
 
     def _following(self) -> list[tuple[str, str]]:
+        if self.origin is not None:
+            return []
         on, fresh = self._follow
         if not on:
             return [(f" {self.look.glyphs.off} follow ", "$text-muted")] if self.size.width >= FOLLOW_WIDTH else []

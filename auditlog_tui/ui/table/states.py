@@ -71,8 +71,10 @@ def _tail(view: View, summary: Summary, look: Look, spinner: str) -> StyledText:
     glyphs = look.glyphs
     if view.error is not None:
         return f"{glyphs.refused} r tries again: {view.error}", "error"  # the hint first, as the error may be cut
-    if summary.reason:
+    if summary.reason and not summary.final:
         return f"{glyphs.failed} INCOMPLETE, r goes on: {summary.reason}", "error"
+    if view.older_done and summary.final:
+        return f"{glyphs.failed} INCOMPLETE: {summary.reason}", "error"
     if view.older_done:
         return f"{glyphs.line * 2} {_ending(view, summary)} {glyphs.line * 2}", "dim"
     if view.plan.local_order and not spinner:
@@ -89,11 +91,15 @@ def _ending(view: View, summary: Summary) -> str:
         return f"end: {count(summary.rows)} {summary.only}"
     part = any(term.key != "sort" for term in view.query.terms)
     if not view.complete:
-        return "the oldest entry that matches" if part else "the log's oldest entry"
+        return "the oldest entry that matches" if part else f"the {_log_of(view)}'s oldest entry"
     seen = counted(summary.rows, "entry", "entries")
     if not part:
-        return f"end: the whole log, {seen}"
+        return f"end: the whole {_log_of(view)}, {seen}"
     return f"end: {seen} that {'matches' if summary.rows == 1 else 'match'}"
+
+
+def _log_of(view: View) -> str:
+    return "log" if view.log.origin is None else "file"
 
 
 def _progress(summary: Summary, look: Look) -> str:
@@ -120,7 +126,7 @@ def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> 
         scanned = counted(summary.loaded, "entry", "entries")
         progress = f"None matches of {scanned} scanned{_back_to(summary, look)}."
         return [(progress, "text"), ("", "dim"), ("Space scans on · / changes the filter · z turns it off", "dim")]
-    if summary.reason and not spinner:
+    if summary.reason and not summary.final and not spinner:
         return [(f"INCOMPLETE: {summary.reason}.", "error"), ("", "dim"), ("r goes on · / changes the filter", "dim")]
     if spinner or not view.older_done or not view.newer_done:
         scanned = f"  {_progress(summary, look)}" if summary.loaded else ""
@@ -134,6 +140,7 @@ def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> 
         (safe(text), "accent"),
         (f"{as_of}{scanned}", "dim"),
         *((safe(reason), "accent") for reason in _reasons(view, look)),
+        *([(f"INCOMPLETE: {summary.reason}.", "error")] if summary.final else []),
         ("", "dim"),
         (f"/ changes the filter · z turns it off · {back}r asks again", "dim"),
     ]

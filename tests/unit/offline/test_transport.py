@@ -411,11 +411,11 @@ def test_a_walk_is_not_disturbed_by_newer_entries() -> None:
 
 
 def test_counts_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditlog_tui.offline.sqlite_source._COUNTS_KEPT", 3)
+    monkeypatch.setattr("auditlog_tui.offline.sqlite_pages._COUNTS_KEPT", 3)
     source = a_source([an_entry(1)])
     log = Endpoints(source)
     assert [total(log, status_code_min=least) for least in range(197, 204)] == [1, 1, 1, 1, 0, 0, 0]
-    assert len(source._counts) <= 3
+    assert len(source._pages._counts) <= 3
 
 
 # -- costs -------------------------------------------------------------------------------------------------------

@@ -6,19 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.settings.command_line import COMMANDS, command_line, command_of, filter_in, split
+from auditlog_tui.errors import SettingsError
+from auditlog_tui.settings.command_line import COMMANDS, command_line, command_of, filter_in, split, with_file
 from auditlog_tui.settings.options import OPTIONS
 from tests.unit.query.strategies import HOSTILE, typed
 
 FLAGS = {option.flag for option in OPTIONS}
 NASTY = (
-    *HOSTILE, *COMMANDS, "lst", "config", "paths", "-n",
+    *HOSTILE, *COMMANDS, "lst", "config", "paths", "open", "open x", "--from", "-n",
     "-method:GET", "--", "--demo", "--base-url", "-h", "-- x", "'", "''", "$(id)", "`id`", "a;b",
     "a\nb", "!x", "#x", "~", "ua:\"it's\"", "\\", "auditlog-tui", "auditlog-tui --demo x", "list x", "--zone=u", " ",
 )  # fmt: skip
 
 texts = st.sampled_from(NASTY) | st.text() | typed
-places = st.sampled_from([{}, {"demo": True}, {"base_url": "http://127.0.0.1:8080/x"}])
+places = st.sampled_from(
+    [{}, {"demo": True}, {"base_url": "http://127.0.0.1:8080/x"}, {"saved": "a b.zip"}, {"saved": "-x"}]
+)
 
 
 @given(texts, places)
@@ -29,11 +32,14 @@ def test_a_pasted_link_is_the_filter_in_it(text: str, place: dict[str, object]) 
 @given(texts, places)
 def test_the_command_line_reads_the_filter_from_it(text: str, place: dict[str, object]) -> None:
     """As `cli` does: first a command, then words and flags."""
-    arguments = shlex.split(command_line(text, **place))[1:]  # type: ignore[arg-type]  # as their names say
+    arguments = with_file(shlex.split(command_line(text, **place))[1:])  # type: ignore[arg-type]  # as their names say
     assert not command_of(arguments)
     words, flags = split(arguments, FLAGS)
     assert words == ([text] if text else [])
-    assert {flag.partition("=")[0] for flag in flags} <= {"--demo", "--base-url"}
+    assert {flag.partition("=")[0] for flag in flags} <= {"--demo", "--base-url", "--from"}
+    assert [flag for flag in flags if flag.startswith("--from")] == [
+        f"--from={path}" for name, path in place.items() if name == "saved"
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
@@ -54,6 +60,9 @@ def test_what_it_looks_like() -> None:
     assert command_line("lst") == "auditlog-tui -- lst"
     assert command_line("-method:GET") == "auditlog-tui -- -method:GET"
     assert command_line("list") == "auditlog-tui -- list"
+    assert command_line("open") == "auditlog-tui -- open"
+    assert command_line("status:401", saved="b.zip") == "auditlog-tui open b.zip status:401"
+    assert command_line("-method:GET", saved="-x") == "auditlog-tui open -- -x -- -method:GET"
 
 
 @pytest.mark.parametrize(
@@ -92,3 +101,27 @@ def test_a_pasted_command_line_is_the_filter_in_it(line: str, text: str) -> None
 )
 def test_any_other_text_is_left_as_it_is(text: str) -> None:
     assert filter_in(text) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("open b.zip", "--from=b.zip"),
+        ("open b.zip status:401 -method:GET", "--from=b.zip status:401 -method:GET"),
+        ("--zone local open b.zip status:401", "--zone local --from=b.zip status:401"),
+        ("open --zone local b.zip", "--from=b.zip --zone local"),
+        ("open -- -b.zip", "--from=-b.zip"),
+        ("open b.zip -- -x", "--from=b.zip -- -x"),
+        ("-- open b.zip", "-- open b.zip"),
+        ("list open", "list open"),
+        ("opens b.zip", "opens b.zip"),
+    ],
+)
+def test_open_is_a_flag_with_the_file(line: str, rest: str) -> None:
+    assert with_file(line.split()) == rest.split()
+
+
+@pytest.mark.parametrize("line", ["open", "open --", "open --zone local"])
+def test_open_needs_a_file(line: str) -> None:
+    with pytest.raises(SettingsError, match="open takes a file"):
+        with_file(line.split())

@@ -1,0 +1,90 @@
+"""Opening the log: how far that has come, how to stop it, and what to know of a log that was read from a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from auditlog_tui.ui.browse.host import Host
+from auditlog_tui.ui.table.states import States
+from auditlog_tui.ui.table.table import EntryTable
+
+if TYPE_CHECKING:
+    from auditlog_tui.analysis.locations import Locations
+    from auditlog_tui.api.retry import Wait
+    from auditlog_tui.log.origin import Origin
+    from auditlog_tui.session.navigator import Navigator
+
+SHOWN_S = 0.12
+"""Seconds between two updates of the progress."""
+
+
+class Opener(Protocol):
+    """Opens the log once the first frame is on the screen."""
+
+    @property
+    def progress(self) -> str:
+        """How far `prepare` has come in reading a file; empty if there is nothing to tell. From any thread."""
+
+    def prepare(self) -> None:
+        """The slow part; runs in a thread. Raises `SettingsError` and `StoreError`."""
+
+    def stop(self) -> bool:
+        """Let `prepare` go on with what it has read. False if it reads nothing. From any thread."""
+
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
+        """The navigator of the log. Raises `StoreError`."""
+
+    def open_locations(self) -> Locations:
+        """The locations of addresses, if the settings name files with them; called in a thread."""
+
+    def take_first_start(self) -> bool:
+        """True once, at the first start of all; called in a thread."""
+
+    async def close(self) -> None:
+        """Release everything."""
+
+
+class Opening:
+    """Lets the opener prepare, in a thread, and shows in the table that it does."""
+
+    def __init__(self, host: Host, opener: Opener, table: EntryTable, name: str) -> None:
+        self._host = host
+        self._opener = opener
+        self._table = table
+        self._name = name
+        self._frame = 0
+
+    async def prepare(self) -> None:
+        """See `Opener.prepare`."""
+        timer = self._host.set_interval(SHOWN_S, self.show)
+        try:
+            await asyncio.to_thread(self._opener.prepare)
+        finally:
+            timer.stop()
+
+    def show(self) -> None:
+        """Show what is under way."""
+        spinner, progress = self._host.look.glyphs.spinner, self._opener.progress
+        glyph = spinner[self._frame % len(spinner)]
+        self._frame += 1
+        lines = [(f"{glyph} opening {self._name} …", "dim")]
+        if progress:
+            lines = [(f"{glyph} reading {self._name}: {progress}", "text"), ("", "dim"), (STOPS, "dim")]
+        self._table.states = States(blank=tuple(lines))
+        self._table.refresh()
+
+    def stop(self) -> bool:
+        """Read no more of a file. False if none is being read."""
+        return self._opener.stop()
+
+    def report(self, origin: Origin | None) -> None:
+        """Say what can't be read of the file."""
+        if origin is not None and origin.reason:
+            self._host.say(f"INCOMPLETE: {origin.reason}", "warning")
+        elif origin is not None and origin.note:
+            self._host.say(origin.note)
+
+
+STOPS = "Esc stops, and shows what was read"

@@ -11,7 +11,7 @@ import json
 import math
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -77,6 +77,7 @@ class TimedLog:
         self.turns = turns
         self.calls: list[tuple[dict[str, str], int, str | None]] = []
         self.under_way = self.most_at_once = 0
+        self._found: dict[frozenset[tuple[str, str]], list[Record]] = {}
         for time in times:
             self.write(time)
         self.first = [*self.records]
@@ -93,6 +94,7 @@ class TimedLog:
         elif time == UNREADABLE:
             fields["created_at"] = "yesterday"
         self.records.append(Record(number, read_entry(json.dumps(fields)), ns, method))
+        self._found.clear()
         return self.records[-1]
 
     @property
@@ -136,15 +138,18 @@ class TimedLog:
         ):
             raise BadRequestError("refused", status=400)
         ascending = params.get("sort", "").startswith("created_at:asc")
-        matching = sorted((each for each in self.alive if self._matches(each, params)), key=lambda each: each.place)
-        places = [each.place for each in matching]
+        matching = self._matching(params)
+
+        def place(record: Record) -> tuple[int, ...]:
+            return tuple(-part for part in record.place) if ascending else record.place
+
         if ascending:
-            matching, places = matching[::-1], [(-time, -number) for time, number in reversed(places)]
+            matching = matching[::-1]
         after = None if cursor is None else tuple(int(part) for part in cursor.split())
-        begin = 0 if after is None else bisect_right(places, after)
+        begin = 0 if after is None else bisect_right(matching, after, key=place)
         found = matching[begin : begin + limit]
         more = begin + limit < len(matching)
-        following = " ".join(map(repr, places[begin + limit - 1])) if more else None
+        following = " ".join(map(repr, place(matching[begin + limit - 1]))) if more else None
         if what == "repeat" and cursor is not None and more:
             following = cursor
         if what == "stray" and len(bounds) == 2 and self.alive:
@@ -167,19 +172,27 @@ class TimedLog:
             case "forget":
                 for record in sorted((each for each in self.alive if each.ns is not None), key=_age)[:2]:
                     record.gone = True
+                self._found.clear()
 
-    def _matches(self, record: Record, params: Mapping[str, str]) -> bool:
-        for name, value in params.items():
-            if name == "method" and record.method != value:
-                return False
-            if name in ("created_at_min", "created_at_max"):
-                bound = (instant_us(value) or 0) * 1000 // self.unit * self.unit
-                if record.ns is None:
-                    return False
-                distance = record.ns - bound if name == "created_at_min" else bound - record.ns
-                if distance < 0 or (self.exclusive and distance == 0):
-                    return False
-        return True
+    def _matching(self, params: Mapping[str, str]) -> list[Record]:
+        """Those that match now, newest first."""
+        key = frozenset(params.items())
+        if key not in self._found:
+            self._found[key] = sorted(self.select(params, self.alive), key=lambda record: record.place)
+        return self._found[key]
+
+    def select(self, params: Mapping[str, str], records: Iterable[Record]) -> Iterator[Record]:
+        """Those that match."""
+        bounds = {
+            name: (instant_us(params[name]) or 0) * 1000 // self.unit * self.unit + inwards * self.exclusive
+            for name, inwards in (("created_at_min", 1), ("created_at_max", -1))
+            if name in params
+        }
+        low, high = bounds.get("created_at_min", -math.inf), bounds.get("created_at_max", math.inf)
+        for record in records:
+            dated = not bounds or (record.ns is not None and low <= record.ns <= high)
+            if dated and record.method == params.get("method", record.method):
+                yield record
 
 
 def _age(record: Record) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import json
 import math
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -77,7 +77,7 @@ class TimedLog:
         self.turns = turns
         self.calls: list[tuple[dict[str, str], int, str | None]] = []
         self.under_way = self.most_at_once = 0
-        self._found: dict[frozenset[tuple[str, str]], list[Record]] = {}
+        self._found: dict[frozenset[tuple[str, str]], Sequence[Record]] = {}
         for time in times:
             self.write(time)
         self.first = [*self.records]
@@ -174,7 +174,7 @@ class TimedLog:
                     record.gone = True
                 self._found.clear()
 
-    def _matching(self, params: Mapping[str, str]) -> list[Record]:
+    def _matching(self, params: Mapping[str, str]) -> Sequence[Record]:
         """Those that match now, newest first."""
         key = frozenset(params.items())
         if key not in self._found:

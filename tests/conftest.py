@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -36,8 +37,10 @@ TRACED = (
 reach little more of it, and tracing makes them take more than twice as long.
 """
 
-TRACED_ARGUMENTS = 3
-"""So many of one test's arguments are traced: it takes as long again, and the others reach little more."""
+TRACED_ARGUMENTS = TRACED_EXAMPLES = 3
+"""So many of one test's arguments are traced, and of a property's examples: it takes as long again, and the others
+reach little more.
+"""
 
 
 def pytest_collection_finish() -> None:
@@ -55,6 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         arguments[name] += 1
         if arguments[name] > TRACED_ARGUMENTS or not _is_traced(item.path):
             item.add_marker("untraced")
+        elif (property_ := getattr(getattr(item, "obj", None), "hypothesis", None)) is not None:
+            property_.inner_test = _first_traced(property_.inner_test)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,7 +68,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("untraced") is None:
         while _stopped:
             _stopped.pop().start()
-    elif (running := Coverage.current()) is not None:
+    else:
+        _stop_tracing()
+
+
+def _first_traced(example: Callable[..., Any]) -> Callable[..., Any]:
+    tried = 0
+
+    @wraps(example)
+    def counted(*args: Any, **more: Any) -> Any:
+        nonlocal tried
+        tried += 1
+        if tried > TRACED_EXAMPLES:
+            _stop_tracing()
+        return example(*args, **more)
+
+    return counted
+
+
+def _stop_tracing() -> None:
+    if (running := Coverage.current()) is not None:
         running.stop()
         _stopped.append(running)
 

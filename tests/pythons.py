@@ -15,6 +15,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -141,14 +142,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     lacking = [minor for minor in supported() if minor not in {version[:2] for version in pythons}]
     for major, minor in lacking:
         print(f"Python {major}.{minor} was not found on this machine", flush=True)
-    runs = [
-        partial(tested, version, python, options.tests, options.jobs)
+    wanted = [
+        partial(tested, version, python, options.tests)
         for version, python in sorted(pythons.items())
         if not (options.others and version[:2] == sys.version_info[:2])
     ]
     if not options.no_debian:
-        runs.append(partial(newest_debian, options.tests, options.jobs))
-    passed = [_said(run) for run in runs]
+        wanted.append(partial(newest_debian, options.tests))
+    # Installing keeps one processor busy at most, so it is better to do several Pythons than several tests at a time.
+    at_once = max(1, min(options.jobs, len(wanted)))
+    with ThreadPoolExecutor(at_once) as pool:
+        passed = list(pool.map(_said, [partial(run, jobs=options.jobs // at_once) for run in wanted]))
     return 0 if all(passed) else 1
 
 

@@ -1,4 +1,8 @@
-"""Every test here runs without the delay after cursor moves, in UTC, in all colours and with UTF-8 glyphs."""
+"""Every test here runs without the delay after cursor moves, in UTC, in all colours and with UTF-8 glyphs.
+
+What waits for the app to settle draws, and Textual's timer hardly ever: it would draw what is just being changed,
+more often the busier the machine is.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from textual import constants
+from textual import constants, screen
 
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.text.glyphs import glyphs_for
@@ -19,6 +23,7 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(detail, "REST_S", 0.0)
     monkeypatch.setattr(app, "glyphs_for", lambda encoding: glyphs_for("utf-8"))
     monkeypatch.setattr(constants, "COLOR_SYSTEM", "truecolor")
+    monkeypatch.setattr(screen, "UPDATE_PERIOD", 0.5)
     monkeypatch.setenv("TZ", "UTC")
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_COLOR_SYSTEM"):
         monkeypatch.delenv(name, raising=False)

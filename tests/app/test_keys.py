@@ -54,12 +54,20 @@ async def focus(hand: Hand, place: str) -> DOMNode:
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_every_action_exists(place: str) -> None:
+async def test_the_keys_of_a_place_are_its_own_and_those_for_everywhere(place: str) -> None:
     async with running(query="status:>=400") as hand:
         node = await focus(hand, place)
-        for key in KEYS:
-            if key.place == place:
-                _parse(hand, node, key)
+        check_that_every_action_exists(hand, node, place)
+        check_that_its_keys_win_over_all_others(hand, node, place)
+        if place not in WITHOUT_KEYS_OF_THEIR_OWN:
+            check_that_those_for_everywhere_work_unless_it_uses_them(hand, place)
+            check_that_what_textual_binds_besides_is_known(hand, place)
+
+
+def check_that_every_action_exists(hand: Hand, node: DOMNode, place: str) -> None:
+    for key in KEYS:
+        if key.place == place:
+            _parse(hand, node, key)
 
 
 def _parse(hand: Hand, node: DOMNode, key: Key) -> None:
@@ -77,45 +85,36 @@ def test_no_key_stands_twice_in_one_place(place: str) -> None:
     assert [name for name, times in found.items() if times > 1] == []
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_with_the_focus_a_places_keys_win_over_all_others(place: str) -> None:
-    async with running(query="status:>=400") as hand:
-        node = await focus(hand, place)
-        active = hand.screen.active_bindings
-        for key in KEYS:
-            for name in names(key) if key.place == place else []:
-                assert name in active, key
-                if name == "ctrl+q":  # Textual's own, which comes before all others, does the same
-                    continue
-                assert active[name].node is node, f"{name} in {place} is {active[name].binding}"
-                assert active[name].binding.action == key.action
+def check_that_its_keys_win_over_all_others(hand: Hand, node: DOMNode, place: str) -> None:
+    active = hand.screen.active_bindings
+    for key in KEYS:
+        for name in names(key) if key.place == place else []:
+            assert name in active, key
+            if name == "ctrl+q":  # Textual's own, which comes before all others, does the same
+                continue
+            assert active[name].node is node, f"{name} in {place} is {active[name].binding}"
+            assert active[name].binding.action == key.action
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])
-async def test_the_keys_for_everywhere_work_in_every_place_that_has_no_other_use_for_them(place: str) -> None:
-    async with running(query="status:>=400") as hand:
-        await focus(hand, place)
-        own = {name for key in KEYS if key.place == place for name in names(key)}
-        if place in TYPED_INTO:
-            own |= {name for key in KEYS for name in names(key) if is_text(name)} | {"backspace"}
-        active = hand.screen.active_bindings
-        for key in KEYS:
-            for name in names(key) if key.place == "everywhere" else []:
-                if name not in own:
-                    found = active[name].binding.action.removeprefix("app.")
-                    assert found == key.action.removeprefix("app."), f"{name} in {place} is {found}"
+def check_that_those_for_everywhere_work_unless_it_uses_them(hand: Hand, place: str) -> None:
+    own = {name for key in KEYS if key.place == place for name in names(key)}
+    if place in TYPED_INTO:
+        own |= {name for key in KEYS for name in names(key) if is_text(name)} | {"backspace"}
+    active = hand.screen.active_bindings
+    for key in KEYS:
+        for name in names(key) if key.place == "everywhere" else []:
+            if name not in own:
+                found = active[name].binding.action.removeprefix("app.")
+                assert found == key.action.removeprefix("app."), f"{name} in {place} is {found}"
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])
-async def test_what_textual_binds_besides_is_known(place: str) -> None:
+def check_that_what_textual_binds_besides_is_known(hand: Hand, place: str) -> None:
     """Review any new inherited key, from this program or a new Textual: does it conflict with another?"""
-    async with running(query="status:>=400") as hand:
-        await focus(hand, place)
-        ours = {name for key in KEYS if key.place in (place, "everywhere") for name in names(key)}
-        besides = {name for name in hand.screen.active_bindings if name not in ours}
-        common = {"tab", "shift+tab", "ctrl+c", "super+c", "ctrl+p", "up", "down", "left", "right", "home", "end"}
-        common |= {"pageup", "pagedown", "ctrl+pageup", "ctrl+pagedown", "enter", "ctrl+q"}
-        assert place in TYPED_INTO or besides <= common, besides - common
+    ours = {name for key in KEYS if key.place in (place, "everywhere") for name in names(key)}
+    besides = {name for name in hand.screen.active_bindings if name not in ours}
+    common = {"tab", "shift+tab", "ctrl+c", "super+c", "ctrl+p", "up", "down", "left", "right", "home", "end"}
+    common |= {"pageup", "pagedown", "ctrl+pageup", "ctrl+pagedown", "enter", "ctrl+q"}
+    assert place in TYPED_INTO or besides <= common, besides - common
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place not in WITHOUT_KEYS_OF_THEIR_OWN])

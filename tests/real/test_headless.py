@@ -455,19 +455,19 @@ def test_a_key_that_is_refused(environ: dict[str, str]) -> None:
             assert err
 
 
-def test_no_command_but_the_screen_needs_textual(environ: dict[str, str]) -> None:
+def test_no_command_but_the_screen_needs_textual(program: Runner) -> None:
     code = (
         "import sys; from auditlog_tui.cli import main; status = main(sys.argv[1:]);"
         "assert 'textual' not in sys.modules and 'auditlog_tui.ui' not in sys.modules, 'textual'; sys.exit(status)"
     )
     for arguments in (
         ["list", "--limit", "1"],
-        ["count", "-method:GET"],
+        ["count", "-method:GET", "--demo"],
         ["list", "--format", "csv", "--limit", "1"],
         ["who", "198.51.100.23"],
     ):
-        command = [sys.executable, "-c", code, *arguments, "--demo"]
-        found = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+        command = [sys.executable, "-c", code, *arguments]
+        found = subprocess.run(command, env=program.environ, capture_output=True, timeout=60, check=False)
         assert (found.returncode, found.stderr) == (0, b"")
         assert found.stdout
 

@@ -18,9 +18,12 @@ from __future__ import annotations
 import json
 import math
 import random
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from auditlog_tui.entries.models import Entry, Page, read_entry
@@ -136,9 +139,12 @@ class FakeApi:
 
     def matching(self, params: Mapping[str, str]) -> Sequence[Json]:
         """The entries that match, in the order of `sort`; those with equal values in the order of writing."""
-        heeded = {name: value for name, value in params.items() if name not in self.ignores}
-        found = [data for data in self.entries if all(_holds(data, *item) for item in heeded.items())]
-        return sorted(found, key=lambda data: _rank(data, heeded.get("sort", "")))
+        sort = "" if "sort" in self.ignores else params.get("sort", "")
+        return sorted(self._select(params), key=lambda data: _rank(data, sort))
+
+    def _select(self, params: Mapping[str, str]) -> Sequence[Json]:
+        heeded = [item for item in params.items() if item[0] not in self.ignores and item[0] != "sort"]
+        return [data for data in self.entries if all(_holds(data, *item) for item in heeded)]
 
     # -- one response ------------------------------------------------------------------------------------------
 
@@ -151,13 +157,14 @@ class FakeApi:
         return walk
 
     def _page(self, walk: Walk, limit: int, cursor: str | None, trouble: str) -> Page:
-        matching = sorted(self.matching(walk.params), key=lambda data: self._place(data, walk))
-        begin = len([data for data in matching if walk.after is not None and self._place(data, walk) <= walk.after])
+        placed = sorted(((self._place(data, walk), data) for data in self._select(walk.params)), key=itemgetter(0))
+        matching = [data for _, data in placed]
+        begin = 0 if walk.after is None else bisect_right(placed, walk.after, key=itemgetter(0))
         again = [data for data in matching[:begin] if data not in self.arrived][-3:] if trouble == "overlap" else []
         end = begin if trouble == "empty" else begin + limit
         following = None
         if end < len(matching):
-            after = self._place(matching[end - 1], walk) if end else None
+            after = placed[end - 1][0] if end else None
             following = self._cursor(walk, after)
             if trouble == "repeat":
                 following = cursor or following
@@ -184,26 +191,37 @@ class FakeApi:
 
 def read(data: Json) -> Entry:
     """The entry as the client reads it."""
-    return read_entry(json.dumps({name: value for name, value in data.items() if name != "_us"}))
+    return _read(json.dumps({name: value for name, value in data.items() if name != "_us"}))
+
+
+_read = lru_cache(maxsize=20_000)(read_entry)
+_parsed = lru_cache(maxsize=20_000)(instant_us)
 
 
 def _instant(data: Json) -> int:
     """The time by the server; `_us` holds it for an entry whose timestamp the client can't read."""
-    return int(data.get("_us") or instant_us(str(data.get("created_at"))) or 0)
+    return int(data.get("_us") or _parsed(str(data.get("created_at"))) or 0)
 
 
 def _rank(data: Json, sort: str) -> tuple[int, ...]:
-    values = {"created_at": _instant(data), "status_code": data.get("status_code")}
+    return tuple(sign * _sorted_by(data, name) for name, sign in _terms(sort))
+
+
+@lru_cache
+def _terms(sort: str) -> Sequence[tuple[str, int]]:
     terms = [term.split(":") for term in (sort or "created_at:desc").split(",")]
-    ranks = [values[name] if isinstance(values[name], int) else 0 for name, _ in terms]
-    return tuple((rank or 0) * (1 if way == "asc" else -1) for rank, (_, way) in zip(ranks, terms, strict=True))
+    return [(name, 1 if way == "asc" else -1) for name, way in terms]
+
+
+def _sorted_by(data: Json, name: str) -> int:
+    value = _instant(data) if name == "created_at" else data.get("status_code")
+    assert name in ("created_at", "status_code")
+    return value if isinstance(value, int) else 0
 
 
 def _holds(data: Json, name: str, value: str) -> bool:
     actor, target = data.get("actor") or {}, data.get("target") or {}
     match name:
-        case "sort":
-            return True
         case "actor_id" | "actor_type":
             return bool(actor.get(name.removeprefix("actor_")) == value)
         case "target_id" | "target_type":
@@ -211,7 +229,7 @@ def _holds(data: Json, name: str, value: str) -> bool:
         case "path":
             return value.casefold() in str(data.get("path", "")).casefold()
         case "created_at_min" | "created_at_max":
-            return _within(_instant(data), name, instant_us(value))
+            return _within(_instant(data), name, _parsed(value))
         case "status_code_min" | "status_code_max":
             return _within(data.get("status_code"), name, int(value))
         case _:

@@ -17,7 +17,7 @@ def values(key: str) -> list[str]:
 
 def test_they_run_the_commands_of_ci() -> None:
     _, _, last = CI.rpartition('echo "== lint, types, imports"\n')
-    assert values("entry") == last.partition("\n\n")[0].splitlines()
+    assert values("entry") == [line.strip() for line in last.partition("\n}")[0].splitlines()]
     assert len(values("entry")) == len(HOOKS) == 4
 
 

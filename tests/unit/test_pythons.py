@@ -73,6 +73,19 @@ def test_a_line_says_how_each_went_and_the_status_whether_all_passed(
     assert "asked: -q -p no:cacheprovider -n 1 tests/unit" in said.err
 
 
+def test_several_are_tested_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    met = "cd {0}; touch {1}; until [ -e {2} ]; do sleep 0.1; [ $((tries += 1)) -lt 600 ] || exit 1; done"
+    one = fake(tmp_path / "a", "python3.12", "3 12 1", pytest=met.format(tmp_path, "one", "other"))
+    other = fake(tmp_path / "b", "python3.13", "3 13 0", pytest=met.format(tmp_path, "other", "one"))
+    found_only(monkeypatch, one, other)
+    assert pythons.main(["--no-debian", "--jobs", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "asked: -q -p no:cacheprovider -n 1" in said
+    assert said.count("passed") == 2
+
+
 def test_a_python_that_can_not_install_the_project_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,12 +10,10 @@ import asyncio
 import json
 import math
 import zlib
-from bisect import bisect_right, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from operator import attrgetter
 
 from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import BadRequestError, NotFoundError, RateLimitedError, ServerError
@@ -40,7 +38,7 @@ class Record:
     method: str
     gone: bool = False
 
-    @cached_property
+    @property
     def place(self) -> tuple[int, int]:
         """Newest first; those without a time come last."""
         return -self.ns if self.ns is not None else 1 << 80, self.number
@@ -70,7 +68,6 @@ class TimedLog:
         self.clock_offset_us: int | None = 0
         self.at_once = math.inf
         self.records: list[Record] = []
-        self._placed: list[Record] = []
         self.happens = dict(happens or {})
         self.page_size = page_size
         self.exclusive = exclusive
@@ -80,6 +77,7 @@ class TimedLog:
         self.turns = turns
         self.calls: list[tuple[dict[str, str], int, str | None]] = []
         self.under_way = self.most_at_once = 0
+        self._found: dict[frozenset[tuple[str, str]], Sequence[Record]] = {}
         for time in times:
             self.write(time)
         self.first = [*self.records]
@@ -95,10 +93,9 @@ class TimedLog:
             fields["created_at"] = f"{second}.{ns % 10**9:09d}Z"
         elif time == UNREADABLE:
             fields["created_at"] = "yesterday"
-        record = Record(number, read_entry(json.dumps(fields)), ns, method)
-        self.records.append(record)
-        insort(self._placed, record, key=attrgetter("place"))
-        return record
+        self.records.append(Record(number, read_entry(json.dumps(fields)), ns, method))
+        self._found.clear()
+        return self.records[-1]
 
     @property
     def alive(self) -> list[Record]:
@@ -141,15 +138,18 @@ class TimedLog:
         ):
             raise BadRequestError("refused", status=400)
         ascending = params.get("sort", "").startswith("created_at:asc")
-        matching = self.matching(params)
-        places = [each.place for each in matching]
+        matching = self._matching(params)
+
+        def place(record: Record) -> tuple[int, ...]:
+            return tuple(-part for part in record.place) if ascending else record.place
+
         if ascending:
-            matching, places = matching[::-1], [(-time, -number) for time, number in reversed(places)]
+            matching = matching[::-1]
         after = None if cursor is None else tuple(int(part) for part in cursor.split())
-        begin = 0 if after is None else bisect_right(places, after)
+        begin = 0 if after is None else bisect_right(matching, after, key=place)
         found = matching[begin : begin + limit]
         more = begin + limit < len(matching)
-        following = " ".join(map(repr, places[begin + limit - 1])) if more else None
+        following = " ".join(map(repr, place(matching[begin + limit - 1]))) if more else None
         if what == "repeat" and cursor is not None and more:
             following = cursor
         if what == "stray" and len(bounds) == 2 and self.alive:
@@ -172,23 +172,27 @@ class TimedLog:
             case "forget":
                 for record in sorted((each for each in self.alive if each.ns is not None), key=_age)[:2]:
                     record.gone = True
+                self._found.clear()
 
-    def matching(self, params: Mapping[str, str], *, gone: bool = False) -> Sequence[Record]:
-        """The entries that match, newest first, with or without those that are `gone`."""
-        found = [each for each in self._placed if gone or not each.gone]
-        if "method" in params:
-            found = [each for each in found if each.method == params["method"]]
-        nearest = 1 if self.exclusive else 0
-        if "created_at_min" in params:
-            low = self._bound(params["created_at_min"]) + nearest
-            found = [each for each in found if each.ns is not None and each.ns >= low]
-        if "created_at_max" in params:
-            high = self._bound(params["created_at_max"]) - nearest
-            found = [each for each in found if each.ns is not None and each.ns <= high]
-        return found
+    def _matching(self, params: Mapping[str, str]) -> Sequence[Record]:
+        """Those that match now, newest first."""
+        key = frozenset(params.items())
+        if key not in self._found:
+            self._found[key] = sorted(self.select(params, self.alive), key=lambda record: record.place)
+        return self._found[key]
 
-    def _bound(self, value: str) -> int:
-        return (instant_us(value) or 0) * 1000 // self.unit * self.unit
+    def select(self, params: Mapping[str, str], records: Iterable[Record]) -> Iterator[Record]:
+        """Those that match."""
+        bounds = {
+            name: (instant_us(params[name]) or 0) * 1000 // self.unit * self.unit + inwards * self.exclusive
+            for name, inwards in (("created_at_min", 1), ("created_at_max", -1))
+            if name in params
+        }
+        low, high = bounds.get("created_at_min", -math.inf), bounds.get("created_at_max", math.inf)
+        for record in records:
+            dated = not bounds or (record.ns is not None and low <= record.ns <= high)
+            if dated and record.method == params.get("method", record.method):
+                yield record
 
 
 def _age(record: Record) -> tuple[int, int]:

@@ -51,6 +51,7 @@ async def walked(api: TimedLog, view: View) -> View:
 # -- requests ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.untraced  # much of the same
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("parallel", [2, 8, 16])
 async def test_an_even_log_takes_few_requests_more_than_one_cursor(anchor: Anchor, parallel: int) -> None:
@@ -287,6 +288,7 @@ class SlowHead(TimedLog):
         return page
 
 
+@pytest.mark.untraced  # much of the same
 async def test_pages_held_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     api = SlowHead(even(4_000), page_size=10)
     view = view_of(api, parallel=16)

@@ -66,6 +66,7 @@ async def test_a_view_that_is_not_complete_will_not_do() -> None:
     assert window_of(view, query_of(created(250, 260))) is None
 
 
+@pytest.mark.untraced  # much of the same
 async def test_a_large_view_will_not_do() -> None:
     view = await loaded(FakeApi(log_of(2_001)), "")
     assert window_of(view, query_of(created(250, 260))) is None

@@ -9,8 +9,10 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
-from auditlog_tui.entries.models import Entry
+from auditlog_tui.entries.models import Entry, read_entry
+from auditlog_tui.entries.schema import AuditLog
 from auditlog_tui.query.syntax import (
     Address,
     Glob,
@@ -50,6 +52,16 @@ def noted(entry: Entry) -> Noted | None:
     return _NOTED[zlib.crc32(entry.key.encode("utf-8", "replace")) % len(_NOTED)]
 
 
+@lru_cache(maxsize=20_000)
+def _log_of(raw: str) -> AuditLog:
+    return read_entry(raw).log
+
+
+def log_of(entry: Entry) -> AuditLog:
+    """The entry in the API's schema, which it reads anew from its text each time."""
+    return _log_of(entry.raw)
+
+
 def matches(query: Query, entry: Entry) -> bool:
     """Whether every term matches the entry; the sort order is ignored.
 
@@ -83,13 +95,13 @@ def _open(term: Term, entry: Entry) -> bool:
 def unknown(name: str, entry: Entry, *, timed: bool = True) -> bool:
     """Whether the server's value of a field (by the API's name) is unknown; with `timed`, whether its instant is."""
     holder, _, inner = name.rpartition(".")
-    value = getattr(getattr(entry, holder), inner) if holder else getattr(entry.log, inner)
+    value = getattr(getattr(entry, holder), inner) if holder else getattr(log_of(entry), inner)
     if timed and name == "created_at" and entry.created_us is None:
         value = None
     if value is None:
         return not {"", holder or name, name}.isdisjoint(entry.unreadable)
     try:
-        return bool(json.loads(entry.unreadable.get(name, json.dumps(value)), strict=False) != value)
+        return name in entry.unreadable and bool(json.loads(entry.unreadable[name], strict=False) != value)
     except ValueError:
         return True
 
@@ -102,7 +114,8 @@ def _is(key: str, value: Value, entry: Entry) -> bool:
     if isinstance(value, Nothing):
         return _has_no_target(entry)
     if isinstance(value, Numbers):
-        return entry.log.status_code is not None and _within(value.low, entry.log.status_code, value.high)
+        status = log_of(entry).status_code
+        return status is not None and _within(value.low, status, value.high)
     if isinstance(value, Times):
         return entry.created_us is not None and _in_time(value, entry.created_us)
     return any(_text_is(key, value, text) for text in texts(key, entry) if text is not None)
@@ -110,7 +123,7 @@ def _is(key: str, value: Value, entry: Entry) -> bool:
 
 def texts(key: str, entry: Entry) -> list[str | None]:
     """The entry's texts of a field; for a word, all of its texts."""
-    log, actor, target, mark = entry.log, entry.actor, entry.target, noted(entry)
+    log, actor, target, mark = log_of(entry), entry.actor, entry.target, noted(entry)
     if key == "marked":
         return ["yes" if mark is not None and mark.marked else "no"]
     if key == "tag":

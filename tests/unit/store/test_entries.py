@@ -177,6 +177,7 @@ def test_matching_keeps_the_order_and_the_slice(store: EntryStore) -> None:
     assert store.matching(run, Stretch(1, 6, older=False), where) == numbers[2:7:2][::-1]
 
 
+@pytest.mark.untraced  # much of the same
 def test_more_keys_than_sqlite_binds(store: EntryStore) -> None:
     run = store.new_run()
     entries = [read_entry(f'{{"id": "{n}"}}') for n in range(40_000)]

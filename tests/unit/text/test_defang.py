@@ -70,6 +70,7 @@ def test_every_address_is_broken_and_can_be_mended(address: ipaddress.IPv4Addres
     assert defanged.replace("[:]", ":").replace("[.]", ".") == f"by {text}, twice"
 
 
+@pytest.mark.untraced  # much of the same
 def test_a_megabyte_takes_no_time_that_grows_with_its_square() -> None:
     for character in "a", "1", ":", ".", "_", "http://":
         text = character * (1_000_000 // len(character))

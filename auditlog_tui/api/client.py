@@ -7,12 +7,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, TypeVar
 
 import httpx
+from msgspec import Struct
 
 from auditlog_tui.api.early import EarlyRequest
 from auditlog_tui.api.handover import RECEIVED_AT, HandoverTransport
@@ -93,8 +93,7 @@ class AuditLogApi(Protocol):
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -361,8 +360,7 @@ async def in_turns(work: Portions[_Read]) -> _Read:
         await give_way()
 
 
-@dataclass(slots=True, eq=False)
-class _Request:
+class _Request(Struct, eq=False):
     """A request; `since` is a reading of `time.monotonic()`, `scope` is set while the request runs."""
 
     since: float

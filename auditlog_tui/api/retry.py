@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from msgspec import Struct
+
 RETRIES = 2
 LONGEST_WAIT = 60.0
 """Longest wait that a server may ask for, in seconds."""
@@ -88,8 +90,7 @@ _GROWTH = 0.1
 """After a refusal, requests at once grow by so much with as many answers as are sent at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A request that may be sent: how many there are at once, itself included, and how many refusals came before."""
 
     at_once: int

@@ -12,9 +12,10 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct, field
 
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
@@ -60,15 +61,13 @@ class Anchor(Enum):
     OLDEST = "oldest"
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """A feed that begins at a time (microseconds since 1970 UTC) and goes both ways."""
 
     us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """The result of one request: entries received, entries the run lacked, parameters the server ignored.
 
     `lost` says that slices of time did not bring every entry, so that the feed can't become complete.
@@ -88,8 +87,7 @@ def request_key(plan: Plan, anchor: Anchor | At) -> RequestKey:
     return frozenset(plan.params.items()), plan.entry_id, anchor
 
 
-@dataclass(slots=True)
-class End:
+class End(Struct):
     """Pagination state for one end of a feed.
 
     `broken` says why paging stopped early. It resumes with `cursor` if there is one. Otherwise it restarts with

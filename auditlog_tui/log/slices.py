@@ -17,7 +17,9 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
@@ -44,8 +46,7 @@ _EMPTY_FACTOR = 4
 """After a stretch without entries, the next slice is so many times as wide as the stretch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """What is to be read: the entries of a request from a place on, in the order `sort` (by `created_at`).
 
     `start` is the bound at the place where reading begins, `start_us` its time, `end_us` the time of the last entry
@@ -67,8 +68,7 @@ class Stretch:
         return 1 if self.end_us >= self.start_us and self.sort.startswith("created_at:asc") else -1
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much may be asked for: requests at once, pages per slice, requests in all, and entries planned for."""
 
     at_once: int
@@ -77,8 +77,7 @@ class Limits:
     entries: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A page of a slice whose requests had these bounds; the slice's first one `begins` it.
 
     `first` is the first page of all.
@@ -95,8 +94,7 @@ class Part:
     proven: bool | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Gap:
+class _Gap(Struct, eq=False):
     """A span that no slice covers; cuts are in seconds along the order, `None` at the start and at the open end."""
 
     near: int | None
@@ -104,8 +102,7 @@ class _Gap:
     entries: float
 
 
-@dataclass(slots=True, eq=False)
-class _Slice:
+class _Slice(Struct, eq=False):
     """A span under way, planned for `target` entries at `rate` a second.
 
     `far` may move nearer while the slice is walked: its requests keep their bounds, and pages are cut off there.

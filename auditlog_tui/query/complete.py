@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.fields import FIELDS, Field, Kind
@@ -19,8 +21,7 @@ _LASTS = ("last:15m", "last:1h", "last:24h", "last:7d")
 _MOST = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A text to insert; `count` is how often the value was seen, `help` explains a key."""
 
     text: str
@@ -28,8 +29,7 @@ class Candidate:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """Candidates to replace the text from column `start` up to `end`."""
 
     start: int

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditlog_tui.query import habits
 from auditlog_tui.query.addresses import address_or_network
@@ -41,8 +43,7 @@ _MOST_CHUNKS = 12
 """The most words in a time: a range of two times with zones."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
+class RawValue(Struct, frozen=True):
     """A value as typed: `pieces` are the texts between unescaped stars; it may be `quoted` or a `pattern` (`~`)."""
 
     pieces: tuple[str, ...]
@@ -54,8 +55,7 @@ class RawValue:
         return "*".join(self.pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class RawTerm:
+class RawTerm(Struct, frozen=True):
     """A term as typed; `key` is empty for a word. A `plain` term has no key written before it."""
 
     key: str
@@ -66,8 +66,7 @@ class RawTerm:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Connective:
+class Connective(Struct, frozen=True):
     """An `AND` or `OR`. A `soft` one is in lower case, and is a word unless a key stands beside it."""
 
     is_or: bool
@@ -76,8 +75,7 @@ class Connective:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class RawGroup:
+class RawGroup(Struct, frozen=True):
     """The items in a pair of brackets."""
 
     items: tuple[Item, ...]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from msgspec import Struct
 
 from auditlog_tui.text.glyphs import action_severity, status_mark
 from auditlog_tui.text.safe import safe
@@ -19,8 +20,7 @@ VALUE_LIMIT = 4_000
 """Characters of a value shown in the pane. Copying copies all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """The title of a group of fields, and the column for it where there are several. `wide` takes all of them."""
 
     name: str
@@ -30,8 +30,7 @@ class Heading:
     heading: ClassVar[Literal[True]] = True
 
 
-@dataclass(frozen=True, slots=True)
-class DetailField:
+class DetailField(Struct, frozen=True):
     """`value` is copied, `shown` is drawn (made safe).
 
     `term` is the filter key for the field, if there is one, and `filter_value` the value that it filters by.

@@ -16,6 +16,8 @@ from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
 
+from auditlog_tui.errors import ApiError
+
 RETRIES = 2
 LONGEST_WAIT = 60.0
 """Longest wait that a server may ask for, in seconds."""
@@ -146,6 +148,19 @@ class Throttle:
     def answered(self) -> None:
         """The server answered a request."""
         self.at_once += _GROWTH / self.at_once
+
+
+class AgainError(Exception):
+    """An attempt failed and may be repeated, after `delay` seconds or (`None`) the policy's own delay.
+
+    `broke` means that an established connection was lost, often an idle one: the first retry follows at once.
+    """
+
+    def __init__(self, error: ApiError, delay: float | None = None, *, broke: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.delay = delay
+        self.broke = broke
 
 
 def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:

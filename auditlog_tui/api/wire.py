@@ -1,0 +1,109 @@
+"""Sends requests with httpx. The client imports this module with the first request that it sends: httpx is slow to
+import, and an early request may have brought the first answer without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import cast
+
+import httpx
+
+from auditlog_tui.api.http import Answer, broken, joined, read_body, read_error_body, unreachable
+from auditlog_tui.api.request import CONNECT, DEADLINE, tls_context
+from auditlog_tui.api.retry import AgainError
+from auditlog_tui.errors import BadRequestError, SettingsError, UnreachableError
+from auditlog_tui.runtime import give_way
+from auditlog_tui.settings.proxy import Proxy
+from auditlog_tui.text.safe import safe
+
+_NO_BODY = httpx.ByteStream(b"")
+_EXTENSIONS = {"timeout": httpx.Timeout(DEADLINE, connect=CONNECT).as_dict()}
+
+
+class Wire:
+    """Sends GET requests over a transport of httpx.
+
+    httpx's client is left out: it would only add redirects, cookies and the environment's proxies, which are all
+    refused here, and it takes a sixth of a request's CPU time. `host` is the server's name in messages.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        host: str,
+        headers: Mapping[str, str],
+        transport: httpx.AsyncBaseTransport | None = None,
+        proxy: Proxy | None = None,
+    ) -> None:
+        """`headers` are all those of a request. Raises `SettingsError` for a proxy that can't be used."""
+        self._base = base_url
+        self._host = host
+        self._headers = httpx.Headers(headers)
+        self._transport = transport or _transport(proxy)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def send(self, target: str, heard: Callable[[Mapping[str, str], datetime], None]) -> Answer:
+        """The answer to one attempt; `heard` is called with its headers and the time (UTC) when they came.
+
+        Raises `AgainError`, `TimeoutError`, `BadRequestError` for what can't be sent, and `NotTheApiError`.
+        """
+        try:
+            return await self._exchange(target, heard)
+        except httpx.ConnectTimeout as error:
+            reason = f"no connection within {CONNECT:.0f} s"
+            raise AgainError(UnreachableError(unreachable(self._host, reason))) from error
+        except httpx.TimeoutException as error:
+            raise TimeoutError from error
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+            lost = UnreachableError(broken(self._host, str(error)))
+            raise AgainError(lost, broke=True) from error
+        except httpx.InvalidURL as error:
+            raise BadRequestError("What was asked is too long for a request.") from error
+        except httpx.LocalProtocolError:
+            pass  # its text can hold the key, so the error raised below must not refer to it
+        except httpx.HTTPError as error:
+            raise AgainError(UnreachableError(unreachable(self._host, str(error)))) from error
+        raise BadRequestError("HTTP does not allow what was to be sent. Is one of the custom headers wrong?")
+
+    async def _exchange(self, target: str, heard: Callable[[Mapping[str, str], datetime], None]) -> Answer:
+        request = httpx.Request(
+            "GET", self._base + target, headers=self._headers, stream=_NO_BODY, extensions=_EXTENSIONS
+        )
+        response = await self._transport.handle_async_request(request)
+        try:
+            headers = joined(response.headers.raw)
+            heard(headers, datetime.now(UTC))
+            await give_way()
+            chunks, encoding = cast("AsyncIterable[bytes]", response.stream), headers.get("content-encoding", "")
+            if response.status_code == 200:
+                body = await read_body(chunks, encoding)
+            else:
+                body = await read_error_body(chunks, encoding, httpx.HTTPError)
+            return Answer(response.status_code, headers, body)
+        finally:
+            await response.aclose()
+
+
+def _transport(proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
+    try:
+        return httpx.AsyncHTTPTransport(
+            verify=tls_context(), trust_env=False, proxy=None if proxy is None else _proxy(proxy)
+        )
+    except ImportError as error:
+        raise SettingsError(_unusable(proxy, safe(str(error), 200))) from error
+    except (ValueError, httpx.InvalidURL):  # their text may hold the password
+        raise SettingsError(_unusable(proxy, "write it like http://host:port")) from None
+
+
+def _unusable(proxy: Proxy | None, reason: str) -> str:
+    name = "" if proxy is None else f" ({proxy.name})"
+    return f"The proxy that the environment names{name} can't be used: {reason}"
+
+
+def _proxy(proxy: Proxy) -> httpx.Proxy:
+    return httpx.Proxy(proxy.url, ssl_context=tls_context() if proxy.url.lower().startswith("https:") else None)

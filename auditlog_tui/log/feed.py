@@ -32,6 +32,7 @@ from auditlog_tui.log.sort_order import (
     primary_term,
     reversed_order,
     sort_key,
+    sort_keys,
     sort_values,
 )
 from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
@@ -134,12 +135,11 @@ class End(Struct):
     def towards_newest(self) -> bool:
         return primary_term(self.sort) == OLDEST_FIRST
 
-    def precedes_resume_point(self, values: SortValues) -> bool:
-        """True for an entry that is certainly sorted before `resume_key`."""
-        if self.resume_key is None:
-            return False
-        key = sort_key(values, self.sort)
-        return key is not None and key < self.resume_key
+    def precede_resume_point(self, entries: Sequence[Entry]) -> list[bool]:
+        """Which of the entries are certainly sorted before `resume_key`."""
+        if (resume := self.resume_key) is None:
+            return [False] * len(entries)
+        return [key is not None and key < resume for key in sort_keys(map(sort_values, entries), self.sort)]
 
     def advance(self, page: Page, added: int) -> None:
         """Move on after a page that added so many entries."""
@@ -347,10 +347,10 @@ class Feed:
     def _new_entries(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
         """The entries that the run lacks, without those written since that a restart passes on its way."""
         lacking = self._store.lacking(self.run, [entry.key for entry in entries])
-        skips = end.resume_key is not None and not self._unordered
+        passed = [False] * len(entries) if self._unordered else end.precede_resume_point(entries)
         new: dict[str, Entry] = {}
-        for entry in entries:
-            if entry.key in lacking and not (skips and end.precedes_resume_point(sort_values(entry))):
+        for entry, skip in zip(entries, passed, strict=True):
+            if entry.key in lacking and not skip:
                 new.setdefault(entry.key, entry)
         return list(new.values())
 
@@ -455,13 +455,18 @@ class Feed:
         """
         if TIME_BOUNDS & end.params.keys():
             return False
-        arrived = end.arrived + len(self._new_entries(page.entries, end))
-        if end.count is not None and arrived > end.count:
+        if self._more_than_counted(page, end):
             await self._close_look_ahead()
-            end.count = max(end.count, (await self._smallest(end.params)).total_count or 0)
-            if arrived > end.count:
+            end.count = max(end.count or 0, (await self._smallest(end.params)).total_count or 0)
+            if self._more_than_counted(page, end):
                 return True
         return last and not (await all_dated(self._smallest, end.params) if proven is None else proven)
+
+    def _more_than_counted(self, page: Page, end: End) -> bool:
+        """Whether more entries arrived, this page included, than the server counted."""
+        if end.count is None or end.arrived + len(page.entries) <= end.count:
+            return False
+        return end.arrived + len(self._new_entries(page.entries, end)) > end.count
 
     def end_look_ahead(self) -> None:
         """Stop reading ahead; paging goes on from what is contiguous."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
@@ -13,6 +12,7 @@ from auditlog_tui.query.fields import FIELDS, Field, Kind
 from auditlog_tui.query.format import format_value
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.query.syntax import Address, Text
+from auditlog_tui.text.late import late_pattern
 
 ValuesOf = Callable[[str], Sequence[tuple[str, int]]]
 """Given a field's name, returns the values seen of it and how often."""
@@ -124,9 +124,9 @@ def _sort_candidates(begun: str) -> tuple[Candidate, ...]:
     return tuple(candidate for candidate in found if candidate.text.startswith(begun.lower()))
 
 
-_VIEW = re.compile(r"(?:^|(?<=\s))@([A-Za-z0-9_-]*)$")
-_BY_LABEL = re.compile(r"(?:^|(?<=[\s-]))(actor|target):([^\s,]*)$")
-_NAME = re.compile(r"(?:^|(?<=\s))actor\.name:(\"[^\"]+|[^\s\",]+)$")
+_VIEW = late_pattern(r"(?:^|(?<=\s))@([A-Za-z0-9_-]*)$")
+_BY_LABEL = late_pattern(r"(?:^|(?<=[\s-]))(actor|target):([^\s,]*)$")
+_NAME = late_pattern(r"(?:^|(?<=\s))actor\.name:(\"[^\"]+|[^\s\",]+)$")
 
 
 def suggest(text: str, cursor: int, seen: Seen, views: Mapping[str, str]) -> Completion:

@@ -24,18 +24,19 @@ from auditlog_tui.query.reserved import (
     without_zero_width,
 )
 from auditlog_tui.query.times import NoTimeError, is_ago, read_ago, read_times
+from auditlog_tui.text.late import late_pattern
 
 _INVISIBLE = ZERO_WIDTH[0]
-_KEY = re.compile(rf"[{_INVISIBLE}@$_]*[^\W\d_](?:[\w.\-{_INVISIBLE}]*\w)?{_INVISIBLE}*")
-_SEPARATOR = re.compile(
+_KEY = late_pattern(rf"[{_INVISIBLE}@$_]*[^\W\d_](?:[\w.\-{_INVISIBLE}]*\w)?{_INVISIBLE}*")
+_SEPARATOR = late_pattern(
     r"(?P<gap>\s*)(?P<colon>:)?(?P<sign>!==?|!~|<>|≠|=~|={1,3}(?![<>=~])|(?<!:)~|(?<=:)!(?=[^\s=]))?(?=(?P<order>[<>≥≤]|=[<>])?)"
 )
-_ORDER = re.compile(r"(>=|<=|=>|=<|>|<|≥|≤)\s+(?=\S)")
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
-_CHUNK = re.compile(r"\S+")
-_NEXT_CHUNK = re.compile(r"\s+(\S+)")
-_FURTHER = re.compile(rf"[\s{_INVISIBLE}]*,[\s{_INVISIBLE}]*(?=[\d<>=\[\"'a-f])")
-_CLOSING = re.compile(r"['](?=[\s,)]|$)")
+_ORDER = late_pattern(r"(>=|<=|=>|=<|>|<|≥|≤)\s+(?=\S)")
+_URL = late_pattern(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
+_CHUNK = late_pattern(r"\S+")
+_NEXT_CHUNK = late_pattern(r"\s+(\S+)")
+_FURTHER = late_pattern(rf"[\s{_INVISIBLE}]*,[\s{_INVISIBLE}]*(?=[\d<>=\[\"'a-f])")
+_CLOSING = late_pattern(r"['](?=[\s,)]|$)")
 _DEEPEST = 20
 """The deepest nesting of brackets and negations."""
 

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.bounds import narrower_bound, violated_bounds
-from auditlog_tui.log.sort_order import SortValues, in_order, sort_key, sort_values
+from auditlog_tui.log.sort_order import SortValues, ascending, sort_keys, sort_values
 
 FIRST_AT_ONCE = 4
 """Requests under way at first; one more with each answer that is quick."""
@@ -407,7 +407,8 @@ class LookAhead:
         last = [] if piece.last is None else [piece.last]
         piece.idle = 0 if page.entries else piece.idle + 1
         repeated = page.next_cursor in piece.cursors
-        disordered = not in_order([*last, *values], self._stretch.sort)
+        keys = sort_keys([*last, *values], self._stretch.sort)
+        disordered = not ascending(keys)
         if page.unclear or repeated or disordered or piece.idle >= IDLE_PAGES:
             raise _UnusableError
         if violated_bounds(page.entries, piece.bound):
@@ -417,7 +418,7 @@ class LookAhead:
         fell = piece.count is not None and page.total_count is not None and page.total_count < piece.count
         first, piece.asked = not piece.asked, piece.asked + 1
         piece.count = page.total_count if page.total_count is not None else piece.count
-        known = [each for each in values if sort_key(each, self._stretch.sort) is not None]
+        known = [each for each, key in zip(values, keys[len(last) :], strict=True) if key is not None]
         piece.last = known[-1] if known else piece.last
         if first and piece.count is not None:
             self._learn(piece, known)

@@ -72,5 +72,10 @@ def sort_keys(entries: Iterable[SortValues], sort: str) -> list[SortKey | None]:
 
 def in_order(entries: Iterable[SortValues], sort: str) -> bool:
     """False when the known values contradict the order."""
-    keys = [key for key in sort_keys(entries, sort) if key is not None]
-    return all(map(le, keys, keys[1:]))
+    return ascending(sort_keys(entries, sort))
+
+
+def ascending(keys: Iterable[SortKey | None]) -> bool:
+    """False when the known keys contradict the order that they were computed for."""
+    known = [key for key in keys if key is not None]
+    return all(map(le, known, known[1:]))

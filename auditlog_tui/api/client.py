@@ -65,6 +65,9 @@ if TYPE_CHECKING:
 
     from auditlog_tui.api.wire import Wire
 
+SOON = 0.05
+"""Seconds to wait for an early answer before httpx is imported beside it: that takes about as long."""
+
 SPARED = 4
 """Refusals of one request as too many that don't count as attempts, if others were under way beside it."""
 
@@ -261,9 +264,12 @@ class AuditLogClient:
     async def _answer_to(self, target: str) -> Answer:
         early, self._early = self._early, None
         if early is not None and early.request == request_to(self._base, self._headers, target):
-            if not early.done:
-                self._open_wire()  # there is nothing else to do until the answer comes
-            if (found := await answer_to(early)) is not None:
+            opening = asyncio.get_running_loop().call_later(SOON, self._open_wire)
+            try:
+                found = await answer_to(early)
+            finally:
+                opening.cancel()
+            if found is not None:
                 answer, received_at = found
                 self._note_clock(answer.headers, received_at)
                 return answer

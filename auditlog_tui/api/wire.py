@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import cast
 
 import httpx
@@ -45,7 +46,6 @@ class Wire:
         self._headers = httpx.Headers(headers)
         self._proxy = proxy
         self._shared = transport
-        self._context = tls_context()
         self._opened = list[httpx.AsyncBaseTransport]()
         self._free = [self._open()]
 
@@ -53,6 +53,10 @@ class Wire:
         """Close the connections."""
         for transport in self._opened:
             await transport.aclose()
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return tls_context()
 
     def _open(self) -> httpx.AsyncBaseTransport:
         self._opened.append(self._shared or _transport(self._context, self._proxy))

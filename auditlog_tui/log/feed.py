@@ -455,18 +455,15 @@ class Feed:
         """
         if TIME_BOUNDS & end.params.keys():
             return False
-        if self._more_than_counted(page, end):
+        arrived = end.arrived + len(page.entries)
+        if end.count is not None and arrived > end.count:  # only then it matters how many of them are new
+            arrived = end.arrived + len(self._new_entries(page.entries, end))
+        if end.count is not None and arrived > end.count:
             await self._close_look_ahead()
-            end.count = max(end.count or 0, (await self._smallest(end.params)).total_count or 0)
-            if self._more_than_counted(page, end):
+            end.count = max(end.count, (await self._smallest(end.params)).total_count or 0)
+            if arrived > end.count:
                 return True
         return last and not (await all_dated(self._smallest, end.params) if proven is None else proven)
-
-    def _more_than_counted(self, page: Page, end: End) -> bool:
-        """Whether more entries arrived, this page included, than the server counted."""
-        if end.count is None or end.arrived + len(page.entries) <= end.count:
-            return False
-        return end.arrived + len(self._new_entries(page.entries, end)) > end.count
 
     def end_look_ahead(self) -> None:
         """Stop reading ahead; paging goes on from what is contiguous."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from auditlog_tui.entries.contract import OLDEST_FIRST, PAGE
 from auditlog_tui.errors import NotFoundError
@@ -37,8 +38,7 @@ class How(Enum):
     LOADED = "loaded"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """A number of entries: exact, an upper bound (the server evaluates a part of the query), or of those loaded."""
 
     n: int
@@ -58,8 +58,7 @@ class Count:
         return self.number if self.of_log else f"{self.number} loaded"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The number of matching rows, and the first and last of their times (`None`: no row has one)."""
 
     n: int
@@ -67,8 +66,7 @@ class Found:
     last_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """Rows of the first page that matches, as the server sent them, and the number of entries that match.
 
     `all` says that these are all of them. An entry sent with different JSON has several rows.

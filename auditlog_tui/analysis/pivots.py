@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditlog_tui.query import FIELDS, term_for, with_term
 from auditlog_tui.query.addresses import address_or_network
 from auditlog_tui.store.entries import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Pivot:
+class Pivot(Struct, frozen=True):
     """A filter offered: by the `value` that the entries share.
 
     `key` is the key that chooses it. `within` is the current filter with the term added, and `alone` the term only.

@@ -7,43 +7,38 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import httpx
+from msgspec import Struct
 
-from auditlog_tui.api.early import EarlyRequest
-from auditlog_tui.api.handover import RECEIVED_AT, HandoverTransport
+from auditlog_tui.api.early import EarlyRequest, request_to
+from auditlog_tui.api.handover import answer_to
 from auditlog_tui.api.http import (
-    broken,
+    Answer,
     cut_short,
     decode,
     error_of,
     moment_in,
     own_error,
-    read_body,
-    read_error_body,
     served_at,
     server_words,
     too_long,
-    unreachable,
 )
 from auditlog_tui.api.request import (
-    CONNECT,
     DEADLINE,
+    all_headers,
     entry_target,
+    host_of,
     list_target,
-    request_headers,
     secrets_of,
-    tls_context,
 )
 from auditlog_tui.api.retry import (
     LONGEST_WAIT,
     PATIENCE,
     RETRIES,
     TOO_MANY,
+    AgainError,
     Throttle,
     Wait,
     Waits,
@@ -55,18 +50,23 @@ from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entr
 from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
     ApiError,
-    BadRequestError,
     NotTheApiError,
     ServerError,
-    SettingsError,
     StoppedError,
     TimedOutError,
-    UnreachableError,
 )
 from auditlog_tui.runtime import give_way
 from auditlog_tui.settings.connection import check_base_url
-from auditlog_tui.settings.proxy import Proxy, proxy_for
+from auditlog_tui.settings.proxy import proxy_for
 from auditlog_tui.text.safe import safe
+
+if TYPE_CHECKING:
+    import httpx
+
+    from auditlog_tui.api.wire import Wire
+
+SOON = 0.05
+"""Seconds to wait for an early answer before httpx is imported beside it: that takes about as long."""
 
 SPARED = 4
 """Refusals of one request as too many that don't count as attempts, if others were under way beside it."""
@@ -91,13 +91,6 @@ class AuditLogApi(Protocol):
 
     async def get(self, entry_id: str) -> Entry:
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class AuditLogClient:
@@ -125,8 +118,8 @@ class AuditLogClient:
         self.requests = 0
         self.on_wait = on_wait
         self._base = check_base_url(base_url)
-        proxy = proxy_for(base_url) if trust_env and transport is None else None
-        host = safe(httpx.URL(self._base).netloc.decode("ascii"), 100)
+        self._proxy = proxy = proxy_for(base_url) if trust_env and transport is None else None
+        host = safe(host_of(self._base), 100)
         self._host = host if proxy is None else f"{host} via proxy {proxy.name}"
         self._waits = Waits(self._told)
         self._reading = asyncio.Lock()
@@ -136,7 +129,14 @@ class AuditLogClient:
         self._sleep = sleep
         self._chance = chance
         self._throttle = Throttle()
-        self._client = _http_client(request_headers(key, headers or {}), transport or _handover(early), proxy)
+        self._early = early
+        self._transport = transport
+        self._headers = all_headers(self._base, key, headers or {})
+        self._closed = False
+        self._opening: asyncio.Future[Wire] | None = None
+        self._wire: Wire | None = None
+        if early is None:
+            self._wire = self._new_wire()
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -149,8 +149,12 @@ class AuditLogClient:
         return self._throttle.at_once
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+        """Close the connections; later requests raise `RuntimeError`."""
+        self._closed = True
+        if self._early is not None:
+            self._early.abandon()
+        if self._wire is not None:
+            await self._wire.aclose()
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         """One page of at most `limit` entries (10 to 100). Raises `ApiError`."""
@@ -167,7 +171,7 @@ class AuditLogClient:
             raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
         return entry
 
-    async def _ask(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
+    async def _ask(self, target: str, read: Callable[[Answer], Portions[_Read]]) -> _Read:
         """Try until an answer can be read, no attempt is left, or the user stops the request."""
         request = _Request(time.monotonic())
         try:
@@ -181,7 +185,7 @@ class AuditLogClient:
             request.scope = None
             self._waits.put(request, None)
 
-    async def _ask_again(self, target: str, read: Callable[[_Answer], Portions[_Read]], request: _Request) -> _Read:
+    async def _ask_again(self, target: str, read: Callable[[Answer], Portions[_Read]], request: _Request) -> _Read:
         attempt, spared = 1, 0
         while True:
             due = max(0.0, request.since + PATIENCE - time.monotonic())
@@ -190,7 +194,7 @@ class AuditLogClient:
             try:
                 async with self._throttle.turn() as turn:
                     return await self._attempt(target, read)
-            except _AgainError as again:
+            except AgainError as again:
                 failed = again
             finally:
                 timer.cancel()
@@ -204,13 +208,13 @@ class AuditLogClient:
                 await self._pause(failed, self._delay(failed, max(1, attempt)), attempt, request)
             attempt += 1
 
-    def _delay(self, failed: _AgainError, attempt: int) -> float:
+    def _delay(self, failed: AgainError, attempt: int) -> float:
         """Seconds to pause after attempt number `attempt`."""
         if failed.delay is not None:
             return failed.delay
         return 0.0 if failed.broke and attempt == 1 else backoff(attempt, self._chance())
 
-    async def _pause(self, failed: _AgainError, delay: float, attempt: int, request: _Request) -> None:
+    async def _pause(self, failed: AgainError, delay: float, attempt: int, request: _Request) -> None:
         """Pause after attempt number `attempt`, unless the next may follow at once."""
         if delay <= 0:
             return
@@ -227,7 +231,7 @@ class AuditLogClient:
         if self.on_wait is not None:
             self.on_wait(wait)
 
-    async def _attempt(self, target: str, read: Callable[[_Answer], Portions[_Read]]) -> _Read:
+    async def _attempt(self, target: str, read: Callable[[Answer], Portions[_Read]]) -> _Read:
         answer = await self._fetch(target)
         if answer.status != 200:
             raise _refusal(answer, self._host)
@@ -237,50 +241,54 @@ class AuditLogClient:
                 return await in_turns(read(answer))
         except NotTheApiError as error:
             if cut_short(answer.body):
-                raise _AgainError(error) from error.__cause__
+                raise AgainError(error) from error.__cause__
             if said := own_error(answer.body):
                 words = server_words(self._without_secrets(said))
                 raise ServerError(f'{self._host} answered with an error of its own (200): "{words}"') from None
             raise
 
-    async def _fetch(self, target: str) -> _Answer:
+    async def _fetch(self, target: str) -> Answer:
+        if self._closed:
+            raise RuntimeError("the client is closed")
         self.requests += 1
         try:
             async with asyncio.timeout(DEADLINE):
-                return await self._send(target)
-        except httpx.ConnectTimeout as error:
-            reason = f"no connection within {CONNECT:.0f} s"
-            raise _AgainError(UnreachableError(unreachable(self._host, reason))) from error
-        except (TimeoutError, httpx.TimeoutException) as error:
+                answer = await self._answer_to(target)
+        except TimeoutError as error:
             timed_out = TimedOutError(f"{self._host} did not answer within {DEADLINE:.0f} s.")
-            raise _AgainError(timed_out) from error
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
-            lost = UnreachableError(broken(self._host, str(error)))
-            raise _AgainError(lost, broke=True) from error
-        except httpx.InvalidURL as error:
-            raise BadRequestError("What was asked is too long for a request.") from error
-        except httpx.LocalProtocolError:
-            pass  # its text can hold the key, so the error raised below must not refer to it
-        except httpx.HTTPError as error:
-            raise _AgainError(UnreachableError(unreachable(self._host, str(error)))) from error
-        raise BadRequestError("HTTP does not allow what was to be sent. Is one of the custom headers wrong?")
+            raise AgainError(timed_out) from error
+        if answer.status == 200:
+            return answer
+        return Answer(answer.status, answer.headers, self._without_secrets(answer.body))
 
-    async def _send(self, target: str) -> _Answer:
-        async with self._client.stream("GET", self._base + target) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            self._note_clock(served_at(headers), response.extensions.get(RECEIVED_AT) or datetime.now(UTC))
-            await give_way()
-            if response.is_stream_consumed:  # an in-process transport; already decompressed
-                body = response.content
-            else:
-                read = read_body if response.status_code == 200 else read_error_body
-                body = await read(response.aiter_raw(), headers.get("content-encoding", ""))
-            await response.aclose()
-            # The stream and its response form a cycle, which would keep 15 KiB until garbage collection.
-            response.stream = httpx.ByteStream(b"")
-            if response.status_code != 200:
-                body = self._without_secrets(body)
-            return _Answer(response.status_code, headers, body)
+    async def _answer_to(self, target: str) -> Answer:
+        early, self._early = self._early, None
+        if early is not None and early.request == request_to(self._base, self._headers, target):
+            opening = asyncio.get_running_loop().call_later(SOON, self._open_wire)
+            try:
+                found = await answer_to(early)
+            finally:
+                opening.cancel()
+            if found is not None:
+                answer, received_at = found
+                self._note_clock(answer.headers, received_at)
+                return answer
+        elif early is not None:
+            early.abandon()
+        if self._wire is None:
+            self._wire = await asyncio.shield(self._open_wire())
+        return await self._wire.send(target, self._note_clock)
+
+    def _open_wire(self) -> asyncio.Future[Wire]:
+        """Make the wire in a thread, once: importing its library would delay keys."""
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(asyncio.to_thread(self._new_wire))
+        return self._opening
+
+    def _new_wire(self) -> Wire:
+        from auditlog_tui.api.wire import Wire  # slow to import
+
+        return Wire(self._base, self._host, dict(self._headers), self._transport, self._proxy)
 
     def _without_secrets(self, body: bytes) -> bytes:
         """An error's body without the key, which some servers repeat in it: a part of it is shown."""
@@ -288,8 +296,8 @@ class AuditLogClient:
             body = body.replace(secret, b"[secret]")
         return body
 
-    def _note_clock(self, served: datetime | None, received: datetime) -> None:
-        if served is None:
+    def _note_clock(self, headers: Mapping[str, str], received: datetime) -> None:
+        if (served := served_at(headers)) is None:
             return
         offset_us = (served - received) // timedelta(microseconds=1)
         if abs(offset_us - (self._offset_us or 0)) > _CLOCK_NOISE_US:
@@ -299,54 +307,6 @@ class AuditLogClient:
 
 
 _Read = TypeVar("_Read")
-
-
-class _AgainError(Exception):
-    """An attempt failed and may be repeated, after `delay` seconds or (`None`) the policy's own delay.
-
-    `broke` means that an established connection was lost, often an idle one: the first retry follows at once.
-    """
-
-    def __init__(self, error: ApiError, delay: float | None = None, *, broke: bool = False) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.delay = delay
-        self.broke = broke
-
-
-def _http_client(
-    headers: dict[str, str], transport: httpx.AsyncBaseTransport | None, proxy: Proxy | None
-) -> httpx.AsyncClient:
-    try:
-        return httpx.AsyncClient(
-            headers=headers,
-            transport=transport,
-            verify=tls_context() if transport is None else True,
-            proxy=None if proxy is None else _proxy(proxy),
-            trust_env=False,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=httpx.Timeout(DEADLINE, connect=CONNECT),
-        )
-    except ImportError as error:
-        raise SettingsError(_unusable(proxy, safe(str(error), 200))) from error
-    except (ValueError, httpx.InvalidURL):  # their text may hold the password
-        raise SettingsError(_unusable(proxy, "write it like http://host:port")) from None
-
-
-def _handover(early: EarlyRequest | None) -> httpx.AsyncBaseTransport | None:
-    if early is None:
-        return None
-    return HandoverTransport(early, httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False))
-
-
-def _unusable(proxy: Proxy | None, reason: str) -> str:
-    name = "" if proxy is None else f" ({proxy.name})"
-    return f"The proxy that the environment names{name} can't be used: {reason}"
-
-
-def _proxy(proxy: Proxy) -> httpx.Proxy:
-    return httpx.Proxy(proxy.url, ssl_context=tls_context() if proxy.url.lower().startswith("https:") else None)
 
 
 async def in_turns(work: Portions[_Read]) -> _Read:
@@ -361,8 +321,7 @@ async def in_turns(work: Portions[_Read]) -> _Read:
         await give_way()
 
 
-@dataclass(slots=True, eq=False)
-class _Request:
+class _Request(Struct, eq=False):
     """A request; `since` is a reading of `time.monotonic()`, `scope` is set while the request runs."""
 
     since: float
@@ -374,7 +333,7 @@ class _Request:
             self.scope.reschedule(asyncio.get_running_loop().time())
 
 
-def _entry(answer: _Answer) -> Portions[Entry]:
+def _entry(answer: Answer) -> Portions[Entry]:
     yield from ()
     entry = read_entry(decode(answer.body))
     if "" in entry.unreadable and cut_short(answer.body):
@@ -387,12 +346,12 @@ def _entry(answer: _Answer) -> Portions[Entry]:
 # -- errors --------------------------------------------------------------------------------------------------------
 
 
-def _refusal(answer: _Answer, host: str) -> ApiError | _AgainError:
-    """The error of an answer that is not 200; an `_AgainError` if it is worth another attempt."""
+def _refusal(answer: Answer, host: str) -> ApiError | AgainError:
+    """The error of an answer that is not 200; an `AgainError` if it is worth another attempt."""
     if not worth_retrying(answer.status, answer.headers):
         return error_of(answer.status, answer.headers, answer.body, host)
     asked = asked_delay(answer.headers, served_at(answer.headers) or datetime.now(UTC))
     if asked is not None and asked > LONGEST_WAIT:
         return too_long(answer.status, host, asked)
     retry_at = None if asked is None else moment_in(asked)
-    return _AgainError(error_of(answer.status, answer.headers, answer.body, host, retry_at), asked)
+    return AgainError(error_of(answer.status, answer.headers, answer.body, host, retry_at), asked)

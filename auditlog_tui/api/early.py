@@ -7,6 +7,7 @@ tells what is wrong.
 from __future__ import annotations
 
 import atexit
+import re
 import select
 import socket
 import threading
@@ -17,7 +18,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from auditlog_tui.api.request import BODY_LIMIT, CONNECT, DEADLINE, ERROR_LIMIT, request_headers, tls_context
+from auditlog_tui.api.request import BODY_LIMIT, CONNECT, DEADLINE, ERROR_LIMIT, PORTS, all_headers, tls_context
+from auditlog_tui.errors import SettingsError
 from auditlog_tui.settings.connection import Secret, check_base_url, check_encrypted
 
 if TYPE_CHECKING:
@@ -26,10 +28,8 @@ if TYPE_CHECKING:
 NEXT_ADDRESS = 0.25
 """Seconds to connect to an address of a host that has another one."""
 
-PORTS = {"http": 80, "https": 443}
-"""The ports of URLs without one."""
-
 _CHUNK = 64 * 1024
+_AS_WRITTEN = r"([/A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*"
 _HEAD_LIMIT = 100 * 1024  # httpcore's
 _WITHOUT_BODY = (204, 304)
 
@@ -52,7 +52,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Answer:
+class EarlyAnswer:
     """A complete answer, or the start of one that is too large. `received_at` (UTC) is when its headers came."""
 
     status: int
@@ -65,18 +65,17 @@ def first_request(base_url: str, key: Secret | None, extra: Mapping[str, str], t
     """The request as the client would send it. Raises `SettingsError`, which shows neither key nor headers."""
     base_url = check_base_url(base_url)
     check_encrypted(base_url)
+    path = urlsplit(base_url).path
+    if not re.fullmatch(_AS_WRITTEN, path) or {".", ".."} & set(path.split("/")):
+        raise SettingsError("The client may write the path of this base URL in another way.")
+    return request_to(base_url, all_headers(base_url, None if key is None else key.reveal(), extra), target)
+
+
+def request_to(base_url: str, headers: tuple[tuple[str, str], ...], target: str) -> Request:
+    """The request to a base URL that was checked, with these headers."""
     parts = urlsplit(base_url + target)
-    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-    named = f"[{host}]" if ":" in host else host
-    own = {
-        "Host": named if port == PORTS[parts.scheme] else f"{named}:{port}",
-        "Connection": "keep-alive",
-        **request_headers(None if key is None else key.reveal(), extra),
-    }
-    overridden = {name.lower() for name in extra}
-    headers = tuple((name, value) for name, value in own.items() if name in extra or name.lower() not in overridden)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    return Request(parts.scheme, host, port, path, headers)
+    return Request(parts.scheme, parts.hostname or "", parts.port or PORTS[parts.scheme], path, headers)
 
 
 class EarlyRequest:
@@ -87,7 +86,7 @@ class EarlyRequest:
 
     def __init__(self, request: Request) -> None:
         self.request: Request | None = request
-        self.answer: Answer | None = None
+        self.answer: EarlyAnswer | None = None
         self.sent = False
         self.done = False
         self._told: Callable[[], None] | None = None
@@ -122,7 +121,7 @@ class EarlyRequest:
         with suppress(BaseException):  # the event loop may be closed
             self._finish(answer)
 
-    def _finish(self, answer: Answer | None) -> None:
+    def _finish(self, answer: EarlyAnswer | None) -> None:
         with self._lock:
             if self.request is not None:
                 self.answer = answer
@@ -147,7 +146,7 @@ class EarlyRequest:
                 raise ConnectionAbortedError
         return connection
 
-    def _ask(self, request: Request) -> Answer:
+    def _ask(self, request: Request) -> EarlyAnswer:
         with self._importing:
             import encodings.idna  # noqa: F401  # by `getaddrinfo`
 
@@ -188,7 +187,7 @@ class UnclearError(Exception):
     """The answer is not complete, or HTTP libraries may read it differently: the client's own decides."""
 
 
-def _read(response: HTTPResponse) -> Answer:
+def _read(response: HTTPResponse) -> EarlyAnswer:
     """The complete answer. Raises `UnclearError`, `OSError` and `HTTPException`."""
     received_at = datetime.now(UTC)
     headers = tuple(response.getheaders())
@@ -202,7 +201,7 @@ def _read(response: HTTPResponse) -> Answer:
         size += len(part)
     if size <= limit and length not in (None, size) and response.status not in _WITHOUT_BODY:
         raise UnclearError
-    return Answer(response.status, headers, tuple(body), received_at)
+    return EarlyAnswer(response.status, headers, tuple(body), received_at)
 
 
 def _check_head(response: HTTPResponse, headers: tuple[tuple[str, str], ...]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+from msgspec import Struct
 
 from auditlog_tui.api.request import BODY_LIMIT, ERROR_LIMIT
 from auditlog_tui.api.retry import http_date
@@ -32,10 +33,34 @@ _WORDS = 300
 _HTML = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
 
+class Answer(Struct, frozen=True):
+    """An answer to a request; the names of its `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in lower case; the values of several with one name are joined by commas."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = str(raw_name, "latin-1").lower(), _header_text(raw_value)
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _header_text(value: bytes) -> str:
+    try:
+        return str(value, "utf-8")
+    except UnicodeDecodeError:
+        return str(value, "latin-1")
+
+
 # -- bodies ----------------------------------------------------------------------------------------------------------
 
 
-async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
+async def read_body(chunks: AsyncIterable[bytes], encoding: str) -> bytes:
     """The whole body, decompressed. Raises `NotTheApiError` if it is too large, or not compressed as declared.
 
     A compressed body that is cut short is decompressed as far as it goes: `cut_short` finds that out.
@@ -46,17 +71,15 @@ async def read_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
     return bytes(body.unpacked)
 
 
-async def read_error_body(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
-    """The start of an error's body, as far as it can be read: faults in it must not hide the error."""
+async def read_error_body(chunks: AsyncIterable[bytes], encoding: str, *faults: type[Exception]) -> bytes:
+    """The start of an error's body, as far as it can be read: `faults` in it must not hide the error."""
     try:
         body = _Body(encoding, ERROR_LIMIT)
     except NotTheApiError:
         return b""
-    try:
+    with suppress(NotTheApiError, *faults):
         async for chunk in chunks:
             body.add(chunk)
-    except (NotTheApiError, httpx.HTTPError):
-        pass
     return bytes(body.unpacked)
 
 

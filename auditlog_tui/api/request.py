@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from auditlog_tui import __version__
 from auditlog_tui.entries.contract import LIST_PATH
 from auditlog_tui.errors import NotFoundError
 from auditlog_tui.settings.connection import check_header, check_key, may_be_secret
 from auditlog_tui.text.safe import safe
+
+PORTS = {"http": 80, "https": 443}
+"""The ports of URLs without one."""
 
 DEADLINE = 60.0
 """Seconds for one attempt, including reading the answer; pauses between attempts don't count."""
@@ -42,6 +45,21 @@ def request_headers(key: str | None, extra: Mapping[str, str]) -> dict[str, str]
     }
     named = {name.lower() for name in extra}
     return {name: value for name, value in ours.items() if name.lower() not in named} | dict(extra)
+
+
+def all_headers(base_url: str, key: str | None, extra: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """`request_headers` with those that HTTP itself needs, as every request is sent."""
+    headers = {"Host": host_of(base_url), "Connection": "keep-alive", **request_headers(key, extra)}
+    overridden = {name.lower() for name in extra}
+    return tuple((name, value) for name, value in headers.items() if name in extra or name.lower() not in overridden)
+
+
+def host_of(base_url: str) -> str:
+    """The URL's host, with its port unless that is the scheme's own."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    named = f"[{host}]" if ":" in host else host
+    return named if parts.port in (None, PORTS[parts.scheme]) else f"{named}:{parts.port}"
 
 
 def secrets_of(key: str | None, extra: Mapping[str, str]) -> tuple[bytes, ...]:

@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from msgspec import Struct
+
+from auditlog_tui.errors import ApiError
+
 RETRIES = 2
 LONGEST_WAIT = 60.0
 """Longest wait that a server may ask for, in seconds."""
@@ -88,8 +92,7 @@ _GROWTH = 0.1
 """After a refusal, requests at once grow by so much with as many answers as are sent at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A request that may be sent: how many there are at once, itself included, and how many refusals came before."""
 
     at_once: int
@@ -145,6 +148,19 @@ class Throttle:
     def answered(self) -> None:
         """The server answered a request."""
         self.at_once += _GROWTH / self.at_once
+
+
+class AgainError(Exception):
+    """An attempt failed and may be repeated, after `delay` seconds or (`None`) the policy's own delay.
+
+    `broke` means that an established connection was lost, often an idle one: the first retry follows at once.
+    """
+
+    def __init__(self, error: ApiError, delay: float | None = None, *, broke: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.delay = delay
+        self.broke = broke
 
 
 def worth_retrying(status: int, headers: Mapping[str, str]) -> bool:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -120,8 +119,7 @@ _NOBODY = Actor()
 _NOTHING = Target()
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One response of the list endpoint.
 
     A cursor is `None` if there is none; only `last` says that the log ends here. `total_count` is `None` if the

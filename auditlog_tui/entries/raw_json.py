@@ -13,6 +13,8 @@ from collections.abc import Generator, Iterator
 from itertools import accumulate
 from typing import Any, Final, NamedTuple, TypeVar
 
+from auditlog_tui.text.late import late_pattern
+
 Json = Any  # what json.loads returns
 
 UNREAD: Final = object()
@@ -34,15 +36,15 @@ MOST_LEVELS = 200
 """The deepest nesting that is read. Python's own limit is another in each version, and depends on who calls."""
 
 _SPACES = (" ", "\t", "\r", "\n")
-_SPACE = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_RUN = re.compile(r'"|[\[{]+|[\]}]+')
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|[\[{]+|[\]}]+|,', re.DOTALL)
-_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_NO_ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
+_SPACE = late_pattern(r"[ \t\r\n]*")
+_NUMBER = late_pattern(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_RUN = late_pattern(r'"|[\[{]+|[\]}]+')
+_STRING = late_pattern(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_TOKEN = late_pattern(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|[\[{]+|[\]}]+|,', re.DOTALL)
+_NO_BRACKETS = late_pattern(r"[^\[\]{}]+")
+_SURROGATE = late_pattern("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = late_pattern(r"\\u[dD][89a-fA-F]")
+_NO_ESCAPE = late_pattern(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
 
 _T = TypeVar("_T")
 Portions = Generator[None, None, _T]
@@ -74,7 +76,7 @@ _scan = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 _scan_unique = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant).raw_decode
 
 
-_SPACED_COLON = re.compile(r'"[ \t\r\n]+:')
+_SPACED_COLON = late_pattern(r'"[ \t\r\n]+:')
 
 
 def _is_unique(value: Json, text: str) -> bool:
@@ -205,7 +207,7 @@ class Reader:
         raise ValueError(start)
 
 
-_CONSTANT = re.compile("-?(?:NaN|Infinity)")
+_CONSTANT = late_pattern("-?(?:NaN|Infinity)")
 
 
 def _end_of_string(text: str, start: int) -> int:
@@ -328,7 +330,7 @@ def members_of(text: str) -> Members | None:
     return Members(named, ", ".join(rest))
 
 
-_NAMED = re.compile(r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\r\n]*:[ \t\r\n]*(.*)', re.DOTALL)
+_NAMED = late_pattern(r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*")[ \t\r\n]*:[ \t\r\n]*(.*)', re.DOTALL)
 
 
 def _parts(text: str) -> tuple[list[str] | None, bool]:

@@ -8,11 +8,13 @@ import os
 import select
 import shutil
 import signal
+import stat
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from io import FileIO
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from auditlog_tui.text.cells import fit
@@ -106,9 +108,13 @@ class Sink(Protocol):
 
 
 class Out:
-    """Output of data. Raises `OSError` if it can't be written, `BrokenPipeError` if its reader is gone."""
+    """Output of data. Raises `OSError` if it can't be written, `BrokenPipeError` if its reader is gone.
+
+    A write `may_block` for ever, unless it goes to a file.
+    """
 
     def __init__(self, sink: Sink, progress: Progress, encoding: str = "utf-8") -> None:
+        self.may_block = True
         self._sink = sink
         self._progress = progress
         self._encoding = encoding
@@ -119,7 +125,7 @@ class Out:
         if not data:
             return
         self._progress.clear()
-        with _interruptible():
+        with _interruptible() if self.may_block else nullcontext():
             rest = memoryview(data)
             while rest:
                 written = self._sink.write(rest)
@@ -141,7 +147,9 @@ def standard_out(progress: Progress) -> tuple[Out, str | None]:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     descriptor = sys.stdout.fileno()
     terminal = sys.stdout.encoding if sys.stdout.isatty() else None
-    return Out(open(descriptor, "wb", buffering=0, closefd=False), progress, terminal or "utf-8"), terminal
+    out = Out(FileIO(descriptor, "wb", closefd=False), progress, terminal or "utf-8")
+    out.may_block = not stat.S_ISREG(os.fstat(descriptor).st_mode)
+    return out, terminal
 
 
 @contextmanager

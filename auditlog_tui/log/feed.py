@@ -12,9 +12,10 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct, field
 
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
@@ -31,6 +32,7 @@ from auditlog_tui.log.sort_order import (
     primary_term,
     reversed_order,
     sort_key,
+    sort_keys,
     sort_values,
 )
 from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
@@ -60,15 +62,13 @@ class Anchor(Enum):
     OLDEST = "oldest"
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """A feed that begins at a time (microseconds since 1970 UTC) and goes both ways."""
 
     us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """The result of one request: entries received, entries the run lacked, parameters the server ignored.
 
     `lost` says that slices of time did not bring every entry, so that the feed can't become complete.
@@ -88,8 +88,7 @@ def request_key(plan: Plan, anchor: Anchor | At) -> RequestKey:
     return frozenset(plan.params.items()), plan.entry_id, anchor
 
 
-@dataclass(slots=True)
-class End:
+class End(Struct):
     """Pagination state for one end of a feed.
 
     `broken` says why paging stopped early. It resumes with `cursor` if there is one. Otherwise it restarts with
@@ -136,12 +135,11 @@ class End:
     def towards_newest(self) -> bool:
         return primary_term(self.sort) == OLDEST_FIRST
 
-    def precedes_resume_point(self, values: SortValues) -> bool:
-        """True for an entry that is certainly sorted before `resume_key`."""
-        if self.resume_key is None:
-            return False
-        key = sort_key(values, self.sort)
-        return key is not None and key < self.resume_key
+    def precede_resume_point(self, entries: Sequence[Entry]) -> list[bool]:
+        """Which of the entries are certainly sorted before `resume_key`."""
+        if (resume := self.resume_key) is None:
+            return [False] * len(entries)
+        return [key is not None and key < resume for key in sort_keys(map(sort_values, entries), self.sort)]
 
     def advance(self, page: Page, added: int) -> None:
         """Move on after a page that added so many entries."""
@@ -369,10 +367,10 @@ class Feed:
     def _new_entries(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
         """The entries that the run lacks, without those written since that a restart passes on its way."""
         lacking = self._store.lacking(self.run, [entry.key for entry in entries])
-        skips = end.resume_key is not None and not self._unordered
+        passed = [False] * len(entries) if self._unordered else end.precede_resume_point(entries)
         new: dict[str, Entry] = {}
-        for entry in entries:
-            if entry.key in lacking and not (skips and end.precedes_resume_point(sort_values(entry))):
+        for entry, skip in zip(entries, passed, strict=True):
+            if entry.key in lacking and not skip:
                 new.setdefault(entry.key, entry)
         return list(new.values())
 
@@ -477,7 +475,9 @@ class Feed:
         """
         if TIME_BOUNDS & end.params.keys():
             return False
-        arrived = end.arrived + len(self._new_entries(page.entries, end))
+        arrived = end.arrived + len(page.entries)
+        if end.count is not None and arrived > end.count:  # only then it matters how many of them are new
+            arrived = end.arrived + len(self._new_entries(page.entries, end))
         if end.count is not None and arrived > end.count:
             await self._close_look_ahead()
             end.count = max(end.count, (await self._smallest(end.params)).total_count or 0)

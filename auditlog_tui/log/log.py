@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.models import Entry
@@ -37,8 +38,7 @@ MAX_SKEW_US = 5_000_000
 NO_SERVER_TIME = "The server does not send its time: last:, today and yesterday go by this machine's clock"
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(Struct, frozen=True):
     """The full record of an entry, and the top-level fields in which it differs from the row."""
 
     entry: Entry

@@ -17,12 +17,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.bounds import narrower_bound, violated_bounds
-from auditlog_tui.log.sort_order import SortValues, in_order, sort_key, sort_values
+from auditlog_tui.log.sort_order import SortValues, ascending, sort_keys, sort_values
 
 FIRST_AT_ONCE = 4
 """Requests under way at first; one more with each answer that is quick."""
@@ -44,8 +46,7 @@ _EMPTY_FACTOR = 4
 """After a stretch without entries, the next slice is so many times as wide as the stretch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """What is to be read: the entries of a request from a place on, in the order `sort` (by `created_at`).
 
     `start` is the bound at the place where reading begins, `start_us` its time, `end_us` the time of the last entry
@@ -67,8 +68,7 @@ class Stretch:
         return 1 if self.end_us >= self.start_us and self.sort.startswith("created_at:asc") else -1
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much may be asked for: requests at once, pages per slice, requests in all, and entries planned for."""
 
     at_once: int
@@ -77,8 +77,7 @@ class Limits:
     entries: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A page of a slice whose requests had these bounds; the slice's first one `begins` it.
 
     `first` is the first page of all.
@@ -95,8 +94,7 @@ class Part:
     proven: bool | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Gap:
+class _Gap(Struct, eq=False):
     """A span that no slice covers; cuts are in seconds along the order, `None` at the start and at the open end."""
 
     near: int | None
@@ -104,8 +102,7 @@ class _Gap:
     entries: float
 
 
-@dataclass(slots=True, eq=False)
-class _Slice:
+class _Slice(Struct, eq=False):
     """A span under way, planned for `target` entries at `rate` a second.
 
     `far` may move nearer while the slice is walked: its requests keep their bounds, and pages are cut off there.
@@ -410,7 +407,8 @@ class LookAhead:
         last = [] if piece.last is None else [piece.last]
         piece.idle = 0 if page.entries else piece.idle + 1
         repeated = page.next_cursor in piece.cursors
-        disordered = not in_order([*last, *values], self._stretch.sort)
+        keys = sort_keys([*last, *values], self._stretch.sort)
+        disordered = not ascending(keys)
         if page.unclear or repeated or disordered or piece.idle >= IDLE_PAGES:
             raise _UnusableError
         if violated_bounds(page.entries, piece.bound):
@@ -420,7 +418,7 @@ class LookAhead:
         fell = piece.count is not None and page.total_count is not None and page.total_count < piece.count
         first, piece.asked = not piece.asked, piece.asked + 1
         piece.count = page.total_count if page.total_count is not None else piece.count
-        known = [each for each in values if sort_key(each, self._stretch.sort) is not None]
+        known = [each for each, key in zip(values, keys[len(last) :], strict=True) if key is not None]
         piece.last = known[-1] if known else piece.last
         if first and piece.count is not None:
             self._learn(piece, known)

@@ -61,7 +61,21 @@ def _terms(sort: str) -> tuple[tuple[bool, int], ...]:
     return tuple(terms)
 
 
+def sort_keys(entries: Iterable[SortValues], sort: str) -> list[SortKey | None]:
+    """`sort_key` of each of these."""
+    terms = _terms(sort)
+    if len(terms) > 1 or not terms[0][0]:
+        return [sort_key(values, sort) for values in entries]
+    sign = terms[0][1]
+    return [None if us is None else (sign * us,) for us, _ in entries]
+
+
 def in_order(entries: Iterable[SortValues], sort: str) -> bool:
     """False when the known values contradict the order."""
-    keys = [key for values in entries if (key := sort_key(values, sort)) is not None]
-    return all(map(le, keys, keys[1:]))
+    return ascending(sort_keys(entries, sort))
+
+
+def ascending(keys: Iterable[SortKey | None]) -> bool:
+    """False when the known keys contradict the order that they were computed for."""
+    known = [key for key in keys if key is not None]
+    return all(map(le, known, known[1:]))

@@ -10,9 +10,10 @@ import asyncio
 import math
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct
 
 from auditlog_tui.errors import ApiError, AuditLogError, BadRequestError, NotFoundError
 from auditlog_tui.log.feed import Anchor, At, End, Feed, request_key
@@ -37,8 +38,7 @@ class State(Enum):
     INCOMPLETE = "incomplete"
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """The state of a view for the header.
 
     `rows` are shown out of `loaded` entries out of the server's count `total`, which is `None` unless the server is

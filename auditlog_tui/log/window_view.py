@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from auditlog_tui.log.bounds import TIME_BOUNDS
 from auditlog_tui.log.feed import Anchor, At, Feed

@@ -15,9 +15,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from auditlog_tui.errors import ClipboardError
 from auditlog_tui.output import files
@@ -43,8 +44,7 @@ sys.exit(pyperclip.paste().replace("\\r\\n", "\\n") != text)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Struct, frozen=True):
     """Where a text was copied.
 
     `message` completes "Copied the ID …", or "Sent the ID …" if the copy is not `confirmed`. `path` is the file that

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.format import format_term, shown
@@ -15,8 +16,7 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """A range from `low` to `high`, both included; `None` means unbounded."""
 
     low: int | None = None

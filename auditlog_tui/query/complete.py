@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.fields import FIELDS, Field, Kind
 from auditlog_tui.query.format import format_value
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.query.syntax import Address, Text
+from auditlog_tui.text.late import late_pattern
 
 ValuesOf = Callable[[str], Sequence[tuple[str, int]]]
 """Given a field's name, returns the values seen of it and how often."""
@@ -19,8 +21,7 @@ _LASTS = ("last:15m", "last:1h", "last:24h", "last:7d")
 _MOST = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A text to insert; `count` is how often the value was seen, `help` explains a key."""
 
     text: str
@@ -28,8 +29,7 @@ class Candidate:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """Candidates to replace the text from column `start` up to `end`."""
 
     start: int
@@ -124,9 +124,9 @@ def _sort_candidates(begun: str) -> tuple[Candidate, ...]:
     return tuple(candidate for candidate in found if candidate.text.startswith(begun.lower()))
 
 
-_VIEW = re.compile(r"(?:^|(?<=\s))@([A-Za-z0-9_-]*)$")
-_BY_LABEL = re.compile(r"(?:^|(?<=[\s-]))(actor|target):([^\s,]*)$")
-_NAME = re.compile(r"(?:^|(?<=\s))actor\.name:(\"[^\"]+|[^\s\",]+)$")
+_VIEW = late_pattern(r"(?:^|(?<=\s))@([A-Za-z0-9_-]*)$")
+_BY_LABEL = late_pattern(r"(?:^|(?<=[\s-]))(actor|target):([^\s,]*)$")
+_NAME = late_pattern(r"(?:^|(?<=\s))actor\.name:(\"[^\"]+|[^\s\",]+)$")
 
 
 def suggest(text: str, cursor: int, seen: Seen, views: Mapping[str, str]) -> Completion:

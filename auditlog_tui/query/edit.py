@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.addresses import one_spelling

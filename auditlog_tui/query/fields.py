@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from auditlog_tui.query.syntax import WORD
 
@@ -23,8 +24,7 @@ class Kind(Enum):
     FLAG = "yes or no"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One key of the language.
 
     `params` are the API parameters that it becomes; `here` describes the part evaluated locally. `columns` are the

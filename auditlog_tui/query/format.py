@@ -23,11 +23,12 @@ from auditlog_tui.query.syntax import (
     Value,
 )
 from auditlog_tui.query.times import format_times
+from auditlog_tui.text.late import late_pattern
 
-_PLAIN = re.compile(r"[\w.@%+#/:-][\w.@%+=#/:-]*")
-_CHUNK = re.compile(r'(?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+')
-_OLD_WORD = re.compile(r"(-?)(\w[\w.@%+=#/-]*)")
-_OLD_VALUE = re.compile(rf"(-?[\w.]+:)(=[\w.@%+=#/:-]*)|(-?target:)({'|'.join(NO_VALUE)})", re.IGNORECASE)
+_PLAIN = late_pattern(r"[\w.@%+#/:-][\w.@%+=#/:-]*")
+_CHUNK = late_pattern(r'(?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+')
+_OLD_WORD = late_pattern(r"(-?)(\w[\w.@%+=#/-]*)")
+_OLD_VALUE = late_pattern(rf"(-?[\w.]+:)(=[\w.@%+=#/:-]*)|(-?target:)({'|'.join(NO_VALUE)})", re.IGNORECASE)
 _HUNDRED = 100
 
 

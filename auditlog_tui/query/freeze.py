@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+
+from msgspec.structs import replace
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query.bounds import check_bounds

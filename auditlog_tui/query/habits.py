@@ -23,21 +23,22 @@ from auditlog_tui.query.reserved import (
     folded,
 )
 from auditlog_tui.query.syntax import Text
+from auditlog_tui.text.late import late_pattern
 
 if TYPE_CHECKING:
     from auditlog_tui.query.lexer import Item
 
-_CHUNK = re.compile(r"\S+")
-_SIGN = re.compile(r"(?:[-!+]\s*|(?:NOT|Not|not)\s+)+")
-_OPERATOR_SIGN = re.compile(r"[=<>|(){}\[\]≠≤≥]|&&|^[!~:]")
-_LIST_SIGN = re.compile(r"[|(){}\[\]]")
-_ESCAPED = re.compile(r"\\.")
-_DEFANGED = re.compile(r"\[(?:[.:@]|dot|at)\]|\(\.\)")
-_PIECES = re.compile(r"\s*(?:\|\|?|,|\s(?:OR|or)\s|\s)\s*")
-_RANGE = re.compile(r"\s*([\[{])\s*(\S+)\s+TO\s+(\S+)\s*[\]}]\s*", re.IGNORECASE)
-_OPERATOR = re.compile(r"((?:is|not)\s+(?:not|in|like|between)|\w+)\s+(?=\S)", re.IGNORECASE)
+_CHUNK = late_pattern(r"\S+")
+_SIGN = late_pattern(r"(?:[-!+]\s*|(?:NOT|Not|not)\s+)+")
+_OPERATOR_SIGN = late_pattern(r"[=<>|(){}\[\]≠≤≥]|&&|^[!~:]")
+_LIST_SIGN = late_pattern(r"[|(){}\[\]]")
+_ESCAPED = late_pattern(r"\\.")
+_DEFANGED = late_pattern(r"\[(?:[.:@]|dot|at)\]|\(\.\)")
+_PIECES = late_pattern(r"\s*(?:\|\|?|,|\s(?:OR|or)\s|\s)\s*")
+_RANGE = late_pattern(r"\s*([\[{])\s*(\S+)\s+TO\s+(\S+)\s*[\]}]\s*", re.IGNORECASE)
+_OPERATOR = late_pattern(r"((?:is|not)\s+(?:not|in|like|between)|\w+)\s+(?=\S)", re.IGNORECASE)
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
-_NUMBERED = re.compile(r"[+-]?\d+")
+_NUMBERED = late_pattern(r"[+-]?\d+")
 _REACH = 200
 """Characters after an operator that are searched for its value."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditlog_tui.query import habits
 from auditlog_tui.query.addresses import address_or_network
@@ -22,18 +24,19 @@ from auditlog_tui.query.reserved import (
     without_zero_width,
 )
 from auditlog_tui.query.times import NoTimeError, is_ago, read_ago, read_times
+from auditlog_tui.text.late import late_pattern
 
 _INVISIBLE = ZERO_WIDTH[0]
-_KEY = re.compile(rf"[{_INVISIBLE}@$_]*[^\W\d_](?:[\w.\-{_INVISIBLE}]*\w)?{_INVISIBLE}*")
-_SEPARATOR = re.compile(
+_KEY = late_pattern(rf"[{_INVISIBLE}@$_]*[^\W\d_](?:[\w.\-{_INVISIBLE}]*\w)?{_INVISIBLE}*")
+_SEPARATOR = late_pattern(
     r"(?P<gap>\s*)(?P<colon>:)?(?P<sign>!==?|!~|<>|≠|=~|={1,3}(?![<>=~])|(?<!:)~|(?<=:)!(?=[^\s=]))?(?=(?P<order>[<>≥≤]|=[<>])?)"
 )
-_ORDER = re.compile(r"(>=|<=|=>|=<|>|<|≥|≤)\s+(?=\S)")
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
-_CHUNK = re.compile(r"\S+")
-_NEXT_CHUNK = re.compile(r"\s+(\S+)")
-_FURTHER = re.compile(rf"[\s{_INVISIBLE}]*,[\s{_INVISIBLE}]*(?=[\d<>=\[\"'a-f])")
-_CLOSING = re.compile(r"['](?=[\s,)]|$)")
+_ORDER = late_pattern(r"(>=|<=|=>|=<|>|<|≥|≤)\s+(?=\S)")
+_URL = late_pattern(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
+_CHUNK = late_pattern(r"\S+")
+_NEXT_CHUNK = late_pattern(r"\s+(\S+)")
+_FURTHER = late_pattern(rf"[\s{_INVISIBLE}]*,[\s{_INVISIBLE}]*(?=[\d<>=\[\"'a-f])")
+_CLOSING = late_pattern(r"['](?=[\s,)]|$)")
 _DEEPEST = 20
 """The deepest nesting of brackets and negations."""
 
@@ -41,8 +44,7 @@ _MOST_CHUNKS = 12
 """The most words in a time: a range of two times with zones."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
+class RawValue(Struct, frozen=True):
     """A value as typed: `pieces` are the texts between unescaped stars; it may be `quoted` or a `pattern` (`~`)."""
 
     pieces: tuple[str, ...]
@@ -54,8 +56,7 @@ class RawValue:
         return "*".join(self.pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class RawTerm:
+class RawTerm(Struct, frozen=True):
     """A term as typed; `key` is empty for a word. A `plain` term has no key written before it."""
 
     key: str
@@ -66,8 +67,7 @@ class RawTerm:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Connective:
+class Connective(Struct, frozen=True):
     """An `AND` or `OR`. A `soft` one is in lower case, and is a word unless a key stands beside it."""
 
     is_or: bool
@@ -76,8 +76,7 @@ class Connective:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class RawGroup:
+class RawGroup(Struct, frozen=True):
     """The items in a pair of brackets."""
 
     items: tuple[Item, ...]

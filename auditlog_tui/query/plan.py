@@ -10,10 +10,11 @@ against an unreadable field.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from auditlog_tui.entries.contract import LIST_PATH, NEWEST_FIRST
 from auditlog_tui.query.bounds import Bounds, bounding_terms, check_bounds, enclosing
@@ -35,8 +36,7 @@ Only = Literal["", "marked", "noted"]
 _BOUNDED = (("status",), ("created", "last"))
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
+class Chip(Struct, frozen=True):
     """A term and where it is evaluated; `start` and `end` are its columns in the typed text."""
 
     text: str
@@ -45,8 +45,7 @@ class Chip:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A query, split into requests and local work.
 
     `ignored` are the parameters that the server is known to ignore. `params` are those to send, including `sort`

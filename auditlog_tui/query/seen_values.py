@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from auditlog_tui.query.fields import FIELDS, Kind, attribute_of
 
@@ -18,8 +19,7 @@ MOST = 1_000
 """The most values kept of each field; above that, the least frequent ones are dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeenValue:
+class SeenValue(Struct, frozen=True):
     """A value and its count. `label` describes an id: an actor's name, or a target's type."""
 
     text: str

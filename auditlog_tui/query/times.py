@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from auditlog_tui.query.syntax import Ago, Clock, Day, Instant, Moment, Named, Times
+from auditlog_tui.text.late import late_pattern
 from auditlog_tui.text.times import instant_us
 
 EPOCH = datetime(1970, 1, 1)
@@ -34,17 +35,17 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 _UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:(?:ee)?ks?)?)"
 """The names of the units; the first letter determines the unit."""
 
-_LENGTH = re.compile(rf"(\d{{1,9}}) ?({_UNIT})", re.ASCII)
-_LENGTHS = re.compile(rf"\d{{1,9}} ?{_UNIT}|(?:\d{{1,9}}{_UNIT})+", re.ASCII)
-_BEFORE_NOW = re.compile(r"- ?(?P<minus>.+)|(?P<ago>.+) ago")
-_EPOCH = re.compile(r"(?P<seconds>\d{10})(?:\.(?P<fraction>\d{1,6}))?|(?P<milliseconds>\d{13})", re.ASCII)
+_LENGTH = late_pattern(rf"(\d{{1,9}}) ?({_UNIT})", re.ASCII)
+_LENGTHS = late_pattern(rf"\d{{1,9}} ?{_UNIT}|(?:\d{{1,9}}{_UNIT})+", re.ASCII)
+_BEFORE_NOW = late_pattern(r"- ?(?P<minus>.+)|(?P<ago>.+) ago")
+_EPOCH = late_pattern(r"(?P<seconds>\d{10})(?:\.(?P<fraction>\d{1,6}))?|(?P<milliseconds>\d{13})", re.ASCII)
 _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _DATE = r"(?P<date>\d{1,2})(?:st|nd|rd|th)?"
 _DAYS = tuple(
-    re.compile(pattern, re.ASCII)
+    late_pattern(pattern, re.ASCII)
     for pattern in (
         r"(?P<year>\d{4})([-/])(?P<number>\d\d?)\2(?P<date>\d\d?)",
         rf"{_MONTH}[-. ]{{1,2}}{_DATE}(?:,? (?P<year>\d{{4}}))?",
@@ -56,7 +57,7 @@ _CLOCK = (
     r"| ?(?P<only_half>[ap])m)"
 )
 _DAYS_AND_TIMES = tuple(
-    re.compile(pattern, re.ASCII)
+    late_pattern(pattern, re.ASCII)
     for pattern in (
         _CLOCK,
         rf"(?P<day>.+?)(?:t|,? | at |:){_CLOCK}",
@@ -64,13 +65,13 @@ _DAYS_AND_TIMES = tuple(
         r"(?P<day>.+)",
     )
 )
-_ZONE = re.compile(r"(.*\d(?: ?[ap]m)?) ?(z|[+-]\d\d:?\d\d)|(.*\S) ?(?:utc|gmt)", re.ASCII)
-_NO_RANGE = re.compile(r"(\d?\d:\d\d) ?-(\d\d:\d\d)", re.ASCII)
-_RANGE = re.compile(r" ?(?:\.{2,3}|…) ?| (?:to|until|till|-|–|—) |[–—]")
-_AROUND = re.compile(r"(.+?) ?(?:±|\+-|\+/-) ?(.+)")
+_ZONE = late_pattern(r"(.*\d(?: ?[ap]m)?) ?(z|[+-]\d\d:?\d\d)|(.*\S) ?(?:utc|gmt)", re.ASCII)
+_NO_RANGE = late_pattern(r"(\d?\d:\d\d) ?-(\d\d:\d\d)", re.ASCII)
+_RANGE = late_pattern(r" ?(?:\.{2,3}|…) ?| (?:to|until|till|-|–|—) |[–—]")
+_AROUND = late_pattern(r"(.+?) ?(?:±|\+-|\+/-) ?(.+)")
 _SIGNS = {">=": ">=", "=>": ">=", "≥": ">=", "<=": "<=", "=<": "<=", "≤": "<=", ">": ">", "<": "<"}
-_NUMERIC_DAY = re.compile(r"(\d{1,2})([/.])(\d{1,2})(?:\2(\d{4}))?\.?(?:[ t](.+))?", re.ASCII)
-_DIGITS = re.compile(r"(?:(\d{4})(\d\d)(\d\d)|(\d\d)(\d\d))", re.ASCII)
+_NUMERIC_DAY = late_pattern(r"(\d{1,2})([/.])(\d{1,2})(?:\2(\d{4}))?\.?(?:[ t](.+))?", re.ASCII)
+_DIGITS = late_pattern(r"(?:(\d{4})(\d\d)(\d\d)|(\d\d)(\d\d))", re.ASCII)
 NAMES = ("today", "yesterday")
 
 

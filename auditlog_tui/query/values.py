@@ -32,12 +32,13 @@ from auditlog_tui.query.syntax import (
     Times,
     Value,
 )
+from auditlog_tui.text.late import late_pattern
 
-_INTEGER = re.compile(r"-?[0-9]{1,100}")
-_HUNDRED = re.compile(r"([1-9])[xX]{2}")
-_TEN = re.compile(r"([1-9][0-9])[xX]")
-_SIGNED = re.compile(r"(>=|<=|>|<)(-?[0-9]{1,100})")
-_DASHED = re.compile(r"([0-9]{1,100})[-‐‑–—−]([0-9]{1,100})")
+_INTEGER = late_pattern(r"-?[0-9]{1,100}")
+_HUNDRED = late_pattern(r"([1-9])[xX]{2}")
+_TEN = late_pattern(r"([1-9][0-9])[xX]")
+_SIGNED = late_pattern(r"(>=|<=|>|<)(-?[0-9]{1,100})")
+_DASHED = late_pattern(r"([0-9]{1,100})[-‐‑–—−]([0-9]{1,100})")
 _ORDERS = {"=>": ">=", "=<": "<=", "≥": ">=", "≤": "<=", "＞": ">", "＜": "<"}
 
 

@@ -20,10 +20,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import restored, stored
@@ -61,8 +63,7 @@ _COLUMNS = {"key", "raw", "marked", "note", "made_us"}
 _TAG = re.compile(r"#(\w(?:[\w-]*\w)?)")
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """An entry with a mark, a note, or both. `made_us` is the time of the last change (microseconds, UTC)."""
 
     entry: Entry
@@ -88,8 +89,7 @@ class _Stamp(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(Struct, frozen=True):
     """The number of marks and notes from earlier runs, and the time of the last one (microseconds, UTC)."""
 
     marks: int

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import tzinfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditlog_tui.analysis.counting import Count, Counting
 from auditlog_tui.analysis.no_matches import warnings
@@ -54,8 +57,7 @@ TO_TIME = "go to that time"
 """The `move` of `at_moment`."""
 
 
-@dataclass(slots=True, eq=False)
-class Place:
+class Place(Struct, eq=False):
     """A view with its filter `text`, and where the user left it.
 
     `cursor` is the number of the entry under the cursor and `above` the lines shown above it. `around` is set for the
@@ -81,8 +83,7 @@ class Place:
         return bool(self.typed)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A filter's terms, each with who evaluates it, the request in one line, and a warning if it looks wrong."""
 
     chips: tuple[Chip, ...] = ()
@@ -90,7 +91,7 @@ class Explanation:
     warning: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Navigator:
     """The places of one session and the current one, `places[at]`.
 

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from auditlog_tui.store.entries import EntryStore
 
 LATER_S = 1.0
-"""Seconds after opening when `_LATER` is imported: the first rows are on the screen by then."""
+"""Seconds after opening when `_LATER` are imported: the first rows are on the screen by then."""
 
-_LATER = "auditlog_tui.entries.schema"
-"""Slow to import (pydantic), and needed only for a malformed entry or for an entry's unknown fields."""
+_LATER = ("auditlog_tui.api.wire", "auditlog_tui.entries.schema")
+"""Slow to import: httpx, for the second request, and pydantic, for an entry with malformed or unknown fields."""
 
 DEMO_URL = "https://demo"
 """The demo's base URL, which never leaves this process; errors show its host."""
@@ -209,7 +209,7 @@ class Session:
         from auditlog_tui.session.navigator import Navigator
 
         settings = self.settings
-        self._later = threading.Timer(LATER_S, import_module, [_LATER])  # so that no key waits for it
+        self._later = threading.Timer(LATER_S, lambda: [*map(import_module, _LATER)])  # so that no key waits for it
         self._later.daemon = True
         self._later.start()
         return Navigator(

@@ -6,8 +6,9 @@ typed text -> filter of a pasted command line -> saved filters written out -> pa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import tzinfo
+
+from msgspec import Struct
 
 from auditlog_tui.errors import QueryError
 from auditlog_tui.query import Query, depends_on_now, format_term, freeze, parse
@@ -32,8 +33,7 @@ class FilterError(QueryError):
         return QueryError(self.message, start, end, self.hint, self.offers)
 
 
-@dataclass(frozen=True, slots=True)
-class TypedFilter:
+class TypedFilter(Struct, frozen=True):
     """A filter that could be read. `text` has its saved filters written out; `parsed` has columns of it."""
 
     text: str

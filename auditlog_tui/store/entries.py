@@ -20,8 +20,9 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from auditlog_tui import query
 from auditlog_tui.entries.models import Entry, read_entry
@@ -123,8 +124,7 @@ class Run:
         return self.after - self.first
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """`count` consecutive rows of a run from a position on; unless `older`, they are read from last to first."""
 
     position: int

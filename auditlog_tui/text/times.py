@@ -37,6 +37,11 @@ def instant_us(text: str) -> int | None:
     Digits beyond the microsecond are dropped (the raw text keeps them). A leap second (`:60`) counts as the second
     after `:59`. A timestamp without an offset is read as UTC.
     """
+    if len(text) == 27 and text[4:11:3] + text[13:20:3] + text[26] == "--T::.Z" and text[11:13] < "24":
+        try:  # the API's own form first, in less time than the pattern takes
+            return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+        except ValueError:
+            pass
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import tzinfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.times import Mode, format_time
@@ -15,8 +17,7 @@ def nowhere(address: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """Display settings. The screen owns the current one and hands it down to table and panes.
 
     `now_us` is the server's time in microseconds since 1970 UTC. `find` is highlighted in the rows. `columns` names

@@ -94,7 +94,7 @@ async def test_the_server_gets_one_request_and_the_client_its_answer() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Team": "a b", "User-agent": "mine"}, {"Host": "other.test"}], ids=str)
-@pytest.mark.parametrize("base", ["", "/v1/audit_logs/", "/gateway%20x"])
+@pytest.mark.parametrize("base", ["", "/v1/audit_logs/", "/gateway%20x", "/a//B~._-!$&'()*+,;=:%7e%C3%a4"])
 async def test_it_has_the_bytes_of_the_usual_request(base: str, headers: dict[str, str]) -> None:
     async with serving(FINE) as server:
         async with Client(server.url + base, headers=headers) as client:
@@ -398,6 +398,9 @@ def test_a_key_that_http_forbids_is_sent_to_nobody_and_not_shown(key: str) -> No
         ("http://api.test", {}),
         ("https://user:password@api.test", {}),
         ("https://api.test/?x=\r\nX-Evil: 1", {}),
+        ("https://api.test/a/../b", {}),  # the client sends /b
+        ("https://api.test/a%b", {}),  # and /a%25b
+        ('https://api.test/a"b', {}),
     ],
 )
 def test_what_must_not_be_sent_is_refused(url: str, headers: dict[str, str]) -> None:
@@ -536,6 +539,15 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_the_first_rows_come_while_httpx_is_not_imported_yet(tmp_path: Path) -> None:
+    (tmp_path / "httpx.py").write_text(STUCK.format(reached=str(tmp_path / "reached")))
+    with serving_log(demo_log(entries=200)) as server:
+        env = with_key(tmp_path, server, PYTHONPATH=f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}")
+        with PtyTerminal(APP, env=env) as terminal:
+            terminal.wait_for(ROW)
+        assert len(pages(server)) == 1
 
 
 def test_a_proxy_that_is_trusted_is_not_passed_by(tmp_path: Path) -> None:

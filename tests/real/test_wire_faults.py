@@ -48,6 +48,13 @@ async def test_one_connection_serves_many_requests() -> None:
         assert server.connections == 1
 
 
+async def test_requests_at_once_have_a_connection_each_and_use_it_again() -> None:
+    async with serving(FINE) as server, Client(server.url) as client:
+        for _ in range(3):
+            assert await asyncio.gather(*(client.total() for _ in range(4))) == [7] * 4
+            assert server.connections == 4
+
+
 async def test_what_goes_over_the_wire() -> None:
     async with serving(FINE) as server, Client(server.url) as client:
         await client.list({"action": "a b"}, limit=10, cursor="c+1")

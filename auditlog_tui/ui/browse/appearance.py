@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from auditlog_tui.settings.file import config_path, save_option
 from auditlog_tui.text.zones import TimeDisplay

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.safe import safe
@@ -30,8 +31,7 @@ NEAR = 200
 """Rows above and below the cursor among which it finds one that stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The entries to mark, or to unmark if all are marked: `count` of a run, from a position on."""
 
     run: Run

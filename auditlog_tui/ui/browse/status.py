@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from auditlog_tui.errors import StoreError
 from auditlog_tui.text.cells import cell_width, shorten_end

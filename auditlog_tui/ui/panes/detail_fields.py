@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from msgspec import Struct
 
 from auditlog_tui.entries.actions import severity
 from auditlog_tui.text.glyphs import status_mark
@@ -25,8 +26,7 @@ _WARNED = {"destroy": "warning", "access": "warning"}
 """Severities whose actions are shown as a warning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """The title of a group of fields, and the column for it where there are several. `wide` takes all of them."""
 
     name: str
@@ -36,8 +36,7 @@ class Heading:
     heading: ClassVar[Literal[True]] = True
 
 
-@dataclass(frozen=True, slots=True)
-class DetailField:
+class DetailField(Struct, frozen=True):
     """`value` is copied, `shown` is drawn (made safe).
 
     `term` is the filter key for the field, if there is one, and `filter_value` the value that it filters by.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
+from msgspec import Struct
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
@@ -31,8 +31,7 @@ def is_short(lines: int) -> bool:
     return lines < SHORT
 
 
-@dataclass(frozen=True, slots=True)
-class Group(Generic[_T]):
+class Group(Struct, Generic[_T], frozen=True):
     """Items that stay together below each other, in this `column` or the shortest one. `wide` takes all columns.
 
     `width` is the cells that its longest line asks for, `least` those without which its text is cut; 0 if any will
@@ -46,8 +45,7 @@ class Group(Generic[_T]):
     least: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Placed(Generic[_T]):
+class Placed(Struct, Generic[_T], frozen=True):
     """An item and the cells that it takes."""
 
     item: _T

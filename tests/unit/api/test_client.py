@@ -14,6 +14,7 @@ import pytest
 
 from auditlog_tui import __version__
 from auditlog_tui.api import client as client_module
+from auditlog_tui.api import wire
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.models import PORTION, Page
@@ -808,6 +809,7 @@ async def test_reading_an_answer_gives_way_to_keys(monkeypatch: pytest.MonkeyPat
         nonlocal gaps
         gaps += 1
 
-    monkeypatch.setattr(client_module, "give_way", give_way)
+    for module in (client_module, wire):
+        monkeypatch.setattr(module, "give_way", give_way)
     page = await client_of(Server(Reply(body=body))).list({}, limit=100)
     assert (len(page.entries), gaps) == (100, 1 + 100 // PORTION + 1)

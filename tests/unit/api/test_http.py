@@ -129,7 +129,7 @@ async def test_a_packed_body_that_is_cut_tells_by_its_text(kept: int) -> None:
 
 async def test_an_errors_body_is_read_as_far_as_it_goes() -> None:
     chunks = Chunks(b"what I know", httpx.ReadError("lost"))
-    assert await http.read_error_body(chunks, "") == b"what I know"
+    assert await http.read_error_body(chunks, "", httpx.HTTPError) == b"what I know"
 
 
 async def test_an_errors_body_that_can_not_be_unpacked_is_empty() -> None:

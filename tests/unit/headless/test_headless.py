@@ -1,11 +1,13 @@
 import csv
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from io import BytesIO, StringIO
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +21,7 @@ from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import TableStyle, Writer, one_line, terminal_line
 from auditlog_tui.headless.listing import Listing, Printer, count_matching
 from auditlog_tui.headless.run import pointed
-from auditlog_tui.headless.streams import Out, Progress
+from auditlog_tui.headless.streams import Out, Progress, standard_out
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.walk import Walk
 from auditlog_tui.offline.transport import OfflineTransport
@@ -489,6 +491,17 @@ def test_progress_is_for_terminals() -> None:
     progress.draw()
     progress.note("a note")
     assert not stream.getvalue()
+
+
+def test_only_a_write_to_a_file_cannot_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with (tmp_path / "file").open("w") as file, os.fdopen(writing, "w") as pipe, os.fdopen(reading):
+        for stream, may_block in ((file, False), (pipe, True)):
+            monkeypatch.setattr("sys.stdout", stream)
+            out, _ = standard_out(Progress(None))
+            out.lines(["data"])
+            assert out.may_block is may_block
+    assert (tmp_path / "file").read_text() == "data\n"
 
 
 def test_progress_is_taken_away_before_data_is_written() -> None:

@@ -1,7 +1,7 @@
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError

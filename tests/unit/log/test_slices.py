@@ -4,9 +4,9 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import RateLimitedError

@@ -1,8 +1,8 @@
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ServerError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 
 import pytest
+from msgspec.structs import fields
 
 from auditlog_tui.entries.schema import AuditLog
 from auditlog_tui.query import FIELDS, fields_table, parse

@@ -21,6 +21,8 @@ from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import structs
+
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.models import Entry, Page, read_entry
@@ -592,7 +594,7 @@ class _OneLineApi:
         self.requests += 1
         page = await self._api.list(params, limit=limit, cursor=cursor)
         if any(_has_breaks(entry) for entry in page.entries):
-            page = replace(page, entries=tuple(map(_on_one_line, page.entries)))
+            page = structs.replace(page, entries=tuple(map(_on_one_line, page.entries)))
         return page
 
     async def get(self, entry_id: str) -> Entry:

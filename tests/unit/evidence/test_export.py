@@ -9,11 +9,11 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from msgspec import structs
 
 from auditlog_tui.entries.models import Page, read_entry
 from auditlog_tui.errors import (
@@ -600,7 +600,7 @@ class Hiding(Halting):
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         page = await super().list(params, limit=limit, cursor=cursor)
-        return replace(page, entries=tuple(each for each in page.entries if each.key != "id-9"))
+        return structs.replace(page, entries=tuple(each for each in page.entries if each.key != "id-9"))
 
 
 async def test_an_entry_that_is_counted_and_does_not_come_makes_every_run_incomplete(tmp_path: Path) -> None:

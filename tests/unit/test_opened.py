@@ -36,7 +36,7 @@ def test_what_the_program_leaves_open_is_found_by_where_it_was_opened() -> None:
     prepared().open(lambda wait: None)
     log, entries = opened.close()
     assert log.startswith("opening.py:")
-    assert log.endswith("Session._demo")
+    assert log.endswith("Session._offline")
     assert entries.startswith("opening.py:")
     assert entries.endswith("Session.open_log")
     assert opened.close() == []

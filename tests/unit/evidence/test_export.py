@@ -88,7 +88,9 @@ async def broken_off(given: Job, api: Halting) -> Export:
     """Cancel an export while the server does not answer."""
     running = export_of(given, api)
     task = asyncio.create_task(running.matching())
-    await api.halted.wait()
+    halted = asyncio.create_task(api.halted.wait())
+    await asyncio.wait((task, halted), return_when=asyncio.FIRST_COMPLETED)
+    assert not task.done(), task.exception()
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

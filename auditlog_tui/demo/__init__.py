@@ -8,17 +8,20 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from random import Random
 
 from auditlog_tui.demo import cast
-from auditlog_tui.demo.incident import Truth, incident, story
+from auditlog_tui.demo.incident import Lineage, Truth, incident, story
 from auditlog_tui.demo.noise import Noise, noise
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 
-__all__ = ["ENTRIES", "SEED", "Truth", "demo_entries", "demo_log", "demo_truth", "live_entries"]
+__all__ = ["ENTRIES", "SEED", "Lineage", "Truth", "demo_entries", "demo_log", "demo_truth", "live_entries"]
 
 ENTRIES = 20_000
 SEED = 1
+_LIVE_SCRIPT_US = 5_000_000
+"""From one script of live entries to the next: about their length at two entries a second."""
 
 
 def demo_log(*, entries: int = ENTRIES, until: datetime | None = None, seed: int = SEED) -> SqliteSource:
@@ -54,8 +57,8 @@ def live_entries(*, until: datetime, seed: int = SEED) -> Iterator[FlatEntry]:
     """Everyday entries without end, for a log that ended at `until`; the caller sets their `created_us`."""
     until = _whole_second(until)
     source = Noise(_dice(seed, f"live from {until.isoformat()}"), story(until))
-    while True:
-        yield from source.script(cast.microseconds(until))
+    for us in count(cast.microseconds(until), _LIVE_SCRIPT_US):
+        yield from source.script(us)
 
 
 def _whole_second(until: datetime | None) -> datetime:

@@ -28,16 +28,32 @@ _SERVER_ERRORS = (500, 502, 503, 504)
 _CLIENT_ERROR_SHARE = 0.024
 _SERVER_ERROR_SHARE = 0.002
 
+_MOST_OWN_KEYS = 6
+_MAY_NOT_CREATE_SHARE = 0.15
+_PURPOSES = ("laptop", "notebook", "report", "migration", "load-test")
+_SCRIPT_AGENTS = ("curl/8.14.1", "python-requests/2.32.3", "nirvana-cli/1.12.0 (linux/amd64)")
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """How the incident affects everyone else; times in microseconds since 1970 UTC.
 
-    From `struck_us` on, the destroyed resources are gone; from `revoked_us` on, the pipeline uses another key.
+    From `struck_us` on, the destroyed resources are gone. The pipeline's key works until `revoked_us`, and it has
+    another from `renewed_us` on; in between, it stands still.
     """
 
     struck_us: int
     revoked_us: int
+    renewed_us: int
+
+
+@dataclass(slots=True)
+class _OwnKey:
+    """An API key of a user's own. Scripts of one hour come in any order: none uses or deletes it before `free_us`."""
+
+    owner: Persona
+    key: Persona
+    free_us: int
 
 
 class Noise:
@@ -47,13 +63,15 @@ class Noise:
         self._rng = rng
         self._story = story
         self._fleet: tuple[Resource, ...] = cast.FLEET
-        self._pipeline = cast.CI_DEPLOY
+        self._pipeline: Persona | None = cast.CI_DEPLOY
+        self._own_keys: list[_OwnKey] = []
 
     def script(self, start_us: int) -> list[FlatEntry]:
         """The entries of one script, oldest first."""
         last_us = start_us + _LONGEST_SCRIPT
         self._fleet = cast.FLEET if last_us < self._story.struck_us else cast.SURVIVORS
-        self._pipeline = cast.CI_DEPLOY if last_us < self._story.revoked_us else cast.CI_DEPLOY_2
+        renewed = cast.CI_DEPLOY_2 if start_us >= self._story.renewed_us else None
+        self._pipeline = cast.CI_DEPLOY if last_us < self._story.revoked_us else renewed
         return self._rng.choices(_SCRIPTS, cum_weights=_WEIGHTS[start_us // HOUR % (7 * 24)])[0](self, start_us)
 
     def _play(self, us: int, actor: Persona, steps: Iterable[Step], shortest: int, longest: int) -> list[FlatEntry]:
@@ -101,10 +119,57 @@ class Noise:
         ))  # fmt: skip
         return self._play(us, rng.choice(cast.USERS), steps, 2_000, 60_000)
 
+    # -- users' own keys -----------------------------------------------------------------------------------------
+
+    def own_key(self, us: int) -> list[FlatEntry]:
+        """A user creates an API key, a program of theirs uses it, or they delete it."""
+        free = [own for own in self._own_keys if own.free_us <= us]
+        luck = self._rng.random()
+        if len(self._own_keys) < _MOST_OWN_KEYS and (luck < 0.3 or not free):
+            return self._create_key(us)
+        if not free:
+            return self.browse(us)
+        own = self._rng.choice(free)
+        return self._delete_key(us, own) if luck > 0.8 else self._use_key(us, own)
+
+    def _create_key(self, us: int) -> list[FlatEntry]:
+        """The creation comes first, so that no key is used whose creation was cut off."""
+        rng = self._rng
+        owner, target = rng.choice(cast.USERS), self._new("api_key")
+        creation = cast.create(target)
+        if rng.random() < _MAY_NOT_CREATE_SHARE:
+            creation = creation._replace(status=403)
+        entries = self._play(us, owner, [creation, cast.read(target), cast.listing("api_key")], 2_000, 20_000)
+        if entries[0].status_code >= 400:
+            return entries[:1]
+        owners = [owner.name.partition(" ")[0].lower()] if owner.name else []
+        name = "-".join([*owners, rng.choice(_PURPOSES)])
+        key = Persona(target.id, name, "api_key", (rng.choice(owner.addresses),), (rng.choice(_SCRIPT_AGENTS),))
+        self._own_keys.append(_OwnKey(owner, key, us + _LONGEST_SCRIPT))
+        return entries
+
+    def _use_key(self, us: int, own: _OwnKey) -> list[FlatEntry]:
+        rng = self._rng
+        steps = [cast.listing(rng.choice(("vm", "volume", "project")))]
+        steps += [cast.read(target) for target in rng.choices(self._fleet, k=rng.randint(2, 9))]
+        own.free_us = us + _LONGEST_SCRIPT
+        return self._play(us, own.key, steps, 200, 5_000)
+
+    def _delete_key(self, us: int, own: _OwnKey) -> list[FlatEntry]:
+        steps = [cast.delete(cast.resource("api_key", own.key.id)), cast.listing("api_key")]
+        entries = self._play(us, own.owner, steps, 2_000, 20_000)
+        if entries[0].status_code < 400:
+            self._own_keys.remove(own)
+        else:
+            own.free_us = us + _LONGEST_SCRIPT
+        return entries
+
     # -- machines ------------------------------------------------------------------------------------------------
 
     def pipeline(self, us: int) -> list[FlatEntry]:
         """A pipeline run: a runner is created, polled, used and deleted."""
+        if self._pipeline is None:
+            return self.browse(us)
         rng = self._rng
         runner, disk = self._new("vm"), self._new("volume")
         steps = [cast.read(cast.PROJECTS[0]), cast.create(runner), cast.create(disk)]
@@ -149,10 +214,11 @@ class Noise:
 _Script = Callable[[Noise, int], list[FlatEntry]]
 _SCRIPTS: tuple[_Script, ...] = (
     Noise.browse, Noise.tinker, Noise.pipeline, Noise.plan, Noise.monitor, Noise.scale, Noise.inventory, Noise.backup,
+    Noise.own_key,
 )  # fmt: skip
-_BUSY = (40, 16, 16, 6, 14, 8, 4, 0)
-_QUIET = (3, 1, 3, 1, 40, 16, 6, 0)
-_BACKUP_TIME = (1, 0, 1, 1, 20, 8, 4, 40)
+_BUSY = (40, 16, 16, 6, 14, 8, 4, 0, 5)
+_QUIET = (3, 1, 3, 1, 40, 16, 6, 0, 1)
+_BACKUP_TIME = (1, 0, 1, 1, 20, 8, 4, 40, 0)
 
 
 def _hour_of_week(hour: int) -> tuple[int, int]:

@@ -55,6 +55,23 @@ def test_a_client_walks_the_whole_log(client: httpx.Client) -> None:
     assert set(demo_truth(until=UNTIL).entries) <= set(seen)
 
 
+def test_a_client_finds_what_must_be_revoked(client: httpx.Client) -> None:
+    def targets(**params: str) -> list[str]:
+        found = client.get(
+            LIST, params={**params, "status_code_max": 299, "sort": "created_at:asc", "limit": 100}
+        ).json()
+        assert not found["pagination"]["next_cursor"]
+        return [item["target"]["id"] for item in found["items"]]
+
+    def descendants(key_id: str) -> list[str]:
+        created = targets(action="api_key.created", actor_id=key_id)
+        return [key_id, *(each for child in created for each in descendants(child))]
+
+    truth = demo_truth(until=UNTIL)
+    deleted = set(targets(action="api_key.deleted"))
+    assert [key for key in descendants(truth.key_id) if key not in deleted] == list(truth.to_revoke)
+
+
 def test_an_answer_is_the_logs_own(client: httpx.Client, log: SqliteSource) -> None:
     target = f"{LIST}?path=%2Fvolumes&limit=10"
     response, answer = client.get(target), Endpoints(log).answer("GET", target, {})

@@ -5,17 +5,21 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
+from random import Random
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
+from auditlog_tui.demo import Lineage, cast, demo_entries, demo_log, demo_truth, live_entries
 from auditlog_tui.demo import __main__ as program
-from auditlog_tui.demo import cast, demo_entries, demo_log, demo_truth, live_entries
+from auditlog_tui.demo.incident import story
+from auditlog_tui.demo.noise import HOUR, Noise
 from auditlog_tui.demo.server import serving
 from auditlog_tui.errors import BadRequestError
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
@@ -43,6 +47,30 @@ def attacks() -> list[FlatEntry]:
     return [by_id()[entry_id] for entry_id in TRUTH.entries]
 
 
+def succeeded(action: str, log: Iterable[FlatEntry]) -> list[FlatEntry]:
+    return [entry for entry in log if entry.action == action and 200 <= entry.status_code < 300]
+
+
+def lineage_in(log: Sequence[FlatEntry], key_id: str) -> Lineage:
+    """The lineage of a key as the entries tell it."""
+    children = [e.target_id for e in succeeded("api_key.created", log) if e.actor_id == key_id and e.target_id]
+    return Lineage(
+        key_id,
+        used=any(entry.actor_id == key_id for entry in log),
+        revoked=any(entry.target_id == key_id for entry in succeeded("api_key.deleted", log)),
+        created=tuple(lineage_in(log, child) for child in children),
+    )
+
+
+def own_keys(log: Sequence[FlatEntry]) -> dict[str, FlatEntry]:
+    """The creations of keys that have nothing to do with the incident, by the key's ID."""
+    return {
+        entry.target_id: entry
+        for entry in succeeded("api_key.created", log)
+        if entry.target_id and entry.id not in TRUTH.entries
+    }
+
+
 def count(log: SqliteSource, **params: str | int) -> int:
     answer = Endpoints(log).answer("GET", f"/v1/audit_logs?{urlencode(params)}", {})
     number: int = json.loads(answer.body)["pagination"]["total_count"]
@@ -67,7 +95,7 @@ def test_another_seed_makes_another_log() -> None:
     assert not {entry.id for entry in demo_entries(until=UNTIL, seed=2)} & set(by_id())
 
 
-@pytest.mark.parametrize("size", [100, 1_000, 20_000, 30_001])
+@pytest.mark.parametrize("size", [110, 1_000, 20_000, 30_001])
 def test_a_log_has_the_size_that_was_asked_for(size: int) -> None:
     assert count(demo_log(entries=size, until=UNTIL)) == size
 
@@ -213,11 +241,15 @@ def test_the_attack_begins_with_refusals_and_then_reads() -> None:
     assert first_success.method == "GET"
 
 
-def test_the_attacker_makes_two_keys_and_uses_one_from_a_third_address() -> None:
-    made = [e.target_id for e in attacks() if e.action == "api_key.created" and e.status_code == 201]
+def test_the_attacker_makes_two_keys_and_destroys_with_one_of_them() -> None:
+    made = [e.target_id for e in succeeded("api_key.created", attacks()) if e.actor_id == TRUTH.key_id]
     assert made == list(TRUTH.new_keys)
     using = {(e.actor_id, e.client_ip) for e in attacks()}
-    assert using == {(TRUTH.key_id, TRUTH.addresses[0]), (TRUTH.new_keys[0], TRUTH.addresses[1])}
+    assert using == {
+        (TRUTH.key_id, TRUTH.addresses[0]), *((key_id, TRUTH.addresses[1]) for key_id in TRUTH.new_keys),
+    }  # fmt: skip
+    destroyers = {e.actor_id for e in attacks() if e.target_id in TRUTH.destroyed and e.method == "DELETE"}
+    assert destroyers == {TRUTH.new_keys[0]}
 
 
 def test_what_was_destroyed_had_a_history_and_has_no_more() -> None:
@@ -242,13 +274,101 @@ def test_the_pipeline_goes_on_during_the_attack() -> None:
     assert sum(BEGAN_US < entry.created_us < ENDED_US for entry in own) >= 18
 
 
-def test_alice_revokes_all_three_keys_and_nothing_works_with_them_after() -> None:
-    revoked = {
-        e.target_id: e.created_us for e in entries() if e.action == "api_key.deleted" and e.actor_id == cast.ALICE.id
-    }
-    assert set(revoked) == {TRUTH.key_id, *TRUTH.new_keys}
+def test_alice_revokes_two_keys_and_nothing_works_with_them_after() -> None:
+    tried = [e for e in entries() if e.action == "api_key.deleted" and e.target_id in family()]
+    assert {entry.actor_id for entry in tried} == {cast.ALICE.id}
+    assert [entry.target_id for entry in tried] == [TRUTH.key_id, *TRUTH.new_keys]
+    revoked = {entry.target_id: entry.created_us for entry in tried[:2]}
     after = [e for e in entries() if e.created_us > revoked.get(e.actor_id, ENDED_US)]
     assert {entry.status_code for entry in after if entry.actor_id in revoked} == {401}
+
+
+def test_a_key_whose_deletion_failed_still_works() -> None:
+    (tried,) = [e for e in entries() if e.action == "api_key.deleted" and e.target_id == TRUTH.new_keys[1]]
+    assert tried.status_code >= 400
+    uses = [entry for entry in attacks() if entry.actor_id == TRUTH.new_keys[1]]
+    assert all(entry.created_us > tried.created_us for entry in uses)
+    assert {entry.status_code for entry in uses} == {200, 403}
+
+
+# -- the keys ----------------------------------------------------------------------------------------------------
+
+
+def family() -> set[str]:
+    """The stolen key and all that were created with it, and with those."""
+    return {key.key_id for key in TRUTH.lineage.all()}
+
+
+@pytest.mark.parametrize("size", [0, 730, 20_000])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_lineage_is_what_the_log_tells(size: int, seed: int) -> None:
+    log = tuple(demo_entries(entries=size, until=UNTIL, seed=seed))
+    assert lineage_in(log, TRUTH.key_id) == demo_truth(until=UNTIL, seed=seed).lineage
+
+
+def test_what_must_be_revoked_was_made_by_the_attacker_and_deleted_by_nobody() -> None:
+    made, reached = {TRUTH.key_id}, -1
+    while len(made) > reached:
+        reached = len(made)
+        made |= {e.target_id for e in succeeded("api_key.created", entries()) if e.actor_id in made and e.target_id}
+    assert len(made) == 4
+    deleted = {entry.target_id for entry in succeeded("api_key.deleted", entries())}
+    assert set(TRUTH.to_revoke) == made - deleted
+    assert len(TRUTH.to_revoke) == 2
+
+
+def test_one_of_the_new_keys_makes_a_third_that_is_never_used() -> None:
+    first, second = TRUTH.lineage.created
+    (third,) = first.created
+    assert not second.created
+    assert [entry.action for entry in entries() if entry.target_id == third.key_id] == ["api_key.created"]
+    assert not [entry for entry in entries() if entry.actor_id == third.key_id]
+
+
+def test_other_users_create_use_and_delete_keys_too() -> None:
+    own = own_keys(entries())
+    deleted = {entry.target_id for entry in succeeded("api_key.deleted", entries())} & set(own)
+    used = {entry.actor_id for entry in entries()} & set(own)
+    assert len({creation.actor_id for creation in own.values()}) >= 5
+    assert {creation.actor_type for creation in own.values()} == {"user"}
+    for kind in (used & deleted, used - deleted, deleted - used, set(own) - deleted):
+        assert kind
+    assert set(own) - deleted > {cast.CI_DEPLOY_2.id}
+
+
+@pytest.mark.parametrize("until", [UNTIL + timedelta(hours=hours) for hours in range(0, 72, 9)])
+def test_no_key_is_used_before_its_creation_or_works_after_its_deletion(until: datetime) -> None:
+    log = tuple(demo_entries(entries=4_000, until=until))
+    created = {entry.target_id: entry.created_us for entry in succeeded("api_key.created", log)}
+    deleted = {entry.target_id: entry.created_us for entry in succeeded("api_key.deleted", log)}
+    assert len(created) == len(succeeded("api_key.created", log))
+    assert all(entry.created_us > created.get(entry.actor_id, 0) for entry in log)
+    assert all(at > created.get(key_id, 0) for key_id, at in deleted.items())
+    after = [entry for entry in log if entry.created_us > deleted.get(entry.actor_id, entry.created_us)]
+    assert {entry.status_code for entry in after} == {401}
+
+
+def test_creations_that_were_refused_made_no_key() -> None:
+    refused = [e for e in entries() if e.action == "api_key.created" and e.status_code == 403]
+    assert {entry.id in TRUTH.entries for entry in refused} == {True, False}
+    assert all(entry.target_id is None for entry in refused)
+    assert {entry.actor_id for entry in refused if entry.id in TRUTH.entries} == {TRUTH.new_keys[1]}
+
+
+def test_every_key_that_acts_was_there_before_or_was_created() -> None:
+    acting = {entry.actor_id for entry in entries() if entry.actor_type == "api_key"}
+    created = {entry.target_id for entry in succeeded("api_key.created", entries())}
+    assert acting - created == {key.id for key in cast.KEYS}
+
+
+def test_no_script_of_a_key_overlaps_another() -> None:
+    us = cast.microseconds(UNTIL)
+    source = Noise(Random(1), story(UNTIL))
+    assert {entry.actor_type for _ in range(100) for entry in source.own_key(us)} == {"user"}
+    hour_later = [source.own_key(us + HOUR) for _ in range(100)]
+    scripts = Counter(script[0].actor_id for script in hour_later if script[0].actor_type == "api_key")
+    assert scripts
+    assert set(scripts.values()) == {1}
 
 
 def test_the_pipeline_has_another_key_afterwards() -> None:
@@ -264,6 +384,17 @@ def test_live_entries_are_new_and_go_on() -> None:
     fresh = list(islice(live_entries(until=UNTIL), 500))
     assert len({entry.id for entry in fresh} - set(by_id())) == 500
     assert len({entry.actor_name for entry in fresh}) > 5
+
+
+def test_live_entries_use_and_delete_keys_that_they_created() -> None:
+    fresh = list(islice(live_entries(until=UNTIL), 20_000))
+    places: dict[str, int] = {}
+    for number, entry in enumerate(fresh):
+        if entry.action == "api_key.created" and entry.target_id:
+            places[entry.target_id] = number
+    assert any(entry.actor_id in places for entry in fresh)
+    assert any(entry.target_id in places for entry in succeeded("api_key.deleted", fresh))
+    assert all(places.get(entry.actor_id, -1) < number for number, entry in enumerate(fresh))
 
 
 def test_live_entries_are_added_at_the_present_until_it_stops() -> None:

@@ -10,10 +10,12 @@ import asyncio
 import json
 import math
 import zlib
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
 
 from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import BadRequestError, NotFoundError, RateLimitedError, ServerError
@@ -38,7 +40,7 @@ class Record:
     method: str
     gone: bool = False
 
-    @property
+    @cached_property
     def place(self) -> tuple[int, int]:
         """Newest first; those without a time come last."""
         return -self.ns if self.ns is not None else 1 << 80, self.number
@@ -68,6 +70,7 @@ class TimedLog:
         self.clock_offset_us: int | None = 0
         self.at_once = math.inf
         self.records: list[Record] = []
+        self._placed: list[Record] = []
         self.happens = dict(happens or {})
         self.page_size = page_size
         self.exclusive = exclusive
@@ -92,8 +95,10 @@ class TimedLog:
             fields["created_at"] = f"{second}.{ns % 10**9:09d}Z"
         elif time == UNREADABLE:
             fields["created_at"] = "yesterday"
-        self.records.append(Record(number, read_entry(json.dumps(fields)), ns, method))
-        return self.records[-1]
+        record = Record(number, read_entry(json.dumps(fields)), ns, method)
+        self.records.append(record)
+        insort(self._placed, record, key=attrgetter("place"))
+        return record
 
     @property
     def alive(self) -> list[Record]:
@@ -136,7 +141,7 @@ class TimedLog:
         ):
             raise BadRequestError("refused", status=400)
         ascending = params.get("sort", "").startswith("created_at:asc")
-        matching = sorted((each for each in self.alive if self._matches(each, params)), key=lambda each: each.place)
+        matching = self.matching(params)
         places = [each.place for each in matching]
         if ascending:
             matching, places = matching[::-1], [(-time, -number) for time, number in reversed(places)]
@@ -168,18 +173,22 @@ class TimedLog:
                 for record in sorted((each for each in self.alive if each.ns is not None), key=_age)[:2]:
                     record.gone = True
 
-    def _matches(self, record: Record, params: Mapping[str, str]) -> bool:
-        for name, value in params.items():
-            if name == "method" and record.method != value:
-                return False
-            if name in ("created_at_min", "created_at_max"):
-                bound = (instant_us(value) or 0) * 1000 // self.unit * self.unit
-                if record.ns is None:
-                    return False
-                distance = record.ns - bound if name == "created_at_min" else bound - record.ns
-                if distance < 0 or (self.exclusive and distance == 0):
-                    return False
-        return True
+    def matching(self, params: Mapping[str, str], *, gone: bool = False) -> Sequence[Record]:
+        """The entries that match, newest first, with or without those that are `gone`."""
+        found = [each for each in self._placed if gone or not each.gone]
+        if "method" in params:
+            found = [each for each in found if each.method == params["method"]]
+        nearest = 1 if self.exclusive else 0
+        if "created_at_min" in params:
+            low = self._bound(params["created_at_min"]) + nearest
+            found = [each for each in found if each.ns is not None and each.ns >= low]
+        if "created_at_max" in params:
+            high = self._bound(params["created_at_max"]) - nearest
+            found = [each for each in found if each.ns is not None and each.ns <= high]
+        return found
+
+    def _bound(self, value: str) -> int:
+        return (instant_us(value) or 0) * 1000 // self.unit * self.unit
 
 
 def _age(record: Record) -> tuple[int, int]:

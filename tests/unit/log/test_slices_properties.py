@@ -113,7 +113,7 @@ def _check_rows(api: TimedLog, view: View) -> None:
     if "sort" in view.log.server_support.ignored or view.feed._unordered:
         return  # a stray entry looks like that
     assert in_order([SortValues(row.created_us, 0) for row in rows], sort)
-    matching = {each.entry.key for each in api.records if api._matches(each, view.plan.params)}
+    matching = {each.entry.key for each in api.matching(view.plan.params, gone=True)}
     assert set(keys) <= matching
     lasting = [each for each in api.stable() if each.entry.key in matching]
     order = [each.entry.key for each in sorted(lasting, key=lambda each: each.place, reverse="asc" in sort)]

@@ -1,1 +1,1 @@
-"""Questions over what is loaded or counted: facets, timeline, novelty, pivots, search, hints."""
+"""Questions over what is loaded or counted: facets, timeline, novelty, pivots, search, hints, who."""

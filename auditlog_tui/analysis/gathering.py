@@ -18,7 +18,7 @@ from auditlog_tui.entries.actions import outcome
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, Term, parse, plan
-from auditlog_tui.query.addresses import ip_address
+from auditlog_tui.query.addresses import one_spelling
 from auditlog_tui.query.syntax import Address, Text
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store import UNBOUNDED
@@ -30,6 +30,10 @@ MOST_WALKED = 2_000
 
 MOST_KEPT = 10_000
 """Entries of one subject that are taken from a log that is loaded already; of more, the newest are."""
+
+
+MOST_FETCHED = 20_000
+"""Entries that are fetched for one report; once they are, there are counts and a page of the newest of each."""
 
 
 class Basis(Enum):
@@ -101,9 +105,14 @@ def oldest_first(row: Row) -> tuple[bool, int, int]:
 
 
 def query_for(field: str, value: str) -> Query:
-    """The query for one value of a field (`actor`, `target`, `ip`, `action`), taken literally."""
-    literal = Address(value) if field == "ip" and ip_address(value) is not None else Text(value)
+    """The query for one value of a field, taken literally: an IPv6 address in this spelling only."""
+    literal = Address(value) if field == "ip" and one_spelling(value) else Text(value)
     return Query((Term(field, (literal,)),))
+
+
+def _query_for_all(field: str, values: Sequence[str]) -> Query:
+    """The query for any of several values of a field."""
+    return Query((Term(field, tuple(query_for(field, value).terms[0].values[0] for value in values)),))
 
 
 _COLUMNS = {"actor": "actor_id", "target": "target_id", "ip": "client_ip"}
@@ -132,6 +141,9 @@ class Gatherer:
         self._view = view
         self._everything = everything
         self._fetched_log = False
+        self._walking = asyncio.Lock()
+        self.fetched = 0
+        """Entries fetched, of `MOST_FETCHED`."""
         self._known: dict[tuple[str, str], Gathered] = {}
         self._pages: dict[str, Gathered] = {}
 
@@ -147,7 +159,8 @@ class Gatherer:
             return "counting"
         feed = self.walk.feed
         of = f" of {feed.total:,}" if feed.total is not None else ""
-        return f"{len(feed.run):,}{of} entries fetched"
+        pace = f" · {self.walk.pace.text(short=True)}" if self.walk.pace is not None else ""
+        return f"{len(feed.run):,}{of} entries fetched{pace}"
 
     def tells(self, wait: Wait) -> bool:
         """Whether `describe` tells of this wait."""
@@ -168,27 +181,39 @@ class Gatherer:
         return self._known[field, value]
 
     async def actions_of(self, field: str, value: str, action: str) -> Gathered:
-        """The entries with a value in a field and with an action, as far as the server counts them."""
+        """The entries with a value in a field and with an action, if they are loaded or the server counts them."""
         query = Query((*query_for(field, value).terms, *query_for("action", action).terms))
         key = f"{value}\n{action}"
         if key not in self._pages:
-            sample = await self._sample(query)
-            self._pages[key] = Gathered() if sample is None else await self._fetched(query, sample, _nothing)
+            if await self.counting.has_all(query, self._view):
+                self._pages[key] = await self._loaded_actions(field, value, query)
+            else:
+                sample = await self._sample(query)
+                self._pages[key] = Gathered() if sample is None else await self._fetched(query, sample, _nothing)
         return self._pages[key]
+
+    async def _loaded_actions(self, field: str, value: str, query: Query) -> Gathered:
+        """The same in a log that is loaded; exact unless rows that may match can't be read."""
+        rows, total = await newest_matching(self.log.store, plan(query, EVERY_PARAMETER).where(), MOST_KEPT)
+        certain = [row for row in rows if row.action is not None and not _is_unsure(row, field, [value])]
+        return _all_of(certain, Basis.EXACT if len(certain) == total else Basis.LOADED)
 
     async def _of(self, field: str, value: str, changed: Callable[[], None]) -> Gathered:
         query = query_for(field, value)
-        if not await self._answered_here(query, changed):
+        if not await self._answered_here(query, query, changed):
             sample = await self._sample(query)
             if sample is not None:
                 return await self._fetched(query, sample, changed)
         return (await self._loaded(field, (value,)))[value]
 
-    async def _answered_here(self, query: Query, changed: Callable[[], None]) -> bool:
-        """Whether the server is of no use for this query; with `everything`, the log is then fetched."""
+    async def _answered_here(self, query: Query, one: Query, changed: Callable[[], None]) -> bool:
+        """Whether the server need not be asked for all of a query, or can't be, by `one` value after the other.
+
+        If it can't be, and with `everything`, the log is fetched.
+        """
         if await self.counting.has_all(query, self._view):
             return True
-        if (await self.counting.proven(query)).residual is None:
+        if (await self.counting.proven(one)).residual is None:
             return False
         if self._everything and not self._fetched_log:
             if self._view is None or self._view.feed.plan.params:
@@ -205,22 +230,34 @@ class Gatherer:
     async def _fetched(self, query: Query, sample: Sample, changed: Callable[[], None]) -> Gathered:
         if sample.all:
             return _all_of(sample.rows)
-        view = View(self.log, query)
-        await self._walk(view, UNBOUNDED if sample.total <= MOST_WALKED else MOST_WALKED, changed)
-        rows, summary = await self._rows_of(view), view.summary()
-        if summary.complete:
-            return _all_of(rows)
+        rows, total, reason = sample.rows, sample.total, ""
+        view = await self._walked(query, total, changed)
+        if view is not None:
+            rows, summary = await self._rows_of(view), view.summary()
+            if summary.complete:
+                return _all_of(rows)
+            total, reason = max(total, len(view)), summary.reason
         first = await self.counting.oldest(query)
         refused = await self.counting.count(Query((*query.terms, *_REFUSED)))
         return Gathered(
-            rows,
+            sorted(rows, key=oldest_first),
             Basis.LOADED,
-            Figure(max(sample.total, len(view)), Basis.EXACT),
+            Figure(total, Basis.EXACT),
             NO_TIME if first is None else When(first, Basis.EXACT),
             _span(sample.rows, Basis.EXACT)[1],
             Figure(refused.n, Basis.EXACT) if refused.how is How.EXACT else _refused(rows, Basis.LOADED),
-            reason=summary.reason,
+            reason=reason,
         )
+
+    async def _walked(self, query: Query, total: int, changed: Callable[[], None]) -> View | None:
+        """A view of all entries of a query, or the newest; `None` if too many were fetched for other subjects."""
+        async with self._walking:
+            if self.fetched + min(total, MOST_WALKED) > MOST_FETCHED:
+                return None
+            view = View(self.log, query)
+            await self._walk(view, UNBOUNDED if total <= MOST_WALKED else MOST_WALKED, changed)
+            self.fetched += len(view)
+            return view
 
     async def _walk(self, view: View, rows: int, changed: Callable[[], None]) -> None:
         self.walk = view
@@ -258,7 +295,7 @@ class Gatherer:
     ) -> None:
         if not ids:
             return
-        if await self._answered_here(query_for(field, ids[0]), _nothing):
+        if await self._answered_here(_query_for_all(field, ids), query_for(field, ids[0]), _nothing):
             for each, gathered in (await self._loaded(field, ids)).items():
                 found(each, gathered)
             return
@@ -290,7 +327,7 @@ class Gatherer:
 
     async def _loaded(self, field: str, values: Sequence[str]) -> Mapping[str, Gathered]:
         """What is loaded of each value, by one scan over all loaded entries."""
-        query = Query((Term(field, tuple(query_for(field, value).terms[0].values[0] for value in values)),))
+        query = _query_for_all(field, values)
         whole = await self.counting.has_all(query, self._view)
         rows, total = await newest_matching(self.log.store, plan(query, EVERY_PARAMETER).where(), MOST_KEPT)
         if total > len(rows) and len(values) > 1:
@@ -301,7 +338,7 @@ class Gatherer:
         mine: dict[str, list[Row]] = {value: [] for value in values}
         for row in rows:
             if row.n not in others:
-                mine[values[0] if len(values) == 1 else str(getattr(row, _COLUMNS[field]))].append(row)
+                mine[getattr(row, _COLUMNS[field])].append(row)
         found = {value: replace(_all_of(own, basis), unsure=unsure) for value, own in mine.items()}
         if whole and total > len(rows):
             return {value: await self._counted(query, each) for value, each in found.items()}
@@ -348,6 +385,6 @@ _NAMES = {"actor": {"actor.id", "actor", ""}, "target": {"target.id", "target", 
 
 def _is_unsure(row: Row, field: str, values: Sequence[str]) -> bool:
     """Whether a row only may have one of the values, as the field can't be read."""
-    if not row.unreadable or (field != "ip" and getattr(row, _COLUMNS[field]) in values):
+    if not row.unreadable or getattr(row, _COLUMNS[field]) in values:
         return False
     return not _NAMES[field].isdisjoint(json.loads(row.unreadable))

@@ -198,6 +198,13 @@ def destroyed(row: Row) -> bool:
     return severity(row.action) == "destroy" and outcome(row.status_code) == "succeeded"
 
 
+def foremost(made: Sequence[Creation], most: int) -> list[str]:
+    """The targets to ask about: identities first, and the newest first."""
+    identities = [each.target for each in reversed(made) if each.identity]
+    others = [each.target for each in reversed(made) if not each.identity]
+    return [*identities, *others][:most]
+
+
 def _later(one: Creation, other: Creation) -> Creation:
     """The later of two creations; one without a readable time may be the later one."""
     return one if one.us is None or (other.us is not None and one.us > other.us) else other
@@ -224,10 +231,9 @@ class Descent:
         depth = asked = 0
         while level:
             depth += 1
-            level = sorted(level, key=lambda each: not each.identity)
-            room = MOST_IDENTITIES - asked
-            self.unasked += len(level[room:])
-            level = level[:room]
+            chosen = set(foremost(level, MOST_IDENTITIES - asked))
+            self.unasked += len(level) - len(chosen)
+            level = [each for each in level if each.target in chosen]
             visited |= {each.target for each in level}
             asked += len(level)
             level = await self._next_level(gatherer, level, depth, visited, changed)

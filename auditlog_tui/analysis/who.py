@@ -27,6 +27,7 @@ from auditlog_tui.analysis.lineage import (
     Survival,
     ancestors,
     destroyed,
+    foremost,
     own_deletions,
     survival,
 )
@@ -56,7 +57,7 @@ _REFUSED = parse("status:>=400").terms
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a report is about: an actor's ID, an address, or a target's ID."""
+    """Whom a report is about: an actor's ID, a target's ID, or an address as the log spells it."""
 
     kind: Kind
     value: str
@@ -88,8 +89,9 @@ def subjects_in(text: str) -> list[Subject]:
     if match := _PREFIX.fullmatch(text):
         kind: Kind = "actor" if match[1] == "actor" else "ip" if match[1] == "ip" else "target"
         return [Subject(kind, match[2].strip().strip('"'))]
-    if ip_address(text) is not None:
-        return [Subject("ip", text)]
+    address = ip_address(text)
+    if address is not None:
+        return [Subject("ip", str(address))]
     return [Subject("actor", text), Subject("target", text)] if text else []
 
 
@@ -205,7 +207,8 @@ class Report:
 
     `created` is what an actor, or who acted from an address, created; `unasked` of these were too many to ask about.
     `partial` maps the IDs of actors of which not everything created is known to the actions by which all is. `began`
-    is the time of the log's oldest entry. `done` is true once nothing more is to come.
+    is the time of the log's oldest entry. Everything holds as of `as_of_us` at least, by the server's clock
+    (microseconds since 1970 UTC). `done` is true once nothing more is to come.
     """
 
     subject: Subject
@@ -228,6 +231,7 @@ class Report:
     ancestors: tuple[Creator, ...] = ()
     survival: Survival = NOT_ASKED
     began: When = NO_TIME
+    as_of_us: int | None = None
     done: bool = False
 
     @property
@@ -270,6 +274,8 @@ class Who:
         gatherer, subject = self._gatherer, self.subject
         self.report = replace(self.report, done=False)
         await gatherer.begin()
+        if self.report.as_of_us is None:  # what was answered is not asked again
+            self.report = replace(self.report, as_of_us=gatherer.log.now_us())
         own = await gatherer.of(subject.kind, subject.value, changed)
         await self._take(own)
         changed()
@@ -325,14 +331,16 @@ class Who:
         states = {
             each.target: known for each, known in zip(made, own_deletions(made, own.rows), strict=True) if known
         }
-        asked = [each for each in reversed(made) if each.target not in states]
-        asked = sorted(asked, key=lambda each: not each.identity)[:MOST_TARGETS]
+        asked = foremost([each for each in made if each.target not in states], MOST_TARGETS)
+        unasked = len(made) - len({*states, *asked})
+        created = [_created(each, states.get(each.target, NOT_ASKED)) for each in made]
+        place_of = {each.target: place for place, each in enumerate(made)}
 
         def show() -> None:
             self.report = replace(
                 self.report,
-                created=tuple(_created(each, states.get(each.target, NOT_ASKED)) for each in made),
-                unasked=len(made) - len({*states, *(each.target for each in asked)}),
+                created=tuple(created),
+                unasked=unasked,
                 lineage=tuple(descent.identities),
                 lineage_unasked=descent.unasked,
                 partial=dict(descent.partial),
@@ -340,16 +348,21 @@ class Who:
             changed()
 
         def note(target: str, on: Gathered) -> None:
-            states[target] = survival(on, next(each for each in asked if each.target == target))
+            place = place_of[target]
+            created[place] = replace(created[place], survival=survival(on, made[place]))
             show()
 
         show()
         actor = subject.value if subject.kind == "actor" else None
         await descent.follow(self._gatherer, actor, [each for each in made if each.may_act], show)
-        await self._gatherer.targets([each.target for each in asked], note)
-        for each in made:
-            states.setdefault(each.target, Survival(reason=f"not asked: only {MOST_TARGETS} targets are"))
+        await self._gatherer.targets(asked, note)
+        for place, each in enumerate(created):
+            if each.survival is NOT_ASKED:
+                created[place] = replace(each, survival=TOO_MANY)
         show()
+
+
+TOO_MANY = Survival(reason=f"not asked: only {MOST_TARGETS} targets are")
 
 
 def _created(creation: Creation, state: Survival) -> Created:
@@ -382,6 +395,8 @@ def notes(report: Report, zone: tzinfo = UTC) -> list[str]:
         found.append(f"Incomplete: {report.reason}.")
     if report.unsure:
         found.append(f"{counted(report.unsure, 'entry', 'entries')} may belong here too: the field can't be read.")
+    if report.subject.kind == "ip" and ":" in report.subject.value:
+        found.append("Other spellings of this address, if the log has any, are left out.")
     if summary.undated:
         found.append(f"{counted(summary.undated, 'entry', 'entries')} without a readable time: in no session.")
     if summary.several_versions:

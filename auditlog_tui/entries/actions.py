@@ -93,8 +93,8 @@ def severity(action: str | None) -> Severity:
 
 
 def danger(action: str | None) -> int:
-    """The rank of an action's severity: the larger, the more dangerous."""
-    return RANKS[severity(action)]
+    """A number for an action: the larger, the more dangerous; what ends its target comes before what detaches it."""
+    return 2 * RANKS[severity(action)] + deletes(action)
 
 
 @lru_cache(1024)

@@ -1,1 +1,1 @@
-"""The commands without a screen: `list`, `get`, `count`, `follow`."""
+"""The commands without a screen: `list`, `get`, `count`, `follow`, `who`."""

@@ -327,7 +327,9 @@ class _Run:
         else:
             for line in who_text(report, self._zone, self._glyphs):
                 self._printer.line(line)
-        unseen = [] if report.total.n or report.total.basis is not Basis.EXACT else ["No entry is of this ID."]
+        unseen = (
+            [] if report.total.n or report.total.basis is not Basis.EXACT else ["No entry has this ID or address."]
+        )
         return self._end(missing_from(report), unseen)
 
     def _unread_marks(self, query: Query) -> str:

@@ -38,6 +38,7 @@ def who_json(report: Report, zone: tzinfo) -> str:
             "kind": subject.kind, "value": subject.value, "name": report.name, "type": report.type,
             "filter": subject.filter,
         },
+        "as_of": _at(report.as_of_us),
         "exact": report.exact,
         "basis": _BASES[report.basis],
         "loaded": report.loaded,
@@ -192,13 +193,15 @@ class _Text:
         kind = {"actor": "actor", "ip": "address", "target": "target"}[report.subject.kind]
         named = [safe(each, VALUE) for each in (report.name, report.type) if each]
         yield dot.join([*named, f"{kind} {self._value(report.subject.value)}"])
+        if report.as_of_us is not None:
+            yield f"  as of     {self._time(report.as_of_us)} {zone_label(self.zone, report.as_of_us)}"
         yield f"  entries   {report.total}{dot}{report.refused} refused or failed"
         yield f"  first     {self._when(report.first)}"
         yield f"  last      {self._when(report.last)}"
         if report.first.us is not None and report.last.us is not None:
             yield f"  span      {distance(report.last.us - report.first.us)}"
         if report.subject.kind != "ip":
-            yield f"  now       {self._survival(report.survival)}"
+            yield f"  state     {self._survival(report.survival)}"
         for each in report.ancestors:
             yield f"  origin    {self._creator(each)}"
         if summary.strip:
@@ -244,8 +247,8 @@ class _Text:
         )
 
     def _deletion(self, deletion: Deletion) -> str:
-        by = "" if self.report.subject.kind == "actor" else f" by {self._value(deletion.by)}"
-        return f"  {self._time(deletion.us)} {self._fit(deletion.kind, 16)} {self._value(deletion.target)}{by}"
+        by = "" if self.report.subject.kind == "actor" else f" by {self._fit(deletion.by, 22)}"
+        return f"  {self._time(deletion.us)} {self._fit(deletion.kind, 14)} {self._fit(deletion.target, 36)}{by}"
 
     def _created(self) -> list[str]:
         left = [each for each in self.report.created if each.survival.state is not State.DELETED]
@@ -271,18 +274,20 @@ class _Text:
             yield f"{mark}{indent}{dot.join([self._value(made.target), *named])}"
             yield f" {indent}created {self._time(made.us)} by {self._value(made.by)}"
             yield f" {indent}{self._survival(each.survival)}"
-            yield f" {indent}{self._use(each)}"
+            yield from (f" {indent}{line}" for line in self._use(each))
 
-    def _use(self, identity: Identity) -> str:
+    def _use(self, identity: Identity) -> list[str]:
         if identity.never_used:
-            return "never used"
+            return ["never used"]
         used, dot = identity.used, f" {self.glyphs.separator} "
         if not used.n:
-            return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"
-        return dot.join([
-            f"used {used} times, {self._span(identity.first.us, identity.last.us)}",
-            f"{identity.refused} refused", f"{identity.destructive} destructive", f"{identity.children} created",
-        ])  # fmt: skip
+            return [f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"]
+        span = self._span(identity.first.us, identity.last.us)
+        figures = (identity.refused, "refused"), (identity.destructive, "destructive"), (identity.children, "created")
+        return [
+            f"used in {used} {'entry' if used.n == 1 else 'entries'}, {span}",
+            dot.join(f"{figure} {what}" for figure, what in figures),
+        ]
 
     # -- parts -------------------------------------------------------------------------------------------------
 

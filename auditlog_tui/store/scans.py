@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from heapq import nlargest
+from heapq import heappush, heappushpop
 from math import gcd, inf
 from typing import NamedTuple
 
@@ -137,9 +137,10 @@ async def newest_matching(store: EntryStore, condition: Condition, most: int) ->
     newest: list[tuple[float, int]] = []
     total, last = 0, store.size
     for first in range(1, last + 1, SLICE):
-        found = [(inf if us is None else us, n) for us, n in store.read(sql, [first, first + SLICE, *values])]
-        total += len(found)
-        newest = nlargest(most, [*newest, *found]) if found else newest
+        for us, n in store.read(sql, [first, first + SLICE, *values]):
+            total += 1
+            put = heappush if total <= most else heappushpop
+            put(newest, (inf if us is None else us, n))
         await give_way()
     numbers = [n for _, n in sorted(newest)]
     rows: list[Row] = []

@@ -382,6 +382,36 @@ def test_progress_tells_of_the_requests_at_once(environ: dict[str, str]) -> None
     assert re.search(r"fetched · 3 at once, [\d,]+/s", seen)
 
 
+@pytest.mark.parametrize("generation", [1, 2])
+def test_who_shows_its_progress_and_then_writes_everything(generation: int, environ: dict[str, str]) -> None:
+    with serving(demo_log(entries=2_500, until=UNTIL), latency_ms=250, generation=generation) as running:
+        main, side = pty.openpty()
+        command = ("who", cast.CI_DEPLOY.id, "--format", "json")
+        with Runner(running.url, environ).start(*command, stderr=side) as process:
+            os.close(side)
+            assert process.stdout is not None
+            report = json.loads(process.stdout.read())
+            seen = everything(main)
+            assert process.wait(60) == 0, seen
+    assert report["exact"]
+    assert len(report["lineage"]) == 2
+    assert re.search(r"[\d,]+ of [\d,]+ entries fetched", seen)
+    assert re.search(r"following [\d,]+ created · [\d,]+ requests", seen) or generation == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_who_without_half_a_report(number: signal.Signals, environ: dict[str, str]) -> None:
+    with serving(log_of(2_000), latency_ms=400) as running:
+        before = len(running.requests)
+        with Runner(running.url, environ).start("who", cast.CI_DEPLOY.id) as process:
+            while len(running.requests) < before + 3:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(number)
+            assert process.communicate(timeout=60) == (b"", b"")
+            assert process.returncode == 128 + number
+
+
 def everything(main: int) -> str:
     """All output on a terminal whose program has ended."""
     seen = b""
@@ -434,6 +464,7 @@ def test_no_command_but_the_screen_needs_textual(environ: dict[str, str]) -> Non
         ["list", "--limit", "1"],
         ["count", "-method:GET"],
         ["list", "--format", "csv", "--limit", "1"],
+        ["who", "198.51.100.23"],
     ):
         command = [sys.executable, "-c", code, *arguments, "--demo"]
         found = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)

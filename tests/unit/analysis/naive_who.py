@@ -52,11 +52,11 @@ def ends(data: Json) -> bool:
 
 
 def by(log: Iterable[Json], actor: str) -> list[Json]:
-    return [data for data in log if text(data, "actor", "id") == actor]
+    return entries_of(log, "actor", actor)
 
 
 def on(log: Iterable[Json], target: str) -> list[Json]:
-    return [data for data in log if text(data, "target", "id") == target]
+    return entries_of(log, "target", target)
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Truth:
 def truth(log: Iterable[Json], kind: str, value: str) -> Truth:
     """Everything about a subject: an actor, a target or an address."""
     whole = unique(log)
-    own = {"actor": by, "target": on}[kind](whole, value) if kind != "ip" else from_address(whole, value)
+    own = entries_of(whole, kind, value)
     times = sorted(us for us in map(time_of, own) if us is not None)
     made = made_by(own) if kind != "target" else {}
     return Truth(
@@ -172,8 +172,9 @@ def truth(log: Iterable[Json], kind: str, value: str) -> Truth:
     )
 
 
-def from_address(log: Iterable[Json], address: str) -> list[Json]:
-    return [data for data in log if text(data, "", "client_ip") == address]
+def entries_of(log: Iterable[Json], kind: str, value: str) -> list[Json]:
+    holder, name = {"actor": ("actor", "id"), "target": ("target", "id"), "ip": ("", "client_ip")}[kind]
+    return [data for data in log if text(data, holder, name) == value]
 
 
 def sessions_of(own: Iterable[Json]) -> Counter[tuple[str | None, str | None, str | None, int, int, int]]:

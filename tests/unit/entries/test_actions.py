@@ -42,7 +42,7 @@ def test_a_severity_goes_by_verb_and_kind(action: str | None, expected: str) -> 
 
 
 def test_letting_somebody_in_is_the_most_dangerous() -> None:
-    actions = ["vm.read", "vm.created", "firewall_rule.updated", "vm.deleted", "api_key.created"]
+    actions = ["vm.read", "vm.created", "firewall_rule.updated", "volume.detached", "vm.deleted", "api_key.created"]
     assert sorted(sorted(actions), key=danger) == actions
 
 

@@ -1,0 +1,239 @@
+"""The command who: its text, its JSON and its exit status."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditlog_tui import cli
+from auditlog_tui.analysis.counting import Counting
+from auditlog_tui.analysis.gathering import Gatherer
+from auditlog_tui.analysis.who import Report, Subject, Who
+from auditlog_tui.demo import demo_log
+from auditlog_tui.demo.cast import CI_DEPLOY
+from auditlog_tui.demo.server import Serving, serving
+from auditlog_tui.headless.who import WIDTH, who_json, who_text
+from auditlog_tui.log.log import Log
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.glyphs import ASCII, UNICODE
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.zones import read_zone
+from tests.readme import README
+from tests.unit.analysis.test_who import INCIDENT, does
+from tests.unit.fake import EVERY_FILTER, FakeApi, entry
+from tests.unit.query.strategies import HOSTILE
+from tests.unit.views import ignore
+from tests.unit.walks import Held
+
+KEY = "nirvana-key-0123456789abcdef"
+UTC = read_zone("utc").zone
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+async def report_on(api: FakeApi, subject: Subject, *, everything: bool = True) -> Report:
+    who = Who(subject, Gatherer(Counting(Log(api, EntryStore())), everything=everything))
+    await who.load(ignore)
+    return who.report
+
+
+async def text_of(api: FakeApi, subject: Subject) -> list[str]:
+    return who_text(await report_on(api, subject), UTC, UNICODE)
+
+
+# -- text ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_text_tells_what_is_left_to_revoke() -> None:
+    lines = await text_of(FakeApi(INCIDENT), Subject("actor", "thief"))
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("keys, users and others")]
+    assert lines[0] == "name of thief · api_key · actor thief"
+    assert lines[at : at + 15] == [
+        "keys, users and others that it created, theirs in turn (3; 2 to revoke)",
+        "!  second · name of second · api_key",
+        "   created 2027-01-15 08:00:20 by thief",
+        "   not deleted as far as this log tells",
+        "   used in 3 entries, 2027-01-15 08:00:30 ~ 2027-01-15 08:00:32",
+        "   1 refused · 1 destructive · 1 created",
+        "✓  third · name of third · api_key",
+        "   created 2027-01-15 08:00:22 by thief",
+        "   deleted 2027-01-15 08:00:50 by admin",
+        "   used in 1 entry, 2027-01-15 08:00:40",
+        "   0 refused · 0 destructive · 0 created",
+        "!    fourth · api_key",
+        "     created 2027-01-15 08:00:31 by second",
+        "     not deleted as far as this log tells",
+        "     never used",
+    ]
+    assert any(line.startswith("  access  api_key.created ") and " 2 " in line for line in lines)
+    assert "  origin    thief created 2027-01-15 08:00:01 by name of admin admin" in lines
+
+
+async def test_no_use_is_not_told_as_never_used_where_that_is_not_known() -> None:
+    report = await report_on(
+        FakeApi([*INCIDENT, entry(900, actor={"id": 5})], ignores=EVERY_FILTER), Subject("actor", "thief")
+    )
+    text = "\n".join(who_text(report, UTC, UNICODE))
+    assert "use unknown" in text
+    assert "never used" not in text
+
+
+@pytest.mark.parametrize("kind", ["actor", "ip", "target"])
+async def test_hostile_text_is_harmless_and_fits(kind: Any) -> None:
+    texts = [*HOSTILE, "\x1b]52;c;aGk=\x07", "[@click=app.quit]x[/]", "\u202etxt", "字" * 200, "\ud800", "a\nb"]
+    value = {"actor": "mine", "ip": "203.0.113.7", "target": "thing"}[kind]
+    log = [
+        entry(
+            number,
+            action=f"api_key.{text}" if number % 2 else "api_key.created",
+            actor={"id": "mine" if kind == "actor" else text, "name": text, "type": text},
+            client_ip="203.0.113.7" if kind == "ip" else text,
+            user_agent=text,
+            target={"id": "thing" if kind == "target" else text, "type": text},
+        )
+        for number, text in enumerate(texts)
+    ]
+    report = await report_on(FakeApi(log), Subject(kind, value))
+    for glyphs in (UNICODE, ASCII):
+        lines = who_text(report, UTC, glyphs)
+        assert len(lines) > 10
+        assert max(map(cell_width, lines)) <= WIDTH
+        assert [line for line in lines if safe(line) != line] == []
+    assert json.loads(who_json(report, UTC))["subject"]["value"] == value
+    assert who_json(report, UTC).isascii()
+
+
+async def test_long_sections_are_cut_and_what_is_left_is_not() -> None:
+    log = [does(n, "thief", "api_key.created", f"key-{n}", user_agent=f"agent-{n}") for n in range(60)]
+    lines = await text_of(FakeApi(log), Subject("actor", "thief"))
+    assert "  … 40 more: --format json has all" in lines
+    assert sum(line.startswith("!  key-") for line in lines) == 60
+
+
+# -- JSON ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_readme_explains_every_name_of_the_json() -> None:
+    (told,) = re.findall(r"(?ms)What who writes as JSON</summary>.*?^```text\n(.*?)^```$", README.read_text("utf-8"))
+    found = json.loads(who_json(await report_on(FakeApi(INCIDENT), Subject("actor", "thief")), UTC))
+    words = set(re.findall(r"\w+", told))
+    assert set(found) <= words
+    assert set(re.findall(r"(?m)^(\w+)", told)) <= set(found)
+    for held in found.values():
+        for inner in held if isinstance(held, list) else [held]:
+            assert not isinstance(inner, dict) or set(inner) <= words
+
+
+async def test_the_json_has_all_that_is_known() -> None:
+    found = json.loads(who_json(await report_on(FakeApi(INCIDENT), Subject("actor", "thief")), UTC))
+    assert (found["exact"], found["total"]) == (True, {"n": 5, "basis": "exact"})
+    assert {each["id"]: (each["state"], each["never_used"]) for each in found["lineage"]} == {
+        "second": ("not deleted", False), "third": ("deleted", False), "fourth": ("not deleted", True),
+    }  # fmt: skip
+    assert found["lineage"][1]["deleted_by"] == "admin"
+    assert found["succeeded"][0] == {
+        "action": "api_key.created", "severity": "access", "n": 2, "first": "2027-01-15T08:00:20Z",
+        "last": "2027-01-15T08:00:22Z", "filter": "actor:thief action:api_key.created status:2xx",
+    }  # fmt: skip
+
+
+# -- the command ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    with serving(demo_log(entries=600), api_key=KEY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def old_server() -> Iterator[Serving]:
+    with serving(demo_log(entries=600), api_key=KEY, generation=1) as running:
+        yield running
+
+
+@pytest.fixture
+def command(
+    server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    monkeypatch.setattr(cli, "config_path", lambda: tmp_path / "config.toml")
+    monkeypatch.setenv("NIRVANA_LABS_API_KEY", KEY)
+    monkeypatch.setenv("NIRVANA_LABS_BASE_URL", server.url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = cli.main(["who", *arguments])
+        said = capfd.readouterr()
+        return int(status), said.out, said.err
+
+    return run
+
+
+def test_it_is_the_same_over_both_generations(
+    command: Command, old_server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, out, err = command(CI_DEPLOY.id, "--format", "json")
+    assert (status, err) == (0, "")
+    monkeypatch.setenv("NIRVANA_LABS_BASE_URL", old_server.url)
+    status, old, err = command(CI_DEPLOY.id, "--format", "json")
+    assert (status, err) == (0, "")
+    found, other = json.loads(out), json.loads(old)
+    for name in ("total", "refused_total", "exact"):
+        assert found[name] == other[name]
+    for name in ("lineage", "created", "sessions", "succeeded"):
+        assert len(found[name]) == len(other[name]) > 0
+
+
+def test_an_address_and_an_id_are_told_apart(command: Command) -> None:
+    status, out, _ = command("198.51.100.23")
+    assert status == 0
+    assert out.startswith("address 198.51.100.23\n")
+    status, out, _ = command(f"target:{CI_DEPLOY.id}")
+    assert (status, out.splitlines()[0]) == (0, f"api_key · target {CI_DEPLOY.id}")
+
+
+def test_nobody_is_no_error(command: Command) -> None:
+    status, out, err = command("00000000-0000-4000-8000-000000000000")
+    assert (status, err) == (0, "No entry has this ID or address.\n")
+    assert "  entries   0 · 0 refused or failed\n" in out
+
+
+@pytest.mark.parametrize("arguments", [(), ("one", "two"), ("one", "--columns", "ip"), ("one", "--format", "csv")])
+def test_what_it_does_not_take_is_refused(
+    arguments: tuple[str, ...], command: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command(*arguments)
+    assert ended.value.code == 2
+    assert "who: error: " in capfd.readouterr().err
+
+
+def test_an_empty_id_is_refused(command: Command) -> None:
+    status, out, err = command(" ")
+    assert (status, out) == (2, "")
+    assert "takes the ID" in err
+
+
+def test_what_is_not_exact_ends_with_another_status(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.analysis.gathering.MOST_WALKED", 100)
+    status, out, err = command(CI_DEPLOY.id)
+    assert status == 1
+    assert err.startswith("Incomplete: ")
+    assert "entries are loaded, the newest" in out
+
+
+async def test_the_progress_counts_what_is_fetched() -> None:
+    api = Held([*INCIDENT, *(does(2_000 + n, "thief", "vm.read", "vm-1") for n in range(250))])
+    api.answer.set()
+    gatherer = Gatherer(Counting(Log(api, EntryStore())))
+    who = Who(Subject("actor", "thief"), gatherer)
+    said: list[str] = []
+    await who.load(lambda: said.append(who.describe()))
+    assert "100 of 255 entries fetched" in said
+    assert said[-1].startswith("following ")
+    assert who.report.exact

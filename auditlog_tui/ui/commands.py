@@ -25,10 +25,10 @@ KEYLESS = (SAVE_VIEW, THEME, FORGET_MARKS)
 """Actions needed too seldom for a key."""
 
 MOST_USED = (
-    "edit_filter", "screen.page_copy_revoked", "screen.page_go", "screen.page_mark", "screen.pivots", "screen.who",
-    "screen.open_detail", "screen.narrow_by_cell('include')",
-    "screen.narrow_by_cell('exclude')", "back", "screen.around", "screen.copy_menu", "screen.mark", "facets",
-    "timeline", "park", "find", "go_to_time", "load_all", "only_marked", "follow", "zone", "save_view",
+    "edit_filter", "screen.page_copy_revoked", "screen.page_go", "screen.page_mark", "screen.pivots",
+    "screen.open_detail", "screen.narrow_by_cell('include')", "screen.narrow_by_cell('exclude')", "back",
+    "screen.around", "screen.copy_menu", "screen.mark", "facets", "screen.who", "timeline",
+    "park", "find", "go_to_time", "load_all", "only_marked", "follow", "zone", "save_view",
     "screen.columns", "screen.sort", "retry", "help",
 )  # fmt: skip
 """Actions that stand first, in this order."""

@@ -455,3 +455,13 @@ async def test_a_server_that_drops_connections_in_between_changes_nothing() -> N
         wire.fail(httpx.ReadError("reset"), times=2)
         await hand.press("w", "a")
         assert "SUCCEEDED 8  exact" in listed(hand)
+
+
+async def test_the_palette_lists_the_keys_of_the_page() -> None:
+    async with running(log_of(), f"actor:{BACKUP_SYNC}") as hand:
+        await hand.press("w", "a", ":")
+        await hand.write("all that must be revoked")
+        await hand.until(lambda: "Copy the IDs of all that must be revoked" in hand.text)
+        await hand.press("escape")
+        await hand.until(lambda: hand.app.screen is hand.screen)
+        assert page(hand).has_focus

@@ -109,6 +109,7 @@ STEPS = (
     Step(incident.BACK, 0.5, 1.2, "[ goes back; the second address"),
     Step(incident.ALL_OF_IT, 1.8, 2.2, "p I: the stolen key itself, and two more keys made with it"),
     Step(incident.EVIDENCE, 0.6, 1.4, "V G m: marked too"),
+    Step(incident.REVOKE, 2.5, 3.5, "w a: all about that key. C copies what must be revoked: two keys still work"),
     Step(("M",), 0, 3.5, "M shows the evidence; y y copies all of its IDs"),
 )
 
@@ -137,7 +138,7 @@ def draw_incident() -> None:
     """Write the animation's file."""
     with tempfile.TemporaryDirectory() as home:
         frames = list(record(Path(home)))
-    svg = animated(frames, "The demo's incident, found in 26 keys")
+    svg = animated(frames, "The demo's incident, found in 29 keys")
     (FOLDER / "incident.svg").write_text(svg, encoding="utf-8")
 
 

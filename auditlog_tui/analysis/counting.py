@@ -21,7 +21,7 @@ from auditlog_tui.log.view import View
 from auditlog_tui.query import FIELDS, Plan, Query, plan
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import Row, Run
-from auditlog_tui.store.scans import count_entries, matches, stretches
+from auditlog_tui.store.scans import count_entries, matches, newest_matching, stretches
 
 AT_ONCE = 3
 """Counting requests under way at once; pages and details go first."""
@@ -255,6 +255,13 @@ class Counting:
             if len(self._found) > KEPT:
                 self._found.popitem(last=False)
             return self._found[key]
+
+    async def matching(self, query: Query, most: int) -> tuple[list[Row], int]:
+        """The newest `most` of the loaded entries that match, and how many of those match. Raises `StoreError`.
+
+        May be cancelled.
+        """
+        return await newest_matching(self.log.store, self.log.where(plan(query, EVERY_PARAMETER)), most)
 
     async def loaded(self, query: Query) -> Count:
         """Count the matching entries among those fetched so far. Raises `StoreError`. May be cancelled."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -43,6 +44,10 @@ from auditlog_tui.settings.command_line import command_line
 from auditlog_tui.store.entries import Row
 from auditlog_tui.text.times import rfc3339
 
+if TYPE_CHECKING:
+    from auditlog_tui.analysis.who import Subject
+    from auditlog_tui.session.page import Page
+
 MOST_PLACES = 100
 """Places in the history; an older one is dropped together with its view."""
 
@@ -64,7 +69,7 @@ class Place(Struct, eq=False):
     window around an entry: so many microseconds before and after it. `typed` is the filter as typed if its times are
     relative to now; `offset_us` is how far the server's clock was ahead when they were made absolute, `None` if that
     was unknown. `reloads` says that it asks for what the place before shows already. `move` is set for a move within
-    the log: what the user asked for, in words that follow "can't".
+    the log: what the user asked for, in words that follow "can't". `page` covers the view.
     """
 
     view: View
@@ -76,6 +81,7 @@ class Place(Struct, eq=False):
     offset_us: int | None = None
     reloads: bool = False
     move: str = ""
+    page: Page | None = None
 
     @property
     def relative(self) -> bool:
@@ -167,6 +173,7 @@ class Navigator:
     def _is_shown(self, text: str) -> bool:
         return (
             bool(self.places)
+            and self.place.page is None
             and text == self.place.text
             and self.view.anchor is Anchor.NEWEST
             and not self.view.fixed
@@ -203,9 +210,10 @@ class Navigator:
         self.history.add(self.shown)
         return self.place
 
-    def link(self) -> str:
-        """The command line that opens the current filter, with absolute times."""
-        return command_line(self.place.text, base_url=self.base_url, demo=self.demo, saved=self.saved)
+    def link(self, text: str | None = None) -> str:
+        """The command line that opens the current filter, or this one, with absolute times."""
+        shown = self.place.text if text is None else text
+        return command_line(shown, base_url=self.base_url, demo=self.demo, saved=self.saved)
 
     def park(self) -> Place:
         """Show the log without its filter, or with the filter that was parked."""
@@ -389,14 +397,31 @@ class Navigator:
                 break
         return None
 
+    def who(self, subject: Subject, before: Page | None = None) -> Place:
+        """Show the page about somebody, over the view; it is still to be loaded.
+
+        With the same page as it was `before`, everything is asked again.
+        """
+        from auditlog_tui.analysis.gathering import Gatherer
+        from auditlog_tui.analysis.who import Who
+        from auditlog_tui.session.page import Page
+
+        page = Page(Who(subject, Gatherer(self.counting, None if before else self.view), self.zone))
+        if before is not None:
+            page.line, page.opened = before.line, {*before.opened}
+        place = self.place
+        return self._show(Place(self.view, place.text, place.cursor, place.above, place.around, page=page))
+
     def jump(self, *, oldest: bool) -> Place:
         """Show the same filter from its oldest or its newest entry."""
         return self.anchored(Anchor.OLDEST if oldest else Anchor.NEWEST)
 
     def refresh(self) -> Place:
-        """Fetch the same filter again, as a new place; the previous one keeps the old rows."""
+        """Fetch the same filter or page again, as a new place; the previous one keeps the old rows."""
         self.log.forget()
         self.counting.forget()
+        if (page := self.place.page) is not None:
+            return self.who(page.who.subject, page)
         if self.view.fixed:
             return self.only_marked() or self.submit("")
         place = self.place

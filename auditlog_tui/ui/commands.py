@@ -9,11 +9,12 @@ from textual.content import Content
 from textual.widget import Widget
 
 from auditlog_tui.text.cells import cell_width
-from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, KEYS, TABLE, Key
+from auditlog_tui.ui.keys import DETAIL, EVERYWHERE, KEYS, TABLE, WHO, Key
 from auditlog_tui.ui.panes.detail import DetailPane
+from auditlog_tui.ui.panes.who import WhoPane
 from auditlog_tui.ui.table.table import EntryTable
 
-_WIDGETS: dict[str, type[Widget]] = {TABLE: EntryTable, DETAIL: DetailPane}
+_WIDGETS: dict[str, type[Widget]] = {TABLE: EntryTable, DETAIL: DetailPane, WHO: WhoPane}
 _OWN = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"})
 """Actions that the palette itself has keys for."""
 
@@ -24,9 +25,10 @@ KEYLESS = (SAVE_VIEW, THEME, FORGET_MARKS)
 """Actions needed too seldom for a key."""
 
 MOST_USED = (
-    "edit_filter", "screen.pivots", "screen.open_detail", "screen.narrow_by_cell('include')",
-    "screen.narrow_by_cell('exclude')", "back", "screen.around", "screen.copy_menu", "screen.mark", "facets",
-    "timeline", "park", "find", "go_to_time", "load_all", "only_marked", "follow", "zone", "save_view",
+    "edit_filter", "screen.page_copy_revoked", "screen.page_go", "screen.page_mark", "screen.pivots",
+    "screen.open_detail", "screen.narrow_by_cell('include')", "screen.narrow_by_cell('exclude')", "back",
+    "screen.around", "screen.copy_menu", "screen.mark", "facets", "screen.who", "timeline",
+    "park", "find", "go_to_time", "load_all", "only_marked", "follow", "zone", "save_view",
     "screen.columns", "screen.sort", "retry", "help",
 )  # fmt: skip
 """Actions that stand first, in this order."""
@@ -39,7 +41,7 @@ KEY_WIDTH = 9
 
 
 class KeyCommands(Provider):
-    """The actions of the table, those for everywhere, and those of the detail pane while it is open.
+    """The actions of the table, those for everywhere, and those of the detail pane or the page while it is open.
 
     Over a dialog, only the app's own.
     """

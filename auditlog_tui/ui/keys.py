@@ -8,7 +8,7 @@ from typing import NamedTuple
 from textual.binding import Binding
 
 EVERYWHERE, TABLE, DETAIL, FILTER, CHIPS = "everywhere", "table", "detail", "filter bar", "chips"
-TIMELINE, FACETS = "timeline", "facets"
+TIMELINE, FACETS, WHO = "timeline", "facets", "who"
 
 
 class Key(NamedTuple):
@@ -67,6 +67,8 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "-", "-", "screen.narrow_by_cell('exclude')", "Hide entries with the cell's value", "not this"),
     Key(TABLE, "p", "p", "screen.pivots",
          "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
+    Key(TABLE, "w", "w", "screen.who",
+         "Who: all that an actor did, or that was done from an address or to a target", "who"),
     Key(TABLE, "full_stop", ".", "screen.around", "All entries around this one in time", "around"),
     Key(TABLE, "less_than_sign", "<", "screen.change_around(-1)", "Less time around the entry, down to 10 s"),
     Key(TABLE, "greater_than_sign", ">", "screen.change_around(1)", "More time around the entry, up to 30 d"),
@@ -94,6 +96,7 @@ KEYS: tuple[Key, ...] = (
     Key(DETAIL, "-", "-", "screen.narrow_by_field('exclude')", "Hide entries with the field's value", "not this"),
     Key(DETAIL, "p", "p", "screen.pivots",
          "Pivot: entries of the same actor, address, target …, with counts", "pivots"),
+    Key(DETAIL, "w", "w", "screen.who_of_field", "Who: all about the actor, address or target", "who"),
     Key(DETAIL, "full_stop", ".", "screen.around", "All entries around this one in time"),
     Key(DETAIL, "m", "m", "screen.mark_entry", "Mark or unmark this entry"),
     Key(DETAIL, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
@@ -118,9 +121,21 @@ KEYS: tuple[Key, ...] = (
     Key(FACETS, "enter", "⏎", "screen.narrow_by_facet('include')",
          "Show only entries with the value; on \"10 more\", list them", "only this"),
     Key(FACETS, "-", "-", "screen.narrow_by_facet('exclude')", "Hide entries with the value", "not this"),
+    Key(FACETS, "w", "w", "screen.who_of_facet", "Who: all about the actor, address or target", "who"),
     Key(FACETS, "o", "o", "turn", "Rarest values first, or the most frequent ones again", "rarest"),
     Key(FACETS, "number_sign", "#", "screen.count_facet", "Count all entries with the value, loaded or not", "count"),
     Key(FACETS, "escape", "Esc", "screen.leave_facets", "Back to the table, or to the detail", "leave"),
+    Key(WHO, "down,j", "↓ j", "cursor_down", "Next line"),
+    Key(WHO, "up,k", "↑ k", "cursor_up", "Previous line"),
+    Key(WHO, "left,h", "← h", "column(-1)", "Column to the left"),
+    Key(WHO, "right,l", "→ l", "column(1)", "Column to the right"),
+    Key(WHO, "enter", "⏎", "screen.page_go", "Show the line's entries; on a heading, list more lines", "entries"),
+    Key(WHO, "C", "C", "screen.page_copy_revoked", "Copy the IDs of all that must be revoked", "copy to revoke"),
+    Key(WHO, "w", "w", "screen.page_who", "Who: all about the line's actor, address or target", "who"),
+    Key(WHO, "c", "c", "screen.page_copy", "Copy the line's ID or value", "copy"),
+    Key(WHO, "y", "y", "screen.page_copy_menu", "Copy the line's entries: IDs, actors, IPs, targets, JSON, and so on",
+         "copy…"),
+    Key(WHO, "m", "m", "screen.page_mark", "Mark the line's entries; again to unmark", "mark"),
     Key(CHIPS, "left,h", "← h", "previous", "Term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "Term to the right"),
     Key(CHIPS, "delete,backspace,x", "Del ⌫ x", "remove", "Remove the term", "remove"),
@@ -150,8 +165,12 @@ class Situation(NamedTuple):
     empty: bool = False
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "-", "q", ".", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "C", "c", "y", "=", "p", "z", "m", "-", "q", "w", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
+
+
+OF_TABLE = frozenset({"timeline", "facets", "park"})
+"""Actions whose keys the footer does not name while a page covers the table."""
 
 
 def footer(place: str, situation: Situation | None = None) -> list[Key]:
@@ -160,7 +179,12 @@ def footer(place: str, situation: Situation | None = None) -> list[Key]:
     own = [key for key in KEYS if key.place == place and key.label and not (place == TABLE and situation.empty)]
     if place == FILTER:
         return own
-    shared = [_labelled(key, situation) for key in KEYS if key.place == EVERYWHERE and key.label]
+    covered = OF_TABLE if place == WHO else frozenset()
+    shared = [
+        _labelled(key, situation)
+        for key in KEYS
+        if key.place == EVERYWHERE and key.label and key.action not in covered
+    ]
     keys = own + [key for key in shared if key.label]
     return sorted(keys, key=lambda key: key.action == "help")
 

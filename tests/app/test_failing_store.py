@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, KEYS, TABLE, TIMELINE
+from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, KEYS, TABLE, TIMELINE, WHO
 from tests.app.helpers import SIZE, Hand, running
 from tests.unit.faulty import FaultyConnection, faulty
 
@@ -20,6 +20,7 @@ PLACES = {
     DETAIL: ["enter"],
     TIMELINE: ["i"],
     FACETS: ["s"],
+    WHO: ["w", "a"],
     CHIPS: ["shift+tab"],
     FILTER: ["/"],
 }

@@ -12,6 +12,7 @@ REFUSED = ("/", *"status:401", "enter")  # who was refused for a bad key?
 ALL_OF_IT = ("p", "I")  # everything from that address, over all time
 EVIDENCE = ("V", "G", "m")
 BACK = ("[", "down", "down", "down")  # the other address among the refusals
+REVOKE = ("w", "a", "C")  # all about the stolen key; copies the IDs of the keys that still work
 
 
 async def solve(hand: Hand, *steps: tuple[str, ...]) -> set[str | None]:
@@ -21,13 +22,17 @@ async def solve(hand: Hand, *steps: tuple[str, ...]) -> set[str | None]:
     return {entry.log.id for entry in hand.screen.navigator.marks.marked()}
 
 
-async def test_at_most_60_keys_and_60_requests_find_all_of_it() -> None:
+async def test_at_most_60_keys_and_60_requests_find_all_of_it_and_three_more_keys_what_to_revoke(
+    clipboard: list[str],
+) -> None:
     wire = Wire(log_of(ENTRIES))
     steps = REFUSED, ALL_OF_IT, EVIDENCE, BACK, ALL_OF_IT, EVIDENCE
     async with running(wire) as hand:
         assert await solve(hand, *steps) == set(demo_truth(until=NOW).entries)
+        assert len(wire.requests) <= 60
+        await solve(hand, REVOKE)
+        assert clipboard == ["\n".join(demo_truth(until=NOW).to_revoke)]
     assert sum(map(len, steps)) <= 60
-    assert len(wire.requests) <= 60
 
 
 async def test_a_server_that_knows_no_filters_gives_the_same_once_everything_is_loaded() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
 
+from auditlog_tui.errors import StoreError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
@@ -12,7 +14,6 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
-    from auditlog_tui.store.entries import Row
 
 COPIES = {
     "y": ("id", "ID"),
@@ -26,6 +27,18 @@ COPIES = {
 """The second key after `y`: the kind of text, and its name on the screen."""
 
 LINK = ("l", "link: the command that shows this view again")
+
+
+MOST_MATCHING = 10_000
+"""Entries of one filter that are copied at most."""
+
+
+class Source(NamedTuple):
+    """Entries to copy: `read` returns them, and `amount` is how many are read or searched for that."""
+
+    title: str
+    amount: int
+    read: Callable[[], Awaitable[list[Entry]]]
 
 
 class CopyController(Controller):
@@ -47,40 +60,67 @@ class CopyController(Controller):
             self._host.copy(row.key, f"ID {safe(row.key, 80)}")
 
     def action_copy_menu(self) -> None:
-        marks, row = self._host.navigator.marks, wanted_row(self._host, self._table)
+        row = wanted_row(self._host, self._table)
         if row is None:
             return
+
+        async def read() -> list[Entry]:
+            return [self._host.navigator.log.store.entry(row.n)]
+
+        self._offer(Source("copy of this entry", 1, read), None)
+
+    def offer_matching(self, text: str) -> None:
+        """Offer copies of all loaded entries that a filter matches."""
+        from auditlog_tui.query import parse
+
+        navigator = self._host.navigator
+
+        async def read() -> list[Entry]:
+            rows, total = await navigator.counting.matching(parse(text), MOST_MATCHING)
+            if total > len(rows):
+                most = f"At most {count(MOST_MATCHING)} entries are copied at once"
+                raise StoreError(f"{most}; here are {count(total)}.")
+            return [navigator.log.store.entry(n) for n in {row.key: row.n for row in rows}.values()]
+
+        self._offer(Source("copy of this line's loaded entries", navigator.log.store.size, read), text)
+
+    def _offer(self, own: Source, text: str | None) -> None:
+        """Offer copies of some entries, and of the marked ones. The link shows the filter `text`, or this view."""
         from auditlog_tui.ui.dialogs.copy_menu import CopyMenu
 
-        offers = [("copy of this entry", False)]
+        marks, offers = self._host.navigator.marks, [own]
         if marks.count:
             since = marks.oldest_earlier_us()
             date = f" (since {self._host.look.date(since)})" if since is not None else ""
-            offers.append((f"copy of the {counted(marks.count, 'marked entry', 'marked entries')}{date}", True))
+            title = f"copy of the {counted(marks.count, 'marked entry', 'marked entries')}{date}"
+            offers.append(Source(title, marks.count, self._read_marked))
         # Marks of an earlier run come second: they are probably not the ones meant.
         choices = [*((key, name) for key, (_, name) in COPIES.items()), LINK]
-        menu = CopyMenu([title for title, _ in offers], choices, at=len(offers) - 1 if marks.marked_this_run else 0)
-        self._host.ask(menu, lambda key: self._copy(key, self._chosen(row, marked=offers[menu.at][1])))
+        at = len(offers) - 1 if marks.marked_this_run and text is None else 0
+        menu = CopyMenu([offer.title for offer in offers], choices, at)
+        self._host.ask(menu, lambda key: self._copy(key, offers[menu.at], text))
 
-    def _chosen(self, row: Row, *, marked: bool) -> list[Entry]:
-        """The entries to copy: the marked ones in time order, or the one that was under the cursor."""
-        navigator = self._host.navigator
-        return navigator.marks.marked() if marked else [navigator.log.store.entry(row.n)]
+    async def _read_marked(self) -> list[Entry]:
+        """The marked entries in time order."""
+        return self._host.navigator.marks.marked()
 
-    async def _copy(self, key: str | None, entries: list[Entry]) -> None:
-        if key == "l" and self._host.view.fixed:
-            text = "Marks are kept on this machine, so there is no link to them; y y copies their IDs"
-            self._host.say(text, "warning")
+    async def _copy(self, key: str | None, source: Source, text: str | None) -> None:
+        if key == "l" and text is not None:
+            self._host.copy(self._host.navigator.link(text), "the link to this line's entries")
+        elif key == "l" and self._host.view.fixed:
+            no_link = "Marks are kept on this machine, so there is no link to them; y y copies their IDs"
+            self._host.say(no_link, "warning")
         elif key == "c" and self._host.navigator.saved:
             self._host.say("This log is a file, which curl can't ask for an entry; y j copies its JSON", "warning")
         elif key == "l":
             self._host.copy(self._host.navigator.link(), "the link to this view")
         elif key is not None:
-            await self._long.do(len(entries), lambda: self._copy_texts(*COPIES[key], entries))
+            await self._long.do(source.amount, lambda: self._copy_texts(*COPIES[key], source))
 
-    async def _copy_texts(self, kind: str, name: str, entries: list[Entry]) -> None:
+    async def _copy_texts(self, kind: str, name: str, source: Source) -> None:
         from auditlog_tui.output.copies import texts  # late: it loads the models
 
+        entries = await source.read()
         found: dict[str, None] = {}
         async for some in self._long.portions(entries, "Copying", lambda done: "nothing was copied"):
             found |= dict.fromkeys(texts(kind, some, self._base_url))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditlog_tui.text.times import count, counted
-from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.host import Controller, Host, on_table
 from auditlog_tui.ui.browse.long_work import TargetWork
 from auditlog_tui.ui.browse.side_panes import SidePanes
 from auditlog_tui.ui.panes.facets import FacetPane
@@ -43,9 +43,9 @@ class FacetController(Controller):
     def action_facets(self) -> None:
         if self._pane.display and self._pane.has_focus:
             self.close()
-            return
-        self._side.open(self._pane)
-        self._count()
+        elif on_table(self._host):
+            self._side.open(self._pane)
+            self._count()
 
     def close(self) -> None:
         self._work.cancel()

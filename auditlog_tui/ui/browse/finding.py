@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
-from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.host import Controller, Host, on_table
 from auditlog_tui.ui.browse.long_work import TargetWork
 from auditlog_tui.ui.panes.bars import FooterBar
 from auditlog_tui.ui.table.table import EntryTable
@@ -40,6 +40,8 @@ class FindController(Controller):
         self._counting = TargetWork(host, "count matches")
 
     def action_find(self) -> None:
+        if not on_table(self._host):
+            return
         from auditlog_tui.ui.dialogs.prompt import PromptScreen
 
         hint = "highlights it and goes to the next one; n and N walk. Only what is loaded: / asks the server"
@@ -74,7 +76,7 @@ class FindController(Controller):
         text = self._host.look.find
         if not text:
             self.action_find()
-        else:
+        elif on_table(self._host):
             self._going.run(object(), lambda: self._go_to_match(text, way))
 
     async def _go_to_match(self, text: str, way: int) -> None:

@@ -102,6 +102,14 @@ class Controller:
         """Called after another place was shown."""
 
 
+def on_table(host: Host) -> bool:
+    """Whether no page covers the table, for a key that needs it: says so if one does."""
+    if host.navigator.place.page is None:
+        return True
+    host.say("This page covers the table: Esc leaves it", "warning")
+    return False
+
+
 def wanted_row(host: Host, table: EntryTable) -> Row | None:
     """The row under the cursor, for a key that needs one: says so if there is none."""
     if table.row is None:

@@ -40,6 +40,11 @@ class LongWork:
         else:
             self._worker = self._host.start(work, "long work")
 
+    def begin(self, doing: str, stopped: str) -> None:
+        """Say what is being done. `stopped` describes the result if it is stopped now."""
+        self._doing, self._stopped = doing, stopped
+        self._host.say(f"{doing}, Esc stops", "")
+
     async def portions(
         self, items: Sequence[_T], doing: str, stopped: Callable[[int], str]
     ) -> AsyncIterator[Sequence[_T]]:

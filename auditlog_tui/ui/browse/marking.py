@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -174,11 +175,40 @@ class MarkController(Controller):
             entries += map(read_entry, found)
         marks = self._marks
         since = marks.made_earlier_us(entries[0].key) if entries and not wanted.ranged else None
-        marks.toggle(entries)
-        self._marks_changed()
-        done = "marked" if entries and marks.is_marked(entries[0].key) else "unmarked"
-        await self._save_marks(f"{count(len(entries))} {done}")
+        await self._toggle(entries)
         self._say_marked(entries, since, ranged=wanted.ranged)
+
+    async def mark_matching(self, text: str, of: Callable[[int], str]) -> None:
+        """Mark all loaded entries that a filter matches, or unmark them if all are marked.
+
+        `of` takes their number and returns what follows the message.
+        """
+        await self._long.do(self._host.navigator.log.store.size, lambda: self._mark_matching(text, of))
+
+    async def _mark_matching(self, text: str, of: Callable[[int], str]) -> None:
+        from auditlog_tui.query import parse
+        from auditlog_tui.session.marks import MOST
+
+        self._long.begin("Looking for what to mark", "nothing was marked")
+        rows, total = await self._host.navigator.counting.matching(parse(text), MOST)
+        if total > len(rows):
+            self._host.say(f"At most {count(MOST)} entries can be marked; this line has {count(total)}", "error")
+            return
+        entries: dict[str, Entry] = {}
+        async for some in self._long.portions(rows, "Reading what to mark", lambda done: "nothing was marked"):
+            entries |= {row.key: self._host.navigator.log.store.entry(row.n) for row in some}
+        if not entries:
+            self._host.say(f"Nothing of this is loaded, so nothing was marked{of(0)}", "warning")
+            return
+        await self._toggle([*entries.values()])
+        self._say_marked([*entries.values()], None, ranged=True, of=of(len(entries)))
+
+    async def _toggle(self, entries: list[Entry]) -> None:
+        """Mark the entries, or unmark them if all are marked, and save that."""
+        self._marks.toggle(entries)
+        self._marks_changed()
+        done = "marked" if entries and self._marks.is_marked(entries[0].key) else "unmarked"
+        await self._save_marks(f"{count(len(entries))} {done}")
 
     async def _save_marks(self, done: str) -> None:
         marks, unsaved = self._marks, range(self._marks.unsaved)
@@ -186,15 +216,15 @@ class MarkController(Controller):
         async for some in self._long.portions(unsaved, f"{done}, saving", lambda _: left):
             marks.save(len(some))
 
-    def _say_marked(self, entries: list[Entry], since: int | None, *, ranged: bool) -> None:
-        """`since` is when an earlier run made the mark that was removed."""
-        marks, of = self._marks, f" {count(len(entries))}" if ranged else ""
+    def _say_marked(self, entries: list[Entry], since: int | None, *, ranged: bool, of: str = "") -> None:
+        """`since` is when an earlier run made the mark that was removed. `of` follows the message."""
+        marks, number = self._marks, f" {count(len(entries))}" if ranged else ""
         if entries and marks.is_marked(entries[0].key):
             in_all = " in all" if ranged else ""
-            self._host.say(f"Marked{of}, {count(marks.count)}{in_all}{self._unkept_warning()}")
+            self._host.say(f"Marked{number}, {count(marks.count)}{in_all}{of}{self._unkept_warning()}")
         else:
             before = f"; it was marked on {self._host.look.date(since)}" if since is not None else ""
-            self._host.say(f"Unmarked{of}, {count(marks.count) if marks.count else 'none'} left{before}")
+            self._host.say(f"Unmarked{number}, {count(marks.count) if marks.count else 'none'} left{before}")
 
     def _unkept_warning(self) -> str:
         """Once, why marks and notes are not kept."""

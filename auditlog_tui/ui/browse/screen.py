@@ -41,8 +41,9 @@ from auditlog_tui.ui.browse.pivoting import PivotController
 from auditlog_tui.ui.browse.side_panes import WIDE, SidePanes
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
+from auditlog_tui.ui.browse.who import WhoController
 from auditlog_tui.ui.dialogs.dialog import Dialog
-from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, Situation, bindings
+from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, WHO, Situation, bindings
 from auditlog_tui.ui.look import Look
 from auditlog_tui.ui.messages import CopyRequested, QuitAsked, Say
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
@@ -52,6 +53,7 @@ from auditlog_tui.ui.panes.facets import FacetPane
 from auditlog_tui.ui.panes.filter_bar import FilterBar
 from auditlog_tui.ui.panes.groups import is_short
 from auditlog_tui.ui.panes.timeline import TimelineBar
+from auditlog_tui.ui.panes.who import WhoPane
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
@@ -88,6 +90,7 @@ PLACES: dict[type[Widget], str] = {
     ChipLine: CHIPS,
     TimelineBar: TIMELINE,
     FacetPane: FACETS,
+    WhoPane: WHO,
 }
 """The place in the list of keys of each widget that takes the focus; anything else is the filter bar."""
 
@@ -124,6 +127,7 @@ class BrowseScreen(ShiftingScreen):
         self.table = EntryTable(self._look)
         self.pane = DetailPane()
         self.facets = FacetPane(glyphs)
+        self.who = WhoPane(glyphs)
         self.footer = FooterBar()
         self.opening = Opening(self, opener, self.table, settings.endpoint)
         self.controllers = self._make_controllers(zones)
@@ -146,11 +150,13 @@ class BrowseScreen(ShiftingScreen):
         self.marking = MarkController(
             self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
         )
+        self.copying = CopyController(self, table, self.long_work, self._settings.base_url)
+        self.whoing = WhoController(self, self.who, table, pane, self.facets, self.marking, self.copying)
         self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (
             self.detail,
-            CopyController(self, table, self.long_work, self._settings.base_url),
+            self.copying,
             self.pivoting,
             self.finding,
             AppearanceController(self, table, zones),
@@ -163,6 +169,7 @@ class BrowseScreen(ShiftingScreen):
             self.novelty,
             self.faceting,
             self.marking,
+            self.whoing,
             self.following,
             self.charting,
             self.navigation,
@@ -185,6 +192,7 @@ class BrowseScreen(ShiftingScreen):
             yield self.table
             yield self.pane
             yield self.facets
+            yield self.who
         yield self.footer
 
     def on_mount(self) -> None:
@@ -280,6 +288,7 @@ class BrowseScreen(ShiftingScreen):
         return place_found is not None
 
     def show(self, place: Place, *, asked: bool = False) -> None:
+        self.whoing.cover(place)
         self.filter_bar.show(self.navigator.shown, keep_typed=not asked)
         self.table.show(place.view, place.cursor, place.above)
         self.rows_changed()
@@ -319,7 +328,7 @@ class BrowseScreen(ShiftingScreen):
             navigator, has_filter, view = self.navigator, bool(self.navigator.place.text), self.view
             self.footer.situation = Situation(
                 back=navigator.at > 0,
-                open=self.pane.display or self.facets.display,
+                open=self.pane.display or self.facets.display or self.who.display,
                 filter=has_filter,
                 filter_off=bool(navigator.parked) and not has_filter,
                 empty=not len(view) and (view.error is not None or (view.older_done and view.newer_done)),
@@ -363,20 +372,22 @@ class BrowseScreen(ShiftingScreen):
     @on(FilterBar.Left)
     @on(TimelineBar.Left)
     def action_focus_table(self) -> None:
-        self.table.focus()
+        self.whoing.focus_main()
 
     async def action_retry(self) -> None:
-        if self.navigation.retry() or self.detail.retry() or self.loader.retry():
+        if self.whoing.retry() or self.navigation.retry() or self.detail.retry() or self.loader.retry():
             return
         if self.navigator.log.origin is not None:
             self.say("A file does not grow: open it again if something was added to it", "warning")
-        elif self.view.fixed:
+        elif self.view.fixed and not self.who.display:
             self.marking.show_marked()
         else:
             self.go(self.navigator.refresh)
 
     def action_close(self) -> None:
         self.call_after_refresh(self._name_keys)
+        if self.whoing.leave():
+            return
         if self.pane.display and not self.facets.has_focus:
             self.detail.close()
         elif self.facets.display:
@@ -386,7 +397,9 @@ class BrowseScreen(ShiftingScreen):
 
     def action_escape(self) -> None:
         self.call_after_refresh(self._name_keys)
-        if self.opening.stop() or self.long_work.stop() or self.marking.forget_range() or self.status.stop_waiting():
+        if self.opening.stop() or self.long_work.stop() or self.whoing.stop() or self.marking.forget_range():
+            return
+        if self.status.stop_waiting() or self.whoing.leave():
             return
         if self.pane.has_focus:
             self.table.focus()

@@ -1,0 +1,425 @@
+"""The lines of the page about somebody, in sections, made from a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from auditlog_tui.analysis.gathering import Basis, Figure
+from auditlog_tui.analysis.lineage import Creator, Identity, State, Survival
+from auditlog_tui.analysis.revocation import Revocation, family, revocation
+from auditlog_tui.analysis.who import HOUR_US, Created, Deeds, Deletion, Kind, Report, Seen, Session, Subject, notes
+from auditlog_tui.entries.actions import is_identity
+from auditlog_tui.query import Query, format_query
+from auditlog_tui.text.cells import cell_width
+from auditlog_tui.text.glyphs import actor_glyph
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count, counted, distance, zone_label
+from auditlog_tui.ui.look import Look
+
+if TYPE_CHECKING:
+    from auditlog_tui.query import Term
+
+_T = TypeVar("_T")
+
+VALUE = 400
+"""Characters of a value that are drawn; copying copies all of them."""
+
+MOST_BARS = 60
+"""Hours or days of the strip, the last ones."""
+
+ID_CELLS = 36
+"""Cells of an ID in a list."""
+
+MOST_NAME = 36
+"""Cells of an identity's name."""
+
+LOUD = {"destroy": "bold $text-warning", "access": "bold $text-warning", "read": "$text-muted"}
+"""The style of an action by its severity."""
+
+MUTED, WARNING, ERROR = "$text-muted", "$text-warning", "bold $text-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text of a line, made safe, in `width` cells (0: as many as it needs).
+
+    Cells with the highest `drop` are left out first where there is no room; those with 0 never are.
+    """
+
+    text: str
+    style: str = ""
+    width: int = 0
+    right: bool = False
+    drop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WhoLine:
+    """A line: `cells`, and `below`, which have a line of their own if both don't fit.
+
+    The cell with the number `flexible` (-1: the last one) is as wide as there is room.
+
+    `filter` finds its entries, which are `entries`. `value` is what copying copies, called `what`. `subject` is whom
+    it is about. A line with none of them can't be chosen; `name` identifies the others.
+    """
+
+    name: Hashable
+    cells: tuple[Cell, ...]
+    flexible: int = 0
+    below: tuple[Cell, ...] = ()
+    filter: str = ""
+    entries: Figure | None = None
+    value: str = ""
+    what: str = ""
+    subject: Subject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A title, what its lines rest on, their number, and the first so many of them.
+
+    `wide` ones take the whole width and are never cut.
+    """
+
+    title: str
+    of: str
+    n: int
+    first: Callable[[int], Sequence[WhoLine]]
+    wide: bool = False
+    doubtful: bool = False
+
+
+def sections(report: Report, look: Look) -> list[Section]:
+    """The sections of a report, those without lines left out."""
+    return _Page(report, look).sections()
+
+
+def title(report: Report) -> str:
+    """What the page is about, in a few words."""
+    kind = {"actor": "actor", "ip": "address", "target": "target"}[report.subject.kind]
+    return f"who: {kind} {safe(report.name or report.subject.value, 60)}, in the whole log"
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    report: Report
+    look: Look
+
+    def sections(self) -> list[Section]:
+        report, summary = self.report, self.report.summary
+        found = [_wide("", "", list(self._who())), self._lineage()]
+        found += [
+            self._of_rows("refused or failed", summary.refused, self._refused),
+            self._of_rows("succeeded", summary.succeeded, self._succeeded),
+            self._of_rows("unclear outcome", summary.unknown, self._unclear),
+            self._of_rows("sessions", summary.sessions, self._session),
+        ]
+        if report.subject.kind != "actor":
+            found.append(self._of_rows("actors", summary.actors, partial(self._seen, "actor")))
+        if report.subject.kind != "ip":
+            found.append(self._of_rows("addresses", summary.addresses, partial(self._seen, "ip")))
+        found.append(self._of_rows("agents", summary.agents, partial(self._seen, None)))
+        found.append(self._of_rows("deleted", summary.deleted[::-1], self._deletion))
+        found += [self._left(), self._notes()]
+        return [section for section in found if section.n]
+
+    def _of_rows(self, title: str, found: Sequence[_T], line: Callable[[_T], WhoLine]) -> Section:
+        """A section that rests on the subject's rows."""
+        exact = self.report.basis is Basis.EXACT
+        return _cut(title, self._basis(self.report.basis), found, line, doubtful=not exact)
+
+    def _basis(self, basis: Basis) -> str:
+        if basis is Basis.EXACT:
+            return "exact"
+        return f"of {count(self.report.loaded)} loaded"
+
+    # -- who ---------------------------------------------------------------------------------------------------
+
+    def _who(self) -> Iterable[WhoLine]:
+        report, subject = self.report, self.report.subject
+        dot = f" {self.look.glyphs.separator} "
+        glyph = f"{actor_glyph(report.type, self.look.glyphs)} " if subject.kind == "actor" and report.type else ""
+        named = [safe(each, VALUE) for each in (report.name, report.type) if each]
+        whom = subject
+        if subject.kind == "target" and is_identity(report.type):
+            whom = Subject("actor", subject.value)
+        value = Cell(safe(subject.value, VALUE), "" if named else "bold")
+        cells, below = ((Cell(f"{glyph}{dot.join(named)}", "bold"),), (value,)) if named else ((value,), ())
+        yield WhoLine(
+            "who", cells, -1, below, filter=subject.filter,
+            entries=report.total, value=subject.value, what=_what(subject.kind), subject=whom,
+        )  # fmt: skip
+        if report.total.n is not None:
+            yield WhoLine("total", (Cell(self._amount()),), -1, (Cell(self._times(), MUTED),),
+                          filter=subject.filter, entries=report.total, value=str(report.total.n),
+                          what="number of entries")  # fmt: skip
+        if bars := self._strip():
+            yield WhoLine(None, bars, -1)
+        if subject.kind != "ip" and report.basis is not Basis.UNKNOWN:
+            yield self._now(report.survival)
+            yield from map(self._creator, report.ancestors)
+
+    def _amount(self) -> str:
+        """How many entries there are, and how many of them were refused."""
+        total, refused = self.report.total, self.report.refused
+        of = "" if total.basis is Basis.EXACT else " loaded"
+        entries = f"{counted(total.n or 0, 'entry', 'entries')}{of}"
+        return f"{entries}, {_figure(refused)} refused or failed"
+
+    def _times(self) -> str:
+        first, last = self.report.first, self.report.last
+        if first.us is None or last.us is None:
+            return "no readable time" if first.basis is Basis.EXACT else "times unknown"
+        whole = Basis.EXACT is first.basis is last.basis
+        span = f"{self._full(first.us)} ~ {self._full(last.us)} {self._zone(last.us)}"
+        return f"{span}, {distance(last.us - first.us)}{'' if whole else ', of the loaded'}"
+
+    def _zone(self, us: int) -> str:
+        return "UTC" if self.look.mode in ("utc", "relative") else zone_label(self.look.zone, us)
+
+    def _strip(self) -> tuple[Cell, ...]:
+        """A bar for each hour or day."""
+        summary, bars = self.report.summary, self.look.glyphs.bars
+        if not summary.strip:
+            return ()
+        unit = "hour" if summary.strip_step_us == HOUR_US else "day"
+        counts = {each.start_us // summary.strip_step_us: each.n for each in summary.strip}
+        last, most = max(counts), max(counts.values())
+        first = max(min(counts), last - MOST_BARS + 1)
+        shown = "".join(bars[-(-counts.get(at, 0) * (len(bars) - 1) // most)] for at in range(first, last + 1))
+        cut = f", the last {MOST_BARS}" if first > min(counts) else ""
+        peak = f"at most {counted(most, 'entry', 'entries')} a {unit}{cut}, {self._basis(self.report.basis)}"
+        return Cell(f"by {unit}"), Cell(shown, "$text-accent"), Cell(peak, MUTED)
+
+    def _now(self, survival: Survival) -> WhoLine:
+        by = Subject("actor", survival.by) if survival.by else None
+        style = MUTED if survival.state is State.DELETED else WARNING
+        value = self.report.subject.value
+        return WhoLine(
+            "now", (Cell(self._survival(survival), style),), filter=Subject("target", value).filter,
+            value=survival.by or value, what="ID", subject=by,
+        )  # fmt: skip
+
+    def _survival(self, survival: Survival) -> str:
+        if survival.state is State.DELETED:
+            return f"deleted {self._full(survival.us)} by {_shown(survival.by)}"
+        if survival.state is State.UNKNOWN:
+            return f"deleted or not: unknown, {safe(survival.reason, 200)}"
+        return "not deleted, as far as this log tells"
+
+    def _creator(self, creator: Creator) -> WhoLine:
+        made = creator.creation
+        whose = "" if creator.created == self.report.subject.value else f"{_shown(creator.created)} "
+        on = Subject("target", creator.created).filter
+        if made is None:
+            text = Cell(f"{whose}{safe(creator.reason, 200)}", MUTED)
+            return WhoLine(("origin", creator.created), (text,), filter=on, value=creator.created, what="ID")
+        named = f"{safe(creator.name, 60)} " if creator.name else ""
+        text = Cell(f"{whose}created {self._full(made.us)} by {named}{_shown(made.by)}")
+        by = Subject("actor", made.by) if made.by else None
+        return WhoLine(("origin", creator.created), (text,), filter=on, value=made.by or "", what="creator's ID",
+                       subject=by)  # fmt: skip
+
+    # -- what must be revoked ----------------------------------------------------------------------------------
+
+    def _lineage(self) -> Section:
+        report = self.report
+        if not report.lineage and (report.subject.kind == "target" or (not report.created and not report.done)):
+            return _wide("to revoke", "", [])
+        found, relatives = revocation(report), family(report.lineage)
+        widths = (
+            min(MOST_NAME, max((cell_width(_named(each)) for each in relatives), default=0)),
+            min(MOST_NAME, max((cell_width(_kind(each)) for each in relatives), default=0)),
+        )
+        lines = [self._identity(each, *widths) for each in relatives]
+        if not lines:
+            where = "from here" if report.subject.kind == "ip" else "by it"
+            lines = [WhoLine(None, (Cell(f"no key or user was created {where}", MUTED),))]
+        if found.doubts:
+            lines.append(WhoLine(None, (Cell(f"perhaps not all: {safe('; '.join(found.doubts), VALUE)}", WARNING),)))
+        title = f"to revoke {count(len(found.ids))}"
+        return _wide(title, self._of_lineage(found), lines, doubtful=bool(found.doubts or found.unknown))
+
+    def _of_lineage(self, found: Revocation) -> str:
+        """Whether the list is complete, and of what it is."""
+        report = self.report
+        trust = "exact" if not found.doubts else "perhaps not all" if report.done else "so far"
+        unknown = f", {count(found.unknown)} of them perhaps deleted" if found.unknown else ""
+        itself = "itself and of " if report.subject.kind == "actor" and report.subject.value in found.ids else ""
+        made = counted(len(report.lineage), "key or user", "keys and users")
+        where = "from here" if report.subject.kind == "ip" else "by it"
+        return f"{trust}{unknown}: of {itself}{made} created {where}, theirs in turn"
+
+    def _identity(self, identity: Identity, name: int, kind: int) -> WhoLine:
+        made, glyphs, state = identity.creation, self.look.glyphs, identity.survival.state
+        mark, style = {
+            State.DELETED: (glyphs.ok, MUTED),
+            State.KEPT: (glyphs.failed, ERROR),
+            State.UNKNOWN: (glyphs.unknown, WARNING),
+        }[state]
+        told = {State.DELETED: f"deleted {self._brief(identity.survival.us)}", State.KEPT: "not deleted"}
+        cells = (
+            Cell(mark, style), Cell(_named(identity), "" if state is State.DELETED else "bold", name),
+            Cell(_kind(identity), MUTED, kind, drop=1),
+            Cell(safe(made.target, VALUE), "", ID_CELLS),
+            Cell(told.get(state, "unknown if deleted"), style, width=19),
+        )  # fmt: skip
+        below = (Cell(f"  {_indent(identity)}created {self._brief(made.us)}, {self._use(identity)}", MUTED),)
+        whom = Subject("actor", made.target)
+        return WhoLine(
+            ("identity", made.target), cells, 1, below, filter=whom.filter, entries=identity.used, value=made.target,
+            what="ID", subject=whom,
+        )  # fmt: skip
+
+    def _use(self, identity: Identity) -> str:
+        if identity.never_used:
+            return "never used"
+        used = identity.used
+        if not used.n:
+            return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"
+        last = f", last {self._brief(identity.last.us)}" if identity.last.us is not None else ""
+        more = ((identity.refused, "refused"), (identity.destructive, "destructive"), (identity.children, "created"))
+        told = "".join(f", {_figure(figure)} {word}" for figure, word in more if figure.n != 0)
+        return f"{counted(used.n, 'entry', 'entries')}{'' if used.basis is Basis.EXACT else ' loaded'}{last}{told}"
+
+    # -- what the rows say -------------------------------------------------------------------------------------
+
+    def _refused(self, deeds: Deeds) -> WhoLine:
+        return self._deeds(deeds, "refused", Cell(self.look.glyphs.refused, "$text-error"))
+
+    def _succeeded(self, deeds: Deeds) -> WhoLine:
+        return self._deeds(deeds, "succeeded", Cell(self.look.glyphs.ok, "$text-success"))
+
+    def _unclear(self, deeds: Deeds) -> WhoLine:
+        return self._deeds(deeds, "unclear", Cell(self.look.glyphs.unknown, WARNING))
+
+    def _deeds(self, deeds: Deeds, outcome: str, mark: Cell) -> WhoLine:
+        style = LOUD.get(deeds.severity, "")
+        cells = (mark, Cell(_shown(deeds.action), style), Cell(count(deeds.n), "bold", 6, right=True),
+                 *self._span(deeds.first_us, deeds.last_us))  # fmt: skip
+        return self._line((outcome, deeds.action), cells, 1, deeds.terms, deeds.n, deeds.action, "action")
+
+    def _seen(self, kind: Kind | None, seen: Seen) -> WhoLine:
+        mark = Cell(self.look.glyphs.novel if seen.novel else " ", "$text-accent")
+        shown = f"{safe(seen.name, 60)} {_shown(seen.value)}" if seen.name else _shown(seen.value)
+        cells = (mark, Cell(shown), Cell(count(seen.n), "bold", 6, right=True),
+                 *self._span(seen.first_us, seen.last_us))  # fmt: skip
+        line = self._line((kind, seen.value), cells, 1, seen.terms, seen.n, seen.value, _what(kind))
+        return replace(line, subject=Subject(kind, seen.value) if kind and seen.value else None)
+
+    def _session(self, session: Session) -> WhoLine:
+        style = LOUD["destroy"] if session.worst_succeeded and session.worst else MUTED
+        worst = f"{'' if session.worst_succeeded else self.look.glyphs.refused}{_shown(session.worst)}"
+        acting = self.report.subject.kind == "actor"
+        who = session.address if acting else session.actor
+        refused = f"{count(session.refused)}{self.look.glyphs.refused}" if session.refused else ""
+        length = distance(session.last_us - session.first_us)
+        cells = (
+            Cell(self._brief(session.first_us), MUTED, width=11), Cell(length, MUTED, 10, right=True, drop=2),
+            Cell(count(session.n), "bold", 5, right=True),
+            Cell(refused, "$text-error", 4, right=True),
+            Cell(worst, style), Cell(_shown(who), width=15, drop=1),
+            Cell(_shown(session.agent), MUTED, 20, drop=3),
+        )  # fmt: skip
+        name = "session", session.actor, session.address, session.agent, session.first_us
+        kind: Kind = "ip" if acting else "actor"
+        line = self._line(name, cells, 4, session.terms, session.n, who, _what(kind))
+        return replace(line, subject=Subject(kind, who) if who else None)
+
+    def _deletion(self, deletion: Deletion) -> WhoLine:
+        cells = (Cell(self._brief(deletion.us), MUTED, 11), Cell(_shown(deletion.target), "", ID_CELLS),
+                 Cell(_shown(deletion.kind)))  # fmt: skip
+        name = "deletion", deletion.target, deletion.us
+        line = self._line(name, cells, 2, deletion.terms, None, deletion.target, "target's ID")
+        return replace(line, subject=Subject("target", deletion.target) if deletion.target else None)
+
+    def _line(
+        self, name: Hashable, cells: tuple[Cell, ...], flexible: int, terms: tuple[Term, ...], n: int | None,
+        value: str | None, what: str,
+    ) -> WhoLine:  # fmt: skip
+        entries = Figure(n, self.report.basis) if n is not None else None
+        found = _filter(terms)
+        return WhoLine(name, cells, flexible, filter=found, entries=entries, value=value or "", what=what)
+
+    def _left(self) -> Section:
+        """What was created and is not known to be deleted, newest first."""
+        created = self.report.created
+        left = [each for each in reversed(created) if each.survival.state is not State.DELETED]
+        unknown = sum(each.survival.state is State.UNKNOWN for each in left)
+        exact = self.report.basis is Basis.EXACT and not unknown
+        of = f"{self._basis(self.report.basis)}{f', {count(unknown)} unknown' if unknown else ''}"
+        return _cut("created, not deleted", of, left, self._created, doubtful=not exact)
+
+    def _created(self, created: Created) -> WhoLine:
+        made = created.creation
+        doubt = f"{self.look.glyphs.unknown} " if created.survival.state is State.UNKNOWN else ""
+        cells = (
+            Cell(self._brief(made.us), MUTED, 11), Cell(_shown(made.target), "", ID_CELLS),
+            Cell(f"{doubt}{_shown(made.kind)}", WARNING if doubt else "bold" if made.identity else ""),
+        )  # fmt: skip
+        subject = Subject("actor" if made.identity else "target", made.target)
+        return WhoLine(("created", made.target), cells, -1, filter=created.filter, value=made.target,
+                       what="target's ID", subject=subject)  # fmt: skip
+
+    def _notes(self) -> Section:
+        said = notes(self.report, self.look.zone) if self.report.basis is not Basis.UNKNOWN else []
+        return _wide("", "", [WhoLine(None, (Cell(safe(note, VALUE), MUTED),)) for note in said])
+
+    # -- parts -------------------------------------------------------------------------------------------------
+
+    def _span(self, first: int | None, last: int | None) -> tuple[Cell, ...]:
+        shown = self._brief(first)
+        return Cell(f"{shown} ~" if first != last else "", MUTED, 13, right=True, drop=1), Cell(
+            self._brief(last), MUTED, 11
+        )
+
+    def _full(self, us: int | None) -> str:
+        return "?" if us is None else self.look.date_time(us)
+
+    def _brief(self, us: int | None) -> str:
+        """An instant to the minute without its year, which is this one, else its date."""
+        if us is None:
+            return "?"
+        text = self.look.date_time(us)
+        return text[5:16] if text[:4] == self.look.date(self.look.now_us)[:4] else text[:10]
+
+
+def _cut(title: str, of: str, found: Sequence[_T], line: Callable[[_T], WhoLine], *, doubtful: bool) -> Section:
+    """A section of which as many lines are made as are listed."""
+    return Section(title, of, len(found), lambda most: [line(each) for each in found[:most]], doubtful=doubtful)
+
+
+def _wide(title: str, of: str, lines: list[WhoLine], *, doubtful: bool = False) -> Section:
+    return Section(title, of, len(lines), lambda most: lines[:most], wide=True, doubtful=doubtful)
+
+
+def _filter(terms: Sequence[Term]) -> str:
+    return format_query(Query(tuple(terms)))
+
+
+def _indent(identity: Identity) -> str:
+    return "  " * min(identity.depth - 1, 8)
+
+
+def _named(identity: Identity) -> str:
+    """An identity's name, indented below its creator."""
+    return f"{_indent(identity)}{safe(identity.name, 60) if identity.name else '(no name)'}"
+
+
+def _kind(identity: Identity) -> str:
+    return safe(identity.creation.kind or "", 60)
+
+
+def _figure(figure: Figure) -> str:
+    return "unknown" if figure.n is None else str(figure)
+
+
+def _shown(value: str | None) -> str:
+    return "(none)" if value is None else safe(value, VALUE)
+
+
+def _what(kind: Kind | None) -> str:
+    return {"actor": "actor's ID", "ip": "address", "target": "target's ID"}.get(kind or "", "agent")

@@ -180,17 +180,33 @@ class Bundle:
         write(entries, notes, statement, out)
 
 
+class _Watched:
+    """A file of which each read first writes nothing to a stream, which can so stop the work or delay it.
+
+    The stream's buffer, if it has one, is passed by.
+    """
+
+    def __init__(self, file: BinaryIO, out: BinaryIO) -> None:
+        self.seek = file.seek
+        self._read = file.read
+        self._beat = getattr(out, "raw", out).write
+
+    def read(self, size: int, /) -> bytes:
+        self._beat(b"")
+        return self._read(size)
+
+
 def write(entries: Path, notes: Sequence[Annotation], statement: Statement, out: BinaryIO) -> None:
     """Write a bundle to a stream, which need not be seekable; it takes minutes for a million entries.
 
     `entries` has a line for each version of each entry. The memory used does not grow with them. Temporary files
-    without a name are made in the folder of `entries`, as large as the largest other member. `out.write` may raise an
-    error at any time to stop it.
+    without a name are made in the folder of `entries`, as large as the largest other member. `out.write`, or that of
+    the stream below its buffer, is called for every 256 KiB read, perhaps with nothing; an error from it stops this.
 
     Raises `OSError`, and `BundleError` if the statement is of another number of entries or a note is too long.
     """
     with open(entries, "rb") as file:
-        whole = Region(file, 0, file.seek(0, 2))
+        whole = Region(_Watched(file, out), 0, file.seek(0, 2))
         content = Content(whole, notes, statement)
         lines = _check_lines(whole)
         if lines != statement.entries:
@@ -273,4 +289,5 @@ def layout_of(file: BinaryIO) -> Layout:
         return layout
     if not layout.regions and not is_bundle(Region(file, 0, size).part(0, 4)):
         raise BundleError("It is no bundle: no zip file, as export --bundle makes it.")
-    raise BundleError(f"It is no whole bundle of auditlog-tui: {layout.problem}.")
+    missing = ", ".join(name for name in NAMES if name not in layout.regions)
+    raise BundleError(f"It is no whole bundle of auditlog-tui: {layout.problem}. Not found: {missing}.")

@@ -20,7 +20,7 @@ from auditlog_tui.errors import BundleError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Bytes read at a time."""
 
 LINE_LIMIT = 64 << 20
@@ -32,6 +32,7 @@ _END = struct.Struct("<4s4H2IH")
 _END_64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
 _LOCAL_SIGN, _CENTRAL_SIGN, _END_SIGN = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+_ENCRYPTED, _SIZES_FOLLOW, _SIZES_SIGN = 1, 8, b"PK\x07\x08"
 _PLAIN, _ZIP64 = 20, 45
 _UNIX = 3 << 8
 _FILE_0600 = 0o100600 << 16
@@ -176,7 +177,7 @@ class Writer:
     """Writes a container to a stream, which need not be seekable.
 
     Members that are made meanwhile go through a temporary file in `folder` that has no name, as their headers name
-    their sizes. While one is made, nothing is written to the stream but empty bytes, so that the stream can stop it.
+    their sizes.
     """
 
     def __init__(self, out: BinaryIO, folder: Path) -> None:
@@ -190,7 +191,6 @@ class Writer:
         sums = Sums()
         for chunk in region.chunks():
             sums.take(chunk)
-            self._out.write(b"")
         self._add(name, sums, region)
 
     def make(self, name: str, lines: Iterable[str]) -> None:
@@ -200,7 +200,6 @@ class Writer:
             for chunk in chunks(lines):
                 sums.take(chunk)
                 spool.write(chunk)
-                self._out.write(b"")
             self._add(name, sums, Region(spool, 0, sums.size))
 
     def _add(self, name: str, sums: Sums, region: Region) -> None:
@@ -308,34 +307,51 @@ def _check_directory(whole: Region, at: int, members: Sequence[Member]) -> None:
     expected, rest = directory(members), whole.size - at
     found = whole.part(at, len(expected))
     if found == expected and rest > len(expected):
-        raise _WrongError(f"{counted(rest - len(expected), 'byte')} follow its end")
+        raise _WrongError(f"there is more after its end: {counted(rest - len(expected), 'byte')}")
     if found != expected:
         short = expected.startswith(found)
         raise _WrongError("its end is missing" if short else "the directory at its end was changed")
 
 
+class _Start(NamedTuple):
+    """A header in a damaged container, and what it says of the size of the content, which may follow instead."""
+
+    name: str
+    header: int
+    content: int
+    size: int
+    size_follows: bool
+
+
 def _found(whole: Region, names: Sequence[str]) -> dict[str, Region]:
     """The uncompressed members of these names in a damaged container, each up to the next one or the directory."""
-    starts: list[tuple[str, int, int, int]] = []
+    starts = list(_starts(whole, names))
+    regions: dict[str, Region] = {}
+    for index, found in enumerate(starts):
+        if index + 1 < len(starts):
+            limit = starts[index + 1].header
+        else:
+            rest = Region(whole.file, found.content, max(0, whole.size - found.content))
+            limit = found.content + next(_positions(rest, _CENTRAL_SIGN), rest.size)
+        size = max(0, limit - found.content)
+        if found.size_follows and whole.part(limit - 16, 4) == _SIZES_SIGN:
+            size = max(0, size - 16)
+        elif found.size < size and _ends_at(whole, found.content + found.size):
+            size = found.size
+        regions.setdefault(found.name, Region(whole.file, found.content, size))
+    return regions
+
+
+def _starts(whole: Region, names: Sequence[str]) -> Iterator[_Start]:
     for at in _positions(whole, _LOCAL_SIGN):
         fixed = whole.part(at, _LOCAL.size)
         if len(fixed) < _LOCAL.size:
-            break
-        _, _, flags, method, *_, length, name_size, extra_size = _LOCAL.unpack(fixed)
-        name = whole.part(at + _LOCAL.size, min(name_size, _LONGEST_NAME)).decode("ascii", "replace")
-        if name in names and name not in {each for each, *_ in starts} and not method and not flags & 1:
-            starts.append((name, at, at + _LOCAL.size + name_size + extra_size, length))
-    regions: dict[str, Region] = {}
-    for index, (name, _, start, length) in enumerate(starts):
-        limit = starts[index + 1][1] if index + 1 < len(starts) else whole.size
-        if index + 1 == len(starts) and start < limit:
-            rest = Region(whole.file, start, limit - start)
-            limit = start + next(_positions(rest, _CENTRAL_SIGN), rest.size)
-        size = max(0, limit - start)
-        regions[name] = Region(
-            whole.file, start, length if length < size and _ends_at(whole, start + length) else size
-        )
-    return regions
+            return
+        _, _, flags, method, *_, size, name_size, extra_size = _LOCAL.unpack(fixed)
+        after = at + _LOCAL.size
+        name = whole.part(after, min(name_size, _LONGEST_NAME)).decode("ascii", "replace")
+        if name in names and not method and not flags & _ENCRYPTED:
+            yield _Start(name, at, after + name_size + extra_size, size, bool(flags & _SIZES_FOLLOW))
 
 
 def _ends_at(whole: Region, at: int) -> bool:

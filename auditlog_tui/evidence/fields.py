@@ -66,7 +66,7 @@ def fields_of(entry: Entry) -> Fields:
     texts = {
         name: text for name, text in _texts(entry) if name not in inexact and name.partition(".")[0] not in doubtful
     }
-    status = None if "status_code" in inexact else entry.log.status_code
+    status = None if "status_code" in inexact else entry.fields.status_code
     known = {*texts, *(["status_code"] if status is not None else [])}
     left_out = (name for name in entry.unreadable if name not in known and (name in inexact or name in _MAPPED))
     unreadable = tuple(name or OUTSIDE for name in left_out)
@@ -88,7 +88,7 @@ _MAPPED = frozenset({
 
 
 def _texts(entry: Entry) -> Iterator[tuple[str, str]]:
-    log, actor, target = entry.log, entry.actor, entry.target
+    log, actor, target = entry.fields, entry.actor, entry.target
     found = {
         "id": log.id, "created_at": log.created_at, "action": log.action, "actor.id": actor.id,
         "actor.name": actor.name, "actor.type": actor.type, "client_ip": log.client_ip, "method": log.method,

@@ -128,11 +128,13 @@ class _Check:
             self._said.append(f"{MANIFEST} does not name the members of a bundle.")
         if manifest is None or ENTRIES in changed:
             self._tell_entries()
+        if manifest is not None and NOTES in self._regions and {NOTES} == {NOTES, ENTRIES, CSV} & {*changed}:
+            self._tell_notes(manifest)
         for name in changed if manifest is not None else ():
             missing = name not in self._regions
-            self._said.append(f"{name} is missing." if missing else f"{name} was changed: its SHA-256 is another.")
-        if manifest is not None and NOTES in changed and not {ENTRIES, CSV} & {*changed}:
-            self._tell_notes(manifest)
+            self._said.append(
+                f"{name} can't be found." if missing else f"{name} was changed: its SHA-256 is another."
+            )
         wrong = [member.name for member in self._layout.members if self._sums[member.name].crc != member.crc]
         self._said += [f"The checksum of {name} in the file is wrong." for name in wrong if name not in changed]
         if manifest is not None and not {ENTRIES, NOTES} & {*changed}:
@@ -146,7 +148,7 @@ class _Check:
     def _tell_entries(self) -> None:
         """Name the entries that are not as their digests have them."""
         if DIGESTS not in self._regions:
-            self._said.append(f"It can't be told which entries were changed: {DIGESTS} is missing.")
+            self._said.append(f"It can't be told which entries were changed: {DIGESTS} can't be found.")
             return
         try:
             told = differences(self._regions[ENTRIES], self._regions[DIGESTS])

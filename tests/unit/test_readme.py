@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,12 @@ from auditlog_tui.cli import main
 from auditlog_tui.demo import ENTRIES, demo_log
 from auditlog_tui.entries.contract import KEY_VARIABLE
 from auditlog_tui.errors import QueryError
+from auditlog_tui.evidence.bundle import MANIFEST, NAMES
 from auditlog_tui.query import FIELDS, freeze, parse, plan
 from auditlog_tui.query.saved_filters import BUILT_IN, expand
 from auditlog_tui.session.filter_history import history_path
 from auditlog_tui.session.marks import marks_path
-from auditlog_tui.settings.command_line import COMMANDS, FORMATS, split
+from auditlog_tui.settings.command_line import COMMANDS, FORMATS, OTHERS, split
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
 from auditlog_tui.settings.file import config_path
 from auditlog_tui.settings.options import OPTIONS
@@ -29,6 +31,7 @@ from auditlog_tui.ui.keys import by_place
 from auditlog_tui.ui.table.columns import COLUMNS
 from tests.app import test_incident as incident
 from tests.readme import PACKAGE, README, ROOT, TABLES, TWELVE, current, keys_table, rooms_table, twelve_table
+from tests.unit.evidence.bundles import members
 
 TEXT = README.read_text(encoding="utf-8")
 NOW_US = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -85,7 +88,7 @@ def test_it_has_at_most_1500_words_outside_folded_parts() -> None:
 def test_its_sections_are_in_the_order_of_a_readers_questions() -> None:
     assert re.findall(r"(?m)^## (.+)$", TEXT) == [
         "Install", "The question", "The incident, in 26 keys", "Use it for real", "The twelve keys that matter",
-        "Filters by example", "Why not …", "Scripts", "At 80 columns, over SSH, in tmux",
+        "Filters by example", "Hand over evidence", "Why not …", "Scripts", "At 80 columns, over SSH, in tmux",
         "What leaves your machine, and what is kept where", "Changes", "Contributing", "Licence",
     ]  # fmt: skip
 
@@ -181,7 +184,10 @@ def test_every_command_of_ours_in_it_is_read(
     assert len(ours) >= 8
     for words in ours:
         first = next((word for word in words if not word.startswith("-")), "")
-        if first in COMMANDS and "--" not in words:
+        if first == "verify":
+            manifest = sha256(members((tmp_path / "incident.zip").read_bytes())[MANIFEST]).hexdigest()
+            assert main([manifest if word == "SHA256" else word for word in words]) == 0
+        elif first in COMMANDS and "--" not in words:
             small = {"list": ["--limit", "1"], "follow": ["--until", "1s"]}.get(first, [])
             done = main([*words, "--demo", *small])
             assert done == (3 if first == "get" else 0), (words, capfd.readouterr().err)
@@ -193,7 +199,8 @@ def test_every_command_of_ours_in_it_is_read(
 
 def test_every_other_command_in_it_is_a_program_that_it_names() -> None:
     others = {words[0].rpartition("/")[2] for words in commands() if words} - {"auditlog-tui"}
-    assert others <= {"python3", "pip", "python", "pipx", "uv", "export", "NIRVANA_LABS_API_KEY=any"}
+    signing = {"unzip", "ssh-keygen", "openssl"}
+    assert others - signing <= {"python3", "pip", "python", "pipx", "uv", "export", "NIRVANA_LABS_API_KEY=any"}
 
 
 def test_every_module_that_it_runs_is_there() -> None:
@@ -290,7 +297,8 @@ def known() -> Iterator[str]:
         yield from (option.flag, option.variable, option.name)
         yield from (f"{option.flag} {value}" for value in (*option.choices, option.metavar, *BUILTIN_THEMES))
         yield f"{option.flag} " + r"\|".join(option.choices)
-    yield from (KEY_VARIABLE, HEADERS_VARIABLE, "--demo", "--format", "--limit", *COMMANDS, *FORMATS)
+    yield from (KEY_VARIABLE, HEADERS_VARIABLE, "--demo", "--format", "--limit", *COMMANDS, *OTHERS, *FORMATS)
+    yield from (*NAMES, "allowed_signers")
     yield from (f"{name}:" for name in FIELDS)
     yield from (param for field in FIELDS.values() for param in field.params)
     yield from (column.field for column in COLUMNS)

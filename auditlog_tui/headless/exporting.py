@@ -10,11 +10,9 @@ from datetime import UTC
 from pathlib import Path
 
 from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
-from auditlog_tui.evidence.bundle import Bundle
-from auditlog_tui.evidence.endings import Lines
 from auditlog_tui.evidence.export import Export, Job, Outcome
+from auditlog_tui.evidence.forms import BUNDLE, ending_of
 from auditlog_tui.evidence.part import shown
-from auditlog_tui.evidence.statement import Ending
 from auditlog_tui.headless.queries import read_query
 from auditlog_tui.headless.streams import Progress, print_note
 from auditlog_tui.log.log import clock_skew
@@ -24,9 +22,6 @@ from auditlog_tui.session.opening import DEMO_URL, Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment
-
-BUNDLE = "bundle"
-"""The form of a bundle."""
 
 _MARKED = "marked:yes"
 
@@ -41,11 +36,6 @@ class ExportOptions:
     context_us: int = 0
     by: str = ""
     incomplete: bool = False
-
-
-def ending_of(form: str) -> Ending:
-    """What makes the file of a form: of one of the formats, or a bundle."""
-    return Bundle() if form == BUNDLE else Lines(form)
 
 
 def options_of(options: argparse.Namespace) -> ExportOptions:

@@ -73,6 +73,7 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "o", "o", "screen.sort", "Sort by this column: descending, ascending, log order"),
     Key(TABLE, "C", "C", "screen.columns", "Choose and order the columns"),
     Key(TABLE, "m", "m", "screen.mark", "Mark the entry and go down, or mark the range; again to unmark", "mark"),
+    Key(TABLE, "e", "e", "screen.export", "Export: what, in which format, to which file", "export"),
     Key(TABLE, "V", "V", "screen.mark_range", "Start a range for m to mark, or cancel it"),
     Key(TABLE, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
     Key(TABLE, "u", "u", "screen.go_to_mark(1)", "Next marked entry below"),
@@ -97,6 +98,7 @@ KEYS: tuple[Key, ...] = (
     Key(DETAIL, "full_stop", ".", "screen.around", "All entries around this one in time"),
     Key(DETAIL, "m", "m", "screen.mark_entry", "Mark or unmark this entry"),
     Key(DETAIL, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
+    Key(DETAIL, "e", "e", "screen.export", "Export: what, in which format, to which file", "export"),
     Key(DETAIL, "v", "v", "screen.show_raw", "Show the record's original JSON, or its fields", "raw"),
     Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
     Key(FILTER, "up", "↑", "older_text", "Previous filter in the history", "history"),
@@ -120,6 +122,7 @@ KEYS: tuple[Key, ...] = (
     Key(FACETS, "-", "-", "screen.narrow_by_facet('exclude')", "Hide entries with the value", "not this"),
     Key(FACETS, "o", "o", "turn", "Rarest values first, or the most frequent ones again", "rarest"),
     Key(FACETS, "number_sign", "#", "screen.count_facet", "Count all entries with the value, loaded or not", "count"),
+    Key(FACETS, "e", "e", "screen.export", "Export: what, in which format, to which file", "export"),
     Key(FACETS, "escape", "Esc", "screen.leave_facets", "Back to the table, or to the detail", "leave"),
     Key(CHIPS, "left,h", "← h", "previous", "Term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "Term to the right"),
@@ -150,7 +153,7 @@ class Situation(NamedTuple):
     empty: bool = False
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "-", "q", ".", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "e", "-", "q", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 

@@ -26,6 +26,7 @@ from auditlog_tui.text.zones import TimeDisplay, time_displays
 from auditlog_tui.ui.browse.appearance import AppearanceController
 from auditlog_tui.ui.browse.copying import CopyController
 from auditlog_tui.ui.browse.detail import DetailController
+from auditlog_tui.ui.browse.exporting import ExportController
 from auditlog_tui.ui.browse.facets import FacetController
 from auditlog_tui.ui.browse.finding import FindController
 from auditlog_tui.ui.browse.following import FollowController
@@ -160,6 +161,7 @@ class BrowseScreen(ShiftingScreen):
         self.marking = MarkController(
             self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
         )
+        self.exporting = ExportController(self, table, self.filter_bar, self.status, self._settings)
         self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (
@@ -172,6 +174,7 @@ class BrowseScreen(ShiftingScreen):
             self.novelty,
             self.faceting,
             self.marking,
+            self.exporting,
             self.following,
             self.charting,
             self.navigation,
@@ -318,7 +321,7 @@ class BrowseScreen(ShiftingScreen):
     def _keyed(self, event: events.Key) -> None:
         """A key was pressed: its message was read."""
         self._keyed_at = time.monotonic()
-        self.status.forget_message()
+        self.status.note_key()
         self.call_after_refresh(self.following.look_at_top, keyed=True)
 
     def _name_keys(self) -> None:
@@ -402,7 +405,7 @@ class BrowseScreen(ShiftingScreen):
             self.faceting.close()
         elif self.timeline.display:
             self.charting.close()
-        elif not self.loader.stop():
+        elif not (self.loader.stop() or self.exporting.stop()):
             self.finding.clear()
 
     # -- messages ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Iterator
+from itertools import accumulate
 from typing import Any, Final, NamedTuple, TypeVar
 
 Json = Any  # what json.loads returns
@@ -29,12 +30,16 @@ STEPS = 2_000
 MOST_TOKENS = 100_000
 """The most tokens read of one malformed object; with more, the whole object counts as unreadable."""
 
+MOST_LEVELS = 200
+"""The deepest nesting that is read. Python's own limit is another in each version, and depends on who calls."""
+
 _SPACES = (" ", "\t", "\r", "\n")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _RUN = re.compile(r'"|[\[{]+|[\]}]+')
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|[\[{]+|[\]}]+|,', re.DOTALL)
+_NO_BRACKETS = re.compile(r"[^\[\]{}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _NO_ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
@@ -80,13 +85,21 @@ def _is_unique(value: Json, text: str) -> bool:
     return text.count('":') == names and _SPACED_COLON.search(text) is None
 
 
+def _is_deep(text: str) -> bool:
+    """Whether a text is nested deeper than `MOST_LEVELS`."""
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return False
+    brackets = _NO_BRACKETS.sub("", _STRING.sub("", text))
+    return max(accumulate(1 if each in "[{" else -1 for each in brackets), default=0) > MOST_LEVELS
+
+
 def read_unique(text: str) -> Json:
     """`read_value`, in less time if no name occurs twice."""
     try:
         value, end = _scan(text, 0)
     except (ValueError, RecursionError):
         return UNREAD
-    return value if end == len(text) and _is_unique(value, text) else read_value(text)
+    return value if end == len(text) and _is_unique(value, text) and not _is_deep(text) else read_value(text)
 
 
 class Reader:
@@ -130,7 +143,8 @@ class Reader:
             self._at = yield from self._end_of(start)
             value = UNREAD
         text = self._text[start : self._at]
-        return value if value is not UNREAD and _is_unique(value, text) else read_value(text), text
+        sound = value is not UNREAD and _is_unique(value, text) and not _is_deep(text)
+        return value if sound else read_value(text), text
 
     def end(self) -> None:
         """Check that nothing follows."""
@@ -208,7 +222,9 @@ def _end_of_string(text: str, start: int) -> int:
 
 
 def read_value(text: str) -> Json:
-    """The value of a JSON text; `UNREAD` if it is not valid JSON or Python can't represent it."""
+    """The value of a JSON text; `UNREAD` if it is not valid JSON, nested too deep, or Python can't represent it."""
+    if _is_deep(text):
+        return UNREAD
     try:
         value, end = _scan_unique(text)
     except (ValueError, RecursionError):
@@ -267,6 +283,8 @@ def restored(value: object) -> str:
 
 def is_exact(text: str) -> bool:
     """True for invalid JSON with only one possible meaning: an extra comma, or raw control characters."""
+    if _is_deep(text):
+        return False
     try:
         value = json.loads(text.removesuffix(","), strict=False)
     except (ValueError, RecursionError):
@@ -341,6 +359,8 @@ def _member(text: str) -> Member:
     if _STRING.fullmatch(text):
         string, valid = _string(text)
         return Member(string, text, "" if valid else text)
+    if _is_deep(text):
+        return Member(UNREAD, text, text)
     try:
         value = json.loads(text, strict=False)
         valid = read_value(text) is not UNREAD and is_encodable(json.dumps(value, ensure_ascii=False))

@@ -1,1 +1,1 @@
-"""What leaves the program as evidence: entries in formats, exports and bundles."""
+"""What leaves the program as evidence: entries in formats, exports, bundles and their verification."""

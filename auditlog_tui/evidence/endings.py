@@ -1,8 +1,7 @@
-"""What an export ends as: a file of lines in one of the formats, made of all entries."""
+"""What an export ends as: a file of lines in one of the formats, or a bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
@@ -13,11 +12,15 @@ from typing import BinaryIO
 
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.entries.raw_json import restored, stored
+from auditlog_tui.evidence.bundle import Bundle
 from auditlog_tui.evidence.fields import NO_NOTE
 from auditlog_tui.evidence.formats import TableStyle, Writer
-from auditlog_tui.evidence.statement import Annotation, Statement
+from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.store.entries import row_of
 from auditlog_tui.text.glyphs import UNICODE
+
+BUNDLE = "bundle"
+"""The form of a bundle."""
 
 _PORTION = 100
 _BLOCK = 64 * 1024
@@ -49,6 +52,11 @@ class Lines:
         return writer.lines([row_of(read_entry(text)) for text in texts])
 
 
+def ending_of(form: str) -> Ending:
+    """What makes the file of a form: of one of the formats, or `BUNDLE`."""
+    return Bundle() if form == BUNDLE else Lines(form)
+
+
 def encoded(lines: list[str]) -> bytes:
     """Lines as bytes: of JSON as received, even if it is not UTF-8."""
     text = "".join([f"{line}\n" for line in lines])
@@ -65,8 +73,3 @@ def _bytes_of(line: str) -> bytes:
 def restored_line(line: bytes) -> str:
     """The text of a line that `encoded` wrote."""
     return restored(line.removesuffix(b"\n"))
-
-
-def note_lines(notes: list[Annotation]) -> Iterator[str]:
-    """The lines of the file of notes that lies beside entries as JSON lines."""
-    return (note.line() for note in notes)

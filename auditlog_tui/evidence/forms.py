@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from auditlog_tui.evidence.bundle import Bundle
-from auditlog_tui.evidence.endings import Lines
-from auditlog_tui.evidence.statement import Ending
-
-BUNDLE = "bundle"
+from auditlog_tui.evidence.endings import BUNDLE
 
 
 class Form(NamedTuple):
@@ -29,8 +25,3 @@ FORMS = (
     Form("ecs", ".ecs.jsonl", "for Elastic, in its Common Schema"),
 )
 """The bundle first, then the formats."""
-
-
-def ending_of(form: str) -> Ending:
-    """What makes the file of a form, by its name."""
-    return Bundle() if form == BUNDLE else Lines(form)

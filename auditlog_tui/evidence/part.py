@@ -28,7 +28,9 @@ SUFFIX, STATE_SUFFIX = ".part", ".part.state"
 
 MOVE_AWAY = "Move it away to begin anew."
 
-_FORMAT = "auditlog-tui part 1"
+_HEAD = b"auditlog-tui part 1 "
+"""The beginning of a state."""
+
 _BLOCK = 1024 * 1024
 _STATE_LIMIT = 64 * 1024 * 1024
 
@@ -54,7 +56,6 @@ class Plan:
     context_us: int
     frozen: str
     ignored: tuple[str, ...] = ()
-    state: str = _FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +127,21 @@ class Part:
     def _find_earlier(self) -> None:
         size = self._file.seek(0, SEEK_END)
         self._state.seek(0)
-        plan, at, state_size = _read_state(self._state.readall(), size)
+        state = self._state.readall()
+        plan, at, state_size = _read_state(state, size)
         if plan is None:
-            if size:
-                raise ExportRefusedError(
-                    f"{shown(self.path)} is no export that can go on. Move it away, or write to another file."
-                )
+            self._refuse_others(size, state)
             return
         self.at, self._state_size = at, state_size
         self.plan = plan if at.size else None
+
+    def _refuse_others(self, size: int, state: bytes) -> None:
+        """Raise `ExportRefusedError` unless the files are those of a run that ended before anything arrived."""
+        for path, ours in ((self.path, not size), (self._state_path, _HEAD.startswith(state[: len(_HEAD)]))):
+            if not ours:
+                raise ExportRefusedError(
+                    f"{shown(path)} is no export that can go on. Move it away, or write to another file."
+                )
 
     def lines(self) -> Iterator[list[bytes]]:
         """The lines of the earlier run, some at a time; the part goes on after the last.
@@ -169,7 +176,7 @@ class Part:
             self._file.truncate(0)
             self._state.truncate(0)
             self._state.seek(0)
-            _write(self._state, _line(plan))
+            _write(self._state, _HEAD + _line(plan))
 
     def append(self, data: bytes, at: Checkpoint) -> None:
         """Add lines that arrived, and note how far the part goes then: `at`, whose size and digest are set here.
@@ -267,12 +274,12 @@ def _read_state(state: bytes, size: int) -> tuple[Plan | None, Checkpoint, int]:
 
     The last line may be cut off, where a process was killed. The plan is `None` if there is none that can be read.
     """
-    head, *lines = [line + b"\n" for line in state.split(b"\n")[:-1]] or [b""]
-    plan, at, read = _read(Plan, head), Checkpoint(), len(head)
-    if plan is None or plan.state != _FORMAT:
+    head, *lines = state.splitlines(keepends=True) or [b""]
+    plan, at, read = _read(Plan, head.removeprefix(_HEAD)), Checkpoint(), len(head)
+    if plan is None or not head.startswith(_HEAD):
         return None, at, 0
     for line in lines:
-        point = _read(Checkpoint, line)
+        point = _read(Checkpoint, line) if line.endswith(b"\n") else None
         if point is None or not at.size < point.size <= size:
             break
         at, read = point, read + len(line)

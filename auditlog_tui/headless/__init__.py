@@ -1,1 +1,1 @@
-"""The commands without a screen: `list`, `get`, `count`, `export`, `follow`."""
+"""The commands without a screen: `list`, `get`, `count`, `export`, `follow`, `verify`."""

@@ -10,8 +10,8 @@ from datetime import UTC
 from pathlib import Path
 
 from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
+from auditlog_tui.evidence.endings import BUNDLE, ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
-from auditlog_tui.evidence.forms import BUNDLE, ending_of
 from auditlog_tui.evidence.part import shown
 from auditlog_tui.headless.queries import read_query
 from auditlog_tui.headless.streams import Progress, print_note
@@ -86,8 +86,7 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
         running = Export(job, log)
         progress.describe, progress.tells = running.describe, running.tells
         try:
-            async with progress.shown():
-                outcome = await _go(running)
+            outcome = await _go(running, progress)
         except (asyncio.CancelledError, KeyboardInterrupt):
             print_note(f"Stopped. {_kept(running)}" if running.part.at.lines else "Stopped. Nothing was written.")
             raise
@@ -96,10 +95,11 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
         return _end(running, outcome)
 
 
-async def _go(running: Export) -> Outcome:
+async def _go(running: Export, progress: Progress) -> Outcome:
     """Run it; an error then says what is left. Raises `AuditLogError`."""
     try:
-        return await running.matching()
+        async with progress.shown():
+            return await running.matching()
     except AuditLogError as error:
         if running.part.at.lines and not isinstance(error, ExportRefusedError):
             print_note(_kept(running))

@@ -167,7 +167,7 @@ def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
     def sized(size: str) -> Path:
         again = "remount," if os.path.ismount(place) else ""
-        command = ["mount", "-t", "tmpfs", "-o", f"{again}size={size}", "tmpfs", place]
+        command = ["mount", "-t", "tmpfs", "-o", f"{again}size={size}", "tmpfs", str(place)]
         if os.geteuid() or subprocess.run(command).returncode:
             pytest.skip("file systems can't be mounted here")
         return place

@@ -191,8 +191,8 @@ class ExportController(Controller):
 
     def _job(self, request: Request) -> Job:
         """What the request says, or what the export that it goes on with said. Raises `AuditLogError`."""
+        from auditlog_tui.evidence.endings import ending_of
         from auditlog_tui.evidence.export import Job
-        from auditlog_tui.evidence.forms import ending_of
         from auditlog_tui.evidence.part import earlier
         from auditlog_tui.query import depends_on_now, parse
 
@@ -317,6 +317,7 @@ class ExportController(Controller):
 
     async def _told(self, request: Request, export: Export, outcome: Outcome) -> Told:
         from auditlog_tui.evidence.bundle import manifest_sha256
+        from auditlog_tui.evidence.endings import BUNDLE
 
         statement, out = outcome.statement, outcome.written
         as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, self._host.look.zone)}"
@@ -330,7 +331,7 @@ class ExportController(Controller):
         sentence = f"{saved}, {statement.verdict}"
         told = [(verdict, style), (saved, ""), *_notes_of(export, outcome)]
         command = manifest = ""
-        if export.job.form == "bundle":
+        if export.job.form == BUNDLE:
             manifest = await asyncio.to_thread(manifest_sha256, out)
             name = out.name if not out.name.startswith("-") else f"./{out.name}"
             command = f"auditlog-tui verify {shlex.quote(safe(name, 500))} --manifest {manifest}"

@@ -188,3 +188,24 @@ def test_reading_in_portions_reads_the_same() -> None:
     assert run_at_once(page_in_portions(text)) == read_page(text)
     assert [read.raw for read in read_page(text).entries] == [json.dumps(entry(n, path=read.log.path)) for n, read in
                                                              enumerate(read_page(text).entries)]  # fmt: skip
+
+
+def at_depth(frames: int, text: str) -> Entry:
+    """The entry in a text, read so many calls further down."""
+    return read_entry(text) if frames == 0 else at_depth(frames - 1, text)
+
+
+@pytest.mark.parametrize("levels", [190, 199, 201, 300, 600, 900, 970, 990, 5_000, 20_000])
+@pytest.mark.parametrize("field", ["extra", "path", "actor"])
+def test_how_deep_an_entry_is_read_does_not_depend_on_who_reads_it(field: str, levels: int) -> None:
+    nested = {"extra": "PLACE", "path": "PLACE", "actor": {"id": "a", "x": "PLACE"}}[field]
+    text = json.dumps({**entry(1), field: nested}).replace('"PLACE"', '{"[":' * levels + "1" + "}" * levels)
+    found = at_depth(0, text)
+    assert all(at_depth(frames, text) == found for frames in (100, 300, 500))
+    flagged = any(name.partition(".")[0] == field for name in found.unreadable)
+    assert flagged == (levels > raw_json.MOST_LEVELS or field == "path")
+
+
+def test_brackets_in_texts_and_side_by_side_are_no_levels() -> None:
+    text = json.dumps({**entry(1), "path": "[{" * 9_000, "extra": [{"a": []}] * 5_000})
+    assert not read_entry(text).unreadable

@@ -103,7 +103,7 @@ def test_zip64_stands_where_32_bits_do_not_hold_a_size_or_an_offset(size: int) -
     end = header(second) + b"abc" + directory([first, second])
     file = Ends(header(first), size, end)
     assert (len(header(first)) > 33) == (size >= (1 << 32) - 1)
-    with ZipFile(file) as other:  # type: ignore[arg-type]  # as much of a file as it uses
+    with ZipFile(file) as other:
         assert [(each.filename, each.file_size) for each in other.infolist()] == [("one", size), ("two", 3)]
         assert other.read("two") == b"abc"
     layout = read_layout(file, file.size, ("one", "two"))

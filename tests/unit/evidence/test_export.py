@@ -43,10 +43,8 @@ MINUTE_US = 60_000_000
 
 def log(size: int = 60) -> list[Json]:
     """Every third entry is a DELETE by a tool; the paths are in another order than the times."""
-    return [
-        entry(n, path=f"/v1/{n * 7 % size}", **({"method": "DELETE", "user_agent": "tool"} if n % 3 == 0 else {}))
-        for n in range(size)
-    ]
+    by_tool: Json = {"method": "DELETE", "user_agent": "tool"}
+    return [entry(n, path=f"/v1/{n * 7 % size}", **({} if n % 3 else by_tool)) for n in range(size)]
 
 
 class Halting(FakeApi):
@@ -66,7 +64,12 @@ class Halting(FakeApi):
 
 
 def job(out: Path, text: str = "", form: str = "jsonl", **more: Any) -> Job:
-    values = {"ending": Lines(form), "typed": text, "query": query_of(text), "endpoint": "https://log.example"}
+    values: dict[str, Any] = {
+        "ending": Lines(form),
+        "typed": text,
+        "query": query_of(text),
+        "endpoint": "https://log.example",
+    }
     return Job(out=out, form=form, **(values | more))
 
 
@@ -333,6 +336,15 @@ async def test_a_torn_line_is_cut_off_and_comes_again(change: Callable[[bytes], 
     assert ids(tmp_path / "a") == [f"id-{n}" for n in range(59, -1, -1)]
 
 
+async def test_what_follows_the_last_page_noted_is_never_in_a_file(tmp_path: Path) -> None:
+    await done(job(tmp_path / "a"), Crowded())
+    path = tmp_path / "a.part"
+    path.write_bytes(torn(path.read_bytes()))
+    outcome = await done(job(tmp_path / "a", incomplete=True), Crowded())
+    assert outcome.written is not None
+    assert len(ids(outcome.written)) == outcome.statement.entries == 10
+
+
 @pytest.mark.parametrize("at", [0, 100, -200])
 async def test_a_part_that_was_changed_is_refused_and_stays(at: int, tmp_path: Path) -> None:
     await broken_off(job(tmp_path / "a"), Halting(log(), 5))
@@ -377,13 +389,24 @@ async def test_the_part_of_another_export_is_refused_and_stays(
     assert (await done(job(tmp_path / "a"), Halting(log()))).complete
 
 
-@pytest.mark.parametrize("state", [b"", b"nonsense\n", b'{"state":"another program"}\n'])
-async def test_a_file_of_anothers_where_the_part_would_be_is_refused(state: bytes, tmp_path: Path) -> None:
-    (tmp_path / "a.part").write_text("mine\n")
-    (tmp_path / "a.part.state").write_bytes(state)
+@pytest.mark.parametrize(
+    ("part", "state"),
+    [("mine\n", ""), ("mine\n", "mine too\n"), ("", "mine too\n"), ("", "mine"), ("mine", "auditlog-tui part")],
+)
+async def test_files_of_others_where_the_part_would_be_are_refused(part: str, state: str, tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_text(part)
+    (tmp_path / "a.part.state").write_text(state)
     with pytest.raises(ExportRefusedError, match="is no export that can go on"):
         await done(job(tmp_path / "a"), FakeApi(log()))
-    assert (tmp_path / "a.part").read_text() == "mine\n"
+    assert (tmp_path / "a.part").read_text() == part
+    assert (tmp_path / "a.part.state").read_text() == state
+
+
+@pytest.mark.parametrize("state", ["", "auditlog-tui part 1", 'auditlog-tui part 1 {"query":"'])
+async def test_a_run_killed_at_its_very_beginning_is_no_hindrance(state: str, tmp_path: Path) -> None:
+    (tmp_path / "a.part").touch()
+    (tmp_path / "a.part.state").write_text(state)
+    assert (await done(job(tmp_path / "a"), FakeApi(log()))).complete
 
 
 async def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> None:

@@ -19,11 +19,10 @@ from auditlog_tui.api.http import decode
 from auditlog_tui.entries.models import Entry, read_entry, read_page
 from auditlog_tui.entries.raw_json import stored
 from auditlog_tui.evidence import markdown
-from auditlog_tui.evidence.fields import NO_NOTE, Note, activity, address, fields_of, succeeded, utc
+from auditlog_tui.evidence.fields import NO_NOTE, Note, activity, address, fields_of, plain, succeeded, utc
 from auditlog_tui.evidence.formats import TableStyle, Writer
 from auditlog_tui.text.defang import defang
 from auditlog_tui.text.glyphs import UNICODE
-from auditlog_tui.text.safe import safe
 from tests.unit.entries.test_malformed import DAMAGES, FIELDS, body_of, damaged
 from tests.unit.evidence.golden_files import FILES, JSON_LINES, entries
 from tests.unit.evidence.schemas import CHECKS, leaves
@@ -234,7 +233,7 @@ OURS = re.compile(r"(\(context\))?[ |?()-]*(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6
 
 @given(texts.map(lambda text: text.encode("utf-8", "replace").decode()))
 def test_a_code_span_shows_the_whole_text_defanged(text: str) -> None:
-    shown = defang(safe(text))
+    shown = defang(plain(text))
     tokens = MarkdownIt("gfm-like").parseInline(markdown.code(text))[0].children or []
     assert "".join(token.content for token in tokens) == shown
 

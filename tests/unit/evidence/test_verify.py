@@ -176,7 +176,13 @@ def test_a_manifest_that_is_written_otherwise_is_found(check: Check, old: bytes,
 
 def test_a_manifest_that_names_a_member_twice_or_not_at_all_is_found(check: Check) -> None:
     data = json.loads(members(sound())[MANIFEST])
-    for named in (data["members"] + data["members"][-1:], data["members"][1:], data["members"][::-1], []):
+    choices: list[list[object]] = [
+        data["members"] + data["members"][-1:],
+        data["members"][1:],
+        data["members"][::-1],
+        [],
+    ]
+    for named in choices:
         manifest = json.dumps({**data, "members": named}, indent=2).encode() + b"\n"
         found = check(packed({**members(sound()), MANIFEST: manifest}))
         assert "manifest.json does not name the members of a bundle." in found.findings

@@ -13,11 +13,11 @@ from auditlog_tui.analysis.search import find
 from auditlog_tui.analysis.timeline import Timeline
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError
-from auditlog_tui.headless.listing import Walk
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State
+from auditlog_tui.log.walk import Walk
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.sorting import sorted_run

@@ -41,7 +41,7 @@ from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
 ENTRIES, NOTES, CSV = "entries.jsonl", "notes.jsonl", "entries.csv"
-DIGESTS, MANIFEST = "digests.jsonl", "manifest.json"
+TIMESKETCH, DIGESTS, MANIFEST = "timesketch.jsonl", "digests.jsonl", "manifest.json"
 
 NOTES_LIMIT = 128 << 20
 """The most bytes of `notes.jsonl`, which is read into memory: 10,000 notes of 2,000 characters are less."""
@@ -50,6 +50,7 @@ MANIFEST_LIMIT = 1 << 20
 """The most bytes of the manifest."""
 
 FORMAT, VERSION = "auditlog-tui bundle", 1
+"""The version changes with what is in the manifest, and with the notes and digests: all versions compare those."""
 
 
 # -- contents ------------------------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ DERIVED: dict[str, Callable[[Content], Iterator[str]]] = {
     NOTES: lambda content: (note.line() for note in content.notes),
     CSV: _csv,
     "report.md": lambda content: report_lines(content.statement, content.notes, content.entries),
-    "timesketch.jsonl": _timesketch,
+    TIMESKETCH: _timesketch,
     DIGESTS: lambda content: digest_lines(content.entries.lines()),
 }
 """The lines of each member between the entries and the manifest, in their order."""

@@ -75,7 +75,10 @@ class Region:
     def part(self, at: int, size: int) -> bytes:
         """`size` bytes from `at` on; fewer at the end of the file."""
         self.file.seek(self.start + at)
-        return self.file.read(size) or b""
+        found = self.file.read(size) or b""
+        while len(found) < size and (more := self.file.read(size - len(found))):
+            found += more
+        return found
 
     def lines(self) -> Iterator[bytes]:
         """Its lines, each with its line feed; the last one may lack it. Raises `BundleError` for a line too long."""

@@ -24,6 +24,7 @@ from auditlog_tui.evidence.bundle import (
     MANIFEST,
     NAMES,
     NOTES,
+    TIMESKETCH,
     Content,
     Manifest,
     layout_of,
@@ -182,9 +183,13 @@ class _Check:
             notes = read_notes(self._regions[NOTES])
             content = Content(self._regions[ENTRIES], notes, manifest.statement)
             self._compare_manifest(content, manifest)
-            for name, derive in DERIVED.items():
-                if name in names:
-                    self._compare_made(name, chunks(derive(content)), manifest)
+            made = {name: chunks(derive(content)) for name, derive in DERIVED.items() if name in names}
+            places = {name: self._first_difference(name, lines) for name, lines in made.items()}
+            differ = {name: at for name, at in places.items() if at is not None}
+            if {DIGESTS, TIMESKETCH} <= differ.keys():  # so it is the entries
+                self._tell_entries()
+            for name, at in differ.items():
+                self._tell_made(name, at, manifest.statement.version)
         except BundleError as error:
             self._said.append(str(error))
 
@@ -200,24 +205,19 @@ class _Check:
             stated = counted(manifest.statement.entries, "line")
             self._said.append(f"{MANIFEST} states {stated} of entries, and there are {lines:,}.")
 
-    def _compare_made(self, name: str, made: Iterator[bytes], manifest: Manifest) -> None:
-        region = self._regions[name]
-        difference = self._first_difference(name, region, made)
-        if difference is None:
-            return
-        version = manifest.statement.version
+    def _tell_made(self, name: str, at: int, version: str) -> None:
+        """Tell that a member differs at an offset from what was made again. `version` is that of the program."""
         if version != __version__ and name not in (NOTES, DIGESTS):
-            self._doubts.append(
-                f"{name} could not be compared with the entries: auditlog-tui {safe(version, 40)} made it, and this"
-                f" is {__version__}."
-            )
+            made_by = f"auditlog-tui {safe(version, 40)} made it, and this is {__version__}"
+            self._doubts.append(f"{name} could not be compared with the entries: {made_by}.")
             return
-        line = 1 + sum(chunk.count(b"\n") for chunk in Region(region.file, region.start, difference).chunks())
+        region = self._regions[name]
+        line = 1 + sum(chunk.count(b"\n") for chunk in Region(region.file, region.start, at).chunks())
         self._said.append(f"{name} does not follow from the entries, from line {line:,} on: it was changed.")
 
-    def _first_difference(self, name: str, region: Region, made: Iterator[bytes]) -> int | None:
-        """The offset of the first byte that differs from what was made; `None` if none does."""
-        at = 0
+    def _first_difference(self, name: str, made: Iterator[bytes]) -> int | None:
+        """The offset of a member's first byte that differs from what was made; `None` if none does."""
+        region, at = self._regions[name], 0
         for expected in made:
             found = region.part(at, min(len(expected), max(0, region.size - at)))
             if found != expected:

@@ -74,6 +74,17 @@ def test_a_line_without_an_end_is_refused_before_it_is_held(monkeypatch: pytest.
     assert file.tell() <= 70
 
 
+def test_a_file_that_is_read_in_bits_is_read_whole() -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(1, size or 0))
+
+    data = packed({"one": b"1\n2\n", "two": b"3\n"})
+    layout = read_layout(Slow(data), len(data), ("one", "two"))
+    assert layout.problem == ""
+    assert list(layout.regions["one"].lines()) == [b"1\n", b"2\n"]
+
+
 def test_a_file_that_shrinks_is_an_error() -> None:
     with pytest.raises(BundleError, match="shorter"):
         list(Region(io.BytesIO(b"abc"), 0, 4).chunks())

@@ -152,6 +152,16 @@ def test_a_member_that_does_not_follow_from_the_entries_is_found_though_the_mani
     assert check(other).findings == [f"{name} does not follow from the entries, from line {at} on: it was changed."]
 
 
+def test_entries_whose_digest_was_put_into_the_manifest_are_named(check: Check) -> None:
+    found = members(with_entries([*LINES[:9], LINES[9].replace(b"POST", b"HEAD"), *LINES[10:]]))
+    found.pop(MANIFEST)
+    other = rewritten(found, content_of(sound(), SOME_NOTES, statement(len(LINES))))
+    told = check(other).findings
+    assert "Entry id-9 was changed: line 10." in told
+    assert "entries.csv does not follow from the entries, from line 11 on: it was changed." in told
+    assert check(other, manifest_digest(other)).findings == told
+
+
 def test_a_statement_about_more_entries_is_found_though_all_else_agrees(check: Check) -> None:
     found = check(forged(LINES, SOME_NOTES, statement(len(LINES) + 1)))
     assert found.findings == ["manifest.json states 131 lines of entries, and there are 130."]

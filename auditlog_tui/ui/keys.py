@@ -153,7 +153,7 @@ class Situation(NamedTuple):
     empty: bool = False
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "e", "-", "q", ".", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "c", "y", "=", "p", "z", "m", "-", "q", "e", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 

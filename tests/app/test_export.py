@@ -133,6 +133,14 @@ async def test_the_marked_go_into_a_bundle_with_two_keys(folder: Path) -> None:
         assert opened.statement.endpoint == "https://log.example"
 
 
+async def test_keys_typed_ahead_begin_one_export(folder: Path) -> None:
+    async with running() as hand:
+        await hand.press("m")
+        hand.send("e", "enter", "enter", "enter")
+        await ended(hand)
+    assert names(folder) == [f"{DEFAULT}.zip"]
+
+
 async def test_without_marks_all_that_match_are_exported(folder: Path) -> None:
     async with running() as hand:
         await hand.filter("method:DELETE")
@@ -225,6 +233,15 @@ async def test_the_key_works_in_table_detail_and_facets(place: str) -> None:
     async with running() as hand:
         await hand.press(*{"table": [], "detail": ["enter"], "facets": ["s"]}[place], "e")
         assert isinstance(hand.app.screen, ExportScreen)
+
+
+async def test_rows_that_come_while_the_loaded_are_exported_are_not_in_it(folder: Path) -> None:
+    async with running() as hand:
+        await choose(hand, "the 100 loaded", "bundle", "a.zip")
+        hand.send("enter", "A")
+        assert "Saved 100 entries" in await ended(hand)
+    with bundle.read(folder / "a.zip") as opened:
+        assert opened.statement.rows == opened.statement.entries == len(list(opened.entries())) == 100
 
 
 # -- the path ------------------------------------------------------------------------------------------------------

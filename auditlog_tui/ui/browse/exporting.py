@@ -337,9 +337,9 @@ class ExportController(Controller):
             command = f"auditlog-tui verify {shlex.quote(safe(name, 500))} --manifest {manifest}"
             told += [
                 ("", ""),
-                ("SHA-256 of its manifest, for the recipient, by another way than the file:", "$text-muted"),
+                ("SHA-256 of its manifest, for the recipient, by another way than the file:", "$foreground-muted"),
                 (manifest, "bold"),
-                ("They check it with:", "$text-muted"),
+                ("They check it with:", "$foreground-muted"),
                 (command, ""),
             ]
         if not outcome.complete:

@@ -94,7 +94,7 @@ class Choices(Options):
             left = room - widest - 2
             shown = shorten_end(note, left, self._glyphs.ellipsis) if left > 8 else ""
             label = fit(label, widest, ellipsis=self._glyphs.ellipsis)
-            prompt = Content.assemble((f"{mark} ", "$text-accent"), label, (f"  {shown}", "$text-muted"))
+            prompt = Content.assemble((f"{mark} ", "$text-accent"), label, (f"  {shown}", "$foreground-muted"))
             self.replace_option_prompt_at_index(number, prompt.rstrip())
 
 
@@ -178,7 +178,7 @@ class ExportScreen(Dialog[Request | None]):
         self._offers += await self._find_earlier()
         self.query_one("#what", Choices).replace_lines(self._lines())
 
-    def _tell(self, text: str, style: str = "$text-muted") -> None:
+    def _tell(self, text: str, style: str = "$foreground-muted") -> None:
         told = self.query_one("#told", Static)
         told.update(Content.assemble((safe(text, 600), style)))
         told.scroll_visible(animate=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -235,13 +236,12 @@ async def test_the_key_works_in_table_detail_and_facets(place: str) -> None:
         assert isinstance(hand.app.screen, ExportScreen)
 
 
-async def test_rows_that_come_while_the_loaded_are_exported_are_not_in_it(folder: Path) -> None:
+async def test_a_key_right_after_enter_does_not_change_what_is_exported(folder: Path) -> None:
     async with running() as hand:
         await choose(hand, "the 100 loaded", "bundle", "a.zip")
         hand.send("enter", "A")
-        assert "Saved 100 entries" in await ended(hand)
-    with bundle.read(folder / "a.zip") as opened:
-        assert opened.statement.rows == opened.statement.entries == len(list(opened.entries())) == 100
+        assert "Saved 100 entries in a.zip" in await ended(hand)
+    assert names(folder) == ["a.zip"]
 
 
 # -- the path ------------------------------------------------------------------------------------------------------
@@ -398,6 +398,21 @@ async def test_a_part_of_another_log_is_left_alone(folder: Path) -> None:
         await hand.press("enter")
         assert "of another log (https://log.another)" in told(hand)
     assert (folder / "a.zip.part").read_bytes() == before
+
+
+async def test_escape_while_a_request_waits_keeps_what_came_too(folder: Path) -> None:
+    async def forever(seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    async with running(sleep=forever) as hand, exporting(hand):
+        hand.wire.fail(answers(500, {"message": "no"}))
+        hand.wire.release()
+        await hand.until(lambda: "trying again in" in hand.status)
+        await hand.pilot.press("escape")
+        await hand.until(lambda: not hand.screen.exporting.busy)
+        assert "Stopped: " in hand.status
+        assert "are kept in a.zip.part; e goes on with them" in hand.status
+    assert names(folder) == ["a.zip.part", "a.zip.part.state"]
 
 
 # -- what goes wrong -----------------------------------------------------------------------------------------------
@@ -558,7 +573,7 @@ async def test_the_palette_shows_the_last_export() -> None:
         assert "Saved 1 entry" in told(hand)
 
 
-# -- sizes ---------------------------------------------------------------------------------------------------------
+# -- the mouse and sizes --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
@@ -578,6 +593,19 @@ async def test_nothing_is_cut_without_an_ellipsis(size: tuple[int, int]) -> None
         text = await ended(hand)
         assert "copy the path Esc closes" in text
         assert text.startswith("exported: COMPLETE COMPLETE Saved")
+
+
+async def test_a_click_chooses_a_line_and_begins_nothing(folder: Path) -> None:
+    async with running() as hand:
+        await hand.press("e")
+        await hand.pilot.click("#form", offset=(4, 2))
+        await hand.settled()
+        assert isinstance(hand.app.screen, ExportScreen)
+        assert "csv" in chosen(hand, "form")
+        assert path_of(hand) == f"{DEFAULT}.csv"
+        await hand.press("enter")
+        assert "COMPLETE" in await ended(hand)
+    assert names(folder) == [f"{DEFAULT}.csv"]
 
 
 @pytest.mark.parametrize("size", [(30, 10), (12, 4), (3, 2)])

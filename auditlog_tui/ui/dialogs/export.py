@@ -85,6 +85,13 @@ class Choices(Options):
     def on_resize(self) -> None:
         self._draw()
 
+    def on_click(self, event: events.Click) -> None:
+        """Choose a line, and begin nothing."""
+        event.prevent_default()
+        option = event.style.meta.get("option")
+        if option is not None and option < self.option_count:
+            self.highlighted = option
+
     def _draw(self) -> None:
         lines = [(safe(label), safe(note)) for label, note in self._lines_shown]
         room = self.scrollable_content_region.width - 2
@@ -252,7 +259,7 @@ class ExportScreen(Dialog[Request | None]):
             return
         finally:
             self._checking = False
-        if not self.is_current or request != self._request():  # closed or changed meanwhile
+        if not self.is_current:  # closed meanwhile
             return
         if found:
             self._asked = request

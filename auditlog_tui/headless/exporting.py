@@ -55,9 +55,9 @@ def options_of(options: argparse.Namespace) -> ExportOptions:
     )
 
 
-def only_marked(text: str, options: ExportOptions | None) -> str:
+def only_marked(text: str, options: ExportOptions) -> str:
     """The filter, for marked entries alone if that is asked for."""
-    return with_term(text, _MARKED) if options is not None and options.marked else text
+    return with_term(text, _MARKED) if options.marked else text
 
 
 async def export(settings: Settings, text: str, options: ExportOptions, progress: Progress) -> ExitStatus:

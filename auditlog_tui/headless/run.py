@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 from auditlog_tui.analysis.no_matches import reasons, take_other_forms
 from auditlog_tui.api.client import AuditLogClient
@@ -22,7 +23,6 @@ from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, ExportRefusedError, QueryError, SettingsError
 from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import WITH_NOTES, Notes, TableStyle, Writer, read_columns
-from auditlog_tui.headless.exporting import ExportOptions, export, only_marked
 from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
 from auditlog_tui.headless.listing import Listing, Printer, count_matching, seen_of
 from auditlog_tui.headless.queries import read_query
@@ -42,6 +42,9 @@ from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
+
+if TYPE_CHECKING:
+    from auditlog_tui.headless.exporting import ExportOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,12 @@ def pointed(error: FilterError) -> str:
 
 
 async def _run(settings: Settings, command: Command, progress: Progress) -> ExitStatus:
-    if command.export is not None and command.export.out != STDOUT:
-        return await export(settings, command.text, command.export, progress)
+    if command.export is not None:
+        from auditlog_tui.headless.exporting import export, only_marked  # only this command needs it
+
+        if command.export.out != STDOUT:
+            return await export(settings, command.text, command.export, progress)
+        command = replace(command, name="list", text=only_marked(command.text, command.export))
     async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":
@@ -130,8 +137,6 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
                 return await opened.count(await opened.query(command.text))
             case "follow":
                 return await opened.follow(command)
-            case "export":
-                return await opened.list(await opened.query(only_marked(command.text, command.export)), None)
             case _:
                 return await opened.list(await opened.query(command.text), command.limit)
 

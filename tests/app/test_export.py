@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 from textual.widgets import Input, OptionList
 
 from auditlog_tui.evidence import bundle
+from auditlog_tui.evidence.export import Export
 from auditlog_tui.evidence.forms import FORMS
 from auditlog_tui.evidence.verify import verify
+from auditlog_tui.ui.browse import exporting as exporting_module
 from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.dialogs.export import Choices, ExportedScreen, ExportScreen
 from tests.app.helpers import Hand, drawn, running
 from tests.app.wire import answers
+from tests.effort import HANGS_S
 
 DEFAULT = "auditlog-2026-07-01T1200Z"
 """The proposed name at `NOW`."""
@@ -134,11 +138,22 @@ async def test_the_marked_go_into_a_bundle_with_two_keys(folder: Path) -> None:
         assert opened.statement.endpoint == "https://log.example"
 
 
-async def test_keys_typed_ahead_begin_one_export(folder: Path) -> None:
+async def test_keys_typed_ahead_begin_one_export(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, tried = threading.Event(), []
+
+    def try_out(export: Export) -> None:
+        tried.append(export)
+        go_on.wait(HANGS_S)
+
+    monkeypatch.setattr(exporting_module, "try_out", try_out)
     async with running() as hand:
         await hand.press("m")
         hand.send("e", "enter", "enter", "enter")
+        await hand.until(lambda: bool(tried) and isinstance(hand.app.screen, ExportScreen))
+        await hand.pilot.pause()
+        go_on.set()
         await ended(hand)
+    assert len(tried) == 1
     assert names(folder) == [f"{DEFAULT}.zip"]
 
 

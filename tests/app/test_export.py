@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -477,6 +478,33 @@ async def test_w_writes_what_there_is_and_says_that_it_is_incomplete(folder: Pat
     with bundle.read(folder / "a.out") as opened:
         assert opened.statement.verdict == "INCOMPLETE"
         assert 0 < opened.statement.rows < 730
+
+
+@pytest.mark.parametrize("what", ["all that match", "5 min around it"])
+async def test_an_entry_that_is_counted_and_does_not_come_is_told_and_w_writes_the_rest(
+    what: str, folder: Path
+) -> None:
+    async with running() as hand:
+        await hand.press("m", "j")
+        hidden = hand.row.key
+
+        def without(number: int, body: dict[str, Any]) -> dict[str, Any]:
+            if "items" in body:
+                body["items"] = [each for each in body["items"] if each["id"] != hidden]
+            return body
+
+        hand.wire.edit = without
+        await choose(hand, what, "csv", "a.csv")
+        await hand.press("enter")
+        text = await ended(hand)
+        assert text.startswith("not exported INCOMPLETE")
+        assert "the server counts" in text
+        assert not (folder / "a.csv").exists()
+        await hand.press("w")
+        assert (await ended(hand)).startswith("exported: INCOMPLETE INCOMPLETE")
+    lines = (folder / "a.incomplete.csv").read_text().splitlines()
+    assert len(lines) > 1
+    assert not [line for line in lines if hidden in line]
 
 
 async def test_a_server_that_fails_at_once_leaves_nothing(folder: Path) -> None:

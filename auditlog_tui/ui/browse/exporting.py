@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -46,6 +47,8 @@ class Told:
     """The command that verifies it."""
     manifest: str = ""
     """The SHA-256 of its manifest."""
+    arrived: int = 0
+    """The entries that are there although no file was written."""
 
 
 class ExportController(Controller):
@@ -362,7 +365,7 @@ class ExportController(Controller):
         why = told[0][0].removeprefix(f"{what}: ").rstrip(".")
         sentence = f"{what}: {why}. {left if lines else 'Nothing arrived'}"
         goes_on = bool(lines) and not export.job.context_us
-        return Told("not exported", sentence, "error", tuple(told), replace(request, goes_on=goes_on))
+        return Told("not exported", sentence, "error", tuple(told), replace(request, goes_on=goes_on), arrived=lines)
 
     def action_show_exported(self) -> None:
         """Show how the last export ended, and what can be done then."""
@@ -377,7 +380,7 @@ class ExportController(Controller):
             "v": "copy the command that verifies it" if told.command else "",
             "p": "copy the path" if told.path else "",
             "r": "" if told.path else "go on with these" if told.request.goes_on else "try again",
-            "w": "write what there is, as INCOMPLETE" if told.request.goes_on and not told.path else "",
+            "w": "write what there is, as INCOMPLETE" if told.arrived else "",
         }
         shown = [(key, label) for key, label in choices.items() if label]
         self._host.ask(ExportedScreen(told.title, told.paragraphs, shown), lambda key: self._chosen(told, key))
@@ -422,12 +425,9 @@ def free_name(now_us: int, suffix: str) -> str:
 
     minute = moment(now_us, UTC)
     base = f"auditlog-{minute[:10]}T{minute[11:13]}{minute[14:16]}Z"
-    for number in numbers(1):
-        name = f"{base}{f'-{number}' if number > 1 else ''}"
-        others = (suffix, f"{suffix}.part", f"{suffix}.part.state", f".incomplete{suffix}", ".notes.jsonl")
-        if not any(Path(name + other).is_symlink() or Path(name + other).exists() for other in others):
-            return name + suffix
-    raise AssertionError  # the numbers have no end
+    others = (suffix, f"{suffix}.part", f"{suffix}.part.state", f".incomplete{suffix}", ".notes.jsonl")
+    names = (f"{base}{f'-{number}' if number > 1 else ''}" for number in numbers(1))
+    return next(name for name in names if not any(os.path.lexists(name + other) for other in others)) + suffix
 
 
 def _same(one: Path, other: Path) -> bool:

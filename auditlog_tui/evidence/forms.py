@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from auditlog_tui.evidence.endings import BUNDLE
+BUNDLE = "bundle"
+"""The form of a bundle."""
 
 
 class Form(NamedTuple):

@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import count as numbers
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,10 +152,14 @@ class ExportController(Controller):
         return "" if row is None or row.key.startswith("sha256:") else term_for("key", row.key)
 
     async def _find_earlier(self) -> list[Offer]:
-        """Earlier exports that can go on: the one stopped last, and those in the working directory."""
+        """Earlier exports that can go on: the one stopped last, and those in the working directory.
+
+        Also imports what the export needs, which Enter would wait for.
+        """
         from auditlog_tui.evidence.part import earlier, earlier_in
         from auditlog_tui.ui.dialogs.export import Offer
 
+        await asyncio.to_thread(import_module, "auditlog_tui.evidence.export")
         found = await asyncio.to_thread(earlier_in, Path(), self._endpoint)
         if self._stopped is not None and (last := await asyncio.to_thread(earlier, self._stopped)) is not None:
             found = [last, *(each for each in found if not _same(each.out, last.out))]
@@ -320,7 +325,7 @@ class ExportController(Controller):
 
     async def _told(self, request: Request, export: Export, outcome: Outcome) -> Told:
         from auditlog_tui.evidence.bundle import manifest_sha256
-        from auditlog_tui.evidence.endings import BUNDLE
+        from auditlog_tui.evidence.forms import BUNDLE
 
         statement, out = outcome.statement, outcome.written
         as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, self._host.look.zone)}"

@@ -28,6 +28,7 @@ from auditlog_tui.evidence import bundle
 from auditlog_tui.evidence.bundle import Bundle
 from auditlog_tui.evidence.endings import Lines
 from auditlog_tui.evidence.export import Export, Job, Outcome, merged
+from auditlog_tui.evidence.forms import BUNDLE, FORMS
 from auditlog_tui.evidence.part import Part, earlier, earlier_in
 from auditlog_tui.evidence.statement import Annotation, Statement, read_annotation
 from auditlog_tui.evidence.verify import verify
@@ -539,6 +540,10 @@ def test_what_an_earlier_run_left_is_found_without_holding_it(tmp_path: Path) ->
     ]
     assert earlier_in(tmp_path, "https://another.example") == []
     assert earlier_in(tmp_path / "nowhere", "https://log.example") == []
+
+
+def test_the_forms_are_a_bundle_and_each_format() -> None:
+    assert tuple(form.name for form in FORMS) == (BUNDLE, *EXPORT_FORMATS)
 
 
 def test_trying_out_leaves_nothing_and_tells_what_is_in_the_way(tmp_path: Path) -> None:

@@ -638,6 +638,16 @@ async def test_nothing_is_cut_without_an_ellipsis(size: tuple[int, int]) -> None
         assert text.startswith("exported: COMPLETE COMPLETE Saved")
 
 
+async def test_without_colours_the_list_with_the_focus_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running() as hand:
+        await hand.press("e")
+        for name in ("all that match", "bundle"):
+            parts = [part for line in drawn(hand.app) for part in line if part.style and part.style.reverse]
+            assert [part.text.strip() for part in parts] == [name]
+            await hand.press("tab")
+
+
 async def test_a_click_chooses_a_line_and_begins_nothing(folder: Path) -> None:
     async with running() as hand:
         await hand.press("e")

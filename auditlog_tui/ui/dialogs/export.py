@@ -71,6 +71,7 @@ class Choices(Options):
         self.highlighted = at
         self._lines_shown = list(lines)
         self._glyphs = glyphs
+        self._drawn: object = None
 
     def replace_lines(self, lines: Sequence[tuple[str, str]]) -> None:
         """Show other lines, some of them perhaps added at the end."""
@@ -85,6 +86,12 @@ class Choices(Options):
     def on_resize(self) -> None:
         self._draw()
 
+    def on_focus(self) -> None:
+        self.call_later(self._draw)
+
+    def on_blur(self) -> None:
+        self.call_later(self._draw)
+
     def on_click(self, event: events.Click) -> None:
         """Choose a line, and begin nothing."""
         event.prevent_default()
@@ -93,15 +100,23 @@ class Choices(Options):
             self.highlighted = option
 
     def _draw(self) -> None:
+        """Draw the lines, unless they are drawn so already: drawing lays the dialog out anew."""
         lines = [(safe(label), safe(note)) for label, note in self._lines_shown]
         room = self.scrollable_content_region.width - 2
+        now = lines, room, self.highlighted, self.has_focus
+        if now == self._drawn:
+            return
+        self._drawn = now
         widest = min(max(cell_width(label) for label, _ in lines), max(1, room))
         for number, (label, note) in enumerate(lines):
             mark = self._glyphs.on if number == self.highlighted else self._glyphs.off
             left = room - widest - 2
             shown = shorten_end(note, left, self._glyphs.ellipsis) if left > 8 else ""
             label = fit(label, widest, ellipsis=self._glyphs.ellipsis)
-            prompt = Content.assemble((f"{mark} ", "$text-accent"), label, (f"  {shown}", "$foreground-muted"))
+            style = "reverse" if self.app.no_color and self.has_focus and number == self.highlighted else ""
+            prompt = Content.assemble(
+                (f"{mark} ", "$text-accent"), (label, style), (f"  {shown}", "$foreground-muted")
+            )
             self.replace_option_prompt_at_index(number, prompt.rstrip())
 
 

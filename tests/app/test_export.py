@@ -644,7 +644,7 @@ async def test_without_colours_the_list_with_the_focus_is_seen(monkeypatch: pyte
         await hand.press("e")
         for name in ("all that match", "bundle"):
             parts = [part for line in drawn(hand.app) for part in line if part.style and part.style.reverse]
-            assert [part.text.strip() for part in parts] == [name]
+            assert {"all that match", "bundle"} & {part.text.strip() for part in parts} == {name}
             await hand.press("tab")
 
 

@@ -196,9 +196,9 @@ def _browse(settings: Settings, text: str) -> int:
     app = AuditLogApp(settings, session, text)
     with ending(app):
         app.run(mouse=settings.mouse)
-    if lost := session.save_marks():
+    for told in filter(None, (app.left, session.save_marks())):
         with suppress(OSError):
-            sys.stderr.write(f"{lost}\n")
+            sys.stderr.write(f"{told}\n")
     if app.report:
         with suppress(OSError):  # the terminal may be what failed
             sys.stderr.write(app.report)

@@ -29,7 +29,7 @@ from auditlog_tui.entries.models import read_entry
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.errors import BundleError
 from auditlog_tui.evidence import timesketch
-from auditlog_tui.evidence.container import Layout, Member, Region, Writer, read_layout
+from auditlog_tui.evidence.container import Layout, Member, Region, Sums, Writer, read_layout
 from auditlog_tui.evidence.digests import digest_lines, text_of
 from auditlog_tui.evidence.fields import NO_NOTE, Note, utc
 from auditlog_tui.evidence.formats import csv_header, csv_lines
@@ -280,6 +280,15 @@ def read(path: Path) -> Iterator[Opened]:
             raise BundleError("It is a changed bundle: sizes differ from its manifest. Check it: auditlog-tui verify")
         entries = layout.regions[ENTRIES]
         yield Opened(manifest.statement, read_notes(layout.regions[NOTES]), entries.size, digests[ENTRIES], entries)
+
+
+def manifest_sha256(path: Path) -> str:
+    """The SHA-256 of a bundle's manifest, as `verify` writes it. Raises `BundleError` and `OSError`."""
+    with files.opened(path) as file:
+        region, sums = layout_of(file).regions[MANIFEST], Sums()
+        for chunk in region.chunks():
+            sums.take(chunk)
+        return sums.sha256
 
 
 def is_bundle(start: bytes) -> bool:

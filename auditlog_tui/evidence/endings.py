@@ -15,12 +15,10 @@ from auditlog_tui.entries.raw_json import restored, stored
 from auditlog_tui.evidence.bundle import Bundle
 from auditlog_tui.evidence.fields import NO_NOTE
 from auditlog_tui.evidence.formats import TableStyle, Writer
+from auditlog_tui.evidence.forms import BUNDLE
 from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.store.entries import row_of
 from auditlog_tui.text.glyphs import UNICODE
-
-BUNDLE = "bundle"
-"""The form of a bundle."""
 
 _PORTION = 100
 _BLOCK = 64 * 1024

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -126,6 +127,8 @@ class _Found:
     as_is: bool = False
     marked: frozenset[str] | None = None
     """The keys of the rows that are not there as surroundings; `None` for all."""
+    growing: Run | None = None
+    """The run that `run` is a part of, and that may grow meanwhile."""
 
 
 class Export:
@@ -157,8 +160,13 @@ class Export:
             self._check_notes_free()
             store.seen = Unseen()
             walker = _Walker(self, self._log, store)
-            found = await (walker.surroundings() if self.job.context_us else walker.all_that_match())
-            return await self._finish(found)
+            if not self.job.context_us:
+                return await self._finish(await walker.all_that_match())
+            try:
+                return await self._finish(await walker.surroundings())
+            except BaseException:
+                self.part.remove()  # nothing can go on with it
+                raise
 
     async def loaded(self, view: View) -> Outcome:
         """Export the rows of a view as they stand."""
@@ -167,8 +175,9 @@ class Export:
         of = f" of {count(total)}" if total is not None else ""
         part = f"only what was loaded is here: {counted(len(view), 'entry', 'entries')}{of}"
         reason = "" if summary.complete else ". ".join(filter(None, (summary.reason, part)))
-        as_of_us, sent = _us(summary.as_of), view.feed.requests
-        return await self._given(_Found(view.log.store, view.run, view.query, reason, total, as_of_us, sent))
+        as_of_us, sent, run = _us(summary.as_of), view.feed.requests, view.run
+        found = _Found(view.log.store, copy(run), view.query, reason, total, as_of_us, sent, growing=run)
+        return await self._given(found)
 
     async def one(self, view: View, n: int) -> Outcome:
         """Export entry `n` of the store of a view."""
@@ -189,6 +198,18 @@ class Export:
             return await self._finish(found)
 
     # -- before anything is sent -------------------------------------------------------------------------------
+
+    def try_out(self) -> None:
+        """Write what an export begins with, and remove it again; of an `Export` that does nothing else, in a thread.
+
+        Raises what would keep the export from beginning: `ExportRefusedError` and `ExportError`.
+        """
+        self._check_free()
+        with self.part as part:
+            if part.plan is None:
+                self._check_notes_free()
+                part.begin(self.job.plan)
+                part.sync()
 
     def _check_free(self) -> None:
         out = self.job.out
@@ -222,7 +243,7 @@ class Export:
     # -- progress ----------------------------------------------------------------------------------------------
 
     def describe(self) -> str:
-        """What it does now, for example `12,300 of 40,000 · 2,140/s · 13 s left`."""
+        """What it does now, for example `12,300 of 40,000 · 8 at once, 2,140/s, 13 s left`."""
         return self._doing()
 
     def doing(self, describe: Callable[[], str]) -> None:
@@ -280,7 +301,7 @@ class Export:
         for done, (key, each) in enumerate(known.items()):
             n = store.number(key)
             row = None if n is None else store.row_of(run, n)
-            if row is not None:
+            if row is not None and 0 <= row < len(run):
                 rows.append((row, each))
             if done % 100 == 0:
                 await give_way()
@@ -306,14 +327,15 @@ class Export:
         self.doing(lambda: f"{count(done)} of {count(len(found.run))} in order")
         _remove(path)
         with Reporting(path), files.new(path) as file:
-            cuts = found.run.cuts
+            growing = found.growing or found.run
+            cuts = growing.cuts
             for stretch in _all_of(found.run):
                 texts = [one_line(raw) for raw in all_raws(found.store, found.run, stretch)]
                 _write_all(file, encoded(texts))
                 lines, done = lines + len(texts), done + stretch.count
                 self.progressed()
                 await give_way()
-                if found.run.cuts != cuts:
+                if growing.cuts != cuts:
                     raise ExportError("The rows changed while they were written. Export them again.")
         return lines
 
@@ -551,14 +573,15 @@ class _Walker:
         )
 
     def _describe(self, view: View) -> str:
-        """For example `12,300 of 40,000 · 2,140/s · 13 s left`."""
+        """For example `12,300 of 40,000 · 8 at once, 2,140/s, 13 s left`."""
         try:
             summary = view.summary()
         except AuditLogError:
             return ""
         of = f" of {count(summary.total)}" if summary.total is not None else ""
         found = f"{count(summary.rows)} found · " if summary.filtered else ""
-        return " · ".join([f"{found}{count(summary.loaded)}{of}", *self._pace.speed()])
+        pace = ", ".join(self._pace.speed()) if view.pace is None else view.pace.text(short=True)
+        return " · ".join(filter(None, (f"{found}{count(summary.loaded)}{of}", pace)))
 
 
 def merged(times: Sequence[int], around_us: int) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from io import SEEK_END, FileIO
+from itertools import islice
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -31,6 +32,13 @@ _HEAD = b"auditlog-tui part 1 "
 """The beginning of a state."""
 
 _BLOCK = 1024 * 1024
+_STATE_LIMIT = 64 * 1024 * 1024
+
+MOST_EARLIER = 3
+"""Earlier exports offered of one folder."""
+
+_MOST_LOOKED_AT = 10_000
+"""Names of a folder among which they are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,33 +126,22 @@ class Part:
 
     def _find_earlier(self) -> None:
         size = self._file.seek(0, SEEK_END)
-        head, *lines = self._read_state()
-        plan = _read(Plan, head.removeprefix(_HEAD)) if head.startswith(_HEAD) else None
+        self._state.seek(0)
+        state = self._state.readall()
+        plan, at, state_size = _read_state(state, size)
         if plan is None:
-            self._refuse_others(size, head)
+            self._refuse_others(size, state)
             return
-        self._state_size = len(head)
-        for line in lines:
-            point = _read(Checkpoint, line)
-            if point is None or not self.at.size < point.size <= size:
-                break
-            self.at = point
-            self._state_size += len(line)
-        self.plan = plan if self.at.size else None
+        self.at, self._state_size = at, state_size
+        self.plan = plan if at.size else None
 
-    def _refuse_others(self, size: int, head: bytes) -> None:
+    def _refuse_others(self, size: int, state: bytes) -> None:
         """Raise `ExportRefusedError` unless the files are those of a run that ended before anything arrived."""
-        for path, ours in ((self.path, not size), (self._state_path, _HEAD.startswith(head[: len(_HEAD)]))):
+        for path, ours in ((self.path, not size), (self._state_path, _HEAD.startswith(state[: len(_HEAD)]))):
             if not ours:
                 raise ExportRefusedError(
                     f"{shown(path)} is no export that can go on. Move it away, or write to another file."
                 )
-
-    def _read_state(self) -> list[bytes]:
-        """The lines of the state, without a last one that is cut off, unless it is the first."""
-        self._state.seek(0)
-        head, *lines = self._state.readall().splitlines(keepends=True) or [b""]
-        return [head, *(line for line in lines if line.endswith(b"\n"))]
 
     def lines(self) -> Iterator[list[bytes]]:
         """The lines of the earlier run, some at a time; the part goes on after the last.
@@ -211,6 +208,37 @@ class Part:
         return Reporting(self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier run of an export to `out` left: which export it is, and how far it came."""
+
+    out: Path
+    plan: Plan
+    at: Checkpoint
+
+
+def earlier(out: Path) -> Earlier | None:
+    """What an earlier run of an export to `out` left to go on with; `None` if there is nothing of this kind."""
+    part, state = (out.parent / (out.name + suffix) for suffix in (SUFFIX, STATE_SUFFIX))
+    try:
+        plan, at, _ = _read_state(files.read(state, _STATE_LIMIT, private=True), part.lstat().st_size)
+    except (OSError, ValueError):
+        return None
+    return Earlier(out, plan, at) if plan is not None and at.size else None
+
+
+def earlier_in(folder: Path, endpoint: str) -> list[Earlier]:
+    """What earlier exports of this API's log left in a folder, the newest first, at most `MOST_EARLIER`."""
+    try:
+        with os.scandir(folder) as found:
+            files_there = [each for each in islice(found, _MOST_LOOKED_AT) if each.name.endswith(STATE_SUFFIX)]
+        states = [(each.stat(follow_symlinks=False).st_mtime, each.name) for each in files_there]
+    except OSError:
+        return []
+    parts = (earlier(folder / name.removesuffix(STATE_SUFFIX)) for _, name in sorted(states, reverse=True))
+    return list(islice((each for each in parts if each is not None and each.plan.endpoint == endpoint), MOST_EARLIER))
+
+
 class Reporting:
     """Turns an `OSError` of the block into an `ExportError` about a file."""
 
@@ -239,6 +267,23 @@ def _read(kind: type[_T], line: bytes) -> _T | None:
         return msgspec.json.decode(line, type=kind)
     except msgspec.MsgspecError:
         return None
+
+
+def _read_state(state: bytes, size: int) -> tuple[Plan | None, Checkpoint, int]:
+    """The plan and the last page noted within a part of this size, and how many bytes of the state say so.
+
+    The last line may be cut off, where a process was killed. The plan is `None` if there is none that can be read.
+    """
+    head, *lines = state.splitlines(keepends=True) or [b""]
+    plan, at, read = _read(Plan, head.removeprefix(_HEAD)), Checkpoint(), len(head)
+    if plan is None or not head.startswith(_HEAD):
+        return None, at, 0
+    for line in lines:
+        point = _read(Checkpoint, line) if line.endswith(b"\n") else None
+        if point is None or not at.size < point.size <= size:
+            break
+        at, read = point, read + len(line)
+    return plan, at, read
 
 
 def _line(value: object) -> bytes:

@@ -27,9 +27,9 @@ from auditlog_tui.entries.raw_json import Reader, members_of, read_value, run_at
 from auditlog_tui.errors import ApiError, BundleError, SettingsError, StoppedError
 from auditlog_tui.evidence import bundle
 from auditlog_tui.evidence.part import STATE_SUFFIX, SUFFIX, Checkpoint, Plan
+from auditlog_tui.evidence.saved_index import SavedIndex
 from auditlog_tui.evidence.saved_text import BATCH, CHUNK, SavedText
 from auditlog_tui.evidence.statement import Annotation, read_annotation
-from auditlog_tui.offline.saved_index import SavedIndex
 from auditlog_tui.output import files
 from auditlog_tui.runtime import give_way_in_thread
 from auditlog_tui.text.safe import safe

@@ -10,8 +10,9 @@ from datetime import UTC
 from pathlib import Path
 
 from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
-from auditlog_tui.evidence.endings import BUNDLE, ending_of
+from auditlog_tui.evidence.endings import ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
+from auditlog_tui.evidence.forms import BUNDLE
 from auditlog_tui.evidence.part import shown
 from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note

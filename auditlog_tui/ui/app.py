@@ -63,6 +63,7 @@ class AuditLogApp(PatchedApp):
         self.opener = opener
         self.query_text = query_text
         self.report = ""
+        self._browse: BrowseScreen | None = None
         self._leaving = False
         self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
@@ -91,7 +92,13 @@ class AuditLogApp(PatchedApp):
         return SafeDriver if found is LinuxDriver else found
 
     def get_default_screen(self) -> Screen[None]:
-        return BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
+        self._browse = BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
+        return self._browse
+
+    @property
+    def left(self) -> str:
+        """What the user must know of an export once the screen is closed; empty if there is nothing."""
+        return self._browse.exporting.left if self._browse is not None else ""
 
     def get_css_variables(self) -> dict[str, str]:
         """The theme's; at 16 colours, the pale ones that would become grey are replaced by strong ones."""

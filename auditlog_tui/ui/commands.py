@@ -20,15 +20,16 @@ _OWN = frozenset({"app.command_palette", "escape", "cursor_down", "cursor_up"})
 
 SAVE_VIEW = Key(EVERYWHERE, "", "", "save_view", "Save this filter under a name")
 FORGET_MARKS = Key(EVERYWHERE, "", "", "forget_marks", "Forget all marks and notes")
+SHOW_EXPORTED = Key(EVERYWHERE, "", "", "show_exported", "Show how the last export ended, and copy its SHA-256")
 THEME = Key(EVERYWHERE, "", "", "app.change_theme", "Change the theme")
-KEYLESS = (SAVE_VIEW, THEME, FORGET_MARKS)
+KEYLESS = (SAVE_VIEW, SHOW_EXPORTED, THEME, FORGET_MARKS)
 """Actions needed too seldom for a key."""
 
 MOST_USED = (
     "edit_filter", "screen.page_copy_revoked", "screen.page_go", "screen.page_mark", "screen.pivots",
     "screen.open_detail", "screen.narrow_by_cell('include')", "screen.narrow_by_cell('exclude')", "back",
-    "screen.around", "screen.copy_menu", "screen.mark", "facets", "screen.who", "timeline",
-    "park", "find", "go_to_time", "load_all", "only_marked", "follow", "zone", "save_view",
+    "screen.around", "screen.copy_menu", "screen.mark", "screen.export", "facets", "screen.who",
+    "timeline", "park", "find", "go_to_time", "load_all", "only_marked", "follow", "zone", "save_view",
     "screen.columns", "screen.sort", "retry", "help",
 )  # fmt: skip
 """Actions that stand first, in this order."""

@@ -75,6 +75,7 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "o", "o", "screen.sort", "Sort by this column: descending, ascending, log order"),
     Key(TABLE, "C", "C", "screen.columns", "Choose and order the columns"),
     Key(TABLE, "m", "m", "screen.mark", "Mark the entry and go down, or mark the range; again to unmark", "mark"),
+    Key(TABLE, "e", "e", "screen.export", "Export: what, in which format, to which file", "export"),
     Key(TABLE, "V", "V", "screen.mark_range", "Start a range for m to mark, or cancel it"),
     Key(TABLE, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
     Key(TABLE, "u", "u", "screen.go_to_mark(1)", "Next marked entry below"),
@@ -100,6 +101,7 @@ KEYS: tuple[Key, ...] = (
     Key(DETAIL, "full_stop", ".", "screen.around", "All entries around this one in time"),
     Key(DETAIL, "m", "m", "screen.mark_entry", "Mark or unmark this entry"),
     Key(DETAIL, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
+    Key(DETAIL, "e", "e", "screen.export", "Export: what, in which format, to which file", "export"),
     Key(DETAIL, "v", "v", "screen.show_raw", "Show the record's original JSON, or its fields", "raw"),
     Key(FILTER, "enter", "⏎", "submit", "Apply the filter", "apply"),
     Key(FILTER, "up", "↑", "older_text", "Previous filter in the history", "history"),
@@ -124,6 +126,7 @@ KEYS: tuple[Key, ...] = (
     Key(FACETS, "w", "w", "screen.who_of_facet", "Who: all about the actor, address or target", "who"),
     Key(FACETS, "o", "o", "turn", "Rarest values first, or the most frequent ones again", "rarest"),
     Key(FACETS, "number_sign", "#", "screen.count_facet", "Count all entries with the value, loaded or not", "count"),
+    Key(FACETS, "e", "e", "screen.export", "Export: what, in which format, to which file", "export"),
     Key(FACETS, "escape", "Esc", "screen.leave_facets", "Back to the table, or to the detail", "leave"),
     Key(WHO, "down,j", "↓ j", "cursor_down", "Next line"),
     Key(WHO, "up,k", "↑ k", "cursor_up", "Previous line"),
@@ -165,7 +168,7 @@ class Situation(NamedTuple):
     empty: bool = False
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "C", "c", "y", "=", "p", "z", "m", "-", "q", "w", ".", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "C", "c", "y", "=", "p", "z", "m", "-", "q", "e", "w", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 

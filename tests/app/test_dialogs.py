@@ -14,7 +14,7 @@ from textual.widgets import OptionList
 from auditlog_tui.ui.browse.screen import BrowseScreen
 from tests.app.helpers import Hand, running
 
-DIALOGS = ["y", "semicolon", "question_mark", "C", "p", "ctrl+t", "ctrl+f", "D"]
+DIALOGS = ["e", "y", "semicolon", "question_mark", "C", "p", "ctrl+t", "ctrl+f", "D"]
 
 
 async def open_dialog(hand: Hand, key: str) -> Screen[Any]:
@@ -79,7 +79,7 @@ async def test_the_palette_of_themes_changes_the_theme_over_a_dialog() -> None:
 
 async def test_a_dialog_that_is_told_twice_to_close_closes_alone() -> None:
     async with running() as hand:
-        for key in ("y", "semicolon", "question_mark", "C", "ctrl+t", "ctrl+p"):
+        for key in ("e", "y", "semicolon", "question_mark", "C", "ctrl+t", "ctrl+p"):
             await hand.press("p")
             below: Screen[Any] = hand.app.screen
             if key == "ctrl+p":
@@ -109,7 +109,7 @@ async def test_two_clicks_beside_the_palette_close_it_and_nothing_else() -> None
 MOVES = ["pagedown", "pageup", "home", "end", "pagedown", "down", "pagedown", "up", "pageup"]
 
 
-@pytest.mark.parametrize("opened", [["i", "s"], ["y"], ["p"], ["C"], ["m", "m", "D"], ["enter"], ["ctrl+p"]])
+@pytest.mark.parametrize("opened", [["i", "s"], ["y"], ["e"], ["p"], ["C"], ["m", "m", "D"], ["enter"], ["ctrl+p"]])
 async def test_a_list_too_small_to_be_drawn_can_be_paged(opened: list[str]) -> None:
     async with running() as hand:
         await hand.press(*opened)
@@ -145,7 +145,7 @@ async def test_a_click_on_an_option_that_went_away_does_nothing() -> None:
         assert hand.app.screen is dialog
 
 
-@pytest.mark.parametrize("key", ["p", "y", "C", ";", "?", ":", "ctrl+f", "ctrl+t"])
+@pytest.mark.parametrize("key", ["p", "y", "e", "C", ";", "?", ":", "ctrl+f", "ctrl+t"])
 async def test_the_footer_names_no_key_that_a_dialog_takes(key: str) -> None:
     async with running() as hand:
         keys = footer_of(hand)

@@ -277,7 +277,7 @@ async def test_the_palette_has_a_line_each_the_most_used_first() -> None:
         await hand.settled()
         first = hand.lines.index(next(line for line in hand.lines if "Open the filter bar" in line))
         shown = [line.split(maxsplit=1)[0] for line in hand.lines[first : first + 10]]
-        assert shown == ["/", "p", "⏎", "=", "-", "[", ".", "y", "m", "s"]
+        assert shown == ["/", "p", "⏎", "=", "-", "[", ".", "y", "m", "e"]
 
 
 async def test_the_palette_does_what_was_chosen() -> None:

@@ -13,7 +13,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -72,6 +72,7 @@ DIALOGS = [
     "ctrl+p",
     "m",
     "M",
+    "e",
 ]
 TEXTS = [
     "status:>=400", "ua:terraform", "-actor.type:user", "last:24h", "sort:path", "(", 'path:"', "id:x", "theme",
@@ -177,6 +178,7 @@ def _private() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), folder)
         with (
+            chdir(folder),
             patch.dict(os.environ, homes),
             patch.object(app_module, "copy", copy),
             patch.object(detail, "REST_S", 0.0),

@@ -21,11 +21,12 @@ import pytest
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
 from auditlog_tui.evidence import bundle
+from auditlog_tui.evidence.verify import verify
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from tests.effort import HANGS_S, THOROUGH
 from tests.opened import lasting
 from tests.real.children import INTERRUPTIBLE
-from tests.real.pty_terminal import environment
+from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 ENTRIES = 3_000
 KILLS = 25 if THOROUGH else 5
@@ -276,3 +277,26 @@ def test_marked_entries_and_their_surroundings_become_a_bundle_that_verifies(exp
         env=exporter.env, cwd=exporter.folder, capture_output=True, timeout=HANGS_S, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "q"])
+def test_the_screen_keeps_the_part_when_it_ends_and_the_command_goes_on_with_it(how: str, exporter: Exporter) -> None:
+    with PtyTerminal(APP, env=exporter.env, cwd=exporter.folder) as terminal:
+        terminal.wait_for(r"loaded")
+        terminal.send("e")
+        terminal.wait_for("all that match")
+        terminal.send("\t\t\x15a.zip\r")
+        terminal.wait_for("Exporting: [0-9,]+ of 3,000")
+        if how == "q":
+            terminal.send("q")
+        else:
+            terminal.signal(getattr(signal, how))
+        assert terminal.status() == (0 if how == "q" else 128 + getattr(signal, how))
+        told = terminal.raw.decode("utf-8", "replace")
+        assert re.search(r"The export was stopped: [0-9,]+ entries are kept in a\.zip\.part", told)
+    assert exporter.names() == ["a.zip.part", "a.zip.part.state"]
+    status, told = exporter.done("--bundle", "a.zip")
+    assert status == 0
+    assert re.search(r"entries were there from the run before\.\nCOMPLETE", told)
+    assert exporter.names() == ["a.zip"]
+    assert not verify(exporter.folder / "a.zip").findings

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from auditlog_tui.evidence.verify import verify
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 LONG_S = 180.0
@@ -57,3 +58,36 @@ def test_loading_all_on_a_full_disk_keeps_the_rows_and_goes_on_when_there_is_roo
         terminal.wait_for(r"20,000  COMPLETE", LONG_S)
         terminal.send("q")
         assert terminal.status() == 0
+
+
+def test_an_export_on_a_full_disk_is_told_at_the_path_and_goes_on_when_there_is_room(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    with PtyTerminal([*APP, "--demo"], env=environment(tmp_path), cwd=small_disk) as terminal:
+        terminal.wait_for(r"100 of 20,000 loaded")
+        terminal.send("e")
+        terminal.wait_for("all that match")
+        terminal.send("\t\t\x15a.zip\r")
+        terminal.wait_for("No space left on device", LONG_S)
+        terminal.wait_for(r"path +a\.zip")
+        assert sorted(os.listdir(small_disk)) == ["a.zip.part", "a.zip.part.state"]
+        subprocess.run(["mount", "-o", "remount,size=400m", small_disk], check=True)
+        terminal.send("\r")
+        terminal.wait_for("An export to this file was broken off")
+        terminal.send("\r")
+        terminal.wait_for("exported: COMPLETE", LONG_S)
+        assert sorted(os.listdir(small_disk)) == ["a.zip"]
+        terminal.send("\x1b")
+        terminal.settle()
+        (small_disk / "fill").write_bytes(b"")
+        subprocess.run(["dd", "if=/dev/zero", f"of={small_disk}/fill", "bs=1M"], capture_output=True, check=False)
+        terminal.send("e")
+        terminal.wait_for("all that match")
+        terminal.send("\t\t\x15b.csv\r")
+        terminal.wait_for(r"b\.csv\.part can't be written: No space left on device")
+        assert sorted(os.listdir(small_disk)) == ["a.zip", "fill"]
+        terminal.send("\x1b")
+        terminal.settle()
+        terminal.send("q")
+        assert terminal.status() == 0
+    assert not verify(small_disk / "a.zip").findings

@@ -26,6 +26,7 @@ from auditlog_tui.text.zones import TimeDisplay, time_displays
 from auditlog_tui.ui.browse.appearance import AppearanceController
 from auditlog_tui.ui.browse.copying import CopyController
 from auditlog_tui.ui.browse.detail import DetailController
+from auditlog_tui.ui.browse.exporting import ExportController
 from auditlog_tui.ui.browse.facets import FacetController
 from auditlog_tui.ui.browse.finding import FindController
 from auditlog_tui.ui.browse.following import FollowController
@@ -152,6 +153,7 @@ class BrowseScreen(ShiftingScreen):
         )
         self.copying = CopyController(self, table, self.long_work, self._settings.base_url)
         self.whoing = WhoController(self, self.who, table, pane, self.facets, self.marking, self.copying)
+        self.exporting = ExportController(self, table, self.filter_bar, self.status, self._settings)
         self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (
@@ -170,6 +172,7 @@ class BrowseScreen(ShiftingScreen):
             self.faceting,
             self.marking,
             self.whoing,
+            self.exporting,
             self.following,
             self.charting,
             self.navigation,
@@ -319,7 +322,7 @@ class BrowseScreen(ShiftingScreen):
     def _keyed(self, event: events.Key) -> None:
         """A key was pressed: its message was read."""
         self._keyed_at = time.monotonic()
-        self.status.forget_message()
+        self.status.note_key()
         self.call_after_refresh(self.following.look_at_top, keyed=True)
 
     def _name_keys(self) -> None:
@@ -409,7 +412,7 @@ class BrowseScreen(ShiftingScreen):
             self.faceting.close()
         elif self.timeline.display:
             self.charting.close()
-        elif not self.loader.stop():
+        elif not (self.loader.stop() or self.exporting.stop()):
             self.finding.clear()
 
     # -- messages ----------------------------------------------------------------------------------------------

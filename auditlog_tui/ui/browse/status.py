@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
@@ -29,8 +29,18 @@ SPINNER_S = 0.12
 """Seconds between two turns of the spinner."""
 
 
+class Work(Protocol):
+    """Work beside the view whose progress is shown."""
+
+    def describe(self) -> str:
+        """What it does now (safe text)."""
+
+    def tells(self, wait: Wait) -> bool:
+        """Whether `describe` tells of this wait."""
+
+
 class StatusController(Controller):
-    """The spinner turns while something is fetched or waited for."""
+    """The spinner turns while something is fetched or waited for. `keyed` counts the keys pressed."""
 
     def __init__(
         self,
@@ -52,6 +62,8 @@ class StatusController(Controller):
         self._wait: Wait | None = None
         self._progress = ""
         """The message on the wait or the pace that was shown last."""
+        self.keyed = 0
+        self._work: Work | None = None
         self._quits = False
         self._skew_told = False
         self._ignored_told: frozenset[str] = frozenset()
@@ -117,6 +129,11 @@ class StatusController(Controller):
         """See `Host.say`."""
         self._footer.say(safe(text, 1_000), severity)
 
+    def note_key(self) -> None:
+        """A key was pressed: the message was read."""
+        self.keyed += 1
+        self.forget_message()
+
     def forget_message(self) -> None:
         """Show the keys again."""
         self._quits = self._footer.message == QUIT_HINT
@@ -143,16 +160,20 @@ class StatusController(Controller):
             self.show_state()
             self._table.refresh()
         self._say_progress()
-        if not self._loader.busy and self._wait is None and self._spinner is not None:
+        if not self._loader.busy and self._wait is None and self._work is None and self._spinner is not None:
             self._spinner.pause()
+
+    def show_work(self, work: Work | None) -> None:
+        """Show the progress of this work until it is replaced by `None`."""
+        self._work = work
+        self.spin()
+        self._say_progress()
 
     def waiting(self, wait: Wait | None) -> None:
         """A request waits to be repeated, or takes long; `None`: no longer."""
         self._wait = wait
         if wait is not None:
-            pace = self._pace()
-            news = pace is None or not pace.tells(wait)
-            if news and self._footer.severity != "error":  # which is to be read first
+            if not self._is_told(wait) and self._footer.severity != "error":  # which is to be read first
                 self._progress = self._footer.message
             self.spin()
         self._say_progress()
@@ -166,16 +187,28 @@ class StatusController(Controller):
         if self._footer.message not in ("", self._progress):
             return
         wait, pace = self._wait, self._pace()
-        if wait is not None and not (pace is not None and pace.tells(wait)):
+        if wait is not None and not self._is_told(wait):
             self._host.say(self._of_wait(wait), "warning")
         elif pace is not None:
             text = f"{pace.text(wait)}, Esc stops"
             self._host.say(
                 text if cell_width(text) <= self._footer.room else f"{pace.text(wait, short=True)}, Esc stops"
             )
+        elif self._work is not None:
+            self._host.say(self._shortened(f"Exporting: {self._work.describe() or 'beginning'}", ", Esc stops"))
         elif self._footer.message:
             self.forget_message()
         self._progress = self._footer.message
+
+    def _is_told(self, wait: Wait) -> bool:
+        """Whether what is said of the progress tells of this wait."""
+        if (pace := self._pace()) is not None:
+            return pace.tells(wait)
+        return self._work is not None and self._work.tells(wait)
+
+    def _shortened(self, text: str, end: str) -> str:
+        """The text and the end in one line."""
+        return shorten_end(text, self._footer.room - cell_width(end), self._host.look.glyphs.ellipsis) + end
 
     def _of_wait(self, wait: Wait) -> str:
         now = time.monotonic()
@@ -183,7 +216,7 @@ class StatusController(Controller):
             return f"waiting {wait.waited(now)} s, attempt {wait.attempt} of {wait.attempts}, Esc stops"
         again = f": trying again in {wait.left(now)} s ({wait.attempt} of {wait.attempts}), Esc stops"
         reason = safe(wait.brief, 1_000).rstrip(".")
-        return shorten_end(reason, self._footer.room - len(again), self._host.look.glyphs.ellipsis) + again
+        return self._shortened(reason, again)
 
     def stop_waiting(self) -> bool:
         """Cancel the request that is waited for. False if there is none."""

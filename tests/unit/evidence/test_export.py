@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
 import json
 import os
@@ -28,14 +29,16 @@ from auditlog_tui.evidence import bundle
 from auditlog_tui.evidence.bundle import Bundle
 from auditlog_tui.evidence.endings import Lines
 from auditlog_tui.evidence.export import Export, Job, Outcome, merged
-from auditlog_tui.evidence.part import Part
+from auditlog_tui.evidence.forms import BUNDLE, FORMS
+from auditlog_tui.evidence.part import Part, earlier, earlier_in
 from auditlog_tui.evidence.statement import Annotation, Statement, read_annotation
+from auditlog_tui.evidence.verify import verify
 from auditlog_tui.log.log import Log
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.settings.command_line import EXPORT_FORMATS
 from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import EVERY_FILTER, SERVED_AT, FakeApi, Json, entry, read
-from tests.unit.views import load, query_of, view_of
+from tests.unit.views import ignore, load, query_of, view_of
 
 QUERIES = ("", "ua:tool", "sort:created", "sort:path ua:tool", "-marked:yes", "method:DELETE")
 MINUTE_US = 60_000_000
@@ -520,6 +523,90 @@ async def test_a_run_killed_after_it_wrote_the_notes_goes_on(tmp_path: Path) -> 
     await broken_off(job(tmp_path / "a.jsonl"), Halting(log(), 5))
     (tmp_path / "a.notes.jsonl").write_text("".join(f"{each.line()}\n" for each in notes().values()))
     assert (await done(job(tmp_path / "a.jsonl", notes=notes), FakeApi(log()))).complete
+
+
+def test_what_an_earlier_run_left_is_found_without_holding_it(tmp_path: Path) -> None:
+    for number, name in enumerate(("old", "new")):
+        given = job(tmp_path / name, "ua:tool")
+        with Part(tmp_path / name) as part:
+            part.begin(given.plan)
+            part.append(b"{}\n" * (number + 1), dataclasses.replace(part.at, lines=number + 1))
+            assert earlier(tmp_path / name) is not None
+        os.utime(tmp_path / f"{name}.part.state", (number, number))
+    (tmp_path / "junk.part.state").write_text("junk")
+    (tmp_path / "junk.part").write_text("junk")
+    (tmp_path / "link.part.state").symlink_to(tmp_path / "old.part.state")
+    found = earlier_in(tmp_path, "https://log.example")
+    assert [(each.out.name, each.at.lines, each.plan.query) for each in found] == [
+        ("new", 2, "ua:tool"),
+        ("old", 1, "ua:tool"),
+    ]
+    assert earlier_in(tmp_path, "https://another.example") == []
+    assert earlier_in(tmp_path / "nowhere", "https://log.example") == []
+
+
+def test_the_forms_are_a_bundle_and_each_format() -> None:
+    assert tuple(form.name for form in FORMS) == (BUNDLE, *EXPORT_FORMATS)
+
+
+def test_trying_out_leaves_nothing_and_tells_what_is_in_the_way(tmp_path: Path) -> None:
+    api = FakeApi(log())
+    export_of(job(tmp_path / "a"), api).try_out()
+    assert names(tmp_path) == []
+    (tmp_path / "a").write_text("precious")
+    with pytest.raises(ExportRefusedError, match="exists already"):
+        export_of(job(tmp_path / "a"), api).try_out()
+    with pytest.raises(ExportRefusedError, match="No such file"):
+        export_of(job(tmp_path / "nowhere" / "a"), api).try_out()
+    assert names(tmp_path) == ["a"]
+    assert api.calls == []
+
+
+async def test_trying_out_leaves_a_part_that_can_go_on(tmp_path: Path) -> None:
+    await broken_off(job(tmp_path / "a"), Halting(log(), 5))
+    before = (tmp_path / "a.part").read_bytes()
+    export_of(job(tmp_path / "a"), FakeApi(log())).try_out()
+    assert (tmp_path / "a.part").read_bytes() == before
+    assert names(tmp_path) == ["a.part", "a.part.state"]
+
+
+async def test_an_export_with_surroundings_that_is_broken_off_leaves_no_part(tmp_path: Path) -> None:
+    marks, api = marked(10, 40), Halting(log(), 2)
+    given = job(tmp_path / "a", "marked:yes", context_us=MINUTE_US, notes=marks.annotations)
+    task = asyncio.create_task(export_of(given, api, marks).matching())
+    await api.halted.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert names(tmp_path) == []
+
+
+async def test_rows_that_come_while_loaded_ones_are_written_are_left_out(tmp_path: Path) -> None:
+    view = view_of(FakeApi(log(), page_size=10))
+    await view.more(10, ignore)
+    marks = marked(*range(60))
+
+    class Growing(Export):
+        async def _notes_of(self, found: Any) -> list[Annotation]:
+            await load(view)
+            return await super()._notes_of(found)
+
+    loaded = len(view)
+    given = job(tmp_path / "a.zip", form="bundle", ending=Bundle(), incomplete=True, notes=marks.annotations)
+    outcome = await Growing(given, view.log).loaded(view)
+    assert len(view) == 60 > loaded
+    with bundle.read(tmp_path / "a.zip") as opened:
+        assert outcome.statement.rows == opened.statement.entries == len(list(opened.entries())) == loaded
+        assert len(opened.notes) == loaded
+        assert bundle.manifest_sha256(tmp_path / "a.zip") == verify(tmp_path / "a.zip").sha256
+
+
+async def test_progress_tells_of_requests_at_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    over = Log(FakeApi([entry(n) for n in range(6_000)]), EntryStore(), 8)
+    running = Export(job(tmp_path / "a"), over, lambda: told.append(running.describe()))
+    await running.matching()
+    assert [each for each in told if " of 6,000 · " in each and "at once" in each]
 
 
 # -- what goes wrong -----------------------------------------------------------------------------------------------

@@ -1,0 +1,28 @@
+"""The forms in which an export can be written: a bundle, or one file in one of the formats."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+BUNDLE = "bundle"
+"""The form of a bundle."""
+
+
+class Form(NamedTuple):
+    """A form's name, the end of its files' names, and what it is for."""
+
+    name: str
+    suffix: str
+    use: str
+
+
+FORMS = (
+    Form(BUNDLE, ".zip", "to hand over: all in one file, which verify checks"),
+    Form("jsonl", ".jsonl", "the evidence: as the server sent it; notes beside it"),
+    Form("csv", ".csv", "for spreadsheets; holds less than the JSON"),
+    Form("markdown", ".md", "for tickets and reports: a timeline in UTC"),
+    Form("timesketch", ".timesketch.jsonl", "for Timesketch"),
+    Form("ocsf", ".ocsf.jsonl", "for what reads OCSF 1.8 (API Activity)"),
+    Form("ecs", ".ecs.jsonl", "for Elastic, in its Common Schema"),
+)
+"""The bundle first, then the formats."""

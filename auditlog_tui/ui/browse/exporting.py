@@ -1,0 +1,461 @@
+"""Exports from the screen: asked for, run in the background one at a time, stopped, gone on with, and told of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import count as numbers
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.worker import Worker
+
+from auditlog_tui.errors import AuditLogError, ExportError, ExportRefusedError, StoppedError
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.text.safe import safe
+from auditlog_tui.text.times import count, counted, moment
+from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.status import StatusController
+from auditlog_tui.ui.panes.filter_bar import FilterBar
+from auditlog_tui.ui.table.table import EntryTable
+
+if TYPE_CHECKING:
+    from auditlog_tui.evidence.export import Export, Job, Outcome
+    from auditlog_tui.ui.dialogs.export import Offer, Request
+
+MARKED = "marked:yes"
+
+QUIET_S, SOON_S = 1.0, 0.05
+"""Seconds without a key before a dialog opens that the user does not wait for, and before another look if they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an export ended: in a sentence for the status line, and in paragraphs with their styles for a dialog."""
+
+    title: str
+    sentence: str
+    severity: str
+    paragraphs: tuple[tuple[str, str], ...]
+    request: Request
+    path: str = ""
+    """The file as an absolute path; empty if none was written."""
+    command: str = ""
+    """The command that verifies it."""
+    manifest: str = ""
+    """The SHA-256 of its manifest."""
+    arrived: int = 0
+    """The entries that are there although no file was written."""
+
+
+class ExportController(Controller):
+    """`e`. `left` is what the user must know of an export once the screen is gone; empty if there is nothing."""
+
+    def __init__(
+        self,
+        host: Host,
+        table: EntryTable,
+        filter_bar: FilterBar,
+        status: StatusController,
+        settings: Settings,
+    ) -> None:
+        self.left = ""
+        self._host = host
+        self._table = table
+        self._filter_bar = filter_bar
+        self._status = status
+        self._settings = settings
+        self._worker: Worker[None] | None = None
+        self._escaped = False
+        self._unread = ""
+        """Why other terminals' notes could not be read."""
+        self._last: Told | None = None
+        self._stopped: Path | None = None
+        """The file of the export that was stopped last, wherever it is."""
+
+    @property
+    def _endpoint(self) -> str:
+        """The API's address that an export states."""
+        from auditlog_tui.session.opening import DEMO_URL
+
+        return DEMO_URL if self._settings.demo else self._settings.base_url
+
+    @property
+    def busy(self) -> bool:
+        return self._worker is not None and not self._worker.is_finished
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def action_export(self) -> None:
+        """Ask what to export, in which format, and to which file."""
+        if self.busy:
+            self._host.say("An export is running: Esc stops it, and then e begins another", "warning")
+            return
+        self._unread = ""
+        try:
+            self._host.navigator.marks.refresh()
+        except AuditLogError as error:
+            self._unread = str(error)
+        self._ask()
+
+    def _ask(self, begun: Request | None = None, problem: str = "") -> None:
+        from auditlog_tui.ui.dialogs.export import ExportScreen
+
+        self.left, now_us = "", self._host.navigator.log.now_us()
+        dialog = ExportScreen(
+            self._offers(),
+            self._host.look.glyphs,
+            propose=lambda suffix: free_name(now_us, suffix),
+            check=self._check,
+            find_earlier=self._find_earlier,
+            begun=begun,
+            problem=problem,
+        )
+        self._host.ask(dialog, self._begin)
+
+    def _offers(self) -> list[Offer]:
+        """What can be exported, the most usual first."""
+        from auditlog_tui.ui.dialogs.export import Offer
+
+        navigator, view = self._host.navigator, self._host.view
+        summary, marked = view.summary(), navigator.marks.count
+        offers = []
+        if marked:
+            label = "the marked entry" if marked == 1 else f"the {count(marked)} marked"
+            more = f"{label}, {{}} around it" if marked == 1 else f"{label}, {{}} around each"
+            offers = [
+                Offer("marked", label, "with notes; without a request"),
+                Offer("around", more, "told apart; < > change this"),
+            ]
+        if view.fixed or (summary.complete and len(view)):
+            label = f"the {count(len(view))} shown" if view.fixed else f"all {count(len(view))} that match"
+            offers.append(Offer("loaded", label, "loaded; without a request"))
+        else:
+            total = "" if summary.total is None or summary.filtered else f"{count(summary.total)}, "
+            offers.append(Offer("all", "all that match", f"{total}fetched anew and checked"))
+            if len(view):
+                offers.append(Offer("loaded", f"the {count(len(view))} loaded", "INCOMPLETE; without a request"))
+        if (row := self._table.row) is not None and self._query_of_one():
+            time = "" if row.created_us is None else f", {self._host.look.date_time(row.created_us)}"
+            offers.append(Offer("one", "this entry", f"{row.action or row.key}{time}"))
+        return offers
+
+    def _query_of_one(self) -> str:
+        """The filter for the entry under the cursor; empty if there is none for it."""
+        from auditlog_tui.query.edit import term_for
+
+        row = self._table.row
+        return "" if row is None or row.key.startswith("sha256:") else term_for("key", row.key)
+
+    async def _find_earlier(self) -> list[Offer]:
+        """Earlier exports that can go on: the one stopped last, and those in the working directory.
+
+        Also imports what the export needs, which Enter would wait for.
+        """
+        from auditlog_tui.evidence.part import earlier, earlier_in
+        from auditlog_tui.ui.dialogs.export import Offer
+
+        await asyncio.to_thread(import_module, "auditlog_tui.evidence.export")
+        found = await asyncio.to_thread(earlier_in, Path(), self._endpoint)
+        if self._stopped is not None and (last := await asyncio.to_thread(earlier, self._stopped)) is not None:
+            found = [last, *(each for each in found if not _same(each.out, last.out))]
+        return [
+            Offer(
+                "earlier",
+                "the rest of an export",
+                f"{counted(each.at.lines, 'entry', 'entries')} so far: {each.out.name}",
+                str(each.out),
+            )
+            for each in found
+            if not each.plan.context_us
+        ]
+
+    async def _check(self, request: Request) -> str:
+        """What an earlier run left at the path, in a sentence; empty if nothing. Raises `AuditLogError`."""
+        from auditlog_tui.evidence.export import Export
+        from auditlog_tui.evidence.part import earlier
+
+        out = path_of(request.path)
+        left = await asyncio.to_thread(earlier, out)
+        if left is not None and left.plan.endpoint != self._endpoint:
+            of = safe(left.plan.endpoint, 100)
+            raise ExportRefusedError(f"There is a part of an export of another log ({of}). Type another path.")
+        if left is not None and request.what in ("loaded", "one"):
+            raise ExportRefusedError("There is a part of an export of all that matches. Type another path.")
+        if left is not None and not request.goes_on:
+            what = f"“{left.plan.query}”" if left.plan.query else "the whole log"
+            so_far = counted(left.at.lines, "entry", "entries")
+            return (
+                f"An export to this file was broken off: {left.plan.form} of {what}, {so_far} so far."
+                " ⏎ goes on with that, another path begins anew."
+            )
+        export = Export(self._job(request), self._host.navigator.log)
+        await asyncio.to_thread(try_out, export)
+        return ""
+
+    def _job(self, request: Request) -> Job:
+        """What the request says, or what the export that it goes on with said. Raises `AuditLogError`."""
+        from auditlog_tui.evidence.endings import ending_of
+        from auditlog_tui.evidence.export import Job
+        from auditlog_tui.evidence.part import earlier
+        from auditlog_tui.query import depends_on_now, parse
+
+        navigator, out = self._host.navigator, path_of(request.path)
+        marks, left = navigator.marks, earlier(out) if request.goes_on else None
+        typed, form, zone = self._typed(request), request.form, ""
+        context_us = request.around_us if request.what == "around" else 0
+        if request.goes_on and left is None:
+            raise ExportRefusedError(f"{_shown(out)} has no part any more to go on with. Choose something else.")
+        query = self._host.view.query if request.what in ("all", "loaded") else parse(typed)
+        if left is not None:
+            typed, form, zone = left.plan.query, left.plan.form, left.plan.zone
+            query, context_us = parse(left.plan.frozen), left.plan.context_us
+        elif depends_on_now(parse(typed)):
+            zone = self._settings.zone
+        return Job(
+            out=out,
+            form=form,
+            ending=ending_of(form),
+            typed=typed,
+            query=query,
+            endpoint=self._endpoint,
+            zone=zone,
+            context_us=context_us,
+            incomplete=request.incomplete or request.what in ("loaded", "one"),
+            notes=marks.annotations,
+            unread=marks.error or self._unread,
+        )
+
+    def _typed(self, request: Request) -> str:
+        if request.what in ("marked", "around") or (request.what == "loaded" and self._host.view.fixed):
+            return MARKED
+        return self._query_of_one() if request.what == "one" else self._host.navigator.shown
+
+    # -- running -----------------------------------------------------------------------------------------------
+
+    def _begin(self, request: Request | None) -> None:
+        from auditlog_tui.evidence.export import Export
+
+        if request is None:
+            return
+        try:
+            export = Export(self._job(request), self._host.navigator.log)
+        except AuditLogError as error:
+            self._ask(request, str(error))
+            return
+        view, row = self._host.view, self._table.row
+        work: Callable[[], Awaitable[Outcome]] = export.matching
+        if request.what == "loaded":
+            work = lambda: export.loaded(view)  # noqa: E731
+        elif request.what == "one" and row is not None:
+            work = lambda: export.one(view, row.n)  # noqa: E731
+        self._escaped, self._last, self.left = False, None, ""
+        self._worker = self._host.start(lambda: self._run(request, export, work), "export")
+        self._status.show_work(export)
+
+    async def _run(self, request: Request, export: Export, work: Callable[[], Awaitable[Outcome]]) -> None:
+        from auditlog_tui.evidence.part import Reporting
+
+        keyed = self._status.keyed
+        try:
+            with Reporting(export.job.out):
+                outcome = await work()
+            told = await self._told(request, export, outcome)
+        except (asyncio.CancelledError, StoppedError) as error:
+            self._say_stopped(export, leaving=not (self._escaped or isinstance(error, StoppedError)))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        except AuditLogError as error:
+            self._stopped = export.job.out
+            if isinstance(error, ExportError):
+                self.left = problem = str(error)
+                self._host.say(problem, "error")
+                self._when_quiet(lambda: self._ask(request, problem), keyed)
+                return
+            told = self._told_of_error(request, export, error)
+        finally:
+            self._status.show_work(None)
+        self._last, self.left = told, told.sentence
+        self._host.say(told.sentence, told.severity)
+        self._when_quiet(self.action_show_exported, keyed)
+
+    def _say_stopped(self, export: Export, *, leaving: bool) -> None:
+        """Say what is left, on the screen or, if that is being closed, after its end."""
+        lines = export.part.at.lines
+        self._stopped = export.job.out if lines else None
+        text = "Stopped: nothing was written"
+        if lines:
+            kept = f"{counted(lines, 'entry', 'entries')} are kept" if lines != 1 else "1 entry is kept"
+            text = f"Stopped: {kept} in {_shown(export.part.path)}; e goes on with {'it' if lines == 1 else 'them'}"
+        if leaving:
+            self.left = f"The export was s{text[1:]}."
+        else:
+            self._host.say(text, "warning")
+
+    def stop(self) -> bool:
+        """Stop the export; what has arrived is kept. False if none is running."""
+        if self._worker is None or self._worker.is_finished:
+            return False
+        self._escaped = True
+        self._worker.cancel()
+        return True
+
+    def _when_quiet(self, show: Callable[[], None], keyed: int) -> None:
+        """Open a dialog once nothing else is open or typed in, unless another export has begun by then.
+
+        `keyed` is the count of keys at the last look.
+        """
+        worker, now = self._worker, self._status.keyed
+        if now == keyed and self._table.screen.is_current and not self._filter_bar.input.has_focus:
+            show()
+            return
+
+        def look_again() -> None:
+            if self._worker is worker:
+                self._when_quiet(show, now)
+
+        self._host.set_timer(SOON_S if now == keyed else QUIET_S, look_again)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    async def _told(self, request: Request, export: Export, outcome: Outcome) -> Told:
+        from auditlog_tui.evidence.bundle import manifest_sha256
+        from auditlog_tui.evidence.forms import BUNDLE
+
+        statement, out = outcome.statement, outcome.written
+        as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, self._host.look.zone)}"
+        verdict = f"{statement.verdict}{as_of}"
+        style = "bold $text-success" if outcome.complete else "bold $text-error"
+        if statement.reason:
+            verdict += f": {safe(statement.reason, 500)}"
+        if out is None:
+            return self._told_of_part(request, export, statement.verdict, [(verdict, style)])
+        saved = f"Saved {counted(statement.rows, 'entry', 'entries')} in {_shown(out)}"
+        sentence = f"{saved}, {statement.verdict}"
+        told = [(verdict, style), (saved, ""), *_notes_of(export, outcome)]
+        command = manifest = ""
+        if export.job.form == BUNDLE:
+            manifest = await asyncio.to_thread(manifest_sha256, out)
+            name = out.name if not out.name.startswith("-") else f"./{out.name}"
+            command = f"auditlog-tui verify {shlex.quote(safe(name, 500))} --manifest {manifest}"
+            told += [
+                ("", ""),
+                ("SHA-256 of its manifest, for the recipient, by another way than the file:", "$foreground-muted"),
+                (manifest, "bold"),
+                ("They check it with:", "$foreground-muted"),
+                (command, ""),
+            ]
+        if not outcome.complete:
+            sentence = f"INCOMPLETE: {saved}, but {safe(statement.reason, 300)}"
+        severity = "" if outcome.complete else "error"
+        path = safe(str(out.absolute()), 4_000)
+        return Told(
+            f"exported: {statement.verdict}", sentence, severity, tuple(told), request, path, command, manifest
+        )
+
+    def _told_of_error(self, request: Request, export: Export, error: AuditLogError) -> Told:
+        return self._told_of_part(request, export, "The export stopped", [(str(error), "bold $text-error")])
+
+    def _told_of_part(self, request: Request, export: Export, what: str, told: list[tuple[str, str]]) -> Told:
+        """What is told of an export without a file: `told`, and what has arrived."""
+        self._stopped = export.job.out
+        lines = export.part.at.lines
+        left = f"{counted(lines, 'entry', 'entries')} arrived: {_shown(export.part.path)}"
+        told = [*told, (left if lines else "Nothing arrived, and nothing was written.", "")]
+        why = told[0][0].removeprefix(f"{what}: ").rstrip(".")
+        sentence = f"{what}: {why}. {left if lines else 'Nothing arrived'}"
+        goes_on = bool(lines) and not export.job.context_us
+        return Told("not exported", sentence, "error", tuple(told), replace(request, goes_on=goes_on), arrived=lines)
+
+    def action_show_exported(self) -> None:
+        """Show how the last export ended, and what can be done then."""
+        from auditlog_tui.ui.dialogs.export import ExportedScreen
+
+        told, self.left = self._last, ""
+        if told is None:
+            self._host.say("No export has ended in this run: e begins one")
+            return
+        choices = {
+            "c": "copy the SHA-256" if told.manifest else "",
+            "v": "copy the command that verifies it" if told.command else "",
+            "p": "copy the path" if told.path else "",
+            "r": "" if told.path else "go on with these" if told.request.goes_on else "try again",
+            "w": "write what there is, as INCOMPLETE" if told.arrived else "",
+        }
+        shown = [(key, label) for key, label in choices.items() if label]
+        self._host.ask(ExportedScreen(told.title, told.paragraphs, shown), lambda key: self._chosen(told, key))
+
+    def _chosen(self, told: Told, key: str | None) -> None:
+        if key == "c":
+            self._host.copy(told.manifest, f"the manifest's SHA-256 {told.manifest[:12]}…")
+        elif key == "v":
+            self._host.copy(told.command, "the command that verifies it")
+        elif key == "p":
+            self._host.copy(told.path, "the path")
+        elif key in ("r", "w") and not self.busy:
+            self._begin(replace(told.request, incomplete=key == "w"))
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def path_of(typed: str) -> Path:
+    """The file that was typed. Raises `ExportRefusedError` for what can't be one's name."""
+    text = typed.strip()
+    if not text:
+        raise ExportRefusedError("There is no path: type the name of the file to write.")
+    try:
+        path = Path(text).expanduser()
+        str(path).encode("utf-8", "surrogateescape")
+        folder = path.is_dir()
+    except (ValueError, RuntimeError) as error:
+        raise ExportRefusedError("This can't be the name of a file. Type another path.") from error
+    except OSError:
+        folder = False
+    if "\0" in text:
+        raise ExportRefusedError("This can't be the name of a file: it has a NUL character. Type another path.")
+    if folder or text.endswith("/"):
+        raise ExportRefusedError(f"{_shown(path)} is a folder. Add the name of the file to write.")
+    return path
+
+
+def free_name(now_us: int, suffix: str) -> str:
+    """A name that no file, and no part of an export, has yet in the working directory."""
+    from datetime import UTC
+
+    minute = moment(now_us, UTC)
+    base = f"auditlog-{minute[:10]}T{minute[11:13]}{minute[14:16]}Z"
+    others = (suffix, f"{suffix}.part", f"{suffix}.part.state", f".incomplete{suffix}", ".notes.jsonl")
+    names = (f"{base}{f'-{number}' if number > 1 else ''}" for number in numbers(1))
+    return next(name for name in names if not any(os.path.lexists(name + other) for other in others)) + suffix
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.absolute() == other.absolute()
+
+
+def _shown(path: Path) -> str:
+    from auditlog_tui.evidence.part import shown
+
+    return shown(path)
+
+
+def _notes_of(export: Export, outcome: Outcome) -> list[tuple[str, str]]:
+    """What else is to be said of an export that was written."""
+    found = [] if outcome.notes is None else [(f"Notes: {_shown(outcome.notes)}", "")]
+    if outcome.resumed:
+        found.append((f"{counted(outcome.resumed, 'entry was', 'entries were')} there from the run before", ""))
+    return [*found, (export.told, "$text-warning")] if export.told else found
+
+
+def try_out(export: Export) -> None:
+    """Raise an `ExportError` if an export can't begin."""
+    from auditlog_tui.evidence.part import Reporting
+
+    with Reporting(export.job.out):
+        export.try_out()

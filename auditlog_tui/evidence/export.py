@@ -354,7 +354,7 @@ class Export:
             frozen=format_query(found.query),
             low_us=planned.created_min_us,
             high_us=planned.created_max_us,
-            endpoint=job.endpoint if origin is None else f"file {origin.name}",
+            endpoint=job.endpoint,
             by=job.by,
             as_of_us=origin.now_us if origin is not None and origin.dated else found.as_of_us,
             clock_offset_ms=None if offset_us is None else round(offset_us / 1000),

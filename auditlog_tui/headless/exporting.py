@@ -19,7 +19,7 @@ from auditlog_tui.headless.streams import Progress, print_note
 from auditlog_tui.log.log import clock_skew
 from auditlog_tui.query import with_term
 from auditlog_tui.query.times import NoTimeError, read_length
-from auditlog_tui.session.opening import DEMO_URL, Session
+from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment
@@ -76,7 +76,7 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
             ending=ending_of(options.format),
             typed=typed.text,
             query=query,
-            endpoint=DEMO_URL if settings.demo else settings.base_url,
+            endpoint=settings.log_name,
             by=options.by,
             zone=settings.zone if typed.relative else "",
             context_us=options.context_us,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import AuditLogError, StoreError
-from auditlog_tui.settings.connection import DEFAULT_BASE_URL
+from auditlog_tui.settings.connection import DEFAULT_BASE_URL, DEMO_URL
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.settings.proxy import proxy_for
 from auditlog_tui.text.times import counted
@@ -40,11 +40,8 @@ LATER_S = 1.0
 _LATER = ("auditlog_tui.api.wire", "auditlog_tui.entries.schema")
 """Slow to import: httpx, for the second request, and pydantic, for an entry with malformed or unknown fields."""
 
-DEMO_URL = "https://demo"
-"""The demo's base URL, which never leaves this process; errors show its host."""
-
 FILE_URL = "https://file"
-"""The base URL of a saved log, likewise."""
+"""The base URL of a saved log, which never leaves this process; errors show its host."""
 
 
 class Session:

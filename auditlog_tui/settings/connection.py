@@ -12,6 +12,9 @@ from auditlog_tui.errors import SettingsError
 from auditlog_tui.text.safe import safe
 
 DEFAULT_BASE_URL: Final = "https://api.nirvanalabs.io"
+DEMO_URL: Final = "https://demo"
+"""The demo's base URL, which never leaves this process; errors show its host."""
+
 HEADERS_VARIABLE: Final = "NIRVANA_LABS_CUSTOM_HEADERS"
 
 _SHORTEST_SECRET = 8

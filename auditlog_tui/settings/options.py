@@ -18,6 +18,7 @@ from auditlog_tui.errors import NoKeyError, SettingsError
 from auditlog_tui.output import files
 from auditlog_tui.settings.connection import (
     DEFAULT_BASE_URL,
+    DEMO_URL,
     HEADERS_VARIABLE,
     Secret,
     check_base_url,
@@ -183,6 +184,13 @@ class Settings:
             return safe(os.path.basename(self.saved), 200)
         proxy = proxy_for(self.base_url) if self.trust_env else None
         return urlsplit(self.base_url).netloc + (f" via proxy {proxy.name}" if proxy is not None else "")
+
+    @property
+    def log_name(self) -> str:
+        """The log in what leaves the program: the API's address, or the file."""
+        if self.saved:
+            return f"file {safe(os.path.basename(self.saved), 200)}"
+        return DEMO_URL if self.demo else self.base_url
 
     @property
     def offline(self) -> bool:

@@ -138,6 +138,7 @@ KEYS: tuple[Key, ...] = (
     Key(WHO, "c", "c", "screen.page_copy", "Copy the line's ID or value", "copy"),
     Key(WHO, "y", "y", "screen.page_copy_menu", "Copy the line's entries: IDs, actors, IPs, targets, JSON, and so on",
          "copy…"),
+    Key(WHO, "e", "e", "screen.page_export", "Export the line's entries", "export"),
     Key(WHO, "m", "m", "screen.page_mark", "Mark the line's entries; again to unmark", "mark"),
     Key(CHIPS, "left,h", "← h", "previous", "Term to the left"),
     Key(CHIPS, "right,l", "→ l", "next", "Term to the right"),

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from textual.widgets import Input, OptionList
 
+from auditlog_tui.demo import demo_truth
 from auditlog_tui.evidence import bundle
 from auditlog_tui.evidence.export import Export
 from auditlog_tui.evidence.forms import FORMS
@@ -23,7 +24,7 @@ from auditlog_tui.ui.browse import exporting as exporting_module
 from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.dialogs.export import Choices, ExportedScreen, ExportScreen
 from tests.app.helpers import Hand, drawn, running
-from tests.app.wire import answers
+from tests.app.wire import NOW, answers, log_of
 from tests.effort import HANGS_S
 
 DEFAULT = "auditlog-2026-07-01T1200Z"
@@ -668,3 +669,17 @@ async def test_the_dialogs_work_in_windows_too_small_for_them(size: tuple[int, i
         await hand.until(lambda: isinstance(hand.app.screen, ExportedScreen))
         await hand.press("down", "escape")
         assert not in_dialog(hand)
+
+
+async def test_e_on_a_page_exports_the_entries_of_the_line(folder: Path) -> None:
+    truth = demo_truth(until=NOW)
+    async with running(log_of(), f"actor:{truth.new_keys[0]}") as hand:
+        await hand.press("w", "a")
+        pane = hand.screen.who
+        while "vm.deleted" not in pane.draw(pane.chosen_item, 116)[0].plain:  # type: ignore[arg-type]  # it is there
+            await hand.press("j")
+        await hand.press("e")
+        assert "the line's entries: " in chosen(hand, "what")
+        await hand.press("tab", "down", "enter")
+        assert "Saved 6 entries" in await ended(hand)
+        assert set(ids(folder / f"{DEFAULT}.jsonl")) <= set(truth.entries)

@@ -74,15 +74,10 @@ class ExportController(Controller):
         self._unread = ""
         """Why other terminals' notes could not be read."""
         self._last: Told | None = None
+        self._line: list[Offer] = []
+        """What is offered in place of the view's entries; empty for these."""
         self._stopped: Path | None = None
         """The file of the export that was stopped last, wherever it is."""
-
-    @property
-    def _endpoint(self) -> str:
-        """The API's address that an export states."""
-        from auditlog_tui.session.opening import DEMO_URL
-
-        return DEMO_URL if self._settings.demo else self._settings.base_url
 
     @property
     def busy(self) -> bool:
@@ -92,6 +87,15 @@ class ExportController(Controller):
 
     def action_export(self) -> None:
         """Ask what to export, in which format, and to which file."""
+        self._ask_for([])
+
+    def ask_for_line(self, text: str, what: str) -> None:
+        """The same for what the filter of a page's line matches; `what` tells what that is."""
+        from auditlog_tui.ui.dialogs.export import Offer
+
+        self._ask_for([Offer("line", f"the line's entries: {what}", "fetched anew and checked", filter=text)])
+
+    def _ask_for(self, line: list[Offer]) -> None:
         if self.busy:
             self._host.say("An export is running: Esc stops it, and then e begins another", "warning")
             return
@@ -100,6 +104,7 @@ class ExportController(Controller):
             self._host.navigator.marks.refresh()
         except AuditLogError as error:
             self._unread = str(error)
+        self._line = line
         self._ask()
 
     def _ask(self, begun: Request | None = None, problem: str = "") -> None:
@@ -107,7 +112,7 @@ class ExportController(Controller):
 
         self.left, now_us = "", self._host.navigator.log.now_us()
         dialog = ExportScreen(
-            self._offers(),
+            self._line or self._offers(),
             self._host.look.glyphs,
             propose=lambda suffix: free_name(now_us, suffix),
             check=self._check,
@@ -160,7 +165,7 @@ class ExportController(Controller):
         from auditlog_tui.ui.dialogs.export import Offer
 
         await asyncio.to_thread(import_module, "auditlog_tui.evidence.export")
-        found = await asyncio.to_thread(earlier_in, Path(), self._endpoint)
+        found = await asyncio.to_thread(earlier_in, Path(), self._settings.log_name)
         if self._stopped is not None and (last := await asyncio.to_thread(earlier, self._stopped)) is not None:
             found = [last, *(each for each in found if not _same(each.out, last.out))]
         return [
@@ -181,7 +186,7 @@ class ExportController(Controller):
 
         out = path_of(request.path)
         left = await asyncio.to_thread(earlier, out)
-        if left is not None and left.plan.endpoint != self._endpoint:
+        if left is not None and left.plan.endpoint != self._settings.log_name:
             of = safe(left.plan.endpoint, 100)
             raise ExportRefusedError(f"There is a part of an export of another log ({of}). Type another path.")
         if left is not None and request.what in ("loaded", "one"):
@@ -222,7 +227,7 @@ class ExportController(Controller):
             ending=ending_of(form),
             typed=typed,
             query=query,
-            endpoint=self._endpoint,
+            endpoint=self._settings.log_name,
             zone=zone,
             context_us=context_us,
             incomplete=request.incomplete or request.what in ("loaded", "one"),
@@ -233,6 +238,8 @@ class ExportController(Controller):
     def _typed(self, request: Request) -> str:
         if request.what in ("marked", "around") or (request.what == "loaded" and self._host.view.fixed):
             return MARKED
+        if request.what == "line":
+            return request.filter
         return self._query_of_one() if request.what == "one" else self._host.navigator.shown
 
     # -- running -----------------------------------------------------------------------------------------------

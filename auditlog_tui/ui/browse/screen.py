@@ -152,8 +152,10 @@ class BrowseScreen(ShiftingScreen):
             self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
         )
         self.copying = CopyController(self, table, self.long_work, self._settings.base_url)
-        self.whoing = WhoController(self, self.who, table, pane, self.facets, self.marking, self.copying)
         self.exporting = ExportController(self, table, self.filter_bar, self.status, self._settings)
+        self.whoing = WhoController(
+            self, self.who, table, pane, self.facets, self.marking, self.copying, self.exporting
+        )
         self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (

@@ -10,6 +10,7 @@ from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.copying import CopyController
+from auditlog_tui.ui.browse.exporting import ExportController
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.browse.long_work import TargetWork
 from auditlog_tui.ui.browse.marking import MarkController
@@ -55,6 +56,7 @@ class WhoController(Controller):
         facets: FacetPane,
         marking: MarkController,
         copying: CopyController,
+        exporting: ExportController,
     ) -> None:
         self._host = host
         self._pane = pane
@@ -63,6 +65,7 @@ class WhoController(Controller):
         self._facets = facets
         self._marking = marking
         self._copying = copying
+        self._exporting = exporting
         self._page: Page | None = None
         self._covered: Widget = table
         """What had the focus when a page covered it."""
@@ -282,6 +285,11 @@ class WhoController(Controller):
     def action_page_copy_menu(self) -> None:
         if (line := self._line()) is not None:
             self._copying.offer_matching(line.filter)
+
+    def action_page_export(self) -> None:
+        """Export the line's entries, loaded or not."""
+        if (line := self._line()) is not None:
+            self._exporting.ask_for_line(line.filter, line.filter)
 
     async def action_page_mark(self) -> None:
         """Mark the line's entries, as far as they are loaded; the message says if there are others."""

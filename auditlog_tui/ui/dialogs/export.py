@@ -25,7 +25,7 @@ from auditlog_tui.ui.patches.input_widget import SafeInput
 from auditlog_tui.ui.patches.options import Options
 from auditlog_tui.ui.patches.workers import start
 
-What = Literal["marked", "around", "all", "loaded", "one", "earlier"]
+What = Literal["marked", "around", "all", "loaded", "one", "line", "earlier"]
 
 AROUND_US = tuple(seconds * 1_000_000 for seconds in (10, 30, 60, 300, 900, 3_600))
 """Microseconds before and after each marked entry that can be chosen."""
@@ -39,20 +39,21 @@ PROMISE = "Only you will be able to read the file. Nothing is ever overwritten."
 class Offer:
     """Something that can be exported. `label` and `note` may be unsafe; in the label, `{}` is the time around.
 
-    `path` is the file of an earlier export to go on with.
+    `path` is the file of an earlier export to go on with; `filter` is that of a `line` of a page.
     """
 
     what: What
     label: str
     note: str
     path: str = ""
+    filter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the user asked for. `path` is as typed; `goes_on` says to go on with what an earlier run left there.
 
-    With `incomplete`, what there is is written even if something is missing.
+    `filter` is that of a `line` of a page. With `incomplete`, what there is is written even if something is missing.
     """
 
     what: What
@@ -61,6 +62,7 @@ class Request:
     around_us: int = FIRST_AROUND_US
     goes_on: bool = False
     incomplete: bool = False
+    filter: str = ""
 
 
 class Choices(Options):
@@ -222,7 +224,12 @@ class ExportScreen(Dialog[Request | None]):
     def _request(self) -> Request:
         offer, path = self._offer, self.query_one(Input).value
         return Request(
-            offer.what, FORMS[self._form].name, offer.path or path, self._around_us, goes_on=bool(offer.path)
+            offer.what,
+            FORMS[self._form].name,
+            offer.path or path,
+            self._around_us,
+            goes_on=bool(offer.path),
+            filter=offer.filter,
         )
 
     @on(OptionList.OptionHighlighted)

@@ -96,7 +96,7 @@ async def test_pivots_have_the_year_and_a_line_each(width: int) -> None:
         await hand.press("p")
         await hand.settled()
         first = next(n for n, line in enumerate(hand.lines) if "all time" in line) + 1
-        kinds = ("actor", "address", "agent", "action", "method", "path")
+        kinds = ("actor", "address", "target", "agent", "action", "method", "path")
         for line, kind in zip(hand.lines[first:], kinds, strict=False):
             assert f"  {kind} " in line
-        assert "2026-06-29 16:09  2026-07-01 11:57" in hand.lines[first]
+        assert "2026-07-01 11:52  2026-07-01 11:53" in hand.lines[first]

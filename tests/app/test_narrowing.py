@@ -119,7 +119,7 @@ async def test_an_empty_result_says_what_was_asked_and_offers_a_way_out() -> Non
         assert "action:no.such.thing method:GET" in hand.shown
         assert "z" in hand.shown
         await hand.press("z")
-        assert "11:57:16" in hand.shown
+        assert "11:53:41" in hand.shown
 
 
 async def test_an_empty_log_says_that_it_is_empty() -> None:

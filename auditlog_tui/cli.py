@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -202,15 +203,16 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
     from auditlog_tui.headless.run import run as run_command
 
     runtime.enable_collector()
-    export = None
+    asked = Command(command, text, options.format, options.limit, options.last, options.until)
     if command == "export":
         from auditlog_tui.headless.exporting import options_of
 
-        export = options_of(options)
-    return run_command(
-        settings,
-        Command(command, text, options.format, options.limit, options.last, options.until, export),
-    )
+        asked = replace(asked, export=options_of(options))
+    if command == "collect":
+        from auditlog_tui.headless.collecting import options_of as collect_options_of
+
+        asked = replace(asked, collect=collect_options_of(options))
+    return run_command(settings, asked)
 
 
 def run() -> None:

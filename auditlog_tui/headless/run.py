@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 from auditlog_tui.analysis.no_matches import reasons, take_other_forms
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
-from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, ExportRefusedError, QueryError, SettingsError
+from auditlog_tui.errors import (
+    ApiError,
+    ArchiveRefusedError,
+    AuditLogError,
+    ExitStatus,
+    ExportRefusedError,
+    QueryError,
+    SettingsError,
+)
 from auditlog_tui.evidence.fields import NO_NOTE, Note
 from auditlog_tui.evidence.formats import WITH_NOTES, Notes, TableStyle, Writer, read_columns
 from auditlog_tui.headless.following import LAST, Extent, Following, check_followable
@@ -44,6 +52,7 @@ from auditlog_tui.text.times import counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
 
 if TYPE_CHECKING:
+    from auditlog_tui.headless.collecting import CollectOptions
     from auditlog_tui.headless.exporting import ExportOptions
 
 
@@ -58,6 +67,7 @@ class Command:
     last: int = LAST
     until: str = ""
     export: ExportOptions | None = None
+    collect: CollectOptions | None = None
 
 
 def run(settings: Settings, command: Command) -> int:
@@ -73,7 +83,7 @@ def run(settings: Settings, command: Command) -> int:
         return ExitStatus.BROKEN_PIPE
     except FilterError as error:
         return _fail(pointed(error), ExitStatus.USAGE)
-    except (SettingsError, ExportRefusedError) as error:
+    except (SettingsError, ExportRefusedError, ArchiveRefusedError) as error:
         return _fail(str(error), ExitStatus.USAGE)
     except ApiError as error:
         return _fail(str(error), ExitStatus.API)
@@ -129,6 +139,10 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
         if command.export.out != STDOUT:
             return await export(settings, command.text, command.export, progress)
         command = replace(command, name="list", text=only_marked(command.text, command.export))
+    if command.collect is not None:
+        from auditlog_tui.headless.collecting import collect
+
+        return await collect(settings, command.text, command.collect, progress)
     async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":

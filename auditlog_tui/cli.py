@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if meant := mistaken(arguments):
             raise SettingsError(_not_a_command(arguments, meant))
         options = read_options(_parser(), command, arguments)
+        if options.verify or options.compact:
+            return _look_after(options)
         settings, text = _settings(options), " ".join(options.query)
         return _print(settings, command, text, options) if command else _browse(settings, text)
     except KeyboardInterrupt:
@@ -152,6 +154,15 @@ def _verify(arguments: Sequence[str]) -> int:
 
     runtime.enable_collector()
     return write_verdict(Path(options.path), options.manifest)
+
+
+def _look_after(options: argparse.Namespace) -> int:
+    from auditlog_tui import runtime
+    from auditlog_tui.headless import upkeep
+
+    runtime.enable_collector()
+    work = upkeep.verify if options.verify else upkeep.compact
+    return work(Path(options.folder), quiet=options.quiet)
 
 
 def _browse(settings: Settings, text: str) -> int:

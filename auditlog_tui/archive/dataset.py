@@ -30,7 +30,7 @@ from typing import Self
 import msgspec
 
 from auditlog_tui.archive.engine import Engine, Written, check_installed
-from auditlog_tui.archive.rows import day_of, line_of, time_of
+from auditlog_tui.archive.rows import bytes_of, day_of, line_of, time_of
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
 from auditlog_tui.output import files
@@ -171,7 +171,8 @@ def _is_day(day: str) -> bool:
 class Archive:
     """The archive in a folder, held by this process alone while the block runs.
 
-    With an `origin`, the archive is made if there is none. `manifest` is what there is, `added` counts the entries
+    With an `origin`, entries are added to it, and it is made if there is none; then no part may be missing. Without,
+    it is looked after. `manifest` is what there is, `added` counts the entries
     and `parts_added` the parts that this process added. Every method raises `ArchiveError`. Entering the block raises
     `ArchiveRefusedError` if the folder is no archive, or that of another origin, or if another process holds it.
     """
@@ -239,10 +240,15 @@ class Archive:
                 file.truncate(self.manifest.size)
         for part in self.manifest.parts:
             if not os.path.lexists(self.folder / part.part):
-                self._publish_left(part)
+                try:
+                    self._publish_left(part)
+                except ArchiveError:
+                    if self._origin is not None:
+                        raise
         for path in self.manifest.replaced:
             (self.folder / path).unlink(missing_ok=True)
-        for left in (*self.folder.glob("_part-*.tmp"), self.folder / SPOOL):
+        noted = {self._temporary(part.number) for part in self.manifest.parts}  # the only copy, if still there
+        for left in {*self.folder.glob("_part-*.tmp"), self.folder / SPOOL} - noted:
             left.unlink(missing_ok=True)
 
     def _publish_left(self, part: Part) -> None:
@@ -439,8 +445,14 @@ class _Spool:
         self.rows = self.longest = 0
         self.times: tuple[int, int] | None = None
         self.file = files.new(path)
+        self._digests: set[bytes] = set()
 
     def add(self, entry: Entry, us: int | None) -> None:
+        """Add an entry, unless its text is there."""
+        digest = hashlib.sha256(bytes_of(entry)).digest()
+        if digest in self._digests:
+            return
+        self._digests.add(digest)
         line = line_of(entry, self.rows)
         _write_all(self.file, line)
         self.rows += 1

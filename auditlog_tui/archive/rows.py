@@ -59,13 +59,18 @@ def day_of(us: int | None) -> str:
     return UNKNOWN if us is None else rfc3339(us // DAY_US * DAY_US)[:10]
 
 
+def bytes_of(entry: Entry) -> bytes:
+    """The entry's text as the server sent it."""
+    kept = stored(entry.raw)
+    return kept.encode() if isinstance(kept, str) else kept
+
+
 def line_of(entry: Entry, number: int) -> bytes:
     """The entry as a line of JSON, from which the engine makes a row.
 
     It has the time in microseconds as `us` and `number`, by which rows of one time are sorted.
     """
     fields, actor, target = entry.fields, entry.actor, entry.target
-    kept = stored(entry.raw)
     row = {
         "id": fields.id,
         "us": time_of(entry),
@@ -82,7 +87,7 @@ def line_of(entry: Entry, number: int) -> bytes:
         "target_id": target.id,
         "target_type": target.type,
         "extra": extra_of(entry.raw),
-        "raw": kept.encode() if isinstance(kept, str) else kept,
+        "raw": bytes_of(entry),
     }
     return _encode(row) + b"\n"
 

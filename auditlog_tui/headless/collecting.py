@@ -22,7 +22,7 @@ from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, AuditLogError, ExitStatus, QueryError, SettingsError
 from auditlog_tui.headless.queries import read_query
 from auditlog_tui.headless.streams import Progress, print_note
-from auditlog_tui.log.changes import HOUR_US, Changes, Known, Span, bounds_of
+from auditlog_tui.log.changes import HOUR_US, MOST, Changes, Known, Span, bounds_of
 from auditlog_tui.log.log import Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.undated import DATED, count_others
@@ -36,13 +36,16 @@ from auditlog_tui.session.opening import DEMO_URL, Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore, Row, Run
-from auditlog_tui.store.scans import all_raws, stretches
+from auditlog_tui.store.scans import all_raws, left_out, stretches
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
 
 PORTION = 500
 """Entries taken between two turns of the event loop."""
+
+TRIES = 3
+"""Hours in which more entries came while they were fetched are fetched so many times at most."""
 
 _SECOND_US = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,6 +102,8 @@ class Collecting:
         self._newest: Entry | None = None
         self._known = Known()
         self._reasons: list[str] = []
+        self._unkept = 0
+        """Entries found since what is known was kept."""
         self._doing, self._before = "counting", ""
 
     def describe(self) -> str:
@@ -122,7 +127,7 @@ class Collecting:
             await self._add_noted()
             raise
         await self._add_noted()
-        self._keep()
+        await self._keep()
         return Outcome(page.served_at, tuple(dict.fromkeys(self._reasons)))
 
     async def _go(self, page: Page) -> None:
@@ -148,13 +153,12 @@ class Collecting:
         self._oldest, self._newest = [await self._end(sort) for sort in (OLDEST_FIRST, NEWEST_FIRST)]
         if self._oldest is None or self._newest is None:
             return False
-        us = time_of(self._oldest) or 0
+        us = time_of(self._newest) or 0  # nobody removes this one meanwhile
         second = {
             "created_at_min": rfc3339(us // _SECOND_US * _SECOND_US),
             "created_at_max": rfc3339(-(-us // _SECOND_US) * _SECOND_US),
         }
-        found = await self._ask({**self._plan.params, **second, "sort": OLDEST_FIRST})
-        return any(time_of(entry) == us for entry in found.entries)
+        return bool((await self._ask({**self._plan.params, **second})).entries)
 
     async def _end(self, sort: str) -> Entry | None:
         """The first entry in this order whose time can be read, if it is near the beginning."""
@@ -171,15 +175,20 @@ class Collecting:
         low, high = max(first, since), min(last + 1, until)
         self._known.forget(since, low)
         self._known.forget(high, until)
-        if low < high:
-            spans = await Changes(self._ask, self._plan.params, self._known).find(low, high)
-            for span in spans:
-                self._known.forget(span.low, span.high)
-            for number, span in enumerate(spans, 1):
-                self._before = f"{count(number)} of {count(len(spans))} · " if len(spans) > 1 else ""
-                await self._collect(self._within(span.low, span.high, _SECOND_US), span)
+        for _ in range(TRIES if low < high else 0):
+            self._reasons.clear()
+            await self._collect_spans(await Changes(self._ask, self._plan.params, self._known).find(low, high))
+            if not self._reasons:
+                break
         if self._since is None and self._until is None:
             await self._collect_others(low)
+
+    async def _collect_spans(self, spans: Sequence[Span]) -> None:
+        for span in spans:
+            self._known.forget(span.low, span.high)
+        for number, span in enumerate(spans, 1):
+            self._before = f"{count(number)} of {count(len(spans))} · " if len(spans) > 1 else ""
+            await self._collect(self._within(span.low, span.high, _SECOND_US), span)
 
     async def _collect_others(self, low: int) -> None:
         """Fetch the entries that match no bound: those whose time is absent or can't be read, for example."""
@@ -199,12 +208,12 @@ class Collecting:
             cursor: str | None = None
             while True:
                 page = await self._api.list({**self._plan.params, "sort": sort}, limit=PAGE, cursor=cursor)
+                self._api.note(page)
                 fresh = {e.raw: e for e in page.entries if time_of(e) is None and e.raw not in found}
                 found |= fresh
                 cursor = page.next_cursor
                 if not fresh or cursor is None:
                     break
-        self._api.noted |= found
         return len(found)
 
     # -- requests ----------------------------------------------------------------------------------------------
@@ -245,12 +254,15 @@ class Collecting:
             log = Log(self._api, store, self._log.parallel)
             log.server_support = self._log.server_support
             self.walk = walk = Walk(log, query)
+            self._api.notes_all = span is not None and span.count is not None and span.count <= MOST
             try:
                 await walk.begin()
                 await walk.go(UNBOUNDED)
             except ApiError:
                 await self._add_rows(walk)
                 raise
+            finally:
+                self._api.notes_all = False
             await self._add_rows(walk)
             reason = walk.reason()
             if reason:
@@ -258,7 +270,9 @@ class Collecting:
             elif span is not None:
                 self._known.learn(span, _rows(store, walk.view.feed.run))
             self.walk = None
-        self._keep()
+            self._unkept += len(walk.view)
+        if self._unkept >= MOST:
+            await self._keep()
         return not reason
 
     # -- the archive -------------------------------------------------------------------------------------------
@@ -266,21 +280,24 @@ class Collecting:
     async def _add_rows(self, walk: Walk) -> None:
         """Add what a walk has found."""
         store, run = walk.view.log.store, walk.view.run
-        for stretch in stretches(range(run.first, run.after), PORTION):
-            texts = all_raws(store, run, stretch)
+        for stretch in stretches(range(run.first, run.after), PORTION, way=-1):
+            texts = all_raws(store, run, stretch)[::-1]  # from day to day, as walk follows walk
             for text in texts:
                 self._api.noted.pop(text, None)
             await self._take([read_entry(text) for text in texts])
             await give_way()
-        await _to_its_end(self._archive.flush)
+        for first in range(1, store.size + 1 if self._plan.residual is None else 1, PORTION):
+            texts = left_out(store, run, first, first + PORTION)  # where the walk began again
+            self._api.noted |= {text: read_entry(text) for text in texts}
+            await give_way()
 
     async def _add_noted(self) -> None:
-        """Add what came with counts alone: a server that removes entries may not have sent them again."""
+        """Add what came and is in no walk: a server that removes entries may not have sent them again."""
         noted, self._api.noted = self._api.noted.values(), {}
         if self._plan.residual is None:
             found = [entry for entry in noted if not self._plan.violations(entry) and self._is_asked(entry)]
             await self._take(sorted(found, key=lambda entry: day_of(time_of(entry))))
-            await _to_its_end(self._archive.flush)
+        await _to_its_end(self._archive.flush)
 
     def _is_asked(self, entry: Entry) -> bool:
         """Whether it is in the hours asked for."""
@@ -298,16 +315,22 @@ class Collecting:
         except msgspec.MsgspecError:
             return Known()
 
-    def _keep(self) -> None:
-        """Keep what is known, for the next run."""
+    async def _keep(self) -> None:
+        """Make a part of what was taken, then keep what is known, for the next run."""
+        self._unkept = 0
+        await _to_its_end(self._archive.flush)
         self._archive.write_state(msgspec.json.encode(self._known))
 
 
 class _NotingApi:
-    """The API. `noted` are the entries of the smallest pages, which are requested for their counts, by their JSON."""
+    """The API. `noted` are entries by their JSON: those of the smallest pages, which are requested for their counts.
+
+    With `notes_all`, those of all pages are: a walk may drop some and fetch them again, when they may be gone.
+    """
 
     def __init__(self, api: AuditLogApi) -> None:
         self.noted: dict[str, Entry] = {}
+        self.notes_all = False
         self._api = api
 
     @property
@@ -320,9 +343,12 @@ class _NotingApi:
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         page = await self._api.list(params, limit=limit, cursor=cursor)
-        if limit == SMALLEST_PAGE:
-            self.noted |= {entry.raw: entry for entry in page.entries}
+        if limit == SMALLEST_PAGE or self.notes_all:
+            self.note(page)
         return page
+
+    def note(self, page: Page) -> None:
+        self.noted |= {entry.raw: entry for entry in page.entries}
 
     async def get(self, entry_id: str) -> Entry:
         return await self._api.get(entry_id)

@@ -30,7 +30,7 @@ def write_verdict(path: Path, manifest: str | None = None) -> int:
     try:
         out, _ = standard_out(progress)
         try:
-            found = verify(path, expected, _Bar(progress))
+            found = verify(path, expected, Bar(progress))
         finally:
             progress.clear()
     except BrokenPipeError:
@@ -78,7 +78,7 @@ def _lines(shown: str, found: Verification) -> Iterator[str]:
         )
 
 
-class _Bar:
+class Bar:
     """Shows progress on a terminal, a few times a second."""
 
     def __init__(self, progress: Progress) -> None:

@@ -24,7 +24,7 @@ from auditlog_tui.text.times import rfc3339
 
 HOUR_US = 3_600_000_000
 
-FEW, MOST = 300, 50_000
+FEW, MOST = 300, 20_000
 """A stretch with at most so many entries is walked rather than counted further; one that is new, up to `MOST`."""
 
 _FINER = re.compile(r"\.\d{6}0*[1-9]")

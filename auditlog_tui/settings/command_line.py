@@ -150,6 +150,7 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     parser.set_defaults(
         format={"get": "jsonl", "export": None}.get(command, "table"), limit=None, last=10, until="", out="",
         bundle="", by="", marked=False, with_context="", incomplete=False, folder="", since="", quiet=False,
+        verify=False, compact=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:
@@ -166,6 +167,8 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         if not words:
             parser.error("collect takes the archive's folder, then the filter")
         options.folder, *words = words
+        if (options.verify or options.compact) and (words or options.since or options.until):
+            parser.error("--verify and --compact are for the whole archive")
     if options.columns is not None and (
         command in ("get", "count", "export", "collect") or (command and options.format != "table")
     ):
@@ -242,9 +245,20 @@ def _make_export(parser: argparse.ArgumentParser) -> None:
 
 def _make_collect(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] DIR [filter ...]"
+    words = next(action for action in parser._actions if action.dest == "query")
+    words.metavar, words.help = "DIR", "the archive's folder, then a filter if it is not of the whole log"
     parser.add_argument("--since", metavar="TIME", help="only from this hour on, such as 2026-11-20 or 48h")
     parser.add_argument("--until", metavar="TIME", help="only up to this hour")
     parser.add_argument("--quiet", action="store_true", help="say nothing unless something is missing or fails")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
+        "--verify", action="store_true",
+        help="instead, check every part against the manifest; the exit status is 1 if something was changed",
+    )  # fmt: skip
+    other.add_argument(
+        "--compact", action="store_true",
+        help="instead, join each day's small parts, while nobody reads the archive; --verify and this send nothing",
+    )  # fmt: skip
 
 
 _MAKERS = {"export": _make_export, "collect": _make_collect}

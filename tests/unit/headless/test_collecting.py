@@ -204,6 +204,13 @@ async def test_an_error_leaves_what_had_arrived_and_the_next_run_goes_on(tmp_pat
     assert held(tmp_path) == raws(log)
 
 
+@pytest.mark.parametrize("what", ["late", "forget"])
+async def test_what_comes_or_goes_while_it_is_fetched_does_not_make_it_incomplete(what: str, tmp_path: Path) -> None:
+    log = ServingLog([n * HOUR // 20 for n in range(3_000)], happens={20: what, 25: what})
+    assert (await collect(log, tmp_path)).complete
+    assert set(raws(log)) | log.served <= set(held(tmp_path))
+
+
 HAPPENINGS = ("grow", "late", "forget", "undated", "throttle", "fail", "refuse cursor", "no total", "unclear")
 TIMES = st.lists(
     st.integers(0, 3 * DAY) | st.integers(0, 72).map(lambda hour: hour * HOUR) | st.just(ABSENT),

@@ -410,6 +410,33 @@ def test_a_check_names_what_is_wrong_with_each_part(tmp_path: Path) -> None:
         assert archive.check(archive.manifest.parts[0]) == "it is missing"
 
 
+def test_looking_after_an_archive_removes_no_part_that_could_not_be_put_right(tmp_path: Path) -> None:
+    add(tmp_path, [entry(1)])
+    left = tmp_path / "_part-000001.tmp"
+    left.write_bytes((tmp_path / PARTS[0]).read_bytes()[:-1])
+    (tmp_path / PARTS[0]).unlink()
+    with Archive(tmp_path) as archive:
+        assert [archive.check(part) for part in archive.manifest.parts] == ["it is missing"]
+    assert left.exists()
+    with pytest.raises(ArchiveError, match="was changed, and is a part of the archive"):
+        add(tmp_path, [entry(2)])
+    assert left.exists()
+
+
+def test_parts_with_other_entries_than_the_manifest_says_are_not_joined(tmp_path: Path) -> None:
+    add(tmp_path / "a", [entry(1)])
+    add(tmp_path / "a", [entry(2)])
+    add(tmp_path / "b", [entry(3), entry(4)])
+    (tmp_path / "a" / PARTS[0]).write_bytes((tmp_path / "b" / PARTS[0]).read_bytes())
+    before = names(tmp_path / "a")
+    with (
+        Archive(tmp_path / "a") as archive,
+        pytest.raises(ArchiveError, match="other entries than the manifest says"),
+    ):
+        archive.join(archive.small_parts()[0])
+    assert names(tmp_path / "a") == before
+
+
 def test_the_state_is_forgotten_with_the_parts_that_it_speaks_of(tmp_path: Path) -> None:
     with Archive(tmp_path, ORIGIN) as archive:
         put(archive, [entry(1)])

@@ -188,6 +188,16 @@ async def test_a_server_that_excludes_its_bounds_loses_no_entry_at_a_full_hour(t
         log.write(199 * HOUR + 1)
 
 
+async def test_a_server_that_excludes_its_bounds_loses_no_entry_between_two_spans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "FEW", 5)
+    monkeypatch.setattr(changes, "MOST", 20)
+    log = TimedLog([*(n * HOUR for n in range(200)), 199 * HOUR + SECOND // 3], exclusive=True)
+    await collect(log, tmp_path)
+    assert held(tmp_path) == raws(log)
+
+
 async def test_an_error_leaves_what_had_arrived_and_the_next_run_goes_on(tmp_path: Path) -> None:
     log = ServingLog([n * HOUR // 20 for n in range(3_000)], happens=dict.fromkeys(range(20, 24), "fail"))
     failures = 0

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,12 @@ MANIFEST, STATE, LOCK, SPOOL, SPILL = "_manifest.jsonl", "_state.json", "_lock",
 
 PART_ROWS = 250_000
 """The most entries of a part; smaller parts can be joined."""
+
+PART_BYTES = 128 * 1024 * 1024
+"""A part is full too once its lines of JSON have so many bytes: the engine holds half of a part in memory."""
+
+SMALL_BYTES = 16 * 1024 * 1024
+"""A part of so many bytes is joined with no other."""
 
 _FORMAT = "auditlog-tui archive 1"
 _MOST_BYTES = 1 << 30
@@ -245,8 +252,10 @@ class Archive:
                 except ArchiveError:
                     if self._origin is not None:
                         raise
-        for path in self.manifest.replaced:
-            (self.folder / path).unlink(missing_ok=True)
+        if all(os.path.lexists(self.folder / part.part) for part in self.manifest.parts):
+            for path in self.manifest.replaced:
+                (self.folder / path).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / SPILL, ignore_errors=True)
         noted = {self._temporary(part.number) for part in self.manifest.parts}  # the only copy, if still there
         for left in {*self.folder.glob("_part-*.tmp"), self.folder / SPOOL} - noted:
             left.unlink(missing_ok=True)
@@ -274,7 +283,10 @@ class Archive:
     @property
     def engine(self) -> Engine:
         if self._engine is None:
-            self._engine = Engine(self.folder / SPILL)
+            spill = self.folder / SPILL
+            spill.mkdir(mode=0o700)  # the engine would let others read it
+            self._stack.callback(shutil.rmtree, spill, ignore_errors=True)
+            self._engine = Engine(spill)
             self._stack.callback(self._engine.close)
         return self._engine
 
@@ -291,7 +303,7 @@ class Archive:
                 day = day_of(us)
                 if self._spool is None:
                     self._spool = _Spool(self.folder / SPOOL, day)
-                if self._spool.day != day or self._spool.rows >= PART_ROWS:
+                if self._spool.day != day or self._spool.full:
                     return index
                 self._spool.add(entry, us)
         return len(entries)
@@ -394,7 +406,7 @@ class Archive:
         """The parts that `join` can make one of, by day."""
         by_day: dict[str, list[Part]] = {}
         for part in self.manifest.parts:
-            if part.rows < PART_ROWS:
+            if part.rows < PART_ROWS and part.bytes < SMALL_BYTES:
                 by_day.setdefault(part.day, []).append(part)
         return [parts for _, parts in sorted(by_day.items()) if len(parts) > 1]
 
@@ -442,10 +454,14 @@ class _Spool:
         path.unlink(missing_ok=True)
         self.path = path
         self.day = day
-        self.rows = self.longest = 0
+        self.rows = self.longest = self.bytes = 0
         self.times: tuple[int, int] | None = None
         self.file = files.new(path)
         self._digests: set[bytes] = set()
+
+    @property
+    def full(self) -> bool:
+        return self.rows >= PART_ROWS or self.bytes >= PART_BYTES
 
     def add(self, entry: Entry, us: int | None) -> None:
         """Add an entry, unless its text is there."""
@@ -456,6 +472,7 @@ class _Spool:
         line = line_of(entry, self.rows)
         _write_all(self.file, line)
         self.rows += 1
+        self.bytes += len(line)
         self.longest = max(self.longest, len(line))
         if us is not None:
             low, high = self.times or (us, us)

@@ -124,10 +124,9 @@ class Collecting:
         try:
             await self._go(page)
         except ApiError:
-            await self._add_noted()
+            await self._finish()
             raise
-        await self._add_noted()
-        await self._keep()
+        await self._finish()
         return Outcome(page.served_at, tuple(dict.fromkeys(self._reasons)))
 
     async def _go(self, page: Page) -> None:
@@ -291,13 +290,16 @@ class Collecting:
             self._api.noted |= {text: read_entry(text) for text in texts}
             await give_way()
 
+    async def _finish(self) -> None:
+        await self._add_noted()
+        await self._keep()
+
     async def _add_noted(self) -> None:
         """Add what came and is in no walk: a server that removes entries may not have sent them again."""
         noted, self._api.noted = self._api.noted.values(), {}
         if self._plan.residual is None:
             found = [entry for entry in noted if not self._plan.violations(entry) and self._is_asked(entry)]
             await self._take(sorted(found, key=lambda entry: day_of(time_of(entry))))
-        await _to_its_end(self._archive.flush)
 
     def _is_asked(self, entry: Entry) -> bool:
         """Whether it is in the hours asked for."""

@@ -161,8 +161,11 @@ def test_the_same_text_is_never_written_twice_and_another_version_is(tmp_path: P
     assert names(tmp_path)[2:] == ["day=2026-11-20/part-000001.parquet", "day=2026-11-20/part-000002.parquet"]
 
 
-def test_a_full_part_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset, "PART_ROWS", 4)
+@pytest.mark.parametrize(("limit", "most"), [("PART_ROWS", 4), ("PART_BYTES", 1_900)])
+def test_a_full_part_is_followed_by_another(
+    limit: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, limit, most)
     assert add(tmp_path, [entry(n) for n in range(10)]) == 10
     assert [part.rows for part in manifest(tmp_path).parts] == [4, 4, 2]
 
@@ -381,6 +384,17 @@ def test_small_parts_of_a_day_become_one(tmp_path: Path, monkeypatch: pytest.Mon
     assert add(tmp_path, entries) == 0
 
 
+def test_large_parts_are_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        add(tmp_path, [entry(n)])
+    with Archive(tmp_path) as archive:
+        assert len(archive.small_parts()[0]) == 3
+        for limit in ("PART_ROWS", "SMALL_BYTES"):
+            with monkeypatch.context() as patched:
+                patched.setattr(dataset, limit, 1)
+                assert archive.small_parts() == []
+
+
 @pytest.mark.parametrize(("where", "name"), [(Archive, "_append"), (Archive, "_publish"), (os, "rename")])
 def test_joining_that_is_ended_loses_nothing_and_leaves_nothing_twice(
     where: object, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -392,6 +406,19 @@ def test_joining_that_is_ended_loses_nothing_and_leaves_nothing_twice(
         with pytest.raises(EndedError):
             archive.join(archive.small_parts()[0])
     add(tmp_path, [])
+    assert read(tmp_path, "id") == [("id-0",), ("id-1",), ("id-2",)]
+
+
+def test_what_was_joined_stays_where_the_new_part_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        add(tmp_path, [entry(n)])
+    with monkeypatch.context() as patched, Archive(tmp_path) as archive:
+        end_before(patched, os, "rename")
+        with pytest.raises(EndedError):
+            archive.join(archive.small_parts()[0])
+    (tmp_path / "_part-000004.tmp").write_bytes(b"")
+    with Archive(tmp_path) as archive:
+        assert [archive.check(part) for part in archive.manifest.parts] == ["it is missing"]
     assert read(tmp_path, "id") == [("id-0",), ("id-1",), ("id-2",)]
 
 

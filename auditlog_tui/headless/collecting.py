@@ -132,7 +132,7 @@ class Collecting:
     async def _go(self, page: Page) -> None:
         """`page` is the smallest one."""
         if page.entries and await self._counts_usable(page):
-            await self._collect_changes()
+            await self._collect_changes(page.total_count or 0)
         elif page.entries or page.total_count or not page.last:
             self.told = "This server does not count by time, so everything was fetched again."
             await self._collect(self._within(self._since, self._until))
@@ -167,8 +167,8 @@ class Collecting:
                 return dated[0]
         return None
 
-    async def _collect_changes(self) -> None:
-        """Fetch the hours that have other entries than when they were fetched before."""
+    async def _collect_changes(self, total: int) -> None:
+        """Fetch the hours that have other entries than when they were fetched before; `total` is the count of all."""
         first, last = ((time_of(each) or 0) // HOUR_US for each in (self._oldest, self._newest) if each is not None)
         since, until = self._hours_asked
         low, high = max(first, since), min(last + 1, until)
@@ -176,7 +176,8 @@ class Collecting:
         self._known.forget(high, until)
         for _ in range(TRIES if low < high else 0):
             self._reasons.clear()
-            await self._collect_spans(await Changes(self._ask, self._plan.params, self._known).find(low, high))
+            changes = Changes(self._ask, self._plan.params, self._known, total)
+            await self._collect_spans(await changes.find(low, high))
             if not self._reasons:
                 break
         if self._since is None and self._until is None:

@@ -85,12 +85,17 @@ class Known(msgspec.Struct):
 
 
 class Changes:
-    """Compares a server's counts under `params` with what is known."""
+    """Compares a server's counts under `params` with what is known.
 
-    def __init__(self, ask: Ask, params: Mapping[str, str], known: Known) -> None:
+    `most` is the largest count that the server has sent. A server may count up to some limit only, so a smaller count
+    is right, while one that is as large proves nothing.
+    """
+
+    def __init__(self, ask: Ask, params: Mapping[str, str], known: Known, most: int) -> None:
         self._ask = ask
         self._params = params
         self._known = known
+        self._most = most
 
     async def find(self, low: int, high: int) -> list[Span]:
         """The spans from hour `low` up to `high` that are to be walked, oldest first. Raises `ApiError`."""
@@ -102,14 +107,13 @@ class Changes:
             return [Span(low, high, None)]
         hours = [hour for hour in known.hours if low <= hour < high]
         firsts = [known.hours[min(hours)][1]] if hours else [high * HOUR_US]
-        if count == sum(known.hours[hour][0] for hour in hours) + known.on.get(high, 0) and (
-            not count or page.entries[0].created_us in firsts
-        ):
+        agrees = count == sum(known.hours[hour][0] for hour in hours) + known.on.get(high, 0)
+        if agrees and (not count or (count < self._most and page.entries[0].created_us in firsts)):
             return []
         if not count:
             known.forget(low, high)
             return []
-        if high - low == 1 or count <= FEW or (not hours and count <= MOST):
+        if high - low == 1 or (count <= FEW and not agrees) or (not hours and count <= MOST):
             return [Span(low, high, count)]
         middle = (low + high) // 2
         return await self.find(low, middle) + await self.find(middle, high)

@@ -26,6 +26,7 @@ class Server:
         self.hours = list(hours)
         self.asked = 0
         self.counts = True
+        self.limit = 1_000_000
 
     async def __call__(self, params: Mapping[str, str]) -> Page:
         self.asked += 1
@@ -33,30 +34,31 @@ class Server:
         times = sorted(round((START + hour) * HOUR_US) for hour in self.hours)
         found = [us for us in times if low <= us <= high]
         entries = tuple(read_entry(f'{{"id":"x","created_at":"{rfc3339(us)}"}}') for us in found[:10])
-        return Page(entries, total_count=len(found) if self.counts else None)
+        return Page(entries, total_count=min(len(found), self.limit) if self.counts else None)
 
 
 async def find(server: Server, known: Known, hours: int = 100) -> list[Span]:
-    spans = await Changes(server, {}, known).find(START, START + hours)
+    most = min(len(server.hours), server.limit)
+    spans = await Changes(server, {}, known, most).find(START, START + hours)
     return [Span(span.low - START, span.high - START, span.count) for span in spans]
 
 
 async def learned(server: Server, hours: int = 100) -> Known:
     """What is known once everything was walked."""
     known = Known()
-    for span in await Changes(server, {}, known).find(START, START + hours):
+    for span in await Changes(server, {}, known, len(server.hours)).find(START, START + hours):
         known.learn(span, [row(hour) for hour in server.hours])
     return known
 
 
-async def test_what_was_walked_is_found_unchanged_by_one_count() -> None:
+async def test_what_was_walked_is_found_unchanged_by_a_count_of_each_half() -> None:
     server = Server([0, 0.5, 1, 1, 40, 41.5, 42, 99.9])
     known = await learned(server)
     server.asked = 0
     assert await find(server, known) == []
-    assert server.asked == 1
+    assert server.asked == 3
     for low in range(0, 100, 7):  # entries right at a bound are counted on both sides
-        spans = await Changes(server, {}, known).find(START + low, START + low + 7)
+        spans = await Changes(server, {}, known, 9).find(START + low, START + low + 7)
         assert spans == []
 
 
@@ -109,6 +111,13 @@ async def test_an_hour_that_is_empty_now_is_known_to_be() -> None:
     assert await find(server, known) == []
     server.hours = [0.5, 1.5, 50]
     assert await find(server, known) != []
+
+
+async def test_a_count_as_large_as_the_largest_proves_nothing() -> None:
+    known = await learned(Server([0.5, 1.5, 50, 51]))
+    server = Server([0.5, 1.5, 50, 51, 52, 53])
+    server.limit = 4
+    assert await find(server, known, 60) != []
 
 
 async def test_without_a_count_everything_is_to_be_walked() -> None:

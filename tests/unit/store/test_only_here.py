@@ -13,7 +13,7 @@ import auditlog_tui
 
 ROOT = Path(auditlog_tui.__file__).parent
 OTHERS = ("query/sql.py", "session/marks.py", "offline/", "archive/engine.py")
-"""Conditions from a query, and data of their own: the marks' file, the log that is answered here, and Parquet files."""
+"""Conditions from a query, and data of their own: the marks' file, the log that is answered here, Parquet files."""
 
 STATEMENT = re.compile(
     r"\b(?:SELECT .* FROM|FROM \w+|WHERE|JOIN|GROUP BY|ORDER BY|INSERT OR|INSERT INTO|DELETE FROM|UPDATE \w+ SET"

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -49,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if meant := mistaken(arguments):
             raise SettingsError(_not_a_command(arguments, meant))
         options = read_options(_parser(), command, arguments)
+        if options.verify or options.compact:
+            return _look_after(options)
         settings, text = _settings(options), " ".join(options.query)
         return _print(settings, command, text, options) if command else _browse(settings, text)
     except KeyboardInterrupt:
@@ -179,6 +182,15 @@ def _verify(arguments: Sequence[str]) -> int:
     return write_verdict(Path(options.path), options.manifest)
 
 
+def _look_after(options: argparse.Namespace) -> int:
+    from auditlog_tui import runtime
+    from auditlog_tui.headless import upkeep
+
+    runtime.enable_collector()
+    work = upkeep.verify if options.verify else upkeep.compact
+    return work(Path(options.folder), quiet=options.quiet)
+
+
 def _browse(settings: Settings, text: str) -> int:
     _check_terminal()
     if settings.saved:
@@ -239,15 +251,16 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
     from auditlog_tui.headless.run import run as run_command
 
     runtime.enable_collector()
-    export = None
+    asked = Command(command, text, options.format, options.limit, options.last, options.until)
     if command == "export":
         from auditlog_tui.headless.exporting import options_of
 
-        export = options_of(options)
-    return run_command(
-        settings,
-        Command(command, text, options.format, options.limit, options.last, options.until, export),
-    )
+        asked = replace(asked, export=options_of(options))
+    if command == "collect":
+        from auditlog_tui.headless.collecting import options_of as collect_options_of
+
+        asked = replace(asked, collect=collect_options_of(options))
+    return run_command(settings, asked)
 
 
 def run() -> None:

@@ -9,6 +9,8 @@ AuditLogError
 ├── ExportError            an export can't be written or go on
 │   └── ExportRefusedError nothing was written, because something else is there or was asked for
 ├── BundleError            a file is no bundle, or entries can't become one
+├── ArchiveError           an archive can't be read or written
+│   └── ArchiveRefusedError a folder is no archive, or one of something else, or DuckDB is missing
 └── ApiError               the server or the connection to it failed
     ├── KeyRefusedError    401
     ├── NotPermittedError  403
@@ -74,6 +76,14 @@ class ExportRefusedError(ExportError):
 
 class BundleError(AuditLogError):
     """A file can't be read as a bundle, or entries and notes can't be written as one."""
+
+
+class ArchiveError(AuditLogError):
+    """An archive can't be read or written."""
+
+
+class ArchiveRefusedError(ArchiveError):
+    """Nothing was done: the folder is no archive, or one of something else, or is in use, or DuckDB is missing."""
 
 
 class ApiError(AuditLogError):

@@ -1,1 +1,1 @@
-"""The commands without a screen: `list`, `get`, `count`, `export`, `follow`, `verify`, `who`."""
+"""The commands without a screen: `list`, `get`, `count`, `export`, `collect`, `follow`, `verify`, `who`."""

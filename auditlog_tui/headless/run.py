@@ -26,6 +26,7 @@ from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import (
     ApiError,
+    ArchiveRefusedError,
     AuditLogError,
     ExitStatus,
     ExportRefusedError,
@@ -57,6 +58,7 @@ from auditlog_tui.text.times import counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
 
 if TYPE_CHECKING:
+    from auditlog_tui.headless.collecting import CollectOptions
     from auditlog_tui.headless.exporting import ExportOptions
 
 
@@ -74,6 +76,7 @@ class Command:
     last: int = LAST
     until: str = ""
     export: ExportOptions | None = None
+    collect: CollectOptions | None = None
 
 
 def run(settings: Settings, command: Command) -> int:
@@ -89,7 +92,7 @@ def run(settings: Settings, command: Command) -> int:
         return ExitStatus.BROKEN_PIPE
     except FilterError as error:
         return _fail(pointed(error), ExitStatus.USAGE)
-    except (SettingsError, ExportRefusedError) as error:
+    except (SettingsError, ExportRefusedError, ArchiveRefusedError) as error:
         return _fail(str(error), ExitStatus.USAGE)
     except ApiError as error:
         return _fail(str(error), ExitStatus.API)
@@ -145,6 +148,10 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
         if command.export.out != STDOUT:
             return await export(settings, command.text, command.export, progress)
         command = replace(command, name="list", text=only_marked(command.text, command.export))
+    if command.collect is not None:
+        from auditlog_tui.headless.collecting import collect
+
+        return await collect(settings, command.text, command.collect, progress)
     async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":

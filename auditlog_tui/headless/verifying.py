@@ -31,7 +31,7 @@ def write_verdict(path: Path, manifest: str | None = None) -> int:
     try:
         out, _ = standard_out(progress)
         try:
-            found = verify(path, expected, _Bar(progress))
+            found = verify(path, expected, Bar(progress))
         finally:
             progress.clear()
     except BrokenPipeError:
@@ -89,7 +89,7 @@ def _stated(statement: Statement, *, changed: bool) -> Iterator[str]:
         yield f"Query: {asked}"
 
 
-class _Bar:
+class Bar:
     """Shows progress on a terminal, a few times a second."""
 
     def __init__(self, progress: Progress) -> None:

@@ -109,13 +109,13 @@ def replace(path: Path, content: bytes, *, private: bool = False) -> None:
     except BaseException:
         temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def create(path: Path, content: bytes) -> None:
     """Create a file that only its owner can access. Raises `OSError`: `FileExistsError` if the name is taken."""
     _write_new(path, content, None)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextmanager
@@ -171,7 +171,7 @@ def publish(temporary: Path, path: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         _rename_new(temporary, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _rename_new(temporary: Path, path: Path) -> None:
@@ -210,7 +210,8 @@ def _write_new(path: Path, content: bytes, like: os.stat_result | None) -> None:
         raise
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Return once the names in a folder are on the disk."""
     with suppress(OSError):  # not every system can open a folder; the file is written in any case
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -18,6 +18,10 @@ COMMANDS = {
         "Write the entries that match a filter to a new file, as evidence. Nothing is overwritten.\n"
         "If it is broken off, the same command goes on with what is in FILE.part."
     ),
+    "collect": (
+        "Add what is new in the log to an archive: Parquet files by day, in the folder DIR. With a filter, the\n"
+        "archive is of what matches. Run it again and again; it goes on where it was broken off."
+    ),
     "follow": (
         "Write the last entries that match a filter, then each new one as it comes, until Ctrl+C.\n"
         "Standard error tells when the connection is lost and what may be missing."
@@ -59,6 +63,7 @@ commands:
   auditlog-tui follow 'status:>=400' --format jsonl   write new entries as they come
   auditlog-tui export 'last:7d' --out week.jsonl      write the entries to a file, as evidence
   auditlog-tui who 203.0.113.7                        write what was done from an address, by an actor or to a target
+  auditlog-tui collect archive                        add what is new to an archive of Parquet files
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
   auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
@@ -77,7 +82,7 @@ VALUED = frozenset((FROM, *(option.flag for option in OPTIONS if not option.swit
 """Flags that take a value, with any command."""
 
 _COMMANDS_VALUED = frozenset(
-    ("--format", "--limit", "--last", "--until", "--out", "--bundle", "--by", "--with-context")
+    ("--format", "--limit", "--last", "--until", "--out", "--bundle", "--by", "--with-context", "--since")
 )
 """Flags of the commands that take a value."""
 
@@ -176,7 +181,8 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(
         format={"get": "jsonl", "export": None, "who": "text"}.get(command, "table"), limit=None, last=10, until="",
-        out="", bundle="", by="", marked=False, with_context="", incomplete=False,
+        out="", bundle="", by="", marked=False, with_context="", incomplete=False, folder="", since="", quiet=False,
+        verify=False, compact=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:
@@ -195,8 +201,14 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         _check_export(parser, options)
     if command == "who" and len(words) != 1:
         parser.error("who takes one ID, name or address; quote a name with spaces")
+    if command == "collect":
+        if not words:
+            parser.error("collect takes the archive's folder, then the filter")
+        options.folder, *words = words
+        if (options.verify or options.compact) and (words or options.since or options.until):
+            parser.error("--verify and --compact are for the whole archive")
     if options.columns is not None and (
-        command in ("get", "count", "export", "who") or (command and options.format != "table")
+        command in ("get", "count", "export", "collect", "who") or (command and options.format != "table")
     ):
         parser.error("--columns is for the browser, and for the table of list and follow")
     for name, flag in _BROWSER_ONLY.items():
@@ -229,8 +241,8 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
         words.metavar, words.help, words.nargs = "ID", "the entry's ID, as list --format ids writes it", "?"
     if command == "count":
         return
-    if command == "export":
-        _make_export(parser)
+    if command in _MAKERS:
+        _MAKERS[command](parser)
         return
     default = parser.get_default("format")
     if command == "who":
@@ -274,6 +286,27 @@ def _make_export(parser: argparse.ArgumentParser) -> None:
         "--incomplete", action="store_true",
         help="if entries are missing, write those that are there, under a name that says so; the exit status is 1",
     )  # fmt: skip
+
+
+def _make_collect(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "%(prog)s [options] DIR [filter ...]"
+    words = next(action for action in parser._actions if action.dest == "query")
+    words.metavar, words.help = "DIR", "the archive's folder, then a filter if it is not of the whole log"
+    parser.add_argument("--since", metavar="TIME", help="only from this hour on, such as 2026-11-20 or 48h")
+    parser.add_argument("--until", metavar="TIME", help="only up to this hour")
+    parser.add_argument("--quiet", action="store_true", help="say nothing unless something is missing or fails")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
+        "--verify", action="store_true",
+        help="instead, check every part against the manifest; the exit status is 1 if something was changed",
+    )  # fmt: skip
+    other.add_argument(
+        "--compact", action="store_true",
+        help="instead, join each day's small parts, while nobody reads the archive; --verify and this send nothing",
+    )  # fmt: skip
+
+
+_MAKERS = {"export": _make_export, "collect": _make_collect}
 
 
 def _check_export(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -218,6 +218,15 @@ def arrived(store: EntryStore, run: Run, after: int, since_us: int) -> list[int]
     return [n for (n,) in store.read(sql, [run.number, after, since_us])]
 
 
+def left_out(store: EntryStore, run: Run, first: int, after: int) -> list[str]:
+    """The JSON of the versions numbered from `first` up to `after` whose entries are not in the run."""
+    sql = (
+        "SELECT j.raw FROM entry e JOIN json j ON j.n = e.n WHERE e.n >= ? AND e.n < ?"
+        " AND NOT EXISTS (SELECT 1 FROM place p WHERE p.run = ? AND p.entry = e.first) ORDER BY e.n"
+    )
+    return [restored(raw) for (raw,) in store.read(sql, [first, after, run.number])]
+
+
 def texts_since(store: EntryStore, entry: int, after: int, since_us: int) -> list[str]:
     """The JSON of an entry's versions numbered above `after`, in the order in which they came.
 

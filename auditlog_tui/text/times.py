@@ -74,6 +74,11 @@ def rfc3339(us: int) -> str:
     return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
 
+def is_in_calendar(us: int) -> bool:
+    """Whether an instant is in the years 1 to 9999."""
+    return _FIRST_US <= us <= _LAST_US
+
+
 def format_time(
     us: int | None,
     mode: Mode,
@@ -91,7 +96,7 @@ def format_time(
     """
     if us is None:
         return "?"
-    if not _FIRST_US <= us <= _LAST_US:
+    if not is_in_calendar(us):
         return _out_of_range(us)
     if mode == "relative":
         return _relative(now_us - us)
@@ -148,7 +153,7 @@ def format_time_exact(us: int | None, zone: tzinfo) -> str:
     """The instant with milliseconds (microseconds if it has any) and the zone: `… 10:41:57.204 UTC`."""
     if us is None:
         return "?"
-    if not _FIRST_US <= us <= _LAST_US:
+    if not is_in_calendar(us):
         return _out_of_range(us)
     moment = _at(us, zone)
     text = moment.replace(tzinfo=None).isoformat(" ", "microseconds" if us % 1000 else "milliseconds")

@@ -114,3 +114,9 @@ def test_the_commands_wait_for_nothing_that_only_the_browser_needs() -> None:
         "auditlog_tui.demo",
         "textual",
     }
+
+
+def test_duckdb_is_loaded_for_an_archive_alone() -> None:
+    modules = [module for room in core_rooms().values() for module in room]
+    assert "duckdb" not in imported_by(*modules, "auditlog_tui.ui.app")
+    assert "duckdb" in modules_after("from auditlog_tui.archive.engine import Engine; Engine('/no/folder')")

@@ -15,6 +15,9 @@ from textual.theme import BUILTIN_THEMES
 
 from auditlog_tui import __version__
 from auditlog_tui.analysis.locations import INSTALL
+from auditlog_tui.archive.dataset import MANIFEST as MANIFEST_NAME
+from auditlog_tui.archive.engine import INSTALL as ARCHIVE_INSTALL
+from auditlog_tui.archive.rows import COLUMNS as ARCHIVE_COLUMNS
 from auditlog_tui.cli import main
 from auditlog_tui.demo import ENTRIES, demo_log
 from auditlog_tui.entries.contract import KEY_VARIABLE
@@ -273,6 +276,12 @@ def test_every_room_is_in_the_table_with_what_is_in_it() -> None:
     assert all(told.values())
 
 
+def test_the_columns_of_an_archive_are_named() -> None:
+    text = folded(TEXT)
+    told = text[text.index("The columns are `id`") :].partition("\n\n")[0]
+    assert [span for span in code(told) if span in ARCHIVE_COLUMNS] == [*ARCHIVE_COLUMNS, "raw"]
+
+
 # -- every code span -----------------------------------------------------------------------------------------------
 
 SPELLED = {
@@ -281,6 +290,8 @@ SPELLED = {
     "I", "a", "d", "geo", "open", "--from", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
     "pre-commit install",
+    "archive", "day", "day=2026-11-20/part-000017.parquet", "day=unknown/", "_…", "_*", "decode(raw)",
+    "audit.service", "audit.timer", "aws s3 sync archive s3://bucket/audit --exclude '_*'",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""
@@ -306,6 +317,10 @@ def known() -> Iterator[str]:
         KEY_VARIABLE,
         HEADERS_VARIABLE,
         INSTALL,
+        ARCHIVE_INSTALL,
+        MANIFEST_NAME,
+        *ARCHIVE_COLUMNS,
+        *("--since", "--until", "--verify", "--compact", "--quiet"),
         "--demo",
         "--format",
         "--limit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib.util
 import json
 import os
 import re
@@ -257,3 +258,77 @@ def test_marks_can_not_be_followed(command: Command, noted: Path) -> None:
     status, out, err = command("follow", "-tag:inc42")
     assert (status, out) == (2, "")
     assert "use list" in err
+
+
+# -- collect -----------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_is_collected_and_looked_after_without_a_key(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = str(tmp_path / "archive")
+    status, out, err = command("collect", archive)
+    assert (status, out) == (0, "")
+    assert re.fullmatch(
+        rf"COMPLETE as of \S+ \S+ UTC\. \S+archive: {ENTRIES} new entries in \d+ parts?; {ENTRIES} in all\.\n", err
+    )
+    assert command("collect", archive, "--quiet") == (0, "", "")
+    monkeypatch.delenv("NIRVANA_LABS_API_KEY")
+    status, out, err = command("collect", archive, "--verify")
+    assert (status, err) == (0, "")
+    assert f"agrees with its own manifest: {ENTRIES} entries in" in out
+    assert command("collect", archive, "--verify", "--quiet") == (0, "", "")
+    assert command("collect", archive, "--compact", "--quiet") == (0, "", "")
+    status, out, err = command("collect", str(tmp_path / "none"), "--verify")
+    assert (status, out) == (2, "")
+    assert "none is no archive" in err
+
+
+def test_what_is_collected_of_a_span_says_so(command: Command, tmp_path: Path) -> None:
+    status, _, err = command("collect", str(tmp_path / "a"), "--since", "2026-01-01T10:20Z", "--until", "2h")
+    assert status == 0
+    assert re.match(r"COMPLETE from 2026-01-01 10:00:00 UTC up to \S+ \d\d:00:00 UTC as of ", err)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["last:5h"], "Use --since and --until to collect a part of it."),
+        (["created:2026-11-20"], "Use --since and --until to collect a part of it."),
+        (["sort:status"], "An archive is sorted by time."),
+        (["marked:yes"], "What is marked and noted does not come from the log."),
+        (["id:1"], "An ID names one entry."),
+        (["--since", "soon"], "--since soon: This is not a date or time. Write 10:02,"),
+        (["--since", "1h", "--until", "2h"], "--since is not before --until."),
+    ],
+)
+def test_what_can_not_be_collected_is_told_and_no_folder_made(
+    words: list[str], said: str, command: Command, tmp_path: Path
+) -> None:
+    status, out, err = command("collect", str(tmp_path / "a"), *words)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["a", "method:GET", "--verify"], ["a", "--verify", "--compact"], ["a", "--since", "1h", "--compact"]],
+)
+def test_a_command_line_of_collect_that_makes_no_sense_is_refused(words: list[str], command: Command) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command("collect", *words)
+    assert ended.value.code == 2
+
+
+def test_without_duckdb_nothing_is_collected_and_the_command_to_install_it_is_told(
+    command: Command, server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    before = len(server.requests)
+    for more in ([], ["--verify"]):
+        status, _, err = command("collect", str(tmp_path / "a"), *more)
+        assert (status, err) == (
+            2, "An archive needs DuckDB. In the clone of this program, run pip install '.[archive]'.\n",
+        )  # fmt: skip
+    assert len(server.requests) == before

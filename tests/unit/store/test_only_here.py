@@ -12,8 +12,8 @@ import pytest
 import auditlog_tui
 
 ROOT = Path(auditlog_tui.__file__).parent
-OTHERS = ("query/sql.py", "session/marks.py", "offline/", "evidence/saved_index.py")
-"""Conditions from a query, and databases of their own: the marks file, the log answered here, a saved log."""
+OTHERS = ("query/sql.py", "session/marks.py", "offline/", "evidence/saved_index.py", "archive/engine.py")
+"""Conditions from a query, and data of their own: the marks, the log answered here, a saved log, Parquet files."""
 
 STATEMENT = re.compile(
     r"\b(?:SELECT .* FROM|FROM \w+|WHERE|JOIN|GROUP BY|ORDER BY|INSERT OR|INSERT INTO|DELETE FROM|UPDATE \w+ SET"

@@ -90,7 +90,7 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int]) -> Non
         starts = [heads.index(head) for head in ("first seen", "last seen")]
         for line in lines[:2]:
             assert all(re.match(r"20\d\d-\d\d-\d\d", line[start:]) for start in starts)
-        assert all("…" not in line for line in lines if size > (80, 24) or " actor " in line)
+        assert all("…" not in line for line in lines if size > (120, 36) or " actor " in line)
 
 
 @pytest.mark.parametrize(

@@ -374,6 +374,7 @@ async def test_a_state_that_was_changed_is_refused(frozen: str, tmp_path: Path) 
     [
         ({"text": "method:GET"}, "filter"),
         ({"endpoint": "https://other.example"}, "API address"),
+        ({"profile": "other"}, "profile"),
         ({"form": "csv"}, "format"),
         ({"zone": "Asia/Tokyo"}, "time zone"),
     ],

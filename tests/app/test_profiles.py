@@ -20,7 +20,7 @@ class Failing(Wire):
 async def test_the_profile_is_there_at_every_width_and_in_every_state(name: str, width: int) -> None:
     async with running(size=(width, 30), profile=name) as hand:
         assert hand.header.startswith(f" {name} ")
-        await hand.press("m", "A", "F")
+        await hand.press("m", "A")
         await hand.settled()
         assert hand.header.startswith(f" {name} ")
         assert "COMPLETE" in hand.header

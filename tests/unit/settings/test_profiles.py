@@ -16,7 +16,6 @@ from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
 from auditlog_tui.settings.file import read_config, save_view
 from auditlog_tui.settings.options import PROFILED, Flags, Settings, check_file, load
-from tests.unit.views import ignore
 
 FILE: dict[str, Any] = {
     "base_url": "https://file.example",
@@ -193,7 +192,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def opened(profile: str) -> tuple[Session, Navigator]:
     session = Session(Settings(base_url="https://one.example", profile=profile))
     session.prepare()
-    return session, session.open(ignore)
+    return session, session.open(lambda _: None)
 
 
 async def test_two_profiles_on_one_endpoint_share_no_mark_and_no_history(state: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -129,6 +130,32 @@ def test_a_key_command_that_fails_is_told_with_its_own_words(tmp_path: Path, env
     status, out, said = done(env, "count", "--profile", "one")
     assert (status, out) == (2, "")
     assert said == f"locked\n{config}: profiles.one.key_command: sh failed with exit status 4.\n"
+
+
+def test_ctrl_c_ends_a_key_command_that_waits(tmp_path: Path, env: dict[str, str]) -> None:
+    pid = tmp_path / "pid"
+    config = tmp_path / ".config" / "auditlog-tui" / "config.toml"
+    config.write_text(f"[profiles.one]\nkey_command = \"sh -c 'echo $$ >{pid}; echo waiting >&2; exec sleep 600'\"\n")
+    with PtyTerminal([*APP, "count", "--profile", "one"], env=env) as terminal:
+        terminal.wait_for("waiting")
+        terminal.send("\x03")
+        assert terminal.status() == 130
+        assert b"Traceback" not in terminal.raw
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+def test_a_key_command_can_ask_in_the_terminal(server: Serving, env: dict[str, str], tmp_path: Path) -> None:
+    config = tmp_path / ".config" / "auditlog-tui" / "config.toml"
+    ask = "printf PIN: >/dev/tty; read pin </dev/tty; echo key-of-$pin"
+    config.write_text(f'base_url = "{server.url}"\n[profiles.one]\nkey_command = "sh -c \'{ask}\'"\n')
+    with PtyTerminal([*APP, "--profile", "one"], env=env) as terminal:
+        terminal.wait_for("PIN:")
+        terminal.send("0123456789\r")
+        terminal.wait_for(ROW)
+        terminal.send("\x11")
+        assert terminal.status() == 0
+    assert keys_sent(server) == {"key-of-0123456789"}
 
 
 def test_an_unknown_profile_is_refused_before_anything_is_drawn_or_sent(server: Serving, env: dict[str, str]) -> None:

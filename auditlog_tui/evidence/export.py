@@ -76,7 +76,7 @@ class Job:
     typed: str
     query: Query
     endpoint: str
-    profile: str = ""
+    profile: str
     by: str = ""
     zone: str = ""
     context_us: int = 0

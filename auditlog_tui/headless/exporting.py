@@ -76,13 +76,13 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
             typed=typed.text,
             query=query,
             endpoint=DEMO_URL if settings.demo else settings.base_url,
-            profile=settings.profile,
             by=options.by,
             zone=settings.zone if typed.relative else "",
             context_us=options.context_us,
             incomplete=options.incomplete,
             notes=marks.annotations,
             unread=marks.error,
+            profile=settings.profile,
         )
         running = Export(job, log)
         progress.describe, progress.tells = running.describe, running.tells

@@ -69,6 +69,7 @@ def job(out: Path, text: str = "", form: str = "jsonl", **more: Any) -> Job:
         "typed": text,
         "query": query_of(text),
         "endpoint": "https://log.example",
+        "profile": "",
     }
     return Job(out=out, form=form, **(values | more))
 

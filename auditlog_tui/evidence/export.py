@@ -65,7 +65,8 @@ class Job:
 
     `form` names the ending. `typed` is the filter as typed, `query` the same with absolute times; `zone` names the
     time zone that it was read in if it depends on one. With `context_us`, the query is of marked entries, and those
-    that many microseconds before and after each are exported too. `notes` returns the user's marks and notes by the
+    that many microseconds before and after each are exported too. `profile` is that of the settings: a part of one is
+    not gone on with by another. `notes` returns the user's marks and notes by the
     entry's key, and `unread` says why some could not be read. An export that is INCOMPLETE is written only if
     `incomplete` is set, and then under a name that says so unless the file itself does.
     """
@@ -76,6 +77,7 @@ class Job:
     typed: str
     query: Query
     endpoint: str
+    profile: str
     by: str = ""
     zone: str = ""
     context_us: int = 0
@@ -91,7 +93,7 @@ class Job:
     @property
     def plan(self) -> Plan:
         typed, frozen = (text.encode("utf-8", "replace").decode() for text in (self.typed, format_query(self.query)))
-        return Plan(typed, self.zone, self.endpoint, self.form, self.context_us, frozen)
+        return Plan(typed, self.zone, self.endpoint, self.form, self.context_us, frozen, profile=self.profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ class Export:
 
     def _refuse_other(self, earlier: Plan) -> None:
         """Raise `ExportRefusedError` if the part is of another export."""
-        for name in ("query", "zone", "endpoint", "form", "context_us"):
+        for name in ("query", "zone", "profile", "endpoint", "form", "context_us"):
             was, now = getattr(earlier, name), getattr(self.job.plan, name)
             if was != now:
                 what = _CALLED[name]
@@ -406,7 +408,7 @@ class Export:
 
 
 _CALLED = {
-    "query": "filter", "zone": "time zone", "endpoint": "API address", "form": "format",
+    "query": "filter", "zone": "time zone", "profile": "profile", "endpoint": "API address", "form": "format",
     "context_us": "--with-context in microseconds",
 }  # fmt: skip
 

@@ -56,6 +56,7 @@ class Plan:
     context_us: int
     frozen: str
     ignored: tuple[str, ...] = ()
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)

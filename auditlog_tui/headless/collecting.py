@@ -410,7 +410,8 @@ async def collect(settings: Settings, text: str, options: CollectOptions, progre
         log = session.open_log(progress.on_wait)
         _, query = await read_query(text, log, settings, check_collectable)
         since, until = await _hours(log, settings, options)
-        endpoint = settings.log_name
+        profile = f" with profile {settings.profile}" if settings.profile else ""  # organizations never mix
+        endpoint = f"{settings.log_name}{profile}"
         with Archive(Path(options.folder), Origin(endpoint, format_query(query))) as archive:
             running = Collecting(log, query, archive, since, until)
             progress.describe, progress.tells = running.describe, running.tells

@@ -83,6 +83,7 @@ async def export(settings: Settings, text: str, options: ExportOptions, progress
             incomplete=options.incomplete,
             notes=marks.annotations,
             unread=marks.error,
+            profile=settings.profile,
         )
         running = Export(job, log)
         progress.describe, progress.tells = running.describe, running.tells

@@ -28,9 +28,10 @@ def write_paths(settings: Path) -> int:
 
 
 def _lines(settings: Path) -> Iterator[str]:
-    from auditlog_tui.session.filter_history import history_path
+    from auditlog_tui.session.filter_history import PROFILES_FILES, history_path
     from auditlog_tui.session.marks import MARKS_FILES
 
     yield f"settings  {settings}"
     yield f"marks     {state_folder() / MARKS_FILES}"
     yield f"history   {history_path()}"
+    yield f"history   {state_folder() / PROFILES_FILES}"

@@ -95,7 +95,8 @@ def run(settings: Settings, command: Command) -> int:
     except (SettingsError, ExportRefusedError, ArchiveRefusedError) as error:
         return _fail(str(error), ExitStatus.USAGE)
     except ApiError as error:
-        return _fail(str(error), ExitStatus.API)
+        of = f"Profile {settings.profile}: " if settings.profile else ""  # whose key it was
+        return _fail(f"{of}{error}", ExitStatus.API)
     except AuditLogError as error:
         return _fail(str(error), ExitStatus.INCOMPLETE)
     except OSError as error:

@@ -13,6 +13,9 @@ from auditlog_tui.query.format import quote_reserved
 KEPT = 500
 """Filters kept in the file when it is shortened."""
 
+PROFILES_FILES = "history-*"
+"""The names of the files of profiles."""
+
 LIMIT = 10_000_000
 """Maximum size of the file in bytes."""
 
@@ -81,6 +84,6 @@ def _append(path: Path, line: bytes) -> None:
             raise
 
 
-def history_path() -> Path:
-    """The file in the platform's state directory."""
-    return files.state_folder() / "history"
+def history_path(profile: str = "") -> Path:
+    """The file in the platform's state directory, for a profile or without one."""
+    return files.state_folder() / (PROFILES_FILES.replace("*", profile) if profile else "history")

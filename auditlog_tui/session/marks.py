@@ -1,4 +1,4 @@
-"""The user's marks and notes, in a private file for each endpoint.
+"""The user's marks and notes, in a private file for each endpoint and profile.
 
 A change is made in memory first and then written in one transaction. If the disk is full or not writable, nothing in
 memory is lost, and the next change saves it too. The entries' JSON is stored with them, so that marks are available
@@ -405,9 +405,10 @@ MARKS_FILES = "marks-*.sqlite3"
 """The names of the files of all endpoints."""
 
 
-def marks_path(endpoint: str) -> Path:
-    """The file for an endpoint (its base URL) in the platform's state directory."""
-    name = hashlib.sha256(endpoint.encode("utf-8", "replace")).hexdigest()[:16]
+def marks_path(endpoint: str, profile: str = "") -> Path:
+    """The file for an endpoint (its base URL) and a profile, if any, in the platform's state directory."""
+    of = f"{profile}\n{endpoint}" if profile else endpoint  # no endpoint has a line break
+    name = hashlib.sha256(of.encode("utf-8", "replace")).hexdigest()[:16]
     return files.state_folder() / MARKS_FILES.replace("*", name)
 
 

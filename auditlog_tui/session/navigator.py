@@ -102,8 +102,8 @@ class Navigator:
     """The places of one session and the current one, `places[at]`.
 
     `zone` is the time zone of times typed without an offset. `parked` is the filter that `park` brings back. `views`
-    are the user's saved filters by name. `saved` is the path of a saved log. `unkept` says why marks and notes are
-    not kept after the end; empty if they are.
+    are the user's saved filters by name, those of the `profile` if there is one. `saved` is the path of a saved log.
+    `unkept` says why marks and notes are not kept after the end; empty if they are.
     """
 
     log: Log
@@ -114,6 +114,7 @@ class Navigator:
     history: History = field(default_factory=History)
     marks: Marks = field(default_factory=Marks)
     views: Mapping[str, str] = field(default_factory=dict)
+    profile: str = ""
     base_url: str = ""
     demo: bool = False
     saved: str = ""
@@ -213,7 +214,8 @@ class Navigator:
     def link(self, text: str | None = None) -> str:
         """The command line that opens the current filter, or this one, with absolute times."""
         shown = self.place.text if text is None else text
-        return command_line(shown, base_url=self.base_url, demo=self.demo, saved=self.saved)
+        profile = "" if self.demo or self.saved else self.profile
+        return command_line(shown, profile=profile, base_url=self.base_url, demo=self.demo, saved=self.saved)
 
     def park(self) -> Place:
         """Show the log without its filter, or with the filter that was parked."""

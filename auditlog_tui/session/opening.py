@@ -177,7 +177,7 @@ class Session:
         )
 
     def marks(self) -> Marks:
-        """The marks of the endpoint, read at the first call; `error` says what could not be read.
+        """The marks of the endpoint and profile, read at the first call; `error` says what could not be read.
 
         Those of a saved log belong to its content, wherever it lies; the ones in it are there at first.
         """
@@ -185,9 +185,10 @@ class Session:
 
         if self._marks is None:
             saved, endpoint = self._saved, "" if self.settings.demo else self.settings.base_url
+            profile = self.settings.profile
             if saved is not None:
-                endpoint = saved.digest and f"sha256:{saved.digest}"
-            self._marks = Marks(marks_path(endpoint) if endpoint else None)
+                endpoint, profile = saved.digest and f"sha256:{saved.digest}", ""
+            self._marks = Marks(marks_path(endpoint, profile) if endpoint else None)
             if saved is not None:
                 self._marks.begin_with(_marks_in(saved))
         return self._marks
@@ -212,9 +213,10 @@ class Session:
         return Navigator(
             self.open_log(on_wait),
             read_zone(settings.zone).zone,
-            history=History(history_path()),
+            history=History(history_path(settings.profile)),
             marks=self.marks(),
             views=settings.views,
+            profile=settings.profile,
             base_url="" if settings.base_url == DEFAULT_BASE_URL else settings.base_url,
             demo=settings.demo,
             saved=settings.saved,

@@ -356,12 +356,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def command_line(query: str, *, base_url: str = "", demo: bool = False, saved: str = "") -> str:
+def command_line(query: str, *, profile: str = "", base_url: str = "", demo: bool = False, saved: str = "") -> str:
     """The command line that shows a query (with absolute times) again.
 
-    `base_url` is empty if it is the default; `saved` is the path of a saved log.
+    `profile` is empty without one, `base_url` if it is the default; `saved` is the path of a saved log.
     """
-    parts = [PROGRAM]
+    parts = [PROGRAM, *(["--profile", profile] if profile else [])]
     if saved:
         parts += [OPEN, *(["--"] if saved.startswith("-") else []), saved]
         return shlex.join([*parts, *(["--"] if query.startswith("-") else []), *([query] if query else [])])

@@ -1,4 +1,8 @@
-"""The user's settings as one frozen object. Flags override the environment, which overrides the settings file."""
+"""The user's settings as one frozen object.
+
+Flags override the profile, which overrides the environment, which overrides the rest of the settings file: who names
+a profile means its organization, and a key of another one may be left in the environment.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +41,7 @@ auditlog-tui needs an API key to read your organization's audit log.
   1. In the Nirvana Labs dashboard, under API keys, make a key that has read permission on audit_log, nothing more.
   2. Give it to auditlog-tui in the environment:   export {KEY_VARIABLE}=…
      or in a file that only you can read:          auditlog-tui --key-file FILE
+     or by a program that writes it:               auditlog-tui --key-command 'pass show nirvana'
 
 To look around without a key, on a made-up log:    auditlog-tui --demo
 Or on a log that was saved to a file:              auditlog-tui open FILE"""
@@ -67,6 +72,13 @@ class Option(NamedTuple):
 
 OPTIONS: tuple[Option, ...] = (
     Option(
+        "profile",
+        "AUDITLOG_TUI_PROFILE",
+        "",
+        "a profile of the settings file: its address, key and zone, with marks, history and saved filters of its own",
+        metavar="NAME",
+    ),
+    Option(
         "base_url",
         BASE_URL_VARIABLE,
         DEFAULT_BASE_URL,
@@ -74,6 +86,13 @@ OPTIONS: tuple[Option, ...] = (
         metavar="URL",
     ),
     Option("key_file", "AUDITLOG_TUI_KEY_FILE", "", "a file with the API key that only you can read", metavar="FILE"),
+    Option(
+        "key_command",
+        "AUDITLOG_TUI_KEY_COMMAND",
+        "",
+        "a command that writes the API key, such as 'pass show nirvana'; no shell runs it",
+        metavar="COMMAND",
+    ),
     Option(
         "zone",
         "AUDITLOG_TUI_ZONE",
@@ -135,8 +154,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
 )
 
+PROFILED = ("base_url", "key_file", "key_command", "zone", "trust_env")
+"""Options that a profile can set."""
+
 MOST_PARALLEL = 16
 """The most requests at once that can be chosen."""
+
+_BY_NAME = {option.name: option for option in OPTIONS}
+_KEY_OPTIONS = _BY_NAME["key_file"], _BY_NAME["key_command"]
 
 Flags = Mapping[str, str | list[str] | None]
 """Values of flags by the option's name: a list for one that takes several, `None` for one that was not given."""
@@ -149,7 +174,8 @@ _SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
 class Settings:
     """`headers` are sent with every request, and their values may be secrets. `views` are saved filters by name.
 
-    `saved` is the path of a log saved to a file, which is read instead of the API; empty for the API.
+    `profile` is the profile's name, empty without one. `saved` is the path of a log saved to a file, which is read
+    instead of the API; empty for the API.
     `sources` says where each option comes from, by its name: a flag, a variable, or a file with a key in it.
     """
 
@@ -166,6 +192,7 @@ class Settings:
     mmdb: tuple[str, ...] = ()
     demo: bool = False
     saved: str = ""
+    profile: str = ""
     views: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -217,17 +244,20 @@ def load(
     `saved` is the path of a saved log. Raises `SettingsError`, which names where a wrong value comes from, and
     `NoKeyError` if a key is needed and there is none. `file` is to be checked by `check_file` before.
     """
-    found = {option.name: _chosen(option, flags, environ, file, path) for option in OPTIONS}
+    profile, levels = _levels(flags, environ, file, path)
+    found = {option.name: _chosen(option, levels) for option in OPTIONS}
     chosen = {name: value for name, (value, _) in found.items()}
     sources = {name: source for name, (_, source) in found.items()}
     offline = demo or bool(saved)
     headers = {} if offline else read_headers(environ.get(HEADERS_VARIABLE, ""))
-    key = None if offline else _key(flags, environ, chosen["key_file"], sources["key_file"])
+    key = None if offline else _key(levels, environ, headers)
     with _named(sources["base_url"]):
         base_url = check_base_url(chosen["base_url"])
     if not offline:
         if key is None and "authorization" not in {name.lower() for name in headers}:
-            raise NoKeyError(NO_KEY)
+            raise NoKeyError(
+                f"Profile {profile} has no key_file and no key_command.\n\n{NO_KEY}" if profile else NO_KEY
+            )
         with _named(sources["base_url"]):
             check_encrypted(base_url)
     return Settings(
@@ -244,7 +274,8 @@ def load(
         mmdb=tuple(os.path.expanduser(each) for each in chosen["mmdb"] if each),
         demo=demo,
         saved=saved,
-        views=dict(file.get("views", {})),
+        profile=profile,
+        views=dict((file["profiles"][profile] if profile else file).get("views", {})),
         sources=sources,
     )
 
@@ -258,19 +289,58 @@ def _named(source: str) -> Iterator[None]:
         raise SettingsError(f"{source}: {error}") from error
 
 
-def _chosen(
-    option: Option, flags: Flags, environ: Mapping[str, str], file: Mapping[str, Any], path: str
-) -> tuple[Any, str]:
+class _Level(NamedTuple):
+    """A place where options are set: their values by name, and how a message names one of them there."""
+
+    values: Mapping[str, Any]
+    named: Callable[[Option], str]
+
+    def get(self, option: Option) -> object:
+        return self.values.get(option.name)
+
+
+def _levels(
+    flags: Flags, environ: Mapping[str, str], file: Mapping[str, Any], path: str
+) -> tuple[str, dict[str, _Level]]:
+    """The name of the chosen profile, empty for none, and the levels by name, the strongest first.
+
+    Raises `SettingsError` if there is no such profile.
+    """
+    before = f"{path}: " if path else ""
+    variables = {
+        option.name: text.split(os.pathsep) if option.many else text
+        for option in OPTIONS
+        if (text := environ.get(option.variable))
+    }
+    given = _Level(flags, lambda option: option.flag)
+    around = {
+        "environment": _Level(variables, lambda option: option.variable),
+        "file": _Level(file, lambda option: f"{before}{option.name}"),
+    }
+    profile, source = _chosen(_BY_NAME["profile"], {"flags": given, **around})
+    if not profile:
+        return "", {"flags": given, **around}
+    profiles = file.get("profiles", {})
+    if profile not in profiles:
+        raise SettingsError(f"{source}: {_no_profile(profile, profiles, path)}")
+    level = _Level(profiles[profile], lambda option: f"{before}profiles.{profile}.{option.name}")
+    return profile, {"flags": given, "profile": level, **around}
+
+
+def _no_profile(name: str, profiles: Collection[str], path: str) -> str:
+    where = path or "The settings file"
+    if not profiles:
+        return f"There is no profile {safe(name, 60)!r}. {where} has none: begin one with [profiles.NAME]."
+    near = difflib.get_close_matches(name[:60], profiles, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"There is no profile {safe(name, 60)!r}.{hint} {where} has {', '.join(profiles)}."
+
+
+def _chosen(option: Option, levels: Mapping[str, _Level]) -> tuple[Any, str]:
     """The option's value, a tuple of texts if it takes several, and where it comes from. Raises `SettingsError`."""
-    variable = environ.get(option.variable) or None
-    sources = (
-        (flags.get(option.name), option.flag),
-        (variable.split(os.pathsep) if variable and option.many else variable, option.variable),
-        (file.get(option.name), f"{path}: {option.name}" if path else option.name),
-    )
-    for value, source in sources:
-        if value is not None:
-            return _checked(option, value, source), source
+    for level in levels.values():
+        if (value := level.get(option)) is not None:
+            return _checked(option, value, level.named(option)), level.named(option)
     return _checked(option, option.default, option.flag), option.flag
 
 
@@ -315,17 +385,43 @@ PIPE_S = 60.0
 """Seconds to wait for a key from a pipe: the program that writes it may ask for a passphrase first."""
 
 
-def _key(flags: Flags, environ: Mapping[str, str], key_file: str, source: str) -> Secret | None:
-    """The key: from the file that a flag names, else from `KEY_VARIABLE`, else from a file named elsewhere.
+def _key(levels: Mapping[str, _Level], environ: Mapping[str, str], headers: Mapping[str, str]) -> Secret | None:
+    """The key of the strongest level that has one; in the environment, `KEY_VARIABLE` is stronger than the others.
 
-    `source` is where the name of `key_file` comes from. Raises `SettingsError`.
+    Raises `SettingsError`, also where an Authorization header of the environment would replace a profile's key.
     """
-    if flags.get("key_file") is None and environ.get(KEY_VARIABLE, "").strip():
-        return _checked_key(environ[KEY_VARIABLE], KEY_VARIABLE)
-    if not key_file:
-        return None
-    with _named(source):
-        return _checked_key(read_private(Path(os.path.expanduser(key_file))), "The key file")
+    for name, level in levels.items():
+        if name == "environment" and environ.get(KEY_VARIABLE, "").strip():
+            return _checked_key(environ[KEY_VARIABLE], KEY_VARIABLE)
+        named = [option for option in _KEY_OPTIONS if level.get(option)]
+        if len(named) > 1:
+            raise SettingsError(_two_keys(level))
+        if named and name == "profile" and "authorization" in {each.lower() for each in headers}:
+            raise SettingsError(
+                f"{HEADERS_VARIABLE} has an Authorization header, which would replace {level.named(named[0])}."
+                " Unset it, or use no profile."
+            )
+        if named:
+            return _key_of(named[0], level, environ)
+        if name == "flags" and any(level.get(option) is not None for option in _KEY_OPTIONS):
+            return None
+    return None
+
+
+def _key_of(option: Option, level: _Level, environ: Mapping[str, str]) -> Secret:
+    """The key from a file or a command. Raises `SettingsError`."""
+    text = str(level.get(option))
+    with _named(level.named(option)):
+        if option.name == "key_file":
+            return _checked_key(read_private(Path(os.path.expanduser(text))), "The key file")
+        from auditlog_tui.settings.key_command import read_key  # late: few have one
+
+        return _checked_key(read_key(text, environ, (KEY_VARIABLE, HEADERS_VARIABLE)), "Its output")
+
+
+def _two_keys(level: _Level) -> str:
+    one, other = map(level.named, _KEY_OPTIONS)
+    return f"{one} and {other} both give a key: choose one."
 
 
 def _checked_key(text: str, source: str) -> Secret:
@@ -350,23 +446,46 @@ def read_private(path: Path) -> str:
 
 # -- the settings file ---------------------------------------------------------------------------------------------
 
-_VIEW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+LONGEST_PROFILE = 32
+"""Maximum characters of a profile's name: the header always shows it."""
 
 
 def check_file(file: Mapping[str, Any], path: str) -> None:
     """Raise `SettingsError` for unknown names (suggesting a near one) and for values of the wrong type."""
-    names = [*(option.name for option in OPTIONS), "views"]
-    for name in file:
+    _check_table(file, path, "", [*_BY_NAME, "profiles", "views"])
+    profiles = file.get("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(each, dict) for each in profiles.values()):
+        raise SettingsError(f"{path}: profiles must be tables, each with a name: [profiles.prod].")
+    for name, profile in profiles.items():
+        if not _NAME.fullmatch(name) or len(name) > LONGEST_PROFILE:
+            raise SettingsError(
+                f"{path}: {safe(name, 60)!r} can't name a profile: letters, digits, - and _ only, at most"
+                f" {LONGEST_PROFILE}."
+            )
+        _check_table(profile, path, f"profiles.{name}.", [*PROFILED, "views"])
+    lowered = [name.lower() for name in profiles]
+    if len(set(lowered)) < len(lowered):  # their files would be the same where case does not count
+        raise SettingsError(f"{path}: two profiles have the same name but for upper and lower case. Rename one.")
+
+
+def _check_table(table: Mapping[str, Any], path: str, within: str, names: Sequence[str]) -> None:
+    """Check the options and the saved filters of a table; `within` is what a message puts before their names."""
+    for name in table:
         if name not in names:
             near = difflib.get_close_matches(name, names, 1)
-            hint = f" Did you mean {near[0]}?" if near else f" There are {', '.join(names)}."
-            raise SettingsError(f"{path}: there is no setting {safe(name, 60)}.{hint}")
+            hint = f" Did you mean {within}{near[0]}?" if near else f" There are {', '.join(names)}."
+            raise SettingsError(f"{path}: there is no setting {within}{safe(name, 60)}.{hint}")
+    level = _Level(table, lambda option: f"{path}: {within}{option.name}")
     for option in OPTIONS:
-        if option.name in file:
-            _checked(option, file[option.name], f"{path}: {option.name}")
-    views = file.get("views", {})
+        if option.name in table:
+            _checked(option, table[option.name], level.named(option))
+    if all(table.get(option.name) for option in _KEY_OPTIONS):
+        raise SettingsError(_two_keys(level))
+    views = table.get("views", {})
     if not isinstance(views, dict) or not all(isinstance(text, str) for text in views.values()):
-        raise SettingsError(f'{path}: views must be a table of names and filters: failures = "status:>=400".')
+        raise SettingsError(f'{path}: {within}views must be a table of names and filters: failures = "status:>=400".')
     for name in views:
-        if not _VIEW_NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             raise SettingsError(f"{path}: {safe(name, 60)!r} can't name a view: letters, digits, - and _ only.")

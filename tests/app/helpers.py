@@ -313,8 +313,10 @@ class Hand:
         return "\n".join(self.rows)
 
 
-def app_over(opener: TestOpener, query: str = "", *, theme: str = "textual-dark", zone: str = "utc") -> AuditLogApp:
-    settings = Settings(base_url=opener.base_url, theme=theme, zone=zone, mmdb=opener.mmdb)
+def app_over(
+    opener: TestOpener, query: str = "", *, theme: str = "textual-dark", zone: str = "utc", profile: str = ""
+) -> AuditLogApp:
+    settings = Settings(base_url=opener.base_url, theme=theme, zone=zone, mmdb=opener.mmdb, profile=profile)
     return AuditLogApp(settings, opener, query)
 
 
@@ -328,10 +330,11 @@ async def running(
     settle: bool = True,
     zone: str = "utc",
     mmdb: Sequence[Path] = (),
+    profile: str = "",
 ) -> AsyncIterator[Hand]:
     """The app over a log (by default the demo's), opened and idle."""
     wire = log if isinstance(log, Wire) else Wire(log or log_of())
-    app = app_over(TestOpener(wire, sleep=sleep, mmdb=mmdb), query, zone=zone)
+    app = app_over(TestOpener(wire, sleep=sleep, mmdb=mmdb), query, zone=zone, profile=profile)
     async with app.run_test(size=size) as pilot:
         hand = Hand(pilot, app, wire)
         if settle:

@@ -120,7 +120,8 @@ def test_a_wrong_value_is_refused_naming_the_flag(
     assert f"{flag}: invalid choice: 'mars'" in capsys.readouterr().err
 
 
-WRONG = {"key_file": "/no/such/file", "base_url": "ftp://x", "zone": "mars", "theme": "mars", "columns": "mars",
+WRONG = {"profile": "none", "key_file": "/no/such/file", "key_command": "/no/such/program",
+         "base_url": "ftp://x", "zone": "mars", "theme": "mars", "columns": "mars",
          "parallel": "17", "mmdb": "/no/such/file"}  # fmt: skip
 """Values that options without choices refuse."""
 
@@ -133,7 +134,7 @@ def test_a_wrong_value_is_refused_naming_where_it_comes_from(
     """From a flag, a variable, or the settings file and its key; also where only the screen can check it."""
     monkeypatch.setattr(cli, "_check_terminal", lambda: None)
     monkeypatch.setattr(AuditLogApp, "run", lambda *_, **__: pytest.fail("the value was taken"))
-    if option.name == "key_file" and source != "flag":
+    if option.name in ("key_file", "key_command") and source != "flag":
         monkeypatch.delenv(KEY_VARIABLE)  # it overrides them
     wrong = WRONG[option.name] if not option.choices else "mars"
     arguments = []
@@ -406,5 +407,6 @@ def test_paths_names_every_file_and_makes_none(
         f"settings  {config}",
         f"marks     {tmp_path / 'state' / 'auditlog-tui' / 'marks-*.sqlite3'}",
         f"history   {tmp_path / 'state' / 'auditlog-tui' / 'history'}",
+        f"history   {tmp_path / 'state' / 'auditlog-tui' / 'history-*'}",
     ]
     assert not (tmp_path / "state").exists()

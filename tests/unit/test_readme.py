@@ -289,9 +289,9 @@ SPELLED = {
     "key:value", "-key:value", "key:>=value", "not key:…", "Name: value", "M", "NAME", "THOROUGH=1", ".ci/run",
     "I", "a", "d", "geo", "open", "--from", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
-    "pre-commit install",
     "archive", "day", "day=2026-11-20/part-000017.parquet", "day=unknown/", "_…", "_*", "decode(raw)",
     "audit.service", "audit.timer", "aws s3 sync archive s3://bucket/audit --exclude '_*'",
+    "pre-commit install", "key_command", 'profile = "prod"', "--profile ''", "sh -c '…'", "history-NAME",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""

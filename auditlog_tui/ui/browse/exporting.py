@@ -228,6 +228,7 @@ class ExportController(Controller):
             typed=typed,
             query=query,
             endpoint=self._settings.log_name,
+            profile=self._settings.profile,
             zone=zone,
             context_us=context_us,
             incomplete=request.incomplete or request.what in ("loaded", "one"),

@@ -172,8 +172,8 @@ class NavigationController(Controller):
         self._host.ask(prompt, lambda name: self._host.say(f"Saved: @{name}") if name else None)
 
     def _save(self, name: str, text: str) -> None:
-        save_view(config_path(), name, text)
         navigator = self._host.navigator
+        save_view(config_path(), name, text, navigator.profile)
         navigator.views = {**navigator.views, name: text}
 
     # -- filtering by a value ----------------------------------------------------------------------------------

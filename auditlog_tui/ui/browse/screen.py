@@ -122,7 +122,7 @@ class BrowseScreen(ShiftingScreen):
         self._keyed_at = 0.0
         zones = time_displays(settings.zone)
         self._look = Look(glyphs, *zones[0], time.time_ns() // 1000, columns=read_columns(settings.columns))
-        self.header = HeaderBar(settings.endpoint, self._look)
+        self.header = HeaderBar(settings.endpoint, self._look, settings.profile)
         self.filter_bar = FilterBar(glyphs)
         self.timeline = TimelineBar(self._look)
         self.table = EntryTable(self._look)

@@ -39,15 +39,17 @@ YEAR_US = 365 * 86_400_000_000
 
 
 class HeaderBar(Widget):
-    """Shows endpoint, as-of time, newest entry's age, loaded and total counts, marks, time zone, and following."""
+    """Shows profile, endpoint, as-of time, newest entry's age, loaded and total counts, marks, zone and following."""
 
     ALLOW_SELECT = False
     marked: reactive[int] = reactive(0)
     """Number of marked entries."""
 
-    def __init__(self, endpoint: str, look: Look) -> None:
+    def __init__(self, endpoint: str, look: Look, profile: str = "") -> None:
         super().__init__()
         self.endpoint = endpoint
+        self.profile = profile
+        """The profile that the log belongs to; empty for none."""
         self.look = look
         self.origin: Origin | None = None
         """What a saved log says of itself; set once it is open."""
@@ -84,7 +86,9 @@ class HeaderBar(Widget):
 
     def render(self) -> Content:
         right, _ = self._right()
-        left = self._left(self.size.width - right.cell_length - 1)
+        profile = self._profile()
+        named = self._left(self.size.width - right.cell_length - profile.cell_length - 1)
+        left = Content.assemble(profile, named)
         return Content.assemble(left, " " * max(0, self.size.width - left.cell_length - right.cell_length), right)
 
     def _right(self) -> tuple[Content, bool]:
@@ -92,7 +96,7 @@ class HeaderBar(Widget):
 
         Where it is too wide it drops the reason, then all but the verdict and one number, then the zone.
         """
-        room, why = self.size.width, self._reason()
+        room, why = self.size.width - self._profile().cell_length, self._reason()
         marks = (f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else "", "bold $text-accent")
         zone = [(f"  {self._zone()} ", "$text-muted"), *self._following()]
         for parts, zoned in (
@@ -118,6 +122,13 @@ class HeaderBar(Widget):
             await self.run_action("screen.follow")
         elif at >= -cell_width(self._zone()) - 1:
             await self.run_action("screen.zone")
+
+    def _profile(self) -> Content:
+        """The profile's name, always there: of two organizations, it says which one this is."""
+        if not self.profile:
+            return Content("")
+        room = max(MIN_NAME_CELLS, self.size.width // 2 - 1)
+        return Content.styled(f" {shorten_end(self.profile, room, self.look.glyphs.ellipsis)}", "bold $text-accent")
 
     def _left(self, room: int) -> Content:
         """The left half in `room` cells: drops the newest entry's age first, then shortens the endpoint's name."""

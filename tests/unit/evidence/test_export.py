@@ -72,6 +72,7 @@ def job(out: Path, text: str = "", form: str = "jsonl", **more: Any) -> Job:
         "typed": text,
         "query": query_of(text),
         "endpoint": "https://log.example",
+        "profile": "",
     }
     return Job(out=out, form=form, **(values | more))
 
@@ -377,6 +378,7 @@ async def test_a_state_that_was_changed_is_refused(frozen: str, tmp_path: Path) 
     [
         ({"text": "method:GET"}, "filter"),
         ({"endpoint": "https://other.example"}, "API address"),
+        ({"profile": "other"}, "profile"),
         ({"form": "csv"}, "format"),
         ({"zone": "Asia/Tokyo"}, "time zone"),
     ],

@@ -234,6 +234,12 @@ def test_each_endpoint_has_a_file_with_an_opaque_name() -> None:
     assert "/" not in one.name.removeprefix("marks-").removesuffix(".sqlite3")
 
 
+def test_each_profile_has_a_file_and_none_has_the_one_from_before_there_were_any() -> None:
+    url = "https://api.nirvanalabs.io"
+    assert marks_path(url).name == "marks-f2f0fc92876bd015.sqlite3"
+    assert len({marks_path(url), marks_path(url, "prod"), marks_path(url, "stage"), marks_path(f"prod{url}")}) == 4
+
+
 # -- faults of the file -------------------------------------------------------------------------------------------
 
 

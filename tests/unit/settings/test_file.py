@@ -5,7 +5,7 @@ import pytest
 
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.settings.file import config_path, read_config, save_option, write_beginning
-from auditlog_tui.settings.options import OPTIONS, check_file
+from auditlog_tui.settings.options import OPTIONS, PROFILED, check_file
 
 
 def test_no_file_sets_nothing(tmp_path: Path) -> None:
@@ -44,6 +44,7 @@ def test_what_is_written_at_first_sets_nothing(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "config.toml"
     write_beginning(path)
     assert read_config(path) == {"views": {}}
+    assert path.read_text(encoding="utf-8").isascii()
 
 
 def test_what_is_written_at_first_explains_every_option(tmp_path: Path) -> None:
@@ -59,13 +60,17 @@ def test_what_is_written_at_first_explains_every_option(tmp_path: Path) -> None:
 def test_what_is_written_at_first_is_right_when_uncommented(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     write_beginning(path)
-    set_by_it = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if " = " in line]
+    text, _, profiles = path.read_text(encoding="utf-8").partition("# [profiles.prod]")
+    set_by_it = [line[2:] for line in text.splitlines() if " = " in line]
     table = set_by_it.pop()
     file = tomllib.loads("\n".join([*set_by_it, "[views]", table]))
     check_file(file, "config")
     assert {name: file[name] for name in file if name != "views"} == {
         option.name: option.default for option in OPTIONS
     }
+    file = tomllib.loads("[profiles.prod]" + profiles.replace("\n# ", "\n"))
+    check_file(file, "config")
+    assert set(file["profiles"]["prod"]) == {*PROFILED, "views"} - {"key_file"}
 
 
 def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:

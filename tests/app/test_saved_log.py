@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from auditlog_tui.evidence.saved_log import SavedLogReader
 from auditlog_tui.evidence.statement import Annotation
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
+from auditlog_tui.text.cells import cell_width
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import Hand, settled
 from tests.app.wire import Wire, log_of
@@ -102,6 +104,27 @@ async def test_a_bundle_says_what_its_statement_does(tmp_path: Path) -> None:
         assert "the server broke off" in hand.shown
         await hand.filter("status:200")
         assert "INCOMPLETE" in hand.header
+
+
+@pytest.mark.parametrize("name", ["b.zip", "incident-2026-11-of-the-stolen-key.zip"])
+@pytest.mark.parametrize("loading", [True, False])
+async def test_no_width_shows_the_verdict_or_time_of_a_bundle_without_its_filter(
+    loading: bool, name: str, tmp_path: Path
+) -> None:
+    query = " of status:200 created:>=2026-07-01T11:30:00Z"
+    async with showing(a_bundle(tmp_path / name)) as hand:
+        header, seen = hand.screen.header, set[str]()
+        header.summary = None if loading else header.summary
+        for room in range(8, 140):
+            left = header._left(room).plain
+            assert cell_width(left) <= room
+            assert "   " not in left
+            told = "COMPLETE" in left, "as of" in left, " of " in left
+            assert told in [(loading, True, True), (False, True, True), (False, False, True), (False, False, False)]
+            assert left.endswith((query, "…")) or told == (False, False, False), left
+            assert name in left or re.match(r" [^ ]*… ?", left), left
+            seen.add(str(told))
+        assert len(seen) == (4 if loading else 3)
 
 
 async def test_marks_are_kept_for_the_content_wherever_the_file_lies(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ CLOCK_TOLERANCE_US = 5_000_000
 MIN_NAME_CELLS = 6
 """The endpoint's name is never shortened to fewer cells."""
 
+MIN_FILTER_CELLS = 12
+"""The filter of a saved log's entries, with `of` before it, is never shortened to fewer cells."""
+
 FOLLOW_WIDTH = 100
 """Cells of the header from which it says so where new entries are not followed."""
 
@@ -131,7 +134,8 @@ class HeaderBar(Widget):
     def _saved(self, origin: Origin, room: int) -> Content:
         """The left half for a saved log: its name, its own verdict with the time, and the filter of its entries.
 
-        The right half has the verdict where everything is loaded, and an INCOMPLETE always.
+        The right half has the verdict where everything is loaded, and an INCOMPLETE always. Where there is little
+        room it drops the verdict, then the time, and never the filter alone, which they are about.
         """
         look, summary, ellipsis = self.look, self.summary, self.look.glyphs.ellipsis
         mode = "utc" if look.mode == "relative" else look.mode
@@ -139,13 +143,17 @@ class HeaderBar(Widget):
         loading = origin.stated and not (summary is not None and (summary.complete or summary.incomplete))
         verdict = (" COMPLETE", "$text-success") if loading else ("", "")
         times = f" {'as of' if origin.dated else 'up to'} {at}", "$text-muted"
-        spare = room - cell_width(verdict[0]) - cell_width(times[0]) - 2
-        if spare < min(MIN_NAME_CELLS, cell_width(self.endpoint)):
-            return Content.styled(f" {shorten_end(self.endpoint, max(0, room - 1), ellipsis)}", "bold")
         query = f"  of {safe(origin.query, 500)}" if origin.query else ""
-        name = shorten_end(self.endpoint, max(MIN_NAME_CELLS, spare // 2) if query else spare, ellipsis)
-        shown = shorten_end(query, spare - cell_width(name), ellipsis)
-        return Content.assemble((f" {name} ", "bold"), verdict, times, (shown, "$text-accent"))
+        least = min(MIN_FILTER_CELLS, cell_width(query))
+        for shown in ([verdict, times], [times], []):
+            spare = room - Content.assemble(*shown).cell_length - 2
+            if spare >= min(MIN_NAME_CELLS, cell_width(self.endpoint)) + least:
+                name = shorten_end(
+                    self.endpoint, min(spare - least, max(spare // 2, spare - cell_width(query))), ellipsis
+                )
+                cut = shorten_end(query if shown else query[1:], spare - cell_width(name), ellipsis)
+                return Content.assemble((f" {name} ", "bold"), *shown, (cut, "$text-accent"))
+        return Content.styled(f" {shorten_end(self.endpoint, max(0, room - 1), ellipsis)}", "bold")
 
     def _times(self) -> list[tuple[str, str]]:
         summary, look = self.summary, self.look

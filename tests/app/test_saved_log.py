@@ -111,14 +111,15 @@ async def test_a_bundle_says_what_its_statement_does(tmp_path: Path) -> None:
 async def test_no_width_shows_the_verdict_or_time_of_a_bundle_without_its_filter(
     loading: bool, name: str, tmp_path: Path
 ) -> None:
-    query = "  of status:200 created:>=2026-07-01T11:30:00Z"
+    query = " of status:200 created:>=2026-07-01T11:30:00Z"
     async with showing(a_bundle(tmp_path / name)) as hand:
         header, seen = hand.screen.header, set[str]()
         header.summary = None if loading else header.summary
         for room in range(8, 140):
             left = header._left(room).plain
             assert cell_width(left) <= room
-            told = "COMPLETE" in left, "as of" in left, "  of " in left
+            assert "   " not in left
+            told = "COMPLETE" in left, "as of" in left, " of " in left
             assert told in [(loading, True, True), (False, True, True), (False, False, True), (False, False, False)]
             assert left.endswith((query, "…")) or told == (False, False, False), left
             assert name in left or re.match(r" [^ ]*… ?", left), left

@@ -162,7 +162,7 @@ class HeaderBar(Widget):
                 name = shorten_end(
                     self.endpoint, min(spare - least, max(spare // 2, spare - cell_width(query))), ellipsis
                 )
-                cut = shorten_end(query, spare - cell_width(name), ellipsis)
+                cut = shorten_end(query if shown else query[1:], spare - cell_width(name), ellipsis)
                 return Content.assemble((f" {name} ", "bold"), *shown, (cut, "$text-accent"))
         return Content.styled(f" {shorten_end(self.endpoint, max(0, room - 1), ellipsis)}", "bold")
 

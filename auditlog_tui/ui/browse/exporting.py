@@ -165,7 +165,7 @@ class ExportController(Controller):
         from auditlog_tui.ui.dialogs.export import Offer
 
         await asyncio.to_thread(import_module, "auditlog_tui.evidence.export")
-        found = await asyncio.to_thread(earlier_in, Path(), self._settings.log_name)
+        found = await asyncio.to_thread(earlier_in, Path(), self._settings.log_name, self._content)
         if self._stopped is not None and (last := await asyncio.to_thread(earlier, self._stopped)) is not None:
             found = [last, *(each for each in found if not _same(each.out, last.out))]
         return [
@@ -179,6 +179,12 @@ class ExportController(Controller):
             if not each.plan.context_us
         ]
 
+    @property
+    def _content(self) -> str:
+        """The content of the file that the log comes from, as a part names it; empty for an API."""
+        origin = self._host.navigator.log.origin
+        return "" if origin is None else origin.content
+
     async def _check(self, request: Request) -> str:
         """What an earlier run left at the path, in a sentence; empty if nothing. Raises `AuditLogError`."""
         from auditlog_tui.evidence.export import Export
@@ -186,7 +192,7 @@ class ExportController(Controller):
 
         out = path_of(request.path)
         left = await asyncio.to_thread(earlier, out)
-        if left is not None and left.plan.endpoint != self._settings.log_name:
+        if left is not None and not left.plan.is_of(self._settings.log_name, self._content):
             of = safe(left.plan.endpoint, 100)
             raise ExportRefusedError(f"There is a part of an export of another log ({of}). Type another path.")
         if left is not None and request.what in ("loaded", "one"):

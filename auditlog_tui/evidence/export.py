@@ -396,6 +396,8 @@ class Export:
             total=found.total,
             verdict="INCOMPLETE" if reason else "COMPLETE",
             reason=reason,
+            picked=planned.only,
+            context_us=job.context_us,
         )
 
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:

@@ -196,8 +196,8 @@ def _notes_of(session: Session) -> tuple[Notes, str]:
     marks = session.marks()
 
     def note(key: str) -> Note:
-        text = marks.note_of(key)
-        return Note(text, tuple(tags_of(text))) if text else NO_NOTE
+        text, marked = marks.note_of(key), marks.is_marked(key)
+        return Note(text, tuple(tags_of(text)), marked=marked) if text or marked else NO_NOTE
 
     return note, marks.error
 

@@ -101,7 +101,8 @@ class Outcome:
     """How an export ended.
 
     `written` is the file, `None` if the export is INCOMPLETE and only its `part` is there. `notes` is the file beside
-    it, if there is one. `resumed` entries were there from an earlier run.
+    it, if there is one. `resumed` entries were there from an earlier run, and `around` are there only because they
+    surround marked ones.
     """
 
     statement: Statement
@@ -109,6 +110,15 @@ class Outcome:
     notes: Path | None
     part: Path
     resumed: int = 0
+    around: int = 0
+
+    def counted(self) -> str:
+        """How many entries were written, for example `31 entries (3 marked, 28 around them)`."""
+        rows, picked = self.statement.rows, self.statement.rows - self.around
+        entries = counted(rows, "entry", "entries")
+        if not self.statement.context_us:
+            return entries
+        return f"{entries} ({count(picked)} marked, {count(self.around)} around {'it' if picked == 1 else 'them'})"
 
     @property
     def complete(self) -> bool:
@@ -306,7 +316,8 @@ class Export:
             _remove(_beside(self.job.out, "new"))
         if complete:
             self.part.remove()
-        return Outcome(statement, self._target(complete=complete), beside, self.part.path, self.resumed)
+        around = sum(note.context for note in notes)
+        return Outcome(statement, self._target(complete=complete), beside, self.part.path, self.resumed, around)
 
     def _refuse_none_marked(self, found: _Found) -> None:
         """Raise `ExportRefusedError` if nothing was asked for: no request is made for marked entries alone."""

@@ -132,7 +132,7 @@ def _end(running: Export, outcome: Outcome) -> ExitStatus:
         return ExitStatus.INCOMPLETE
     as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, UTC)}"
     beside = "" if outcome.notes is None else f" Notes: {shown(outcome.notes)}."
-    written = f"{counted(statement.rows, 'entry', 'entries')}: {shown(outcome.written)}."
+    written = f"{outcome.counted()}: {shown(outcome.written)}."
     if outcome.complete:
         print_note(f"COMPLETE{as_of}. {written}{beside}")
         return ExitStatus.DONE

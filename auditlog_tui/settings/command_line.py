@@ -340,6 +340,27 @@ def command_line(query: str, *, base_url: str = "", demo: bool = False, saved: s
     return shlex.join([*parts, *([query] if query else [])])
 
 
+def export_command(
+    query: str, out: str, form: str, *, zone: str = "", base_url: str = "", demo: bool = False, saved: str = ""
+) -> str:
+    """The command line that writes an export to `out`, or goes on with it.
+
+    `form` is the format, empty for a bundle; `zone` is that of the filter, if it depends on one. The others are as
+    for `command_line`.
+    """
+    parts = [PROGRAM, "export"]
+    if saved:
+        parts.append(f"{FROM}={saved}")
+    elif demo:
+        parts.append("--demo")
+    elif base_url:
+        parts += ["--base-url", base_url]
+    parts += ["--zone", zone] if zone else []
+    path = f"./{out}" if out.startswith("-") else out
+    parts += ["--out", path, "--format", form] if form else ["--bundle", path]
+    return shlex.join([*parts, *(["--"] if query.startswith("-") else []), *([query] if query else [])])
+
+
 def filter_in(text: str) -> str:
     """The filter in a pasted command line; any other text unchanged."""
     try:

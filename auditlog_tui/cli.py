@@ -246,7 +246,15 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
         export = options_of(options)
     return run_command(
         settings,
-        Command(command, text, options.format, options.limit, options.last, options.until, export),
+        Command(
+            command,
+            text,
+            options.format if export is None else export.format,
+            options.limit,
+            options.last,
+            options.until,
+            export,
+        ),
     )
 
 

@@ -167,6 +167,11 @@ class Export:
         self._doing: Callable[[], str] = lambda: "beginning"
 
     @property
+    def from_file(self) -> bool:
+        """Whether the log is a file, so that a second run finds no more than the first."""
+        return self._log.origin is not None
+
+    @property
     def plan(self) -> Plan:
         """The job's, of this log and these marks."""
         content = "" if self._log.origin is None else self._log.origin.content
@@ -295,6 +300,7 @@ class Export:
     async def _finish(self, found: _Found) -> Outcome:
         """Make the file of the rows, and remove the part if nothing is missing."""
         self._refuse_none_marked(found)
+        found = await self._oldest_first(found)
         entries, lines = self.part.path, self.part.at.lines
         complete = not self._reason(found)
         if not (complete or self.job.incomplete):
@@ -318,6 +324,17 @@ class Export:
             self.part.remove()
         around = sum(note.context for note in notes)
         return Outcome(statement, self._target(complete=complete), beside, self.part.path, self.resumed, around)
+
+    async def _oldest_first(self, found: _Found) -> _Found:
+        """A timeline begins with the oldest entry, unless the query sorts."""
+        if self.job.form != "markdown" or any(term.key == "sort" for term in found.query.terms):
+            return found
+        cuts = found.growing.cuts if found.growing is not None else 0
+        self.doing(lambda: f"{count(len(found.run))} to be sorted")
+        run = await sorted_run(found.store, found.run, (("created", "asc"),))
+        if found.growing is not None and found.growing.cuts != cuts:
+            raise ExportError(_CHANGED)
+        return replace(found, run=run, as_is=False)
 
     def _refuse_none_marked(self, found: _Found) -> None:
         """Raise `ExportRefusedError` if nothing was asked for: no request is made for marked entries alone."""
@@ -379,7 +396,7 @@ class Export:
                 self.progressed()
                 await give_way()
                 if growing.cuts != cuts:
-                    raise ExportError("The rows changed while they were written. Export them again.")
+                    raise ExportError(_CHANGED)
         return lines
 
     def _reason(self, found: _Found) -> str:
@@ -450,6 +467,7 @@ class Export:
             raise
 
 
+_CHANGED = "The rows changed while they were written. Export them again."
 _CALLED = {
     "query": "filter", "zone": "time zone", "endpoint": "API address", "form": "format",
     "context_us": "--with-context in microseconds",

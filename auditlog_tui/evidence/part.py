@@ -125,6 +125,10 @@ class Part:
                 f"{error.strerror}: {shown(path)}. Wait for it, or write to another file."
             ) from error
         except OSError as error:
+            if not (folder := self.path.parent).is_dir():
+                raise ExportRefusedError(
+                    f"There is no folder {shown(folder)}. Make it, or choose another file."
+                ) from error
             raise ExportRefusedError(
                 f"The export can't be written to {shown(path)}: {error.strerror}. Choose another file."
             ) from error

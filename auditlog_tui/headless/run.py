@@ -273,7 +273,7 @@ class _Run:
         self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
         try:
-            missing = await listing.go() or self._unread_marks(query)
+            missing = await listing.go() or self._unread_marks(query) or self._file_lacks()
         except BrokenPipeError:
             raise
         except BaseException as error:
@@ -296,9 +296,7 @@ class _Run:
         if unread := self._unread_marks(query):
             return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
-        if not missing and self._log.origin is not None and self._log.origin.reason:
-            missing = f"Incomplete: {self._log.origin.reason}."
-        if missing:
+        if missing := missing or self._file_lacks():
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
         return self._end("", [] if number else await self._why_nothing(query))
@@ -336,6 +334,11 @@ class _Run:
             [] if report.total.n or report.total.basis is not Basis.EXACT else ["No entry has this ID or address."]
         )
         return self._end(missing_from(report), unseen)
+
+    def _file_lacks(self) -> str:
+        """Why entries are missing in the file that the log was saved to; empty if none are, or if it is no file."""
+        origin = self._log.origin
+        return f"Incomplete: {origin.reason}." if origin is not None and origin.reason else ""
 
     def _unread_marks(self, query: Query) -> str:
         """Why marks could not be read that the query is about; empty if all were."""

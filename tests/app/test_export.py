@@ -306,7 +306,7 @@ def make_link(folder: Path) -> str:
         (make_folder, "is a folder"),
         (lambda folder: "new/", "is a folder"),
         (lambda folder: "~", "is a folder"),
-        (lambda folder: "nowhere/a.zip", "No such file or directory"),
+        (lambda folder: "nowhere/a.zip", "There is no folder nowhere"),
         (lambda folder: "x" * 300, "File name too long"),
         (lambda folder: "  ", "There is no path"),
         (lambda folder: "a\0b", "can't be the name of a file"),

@@ -459,7 +459,7 @@ async def test_a_folder_is_no_file_to_write(path: str) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ExportRefusedError, match="No such file or directory"):
+    with pytest.raises(ExportRefusedError, match="There is no folder"):
         await done(job(tmp_path / "nowhere" / "a"), FakeApi(log()))
 
 
@@ -557,7 +557,7 @@ def test_trying_out_leaves_nothing_and_tells_what_is_in_the_way(tmp_path: Path) 
     (tmp_path / "a").write_text("precious")
     with pytest.raises(ExportRefusedError, match="exists already"):
         export_of(job(tmp_path / "a"), api).try_out()
-    with pytest.raises(ExportRefusedError, match="No such file"):
+    with pytest.raises(ExportRefusedError, match="There is no folder"):
         export_of(job(tmp_path / "nowhere" / "a"), api).try_out()
     assert names(tmp_path) == ["a"]
     assert api.calls == []
@@ -842,3 +842,29 @@ async def test_an_export_of_marked_entries_without_any_writes_no_file(context_us
     with pytest.raises(ExportRefusedError, match="No entry that you marked matches"):
         await done(job(tmp_path / "a", "marked:yes method:PUT"), FakeApi(log()), marked(1))
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "context_us"), [("", 0), ("ua:tool", 0), ("marked:yes", 0), ("marked:yes", MINUTE_US)]
+)
+async def test_a_timeline_in_markdown_is_oldest_first_unless_the_query_sorts(
+    text: str, context_us: int, tmp_path: Path
+) -> None:
+    marks = marked(1, 9, 5)
+    for name, more, newest_first in (("a", "", False), ("b", " sort:-created", True)):
+        given = job(tmp_path / name, text + more, "markdown", context_us=context_us, notes=marks.annotations)
+        await done(given, FakeApi(log(), page_size=10), marks)
+        rows = (tmp_path / name).read_text().splitlines()[2:]
+        times = [row.split(" | ")[0] for row in rows]
+        assert times == sorted(times, reverse=newest_first)
+        assert len(times) > 2
+        assert any(row.split(" | ")[1].strip().startswith("-") for row in rows) == newest_first
+
+
+async def test_loaded_rows_are_a_timeline_oldest_first_too(tmp_path: Path) -> None:
+    view = await load(view_of(FakeApi(log(20), page_size=10)))
+    outcome = await Export(job(tmp_path / "a", "", "markdown"), view.log).loaded(view)
+    times = [row.split(" | ")[0] for row in (tmp_path / "a").read_text().splitlines()[2:]]
+    assert outcome.complete
+    assert len(times) == 20
+    assert times == sorted(times)

@@ -341,7 +341,8 @@ class Export:
         if not (only := plan(found.query).only) or len(found.run) or self.job.unread:
             return
         self.part.remove()
-        if [term.key for term in found.query.terms if term.key != "sort"] == ["marked"]:
+        known = {} if self.marks is None else self.marks.by_key
+        if only == "marked" and not any(mark.marked for mark in known.values()):
             raise ExportRefusedError(f"No entry is marked at {safe(self.job.endpoint, 200)}. Nothing was written.")
         raise ExportRefusedError(f"No entry that you {only} matches. Nothing was written.")
 

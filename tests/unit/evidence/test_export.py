@@ -839,6 +839,8 @@ async def test_an_export_of_marked_entries_without_any_writes_no_file(context_us
     given = job(tmp_path / "a", "marked:yes", context_us=context_us, incomplete=True)
     with pytest.raises(ExportRefusedError, match=r"No entry is marked at https://log\.example"):
         await done(given, FakeApi(log()), marked())
+    with pytest.raises(ExportRefusedError, match="No entry is marked at"):
+        await done(job(tmp_path / "a", "marked:yes last:7d"), FakeApi(log()), marked())
     with pytest.raises(ExportRefusedError, match="No entry that you marked matches"):
         await done(job(tmp_path / "a", "marked:yes method:PUT"), FakeApi(log()), marked(1))
     assert names(tmp_path) == []

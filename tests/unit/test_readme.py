@@ -282,9 +282,9 @@ def test_every_room_is_in_the_table_with_what_is_in_it() -> None:
 SPELLED = {
     "read", "audit_log", "project_ids", "config.toml", "tmux load-buffer", "NO_COLOR", "≤ 9", "≢", "fail_under",
     "key:value", "-key:value", "key:>=value", "not key:…", "Name: value", "M", "NAME", "THOROUGH=1", ".ci/run",
-    "I", "a", "d", "geo", "open", "--from", "a.incomplete.csv", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
+    "I", "a", "d", "geo", "open", "--from", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
-    "pre-commit install",
+    "pre-commit install", "a.incomplete.csv",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""

@@ -255,7 +255,8 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
     if command == "export":
         from auditlog_tui.headless.exporting import options_of
 
-        asked = replace(asked, export=options_of(options))
+        export = options_of(options)
+        asked = replace(asked, export=export, format=export.format)
     if command == "collect":
         from auditlog_tui.headless.collecting import options_of as collect_options_of
 

@@ -49,6 +49,7 @@ def line(entry: Entry, note: Note = NO_NOTE) -> str:
         "message": note.text or None,
         "tags": list(note.tags),
         "labels.context": "true" if note.context else "false",
+        "labels.marked": "true" if note.marked else "false",
         "labels.unreadable": ", ".join(fields.unreadable) or None,
         "event.original": original.text,
         "event.hash": original.sha256,

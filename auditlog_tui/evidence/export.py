@@ -34,6 +34,7 @@ from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Part, Plan, Report
 from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
+from auditlog_tui.log.marked_feed import FrozenMarks
 from auditlog_tui.log.pace import Pace
 from auditlog_tui.log.sort_order import primary_term
 from auditlog_tui.log.view import View
@@ -47,6 +48,7 @@ from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 from auditlog_tui.store.scans import all_raws, keys, numbers, raws, stretches
 from auditlog_tui.store.sorting import sorted_run
+from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 
 PORTION = 1_000
@@ -101,7 +103,8 @@ class Outcome:
     """How an export ended.
 
     `written` is the file, `None` if the export is INCOMPLETE and only its `part` is there. `notes` is the file beside
-    it, if there is one. `resumed` entries were there from an earlier run.
+    it, if there is one. `resumed` entries were there from an earlier run, and `around` are there only because they
+    surround marked ones.
     """
 
     statement: Statement
@@ -109,6 +112,15 @@ class Outcome:
     notes: Path | None
     part: Path
     resumed: int = 0
+    around: int = 0
+
+    def counted(self) -> str:
+        """How many entries were written, for example `31 entries (3 marked, 28 around them)`."""
+        rows, picked = self.statement.rows, self.statement.rows - self.around
+        entries = counted(rows, "entry", "entries")
+        if not self.statement.context_us:
+            return entries
+        return f"{entries} ({count(picked)} marked, {count(self.around)} around {'it' if picked == 1 else 'them'})"
 
     @property
     def complete(self) -> bool:
@@ -149,15 +161,36 @@ class Export:
         self.resumed = 0
         self.walk: Walk | None = None
         """What is being fetched."""
+        self.marks: FrozenMarks | None = None
+        """The marks and notes that the query is about, as they are when it begins; `None` if it is not about any."""
+        self._notes: Mapping[str, Annotation] | None = None
         self._log = log
         self._on_progress = on_progress
         self._doing: Callable[[], str] = lambda: "beginning"
+
+    @property
+    def from_file(self) -> bool:
+        """Whether the log is a file, so that a second run finds no more than the first."""
+        return self._log.origin is not None
+
+    @property
+    def plan(self) -> Plan:
+        """The job's, of this log and these marks."""
+        content = "" if self._log.origin is None else self._log.origin.content
+        marks = "" if self.marks is None else self.marks.digest
+        return replace(self.job.plan, content=content, marks=marks)
+
+    def _freeze_marks(self) -> None:
+        """Keep the marks and notes as they are now, whatever the user marks meanwhile."""
+        if plan(self.job.query).of_marks:
+            self.marks, self._notes = FrozenMarks(self._log.marks()), self.job.notes()
 
     # -- scopes ------------------------------------------------------------------------------------------------
 
     async def matching(self) -> Outcome:
         """Export every entry that matches, with its surroundings if they are asked for."""
         self._check_free()
+        self._freeze_marks()
         with self.part, closing(EntryStore()) as store:
             self._check_notes_free()
             store.seen = Unseen()
@@ -210,7 +243,7 @@ class Export:
         with self.part as part:
             if part.plan is None:
                 self._check_notes_free()
-                part.begin(self.job.plan)
+                part.begin(self.plan)
                 part.sync()
 
     def _check_free(self) -> None:
@@ -233,14 +266,17 @@ class Export:
 
     def _refuse_other(self, earlier: Plan) -> None:
         """Raise `ExportRefusedError` if the part is of another export."""
+        away = "Move it away, or choose another file."
         for name in ("query", "zone", "profile", "endpoint", "form", "context_us"):
             was, now = getattr(earlier, name), getattr(self.job.plan, name)
             if was != now:
                 what = _CALLED[name]
                 raise ExportRefusedError(
                     f"{shown(self.part.path)} is of another export: its {what} is {_quoted(was)}, not {_quoted(now)}."
-                    " Move it away, or choose another file."
+                    f" {away}"
                 )
+        if earlier.content != self.plan.content:
+            raise ExportRefusedError(f"{shown(self.part.path)} is of another file, or this one was changed. {away}")
 
     # -- progress ----------------------------------------------------------------------------------------------
 
@@ -265,6 +301,8 @@ class Export:
 
     async def _finish(self, found: _Found) -> Outcome:
         """Make the file of the rows, and remove the part if nothing is missing."""
+        self._refuse_none_marked(found)
+        found = await self._oldest_first(found)
         entries, lines = self.part.path, self.part.at.lines
         complete = not self._reason(found)
         if not (complete or self.job.incomplete):
@@ -286,7 +324,29 @@ class Export:
             _remove(_beside(self.job.out, "new"))
         if complete:
             self.part.remove()
-        return Outcome(statement, self._target(complete=complete), beside, self.part.path, self.resumed)
+        around = sum(note.context for note in notes)
+        return Outcome(statement, self._target(complete=complete), beside, self.part.path, self.resumed, around)
+
+    async def _oldest_first(self, found: _Found) -> _Found:
+        """A timeline begins with the oldest entry, unless the query sorts."""
+        if self.job.form != "markdown" or any(term.key == "sort" for term in found.query.terms):
+            return found
+        cuts = found.growing.cuts if found.growing is not None else 0
+        self.doing(lambda: f"{count(len(found.run))} to be sorted")
+        run = await sorted_run(found.store, found.run, (("created", "asc"),))
+        if found.growing is not None and found.growing.cuts != cuts:
+            raise ExportError(_CHANGED)
+        return replace(found, run=run, as_is=False)
+
+    def _refuse_none_marked(self, found: _Found) -> None:
+        """Raise `ExportRefusedError` if nothing was asked for: no request is made for marked entries alone."""
+        if not (only := plan(found.query).only) or len(found.run) or self.job.unread:
+            return
+        self.part.remove()
+        known = {} if self.marks is None else self.marks.by_key
+        if only == "marked" and not any(mark.marked for mark in known.values()):
+            raise ExportRefusedError(f"No entry is marked at {safe(self.job.endpoint, 200)}. Nothing was written.")
+        raise ExportRefusedError(f"No entry that you {only} matches. Nothing was written.")
 
     def _target(self, *, complete: bool) -> Path:
         out = self.job.out
@@ -296,7 +356,8 @@ class Export:
 
     async def _notes_of(self, found: _Found) -> list[Annotation]:
         """The notes on these rows, in their order."""
-        store, run, known = found.store, found.run, self.job.notes()
+        store, run = found.store, found.run
+        known = self.job.notes() if self._notes is None else self._notes
         if found.marked is not None:
             return await self._with_context(found, known, found.marked)
         rows: list[tuple[int, Annotation]] = []
@@ -338,7 +399,7 @@ class Export:
                 self.progressed()
                 await give_way()
                 if growing.cuts != cuts:
-                    raise ExportError("The rows changed while they were written. Export them again.")
+                    raise ExportError(_CHANGED)
         return lines
 
     def _reason(self, found: _Found) -> str:
@@ -366,6 +427,8 @@ class Export:
             total=found.total,
             verdict="INCOMPLETE" if reason else "COMPLETE",
             reason=reason,
+            picked=planned.only,
+            context_us=job.context_us,
         )
 
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:
@@ -407,6 +470,7 @@ class Export:
             raise
 
 
+_CHANGED = "The rows changed while they were written. Export them again."
 _CALLED = {
     "query": "filter", "zone": "time zone", "profile": "profile", "endpoint": "API address", "form": "format",
     "context_us": "--with-context in microseconds",
@@ -420,7 +484,8 @@ class _Walker:
         self._export = export
         self._api = _OneLineApi(log.api)
         self._log = Log(self._api, store, log.parallel)
-        self._log.marks = log.marks
+        if (marks := export.marks) is not None:
+            self._log.marks = lambda: marks
         self._log.server_support.ignored |= log.server_support.ignored
         self._part = export.part
         self._job = export.job
@@ -484,7 +549,7 @@ class _Walker:
 
     def _begun(self, query: Query) -> View:
         """A view with nothing in it, and an empty part."""
-        self._begin(self._job.plan)
+        self._begin(self._export.plan)
         view = View(self._log, query)
         self._follow(view.feed)
         return view
@@ -498,6 +563,9 @@ class _Walker:
         if earlier is None:
             return None
         self._export._refuse_other(earlier)
+        if earlier.marks != self._export.plan.marks:
+            self._export.told = "Marks or notes were changed since it began, so it began anew with those of now."
+            return None
         self._log.server_support.ignored |= set(earlier.ignored)
         try:
             view = View(self._log, parse(earlier.frozen))
@@ -548,7 +616,7 @@ class _Walker:
         feed = view.feed
         if feed is not self._feed:
             if not self._job.context_us:
-                self._begin(self._part.plan or self._job.plan)
+                self._begin(self._part.plan or self._export.plan)
             self._feed, self._written, self._noted = feed, feed.run.first, 0
         while texts := self._next_texts(feed.run):
             self._part.append(encoded([one_line(text) for text in texts]), self._checkpoint(feed, len(texts)))

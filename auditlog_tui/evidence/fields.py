@@ -21,11 +21,15 @@ from auditlog_tui.text.safe import LIMIT, safe
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """The user's note on an entry. `context` is true if the entry is there only because it surrounds a marked one."""
+    """The user's note on an entry, and whether they `marked` it.
+
+    `context` is true if the entry is there only because it surrounds a marked one.
+    """
 
     text: str = ""
     tags: tuple[str, ...] = ()
     context: bool = False
+    marked: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode())

@@ -95,7 +95,7 @@ _CSV = (
 )  # fmt: skip
 """Each column's name (the API's), and the row's attribute that it shows."""
 
-_CSV_NOTES = ("note", "tags", "context")
+_CSV_NOTES = ("marked", "note", "tags", "context")
 """The columns after those, where notes are asked for; tags are separated by spaces."""
 
 _FORMULA = re.compile(r"[\s\ufeff]*[=+\-@＝＋－＠]|[\t\r]")
@@ -115,7 +115,8 @@ def _note_values(row: Row, notes: Notes | None) -> tuple[str, ...]:
     if notes is None:
         return ()
     note = notes(row.key)
-    return note.text, " ".join(note.tags), "true" if note.context else "false"
+    marked, context = ("true" if each else "false" for each in (note.marked, note.context))
+    return marked, note.text, " ".join(note.tags), context
 
 
 def _values(row: Row) -> Iterable[str]:

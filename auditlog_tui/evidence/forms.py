@@ -26,3 +26,9 @@ FORMS = (
     Form("ecs", ".ecs.jsonl", "for Elastic, in its Common Schema"),
 )
 """The bundle first, then the formats."""
+
+
+def form_of(name: str) -> str:
+    """The form that a file's name ends in; `jsonl` if it ends in none."""
+    ends = [form for form in FORMS if name.lower().endswith(form.suffix)]
+    return max(ends, key=lambda form: len(form.suffix)).name if ends else "jsonl"

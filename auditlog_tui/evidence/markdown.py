@@ -18,15 +18,15 @@ _COLUMNS = {
     "request": ("method", "path"), "status": ("status_code",), "target": ("target.type", "target.id"),
     "agent": ("user_agent",), "ID": ("id",),
 }  # fmt: skip
-"""The columns between time and note, and the fields in each."""
+"""The columns between time and mark, and the fields in each."""
 
 HEADER = (
-    "| " + " | ".join(("time (UTC)", "Δt", *_COLUMNS, "note")) + " |",
-    "|" + "---|" * (len(_COLUMNS) + 3),
+    "| " + " | ".join(("time (UTC)", "Δt", *_COLUMNS, "marked", "note")) + " |",
+    "|" + "---|" * (len(_COLUMNS) + 4),
 )
 """The lines before the first row."""
 
-ABSENT, UNREADABLE = "-", "?"
+ABSENT, UNREADABLE, MARKED = "-", "?", "⚑ marked"
 
 _BELOW_MICROSECONDS = re.compile(r"\.\d{6}\d*[1-9]")
 _FENCES = re.compile("`+")
@@ -42,6 +42,7 @@ def line(entry: Entry, note: Note = NO_NOTE, before_us: int | None = None) -> st
         _time(fields),
         _since(fields.created_us, before_us),
         *(_cell(fields, names) for names in _COLUMNS.values()),
+        MARKED if note.marked else ABSENT,
         _note(note),
     ]
     return f"| {' | '.join(cells)} |"

@@ -152,6 +152,7 @@ def _unmapped(fields: Fields, note: Note, original: Original) -> dict[str, Json]
     return present(
         {
             "context": note.context,
+            "marked": note.marked,
             "method": None if method in _METHODS else method,
             "target_type": fields.get("target.type") if uid is None else None,
             "raw_data_base64": original.base64,

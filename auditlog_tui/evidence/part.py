@@ -46,7 +46,8 @@ class Plan:
     """Which export a part belongs to, as far as another run of it has to know.
 
     `query` is the filter as typed, `zone` the time zone that it is read in, if that matters. `frozen` is the query
-    with the absolute times of the first run. `ignored` are the parameters that the server ignores.
+    with the absolute times of the first run. `ignored` are the parameters that the server ignores. `content` is that
+    of `Origin`, empty for an API. `marks` is a digest of the marks and notes that the query is about, empty for none.
     """
 
     query: str
@@ -57,6 +58,12 @@ class Plan:
     frozen: str
     ignored: tuple[str, ...] = ()
     profile: str = ""
+    content: str = ""
+    marks: str = ""
+
+    def is_of(self, endpoint: str, content: str) -> bool:
+        """Whether it is an export of this log."""
+        return (self.endpoint, self.content) == (endpoint, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,10 @@ class Part:
                 f"{error.strerror}: {shown(path)}. Wait for it, or write to another file."
             ) from error
         except OSError as error:
+            if not (folder := self.path.parent).is_dir():
+                raise ExportRefusedError(
+                    f"There is no folder {shown(folder)}. Make it, or choose another file."
+                ) from error
             raise ExportRefusedError(
                 f"The export can't be written to {shown(path)}: {error.strerror}. Choose another file."
             ) from error
@@ -228,8 +239,11 @@ def earlier(out: Path) -> Earlier | None:
     return Earlier(out, plan, at) if plan is not None and at.size else None
 
 
-def earlier_in(folder: Path, endpoint: str) -> list[Earlier]:
-    """What earlier exports of this API's log left in a folder, the newest first, at most `MOST_EARLIER`."""
+def earlier_in(folder: Path, endpoint: str, content: str = "") -> list[Earlier]:
+    """What earlier exports of this log left in a folder, the newest first, at most `MOST_EARLIER`.
+
+    The log is named as in `Plan`.
+    """
     try:
         with os.scandir(folder) as found:
             files_there = [each for each in islice(found, _MOST_LOOKED_AT) if each.name.endswith(STATE_SUFFIX)]
@@ -237,7 +251,8 @@ def earlier_in(folder: Path, endpoint: str) -> list[Earlier]:
     except OSError:
         return []
     parts = (earlier(folder / name.removesuffix(STATE_SUFFIX)) for _, name in sorted(states, reverse=True))
-    return list(islice((each for each in parts if each is not None and each.plan.endpoint == endpoint), MOST_EARLIER))
+    ours = (each for each in parts if each is not None and each.plan.is_of(endpoint, content))
+    return list(islice(ours, MOST_EARLIER))
 
 
 class Reporting:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.evidence import markdown
@@ -16,7 +17,7 @@ from auditlog_tui.evidence.digests import text_of
 from auditlog_tui.evidence.fields import Fields, fields_of, utc
 from auditlog_tui.evidence.markdown import code
 from auditlog_tui.evidence.statement import Annotation, Statement
-from auditlog_tui.text.times import counted
+from auditlog_tui.text.times import counted, distance
 
 MOST_VALUES = 100_000
 """The most actors, and the most addresses, that are counted; those that come after them are left out."""
@@ -37,8 +38,9 @@ def report_lines(statement: Statement, notes: Sequence[Annotation], entries: Reg
         tally.take(read_entry(text_of(line)), at, len(line))
         at += len(line)
     yield "# Evidence from the audit log"
-    yield from ("", *_verdict(statement), "")
-    yield from _table(("what", ""), _facts(statement))
+    context = sum(note.context for note in notes)
+    yield from ("", *_verdict(statement, context), "")
+    yield from _table(("what", ""), _facts(statement, context))
     yield from _timeline(tally, by_key, entries)
     yield from _ranked("Actors", "actor", tally.actors)
     yield from _ranked("Addresses", "address", tally.addresses)
@@ -48,31 +50,56 @@ def report_lines(statement: Statement, notes: Sequence[Annotation], entries: Reg
 # -- what was asked ------------------------------------------------------------------------------------------------
 
 
-def _verdict(statement: Statement) -> Iterator[str]:
-    at = _instant(statement.as_of_us)
-    if statement.verdict == "COMPLETE":
+def _verdict(statement: Statement, context: int) -> Iterator[str]:
+    at = "" if statement.as_of_us is None else f" as of {_instant(statement.as_of_us)}"
+    if statement.verdict == "COMPLETE" and statement.picked:
+        yield from _verdict_of_picked(statement, context, at)
+    elif statement.verdict == "COMPLETE":
+        until = "then" if at else "the last one"
         yield (
-            f"**COMPLETE as of {at}**: every entry that matches the query, and was in the log from the first request"
-            " until then, is in this bundle."
+            f"**COMPLETE{at}**: every entry that matches the query, and was in the log from the first request"
+            f" until {until}, is in this bundle."
         )
-        return
-    yield "# ⚠ INCOMPLETE: ENTRIES MAY BE MISSING"
+    else:
+        yield "# ⚠ INCOMPLETE: ENTRIES MAY BE MISSING"
+        yield ""
+        yield "**Do not conclude from this bundle that something did not happen.** Why it is incomplete:"
+        yield code(statement.reason) if statement.reason else "no reason was given."
+
+
+def _verdict_of_picked(statement: Statement, context: int, at: str) -> Iterator[str]:
+    """What COMPLETE means of entries that the API was not asked for."""
+    picked = counted(statement.rows - context, "entry", "entries")
+    with_context = f", and every entry that was in the log within {distance(statement.context_us)} of one of them"
+    yield (
+        f"**COMPLETE{at}**: {picked} picked by hand ({_PICKED[statement.picked]}), as the API sent them when they"
+        f" were picked{with_context if statement.context_us else ''}."
+    )
     yield ""
-    yield "**Do not conclude from this bundle that something did not happen.** Why it is incomplete:"
-    yield code(statement.reason) if statement.reason else "no reason was given."
+    yield "**The rest of the log is not covered:** entries that were not picked may belong to the matter too."
 
 
-def _facts(statement: Statement) -> Iterator[tuple[str, str]]:
-    offset = statement.clock_offset_ms
+_PICKED = {"": "", "marked": "marked", "noted": "with a note"}
+
+
+def _facts(statement: Statement, context: int) -> Iterator[tuple[str, str]]:
+    offset, picked = statement.clock_offset_ms, statement.picked
     yield "verdict", statement.verdict if statement.verdict == "COMPLETE" else f"**{statement.verdict}**"
     yield "query as typed", code(statement.query) or "(none: the whole log)"
     yield "query with absolute times", code(statement.frozen) or "(none: the whole log)"
-    yield "from (UTC)", _instant(statement.low_us, "the beginning of the log")
-    yield "to (UTC)", _instant(statement.high_us, "the end of the log")
+    if picked:
+        yield "picked by hand", f"{statement.rows - context:,} ({_PICKED[picked]})"
+        around = f"{context:,}, within {distance(statement.context_us)} of these"
+        yield "context", around if statement.context_us else "none"
+    if not picked or statement.low_us is not None:
+        yield "from (UTC)", _instant(statement.low_us, "the beginning of the log")
+    if not picked or statement.high_us is not None:
+        yield "to (UTC)", _instant(statement.high_us, "the end of the log")
     yield "API", code(statement.endpoint)
-    yield "as of (the server's clock)", _instant(statement.as_of_us)
+    if statement.as_of_us is not None:
+        yield "as of (the server's clock)", _instant(statement.as_of_us)
     yield "server's clock ahead of the exporter's", "unknown" if offset is None else f"{offset:,} ms"
-    yield "exported by", code(statement.by) or "(not given)"
+    yield "exported by", code(statement.by) or "not given"
     yield "entries", f"{statement.rows:,}, in {counted(statement.entries, 'line')}"
     yield "entries by the server's count", "unknown" if statement.total is None else f"{statement.total:,}"
     yield "requests", f"{statement.requests:,}"
@@ -120,14 +147,23 @@ class _Values:
         found.take(us, marked=marked)
 
 
+class _Place(NamedTuple):
+    """Where the line of an entry is in the file, and whether it is there as context only. Sorts by time."""
+
+    undated: bool
+    us: int
+    at: int
+    length: int
+    context: bool
+
+
 class _Tally:
     """The actors and addresses of all entries, and where the ones with a mark or a note are in the file."""
 
     def __init__(self, notes: Mapping[str, Annotation]) -> None:
         self.actors = _Values()
         self.addresses = _Values()
-        self.noted: list[tuple[bool, int, int, int]] = []
-        """Of each: whether its time is unknown, the time, the offset of its line and its length. Sorts by time."""
+        self.noted: list[_Place] = []
         self.seen: set[str] = set()
         """The keys of these."""
         self._notes = notes
@@ -137,7 +173,7 @@ class _Tally:
         fields, us = _fields(entry)
         if note is not None:
             self.seen.add(entry.key)
-            self.noted.append((us is None, us or 0, at, length))
+            self.noted.append(_Place(us is None, us or 0, at, length, note.context))
         marked = note is not None and note.marked
         actor = tuple(_cut(text) for name in _ACTOR if (text := fields.get(name)))
         address = tuple(_cut(text) for name in ("client_ip",) if (text := fields.get(name)))
@@ -173,15 +209,21 @@ def _timeline(tally: _Tally, notes: Mapping[str, Annotation], entries: Region) -
     if not tally.noted:
         yield "No entry is marked or has a note."
         return
-    context = sum(note.context for note in notes.values())
     yield "In UTC, oldest first; Δt is the time since the row above."
-    if context:
-        there = counted(context, "entry is", "entries are")
-        yield f"{there} there only because of a marked one nearby in time: (context) in the note says so."
+    found = sorted(tally.noted)
+    picked = [each for each in found if not each.context]
+    yield from _rows(picked, notes, entries)
+    if len(picked) < len(found):
+        yield from ("", "## Context", "", "Here only because of a marked entry nearby in time.")
+        yield from _rows([each for each in found if each.context], notes, entries)
+
+
+def _rows(places: Iterable[_Place], notes: Mapping[str, Annotation], entries: Region) -> Iterator[str]:
+    """A table of these entries."""
     yield from ("", *markdown.HEADER)
     before_us: int | None = None
-    for _, _, at, length in sorted(tally.noted):
-        entry = read_entry(text_of(entries.part(at, length)))
+    for place in places:
+        entry = read_entry(text_of(entries.part(place.at, place.length)))
         yield markdown.line(entry, notes[entry.key].as_note(), before_us)
         before_us = before_us if entry.created_us is None else entry.created_us
 
@@ -223,11 +265,12 @@ _CHECKING = """\
 
 Here, and in `entries.csv`, texts are made safe to read, and addresses are defanged here. The evidence is
 `entries.jsonl`: each line is an entry exactly as the API sent it. `notes.jsonl` holds the marks and notes on them.
+BUNDLE is the path of the file that this report is in.
 
 ```
-auditlog-tui verify incident.zip --manifest SHA256    # SHA256 as you were given it, by another way than this file
-unzip -p incident.zip manifest.json | sha256sum       # the hash of the manifest, which names those of all other files
-unzip -p incident.zip entries.jsonl | sed -n 1p | sha256sum    # that of an entry, as digests.jsonl names it
+auditlog-tui verify BUNDLE --manifest SHA256    # SHA256 as you were given it, by another way than this file
+unzip -p BUNDLE manifest.json | sha256sum       # the hash of the manifest, which names those of all other files
+unzip -p BUNDLE entries.jsonl | sed -n 1p | sha256sum    # that of an entry, as digests.jsonl names it
 ```
 
 Without `--manifest` or a signature over the manifest, `verify` shows only that the bundle is consistent in

@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal, Protocol
 from auditlog_tui import __version__
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.evidence.fields import Note, json_line, utc
+from auditlog_tui.query.plan import Only
 
 TOOL = "auditlog-tui"
 
@@ -25,7 +26,8 @@ class Statement:
     `clock_offset_ms` how far its clock is ahead of this machine's; both `None` if it sends no time. `requests` were
     sent, in all runs of the export. `entries` is the number of lines of JSON, `rows` the number of entries (the rest
     are further versions), `total` the server's count of these, `None` if it does not count just these or not rightly.
-    `reason` says why the verdict is INCOMPLETE.
+    `reason` says why the verdict is INCOMPLETE. `picked` says that the query is of entries that the user `marked` or
+    `noted`, for which the API is not asked, and `context_us` that those so near to them in time are there too.
     """
 
     query: str
@@ -44,6 +46,8 @@ class Statement:
     reason: str = ""
     tool: str = TOOL
     version: str = __version__
+    picked: Only = ""
+    context_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Annotation:
     context: bool = False
 
     def as_note(self) -> Note:
-        return Note(self.note, self.tags, self.context)
+        return Note(self.note, self.tags, self.context, self.marked)
 
     def line(self) -> str:
         """One line of JSON, the same for the same annotation."""

@@ -37,6 +37,7 @@ def line(entry: Entry, note: Note = NO_NOTE) -> str:
                 }
             ),
             "context": note.context,
+            "marked": note.marked,
             "raw": original.text,
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC
@@ -12,7 +13,7 @@ from pathlib import Path
 from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
 from auditlog_tui.evidence.endings import ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
-from auditlog_tui.evidence.forms import BUNDLE
+from auditlog_tui.evidence.forms import BUNDLE, form_of
 from auditlog_tui.evidence.part import shown
 from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note
@@ -20,6 +21,7 @@ from auditlog_tui.log.log import clock_skew
 from auditlog_tui.query import with_term
 from auditlog_tui.query.times import NoTimeError, read_length
 from auditlog_tui.session.opening import Session
+from auditlog_tui.settings.command_line import STDOUT
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, moment
@@ -29,7 +31,7 @@ _MARKED = "marked:yes"
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What the command line says about an export; `out` is as typed."""
+    """What the command line says about an export."""
 
     out: str
     format: str = "jsonl"
@@ -46,14 +48,25 @@ def options_of(options: argparse.Namespace) -> ExportOptions:
     except NoTimeError as error:
         typed = safe(options.with_context, 40)
         raise SettingsError(f"--with-context {typed}: this is not a length of time. Write 30s, 5m or 2h.") from error
+    out, form = options.bundle or options.out, options.format or form_of(options.out)
+    if form == BUNDLE:
+        raise SettingsError(f"{safe(out, 200)} has the name of a bundle: write --bundle, or name a --format.")
     return ExportOptions(
-        options.bundle or options.out,
-        BUNDLE if options.bundle else options.format,
+        out if out == STDOUT else _expanded(out),
+        BUNDLE if options.bundle else form,
         options.marked,
         context_us,
         options.by,
         options.incomplete,
     )
+
+
+def _expanded(path: str) -> str:
+    """The path with `~` for a home folder replaced. Raises `SettingsError` if there is no such user."""
+    try:
+        return os.path.join(Path(path).expanduser(), "") if path.endswith("/") else str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise SettingsError(f"{safe(path, 200)}: there is no such user. Write ./ before a name with ~.") from error
 
 
 def only_marked(text: str, options: ExportOptions) -> str:
@@ -126,14 +139,15 @@ def _end(running: Export, outcome: Outcome) -> ExitStatus:
         print_note(f"{counted(outcome.resumed, 'entry', 'entries')} were there from the run before.")
     if outcome.written is None:
         lines = counted(statement.entries, "entry", "entries")
+        again = "" if running.from_file else "The same command tries again; with"
         print_note(
             f"INCOMPLETE: {safe(statement.reason, 500)}.\n{lines} arrived: {shown(outcome.part)}."
-            " The same command tries again; with --incomplete it writes what there is."
+            f" {again or 'With'} --incomplete it writes what there is."
         )
         return ExitStatus.INCOMPLETE
     as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, UTC)}"
     beside = "" if outcome.notes is None else f" Notes: {shown(outcome.notes)}."
-    written = f"{counted(statement.rows, 'entry', 'entries')}: {shown(outcome.written)}."
+    written = f"{outcome.counted()}: {shown(outcome.written)}."
     if outcome.complete:
         print_note(f"COMPLETE{as_of}. {written}{beside}")
         return ExitStatus.DONE

@@ -205,8 +205,8 @@ def _notes_of(session: Session) -> tuple[Notes, str]:
     marks = session.marks()
 
     def note(key: str) -> Note:
-        text = marks.note_of(key)
-        return Note(text, tuple(tags_of(text))) if text else NO_NOTE
+        text, marked = marks.note_of(key), marks.is_marked(key)
+        return Note(text, tuple(tags_of(text)), marked=marked) if text or marked else NO_NOTE
 
     return note, marks.error
 
@@ -282,7 +282,7 @@ class _Run:
         self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
         try:
-            missing = await listing.go() or self._unread_marks(query)
+            missing = await listing.go() or self._unread_marks(query) or self._file_lacks()
         except BrokenPipeError:
             raise
         except BaseException as error:
@@ -305,9 +305,7 @@ class _Run:
         if unread := self._unread_marks(query):
             return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
-        if not missing and self._log.origin is not None and self._log.origin.reason:
-            missing = f"Incomplete: {self._log.origin.reason}."
-        if missing:
+        if missing := missing or self._file_lacks():
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
         return self._end("", [] if number else await self._why_nothing(query))
@@ -369,6 +367,11 @@ class _Run:
         (actor,) = search.found
         self._tell(f"{search.name} is no ID here, but the name of the actor {actor}.")
         return Subject("actor", actor), missing and f"{missing}\nOther actors may have this name too."
+
+    def _file_lacks(self) -> str:
+        """Why entries are missing in the file that the log was saved to; empty if none are, or if it is no file."""
+        origin = self._log.origin
+        return f"Incomplete: {origin.reason}." if origin is not None and origin.reason else ""
 
     def _unread_marks(self, query: Query) -> str:
         """Why marks could not be read that the query is about; empty if all were."""

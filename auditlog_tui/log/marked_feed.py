@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,6 +43,23 @@ class NoMarks:
 
     def entries(self) -> list[Entry]:
         return []
+
+
+class FrozenMarks:
+    """The marks and notes of a source as they are now. `digest` is a SHA-256 of them."""
+
+    version = 0
+
+    def __init__(self, source: MarkSource) -> None:
+        self.by_key: Mapping[str, Noted] = dict(source.by_key)
+        self._entries = source.entries()
+        digest = sha256()
+        for key, mark in sorted(self.by_key.items()):
+            digest.update(repr((key, mark.marked, mark.note)).encode())
+        self.digest = digest.hexdigest()
+
+    def entries(self) -> list[Entry]:
+        return self._entries
 
 
 class StoredMarks:

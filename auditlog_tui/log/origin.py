@@ -14,6 +14,7 @@ class Origin:
     that of the newest entry. `stated` says that the file states to have every entry of its query as of `now_us`,
     unless there is a `reason` why some are missing. A file without a statement is only known to have the entries
     that it has. `dated` says that the file states its time. `note` is for the user to know when the file is opened.
+    `content` is the SHA-256 of the file, empty if it was not read to its end.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Origin:
     reason: str = ""
     dated: bool = False
     note: str = ""
+    content: str = ""
 
     @property
     def lacks(self) -> str:

@@ -173,7 +173,14 @@ class Session:
         repeated = saved.index.repeated
         note = f"{counted(repeated, 'entry is', 'entries are')} in the file more than once" if repeated else ""
         return Origin(
-            self.settings.endpoint, now_us, saved.query, saved.stated, saved.reason, saved.as_of_us is not None, note
+            name=self.settings.endpoint,
+            now_us=now_us,
+            query=saved.query,
+            stated=saved.stated,
+            reason=saved.reason,
+            dated=saved.as_of_us is not None,
+            note=note,
+            content=saved.digest,
         )
 
     def marks(self) -> Marks:

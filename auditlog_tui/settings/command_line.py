@@ -275,7 +275,8 @@ def _make_export(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=EXPORT_FORMATS,
-        help="its format (default: jsonl, byte for byte what the server sent; notes lie beside it)",
+        help="its format (default: what FILE ends in, such as .csv or .md; else jsonl, byte for byte what the server"
+        " sent; notes lie beside it)",
     )  # fmt: skip
     parser.add_argument("--marked", action="store_true", help="only entries that you marked")
     parser.add_argument(
@@ -284,7 +285,8 @@ def _make_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", metavar="NAME", help="who exports it, for the report")
     parser.add_argument(
         "--incomplete", action="store_true",
-        help="if entries are missing, write those that are there, under a name that says so; the exit status is 1",
+        help="if entries are missing, write those that are there, as NAME.incomplete.csv, say (a bundle keeps its"
+        " name and says so itself); the exit status is 1",
     )  # fmt: skip
 
 
@@ -315,7 +317,6 @@ def _check_export(parser: argparse.ArgumentParser, options: argparse.Namespace) 
         parser.error("it takes one of --out FILE (- is standard output) and --bundle FILE")
     if options.bundle and options.format:
         parser.error("--format is for --out: a bundle has its own formats")
-    options.format = options.format or EXPORT_FORMATS[0]
     if options.with_context and not options.marked:
         parser.error("--with-context is for --marked")
     if options.out == STDOUT and (options.with_context or options.by or options.incomplete):
@@ -372,6 +373,27 @@ def command_line(query: str, *, profile: str = "", base_url: str = "", demo: boo
     if query.startswith("-") or (query.split() or [""])[0] in FIRST_WORDS or mistaken([query]):
         parts.append("--")
     return shlex.join([*parts, *([query] if query else [])])
+
+
+def export_command(
+    query: str, out: str, form: str, *, zone: str = "", base_url: str = "", demo: bool = False, saved: str = ""
+) -> str:
+    """The command line that writes an export to `out`, or goes on with it.
+
+    `form` is the format, empty for a bundle; `zone` is that of the filter, if it depends on one. The others are as
+    for `command_line`.
+    """
+    parts = [PROGRAM, "export"]
+    if saved:
+        parts.append(f"{FROM}={saved}")
+    elif demo:
+        parts.append("--demo")
+    elif base_url:
+        parts += ["--base-url", base_url]
+    parts += ["--zone", zone] if zone else []
+    path = f"./{out}" if out.startswith("-") else out
+    parts += ["--out", path, "--format", form] if form else ["--bundle", path]
+    return shlex.join([*parts, *(["--"] if query.startswith("-") else []), *([query] if query else [])])
 
 
 def filter_in(text: str) -> str:

@@ -214,10 +214,13 @@ async def test_what_happened_around_the_marked_is_told_apart(folder: Path) -> No
         await hand.press("shift+tab", "<", "<")
         assert "30 s around it" in chosen(hand, "what")
         await hand.press("enter")
-        assert "COMPLETE" in await ended(hand)
+        text = await ended(hand)
+        assert "COMPLETE" in text
     with bundle.read(folder / f"{DEFAULT}.zip") as opened:
         contexts = [note.context for note in opened.notes]
         assert contexts.count(False) == 1
+        entries, around = len(contexts), contexts.count(True)
+        assert f"Saved {entries} entries (1 marked, {around} around it) in" in text
         assert len(contexts) == len(list(opened.entries())) > 1
 
 
@@ -270,8 +273,12 @@ async def test_the_proposed_name_is_free_and_follows_the_format_until_it_is_edit
     async with running() as hand:
         await hand.press("e")
         assert path_of(hand) == f"{DEFAULT}-3.zip"
-        await hand.press("tab", "down", "down")
+        (folder / f"{DEFAULT}.notes.jsonl").write_text("")
+        await hand.press("tab", "down")
+        assert path_of(hand) == f"{DEFAULT}-2.jsonl"
+        await hand.press("down")
         assert path_of(hand) == f"{DEFAULT}.csv"
+        assert hand.app.screen.query_one(Input).cursor_position == len(f"{DEFAULT}.csv")
         await hand.press("tab", "home", "x", "shift+tab", "down")
         assert path_of(hand) == f"x{DEFAULT}.csv"
 
@@ -299,7 +306,7 @@ def make_link(folder: Path) -> str:
         (make_folder, "is a folder"),
         (lambda folder: "new/", "is a folder"),
         (lambda folder: "~", "is a folder"),
-        (lambda folder: "nowhere/a.zip", "No such file or directory"),
+        (lambda folder: "nowhere/a.zip", "There is no folder nowhere"),
         (lambda folder: "x" * 300, "File name too long"),
         (lambda folder: "  ", "There is no path"),
         (lambda folder: "a\0b", "can't be the name of a file"),
@@ -322,6 +329,8 @@ async def test_what_is_wrong_with_a_path_is_said_there_and_what_was_typed_stays(
         assert "csv" in chosen(hand, "form")
         assert len(hand.wire.requests) == sent
         hand.app.screen.query_one(Input).value = "free.csv"
+        await hand.settled()
+        assert problem not in told(hand)
         await hand.press("enter")
         assert "COMPLETE" in await ended(hand)
     assert names(folder) == sorted([*before, "free.csv"])
@@ -364,10 +373,16 @@ async def test_escape_keeps_what_came_and_e_goes_on_with_it(folder: Path) -> Non
             assert hand.status.endswith("Esc stops")
             await hand.pilot.press("escape")
             await hand.until(lambda: "Stopped" in hand.status)
-            assert "entries are kept in a.jsonl.part; e goes on with them" in hand.status
+            assert "entries are kept in a.jsonl.part; e ⏎ goes on with them" in hand.status
         assert names(folder) == ["a.jsonl.part", "a.jsonl.part.state"]
-        await hand.press("e", "up")
+        await hand.press("e")
         assert "the rest of an export" in chosen(hand, "what")
+        assert path_of(hand) == "a.jsonl"
+        await hand.press("down")
+        assert path_of(hand) == f"{DEFAULT}.zip"
+        await hand.press("up")
+        assert path_of(hand) == "a.jsonl"
+        assert sum("the rest of an export" in line for line in lines_of(hand)) == 1
         assert "Format and path are those of that export: a.jsonl" in hand.text
         await hand.press("enter")
         text = await ended(hand)
@@ -428,7 +443,7 @@ async def test_escape_while_a_request_waits_keeps_what_came_too(folder: Path) ->
         await hand.pilot.press("escape")
         await hand.until(lambda: not hand.screen.exporting.busy)
         assert "Stopped: " in hand.status
-        assert "are kept in a.zip.part; e goes on with them" in hand.status
+        assert "are kept in a.zip.part; e ⏎ goes on with them" in hand.status
     assert names(folder) == ["a.zip.part", "a.zip.part.state"]
 
 
@@ -578,6 +593,7 @@ async def test_quitting_keeps_the_part_and_says_so_after_the_end(folder: Path) -
         await hand.until(lambda: not hand.app.is_running)
     assert "The export was stopped: " in hand.app.left
     assert "are kept in a.zip.part" in hand.app.left
+    assert hand.app.left.endswith("\nThis goes on with it: auditlog-tui export --bundle a.zip")
     assert names(folder) == ["a.zip.part", "a.zip.part.state"]
 
 
@@ -589,18 +605,18 @@ async def test_the_sha256_of_the_manifest_is_copied(folder: Path, clipboard: lis
         await hand.press("m", "e", "enter")
         await ended(hand)
         await hand.press("c")
-        assert not in_dialog(hand)
+        assert in_dialog(hand)
         digest = verify(folder / f"{DEFAULT}.zip").sha256
         assert clipboard == [digest]
-        assert f"Copied the manifest's SHA-256 {digest[:12]}…" in hand.status
-        hand.screen.exporting.action_show_exported()
-        await hand.settled()
         await hand.press("v")
         assert clipboard[-1] == f"auditlog-tui verify {DEFAULT}.zip --manifest {digest}"
-        hand.screen.exporting.action_show_exported()
-        await hand.settled()
         await hand.press("p")
         assert clipboard[-1] == str(folder / f"{DEFAULT}.zip")
+        assert in_dialog(hand)
+        await hand.press("enter")
+        assert not in_dialog(hand)
+        assert clipboard[-1] == digest
+        assert f"Copied the manifest's SHA-256 {digest[:12]}…" in hand.status
 
 
 async def test_the_palette_shows_the_last_export() -> None:

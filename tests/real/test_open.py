@@ -113,11 +113,18 @@ def test_commands_read_a_file_and_standard_input(tmp_path: Path) -> None:
     status, out, err = run("count", "--from", str(path))
     assert (status, out) == (1, "")
     assert err == "Incomplete: line 4 can't be read. 3 of them match.\n"
+    for words in (["--limit", "1"], ["marked:yes"], ["status:500"]):
+        status, _, err = run("list", "--from", str(path), *words)
+        assert status == 1
+        assert "Incomplete: line 4 can't be read" in err
     status, out, err = run("get", "id-9", "--from", str(path))
     assert (status, out) == (3, "")
     assert "log.jsonl has no entry with this ID. It is incomplete: line 4 can't be read." in err
     for arguments in (("follow", "--from", str(path)), ("list", "--demo", "--from", str(path)), ("open",)):
         assert run(*arguments)[0] == 2
+    status, out, err = run("export", "--from", str(path), "--bundle", str(tmp_path / "b.zip"))
+    assert status == 1
+    assert err.endswith("b.zip.part. With --incomplete it writes what there is.\n")
     status, out, err = run("export", "--from", str(path), "--bundle", str(tmp_path / "b.zip"), "--incomplete")
     assert status == 1
     assert "INCOMPLETE" in err

@@ -356,6 +356,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--out", "a", "--limit", "3"], "unrecognized arguments: --limit"),
         (["--out", "a", "--marked", "--with-context", "soon"], "--with-context soon: this is not a length of time."),
         (["--out", "a", "nonsense:1"], "nonsense"),
+        (["--out", "a.zip"], "a.zip has the name of a bundle: write --bundle"),
+        (["--out", "~nobody-of-this-name/a"], "there is no such user"),
+        (["--demo", "--out", "nowhere/a.csv"], "There is no folder nowhere."),
+        (["--demo", "--out", "a", "--marked"], "No entry is marked at http"),
     ],
 )
 def test_options_of_export_that_do_not_go_together_are_told(
@@ -373,6 +377,25 @@ def test_options_of_export_that_do_not_go_together_are_told(
     assert status == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "begins"),
+    [
+        (["--out", "a.csv"], "id,created_at"), (["--out", "A.CSV"], "id,created_at"), (["--out", "a.md"], "| time"),
+        (["--out", "a.ecs.jsonl"], '{"@timestamp"'), (["--out", "a.csv", "--format", "jsonl"], '{"id"'),
+        (["--out", "a.jsonl"], '{"id"'), (["--out", "a"], '{"id"'), (["--out=~/a.md"], "| time"),
+    ],
+)  # fmt: skip
+def test_the_format_of_an_export_is_what_its_file_ends_in(
+    flags: list[str], begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli.main(["export", "--demo", "status:>=500 last:24h", *flags]) == 0
+    (path,) = [each for each in tmp_path.iterdir() if each.is_file()]
+    assert path.name == flags[0].rpartition("/")[2] if len(flags) == 1 else flags[1]
+    assert path.read_text().startswith(begins)
 
 
 def test_a_settings_file_is_begun_and_never_overwritten(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker
 
 from auditlog_tui.errors import AuditLogError, ExportError, ExportRefusedError, StoppedError
+from auditlog_tui.settings.command_line import export_command
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted, moment
@@ -78,6 +79,8 @@ class ExportController(Controller):
         """What is offered in place of the view's entries; empty for these."""
         self._stopped: Path | None = None
         """The file of the export that was stopped last, wherever it is."""
+        self._rest: Offer | None = None
+        """What that left, until another export begins."""
 
     @property
     def busy(self) -> bool:
@@ -112,7 +115,7 @@ class ExportController(Controller):
 
         self.left, now_us = "", self._host.navigator.log.now_us()
         dialog = ExportScreen(
-            self._line or self._offers(),
+            self._line or [*([] if self._rest is None else [self._rest]), *self._offers()],
             self._host.look.glyphs,
             propose=lambda suffix: free_name(now_us, suffix),
             check=self._check,
@@ -162,22 +165,23 @@ class ExportController(Controller):
         Also imports what the export needs, which Enter would wait for.
         """
         from auditlog_tui.evidence.part import earlier, earlier_in
-        from auditlog_tui.ui.dialogs.export import Offer
 
         await asyncio.to_thread(import_module, "auditlog_tui.evidence.export")
-        found = await asyncio.to_thread(earlier_in, Path(), self._settings.log_name)
+        found = await asyncio.to_thread(earlier_in, Path(), self._settings.log_name, self._content)
         if self._stopped is not None and (last := await asyncio.to_thread(earlier, self._stopped)) is not None:
             found = [last, *(each for each in found if not _same(each.out, last.out))]
+        shown = None if self._rest is None or self._line else Path(self._rest.path)
         return [
-            Offer(
-                "earlier",
-                "the rest of an export",
-                f"{counted(each.at.lines, 'entry', 'entries')} so far: {each.out.name}",
-                str(each.out),
-            )
+            rest_offer(each.out, each.at.lines)
             for each in found
-            if not each.plan.context_us
+            if not (each.plan.context_us or (shown is not None and _same(each.out, shown)))
         ]
+
+    @property
+    def _content(self) -> str:
+        """The content of the file that the log comes from, as a part names it; empty for an API."""
+        origin = self._host.navigator.log.origin
+        return "" if origin is None else origin.content
 
     async def _check(self, request: Request) -> str:
         """What an earlier run left at the path, in a sentence; empty if nothing. Raises `AuditLogError`."""
@@ -186,7 +190,7 @@ class ExportController(Controller):
 
         out = path_of(request.path)
         left = await asyncio.to_thread(earlier, out)
-        if left is not None and left.plan.endpoint != self._settings.log_name:
+        if left is not None and not left.plan.is_of(self._settings.log_name, self._content):
             of = safe(left.plan.endpoint, 100)
             raise ExportRefusedError(f"There is a part of an export of another log ({of}). Type another path.")
         if left is not None and request.what in ("loaded", "one"):
@@ -261,7 +265,7 @@ class ExportController(Controller):
             work = lambda: export.loaded(view)  # noqa: E731
         elif request.what == "one" and row is not None:
             work = lambda: export.one(view, row.n)  # noqa: E731
-        self._escaped, self._last, self.left = False, None, ""
+        self._escaped, self._last, self._rest, self.left = False, None, None, ""
         self._worker = self._host.start(lambda: self._run(request, export, work), "export")
         self._status.show_work(export)
 
@@ -279,7 +283,7 @@ class ExportController(Controller):
                 raise
             return
         except AuditLogError as error:
-            self._stopped = export.job.out
+            self._keep_rest(export)
             if isinstance(error, ExportError):
                 self.left = problem = str(error)
                 self._host.say(problem, "error")
@@ -295,15 +299,34 @@ class ExportController(Controller):
     def _say_stopped(self, export: Export, *, leaving: bool) -> None:
         """Say what is left, on the screen or, if that is being closed, after its end."""
         lines = export.part.at.lines
-        self._stopped = export.job.out if lines else None
+        self._keep_rest(export)
         text = "Stopped: nothing was written"
         if lines:
             kept = f"{counted(lines, 'entry', 'entries')} are kept" if lines != 1 else "1 entry is kept"
-            text = f"Stopped: {kept} in {_shown(export.part.path)}; e goes on with {'it' if lines == 1 else 'them'}"
+            text = f"Stopped: {kept} in {_shown(export.part.path)}"
         if leaving:
             self.left = f"The export was s{text[1:]}."
+            if lines:
+                self.left += f"\nThis goes on with it: {self._command_for(export.job)}"
         else:
-            self._host.say(text, "warning")
+            e = f"; e ⏎ goes on with {'it' if lines == 1 else 'them'}" if lines else ""
+            self._host.say(f"{text}{e}", "warning")
+
+    def _keep_rest(self, export: Export) -> None:
+        """Offer what an export left as the first thing to go on with."""
+        lines, job = export.part.at.lines, export.job
+        self._stopped = job.out if lines else None
+        self._rest = rest_offer(job.out, lines) if lines and not job.context_us else None
+
+    def _command_for(self, job: Job) -> str:
+        """The command that goes on with an export that the screen began."""
+        from auditlog_tui.evidence.forms import BUNDLE
+
+        settings, form = self._settings, "" if job.form == BUNDLE else job.form
+        base_url = self._host.navigator.base_url
+        where = {"base_url": base_url, "saved": settings.saved}
+        command = export_command(job.typed, str(job.out), form, zone=job.zone, demo=settings.demo, **where)
+        return safe(command, 2_000)
 
     def stop(self) -> bool:
         """Stop the export; what has arrived is kept. False if none is running."""
@@ -343,7 +366,7 @@ class ExportController(Controller):
             verdict += f": {safe(statement.reason, 500)}"
         if out is None:
             return self._told_of_part(request, export, statement.verdict, [(verdict, style)])
-        saved = f"Saved {counted(statement.rows, 'entry', 'entries')} in {_shown(out)}"
+        saved = f"Saved {outcome.counted()} in {_shown(out)}"
         sentence = f"{saved}, {statement.verdict}"
         told = [(verdict, style), (saved, ""), *_notes_of(export, outcome)]
         command = manifest = ""
@@ -371,7 +394,7 @@ class ExportController(Controller):
 
     def _told_of_part(self, request: Request, export: Export, what: str, told: list[tuple[str, str]]) -> Told:
         """What is told of an export without a file: `told`, and what has arrived."""
-        self._stopped = export.job.out
+        self._keep_rest(export)
         lines = export.part.at.lines
         left = f"{counted(lines, 'entry', 'entries')} arrived: {_shown(export.part.path)}"
         told = [*told, (left if lines else "Nothing arrived, and nothing was written.", "")]
@@ -396,7 +419,8 @@ class ExportController(Controller):
             "w": "write what there is, as INCOMPLETE" if told.arrived else "",
         }
         shown = [(key, label) for key, label in choices.items() if label]
-        self._host.ask(ExportedScreen(told.title, told.paragraphs, shown), lambda key: self._chosen(told, key))
+        dialog = ExportedScreen(told.title, told.paragraphs, shown, copy=lambda key: self._chosen(told, key))
+        self._host.ask(dialog, lambda key: self._chosen(told, key))
 
     def _chosen(self, told: Told, key: str | None) -> None:
         if key == "c":
@@ -433,14 +457,24 @@ def path_of(typed: str) -> Path:
 
 
 def free_name(now_us: int, suffix: str) -> str:
-    """A name that no file, and no part of an export, has yet in the working directory."""
+    """A name that no file of an export of this kind, whole or not, has yet in the working directory."""
     from datetime import UTC
 
     minute = moment(now_us, UTC)
     base = f"auditlog-{minute[:10]}T{minute[11:13]}{minute[14:16]}Z"
-    others = (suffix, f"{suffix}.part", f"{suffix}.part.state", f".incomplete{suffix}", ".notes.jsonl")
+    others = [suffix, f"{suffix}.part", f"{suffix}.part.state"]
+    others += [] if suffix == ".zip" else [f".incomplete{suffix}"]
+    others += [".notes.jsonl"] if suffix == ".jsonl" else []
     names = (f"{base}{f'-{number}' if number > 1 else ''}" for number in numbers(1))
     return next(name for name in names if not any(os.path.lexists(name + other) for other in others)) + suffix
+
+
+def rest_offer(out: Path, lines: int) -> Offer:
+    """To go on with an earlier export to `out`, of which so many entries have arrived."""
+    from auditlog_tui.ui.dialogs.export import Offer
+
+    so_far = f"{counted(lines, 'entry', 'entries')} so far: {out.name}"
+    return Offer("earlier", "the rest of an export", so_far, str(out))
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -161,6 +161,10 @@ class ExportScreen(Dialog[Request | None]):
         self._around_us = begun.around_us if begun is not None else FIRST_AROUND_US
         self._named = ""
         """The path as it was proposed; empty once the user has changed it."""
+        self._own = ""
+        """The path of a new export, while that of an earlier one is shown."""
+        self._told_of = begun.path if begun is not None else ""
+        """The path that the problem, or what was found there, is about."""
         self._asked: Request | None = None
         """The request that found something to go on with."""
         self._checking = False
@@ -190,6 +194,7 @@ class ExportScreen(Dialog[Request | None]):
             yield Static(id="told")
 
     def on_mount(self) -> None:
+        self._show_path()
         if self._problem:
             self.query_one(Input).focus()
         self._tell(self._problem, "$text-error") if self._problem else self._tell_promise()
@@ -235,18 +240,45 @@ class ExportScreen(Dialog[Request | None]):
     @on(OptionList.OptionHighlighted)
     def _chosen(self, event: OptionList.OptionHighlighted) -> None:
         box = self.query_one(Input)
-        if event.option_list.id == "form" and self._named and box.value == self._named:
-            self._named = self._propose(FORMS[self._form].suffix)
-            box.value = self._named
+        if event.option_list.id == "what":
+            self._show_path()
+        elif self._named and box.value == self._named:
+            self._propose_path()
         self._asked = None
         if not self._problem:
             self._tell_promise()
 
+    def _propose_path(self) -> None:
+        """Propose a path."""
+        self._named = self._propose(FORMS[self._form].suffix)
+        self._fill_in(self._named)
+
+    def _fill_in(self, path: str) -> None:
+        box = self.query_one(Input)
+        box.value, box.cursor_position = path, len(path)
+
+    def _show_path(self) -> None:
+        """Show the path of an earlier export where that is chosen; it can't be changed then."""
+        box, earlier = self.query_one(Input), self._offer.path
+        if earlier:
+            self._own = self._own if box.disabled else box.value
+            box.disabled = True
+            self._fill_in(earlier)
+        elif box.disabled:
+            box.disabled = False
+            if self._named:
+                self._propose_path()
+            else:
+                self._fill_in(self._own)
+
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        if event.value != self._named:
+    def _typed(self) -> None:
+        box = self.query_one(Input)
+        if box.value != self._named and not box.disabled:
             self._named = ""
-        self._asked = None
+        if (self._problem or self._asked) and box.value != self._told_of:
+            self._problem, self._asked = "", None
+            self._tell_promise()
 
     def action_list(self, action: str) -> None:
         if isinstance(self.focused, Choices):
@@ -275,7 +307,7 @@ class ExportScreen(Dialog[Request | None]):
         try:
             found = await self._check(request)
         except AuditLogError as error:
-            self._problem = str(error)
+            self._problem, self._told_of = str(error), self.query_one(Input).value
             self.query_one(Input).focus()
             self._tell(self._problem, "$text-error")
             return
@@ -284,7 +316,7 @@ class ExportScreen(Dialog[Request | None]):
         if not self.is_current:  # closed meanwhile
             return
         if found:
-            self._asked = request
+            self._asked, self._told_of = request, self.query_one(Input).value
             self._tell(found, "$text-warning")
         else:
             self.dismiss(request)
@@ -293,8 +325,11 @@ class ExportScreen(Dialog[Request | None]):
 class ExportedScreen(Dialog[str | None]):
     """Tells how an export ended. Returns the key of the chosen line, or `None`.
 
-    `told` are paragraphs, safe, each with its style. `choices` are keys with their labels.
+    `told` are paragraphs, safe, each with its style. `choices` are keys with their labels. `copy` is called with one
+    of the `COPYING`, after which the dialog stays; Enter on its line does the same and closes.
     """
+
+    COPYING = "cvp"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "Close", show=False),
@@ -302,8 +337,16 @@ class ExportedScreen(Dialog[str | None]):
         Binding("up,k", "list('cursor_up')", show=False),
     ]
 
-    def __init__(self, title: str, told: Sequence[tuple[str, str]], choices: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        title: str,
+        told: Sequence[tuple[str, str]],
+        choices: Sequence[tuple[str, str]],
+        *,
+        copy: Callable[[str], None],
+    ) -> None:
         super().__init__()
+        self._copy = copy
         self._title = title
         self._told = told
         self._choices = choices
@@ -323,7 +366,10 @@ class ExportedScreen(Dialog[str | None]):
     def on_key(self, event: events.Key) -> None:
         if event.character in [key for key, _ in self._choices]:
             event.stop()
-            self.dismiss(event.character)
+            if event.character in self.COPYING:
+                self._copy(event.character)
+            else:
+                self.dismiss(event.character)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

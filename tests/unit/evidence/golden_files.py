@@ -13,7 +13,7 @@ JSON_LINES: dict[str, Callable[[Entry, Note], str]] = {
 }  # fmt: skip
 FILES = {"markdown": "markdown.md", **{name: f"{name}.jsonl" for name in JSON_LINES}}
 NOTES = {
-    "e-1": Note("the way in | see #inc42", ("inc42",)),
+    "e-1": Note("the way in | see #inc42", ("inc42",), marked=True),
     "e-2": Note("", (), context=True),
     "e-7": Note("`<img src=x>` @all\n| x |", ("inc42", "bad")),
 }

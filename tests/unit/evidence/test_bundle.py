@@ -69,7 +69,7 @@ def test_its_bytes_are_those_of_the_first_release_on_every_system(tmp_path: Path
     stated = replace(statement(2, reason=REASON, verdict="INCOMPLETE"), version="0")
     assert (
         sha256(made(tmp_path, lines, notes, stated)).hexdigest()
-        == "15c0972bfbe6c04416be89cd78bbd8d887762895fd7a0b4e55e3e4461e8db7ce"
+        == "a55e0bc134939849baf21f74c964a1a6059d400479342b37c6431cbfb1f759a6"
     )
 
 
@@ -325,11 +325,49 @@ def test_it_says_what_was_asked_and_by_whom(tmp_path: Path) -> None:
 def test_marked_entries_are_a_timeline_with_their_context(tmp_path: Path) -> None:
     text = reported(tmp_path, LINES[::-1])
     rows = [row for row in text.partition("## Marked")[2].partition("## Actors")[0].splitlines() if "id-" in row]
-    assert [re.findall(r"`(id-\d)`", row)[0] for row in rows] == ["id-3", "id-4", "id-5"]
-    assert [row.split(" | ")[1].strip() for row in rows] == ["", "+1 s", "+1 s"]
-    assert ["(context)" in row for row in rows] == [False, True, False]
-    assert "1 entry is there only because" in text
+    assert [re.findall(r"`(id-\d)`", row)[0] for row in rows] == ["id-3", "id-5", "id-4"]
+    assert [row.split(" | ")[1].strip() for row in rows] == ["", "+2 s", ""]
+    assert ["⚑ marked" in row for row in rows] == [True, False, False]
+    assert ["(context)" in row for row in rows] == [False, False, True]
+    assert text.index("id-5") < text.index("## Context") < text.index("id-4")
     assert "203.0.113.7" not in text
+
+
+@pytest.mark.parametrize("context_us", [0, 300_000_000])
+def test_entries_picked_by_hand_are_said_to_be_so_and_what_is_covered(tmp_path: Path, context_us: int) -> None:
+    as_of_us = AS_OF_US if context_us else None
+    more: dict[str, Any] = {
+        "query": "marked:yes",
+        "frozen": "marked:yes",
+        "low_us": None,
+        "by": "",
+        "as_of_us": as_of_us,
+    }
+    notes = SOME_NOTES if context_us else SOME_NOTES[::2]
+    stated = statement(3, picked="marked", context_us=context_us, **more)
+    text = members(made(tmp_path, LINES[3:6], notes, stated))["report.md"].decode()
+    picked = 2 if context_us else 3
+    as_of = " as of 2027-01-15T08:15:00.000000Z" if context_us else ""
+    assert f"**COMPLETE{as_of}**: {picked} entries picked by hand (marked)" in text
+    assert ("every entry that was in the log within 5 m of one of them" in text) == bool(context_us)
+    assert "**The rest of the log is not covered:**" in text
+    assert f"| picked by hand | {picked} (marked) |" in text
+    assert ("| context | 1, within 5 m of these |" if context_us else "| context | none |") in text
+    assert "| exported by | not given |" in text
+    for wrong in (
+        "beginning of the log",
+        "end of the log",
+        "unknown |\n| server",
+        "every entry that matches",
+        ".zip",
+    ):
+        assert wrong not in text
+
+
+def test_an_unknown_time_is_not_told_as_one(tmp_path: Path) -> None:
+    text = reported(tmp_path, as_of_us=None)
+    assert "**COMPLETE**: every entry that matches" in text
+    assert "as of" not in text
 
 
 def test_actors_and_addresses_have_first_and_last_seen_and_counts(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from auditlog_tui.evidence.part import Part, earlier, earlier_in
 from auditlog_tui.evidence.statement import Annotation, Statement, read_annotation
 from auditlog_tui.evidence.verify import verify
 from auditlog_tui.log.log import Log
+from auditlog_tui.log.origin import Origin
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.settings.command_line import EXPORT_FORMATS
 from auditlog_tui.store.entries import EntryStore
@@ -460,7 +461,7 @@ async def test_a_folder_is_no_file_to_write(path: str) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ExportRefusedError, match="No such file or directory"):
+    with pytest.raises(ExportRefusedError, match="There is no folder"):
         await done(job(tmp_path / "nowhere" / "a"), FakeApi(log()))
 
 
@@ -558,7 +559,7 @@ def test_trying_out_leaves_nothing_and_tells_what_is_in_the_way(tmp_path: Path) 
     (tmp_path / "a").write_text("precious")
     with pytest.raises(ExportRefusedError, match="exists already"):
         export_of(job(tmp_path / "a"), api).try_out()
-    with pytest.raises(ExportRefusedError, match="No such file"):
+    with pytest.raises(ExportRefusedError, match="There is no folder"):
         export_of(job(tmp_path / "nowhere" / "a"), api).try_out()
     assert names(tmp_path) == ["a"]
     assert api.calls == []
@@ -769,3 +770,101 @@ def test_a_part_without_room_still_goes_as_far_as_it_did(tmp_path: Path) -> None
         with pytest.raises(ValueError, match="closed"):
             part.append(b"two\n", part.at)
         assert part.at.size == 4
+
+
+# -- the log and the marks that a part is of -----------------------------------------------------------------------
+
+
+def over_file(given: Job, api: FakeApi, marks: Marks, content: str, reason: str = "") -> Export:
+    over = Log(api, EntryStore(), 1, Origin("a.zip", 0, stated=True, reason=reason, content=content))
+    over.marks = lambda: marks
+    return Export(given, over)
+
+
+@pytest.mark.parametrize("text", ["marked:yes", "-marked:yes", ""])
+@pytest.mark.parametrize("content", ["", "def"])
+async def test_a_part_of_a_file_never_goes_on_over_an_api_or_another_file(
+    text: str, content: str, tmp_path: Path
+) -> None:
+    given, marks = job(tmp_path / "a", text), marked(1, 2, 3)
+    outcome = await over_file(given, Halting(log()), marks, "abc", "line 4 can't be read").matching()
+    assert outcome.written is None
+    before = outcome.part.read_bytes()
+    assert earlier_in(tmp_path, given.endpoint, content) == []
+    assert [each.out.name for each in earlier_in(tmp_path, given.endpoint, "abc")] == ["a"]
+    api = Halting(log())
+    again = over_file(given, api, marks, content) if content else export_of(given, api, marks)
+    with pytest.raises(ExportRefusedError, match="is of another file, or this one was changed"):
+        await again.matching()
+    assert outcome.part.read_bytes() == before
+    assert names(tmp_path) == ["a.part", "a.part.state"]
+
+
+async def test_an_export_whose_marks_were_changed_since_begins_anew(tmp_path: Path) -> None:
+    given = job(tmp_path / "a", "-marked:yes")
+    running = export_of(given, api := Halting(log(), 4), marked(1))
+    task = asyncio.create_task(running.matching())
+    await api.halted.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert running.part.at.lines
+    again = export_of(given, Halting(log()), marked(1, 5))
+    outcome = await again.matching()
+    assert "began anew" in again.told
+    assert outcome.resumed == 0
+    assert outcome.complete
+    assert not {"id-1", "id-5"} & set(ids(tmp_path / "a"))
+
+
+async def test_marks_set_while_an_export_runs_are_not_in_it(tmp_path: Path) -> None:
+    marks = marked(1, 2)
+    given = job(tmp_path / "a.jsonl", "marked:yes", context_us=MINUTE_US, notes=marks.annotations)
+
+    class Marking(FakeApi):
+        async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+            marks.mark([read(entry(30))])
+            return await super().list(params, limit=limit, cursor=cursor)
+
+    outcome = await done(given, Marking(log(), page_size=10), marks)
+    assert outcome.complete
+    notes = [read_annotation(line) for line in (tmp_path / "a.notes.jsonl").read_text().splitlines()]
+    assert [note.key for note in notes if note.marked] == ["id-2", "id-1"]
+
+
+@pytest.mark.parametrize("context_us", [0, MINUTE_US])
+async def test_an_export_of_marked_entries_without_any_writes_no_file(context_us: int, tmp_path: Path) -> None:
+    given = job(tmp_path / "a", "marked:yes", context_us=context_us, incomplete=True)
+    with pytest.raises(ExportRefusedError, match=r"No entry is marked at https://log\.example"):
+        await done(given, FakeApi(log()), marked())
+    with pytest.raises(ExportRefusedError, match="No entry is marked at"):
+        await done(job(tmp_path / "a", "marked:yes last:7d"), FakeApi(log()), marked())
+    with pytest.raises(ExportRefusedError, match="No entry that you marked matches"):
+        await done(job(tmp_path / "a", "marked:yes method:PUT"), FakeApi(log()), marked(1))
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "context_us"), [("", 0), ("ua:tool", 0), ("marked:yes", 0), ("marked:yes", MINUTE_US)]
+)
+async def test_a_timeline_in_markdown_is_oldest_first_unless_the_query_sorts(
+    text: str, context_us: int, tmp_path: Path
+) -> None:
+    marks = marked(1, 9, 5)
+    for name, more, newest_first in (("a", "", False), ("b", " sort:-created", True)):
+        given = job(tmp_path / name, text + more, "markdown", context_us=context_us, notes=marks.annotations)
+        await done(given, FakeApi(log(), page_size=10), marks)
+        rows = (tmp_path / name).read_text().splitlines()[2:]
+        times = [row.split(" | ")[0] for row in rows]
+        assert times == sorted(times, reverse=newest_first)
+        assert len(times) > 2
+        assert any(row.split(" | ")[1].strip().startswith("-") for row in rows) == newest_first
+
+
+async def test_loaded_rows_are_a_timeline_oldest_first_too(tmp_path: Path) -> None:
+    view = await load(view_of(FakeApi(log(20), page_size=10)))
+    outcome = await Export(job(tmp_path / "a", "", "markdown"), view.log).loaded(view)
+    times = [row.split(" | ")[0] for row in (tmp_path / "a").read_text().splitlines()[2:]]
+    assert outcome.complete
+    assert len(times) == 20
+    assert times == sorted(times)

@@ -90,16 +90,18 @@ def test_any_entry_is_a_valid_line_with_the_bytes_received(name: str, read: Entr
 
 @pytest.mark.parametrize("name", JSON_LINES)
 @given(read=any_entry, note=notes)
-def test_the_note_its_tags_and_the_context_are_in_it(name: str, read: Entry, note: Note) -> None:
+def test_the_note_its_tags_the_mark_and_the_context_are_in_it(name: str, read: Entry, note: Note) -> None:
     line = parsed(name, read, note)
     if name == "timesketch":
-        found = line.get("comment", ""), line.get("tag", []), line["context"]
+        found = line.get("comment", ""), line.get("tag", []), line["context"], line["marked"]
     elif name == "ocsf":
         (held,) = line.get("enrichments", [{"value": "", "data": {"tags": []}}])
-        found = held["value"], held["data"]["tags"], line["unmapped"]["context"]
+        unmapped = line["unmapped"]
+        found = held["value"], held["data"]["tags"], unmapped["context"], unmapped["marked"]
     else:
-        found = line.get("message", ""), line.get("tags", []), line["labels"]["context"] == "true"
-    assert found == (note.text, list(note.tags), note.context)
+        labels = [line["labels"][name] == "true" for name in ("context", "marked")]
+        found = line.get("message", ""), line.get("tags", []), *labels
+    assert found == (note.text, list(note.tags), note.context, note.marked)
 
 
 EXACT = frozenset({"tab", "escape", "nul", "line break", "trailing comma", "two commas"})
@@ -259,7 +261,8 @@ def test_a_time_is_in_utc_with_the_text_where_that_says_more(created_at: object,
 def test_a_row_tells_absent_from_unreadable_and_names_tags_once() -> None:
     found = row(read(entry(1, actor=7, target=None, status_code="x")), Note("see #a", ("a", "b"), context=True))
     assert (found[3], found[6], found[7]) == ("?", "?", "-")
-    assert found[-1] == "(context) `see #a` `#b`"
+    assert found[-2:] == ["-", "(context) `see #a` `#b`"]
+    assert row(read(entry(1)), Note(marked=True))[-2:] == ["⚑ marked", ""]
 
 
 def test_the_writer_counts_from_the_last_time_that_can_be_read() -> None:

@@ -326,15 +326,15 @@ async def test_csv_names_its_columns_and_keeps_what_can_not_be_read() -> None:
 
 
 async def test_csv_has_columns_for_notes_where_they_are_asked_for() -> None:
-    notes = {"id-1": Note("=see, #inc42", ("inc42", "bad")), "id-2": Note(context=True)}
+    notes = {"id-1": Note("=see, #inc42", ("inc42", "bad"), marked=True), "id-2": Note(context=True)}
     writer = Writer("csv", LOOK, notes=lambda key: notes.get(key, NO_NOTE))
     lines = await written(FakeApi(log_of(3)), writer)
-    assert lines[0].endswith(",target.type,note,tags,context")
+    assert lines[0].endswith(",target.type,marked,note,tags,context")
     rows = list(csv.DictReader(lines))
-    assert [[row[name] for name in ("id", "note", "tags", "context")] for row in rows] == [
-        ["id-2", "", "", "true"],
-        ["id-1", "'=see, #inc42", "inc42 bad", "false"],
-        ["id-0", "", "", "false"],
+    assert [[row[name] for name in ("id", "marked", "note", "tags", "context")] for row in rows] == [
+        ["id-2", "false", "", "", "true"],
+        ["id-1", "true", "'=see, #inc42", "inc42 bad", "false"],
+        ["id-0", "false", "", "", "false"],
     ]
 
 

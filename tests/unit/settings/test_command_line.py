@@ -1,13 +1,24 @@
 import shlex
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import SettingsError
-from auditlog_tui.settings.command_line import COMMANDS, command_line, command_of, filter_in, split, with_file
+from auditlog_tui.settings.command_line import (
+    COMMANDS,
+    VALUED,
+    command_line,
+    command_of,
+    export_command,
+    filter_in,
+    split,
+    with_file,
+    without_command,
+)
 from auditlog_tui.settings.options import OPTIONS
 from tests.unit.query.strategies import HOSTILE, typed
 
@@ -125,3 +136,22 @@ def test_open_is_a_flag_with_the_file(line: str, rest: str) -> None:
 def test_open_needs_a_file(line: str) -> None:
     with pytest.raises(SettingsError, match="open takes a file"):
         with_file(line.split())
+
+
+@pytest.mark.parametrize("text", ["", "marked:yes", "-method:GET status:500", "list", "say 'hi'"])
+@pytest.mark.parametrize(
+    ("place", "flags"),
+    [
+        ({}, []), ({"demo": True}, ["--demo"]), ({"base_url": "https://log.example"}, ["--base-url=https://log.example"]),
+        ({"saved": "my log.zip"}, ["--from=my log.zip"]), ({"zone": "Asia/Tokyo"}, ["--zone=Asia/Tokyo"]),
+    ],
+)  # fmt: skip
+def test_the_command_of_an_export_says_what_it_exports_and_where(
+    text: str, place: dict[str, Any], flags: list[str]
+) -> None:
+    for form, out, expected in (("", "-a.zip", ["--bundle=./-a.zip"]), ("csv", "a", ["--out=a", "--format=csv"])):
+        arguments = shlex.split(export_command(text, out, form, **place))[1:]
+        assert command_of(arguments) == "export"
+        words, found = split(without_command(arguments), {*VALUED, "--out", "--bundle", "--format"})
+        assert found == [*flags, *expected]
+        assert " ".join(words) == text

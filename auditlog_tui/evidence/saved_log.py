@@ -23,7 +23,7 @@ from typing import IO
 import msgspec
 
 from auditlog_tui.entries.models import Entry, Fields, Page, read_entry, read_page
-from auditlog_tui.entries.raw_json import Reader, members_of, read_value, run_at_once
+from auditlog_tui.entries.raw_json import UNREAD, Reader, members_of, read_value, run_at_once
 from auditlog_tui.errors import ApiError, BundleError, SettingsError, StoppedError
 from auditlog_tui.evidence import bundle
 from auditlog_tui.evidence.part import STATE_SUFFIX, SUFFIX, Checkpoint, Plan
@@ -86,6 +86,7 @@ class SavedLogReader:
         self._left = False
         self._follows = False
         self._stated_total = 0
+        self._two_lists = False
         self._digest = hashlib.sha256()
 
     @property
@@ -143,7 +144,8 @@ class SavedLogReader:
         if self._path != STDIN:
             path = Path(os.path.expanduser(self._path))
             part, log.notes = _state_part(path, log), _notes_beside(path)
-        self._finish(log, text.flaws.told, text.flaws.cut, part)
+        two = "a page has two lists of entries, which are both here" if self._two_lists else ""
+        self._finish(log, text.flaws.told, text.flaws.cut, two, part)
         if not index.size and not self._stopped.is_set():
             raise _unreadable(
                 self._path, f"it has no audit log entry ({log.reason})" if log.reason else "it is empty"
@@ -221,8 +223,7 @@ class SavedLogReader:
                 entries += self._entries_of(read_page(f'{{"items":[]{rest}}}'))
             except ApiError:
                 text.flaws.cut = text.flaws.cut or "the end of a page can't be read"
-        if entries:
-            text.flaws.cut = text.flaws.cut or "a page has two lists of entries, which are both here"
+        self._two_lists = self._two_lists or bool(entries)
         text.rests.clear()
         return entries
 
@@ -246,16 +247,17 @@ class SavedLogReader:
             return self._entries_in(text.rstrip(", \t\r\n"))
         if not _is_object(text):
             return ()
-        value = read_value(text)
-        if isinstance(value, dict) and isinstance(value.get("items"), list):
+        value, members = read_value(text), members_of(text)
+        named = {} if members is None else members.named
+        of_entry = members is None or not (_NAMES.isdisjoint(named) or named.keys() >= _OF_NOTES)
+        items = named.get("items")
+        if items is not None and (isinstance(items.value, list) if value is not UNREAD else not of_entry):
+            self._two_lists = self._two_lists or items.flag not in ("", items.text)
             try:
-                page = read_page(text)
+                return self._entries_of(read_page(text))
             except ApiError:  # too many entries, for instance
                 return ()
-            return self._entries_of(page)
-        members = members_of(text)
-        names = None if members is None else members.named.keys()
-        return () if names is not None and (_NAMES.isdisjoint(names) or names >= _OF_NOTES) else (entry,)
+        return (entry,) if of_entry else ()
 
 
 def check(path: str) -> None:

@@ -140,6 +140,7 @@ def test_a_page_with_two_lists_has_the_entries_of_both_and_says_so(tmp_path: Pat
     lists = f'"items":[{LINES[0]}],"items":[{LINES[1]},{LINES[2]}]'
     for content in (
         f"{{{lists},{pagination}}}", f"{{{lists},{pagination}}}\n" * 2, f"[\n{LINES[0]}\n]\n{{{lists}}}",
+        f"{{{pagination},{lists}}}", f"{LINES[0]}\n{{{lists},{pagination}}}",
     ):  # fmt: skip
         with saved(tmp_path, content) as log:
             assert {*texts(log)} == {*LINES}

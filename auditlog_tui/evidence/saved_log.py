@@ -247,17 +247,21 @@ class SavedLogReader:
             return self._entries_in(text.rstrip(", \t\r\n"))
         if not _is_object(text):
             return ()
-        value, members = read_value(text), members_of(text)
-        named = {} if members is None else members.named
-        of_entry = members is None or not (_NAMES.isdisjoint(named) or named.keys() >= _OF_NOTES)
-        items = named.get("items")
-        if items is not None and (isinstance(items.value, list) if value is not UNREAD else not of_entry):
-            self._two_lists = self._two_lists or items.flag not in ("", items.text)
-            try:
-                return self._entries_of(read_page(text))
-            except ApiError:  # too many entries, for instance
-                return ()
-        return (entry,) if of_entry else ()
+        value = read_value(text)
+        if isinstance(value, dict) and isinstance(value.get("items"), list):
+            return self._entries_of_page(text)
+        members = members_of(text)
+        if members is not None and _NAMES.isdisjoint(members.named):
+            items = members.named.get("items") if value is UNREAD else None
+            self._two_lists = self._two_lists or (items is not None and items.flag not in ("", items.text))
+            return () if items is None else self._entries_of_page(text)
+        return () if members is not None and members.named.keys() >= _OF_NOTES else (entry,)
+
+    def _entries_of_page(self, text: str) -> Sequence[Entry]:
+        try:
+            return self._entries_of(read_page(text))
+        except ApiError:  # too many entries, for instance
+            return ()
 
 
 def check(path: str) -> None:

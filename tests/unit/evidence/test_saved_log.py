@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from auditlog_tui.entries.raw_json import Reader
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.evidence import bundle, saved_text
 from auditlog_tui.evidence.part import Checkpoint, Plan
@@ -147,10 +148,16 @@ def test_a_page_with_two_lists_has_the_entries_of_both_and_says_so(tmp_path: Pat
             assert log.reason == "a page has two lists of entries, which are both here"
 
 
+def test_a_page_of_many_values_with_pagination_first_is_a_page(tmp_path: Path) -> None:
+    entries = ",".join(line(n, user_agent=["ab"] * 400) for n in range(300))
+    with saved(tmp_path, f'{{"pagination":{{"next_cursor":null}},"items":[{entries}]}}') as log:
+        assert (log.index.size, log.reason) == (300, "")
+
+
 def test_reading_a_long_value_takes_steps_in_proportion_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    class Counted(saved_text.Reader):
+    class Counted(Reader):
         def __init__(self, text: str, at: int = 0) -> None:
             tried.append(min(len(text) - at, len(long)))
             super().__init__(text, at)

@@ -93,8 +93,8 @@ def equal(report: Report, true: Truth, *, targets_hidden: bool = False) -> None:
     found = ((each.actor, each.address, each.agent, each.first_us, each.last_us, each.n) for each in summary.sessions)
     assert Counter(found) == true.sessions
     assert {each.target for each in summary.deleted if each.target} == true.deleted
-    found = {each.creation.target: each.survival.state.value for each in report.created}
-    assert {**true.created, **unsure_of(found, targets_hidden)} == found
+    states = {each.creation.target: each.survival.state.value for each in report.created}
+    assert {**true.created, **unsure_of(states, targets_hidden)} == states
 
 
 def unsure_of(states: dict[str, str], targets_hidden: bool) -> dict[str, str]:

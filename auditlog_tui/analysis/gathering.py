@@ -1,7 +1,8 @@
 """The entries of an actor, on a target or from an address: counted first, then fetched if they are not too many.
 
 If the whole log is loaded, nothing is requested. If the server is not proven to honour the filter, there are only the
-loaded entries, and the result says so.
+loaded entries, and the result says so. No filter of the API finds an entry whose actor or target can't be read: of
+these, the loaded ones are counted as doubtful.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from auditlog_tui.query.syntax import Address, Text
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import Row
-from auditlog_tui.store.scans import ROWS_AT_ONCE, newest_matching
+from auditlog_tui.store.scans import ROWS_AT_ONCE, newest_matching, newest_unreadable
 
 MOST_WALKED = 2_000
 """Entries of one subject that are fetched; of more, the newest are."""
@@ -146,6 +147,8 @@ class Gatherer:
         """Entries fetched, of `MOST_FETCHED`."""
         self._known: dict[tuple[str, str], Gathered] = {}
         self._pages: dict[str, Gathered] = {}
+        self._unreadable: dict[int, Row] = {}
+        self._looked_at = 0  # versions stored, of which those that can't be read are known
 
     async def begin(self) -> None:
         """Fetch a page of the log if nothing is loaded: an empty log proves nothing."""
@@ -203,7 +206,7 @@ class Gatherer:
         if not await self._answered_here(query, query, changed):
             sample = await self._sample(query)
             if sample is not None:
-                return await self._fetched(query, sample, changed)
+                return await self._with_unsure(await self._fetched(query, sample, changed), field, value)
         return (await self._loaded(field, (value,)))[value]
 
     async def _answered_here(self, query: Query, one: Query, changed: Callable[[], None]) -> bool:
@@ -316,12 +319,24 @@ class Gatherer:
 
     async def _page(self, target: str) -> Gathered:
         if target not in self._pages:
-            self._pages[target] = _of_page(await self._sample(query_for("target", target)))
+            found = _of_page(await self._sample(query_for("target", target)))
+            self._pages[target] = await self._with_unsure(found, "target", target)
         return self._pages[target]
 
     async def oldest_page(self, target: str) -> Gathered:
         """The oldest page of the entries on a target, where there are too many for one page."""
-        return _of_page(await self._sample(query_for("target", target), oldest=True))
+        found = _of_page(await self._sample(query_for("target", target), oldest=True))
+        return await self._with_unsure(found, "target", target)
+
+    async def _with_unsure(self, found: Gathered, field: str, value: str) -> Gathered:
+        """What the server sent, with the loaded rows that it can't be asked for."""
+        size = self.log.store.size
+        if self._looked_at < size:
+            rows = await newest_unreadable(self.log.store, MOST_KEPT, self._looked_at)
+            self._unreadable |= {row.n: row for row in rows}
+            self._looked_at = max(self._looked_at, size)
+        unsure = [row for row in self._unreadable.values() if _is_unsure(row, field, [value])]
+        return replace(found, unsure=unsure) if unsure else found
 
     # -- loaded entries ----------------------------------------------------------------------------------------
 

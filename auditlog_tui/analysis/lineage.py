@@ -109,7 +109,7 @@ def survival(target: Gathered, since: Creation | None) -> Survival:
         if deletes(row.action) and outcome(row.status_code) == "succeeded" and dated:
             certain = certain or row
         elif _may_delete(row):
-            possible = "an entry on it may be a deletion: its action, status or time can't be read"
+            possible = "an entry on it may be a deletion: its action, status or time doesn't tell"
     if certain is not None:
         return Survival(State.DELETED, certain.created_us, certain.actor_id, "")
     if possible:
@@ -124,11 +124,18 @@ def survival(target: Gathered, since: Creation | None) -> Survival:
 
 
 def _may_delete(row: Row) -> bool:
-    """Whether a row is a deletion, or may be one that can't be read."""
-    if row.action is None:
-        return bool(row.unreadable) and outcome(row.status_code) != "refused"
-    status_unread = row.status_code is None
-    return deletes(row.action) and (outcome(row.status_code) == "succeeded" or status_unread)
+    """Whether a row is a deletion that was not clearly refused, or may be one as it names no action."""
+    return _not_refused(row) and (deletes(row.action) or _may_be_by(row, "DELETE"))
+
+
+def _not_refused(row: Row) -> bool:
+    """False only for an error of HTTP: after a redirect, or without a status, it may have happened."""
+    return row.status_code is None or not 400 <= row.status_code <= 599
+
+
+def _may_be_by(row: Row, *methods: str) -> bool:
+    """Whether a row that names no action may be of a request by one of these methods."""
+    return not row.action and (bool(row.unreadable) or not row.method or row.method.upper() in methods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +334,4 @@ async def creator_of(gatherer: Gatherer, target: str) -> Creator:
 
 
 def _may_create(row: Row) -> bool:
-    if row.action is None:
-        return bool(row.unreadable)
-    return creates(row.action) and row.status_code is None
+    return _not_refused(row) and (creates(row.action) or _may_be_by(row, "POST", "PUT"))

@@ -149,7 +149,7 @@ def read_manifest(region: Region) -> Manifest:
         raise BundleError(f"A newer auditlog-tui made it (format {version}). Use that one.")
     try:
         return msgspec.convert(data, Manifest)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:  # ValueError: a lone surrogate
         raise BundleError(f"{MANIFEST} is not a manifest of this version: {safe(str(error), 200)}") from error
 
 
@@ -160,9 +160,8 @@ def read_notes(region: Region) -> list[Annotation]:
     found: list[Annotation] = []
     for number, line in enumerate(region.lines(), 1):
         try:
-            note = read_annotation(line.decode("ascii").removesuffix("\n"))
-            found.append(msgspec.convert(asdict(note), Annotation))
-        except (ValueError, msgspec.ValidationError) as error:
+            found.append(read_annotation(line.decode("ascii").removesuffix("\n")))
+        except ValueError as error:
             raise BundleError(f"Line {number:,} of {NOTES} is not a note.") from error
     return found
 

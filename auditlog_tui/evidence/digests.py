@@ -12,7 +12,9 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
 
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import BundleError
@@ -67,6 +69,14 @@ def _block_line(last: int, digest: str, previous: str | None) -> str:
 # -- comparing -----------------------------------------------------------------------------------------------------
 
 
+class _Line(msgspec.Struct, frozen=True):
+    """A line of the digests that is of an entry."""
+
+    line: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    id: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
 class _Named(NamedTuple):
     number: int
     id: str
@@ -106,9 +116,10 @@ def _read(digests: Region) -> Iterator[_Named]:
     for line in digests.lines():
         try:
             found = json.loads(line)
-            if "block" not in found:
-                yield _Named(int(found["line"]), str(found["id"]), _short(found["sha256"]))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if not isinstance(found, dict) or "block" not in found:
+                named = msgspec.convert(found, _Line)
+                yield _Named(named.line, named.id, _short(named.sha256))
+        except (ValueError, msgspec.ValidationError, RecursionError) as error:
             raise BundleError("It can't be told which entries: the digests can't be read either.") from error
 
 

@@ -22,8 +22,8 @@ from typing import IO
 
 import msgspec
 
-from auditlog_tui.entries.models import Entry, Fields, read_entry, read_page
-from auditlog_tui.entries.raw_json import Reader, members_of, read_value, run_at_once
+from auditlog_tui.entries.models import Entry, Fields, Page, read_entry, read_page
+from auditlog_tui.entries.raw_json import UNREAD, Reader, members_of, read_value, run_at_once
 from auditlog_tui.errors import ApiError, BundleError, SettingsError, StoppedError
 from auditlog_tui.evidence import bundle
 from auditlog_tui.evidence.part import STATE_SUFFIX, SUFFIX, Checkpoint, Plan
@@ -85,6 +85,8 @@ class SavedLogReader:
         self._index: SavedIndex | None = None  # while it is sorted
         self._left = False
         self._follows = False
+        self._stated_total = 0
+        self._two_lists = False
         self._digest = hashlib.sha256()
 
     @property
@@ -138,12 +140,12 @@ class SavedLogReader:
         text = SavedText(file, self._take)
         self._fill(index, text)
         log = SavedLog(index, digest=self._digest.hexdigest())
-        follows = "it is a page, after which more entries follow in the log" if self._follows else ""
         part = ""
         if self._path != STDIN:
             path = Path(os.path.expanduser(self._path))
             part, log.notes = _state_part(path, log), _notes_beside(path)
-        self._finish(log, text.flaws.told, text.flaws.cut, follows, part)
+        two = "a page has two lists of entries, which are both here" if self._two_lists else ""
+        self._finish(log, text.flaws.told, text.flaws.cut, two, part)
         if not index.size and not self._stopped.is_set():
             raise _unreadable(
                 self._path, f"it has no audit log entry ({log.reason})" if log.reason else "it is empty"
@@ -182,7 +184,16 @@ class SavedLogReader:
             raise StoppedError("Reading was stopped.")
         log.index.finish()
         read = f"reading was stopped, {stopped} of it is here" if stopped else ""
-        log.reason = "; ".join(filter(None, (read, *reasons)))
+        log.reason = "; ".join(filter(None, (read, *reasons, self._missing(log.index.size))))
+
+    def _missing(self, entries: int) -> str:
+        """Why more entries are in the log than in its pages, by what the pages say."""
+        if self._follows:
+            return "it is a page, after which more entries follow in the log"
+        if self._stated_total > entries:
+            there = counted(self._stated_total, "entry", "entries")
+            return f"its page says that there are {there}, and {entries:,} are here"
+        return ""
 
     def _take(self, chunk: bytes) -> None:
         self._taken += len(chunk)
@@ -199,10 +210,28 @@ class SavedLogReader:
                     entries += found
                     if not found:
                         text.flaws.add(batch.unit, number)
-            self._add(index, entries)
+            self._add(index, [*entries, *self._after_lists(text)])
             if self._stopped.is_set():
                 return
-        self._follows = self._follows or _more_follow(f"{{{text.rest.lstrip(', ')}}}")
+        self._add(index, self._after_lists(text))
+
+    def _after_lists(self, text: SavedText) -> Sequence[Entry]:
+        """The entries in what follows the lists of pages: a page may have a second list."""
+        entries: list[Entry] = []
+        for rest in text.rests:
+            try:
+                entries += self._entries_of(read_page(f'{{"items":[]{rest}}}'))
+            except ApiError:
+                text.flaws.cut = text.flaws.cut or "the end of a page can't be read"
+        self._two_lists = self._two_lists or bool(entries)
+        text.rests.clear()
+        return entries
+
+    def _entries_of(self, page: Page) -> Sequence[Entry]:
+        """The entries of a page, of which its pagination is kept."""
+        self._follows = self._follows or page.next_cursor is not None
+        self._stated_total = max(self._stated_total, page.total_count or 0)
+        return page.entries
 
     def _add(self, index: SavedIndex, entries: Sequence[Entry]) -> None:
         index.add(entries)
@@ -220,15 +249,19 @@ class SavedLogReader:
             return ()
         value = read_value(text)
         if isinstance(value, dict) and isinstance(value.get("items"), list):
-            try:
-                page = read_page(text)
-            except ApiError:  # too many entries, for instance
-                return ()
-            self._follows = self._follows or page.next_cursor is not None
-            return page.entries
+            return self._entries_of_page(text)
         members = members_of(text)
-        names = None if members is None else members.named.keys()
-        return () if names is not None and (_NAMES.isdisjoint(names) or names >= _OF_NOTES) else (entry,)
+        if members is not None and _NAMES.isdisjoint(members.named):
+            items = members.named.get("items") if value is UNREAD else None
+            self._two_lists = self._two_lists or (items is not None and items.flag not in ("", items.text))
+            return () if items is None else self._entries_of_page(text)
+        return () if members is not None and members.named.keys() >= _OF_NOTES else (entry,)
+
+    def _entries_of_page(self, text: str) -> Sequence[Entry]:
+        try:
+            return self._entries_of(read_page(text))
+        except ApiError:  # too many entries, for instance
+            return ()
 
 
 def check(path: str) -> None:
@@ -318,12 +351,3 @@ def _is_object(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _more_follow(page: str) -> bool:
-    """Whether the pagination of a page names a next one."""
-    members = members_of(page)
-    pagination = None if members is None else members.named.get("pagination")
-    found = None if pagination is None else members_of(pagination.text)
-    cursor = None if found is None else found.named.get("next_cursor")
-    return cursor is not None and bool(cursor.value)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -91,13 +92,13 @@ class Readable(Protocol):
 class SavedText:
     """The text of an open file. `taken` is called with each part of the file that was read, as it is.
 
-    `rest` is what follows the list of a page, its pagination for instance.
+    `rests` are what follows the lists of pages, their pagination for instance; take them out after each batch.
     """
 
     file: Readable
     taken: Callable[[bytes], None]
     flaws: Flaws = field(default_factory=Flaws)
-    rest: str = ""
+    rests: list[str] = field(default_factory=list)
 
     def batches(self) -> Iterator[Batch]:
         """The text in batches, of which only one is held at a time. Raises `OSError`."""
@@ -145,7 +146,9 @@ def _unpacked(chunks: Iterator[bytes], flaws: Flaws) -> Iterator[bytes]:
         yield data
         packed = unpacker.unconsumed_tail
         if unpacker.eof:
-            packed = unpacker.unused_data.lstrip(b"\0") or next(chunks, b"").lstrip(b"\0")  # padding
+            packed = unpacker.unused_data.lstrip(b"\0")  # padding
+            while not packed and (chunk := next(chunks, b"")):
+                packed = chunk.lstrip(b"\0")
             if packed:
                 unpacker = zlib.decompressobj(wbits=31)
 
@@ -199,6 +202,7 @@ class _Values:
     def __init__(self, saved: SavedText, chunks: Iterator[str]) -> None:
         self._saved = saved
         self._parts = _parts(chunks)
+        self._put_back: deque[str] = deque()
         self._text = ""
         self._at = 0
         self._number = 0
@@ -240,33 +244,37 @@ class _Values:
                 run_at_once(reader.value())
                 end = reader.position
                 if end < len(self._text) or self._text[end - 1] in _CLOSES:
-                    self._at = end
-                    return self._text[start:end]
+                    found = self._text[start:end]
+                    self._go_to(end)
+                    return found
             too_long = len(self._text) - start > LONGEST
-            if too_long or not self._more():
+            if too_long or not self._double():
                 return self._skip(too_long)
 
     def _skip(self, too_long: bool) -> str | None:
         """Go on after the end of the line, or give up where nearly nothing can be read."""
         start = self._at
         end = self._text.find("\n", start + 1)
-        self._at = end if end >= 0 else len(self._text)
+        begin = self._text[start : start + 100]
+        self._go_to(end if end >= 0 else len(self._text))
         self._broken += 1
         if self._broken >= MOST_BROKEN:
             self._cut(f"it is not JSON from value {self._number:,} on")
             self._text, self._at, self._parts = "", 0, iter(())
+            self._put_back.clear()
             return ""
-        return None if too_long else self._text[start : start + 100] or ""
+        return None if too_long else begin
 
     def _end_page(self) -> None:
         """Keep what follows the list of a page, up to the end of the object."""
-        while (end := _closing(self._text, self._at)) < 0 and len(self._text) - self._at <= LONGEST and self._more():
-            pass
+        while (end := _closing(self._text, self._at)) < 0 and len(self._text) - self._at <= LONGEST:
+            if not self._double():
+                break
         if end < 0:
             self._cut("the page has no end")
             end = len(self._text)
-        self._saved.rest = self._text[self._at : end]
-        self._at = end + 1
+        self._saved.rests.append(self._text[self._at : end])
+        self._go_to(end + 1)
 
     def _cut(self, why: str) -> None:
         self._saved.flaws.cut = self._saved.flaws.cut or why
@@ -281,14 +289,29 @@ class _Values:
             if not self._more():
                 return ""
 
-    def _more(self) -> bool:
-        """Read on; False at the end of the text."""
-        part = next(self._parts, "")
-        self._text, self._at = self._text[self._at :] + part, 0
-        return bool(part)
+    def _go_to(self, end: int) -> None:
+        """Go on there. After a long value, what was read beyond it is put back: `Reader` copies of a long text."""
+        self._at = end
+        if len(self._text) - end > WINDOW // 2:
+            self._put_back.extendleft(reversed([*_parts([self._text[end:]])]))
+            self._text, self._at = "", 0
+
+    def _double(self) -> bool:
+        """Read on for as much again as there is here, so that a value read anew each time takes linear time."""
+        held = len(self._text) - self._at
+        return self._more(max(1, min(held, LONGEST + 1 - held)))
+
+    def _more(self, least: int = 1) -> bool:
+        """Read on for so many characters or more; False at the end of the text."""
+        texts, size = [self._text[self._at :]], 0
+        while size < least and (part := self._put_back.popleft() if self._put_back else next(self._parts, "")):
+            texts.append(part)
+            size += len(part)
+        self._text, self._at = "".join(texts), 0
+        return size > 0
 
 
-def _parts(chunks: Iterator[str]) -> Iterator[str]:
+def _parts(chunks: Iterable[str]) -> Iterator[str]:
     """The chunks in parts of a size at which `Reader` copies nothing."""
     for chunk in chunks:
         for start in range(0, len(chunk), WINDOW // 2):

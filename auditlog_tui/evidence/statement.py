@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import Annotated, BinaryIO, Literal, Protocol
+
+import msgspec
 
 from auditlog_tui import __version__
 from auditlog_tui.entries.raw_json import Json
@@ -15,6 +17,11 @@ from auditlog_tui.query.plan import Only
 TOOL = "auditlog-tui"
 
 Verdict = Literal["COMPLETE", "INCOMPLETE"]
+
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Instant = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000_000, le=253_402_300_799_999_999)]
+"""What a file may state: integers that SQLite can store, and times in the years 1 to 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +43,12 @@ class Statement:
     high_us: int | None
     endpoint: str
     by: str
-    as_of_us: int | None
-    clock_offset_ms: int | None
-    requests: int
-    entries: int
-    rows: int
-    total: int | None
+    as_of_us: Instant | None
+    clock_offset_ms: Integer | None
+    requests: Number
+    entries: Number
+    rows: Number
+    total: Number | None
     verdict: Verdict
     reason: str = ""
     tool: str = TOOL
@@ -61,7 +68,7 @@ class Annotation:
     marked: bool = False
     note: str = ""
     tags: tuple[str, ...] = ()
-    made_us: int = 0
+    made_us: Integer = 0
     context: bool = False
 
     def as_note(self) -> Note:
@@ -85,12 +92,11 @@ def read_annotation(line: str) -> Annotation:
     """The annotation in a line. Raises `ValueError` if `Annotation.line` did not write it."""
     try:
         found = json.loads(line)
-        read = Annotation(
-            found["id"], found["marked"], found["note"], tuple(found["tags"]), found["made_us"], found["context"]
-        )
+        found["key"] = found.pop("id")
+        read = msgspec.convert(found, Annotation)
         if read.line() == line:
             return read
-    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, msgspec.ValidationError) as error:
         raise ValueError("not a line of notes") from error
     raise ValueError("not a line of notes")
 

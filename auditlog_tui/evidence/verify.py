@@ -36,7 +36,6 @@ from auditlog_tui.evidence.container import CHUNK, Layout, Member, Region, Sums,
 from auditlog_tui.evidence.digests import differences, key_of, shown_id
 from auditlog_tui.evidence.statement import Statement
 from auditlog_tui.output import files
-from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
 MOST_FINDINGS = 20
@@ -57,14 +56,15 @@ class Verification:
     """What was found out about a bundle; without `findings` it is unchanged.
 
     `sha256` is that of the manifest, and `proven` says that it is the expected one. `statement` is `None` if the
-    manifest can't be read. `doubts` say what could not be checked.
+    manifest can't be read. `unchecked` names members that
+    another version of the program made, and that this one would make otherwise.
     """
 
     sha256: str
     proven: bool = False
     statement: Statement | None = None
     findings: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
 
 
 def read_digest(text: str) -> str:
@@ -94,7 +94,7 @@ class _Check:
         self._on_progress = on_progress
         self._sums: dict[str, Sums] = {}
         self._said: list[str] = []
-        self._doubts: list[str] = []
+        self._unchecked: list[str] = []
 
     def go(self, expected: str) -> Verification:
         if self._layout.problem:
@@ -111,7 +111,7 @@ class _Check:
             manifest = None
         self._compare(manifest)
         statement = None if manifest is None else manifest.statement
-        return Verification(digest, proven, statement, self._said, self._doubts)
+        return Verification(digest, proven, statement, self._said, self._unchecked)
 
     def _summed(self, name: str) -> Sums:
         sums, region = Sums(), self._regions[name]
@@ -208,8 +208,7 @@ class _Check:
     def _tell_made(self, name: str, at: int, version: str) -> None:
         """Tell that a member differs at an offset from what was made again. `version` is that of the program."""
         if version != __version__ and name not in (NOTES, DIGESTS):
-            made_by = f"auditlog-tui {safe(version, 40)} made it, and this is {__version__}"
-            self._doubts.append(f"{name} could not be compared with the entries: {made_by}.")
+            self._unchecked.append(name)
             return
         region = self._regions[name]
         line = 1 + sum(chunk.count(b"\n") for chunk in Region(region.file, region.start, at).chunks())

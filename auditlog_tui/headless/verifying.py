@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from auditlog_tui import __version__
 from auditlog_tui.errors import BundleError, ExitStatus
 from auditlog_tui.evidence.statement import Statement
 from auditlog_tui.evidence.verify import Verification, read_digest, verify
@@ -60,9 +61,12 @@ def _lines(shown: str, found: Verification) -> Iterator[str]:
         yield from (f"- {each}" for each in found.findings)
     elif found.proven:
         yield f"UNCHANGED: {shown} is the bundle whose manifest has this SHA-256."
+    elif found.unchecked:
+        yield f"CONSISTENT, but {_unchecked(found, 'checked')}. Else {shown} agrees with its own manifest."
     else:
         yield f"CONSISTENT: {shown} agrees with its own manifest."
-    yield from (f"Not checked: {each}" for each in found.doubts)
+    if found.unchecked and (found.findings or found.proven):
+        yield f"But {_unchecked(found, 'compared with the entries')}."
     yield ""
     if found.statement is not None:
         yield from _stated(found.statement, changed=bool(found.findings))
@@ -73,6 +77,14 @@ def _lines(shown: str, found: Verification) -> Iterator[str]:
             " SHA-256 with the one that you were given by another way (verify --manifest SHA256 does), or check a"
             " signature over the manifest."
         )
+
+
+def _unchecked(found: Verification, done: str) -> str:
+    """Which members this was not done to, and why."""
+    *names, last = found.unchecked
+    which = f"{', '.join(names)} and {last} were" if names else f"{last} was"
+    version = "?" if found.statement is None else safe(found.statement.version, 40)
+    return f"{which} not {done}: made by version {version}, and this is {__version__}"
 
 
 def _stated(statement: Statement, *, changed: bool) -> Iterator[str]:

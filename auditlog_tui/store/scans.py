@@ -127,16 +127,24 @@ def _count_numbered(store: EntryStore, first: int, after: int, condition: Condit
     return found - int(store.read(repeated, [first, after, *values, *values])[0][0])
 
 
-async def newest_matching(store: EntryStore, condition: Condition, most: int) -> tuple[list[Row], int]:
+async def newest_unreadable(store: EntryStore, most: int, after: int = 0) -> list[Row]:
+    """The newest `most` versions with a field that can't be read, of those stored after so many. May be cancelled."""
+    return (await newest_matching(store, ("e.unreadable <> ''", []), most, after))[0]
+
+
+async def newest_matching(
+    store: EntryStore, condition: Condition, most: int, after: int = 0
+) -> tuple[list[Row], int]:
     """The newest `most` of the versions stored, of any run, that a condition over `entry e` holds for, oldest first.
 
-    Also the number of them all. A version without a readable time counts as newest. May be cancelled.
+    Only those stored after the first `after` are looked at. Also the number of them all. A version without a readable
+    time counts as newest. May be cancelled.
     """
     where, values = condition
     sql = f"SELECT e.created_us, e.n FROM entry e WHERE e.n >= ? AND e.n < ? AND ({where})"  # noqa: S608 (made by the query plan)
     newest: list[tuple[float, int]] = []
     total, last = 0, store.size
-    for first in range(1, last + 1, SLICE):
+    for first in range(after + 1, last + 1, SLICE):
         for us, n in store.read(sql, [first, first + SLICE, *values]):
             total += 1
             put = heappush if total <= most else heappushpop

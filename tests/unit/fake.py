@@ -220,7 +220,7 @@ def _sorted_by(data: Json, name: str) -> int:
 
 
 def _holds(data: Json, name: str, value: str) -> bool:
-    actor, target = data.get("actor") or {}, data.get("target") or {}
+    actor, target = (each if isinstance(each, dict) else {} for each in (data.get("actor"), data.get("target")))
     match name:
         case "actor_id" | "actor_type":
             return bool(actor.get(name.removeprefix("actor_")) == value)

@@ -89,15 +89,28 @@ def state_of(log: Iterable[Json], target: str, since: int | None, *, ever: bool 
         known = ever or (us is not None and since is not None)
         if not ever and us is not None and since is not None and us < since:
             continue
+        if status_of(data) in range(400, 600):
+            continue
         if text(data, "", "action") is None:
-            doubt |= not refused(data)
-        elif ends(data) and happened(data):
-            if known:
-                return DELETED
-            doubt = True
-        elif ends(data) and status_of(data) is None:
+            doubt |= data.get("action") is not None or data["method"] == "DELETE" or malformed(data)
+        elif ends(data) and happened(data) and known:
+            return DELETED
+        elif ends(data):
             doubt = True
     return UNKNOWN if doubt else KEPT
+
+
+def malformed(data: Json) -> bool:
+    """Whether a field of an entry is of another type than its own."""
+    holders = data, data.get("actor") or {}, data.get("target") or {}
+    fields = (each[name] for each in holders for name in ("id", "action", "client_ip", "created_at") if name in each)
+    status = data.get("status_code")
+    return not all(each is None or isinstance(each, str) for each in fields) or isinstance(status, str)
+
+
+def hidden(log: Iterable[Json], holder: str) -> list[Json]:
+    """The entries whose actor or target can't be read."""
+    return [data for data in log if not isinstance((data.get(holder) or {"id": ""})["id"], str)]
 
 
 @dataclass

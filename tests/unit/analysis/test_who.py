@@ -315,6 +315,54 @@ async def test_a_deletion_that_can_not_be_read_leaves_it_open(fault: Json) -> No
     assert states(report)["fourth"] is State.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        *(({"status_code": status}, State.UNKNOWN) for status in (302, 0, None, 199, 600)),
+        *(({"status_code": status}, State.KEPT) for status in (400, 404, 599)),
+        ({"action": None, "method": "DELETE", "status_code": 204}, State.UNKNOWN),
+        ({"action": "", "method": "delete", "status_code": 204}, State.UNKNOWN),
+        ({"action": None, "method": None, "status_code": 204}, State.UNKNOWN),
+        ({"action": None, "method": "DELETE", "status_code": 403}, State.KEPT),
+        ({"action": None, "method": "GET", "status_code": 200}, State.KEPT),
+    ],
+)
+async def test_a_deletion_that_may_have_happened_leaves_it_open(fields: Json, state: State) -> None:
+    report = await report_on(FakeApi([*INCIDENT, does(95, "admin", "api_key.deleted", "fourth") | fields]))
+    assert states(report)["fourth"] is state
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"status_code": 302}, "unknown"),
+        ({"status_code": 404}, NOT_IN_LOG),
+        ({"action": None, "method": "POST"}, "unknown"),
+        ({"action": None, "method": "GET"}, NOT_IN_LOG),
+    ],
+)
+async def test_a_creation_that_may_have_happened_leaves_the_creator_open(fields: Json, reason: str) -> None:
+    log = [does(1, "admin", "api_key.created", "thief") | fields, does(10, "thief", "vm.read"), *noise(1_000, 300)]
+    (creator,) = (await report_on(FakeApi(log))).ancestors
+    assert creator.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("actor", ["fourth", {"id": 5}])
+async def test_a_loaded_actor_that_no_filter_finds_leaves_never_used_open(actor: object) -> None:
+    odd = does(1_300, "admin", "vm.read", "vm-1", at=4 * 24 * 3600) | {"actor": actor}
+    report = await report_on(FakeApi([*INCIDENT, odd]))
+    assert not any(each.never_used for each in report.lineage)
+    assert not report.exact
+    assert any("may belong here too" in note for note in notes(report))
+
+
+async def test_a_loaded_target_that_no_filter_finds_leaves_not_deleted_open() -> None:
+    odd = does(1_300, "admin", "api_key.deleted", at=4 * 24 * 3600) | {"target": ["fourth"]}
+    report = await report_on(FakeApi([*INCIDENT, odd]))
+    assert states(report) == {"second": State.UNKNOWN, "third": State.DELETED, "fourth": State.UNKNOWN}
+    assert State.KEPT not in {each.survival.state for each in report.created}
+
+
 async def test_a_deletion_in_another_version_of_an_entry_counts() -> None:
     log = [*INCIDENT, does(95, "admin", "api_key.deleted", "fourth", status_code=500)]
     log += [does(95, "admin", "api_key.deleted", "fourth", status_code=204)]

@@ -126,7 +126,7 @@ def test_whatever_is_written_is_read_again_and_verified(
     assert [each.encode("utf-8", "surrogateescape") for each in entries] == lines
     assert (annotations, said) == (notes, stated)
     found = verify(folder / "incident.zip")
-    assert (found.findings, found.doubts) == ([], [])
+    assert (found.findings, found.unchecked) == ([], [])
 
 
 def test_both_versions_of_an_id_are_there_and_have_its_note(tmp_path: Path) -> None:

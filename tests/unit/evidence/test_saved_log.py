@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from auditlog_tui.entries.raw_json import Reader
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.evidence import bundle, saved_text
 from auditlog_tui.evidence.part import Checkpoint, Plan
@@ -29,8 +30,8 @@ def texts(log: SavedLog, where: Filter = Filter(), order: Order = NEWEST) -> lis
     return [found.text for found in log.index.find(where, order, None, 1_000).entries]
 
 
-def page(lines: list[str], cursor: str | None = None, indent: int | None = None) -> str:
-    pagination = {"next_cursor": cursor, "previous_cursor": None, "total_count": 9}
+def page(lines: list[str], cursor: str | None = None, indent: int | None = None, total: int | None = None) -> str:
+    pagination = {"next_cursor": cursor, "previous_cursor": None, "total_count": total or len(lines)}
     return json.dumps({"items": [json.loads(each) for each in lines], "pagination": pagination}, indent=indent)
 
 
@@ -125,6 +126,67 @@ def test_a_page_after_which_more_follow_says_so(tmp_path: Path) -> None:
             assert log.reason == "it is a page, after which more entries follow in the log"
     with saved(tmp_path, page(LINES)) as log:
         assert log.reason == ""
+
+
+def test_a_page_that_counts_more_entries_than_are_here_says_so(tmp_path: Path) -> None:
+    several = f"{page(LINES[:1], total=500)}\n{page(LINES[1:], total=500)}"
+    for content in (page(LINES, total=500), page(LINES, total=500, indent=1), several):
+        with saved(tmp_path, content) as log:
+            assert len(texts(log)) == 3
+            assert log.reason == "its page says that there are 500 entries, and 3 are here"
+
+
+def test_a_page_with_two_lists_has_the_entries_of_both_and_says_so(tmp_path: Path) -> None:
+    pagination = '"pagination":{"next_cursor":null,"total_count":3}'
+    lists = f'"items":[{LINES[0]}],"items":[{LINES[1]},{LINES[2]}]'
+    for content in (
+        f"{{{lists},{pagination}}}", f"{{{lists},{pagination}}}\n" * 2, f"[\n{LINES[0]}\n]\n{{{lists}}}",
+        f"{{{pagination},{lists}}}", f"{LINES[0]}\n{{{lists},{pagination}}}",
+    ):  # fmt: skip
+        with saved(tmp_path, content) as log:
+            assert {*texts(log)} == {*LINES}
+            assert log.reason == "a page has two lists of entries, which are both here"
+
+
+def test_a_page_of_many_values_with_pagination_first_is_a_page(tmp_path: Path) -> None:
+    entries = ",".join(line(n, user_agent=["ab"] * 400) for n in range(300))
+    with saved(tmp_path, f'{{"pagination":{{"next_cursor":null}},"items":[{entries}]}}') as log:
+        assert (log.index.size, log.reason) == (300, "")
+
+
+def test_reading_a_long_value_takes_steps_in_proportion_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    class Counted(Reader):
+        def __init__(self, text: str, at: int = 0) -> None:
+            tried.append(min(len(text) - at, len(long)))
+            super().__init__(text, at)
+
+    monkeypatch.setattr(saved_text, "CHUNK", 1_000)
+    monkeypatch.setattr(saved_text, "Reader", Counted)
+    long = line(9, user_agent=["ab"] * 30_000)
+    text = SavedText(io.BytesIO(f"[{LINES[0]},{long},{LINES[1]}]".encode()), lambda part: None)
+    assert [each for batch in text.batches() for each in batch.texts] == [LINES[0], long, LINES[1]]
+    assert sum(tried) < 4 * len(long)
+
+
+def test_what_was_read_beyond_a_long_value_is_all_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_text, "WINDOW", 1_000)
+    monkeypatch.setattr(saved_text, "CHUNK", 700)
+    values = [line(n, user_agent="x" * (n % 7) ** 5) for n in range(60)]
+    for content in (f"[{','.join(values)}]", f'{{"items":[{",".join(values)}],"pagination":{{}}}}', "".join(values)):
+        text = SavedText(io.BytesIO(content.encode()), lambda part: None)
+        found = [each for batch in text.batches() for each in batch.texts if each]
+        assert "".join(found) == "".join(values)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 600, 400_000])
+def test_gzip_goes_on_after_padding_of_any_length(padding: int, tmp_path: Path) -> None:
+    first, second = (gzip.compress(f"{each}\n".encode()) for each in LINES[:2])
+    with saved(tmp_path, first + bytes(padding) + second + bytes(padding)) as log:
+        assert (texts(log), log.reason) == (LINES[:2], "")
+    with saved(tmp_path, first + bytes(padding) + b"garbage") as log:
+        assert (texts(log), log.reason) == (LINES[:1], "the compressed data is damaged")
 
 
 def packed_lines() -> tuple[list[str], bytes]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from auditlog_tui import cli
+from auditlog_tui import __version__, cli
 from auditlog_tui.evidence.bundle import MANIFEST
-from tests.unit.evidence.bundles import NOTES, REASON, forged, line, made, members, statement
+from tests.unit.evidence.bundles import NOTES, REASON, content_of, forged, line, made, members, rewritten, statement
 
 LINES = [line(n) for n in range(120)]
 
@@ -110,6 +110,31 @@ def test_a_forgery_passes_only_without_the_manifests_digest(command: Command, bu
     status, out, _ = command("incident.zip", "--manifest", digest(bundle))
     assert status == 1
     assert "- manifest.json is not the one whose SHA-256 was given" in out
+
+
+def test_what_another_version_made_otherwise_was_not_checked_which_the_first_line_says(
+    command: Command, bundle: bytes, tmp_path: Path
+) -> None:
+    def first_line(*names: str, arguments: Sequence[str] = ()) -> list[str]:
+        found = members(bundle)
+        found.pop(MANIFEST)
+        found |= dict.fromkeys(names, b"another form\n")
+        data = rewritten(found, content_of(bundle, NOTES, statement(120, version="9.9.9")))
+        (tmp_path / "incident.zip").write_bytes(data)
+        status, out, _ = command("incident.zip", *(digest(data) if each == "its" else each for each in arguments))
+        assert status == 0
+        return out.splitlines()[:2]
+
+    made_by = f"made by version 9.9.9, and this is {__version__}."
+    why = f"not checked: {made_by}"
+    rest = "Else incident.zip agrees with its own manifest."
+    assert first_line() == [f"CONSISTENT, but report.md was {why} {rest}", ""]
+    assert first_line("entries.csv", "timesketch.jsonl") == [
+        f"CONSISTENT, but entries.csv, report.md and timesketch.jsonl were {why} {rest}", "",
+    ]  # fmt: skip
+    proven = first_line(arguments=["--manifest", "its"])
+    assert proven[0] == "UNCHANGED: incident.zip is the bundle whose manifest has this SHA-256."
+    assert proven[1] == f"But report.md was not compared with the entries: {made_by}"
 
 
 def test_an_incomplete_one_is_unchanged_and_says_so(command: Command, tmp_path: Path) -> None:

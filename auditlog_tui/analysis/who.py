@@ -370,16 +370,15 @@ def _created(creation: Creation, state: Survival) -> Created:
 
 
 async def subject_in(text: str, gatherer: Gatherer) -> Subject | None:
-    """The subject that a typed text means: of several, the first that has entries; `None` for an empty text.
+    """The subject that a typed text means, the first that has entries; `None` if none is known to have any.
 
     Raises `ApiError`, `StoreError`.
     """
-    subjects = subjects_in(text)
     await gatherer.begin()
-    for subject in subjects:
+    for subject in subjects_in(text):
         if (await gatherer.of(subject.kind, subject.value)).total.n:
             return subject
-    return subjects[0] if subjects else None
+    return None
 
 
 def notes(report: Report, zone: tzinfo = UTC) -> list[str]:

@@ -18,9 +18,10 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from auditlog_tui.analysis.counting import Counting
-from auditlog_tui.analysis.gathering import Basis, Gatherer
+from auditlog_tui.analysis.gathering import Gatherer
+from auditlog_tui.analysis.names import NameSearch
 from auditlog_tui.analysis.no_matches import reasons, take_other_forms
-from auditlog_tui.analysis.who import Who, subject_in
+from auditlog_tui.analysis.who import Subject, Who, subject_in, subjects_in
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import (
@@ -38,7 +39,7 @@ from auditlog_tui.headless.following import LAST, Extent, Following, check_follo
 from auditlog_tui.headless.listing import Listing, Printer, count_matching, seen_of
 from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note, print_notes, standard_out
-from auditlog_tui.headless.who import missing_from, who_json, who_text
+from auditlog_tui.headless.who import choice, has_name, missing_from, nobody, who_json, who_text
 from auditlog_tui.log.log import Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.walk import Walk
@@ -317,12 +318,17 @@ class _Run:
 
     async def who(self, command: Command) -> ExitStatus:
         """Write a report on an actor, an address or a target."""
+        if not subjects_in(command.text):
+            raise SettingsError("who takes the ID of an actor or a target, the name of an actor, or an address.")
         gatherer = Gatherer(Counting(self._log), everything=True)
         self._progress.describe = lambda: f"{gatherer.describe()} · {counted(self._client.requests, 'request')}"
         self._progress.tells = gatherer.tells
-        subject = await subject_in(command.text, gatherer)
+        subject, missing = await subject_in(command.text, gatherer), ""
         if subject is None:
-            raise SettingsError("who takes the ID of an actor or a target, or an address.")
+            subject, missing = await self._actor_named(command.text, gatherer)
+        if subject is None:
+            return self._end(missing, [])
+        self._progress.tells = gatherer.tells
         who = Who(subject, gatherer, self._zone)
         self._progress.describe = lambda: f"{who.describe()} · {counted(self._client.requests, 'request')}"
         await who.load(lambda: None)
@@ -332,10 +338,29 @@ class _Run:
         else:
             for line in who_text(report, self._zone, self._glyphs):
                 self._printer.line(line)
-        unseen = (
-            [] if report.total.n or report.total.basis is not Basis.EXACT else ["No entry has this ID or address."]
-        )
-        return self._end(missing_from(report), unseen)
+        return self._end("\n".join(filter(None, [missing, missing_from(report)])), [])
+
+    async def _actor_named(self, text: str, gatherer: Gatherer) -> tuple[Subject | None, str]:
+        """The actor of a name, and what may be missing; if there is none, what was looked for in vain.
+
+        Raises `SettingsError` if there are several.
+        """
+        subjects = subjects_in(text)
+        known = [await gatherer.of(each.kind, each.value) for each in subjects]
+        if not has_name(subjects):
+            return None, nobody(subjects, None, sure=all(each.none for each in known))
+        search = NameSearch(self._log, subjects[0].value)
+        self._show_progress(search.walk)
+        await search.go()
+        missing = search.walk.missing()
+        if len(search.found) > 1:
+            raise SettingsError(choice(search, missing, self._zone))
+        if not search.found:
+            none = nobody(subjects, search, sure=all(each.none for each in known) and not missing)
+            return None, "\n".join(filter(None, [none, missing]))
+        (actor,) = search.found
+        self._tell(f"{search.name} is no ID here, but the name of the actor {actor}.")
+        return Subject("actor", actor), missing and f"{missing}\nOther actors may have this name too."
 
     def _unread_marks(self, query: Query) -> str:
         """Why marks could not be read that the query is about; empty if all were."""

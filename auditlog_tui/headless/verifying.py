@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from auditlog_tui.errors import BundleError, ExitStatus
+from auditlog_tui.evidence.statement import Statement
 from auditlog_tui.evidence.verify import Verification, read_digest, verify
 from auditlog_tui.headless.streams import EVERY, Progress, standard_out
 from auditlog_tui.text.safe import safe
@@ -63,12 +64,8 @@ def _lines(shown: str, found: Verification) -> Iterator[str]:
         yield f"CONSISTENT: {shown} agrees with its own manifest."
     yield from (f"Not checked: {each}" for each in found.doubts)
     yield ""
-    if (statement := found.statement) is not None:
-        as_of = "" if statement.as_of_us is None else f" as of {rfc3339(statement.as_of_us)}"
-        reason = f": {safe(statement.reason, 500)}" if statement.reason else "."
-        missing = " Entries may be missing" + reason if statement.verdict != "COMPLETE" else ""
-        yield f"{statement.verdict}{as_of}, by its own statement.{missing}"
-        yield f"Query: {safe(statement.frozen, 500) or '(the whole log)'}, asked of {safe(statement.endpoint, 200)}"
+    if found.statement is not None:
+        yield from _stated(found.statement, changed=bool(found.findings))
     yield f"Manifest's SHA-256: {found.sha256}"
     if not found.proven and not found.findings:
         yield (
@@ -76,6 +73,20 @@ def _lines(shown: str, found: Verification) -> Iterator[str]:
             " SHA-256 with the one that you were given by another way (verify --manifest SHA256 does), or check a"
             " signature over the manifest."
         )
+
+
+def _stated(statement: Statement, *, changed: bool) -> Iterator[str]:
+    """What the manifest says about the entries, which is not to be relied on in a changed bundle."""
+    as_of = "" if statement.as_of_us is None else f" as of {rfc3339(statement.as_of_us)}"
+    reason = f": {safe(statement.reason, 500)}" if statement.reason else "."
+    missing = " Entries may be missing" + reason if statement.verdict != "COMPLETE" else ""
+    asked = f"{safe(statement.frozen, 500) or '(the whole log)'}, asked of {safe(statement.endpoint, 200)}"
+    if changed:
+        yield f"It states {statement.verdict}{as_of}. Don't rely on that: it was changed.{missing}"
+        yield f"It states this query: {asked}. Don't rely on that either."
+    else:
+        yield f"{statement.verdict}{as_of}, by its own statement.{missing}"
+        yield f"Query: {asked}"
 
 
 class _Bar:

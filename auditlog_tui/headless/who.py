@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from textwrap import wrap
 
 from auditlog_tui.analysis.gathering import Basis, Figure, When
 from auditlog_tui.analysis.lineage import Creator, Identity, State, Survival
-from auditlog_tui.analysis.who import HOUR_US, Bar, Deeds, Deletion, Report, Seen, Session, notes
+from auditlog_tui.analysis.names import NameSearch
+from auditlog_tui.analysis.pivots import is_id
+from auditlog_tui.analysis.who import HOUR_US, Bar, Deeds, Deletion, Report, Seen, Session, Subject, notes
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.evidence.fields import json_line
 from auditlog_tui.text.cells import fit, shorten_end, shorten_middle
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import distance, format_time, rfc3339, zone_label
+from auditlog_tui.text.times import counted, distance, format_time, moment, rfc3339, zone_label
 
 WIDTH = 100
 """Columns of the text."""
@@ -330,3 +332,40 @@ def missing_from(report: Report) -> str:
     if report.exact:
         return ""
     return "Incomplete: not everything in this report is of all entries of the log; its notes and lines say what."
+
+
+# -- names ---------------------------------------------------------------------------------------------------------
+
+MOST_NAMED = 20
+"""Actors of one name that are listed."""
+
+
+def has_name(subjects: Sequence[Subject]) -> bool:
+    """Whether what was typed may be an actor's name: no address, no target and no UUID, which IDs are."""
+    return subjects[0].kind == "actor" and not is_id(subjects[0].value)
+
+
+def nobody(subjects: Sequence[Subject], search: NameSearch | None, *, sure: bool) -> str:
+    """A sentence: no entry is known to be about what was typed; `search` looked for the name."""
+    what = "address" if subjects[0].kind == "ip" else "ID"
+    if not sure:
+        named = "" if search is None else " or actor's name"
+        return f"No entry is known to have this {what}{named}, but not every entry could be read."
+    if search is None:
+        return f"No entry has this {what}."
+    if search.without_id:
+        entries = counted(search.without_id, "entry has", "entries have")
+        return f"No entry has this ID. {entries} this actor's name, but no ID of the actor."
+    return "No entry has this ID, and no actor has this name."
+
+
+def choice(search: NameSearch, missing: str, zone: tzinfo) -> str:
+    """Lines that list the actors of a name and ask to choose one."""
+    found = list(search.found.values())
+    lines = [f"{counted(len(found), 'actor')} have the name {safe(search.name, 60)}. Take one by its ID:"]
+    for each in found[:MOST_NAMED]:
+        last = "" if each.last_us is None else f", the last {moment(each.last_us, zone)}"
+        under = f"{counted(each.entries, 'entry', 'entries')} under this name{last}"
+        lines.append(f"  {safe(each.id, 200)}  {safe(each.type or '?', 40)}  {under}")
+    more = len(found) - MOST_NAMED
+    return "\n".join([*lines, *([f"  and {more:,} more"] if more > 0 else []), *([missing] if missing else [])])

@@ -25,7 +25,8 @@ COMMANDS = {
     "who": (
         "Write what an actor did, or who acted from an address or on a target: what succeeded and what was refused,\n"
         "from where, what was deleted, what was created and not deleted since, and which of it acted in turn.\n"
-        "An ID is an actor's if that has entries, else a target's; actor:ID and target:ID say which."
+        "An ID is an actor's if that has entries, else a target's; actor:ID and target:ID say which.\n"
+        "What is no ID is looked up as an actor's name: for that, the whole log is read."
     ),
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
@@ -193,7 +194,7 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     if command == "export":
         _check_export(parser, options)
     if command == "who" and len(words) != 1:
-        parser.error("who takes one ID or address")
+        parser.error("who takes one ID, name or address; quote a name with spaces")
     if options.columns is not None and (
         command in ("get", "count", "export", "who") or (command and options.format != "table")
     ):
@@ -234,7 +235,7 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
     default = parser.get_default("format")
     if command == "who":
         words.metavar, words.nargs = "ID", "?"
-        words.help = "an actor's or a target's ID, or an address"
+        words.help = "an actor's or a target's ID, an actor's name, or an address"
         parser.add_argument(
             "--format", choices=WHO_FORMATS, default=default, help="text (default), or one JSON object"
         )

@@ -100,6 +100,21 @@ def test_a_change_of_size_is_followed(tmp_path: Path, served: dict[str, str]) ->
         assert "METHOD" in terminal.screen()
 
 
+def test_a_size_that_changes_and_changes_back_is_drawn_anew(tmp_path: Path, served: dict[str, str]) -> None:
+    """By the time that the program looks, the size is what it was, but the terminal has lost what it showed."""
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        terminal.wait_for(rf"{ROW}(?:.*\n)+ ⏎ detail")
+        terminal.settle()
+        shown = terminal.cells()[2:]  # the lines above have ages and a blinking cursor
+        terminal.signal(signal.SIGSTOP)
+        terminal.resize(20, 5)
+        terminal.resize(120, 36)
+        assert terminal.cells()[2:] != shown
+        terminal.signal(signal.SIGCONT)
+        terminal.settle()
+        assert terminal.cells()[2:] == shown
+
+
 # -- crashes -------------------------------------------------------------------------------------------------------
 
 CRASH = """

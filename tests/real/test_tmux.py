@@ -162,7 +162,7 @@ def test_the_terminal_may_change_its_size(tmux: Tmux, tmp_path: Path) -> None:
         tmux.resize(width, height)
         check_layout(tmux, width, height)
     tmux.resize(20, 5)
-    tmux.wait_for(r"\A(?:.*\n){4} ⏎ detail")
+    tmux.wait_for(r"\A(?:.*\n){4} ⏎ detail  \? help$")  # and not what tmux keeps: the last lines, cut
     tmux.resize(120, 36)
     check_layout(tmux, 120, 36)
 

@@ -10,6 +10,7 @@ from textual.worker import Worker
 from auditlog_tui.runtime import pause_left
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.patches.timers import certain
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -85,13 +86,13 @@ class LoadController(Controller):
     def _on_page(self) -> None:
         if self._redraw is None:
             wait = self._drawn_at + REDRAW_S - time.monotonic()
-            self._redraw = self._host.set_timer(max(0.001, wait), self._on_time)
+            self._redraw = certain(self._host.set_timer(max(0.001, wait), self._on_time))
 
     def _on_time(self) -> None:
         """Redraw, but after a key that has just been pressed; steady keys delay it once."""
         left = pause_left()
         if left > 0 and time.monotonic() - self._drawn_at < 2 * REDRAW_S:
-            self._redraw = self._host.set_timer(left, self._on_time)
+            self._redraw = certain(self._host.set_timer(left, self._on_time))
         else:
             self._on_rows()
 

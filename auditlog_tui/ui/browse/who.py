@@ -17,6 +17,7 @@ from auditlog_tui.ui.browse.marking import MarkController
 from auditlog_tui.ui.panes.detail import DetailPane
 from auditlog_tui.ui.panes.facets import FacetPane
 from auditlog_tui.ui.panes.who import WhoPane
+from auditlog_tui.ui.patches.timers import certain
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class WhoController(Controller):
         """Draw the page soon: at once would cost more than finding out."""
         if self._redraw is None:
             wait = self._drawn_at + REDRAW_S - time.monotonic()
-            self._redraw = self._host.set_timer(max(0.001, wait), self._show)
+            self._redraw = certain(self._host.set_timer(max(0.001, wait), self._show))
 
     def _show(self) -> None:
         if self._redraw is not None:

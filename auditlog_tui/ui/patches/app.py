@@ -1,13 +1,17 @@
 """The base class of the app: hooks for errors and shutdown, and access to the terminal and the line filters.
 
-Overrides: `App._handle_exception`, `App._fatal_error`, `App._shutdown`, `MessagePump._dispatch_message`. Uses
-    `App._exit`, `App._exception`, `App._clipboard`, `App._driver`, `App._filters`, `App._loop`,
-    `MessagePump._closing`, `MessagePump._close_messages_no_wait`.
+Overrides: `App._handle_exception`, `App._fatal_error`, `App._shutdown`, `App._check_resize`,
+    `MessagePump._dispatch_message`, `MessagePump.set_timer` (public). Uses `App._exit`, `App._exception`,
+    `App._clipboard`, `App._driver`, `App._filters`, `App._loop`, `App._resize_event`, `MessagePump._closing`,
+    `MessagePump._close_messages_no_wait`.
 Why: Textual ends the app for every exception, prints a traceback with all local variables (which may hold the API
     key), and removes the widgets before it cancels the workers that draw in them. It has no public way to change the
     line filters, to write to the terminal, or to schedule a call from a thread without waiting for the result.
+    It draws nothing if the size has changed and changed back by the time it looks, though the terminal has lost what
+    it showed; and a timer that is late when it starts never calls, which would leave the app at the old size.
 Tested with Textual 8.2.8.
-If Textual changes: errors that the user can act on would end the app, and crash reports would hold secrets.
+If Textual changes: errors that the user can act on would end the app, crash reports would hold secrets, and the
+    screen may stay blank after a change of size.
 """
 
 from __future__ import annotations
@@ -15,12 +19,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer, TimerCallback
 
 from auditlog_tui.ui.patches.error_guard import guarded
 from auditlog_tui.ui.patches.key_order import TypeAheadApp
+from auditlog_tui.ui.patches.timers import certain
 
 
 class PatchedApp(TypeAheadApp):
@@ -107,6 +116,22 @@ class PatchedApp(TypeAheadApp):
             self.report_crash(error)
         self._close_messages_no_wait()
 
+    def _check_resize(self) -> None:
+        if self._resize_event is not None and self.screen_stack:
+            self.screen.call_later(_redraw_unresized, self.screen, self._resize_event.size)
+        super()._check_resize()
+
+    def set_timer(
+        self, delay: float, callback: TimerCallback | None = None, *, name: str | None = None, pause: bool = False
+    ) -> Timer:
+        return certain(super().set_timer(delay, callback, name=name, pause=pause))
+
     async def _shutdown(self) -> None:
         self.before_shutdown()
         await super()._shutdown()
+
+
+def _redraw_unresized(screen: Screen[Any], size: Size) -> None:
+    """Draw everything if the coming `Resize` won't, because the screen has that size already."""
+    if screen.outer_size == size:
+        screen.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from collections.abc import Callable
 from hashlib import sha256
@@ -77,6 +78,30 @@ def test_one_that_was_changed_names_the_entry(command: Command, bundle: bytes, t
             "CHANGED: incident.zip is not as it was written.\n- Entry id-77 was changed: line 78.\n"
         )
         assert "CONSISTENT" not in out
+        assert "It states COMPLETE as of 2027-01-15T08:15:00Z. Don't rely on that: it was changed.\n" in out
+        (asked,) = (line for line in out.splitlines() if "asked of" in line)
+        assert asked.startswith("It states this query: ")
+        assert asked.endswith(". Don't rely on that either.")
+        assert "by its own statement" not in out
+        assert not re.search("^(COMPLETE|Query)", out, re.MULTILINE)
+
+
+def test_what_an_incomplete_one_states_is_not_told_as_true_once_it_was_changed(
+    command: Command, tmp_path: Path
+) -> None:
+    data = made(tmp_path, LINES, stated=statement(120, verdict="INCOMPLETE", reason=REASON, as_of_us=None))
+    (tmp_path / "incident.zip").write_bytes(data.replace(b'"id-77", "action": "vm.c', b'"id-77", "action": "vm.C', 1))
+    status, out, _ = command("incident.zip")
+    assert status == 1
+    assert f"It states INCOMPLETE. Don't rely on that: it was changed. Entries may be missing: {REASON}\n" in out
+
+
+@pytest.mark.parametrize("kept", [10, 5_000])
+def test_of_one_that_is_cut_off_nothing_is_told(kept: int, command: Command, bundle: bytes, tmp_path: Path) -> None:
+    (tmp_path / "incident.zip").write_bytes(bundle[:kept])
+    status, out, err = command("incident.zip")
+    assert (status, out) == (2, "")
+    assert "COMPLETE" not in err
 
 
 def test_a_forgery_passes_only_without_the_manifests_digest(command: Command, bundle: bytes, tmp_path: Path) -> None:

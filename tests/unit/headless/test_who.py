@@ -13,12 +13,14 @@ import pytest
 from auditlog_tui import cli
 from auditlog_tui.analysis.counting import Counting
 from auditlog_tui.analysis.gathering import Gatherer
+from auditlog_tui.analysis.names import NameSearch
 from auditlog_tui.analysis.who import Report, Subject, Who
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.cast import CI_DEPLOY
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.headless.who import WIDTH, who_json, who_text
+from auditlog_tui.headless.who import WIDTH, nobody, who_json, who_text
 from auditlog_tui.log.log import Log
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import ASCII, UNICODE
@@ -26,7 +28,7 @@ from auditlog_tui.text.safe import safe
 from auditlog_tui.text.zones import read_zone
 from tests.readme import README
 from tests.unit.analysis.test_who import INCIDENT, does
-from tests.unit.fake import EVERY_FILTER, FakeApi, entry
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry
 from tests.unit.query.strategies import HOSTILE
 from tests.unit.views import ignore
 from tests.unit.walks import Held
@@ -197,10 +199,92 @@ def test_an_address_and_an_id_are_told_apart(command: Command) -> None:
     assert (status, out.splitlines()[0]) == (0, f"api_key · target {CI_DEPLOY.id}")
 
 
-def test_nobody_is_no_error(command: Command) -> None:
-    status, out, err = command("00000000-0000-4000-8000-000000000000")
-    assert (status, err) == (0, "No entry has this ID or address.\n")
-    assert "  entries   0 · 0 refused or failed\n" in out
+@pytest.mark.parametrize("format_", ["text", "json"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("00000000-0000-4000-8000-000000000000", "No entry has this ID."),
+        ("target:nothing", "No entry has this ID."),
+        ("192.0.2.250", "No entry has this address."),
+        ("deploy", "No entry has this ID, and no actor has this name."),
+    ],
+)
+def test_of_nobody_there_is_no_report(text: str, said: str, format_: str, command: Command) -> None:
+    assert command(text, "--format", format_) == (1, "", f"{said}\n")
+
+
+# -- names ---------------------------------------------------------------------------------------------------------
+
+
+def acted(number: int, actor: str, name: str | None, **more: Any) -> FlatEntry:
+    made = FlatEntry(
+        id=str(number), created_us=START_US + number * 1_000_000, action="vm.created", actor_id=actor,
+        actor_name=name, actor_type="user", client_ip="203.0.113.7", method="POST", path="/v1/vms", status_code=200,
+        user_agent="curl", target_id="vm-1", target_type="vm",
+    )  # fmt: skip
+    return made._replace(**more)
+
+
+@pytest.mark.parametrize("text", [CI_DEPLOY.name, "CI-Deploy", f"actor:{CI_DEPLOY.name}"])
+@pytest.mark.parametrize("generation", [1, 2])
+def test_an_actor_is_found_by_its_name(
+    text: str, generation: int, command: Command, old_server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if generation == 1:
+        monkeypatch.setenv("NIRVANA_LABS_BASE_URL", old_server.url)
+    status, out, err = command(text, "--format", "json")
+    name = text.removeprefix("actor:")
+    assert (status, err) == (0, f"{name} is no ID here, but the name of the actor {CI_DEPLOY.id}.\n")
+    found = json.loads(out)
+    assert found["subject"]["value"] == CI_DEPLOY.id
+    assert found["total"]["n"] > 0
+
+
+def test_of_several_actors_of_a_name_one_has_to_be_chosen(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = SqliteSource()
+    log.add([
+        acted(1, "first", "Åsa Ek"), acted(2, "first", "Åsa Ek"), acted(3, "second", "ÅSA EK"),
+        acted(4, "third", "Åsa Ekman"), acted(5, "fourth", None),
+    ])  # fmt: skip
+    with serving(log, api_key=KEY) as server:
+        monkeypatch.setenv("NIRVANA_LABS_BASE_URL", server.url)
+        assert command("åsa ek") == (
+            2,
+            "",
+            "2 actors have the name åsa ek. Take one by its ID:\n"
+            "  second  user  1 entry under this name, the last 2027-01-15 08:00:03 UTC\n"
+            "  first  user  2 entries under this name, the last 2027-01-15 08:00:02 UTC\n",
+        )
+        assert command("second")[0] == 0
+
+
+def test_an_id_goes_before_a_name(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = SqliteSource()
+    log.add([acted(1, "first", "Bo"), acted(2, "Bo", "Ann"), acted(3, "third", "vm-1")])
+    with serving(log, api_key=KEY) as server:
+        monkeypatch.setenv("NIRVANA_LABS_BASE_URL", server.url)
+        assert command("Bo")[1].startswith("Ann · user · actor Bo\n")
+        assert command("vm-1")[1].startswith("vm · target vm-1\n")
+
+
+async def test_a_name_in_a_log_that_breaks_off_is_not_called_absent_or_the_only_one() -> None:
+    log = [does(n, "somebody", "vm.read", at=1) for n in range(250)]
+    api = FakeApi(log, trouble=dict.fromkeys(range(100), "refuse"))
+    search = NameSearch(Log(api, EntryStore()), "NAME of somebody")
+    await search.go()
+    assert [(each.id, each.entries) for each in search.found.values()] == [("somebody", 100)]
+    assert search.walk.missing().startswith("Incomplete: ")
+    said = nobody([Subject("actor", "x")], search, sure=False)
+    assert said == "No entry is known to have this ID or actor's name, but not every entry could be read."
+
+
+async def test_entries_with_a_name_and_no_id_are_told() -> None:
+    log = [does(1, "somebody", "vm.read"), does(2, "", "vm.read")]
+    search = NameSearch(Log(FakeApi(log), EntryStore()), "name of ")
+    await search.go()
+    assert search.found == {}
+    said = nobody([Subject("actor", "name of")], search, sure=True)
+    assert said == "No entry has this ID. 1 entry has this actor's name, but no ID of the actor."
 
 
 @pytest.mark.parametrize("arguments", [(), ("one", "two"), ("one", "--columns", "ip"), ("one", "--format", "csv")])

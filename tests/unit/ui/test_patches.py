@@ -27,6 +27,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
@@ -40,6 +41,7 @@ TEXTUAL = Path(textual.__file__).parent
 PROJECT = tomllib.loads((UI.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
 
 METHODS: dict[tuple[type, str], str] = {
+    (App, "_check_resize"): "()",
     (App, "_fatal_error"): "()",
     (App, "_handle_exception"): "(error: Exception)",
     (App, "_shutdown"): "async ()",
@@ -92,6 +94,7 @@ ATTRIBUTES: dict[tuple[type, str], str] = {
     (App, "_exit"): " = False",
     (App, "_filters"): "list[LineFilter] = [ANSIToTruecolor(ansi_theme, enabled=not self.native_ansi_color)]",
     (App, "_loop"): "asyncio.AbstractEventLoop | None = None",
+    (App, "_resize_event"): "events.Resize | None = None",
     (ChopsUpdate, "chop_ends"): " = chop_ends",
     (ChopsUpdate, "chops"): " = chops",
     (ChopsUpdate, "spans"): " = spans",
@@ -103,6 +106,7 @@ ATTRIBUTES: dict[tuple[type, str], str] = {
     (LinuxDriver, "fileno"): " = sys.__stdin__.fileno()",
     (MessagePump, "_closing"): "bool = False",
     (Screen, "_compositor"): " = Compositor()",
+    (Timer, "_skip"): " = skip",
     (XTermParser, "mouse_pixels"): " = False",
 }
 """Attributes by the type and value that `__init__` gives them."""

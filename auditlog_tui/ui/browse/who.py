@@ -275,7 +275,9 @@ class WhoController(Controller):
 
         self._awaited = None
         found = revocation(page.who.report)
-        doubts = [f"{count(found.unknown)} of them perhaps deleted already"] if found.unknown else []
+        acted = found.number("acted")
+        doubts = [f"{count(acted)} acted from here and may be legitimate"] if acted else []
+        doubts += [f"{count(found.unknown)} of them perhaps deleted already"] if found.unknown else []
         doubts += ["perhaps not all, see “to revoke”"] if found.doubts else []
         told = f" ({', '.join(doubts)})" if doubts else ""
         if found.ids:

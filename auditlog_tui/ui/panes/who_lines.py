@@ -75,8 +75,8 @@ class WhoLine:
     The cell with the number `flexible` (-1: the last one) is as wide as there is room.
 
     `filter` finds its entries, which are `entries`. `value` is what copying copies, called `what`. `subject` is whom
-    it is about. The only cell of a line that
-    `wraps` takes as many lines of the screen as it needs. A line with none of them can't be chosen; `name` identifies the others.
+    it is about. The only cell of a line that `wraps` takes as many lines of the screen as it needs. A line with none
+    of them can't be chosen; `name` identifies the others.
     """
 
     name: Hashable

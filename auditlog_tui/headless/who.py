@@ -264,7 +264,8 @@ class _Text:
         return f"  {deeds.severity:<8}{self._fit(deeds.action, 36)}{deeds.n:>9,}  {span}"
 
     def _seen(self, seen: Seen) -> str:
-        mark = self.glyphs.novel if seen.novel else " "
+        novel = seen.novel and self.report.subject.kind != "target"  # almost all of a target's actors are
+        mark = self.glyphs.novel if novel else " "
         shown = f"{seen.name} {seen.value}" if seen.name else seen.value
         return f"{mark} {self._fit(shown, 44)}{seen.n:>9,}  {self._span(seen.first_us, seen.last_us)}"
 

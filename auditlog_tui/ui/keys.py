@@ -169,7 +169,7 @@ class Situation(NamedTuple):
     empty: bool = False
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "C", "c", "y", "=", "p", "z", "m", "-", "q", "e", "w", ".", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "w", "C", "e", "=", "y", "c", "p", "z", "q", "m", "-", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 

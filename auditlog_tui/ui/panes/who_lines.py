@@ -205,7 +205,8 @@ class _Page:
         first = max(min(counts), last - MOST_BARS + 1)
         shown = "".join(bars[-(-counts.get(at, 0) * (len(bars) - 1) // most)] for at in range(first, last + 1))
         cut = f", the last {MOST_BARS}" if first > min(counts) else ""
-        peak = f"at most {counted(most, 'entry', 'entries')} a {unit}{cut}, {self._basis(self.report.basis)}"
+        each = "an hour" if unit == "hour" else "a day"
+        peak = f"at most {counted(most, 'entry', 'entries')} {each}{cut}, {self._basis(self.report.basis)}"
         return Cell(f"by {unit}"), Cell(shown, "$text-accent"), Cell(peak, MUTED)
 
     def _now(self, survival: Survival) -> WhoLine:
@@ -335,7 +336,8 @@ class _Page:
         return self._line((outcome, deeds.action), cells, 1, deeds.terms, deeds.n, deeds.action, "action")
 
     def _seen(self, kind: Kind | None, seen: Seen) -> WhoLine:
-        mark = Cell(self.look.glyphs.novel if seen.novel else " ", "$text-accent")
+        novel = seen.novel and self.report.subject.kind != "target"  # almost all of a target's actors are
+        mark = Cell(self.look.glyphs.novel if novel else " ", "$text-accent")
         shown = f"{safe(seen.name, 60)} {_shown(seen.value)}" if seen.name else _shown(seen.value)
         cells = (mark, Cell(shown), Cell(count(seen.n), "bold", 6, right=True),
                  *self._span(seen.first_us, seen.last_us))  # fmt: skip

@@ -156,6 +156,13 @@ async def test_what_is_loaded_of_too_many_entries_are_the_newest(monkeypatch: py
     assert any(note.startswith("300 of 1,000 entries are loaded, the newest") for note in notes(report))
 
 
+async def test_no_actor_of_a_target_is_marked_as_new() -> None:
+    log = [does(n, f"actor-{n}", "vm.read", "vm-1") for n in range(3)]
+    report = await report_on(FakeApi(log), Subject("target", "vm-1"))
+    assert any(each.novel for each in report.summary.actors)
+    assert not any(UNICODE.novel in line for line in who_text(report, UTC, UNICODE))
+
+
 # -- JSON ----------------------------------------------------------------------------------------------------------
 
 

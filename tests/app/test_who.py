@@ -123,7 +123,9 @@ async def test_leaving_the_page_copies_nothing_later(clipboard: list[str]) -> No
 
 async def test_a_page_without_anything_to_revoke_copies_nothing(clipboard: list[str]) -> None:
     async with running(JsonLog([made(1), made(2)])) as hand:
-        await hand.press("w", "t", "C")
+        await hand.press("w", "t")
+        assert "copy to revoke" not in hand.status
+        await hand.press("C")
         assert clipboard == []
         assert "Nothing is known that must be revoked" in hand.status
 

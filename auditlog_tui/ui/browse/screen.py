@@ -336,6 +336,7 @@ class BrowseScreen(ShiftingScreen):
                 back=navigator.at > 0,
                 open=self.pane.display or self.facets.display or self.who.display,
                 filter=has_filter,
+                revocable=self.whoing.revocable,
                 filter_off=bool(navigator.parked) and not has_filter,
                 empty=not len(view) and (view.error is not None or (view.older_done and view.newer_done)),
             )

@@ -133,6 +133,11 @@ class WhoController(Controller):
     def _open_page(self, subject: Subject) -> None:
         self._host.go(lambda: self._host.navigator.who(subject))
 
+    @property
+    def revocable(self) -> bool:
+        """Whether the page can have anything to revoke: that of a target has not."""
+        return self._page is None or self._page.who.subject.kind != "target"
+
     # -- showing -----------------------------------------------------------------------------------------------
 
     def cover(self, place: Place) -> None:

@@ -271,7 +271,9 @@ class _Text:
 
     def _session(self, session: Session) -> str:
         which = [session.actor if self.report.subject.kind != "actor" else None, session.address, session.agent]
-        who = " ".join(each for each in which if each)
+        parts = [each for each in which if each]
+        width = (29 - max(0, len(parts) - 1)) // max(1, len(parts))
+        who = " ".join(self._fit(each, width) for each in parts)
         worst = f"{'' if session.worst_succeeded else self.glyphs.refused}{session.worst or '?'}"
         return (
             f"  {self._time(session.first_us)} {distance(session.last_us - session.first_us):>10}"

@@ -156,6 +156,12 @@ async def test_what_is_loaded_of_too_many_entries_are_the_newest(monkeypatch: py
     assert any(note.startswith("300 of 1,000 entries are loaded, the newest") for note in notes(report))
 
 
+async def test_actor_and_agent_of_a_session_are_cut_apart() -> None:
+    log = [does(1, "a" * 40, "vm.read", "vm-1", client_ip="192.0.2.9", user_agent="u" * 40)]
+    lines = await text_of(FakeApi(log), Subject("ip", "192.0.2.9"))
+    assert any(re.search(r"vm.read +a+…a+ 192.\S* u+…u+$", line) for line in lines)
+
+
 async def test_no_actor_of_a_target_is_marked_as_new() -> None:
     log = [does(n, f"actor-{n}", "vm.read", "vm-1") for n in range(3)]
     report = await report_on(FakeApi(log), Subject("target", "vm-1"))

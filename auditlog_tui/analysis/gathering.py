@@ -27,7 +27,7 @@ from auditlog_tui.store.entries import Row
 from auditlog_tui.store.scans import ROWS_AT_ONCE, newest_matching, newest_unreadable
 
 MOST_WALKED = 2_000
-"""Entries of one subject that are fetched; of more, the newest are."""
+"""Entries of one subject that are fetched; of more, the newest are, to the end of the page that has the last."""
 
 MOST_KEPT = 10_000
 """Entries of one subject that are taken from a log that is loaded already; of more, the newest are."""

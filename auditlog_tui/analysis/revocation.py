@@ -4,33 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from auditlog_tui.analysis.gathering import Basis
-from auditlog_tui.analysis.lineage import MOST_IDENTITIES, Identity, State
-from auditlog_tui.analysis.who import Report
+from auditlog_tui.analysis.gathering import MOST_KEPT, Basis
+from auditlog_tui.analysis.lineage import MOST_IDENTITIES, Identity, State, Survival
+from auditlog_tui.analysis.who import Report, Subject
 from auditlog_tui.text.times import counted
+
+Why = Literal["itself", "created", "acted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An identity that is not known to be deleted.
+
+    `why` it is listed: it is the subject `itself`, was `created` by the subject or from the address, or `acted` from
+    the address and may be legitimate.
+    """
+
+    id: str
+    name: str | None
+    type: str | None
+    why: Why
+    survival: Survival
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why there may be more to revoke. `settle` says what settles it; `filter` finds the entries in question."""
+
+    text: str
+    settle: str = ""
+    filter: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.settle}" if self.settle else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """IDs of what acts or was made to act and is not known to be deleted, creators before what they created.
+    """What acts or was made to act and is not known to be deleted, creators before what they created.
 
-    `unknown` of them may be deleted already. `doubts` says why there may be more, each in a few words; empty if the
-    list is complete as far as the log tells.
+    `of` says in a few words what the list is of, and whether it is all of it. It is all if there is no doubt.
     """
 
-    ids: tuple[str, ...]
-    unknown: int
-    doubts: tuple[str, ...]
+    suspects: tuple[Suspect, ...]
+    of: str
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(each.id for each in self.suspects)
+
+    @property
+    def unknown(self) -> int:
+        """How many of them may be deleted already."""
+        return sum(each.survival.state is State.UNKNOWN for each in self.suspects)
+
+    def number(self, why: Why) -> int:
+        return sum(each.why == why for each in self.suspects)
 
 
 def revocation(report: Report) -> Revocation:
-    """What must be revoked of a subject: an actor itself, and what it created, theirs in turn."""
-    found = [(report.subject.value, report.survival.state)] if report.subject.kind == "actor" else []
-    found += [(each.creation.target, each.survival.state) for each in family(report.lineage)]
-    alive = {name: state for name, state in found if state is not State.DELETED}
-    unknown = sum(state is State.UNKNOWN for state in alive.values())
-    return Revocation(tuple(alive), unknown, tuple(_doubts(report)))
+    """What must be revoked: an actor itself and what it created, theirs in turn, or who acted from an address."""
+    subject, found = report.subject, list[Suspect]()
+    if subject.kind == "actor":
+        found.append(Suspect(subject.value, report.name, report.type, "itself", report.survival))
+    found += [
+        Suspect(each.creation.target, each.name, each.creation.kind, "created", each.survival)
+        for each in family(report.lineage)
+    ]
+    found += [Suspect(each.actor, each.name, each.type, "acted", each.survival) for each in report.acted]
+    alive: dict[str, Suspect] = {}
+    for each in found:
+        if each.survival.state is not State.DELETED:
+            alive.setdefault(each.id, each)
+    suspects = tuple(alive.values())
+    doubts = tuple(_doubts(report))
+    return Revocation(suspects, _of(report, suspects, doubts), doubts)
 
 
 def family(lineage: Sequence[Identity]) -> list[Identity]:
@@ -53,23 +104,67 @@ def _latest_first(identities: Sequence[Identity]) -> list[Identity]:
     return sorted(identities, key=lambda each: (each.creation.us is None, each.creation.us or 0), reverse=True)
 
 
-def _doubts(report: Report) -> list[str]:
+def _of(report: Report, suspects: Sequence[Suspect], doubts: Sequence[Doubt]) -> str:
+    """What the list is of, and whether it is all of it."""
+    trust = "all" if not doubts else "perhaps not all" if report.done else "so far"
+    maybe = sum(each.survival.state is State.UNKNOWN for each in suspects)
+    unknown = f", {maybe:,} of them perhaps deleted" if maybe else ""
+    if report.subject.kind == "ip":
+        made = sum(each.why == "created" for each in suspects)
+        return f"{trust}{unknown}: {made:,} created from here, {len(suspects) - made:,} acted from here, not deleted"
+    itself = "itself and " if any(each.why == "itself" for each in suspects) else ""
+    made_by = counted(len(report.lineage), "key or user", "keys and users")
+    return f"{trust}{unknown}: of {itself}{made_by} created by it, theirs in turn"
+
+
+def _doubts(report: Report) -> list[Doubt]:
     """Why a report may lack something that must be revoked."""
-    found = [] if report.done else ["not everything was asked yet"]
+    found = [] if report.done else [Doubt("not everything was asked yet")]
     if report.subject.kind == "target":
         return found
-    if report.basis is not Basis.EXACT and report.subject.value not in (report.partial or {}):
-        found.append("not all entries are loaded")
-    for actor, actions in (report.partial or {}).items():
-        known = f", only its {' and '.join(actions)}" if actions else ""
-        found.append(f"{actor} is not loaded in full{known}")
+    partial = report.partial or {}
+    if report.basis is not Basis.EXACT and report.subject.value not in partial:
+        found.append(Doubt("only the loaded entries are known", "the whole log, loaded in full, settles it"))
+    found += [_partial(report, value, actions) for value, actions in partial.items()]
     lacking = [each for each in report.lineage if each.children.basis is not Basis.EXACT]
-    if missing := [each for each in lacking if each.creation.target not in (report.partial or {})]:
-        found.append(f"{counted(len(missing), 'identity', 'identities')} not known in full")
+    if missing := [each for each in lacking if each.creation.target not in partial]:
+        what = counted(len(missing), "identity's", "identities'")
+        found.append(Doubt(f"not all of {what} entries are known, so what they created may be missing"))
     if report.lineage_unasked:
-        found.append(f"{report.lineage_unasked:,} not asked about: at most {MOST_IDENTITIES} are")
+        found.append(Doubt(f"{report.lineage_unasked:,} created were not asked about: at most {MOST_IDENTITIES} are"))
+    found += _unreadable(report)
+    return found
+
+
+def _partial(report: Report, value: str, actions: Sequence[str]) -> Doubt:
+    """What may be missing of an actor or an address with too many entries."""
+    subject, total = report.subject, report.total.n
+    known = f"; all its {' and '.join(actions)} are" if actions else ""
+    if value == subject.value:
+        whose = "from here" if subject.kind == "ip" else f"of {report.name or value}"
+        read = f"{report.loaded:,} of {report.total} entries {whose} are read{known}"
+        query, acted = subject.filter, ", and who acted from here," if subject.kind == "ip" else ""
+    else:
+        identity = next((each for each in report.lineage if each.creation.target == value), None)
+        total = identity.used.n if identity else None
+        read = f"not all entries of {identity.name or value if identity else value} are read{known}"
+        query, acted = Subject("actor", value).filter, ""
+    settle = f"the filter {query}, loaded in full, settles it"
+    if total is not None and total > MOST_KEPT:
+        query = f"{query} action:*.created status:2xx"
+        settle = f"the filter {query} finds these"
+    other = "by another action" if actions else "in the others"
+    return Doubt(f"{read}. What was created {other}{acted} may be missing", settle, query)
+
+
+def _unreadable(report: Report) -> list[Doubt]:
+    found = []
     if report.summary.untold_creations:
-        found.append(f"{counted(report.summary.untold_creations, 'creation')} without a readable target or status")
+        what = counted(report.summary.untold_creations, "creation")
+        found.append(Doubt(f"{what} without a readable target or status", "their entries may tell"))
     if unsure := report.unsure + sum(each.unsure for each in report.lineage):
-        found.append(f"{counted(unsure, 'entry', 'entries')} can't be read in full")
+        found.append(Doubt(f"{counted(unsure, 'entry', 'entries')} can't be read in full"))
+    if report.acted_unnamed:
+        who = counted(report.acted_unnamed, "entry", "entries")
+        found.append(Doubt(f"{who} from here without a readable actor"))
     return found

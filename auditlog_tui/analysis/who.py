@@ -179,6 +179,24 @@ class Created(Line):
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """An identity that acted from an address and that was not created from there, and what became of it."""
+
+    actor: str
+    name: str | None
+    type: str | None
+    n: int
+    last_us: int | None
+    survival: Survival
+    terms: tuple[Term, ...]
+
+    @property
+    def filter(self) -> str:
+        """The filter of its entries from the address."""
+        return format_query(Query(self.terms))
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What the rows of a subject say; on the same basis as these."""
 
@@ -206,6 +224,7 @@ class Report:
     """All that is known so far. `basis` is that of `summary`; other members have their own.
 
     `created` is what an actor, or who acted from an address, created; `unasked` of these were too many to ask about.
+    `acted` are the others that acted from an address, and `acted_unnamed` entries from there that tell of no actor.
     `partial` maps the IDs of actors of which not everything created is known to the actions by which all is. `began`
     is the time of the log's oldest entry. Everything holds as of `as_of_us` at least, by the server's clock
     (microseconds since 1970 UTC). `done` is true once nothing more is to come.
@@ -228,6 +247,8 @@ class Report:
     lineage: tuple[Identity, ...] = ()
     lineage_unasked: int = 0
     partial: Mapping[str, tuple[str, ...]] | None = None
+    acted: tuple[Acted, ...] = ()
+    acted_unnamed: int = 0
     ancestors: tuple[Creator, ...] = ()
     survival: Survival = NOT_ASKED
     began: When = NO_TIME
@@ -241,7 +262,9 @@ class Report:
             figure for each in self.lineage for figure in (each.used, each.refused, each.destructive, each.children)
         ]
         states = [self.survival] if self.subject.kind != "ip" else []
-        states += [*(each.survival for each in self.created), *(each.survival for each in self.lineage)]
+        states += [each.survival for each in self.created]
+        states += [each.survival for each in self.lineage]
+        states += [each.survival for each in self.acted]
         doubts = self.unsure + self.unasked + self.lineage_unasked + sum(each.unsure for each in self.lineage)
         return (
             self.done
@@ -282,6 +305,8 @@ class Who:
         await self._ask_after_origin(changed)
         if subject.kind != "target":
             await self._ask_after_creations(own, changed)
+        if subject.kind == "ip":
+            await self._ask_after_actors(own, changed)
         self.report = replace(self.report, began=await gatherer.log_begins(), done=True)
         changed()
 
@@ -361,6 +386,31 @@ class Who:
                 created[place] = replace(each, survival=TOO_MANY)
         show()
 
+    async def _ask_after_actors(self, own: Gathered, changed: Callable[[], None]) -> None:
+        """Which of those that acted from an address are deleted; those that acted last are asked about first."""
+        made = {each.creation.target for each in self.report.lineage}
+        types = {row.actor_id: row.actor_type for row in own.rows if row.actor_type}
+        seen = {each.value: each for each in self.report.summary.actors if each.value and each.value not in made}
+        order = sorted(seen, key=lambda actor: seen[actor].last_us or 0, reverse=True)
+        states = dict.fromkeys(order[:MOST_TARGETS], NOT_ASKED)
+        unnamed = sum(not row.actor_id and outcome(row.status_code) != "refused" for row in own.rows)
+
+        def note(actor: str, on: Gathered) -> None:
+            states[actor] = survival(on, None)
+            show()
+
+        def show() -> None:
+            acted = [
+                Acted(actor, seen[actor].name, types.get(actor), seen[actor].n, seen[actor].last_us,
+                      states.get(actor, TOO_MANY), seen[actor].terms)
+                for actor in order
+            ]  # fmt: skip
+            self.report = replace(self.report, acted=tuple(acted), acted_unnamed=unnamed)
+            changed()
+
+        show()
+        await self._gatherer.targets(list(states), note)
+
 
 TOO_MANY = Survival(reason=f"not asked: only {MOST_TARGETS} targets are")
 
@@ -414,6 +464,8 @@ def notes(report: Report, zone: tzinfo = UTC) -> list[str]:
     for actor, actions in (report.partial or {}).items():
         known = f", and of {', '.join(actions)}" if actions else ""
         found.append(f"Created by {actor}: known of the loaded entries{known} alone.")
+    if (many := len(report.acted) - MOST_TARGETS) > 0:
+        found.append(f"{counted(many, 'actor')} not asked about: at most {MOST_TARGETS} are.")
     if any(each.survival.state is State.KEPT for each in report.created):
         found.append("What was deleted with its parent counts as not deleted: the log does not tell.")
     if report.began.us is not None:

@@ -44,6 +44,11 @@ LOOK_S = 0.1
 STATE_LIMIT = 64 * 1024 * 1024
 """The most bytes of what is read from files beside a log."""
 
+BEGINNING = 60
+"""Characters of a file that is no log that its refusal shows."""
+
+WANTED = "open reads JSON Lines, a page of the API or a bundle"
+
 _NAMES = frozenset(Fields.__struct_fields__)
 """A JSON object is an entry if it has one of these members, whatever is in it."""
 
@@ -88,6 +93,8 @@ class SavedLogReader:
         self._stated_total = 0
         self._two_lists = False
         self._digest = hashlib.sha256()
+        self._begins = ""
+        """How the first text that is no entry begins."""
 
     @property
     def progress(self) -> str:
@@ -127,7 +134,7 @@ class SavedLogReader:
             raise _unreadable(self._path, str(error).rstrip(".")) from error
         except OSError as error:
             index.close()
-            raise _unreadable(self._path, error.strerror or str(error)) from error
+            raise _refused(self._path, error) from error
         except BaseException:
             index.close()
             raise
@@ -147,10 +154,15 @@ class SavedLogReader:
         two = "a page has two lists of entries, which are both here" if self._two_lists else ""
         self._finish(log, text.flaws.told, text.flaws.cut, two, part)
         if not index.size and not self._stopped.is_set():
-            raise _unreadable(
-                self._path, f"it has no audit log entry ({log.reason})" if log.reason else "it is empty"
-            )
+            raise _no_log(self._path, self._why_none(log.reason))
         return log
+
+    def _why_none(self, reason: str) -> str:
+        """Why there is no entry, and how what is there begins."""
+        if not reason:
+            return "it is empty"
+        begins = f", and begins “{safe(self._begins, BEGINNING)}”" if self._begins else ""
+        return f"it has no audit log entry ({reason}){begins}"
 
     def _read_bundle(self, file: IO[bytes], index: SavedIndex) -> SavedLog:
         """Read a bundle, whose entries are compared with the digest in its manifest. Raises `BundleError`."""
@@ -209,6 +221,7 @@ class SavedLogReader:
                     found = self._entries_in(each)
                     entries += found
                     if not found:
+                        self._begins = self._begins or each[:BEGINNING]
                         text.flaws.add(batch.unit, number)
             self._add(index, [*entries, *self._after_lists(text)])
             if self._stopped.is_set():
@@ -275,7 +288,7 @@ def check(path: str) -> None:
     except BundleError as error:
         raise _unreadable(path, str(error).rstrip(".")) from error
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
+        raise _refused(path, error) from error
 
 
 class _Stdin:
@@ -336,8 +349,22 @@ def _notes_beside(path: Path) -> Sequence[Annotation]:
 
 
 def _unreadable(path: str, why: str) -> SettingsError:
-    name = "Standard input" if path == STDIN else safe(path, 300)
-    return SettingsError(f"{name} can't be opened: {why}.")
+    return SettingsError(f"{_name(path)} can't be opened: {why}.")
+
+
+def _no_log(path: str, why: str) -> SettingsError:
+    return SettingsError(f"{_name(path)} is no saved log: {WANTED}; {why}.")
+
+
+def _refused(path: str, error: OSError) -> SettingsError:
+    """What to say of a path that can't be read as a file."""
+    if os.path.isdir(os.path.expanduser(path)):
+        return _no_log(path, "it is a folder")
+    return _unreadable(path, error.strerror or str(error))
+
+
+def _name(path: str) -> str:
+    return "Standard input" if path == STDIN else safe(path, 300)
 
 
 def _is_object(text: str) -> bool:

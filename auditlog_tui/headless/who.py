@@ -11,6 +11,7 @@ from auditlog_tui.analysis.gathering import Basis, Figure, When
 from auditlog_tui.analysis.lineage import Creator, Identity, State, Survival
 from auditlog_tui.analysis.names import NameSearch
 from auditlog_tui.analysis.pivots import is_id
+from auditlog_tui.analysis.revocation import Revocation, revocation
 from auditlog_tui.analysis.who import HOUR_US, Bar, Deeds, Deletion, Report, Seen, Session, Subject, notes
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.evidence.fields import json_line
@@ -49,7 +50,7 @@ def who_json(report: Report, zone: tzinfo) -> str:
         "first": _when(report.first),
         "last": _when(report.last),
         "log_begins": _when(report.began),
-        "survival": _survival(report.survival),
+        "survival": _survival(report.survival) if subject.kind != "ip" else None,
         "created_by": [_creator(each) for each in report.ancestors],
         "succeeded": [_deeds(each) for each in summary.succeeded],
         "refused": [_deeds(each) for each in summary.refused],
@@ -69,6 +70,7 @@ def who_json(report: Report, zone: tzinfo) -> str:
             for each in report.created
         ],
         "lineage": [_identity(each) for each in report.lineage],
+        "to_revoke": _to_revoke(revocation(report)) if subject.kind != "target" else None,
         "notes": list[Json](notes(report, zone)),
     })  # fmt: skip
 
@@ -155,6 +157,17 @@ def _identity(identity: Identity) -> _Object:
     }  # fmt: skip
 
 
+def _to_revoke(found: Revocation) -> _Object:
+    return {
+        "n": len(found.ids), "all": not found.doubts, "of": found.of,
+        "identities": [
+            {"id": each.id, "name": each.name, "type": each.type, "why": each.why, **_survival(each.survival)}
+            for each in found.suspects
+        ],
+        "doubts": [{"text": str(each), "filter": each.filter or None} for each in found.doubts],
+    }  # fmt: skip
+
+
 # -- text ----------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +186,7 @@ class _Text:
     def lines(self) -> Iterator[str]:
         report, summary = self.report, self.report.summary
         yield from self._head()
+        yield from self._to_revoke()
         yield from self._section("succeeded", map(self._deeds, summary.succeeded))
         yield from self._section("refused or failed", map(self._deeds, summary.refused))
         yield from self._section("unclear outcome", map(self._deeds, summary.unknown))
@@ -210,6 +224,21 @@ class _Text:
             unit = "hour" if summary.strip_step_us == HOUR_US else "day"
             yield f"  by {unit:<6} {self._strip()}"
 
+    def _to_revoke(self) -> Iterator[str]:
+        """What must be revoked, as the screen says it."""
+        if self.report.subject.kind == "target":
+            return
+        found = revocation(self.report)
+        yield from ["", f"to revoke {len(found.ids):,}  {found.of}"]
+        for each in found.suspects:
+            mark = self.glyphs.unknown if each.survival.state is State.UNKNOWN else self.glyphs.failed
+            why = "acted, may be legitimate" if each.why == "acted" else each.why
+            named = " ".join(safe(part, 30) for part in (each.name, each.type) if part)
+            yield f"{mark} {self._value(each.id):<36} {self._fit(why, 24)} {named}".rstrip()
+        for doubt in found.doubts:
+            said = f"perhaps not all: {safe(str(doubt), 600)}"
+            yield from wrap(said, WIDTH, initial_indent="  ", subsequent_indent="    ")
+
     def _strip(self) -> str:
         """A bar for each hour or day from the first to the last, the last `WIDTH` or so of them."""
         summary, bars = self.report.summary, self.glyphs.bars
@@ -235,13 +264,16 @@ class _Text:
         return f"  {deeds.severity:<8}{self._fit(deeds.action, 36)}{deeds.n:>9,}  {span}"
 
     def _seen(self, seen: Seen) -> str:
-        mark = self.glyphs.novel if seen.novel else " "
+        novel = seen.novel and self.report.subject.kind != "target"  # almost all of a target's actors are
+        mark = self.glyphs.novel if novel else " "
         shown = f"{seen.name} {seen.value}" if seen.name else seen.value
         return f"{mark} {self._fit(shown, 44)}{seen.n:>9,}  {self._span(seen.first_us, seen.last_us)}"
 
     def _session(self, session: Session) -> str:
         which = [session.actor if self.report.subject.kind != "actor" else None, session.address, session.agent]
-        who = " ".join(each for each in which if each)
+        parts = [each for each in which if each]
+        width = (29 - max(0, len(parts) - 1)) // max(1, len(parts))
+        who = " ".join(self._fit(each, width) for each in parts)
         worst = f"{'' if session.worst_succeeded else self.glyphs.refused}{session.worst or '?'}"
         return (
             f"  {self._time(session.first_us)} {distance(session.last_us - session.first_us):>10}"
@@ -265,9 +297,9 @@ class _Text:
     def _lineage(self) -> Iterator[str]:
         lineage = self.report.lineage
         if lineage:
-            kept = sum(each.survival.state is not State.DELETED for each in lineage)
+            by = "were created from here" if self.report.subject.kind == "ip" else "it created"
             yield ""
-            yield f"keys, users and others that it created, theirs in turn ({len(lineage):,}; {kept:,} to revoke)"
+            yield f"keys, users and others that {by}, theirs in turn ({len(lineage):,})"
         for each in lineage:
             dot, indent = f" {self.glyphs.separator} ", "  " * min(each.depth, 10)
             made = each.creation

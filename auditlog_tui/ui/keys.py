@@ -159,7 +159,7 @@ def bindings(place: str) -> list[Binding]:
 
 class Situation(NamedTuple):
     """What decides which keys matter: whether there is a place to go back to, something open that `q` closes, a
-    filter, one that was turned off, and no entry.
+    filter, one that was turned off, no entry, and whether a page can have anything to revoke.
     """
 
     back: bool = False
@@ -167,9 +167,10 @@ class Situation(NamedTuple):
     filter: bool = False
     filter_off: bool = False
     empty: bool = False
+    revocable: bool = True
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "C", "c", "y", "=", "p", "z", "m", "-", "q", "e", "w", ".", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "w", "C", "e", "=", "y", "c", "p", "z", "q", "m", "-", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 
@@ -181,6 +182,7 @@ def footer(place: str, situation: Situation | None = None) -> list[Key]:
     """The keys in the footer while `place` has the focus: its own, then those for everywhere, help last."""
     situation = situation or Situation()
     own = [key for key in KEYS if key.place == place and key.label and not (place == TABLE and situation.empty)]
+    own = [key for key in own if situation.revocable or key.action != "screen.page_copy_revoked"]
     if place == FILTER:
         return own
     covered = OF_TABLE if place == WHO else frozenset()

@@ -124,6 +124,13 @@ def test_every_key_of_the_footer_has_a_label(place: str) -> None:
     assert [key.shown for key in shown].count("?") == (place != "filter bar")
 
 
+async def test_a_narrow_footer_names_who_export_and_help() -> None:
+    async with running(size=(80, 24)) as hand:
+        await hand.filter("status:>=400")
+        for key in ("w who", "e export", "? help"):
+            assert key in hand.status
+
+
 async def test_the_footer_names_keys_where_they_matter() -> None:
     async with running() as hand:
         assert "c copy ID" in hand.status
@@ -146,7 +153,7 @@ async def test_the_footer_names_keys_where_they_matter() -> None:
 async def test_a_narrow_footer_keeps_what_matters_most() -> None:
     async with running(size=(80, 24), query="status:>=200") as hand:
         await hand.filter("status:>=400")
-        for named in ("⏎ detail", "= only this", "p pivots", "y copy", "/ filter", "[ back", "? help"):
+        for named in ("⏎ detail", "= only this", "w who", "e export", "y copy", "/ filter", "[ back", "? help"):
             assert named in hand.status
 
 

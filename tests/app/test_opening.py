@@ -26,11 +26,11 @@ class SlowOpener(TestOpener):
 
 
 @asynccontextmanager
-async def opening() -> AsyncIterator[tuple[Hand, SlowOpener]]:
+async def opening(query: str = "") -> AsyncIterator[tuple[Hand, SlowOpener]]:
     """The app before its log is open."""
     wire = Wire(log_of())
     opener = SlowOpener(wire)
-    app = app_over(opener)
+    app = app_over(opener, query)
     async with app.run_test(size=(120, 36)) as pilot:
         hand = Hand(pilot, app, wire)
         await hand.until(lambda: "opening" in hand.shown)
@@ -69,6 +69,23 @@ async def test_what_is_typed_while_the_log_opens_is_kept() -> None:
         await hand.write("1")
         await hand.press("enter")
         assert hand.navigator.place.text == "status:401"
+
+
+async def test_a_filter_that_was_given_stands_in_the_bar_while_the_log_opens() -> None:
+    async with opening("status:401") as (hand, opener):
+        assert "status:401" in hand.lines[1]
+        assert "everything, newest first" not in hand.text
+        opener.go.set()
+        await hand.until(lambda: hand.screen.opened)
+        await settled(hand.pilot)
+        assert hand.navigator.place.text == "status:401"
+
+
+@pytest.mark.parametrize("key", ["w", "e", "c", "enter", "s", "i"])
+async def test_a_key_for_an_entry_pressed_before_there_is_one_says_so(key: str) -> None:
+    async with opening() as (hand, _opener):
+        hand.send(key)
+        await hand.until(lambda: "still being opened: press the key again" in hand.status)
 
 
 @pytest.mark.parametrize("key", ["c", "y", "p", ".", "=", "-", "enter", ";"])

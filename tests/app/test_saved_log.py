@@ -224,8 +224,12 @@ async def test_a_file_that_has_no_entry_says_so_on_the_screen(tmp_path: Path) ->
     path = tmp_path / "passwd"
     path.write_text("root:x:0\n")
     async with showing(path) as hand:
-        assert "it has no audit log entry (line 1 can't be read)" in " ".join(hand.shown.split())
+        shown = " ".join(hand.shown.split())
+        assert "is no saved log: open reads JSON Lines, a page of the API or a bundle" in shown
+        assert "it has no audit log entry (line 1 can't be read), and begins “root:x:0”" in shown
         assert "q quits" in hand.shown
+        assert "everything" not in hand.text
+        assert "follow" not in hand.text
 
 
 async def test_two_versions_of_an_entry_and_those_without_id_or_time_are_all_shown(tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ async def test_leaving_the_page_copies_nothing_later(clipboard: list[str]) -> No
 
 async def test_a_page_without_anything_to_revoke_copies_nothing(clipboard: list[str]) -> None:
     async with running(JsonLog([made(1), made(2)])) as hand:
-        await hand.press("w", "t", "C")
+        await hand.press("w", "t")
+        assert "copy to revoke" not in hand.status
+        await hand.press("C")
         assert clipboard == []
         assert "Nothing is known that must be revoked" in hand.status
 
@@ -465,3 +467,36 @@ async def test_the_palette_lists_the_keys_of_the_page() -> None:
         await hand.press("escape")
         await hand.until(lambda: hand.app.screen is hand.screen)
         assert page(hand).has_focus
+
+
+# -- the page of an address ----------------------------------------------------------------------------------------
+
+
+async def test_who_acted_from_an_address_and_is_not_deleted_is_listed_and_copied_with_a_word(
+    clipboard: list[str],
+) -> None:
+    created, acted = TRUTH.to_revoke
+    async with running(query=f"ip:{TRUTH.addresses[1]}") as hand:
+        await hand.press("w", "i")
+        text = listed(hand)
+        assert "TO REVOKE 2  all: 1 created from here, 1 acted from here, not deleted" in text
+        assert (
+            text.index(created) < text.index("acted from here, not deleted, may be legitimate:") < text.index(acted)
+        )
+        await hand.press("C")
+        assert clipboard == [f"{created}\n{acted}"]
+        assert "1 acted from here and may be legitimate" in hand.status
+        await to_line(hand, "svc-monitor")
+        await hand.press("enter")
+        assert hand.bar.applied == f"ip:{TRUTH.addresses[1]} actor:{acted}"
+
+
+async def test_what_may_be_missing_of_a_busy_key_is_settled_as_the_page_says() -> None:
+    async with running(log_of(MANY)) as hand:
+        await open_page(hand, f"actor:{TRUTH.key_id}")
+        await to_line(hand, "perhaps not all: 2,0")
+        assert "created by another action may be missing" in " ".join(listed(hand).split())
+        await hand.press("enter")
+        assert hand.bar.applied == f"actor:{TRUTH.key_id}"
+        await hand.press("A", "w", "a")
+        assert "TO REVOKE 2  all: of" in listed(hand)

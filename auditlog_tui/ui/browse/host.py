@@ -112,6 +112,9 @@ def on_table(host: Host) -> bool:
 
 def wanted_row(host: Host, table: EntryTable) -> Row | None:
     """The row under the cursor, for a key that needs one: says so if there is none."""
-    if table.row is None:
+    view = host.view
+    if table.row is None and not len(view) and view.error is None and not (view.older_done and view.newer_done):
+        host.say("No entry is here yet: press the key again once the first are", "warning")
+    elif table.row is None:
         host.say("No entry is here, so there is nothing to do", "warning")
     return table.row

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from auditlog_tui.ui.browse.host import Host
+from auditlog_tui.ui.keys import KEYS, TABLE
+from auditlog_tui.ui.panes.bars import HeaderBar
+from auditlog_tui.ui.panes.filter_bar import FilterBar
 from auditlog_tui.ui.table.states import States
 from auditlog_tui.ui.table.table import EntryTable
 
@@ -49,12 +52,39 @@ class Opener(Protocol):
 class Opening:
     """Lets the opener prepare, in a thread, and shows in the table that it does."""
 
-    def __init__(self, host: Host, opener: Opener, table: EntryTable, name: str) -> None:
+    def __init__(
+        self, host: Host, opener: Opener, table: EntryTable, header: HeaderBar, filter_bar: FilterBar, name: str
+    ) -> None:
         self._host = host
         self._opener = opener
         self._table = table
+        self._header = header
+        self._filter_bar = filter_bar
+        self._failed = False
         self._name = name
         self._frame = 0
+
+    def begin(self, text: str) -> None:
+        """Show what is opened, and the filter that it will be shown under."""
+        if text:
+            self._filter_bar.show(text)
+        self.show()
+
+    def fail(self, why: str) -> None:
+        """Show that there is no log."""
+        self._failed = True
+        self._header.absent = True
+        self._header.refresh()
+        self._filter_bar.input.placeholder = "no log is open"
+        self._table.states = States(
+            blank=(*((line, "error") for line in why.split("; ")), ("", "dim"), ("q quits", "dim"))
+        )
+        self._table.refresh()
+
+    def keyed(self, key: str) -> None:
+        """Say of a key for entries that there is none yet."""
+        if key in FOR_ENTRIES and not self._filter_bar.input.has_focus:
+            self._host.say("No log is open; q quits" if self._failed else TOO_EARLY, "warning")
 
     async def prepare(self) -> None:
         """See `Opener.prepare`."""
@@ -87,4 +117,13 @@ class Opening:
             self._host.say(origin.note)
 
 
+FOR_ENTRIES = frozenset(
+    name
+    for key in KEYS
+    if key.place == TABLE or key.action in ("timeline", "facets", "find", "go_to_time", "load_all", "only_marked")
+    for name in key.keys.split(",")
+)
+"""Keys that do nothing before there are entries."""
+
+TOO_EARLY = "The log is still being opened: press the key again once its entries are here"
 STOPS = "Esc stops, and shows what was read"

@@ -58,7 +58,6 @@ from auditlog_tui.ui.panes.who import WhoPane
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
-from auditlog_tui.ui.table.states import States
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class BrowseScreen(ShiftingScreen):
         self.facets = FacetPane(glyphs)
         self.who = WhoPane(glyphs)
         self.footer = FooterBar()
-        self.opening = Opening(self, opener, self.table, settings.endpoint)
+        self.opening = Opening(self, opener, self.table, self.header, self.filter_bar, settings.endpoint)
         self.controllers = self._make_controllers(zones)
         for controller in self.controllers:
             self._add_actions(controller)
@@ -201,7 +200,7 @@ class BrowseScreen(ShiftingScreen):
         yield self.footer
 
     def on_mount(self) -> None:
-        self.opening.show()
+        self.opening.begin(self._text)
         self._keys.subscribe(self, self._keyed, immediate=True)
         self.set_interval(CLOCK_S, self._tick)
         self.call_after_refresh(self.run_worker, self._open(), group="open")
@@ -214,8 +213,7 @@ class BrowseScreen(ShiftingScreen):
             await self.opening.prepare()
             self.navigator = self._opener.open(self.status.waiting)
         except AuditLogError as error:
-            self.table.states = States(blank=((str(error), "error"), ("", "dim"), ("q quits", "dim")))
-            self.table.refresh()
+            self.opening.fail(str(error))
             return
         self.opened = True
         origin = self.header.origin = self.navigator.log.origin
@@ -280,6 +278,7 @@ class BrowseScreen(ShiftingScreen):
             self.navigation.submit(text)
         else:
             self._text = text
+            self.filter_bar.show(text)
             self.table.focus()
 
     def go(self, move: Move) -> bool:
@@ -325,6 +324,8 @@ class BrowseScreen(ShiftingScreen):
         """A key was pressed: its message was read."""
         self._keyed_at = time.monotonic()
         self.status.note_key()
+        if not self.opened:
+            self.opening.keyed(event.key)
         self.call_after_refresh(self.following.look_at_top, keyed=True)
 
     def _name_keys(self) -> None:
@@ -335,6 +336,7 @@ class BrowseScreen(ShiftingScreen):
                 back=navigator.at > 0,
                 open=self.pane.display or self.facets.display or self.who.display,
                 filter=has_filter,
+                revocable=self.whoing.revocable,
                 filter_off=bool(navigator.parked) and not has_filter,
                 empty=not len(view) and (view.error is not None or (view.older_done and view.newer_done)),
             )

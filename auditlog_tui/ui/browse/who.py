@@ -133,6 +133,11 @@ class WhoController(Controller):
     def _open_page(self, subject: Subject) -> None:
         self._host.go(lambda: self._host.navigator.who(subject))
 
+    @property
+    def revocable(self) -> bool:
+        """Whether the page can have anything to revoke: that of a target has not."""
+        return self._page is None or self._page.who.subject.kind != "target"
+
     # -- showing -----------------------------------------------------------------------------------------------
 
     def cover(self, place: Place) -> None:
@@ -275,7 +280,9 @@ class WhoController(Controller):
 
         self._awaited = None
         found = revocation(page.who.report)
-        doubts = [f"{count(found.unknown)} of them perhaps deleted already"] if found.unknown else []
+        acted = found.number("acted")
+        doubts = [f"{count(acted)} acted from here and may be legitimate"] if acted else []
+        doubts += [f"{count(found.unknown)} of them perhaps deleted already"] if found.unknown else []
         doubts += ["perhaps not all, see “to revoke”"] if found.doubts else []
         told = f" ({', '.join(doubts)})" if doubts else ""
         if found.ids:

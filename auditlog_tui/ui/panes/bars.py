@@ -53,6 +53,8 @@ class HeaderBar(Widget):
         self.look = look
         self.origin: Origin | None = None
         """What a saved log says of itself; set once it is open."""
+        self.absent = False
+        """There is no log: it could not be opened."""
         self.summary: Summary | None = None
         self.busy = False
         self._frame = 0
@@ -243,7 +245,7 @@ class HeaderBar(Widget):
         return [(f"{count(summary.rows)} so far", "")]
 
     def _following(self) -> list[tuple[str, str]]:
-        if self.origin is not None:
+        if self.origin is not None or self.absent:
             return []
         on, fresh = self._follow
         if not on:

@@ -101,7 +101,7 @@ class WhoPane(GroupList["Heading | WhoLine | Error"]):
             return [Content.styled(line, "bold $text-error") for line in wrap(item.text, max(1, width))]
         if isinstance(item, Heading):
             return [self._heading(item, width)]
-        if item.name is None and len(item.cells) == 1:
+        if item.wraps or (item.name is None and len(item.cells) == 1):
             return [Content.styled(line, item.cells[0].style) for line in wrap(item.cells[0].text, max(1, width))]
         if not item.below:
             return [self._row(item.cells, item.flexible, width)]

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from auditlog_tui.analysis.gathering import Basis, Figure
 from auditlog_tui.analysis.lineage import Creator, Identity, State, Survival
-from auditlog_tui.analysis.revocation import Revocation, family, revocation
-from auditlog_tui.analysis.who import HOUR_US, Created, Deeds, Deletion, Kind, Report, Seen, Session, Subject, notes
+from auditlog_tui.analysis.revocation import Doubt, family, revocation
+from auditlog_tui.analysis.who import (
+    HOUR_US,
+    Acted,
+    Created,
+    Deeds,
+    Deletion,
+    Kind,
+    Report,
+    Seen,
+    Session,
+    Subject,
+    notes,
+)
 from auditlog_tui.entries.actions import is_identity
 from auditlog_tui.query import Query, format_query
 from auditlog_tui.text.cells import cell_width
@@ -63,7 +75,8 @@ class WhoLine:
     The cell with the number `flexible` (-1: the last one) is as wide as there is room.
 
     `filter` finds its entries, which are `entries`. `value` is what copying copies, called `what`. `subject` is whom
-    it is about. A line with none of them can't be chosen; `name` identifies the others.
+    it is about. The only cell of a line that `wraps` takes as many lines of the screen as it needs. A line with none
+    of them can't be chosen; `name` identifies the others.
     """
 
     name: Hashable
@@ -75,6 +88,7 @@ class WhoLine:
     value: str = ""
     what: str = ""
     subject: Subject | None = None
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +205,8 @@ class _Page:
         first = max(min(counts), last - MOST_BARS + 1)
         shown = "".join(bars[-(-counts.get(at, 0) * (len(bars) - 1) // most)] for at in range(first, last + 1))
         cut = f", the last {MOST_BARS}" if first > min(counts) else ""
-        peak = f"at most {counted(most, 'entry', 'entries')} a {unit}{cut}, {self._basis(self.report.basis)}"
+        each = "an hour" if unit == "hour" else "a day"
+        peak = f"at most {counted(most, 'entry', 'entries')} {each}{cut}, {self._basis(self.report.basis)}"
         return Cell(f"by {unit}"), Cell(shown, "$text-accent"), Cell(peak, MUTED)
 
     def _now(self, survival: Survival) -> WhoLine:
@@ -227,7 +242,7 @@ class _Page:
 
     def _lineage(self) -> Section:
         report = self.report
-        if not report.lineage and (report.subject.kind == "target" or (not report.created and not report.done)):
+        if report.subject.kind == "target" or report.basis is Basis.UNKNOWN:
             return _wide("to revoke", "", [])
         found, relatives = revocation(report), family(report.lineage)
         widths = (
@@ -237,21 +252,39 @@ class _Page:
         lines = [self._identity(each, *widths) for each in relatives]
         if not lines:
             where = "from here" if report.subject.kind == "ip" else "by it"
-            lines = [WhoLine(None, (Cell(f"no key or user was created {where}", MUTED),))]
-        if found.doubts:
-            lines.append(WhoLine(None, (Cell(f"perhaps not all: {safe('; '.join(found.doubts), VALUE)}", WARNING),)))
+            none = "no key or user was" if report.done else "no key or user is known to be"
+            lines = [WhoLine(None, (Cell(f"{none} created {where}", MUTED),))]
+        if acted := [each for each in report.acted if each.survival.state is not State.DELETED]:
+            lines.append(WhoLine(None, (Cell("acted from here, not deleted, may be legitimate:", MUTED),)))
+            lines += map(self._acted, acted)
+        lines += [self._doubt(number, each) for number, each in enumerate(found.doubts)]
         title = f"to revoke {count(len(found.ids))}"
-        return _wide(title, self._of_lineage(found), lines, doubtful=bool(found.doubts or found.unknown))
+        return _wide(title, found.of, lines, doubtful=bool(found.doubts or found.unknown))
 
-    def _of_lineage(self, found: Revocation) -> str:
-        """Whether the list is complete, and of what it is."""
-        report = self.report
-        trust = "exact" if not found.doubts else "perhaps not all" if report.done else "so far"
-        unknown = f", {count(found.unknown)} of them perhaps deleted" if found.unknown else ""
-        itself = "itself and of " if report.subject.kind == "actor" and report.subject.value in found.ids else ""
-        made = counted(len(report.lineage), "key or user", "keys and users")
-        where = "from here" if report.subject.kind == "ip" else "by it"
-        return f"{trust}{unknown}: of {itself}{made} created {where}, theirs in turn"
+    def _doubt(self, number: int, doubt: Doubt) -> WhoLine:
+        """Why there may be more; its entries, if a filter finds them."""
+        text = (Cell(f"perhaps not all: {safe(str(doubt), VALUE)}", WARNING),)
+        if not doubt.filter:
+            return WhoLine(None, text)
+        return WhoLine(("doubt", number), text, filter=doubt.filter, value=doubt.filter, what="filter",
+                       wraps=True)  # fmt: skip
+
+    def _acted(self, acted: Acted) -> WhoLine:
+        glyphs, unknown = self.look.glyphs, acted.survival.state is State.UNKNOWN
+        cells = (
+            Cell(glyphs.unknown if unknown else glyphs.failed, WARNING),
+            Cell(safe(acted.name, 60) if acted.name else "(no name)", "bold"),
+            Cell(safe(acted.type or "", 60), MUTED, drop=1), Cell(safe(acted.actor, VALUE), "", ID_CELLS),
+            Cell("unknown if deleted" if unknown else "not deleted", WARNING, width=19),
+        )  # fmt: skip
+        below = (
+            Cell(f"  {counted(acted.n, 'entry', 'entries')} from here, last {self._brief(acted.last_us)}", MUTED),
+        )
+        entries = Figure(acted.n, self.report.basis)
+        return WhoLine(
+            ("acted", acted.actor), cells, 1, below, filter=acted.filter, entries=entries, value=acted.actor,
+            what="ID", subject=Subject("actor", acted.actor),
+        )  # fmt: skip
 
     def _identity(self, identity: Identity, name: int, kind: int) -> WhoLine:
         made, glyphs, state = identity.creation, self.look.glyphs, identity.survival.state
@@ -303,7 +336,8 @@ class _Page:
         return self._line((outcome, deeds.action), cells, 1, deeds.terms, deeds.n, deeds.action, "action")
 
     def _seen(self, kind: Kind | None, seen: Seen) -> WhoLine:
-        mark = Cell(self.look.glyphs.novel if seen.novel else " ", "$text-accent")
+        novel = seen.novel and self.report.subject.kind != "target"  # almost all of a target's actors are
+        mark = Cell(self.look.glyphs.novel if novel else " ", "$text-accent")
         shown = f"{safe(seen.name, 60)} {_shown(seen.value)}" if seen.name else _shown(seen.value)
         cells = (mark, Cell(shown), Cell(count(seen.n), "bold", 6, right=True),
                  *self._span(seen.first_us, seen.last_us))  # fmt: skip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from auditlog_tui.analysis.gathering import Basis, Figure
 from auditlog_tui.analysis.lineage import Creation, Identity, State, Survival
 from auditlog_tui.analysis.revocation import family, revocation
-from auditlog_tui.analysis.who import Report, Subject
+from auditlog_tui.analysis.who import Acted, Report, Subject
 
 NONE = Figure(0, Basis.EXACT)
 ALIVE, DELETED, UNKNOWN = (Survival(state) for state in (State.KEPT, State.DELETED, State.UNKNOWN))
@@ -61,13 +63,50 @@ def test_what_may_be_deleted_is_listed_and_counted() -> None:
 def test_every_reason_for_more_is_a_doubt() -> None:
     whole = report(identity("a", "s", 1))
     assert revocation(whole).doubts == ()
-    assert revocation(replace(whole, done=False)).doubts == ("not everything was asked yet",)
-    assert revocation(replace(whole, basis=Basis.LOADED)).doubts == ("not all entries are loaded",)
-    partial = replace(whole, basis=Basis.LOADED, partial={"s": ("api_key.created", "user.created")})
-    assert revocation(partial).doubts == ("s is not loaded in full, only its api_key.created and user.created",)
-    assert revocation(replace(whole, lineage_unasked=3)).doubts == ("3 not asked about: at most 100 are",)
-    assert revocation(replace(whole, unsure=1)).doubts == ("1 entry can't be read in full",)
-    summary = replace(whole.summary, untold_creations=2)
-    assert revocation(replace(whole, summary=summary)).doubts == ("2 creations without a readable target or status",)
     loaded = replace(whole.lineage[0], children=Figure(0, Basis.LOADED))
-    assert revocation(report(loaded)).doubts == ("1 identity not known in full",)
+    for doubtful, said in (
+        (replace(whole, done=False), "not everything was asked yet"),
+        (replace(whole, basis=Basis.LOADED), "only the loaded entries are known"),
+        (replace(whole, lineage_unasked=3), "3 created were not asked about"),
+        (replace(whole, unsure=1), "1 entry can't be read in full"),
+        (replace(whole, acted_unnamed=1), "1 entry from here without a readable actor"),
+        (
+            replace(whole, summary=replace(whole.summary, untold_creations=2)),
+            "2 creations without a readable target or status",
+        ),
+        (report(loaded), "not all of 1 identity's entries are known"),
+    ):
+        found = revocation(doubtful)
+        (doubt,) = found.doubts
+        assert str(doubt).startswith(said)
+        assert found.of.startswith("perhaps not all" if doubtful.done else "so far")
+
+
+@pytest.mark.parametrize(("total", "query"), [(9_000, "actor:s"), (90_000, "actor:s action:*.created status:2xx")])
+def test_what_may_be_missing_of_a_busy_actor_is_said_and_what_settles_it(total: int, query: str) -> None:
+    partial = replace(
+        report(), basis=Basis.LOADED, partial={"s": ("api_key.created", "user.created")}, name="deploy", loaded=2_000,
+        total=Figure(total, Basis.EXACT),
+    )  # fmt: skip
+    (doubt,) = revocation(partial).doubts
+    assert doubt.text == (
+        f"2,000 of {total:,} entries of deploy are read; all its api_key.created and user.created are. What was"
+        " created by another action may be missing"
+    )
+    assert doubt.filter == query
+    assert query in doubt.settle
+
+
+def acted(name: str, survival: Survival) -> Acted:
+    return Acted(name, f"name of {name}", "api_key", 3, 1, survival, ())
+
+
+def test_who_acted_from_an_address_and_is_not_deleted_is_told_apart() -> None:
+    found = revocation(
+        replace(
+            report(identity("a", "x", 1), kind="ip"),
+            acted=(acted("x", DELETED), acted("y", ALIVE), acted("z", UNKNOWN), acted("a", ALIVE)),
+        )
+    )
+    assert [(each.id, each.why) for each in found.suspects] == [("a", "created"), ("y", "acted"), ("z", "acted")]
+    assert found.of == "all, 1 of them perhaps deleted: 1 created from here, 2 acted from here, not deleted"

@@ -325,7 +325,14 @@ def test_what_is_no_ordinary_file_is_refused_at_once(tmp_path: Path) -> None:
         (b"", "it is empty"),
         (b"\n\n", "it is empty"),
         (b"[]", "it is empty"),
-        (b"root:x:0\nbin:x:1\n", r"no audit log entry \(2 lines can't be read, the first is line 1\)"),
+        (
+            b"root:x:0\nbin:x:1\n",
+            r"no audit log entry \(2 lines can't be read, the first is line 1\), and begins “root:x:0”\.$",
+        ),
+        (
+            b"a,b\n1,2\n",
+            "^[^:]*file is no saved log: open reads JSON Lines, a page of the API or a bundle; it has no",
+        ),
         (b'{"name":"auditlog","version":"1"}', "line 1 can't be read"),
         (b"PK\x03\x04" + bytes(100), "bundle"),
         (b"\x1f\x8b", "ends early"),

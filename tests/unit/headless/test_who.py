@@ -14,7 +14,7 @@ from auditlog_tui import cli
 from auditlog_tui.analysis.counting import Counting
 from auditlog_tui.analysis.gathering import Gatherer
 from auditlog_tui.analysis.names import NameSearch
-from auditlog_tui.analysis.who import Report, Subject, Who
+from auditlog_tui.analysis.who import Report, Subject, Who, notes
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.cast import CI_DEPLOY
 from auditlog_tui.demo.server import Serving, serving
@@ -57,7 +57,7 @@ async def test_the_text_tells_what_is_left_to_revoke() -> None:
     (at,) = [number for number, line in enumerate(lines) if line.startswith("keys, users and others")]
     assert lines[0] == "name of thief · api_key · actor thief"
     assert lines[at : at + 15] == [
-        "keys, users and others that it created, theirs in turn (3; 2 to revoke)",
+        "keys, users and others that it created, theirs in turn (3)",
         "!  second · name of second · api_key",
         "   created 2027-01-15 08:00:20 by thief",
         "   not deleted as far as this log tells",
@@ -72,6 +72,15 @@ async def test_the_text_tells_what_is_left_to_revoke() -> None:
         "     created 2027-01-15 08:00:31 by second",
         "     not deleted as far as this log tells",
         "     never used",
+    ]
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("to revoke")]
+    assert at < 12
+    assert [" ".join(line.split()) for line in lines[at : at + 5]] == [
+        "to revoke 3 all: of itself and 3 keys and users created by it, theirs in turn",
+        "! thief itself name of thief api_key",
+        "! second created name of second api_key",
+        "! fourth created api_key",
+        "",
     ]
     assert any(line.startswith("  access  api_key.created ") and " 2 " in line for line in lines)
     assert "  origin    thief created 2027-01-15 08:00:01 by name of admin admin" in lines
@@ -116,6 +125,48 @@ async def test_long_sections_are_cut_and_what_is_left_is_not() -> None:
     lines = await text_of(FakeApi(log), Subject("actor", "thief"))
     assert "  … 40 more: --format json has all" in lines
     assert sum(line.startswith("!  key-") for line in lines) == 60
+
+
+async def test_the_text_and_the_json_tell_who_acted_from_an_address_and_is_not_deleted() -> None:
+    log = [
+        does(1, "left", "vm.read", client_ip="192.0.2.9"), does(2, "gone", "api_key.created", "made",
+        client_ip="192.0.2.9"), does(3, "admin", "api_key.deleted", "gone"),
+    ]  # fmt: skip
+    report = await report_on(FakeApi(log), Subject("ip", "192.0.2.9"))
+    lines = [" ".join(line.split()) for line in who_text(report, UTC, UNICODE)]
+    assert "to revoke 2 all: 1 created from here, 1 acted from here, not deleted" in lines
+    assert "! left acted, may be legitimate name of left api_key" in lines
+    found = json.loads(who_json(report, UTC))
+    assert [(each["id"], each["why"]) for each in found["to_revoke"]["identities"]] == [
+        ("made", "created"), ("left", "acted"),
+    ]  # fmt: skip
+    assert found["survival"] is None
+    assert report.exact
+
+
+async def test_what_is_loaded_of_too_many_entries_are_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditlog_tui.analysis.gathering.MOST_WALKED", 250)
+    log = [does(n, "busy", "vm.read", f"vm-{n}") for n in range(1_000)]
+    report = await report_on(FakeApi([*log, does(1_001, "other", "vm.read")]), Subject("actor", "busy"))
+    (deeds,) = report.summary.succeeded
+    assert report.loaded == deeds.n == 300  # whole pages
+    assert deeds.first_us is not None
+    assert report.last.us is not None
+    assert report.last.us - deeds.first_us == 299 * 1_000_000
+    assert any(note.startswith("300 of 1,000 entries are loaded, the newest") for note in notes(report))
+
+
+async def test_actor_and_agent_of_a_session_are_cut_apart() -> None:
+    log = [does(1, "a" * 40, "vm.read", "vm-1", client_ip="192.0.2.9", user_agent="u" * 40)]
+    lines = await text_of(FakeApi(log), Subject("ip", "192.0.2.9"))
+    assert any(re.search(r"vm.read +a+…a+ 192.\S* u+…u+$", line) for line in lines)
+
+
+async def test_no_actor_of_a_target_is_marked_as_new() -> None:
+    log = [does(n, f"actor-{n}", "vm.read", "vm-1") for n in range(3)]
+    report = await report_on(FakeApi(log), Subject("target", "vm-1"))
+    assert any(each.novel for each in report.summary.actors)
+    assert not any(UNICODE.novel in line for line in who_text(report, UTC, UNICODE))
 
 
 # -- JSON ----------------------------------------------------------------------------------------------------------

@@ -395,7 +395,7 @@ def test_who_shows_its_progress_and_then_writes_everything(generation: int, envi
             seen = everything(main)
             assert process.wait(60) == 0, seen
     assert report["exact"]
-    assert len(report["lineage"]) == 2
+    assert len(report["lineage"]) == 3
     assert re.search(r"[\d,]+ of [\d,]+ entries fetched", seen)
     assert re.search(r"following [\d,]+ created · [\d,]+ requests", seen) or generation == 1
 

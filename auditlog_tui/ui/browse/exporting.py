@@ -211,7 +211,8 @@ class ExportController(Controller):
         from auditlog_tui.evidence.endings import ending_of
         from auditlog_tui.evidence.export import Job
         from auditlog_tui.evidence.part import earlier
-        from auditlog_tui.query import depends_on_now, parse
+        from auditlog_tui.query import parse
+        from auditlog_tui.session.typed_filter import TypedFilter
 
         navigator, out = self._host.navigator, path_of(request.path)
         marks, left = navigator.marks, earlier(out) if request.goes_on else None
@@ -223,7 +224,7 @@ class ExportController(Controller):
         if left is not None:
             typed, form, zone = left.plan.query, left.plan.form, left.plan.zone
             query, context_us = parse(left.plan.frozen), left.plan.context_us
-        elif depends_on_now(parse(typed)):
+        elif TypedFilter(typed, parse(typed)).relative:
             zone = self._settings.zone
         return Job(
             out=out,

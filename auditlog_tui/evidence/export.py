@@ -544,6 +544,9 @@ class _Walker:
     def _on_page(self, view: View) -> None:
         """Write what has come to the part. Where the view has begun again, the part does too."""
         feed = view.feed
+        if feed is self._feed and self._export.resumed and not self._joined(feed):
+            self._export.progressed()
+            return
         if feed is not self._feed:
             if not self._job.context_us:
                 self._begin(self._part.plan or self._job.plan)
@@ -552,6 +555,15 @@ class _Walker:
             self._part.append(encoded([one_line(text) for text in texts]), self._checkpoint(feed, len(texts)))
         self._pace.note(len(feed.run), None if feed.total is None else max(0, feed.total - len(feed.run)))
         self._export.progressed()
+
+    def _joined(self, feed: Feed) -> bool:
+        """Whether the log goes on from what is in the part. Raises `ExportRefusedError` if it does not."""
+        if feed.lost_joint:
+            raise ExportRefusedError(
+                f"The log no longer has the last entry of {shown(self._part.path)} as it is there, so the export"
+                f" can't go on: it is another log, or entries of it are gone or changed. The part stays. {MOVE_AWAY}"
+            )
+        return feed.joined
 
     def _next_texts(self, run: Run) -> list[str]:
         store = self._log.store

@@ -323,6 +323,43 @@ async def test_two_versions_of_an_entry_begin_anew_and_say_so(tmp_path: Path) ->
     assert len(ids(tmp_path / "a")) == 61
 
 
+def another_log() -> list[Json]:
+    return [entry(n, id=f"other-{n}", at=n) for n in range(15)]
+
+
+def without_newest() -> list[Json]:
+    return log()[:19]  # the part ends with id-20: id-19 was never fetched
+
+
+def without_the_last() -> list[Json]:
+    return [each for each in log() if each["id"] != "id-20"]
+
+
+def with_the_last_changed() -> list[Json]:
+    return [each | ({"path": "/changed"} if each["id"] == "id-20" else {}) for each in log()]
+
+
+def emptied() -> list[Json]:
+    return []
+
+
+@pytest.mark.parametrize("ignores", [(), EVERY_FILTER], ids=["honours", "ignores"])
+@pytest.mark.parametrize(
+    "now", [another_log, without_newest, without_the_last, with_the_last_changed, emptied], ids=lambda f: f.__name__
+)
+async def test_a_part_never_goes_on_with_a_log_that_lacks_its_last_entry(
+    now: Callable[[], list[Json]], ignores: frozenset[str], tmp_path: Path
+) -> None:
+    running = await broken_off(job(tmp_path / "a"), Halting(log(), 5))
+    assert running.part.at.lines == 40
+    before = [(tmp_path / name).read_bytes() for name in ("a.part", "a.part.state")]
+    with pytest.raises(ExportRefusedError, match=r"no longer has the last entry of .* Move it away"):
+        await done(job(tmp_path / "a", incomplete=True), Halting(now(), ignores=ignores))
+    assert [(tmp_path / name).read_bytes() for name in ("a.part", "a.part.state")] == before
+    assert names(tmp_path) == ["a.part", "a.part.state"]
+    assert (await done(job(tmp_path / "a"), Halting(log(), ignores=ignores))).complete
+
+
 def cut(data: bytes) -> bytes:
     return data[:-7]
 

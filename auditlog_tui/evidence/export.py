@@ -30,7 +30,7 @@ from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
 from auditlog_tui.evidence.endings import encoded, restored_line
 from auditlog_tui.evidence.formats import one_line
-from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Part, Plan, Reporting, shown
+from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Finished, Part, Plan, Reporting, finished, shown
 from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
@@ -39,7 +39,7 @@ from auditlog_tui.log.sort_order import primary_term
 from auditlog_tui.log.view import View
 from auditlog_tui.log.walk import Walk
 from auditlog_tui.output import files
-from auditlog_tui.query import Query, format_query, parse, plan
+from auditlog_tui.query import Query, depends_on_now, format_query, parse, plan
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.runtime import give_way, pause_left
@@ -155,7 +155,7 @@ class Export:
 
     async def matching(self) -> Outcome:
         """Export every entry that matches, with its surroundings if they are asked for."""
-        self._check_free()
+        await _undisturbed(self._check_free)
         with self.part, closing(EntryStore()) as store:
             self._check_notes_free()
             store.seen = Unseen()
@@ -189,7 +189,7 @@ class Export:
 
     async def _given(self, found: _Found) -> Outcome:
         """Export rows that are there already: no part is needed but to hold the file's name."""
-        self._check_free()
+        await _undisturbed(self._check_free)
         with self.part as part:
             if part.plan is not None:
                 self._refuse_other(part.plan)
@@ -215,14 +215,18 @@ class Export:
         out = self.job.out
         if not os.path.lexists(out):
             return
-        part = self.part.path
-        for left in (_beside(out, "new"), part):
-            with suppress(OSError):
-                if os.path.samestat(left.lstat(), out.lstat()):  # it ended before it could remove its part
-                    for path in (_beside(out, "state"), part, _beside(out, "new"), _beside(out, "entries")):
-                        path.unlink(missing_ok=True)
-                    raise ExportRefusedError(f"{shown(out)} was finished by an earlier run: it is whole.")
-        raise ExportRefusedError(f"{shown(out)} exists already, and is never overwritten. Choose another file.")
+        ended = finished(out)
+        if ended is None or not ended.is_at(out):
+            raise ExportRefusedError(f"{shown(out)} exists already, and is never overwritten. Choose another file.")
+        _remove(_beside(out, "new"))
+        if ended.verdict != "COMPLETE":
+            raise ExportRefusedError(
+                f"{shown(out)} was written by an earlier run, and is INCOMPLETE. Move it away to go on, or choose"
+                " another file."
+            )
+        for path in (_beside(out, "state"), self.part.path, _beside(out, "entries")):
+            _remove(path)
+        raise ExportRefusedError(f"{shown(out)} was finished by an earlier run: it is whole.")
 
     def _check_notes_free(self) -> None:
         path = self.job.notes_path
@@ -277,6 +281,7 @@ class Export:
             self.doing(lambda: f"writing {shown(self.job.out)}")
             written = await self._write(entries, notes, statement)
             beside = await self._write_notes(notes) if self.job.form == "jsonl" and notes else None
+            await self._note_finished(written, statement.verdict)
             await self._publish(written, self._target(complete=complete))
         finally:
             if not found.as_is:
@@ -391,6 +396,18 @@ class Export:
             _remove(temporary)
         return path
 
+    async def _note_finished(self, written: Path, verdict: str) -> None:
+        """Let the state say what gets the file's name next, for the run after one that is killed then."""
+        part = self.part
+        with Reporting(written):
+            if written == part.path:
+                ended = Finished(verdict, part.at.size, part.at.sha256)
+            else:
+                ended = await asyncio.to_thread(Finished.of, written, verdict)
+        if part.plan is None:
+            part.begin(self.job.plan)
+        await _undisturbed(partial(part.finish, ended))
+
     async def _publish(self, temporary: Path, path: Path, same: bytes | None = None) -> None:
         try:
             with Reporting(path):
@@ -499,6 +516,8 @@ class _Walker:
         self._log.server_support.ignored |= set(earlier.ignored)
         try:
             view = View(self._log, parse(earlier.frozen))
+            if not _freezes_to(self._job, view.query):
+                raise ValueError("another query")
         except (QueryError, ValueError) as error:
             raise ExportRefusedError(f"{shown(self._part.path)} has a state that was changed. {MOVE_AWAY}") from error
         sort = primary_term(view.feed.plan.params.get("sort", "created_at:desc"))
@@ -594,6 +613,23 @@ class _Walker:
         found = f"{count(summary.rows)} found · " if summary.filtered else ""
         pace = ", ".join(self._pace.speed()) if view.pace is None else view.pace.text(short=True)
         return " · ".join(filter(None, (f"{found}{count(summary.loaded)}{of}", pace)))
+
+
+def _freezes_to(job: Job, frozen: Query) -> bool:
+    """Whether the job's query, as typed, can have been this one at some time."""
+    now = parse(job.plan.frozen)
+    if format_query(now) == format_query(frozen):
+        return True
+    return depends_on_now(parse(job.typed)) and _without_times(now) == _without_times(frozen)
+
+
+def _without_times(query: Query) -> list[Term]:
+    return [
+        structs.replace(
+            term, start=0, end=0, values=tuple(Times(None, None) if isinstance(v, Times) else v for v in term.values)
+        )
+        for term in query.terms
+    ]
 
 
 def merged(times: Sequence[int], around_us: int) -> list[tuple[int, int]]:

@@ -99,7 +99,8 @@ class Outcome:
     """How an export ended.
 
     `written` is the file, `None` if the export is INCOMPLETE and only its `part` is there. `notes` is the file beside
-    it, if there is one. `resumed` entries were there from an earlier run.
+    it, if there is one. `resumed` entries were there from an earlier run. `final` says that going on with the part
+    would end the same: the log was read to its end.
     """
 
     statement: Statement
@@ -107,10 +108,18 @@ class Outcome:
     notes: Path | None
     part: Path
     resumed: int = 0
+    final: bool = False
 
     @property
     def complete(self) -> bool:
         return self.statement.verdict == "COMPLETE"
+
+    @property
+    def advice(self) -> str:
+        """What to do about a part that nothing can be added to, in sentences; empty for any other."""
+        if self.written is not None or not self.final:
+            return ""
+        return f"The log was read to its end, so going on with that ends the same. {MOVE_AWAY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,8 @@ class _Found:
     as_is: bool = False
     marked: frozenset[str] | None = None
     """The keys of the rows that are not there as surroundings; `None` for all."""
+    final: bool = False
+    """Whether the log was read to its end, with this reason."""
     growing: Run | None = None
     """The run that `run` is a part of, and that may grow meanwhile."""
 
@@ -270,7 +281,7 @@ class Export:
         entries, lines = self.part.path, self.part.at.lines
         complete = not self._reason(found)
         if not (complete or self.job.incomplete):
-            return Outcome(self._statement(found, lines), None, None, self.part.path, self.resumed)
+            return Outcome(self._statement(found, lines), None, None, self.part.path, self.resumed, found.final)
         notes = await self._notes_of(found)
         if not found.as_is:
             entries = _beside(self.job.out, "entries")
@@ -460,7 +471,10 @@ class _Walker:
         total, as_of = view.feed.total, view.feed.as_of
         proven = self._log.server_support.proven(view.feed.plan.params)
         total = total if proven and view.plan.residual is None else None
-        return _Found(self._log.store, view.run, view.query, reason, total, _us(as_of), self._requests, as_is)
+        final = bool(reason) and view.feed.complete and not (self._log.store.versioned or self._begins_anew(view))
+        return _Found(
+            self._log.store, view.run, view.query, reason, total, _us(as_of), self._requests, as_is, final=final
+        )
 
     @property
     def _requests(self) -> int:
@@ -484,6 +498,7 @@ class _Walker:
             as_of += [around.view.feed.as_of] if around.view.feed.as_of is not None else []
         await self._take(found, view.run)
         ordered = await sorted_run(store, found, view.plan.order or (("created", "desc"),))
+        reasons.append(_nothing_around(sum(row.created_us is None for row in marked)))
         reason = ". ".join(dict.fromkeys(filter(None, (each.rstrip(".") for each in reasons))))
         keys_of = frozenset(row.key for row in marked)
         as_of_us = _us(min(as_of, default=None))
@@ -520,8 +535,7 @@ class _Walker:
                 raise ValueError("another query")
         except (QueryError, ValueError) as error:
             raise ExportRefusedError(f"{shown(self._part.path)} has a state that was changed. {MOVE_AWAY}") from error
-        sort = primary_term(view.feed.plan.params.get("sort", "created_at:desc"))
-        if view.marked or not sort.startswith("created_at"):
+        if self._begins_anew(view):
             self._export.told = "" if view.marked else "An export in this order can't go on: it began anew."
             return None
         done = 0
@@ -538,6 +552,11 @@ class _Walker:
         self._export.resumed, self._sent_earlier = len(view.feed.run), self._part.at.requests
         self._follow(view.feed)
         return view
+
+    def _begins_anew(self, view: View) -> bool:
+        """Whether another run can't go on with a part of this view."""
+        sort = primary_term(view.feed.plan.params.get("sort", "created_at:desc"))
+        return view.marked or not sort.startswith("created_at")
 
     async def _take_back(self, feed: Feed, lines: Sequence[bytes]) -> None:
         at = self._part.at
@@ -630,6 +649,16 @@ def _without_times(query: Query) -> list[Term]:
         )
         for term in query.terms
     ]
+
+
+def _nothing_around(undated: int) -> str:
+    """The reason why the surroundings of so many marked entries are missing; empty for none."""
+    if not undated:
+        return ""
+    have = "has" if undated == 1 else "have"
+    return (
+        f"{counted(undated, 'marked entry', 'marked entries')} {have} no readable time, so what is around is missing"
+    )
 
 
 def merged(times: Sequence[int], around_us: int) -> list[tuple[int, int]]:

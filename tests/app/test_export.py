@@ -500,6 +500,9 @@ async def test_an_entry_that_is_counted_and_does_not_come_is_told_and_w_writes_t
         text = await ended(hand)
         assert text.startswith("not exported INCOMPLETE")
         assert "the server counts" in text
+        assert ("ends the same. Move it away" in text) == (what == "all that match")
+        assert "go on with these" not in text
+        assert ("try again" in text) == (what != "all that match")
         assert not (folder / "a.csv").exists()
         await hand.press("w")
         assert (await ended(hand)).startswith("exported: INCOMPLETE INCOMPLETE")

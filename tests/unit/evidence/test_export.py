@@ -226,6 +226,18 @@ async def test_surroundings_are_told_apart_and_overlapping_windows_come_once(tmp
     assert outcome.statement.as_of_us is not None
 
 
+@pytest.mark.parametrize("time", [None, "yesterday"])
+async def test_a_marked_entry_without_a_time_has_no_surroundings_and_that_is_told(
+    time: str | None, tmp_path: Path
+) -> None:
+    marks = marked(10)
+    marks.mark([read(entry(7, created_at=time))])
+    given = job(tmp_path / "a.jsonl", "marked:yes", context_us=3_000_000, notes=marks.annotations)
+    outcome = await done(given, FakeApi(log(), page_size=10), marks)
+    assert outcome.statement.verdict == "INCOMPLETE"
+    assert "1 marked entry has no readable time, so what is around is missing" in outcome.statement.reason
+
+
 def test_windows_that_touch_are_one() -> None:
     assert merged([5, 50, 8, 20], 5) == [(45, 55), (15, 25), (0, 13)]
     assert merged([5, 15], 5) == [(0, 20)]
@@ -848,6 +860,17 @@ async def test_an_entry_that_is_counted_and_does_not_come_makes_every_run_incomp
         outcome = await done(job(tmp_path / "a"), Hiding(log()))
         assert outcome.written is None
         assert "the server counts 60, 59 arrived" in outcome.statement.reason
+        assert "ends the same. Move it away" in outcome.advice
+    written = await done(job(tmp_path / "a", incomplete=True), Hiding(log()))
+    assert written.advice == ""
+
+
+async def test_an_export_that_another_run_may_mend_is_not_to_be_moved_away(tmp_path: Path) -> None:
+    broken_off_by_server = await done(job(tmp_path / "a"), Crowded())
+    begins_anew = await done(job(tmp_path / "b", "sort:-status"), Hiding(log()))
+    without_notes = await done(job(tmp_path / "c", unread="the disk is broken"), FakeApi(log()))
+    for outcome in (broken_off_by_server, begins_anew, without_notes):
+        assert (outcome.written, outcome.advice) == (None, "")
 
 
 async def test_marks_that_could_not_be_read_make_it_incomplete(tmp_path: Path) -> None:

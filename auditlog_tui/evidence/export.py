@@ -39,7 +39,8 @@ from auditlog_tui.log.sort_order import primary_term
 from auditlog_tui.log.view import View
 from auditlog_tui.log.walk import Walk
 from auditlog_tui.output import files
-from auditlog_tui.query import Query, depends_on_now, format_query, parse, plan
+from auditlog_tui.query import Query, format_query, parse, plan
+from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.runtime import give_way, pause_left
@@ -601,7 +602,7 @@ class _Walker:
                 f"The log no longer has the last entry of {shown(self._part.path)} as it is there, so the export"
                 f" can't go on: it is another log, or entries of it are gone or changed. The part stays. {MOVE_AWAY}"
             )
-        return feed.joined
+        return feed.older_end.joint is None
 
     def _next_texts(self, run: Run) -> list[str]:
         store = self._log.store
@@ -639,7 +640,7 @@ def _freezes_to(job: Job, frozen: Query) -> bool:
     now = parse(job.plan.frozen)
     if format_query(now) == format_query(frozen):
         return True
-    return depends_on_now(parse(job.typed)) and _without_times(now) == _without_times(frozen)
+    return not is_frozen(parse(job.typed)) and _without_times(now) == _without_times(frozen)
 
 
 def _without_times(query: Query) -> list[Term]:

@@ -151,6 +151,11 @@ class End(Struct):
             return False
         return any(key is not None and key > resume for key in sort_keys(map(sort_values, entries), self.sort))
 
+    def meet(self, page: Page) -> None:
+        """Note that `joint` has come again, if it has."""
+        if self.joint is not None and self.joint in ((entry.key, entry.raw) for entry in page.entries):
+            self.joint = None
+
     def advance(self, page: Page, added: int) -> None:
         """Move on after a page that added so many entries."""
         self.broken = ""
@@ -218,7 +223,8 @@ class Feed:
         self.too_deep: set[str] = set()
         self._api = api
         self._store = store
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
+        """Held while a page is fetched and stored; hold it to change the run in any other way."""
         self._verified = False
         self._suspected = False
         self._unordered = False
@@ -257,16 +263,6 @@ class Feed:
         self._short = why
 
     @property
-    def joined(self) -> bool:
-        """False after `take_back` until the last entry has come once more."""
-        return self.older_end.joint is None
-
-    @property
-    def lock(self) -> asyncio.Lock:
-        """Held while a page is fetched and stored; hold it to change the run in any other way."""
-        return self._lock
-
-    @property
     def broken(self) -> str:
         """Why paging stopped early at one of the ends; empty if it did not."""
         return self.older_end.broken or self.newer_end.broken
@@ -290,23 +286,23 @@ class Feed:
         """Store entries that were fetched before, the next ones of an unbroken walk from the newest end in order.
 
         `total` and `as_of` are the server's of that walk, which read so many `pages` in all. `older` goes on after
-        the last entry: it asks for that once more, as proof that nothing lies between. `joined` says whether it came,
-        `lost_joint` that it did not, or with other JSON.
+        the last entry: it asks for that once more, as proof that nothing lies between. It is the end's `joint` until
+        it comes, and `lost_joint` says that it did not, or with other JSON.
         """
-        async with self._lock:
+        async with self.lock:
             end = self.older_end
             page = Page(tuple(entries), total_count=total, served_at=as_of, unclear="fetched before")
             new = self._new_entries(page.entries, end)
             self._store_page(page, new, end)
             end.arrived += len(new)
             end.pages, end.stale = pages, True
-            if (row := self._last_row(end)) is not None:
+            if (row := _last_row(self._store, self.run, end.sort, above=end is self.newer_end)) is not None:
                 end.joint = row.key, self._store.entry(row.n).raw
 
     # -- one page ----------------------------------------------------------------------------------------------
 
     async def _step(self, end: End) -> Step:
-        async with self._lock:
+        async with self.lock:
             if end.done:
                 return Step()
             part = await self._ahead.next() if self._ahead is not None and self._ahead_end is end else None
@@ -381,7 +377,10 @@ class Feed:
             self._restart(end)
             return Step(received)
         end.unproven = apart
-        self._check_joint(page, new, end, page.last if part is None else part.last)
+        end.meet(page)
+        if end.unproven or end.joint is not None:
+            last = page.last if part is None else part.last
+            self.lost_joint |= last or (not self._unordered and end.passes_resume_point(new))
         self._store_page(page, new, end)
         end.arrived += len(new)
         if part is None:
@@ -393,17 +392,6 @@ class Feed:
         if end.refused >= REFUSALS and not end.done and not end.broken:
             self._continue_by_time(end, len(new))
         return Step(received, len(new))
-
-    def _check_joint(self, page: Page, new: list[Entry], end: End, last: bool) -> None:
-        """Note whether the page goes on from what is here."""
-        if end.joint is not None:
-            key, raw = end.joint
-            found = {entry.raw for entry in page.entries if entry.key == key}
-            if raw in found:
-                end.joint = None
-            self.lost_joint |= bool(found) and raw not in found
-        if end.unproven or end.joint is not None:
-            self.lost_joint |= last or (not self._unordered and end.passes_resume_point(new))
 
     def _new_entries(self, entries: tuple[Entry, ...], end: End) -> list[Entry]:
         """The entries that the run lacks, without those written since that a restart passes on its way."""
@@ -493,7 +481,7 @@ class Feed:
             end.far_us, self._undated = far_us, far_us is None
         if not await usable:
             return None
-        async with self._lock:
+        async with self.lock:
             last = self._last_fetched(end)
             start = self._resume_bound(end, last)
             if end.far_us is None or last is None or last.created_us is None or not start:
@@ -565,22 +553,9 @@ class Feed:
 
     def _last_fetched(self, end: End) -> SortValues | None:
         """Sort values of the last entry fetched at this end whose values are known."""
-        row = self._last_row(end)
+        row = _last_row(self._store, self.run, end.sort, above=end is self.newer_end)
         values = SortValues(row.created_us, row.status_code) if row is not None else None
         return values if values is not None and sort_key(values, end.sort) is not None else None
-
-    def _last_row(self, end: End) -> Row | None:
-        """The last row fetched at this end whose sort values are known; without one, the last of all."""
-        rows: list[Row] = []
-        for count in (1, PAGE):  # usually the very last
-            if end is self.older_end:
-                rows = self._store.window(self.run, max(0, len(self.run) - count), count)[::-1]
-            else:
-                rows = self._store.window(self.run, 0, count)
-            for row in rows:
-                if sort_key(SortValues(row.created_us, row.status_code), end.sort) is not None:
-                    return row
-        return rows[0] if rows else None
 
     def _resume_bound(self, end: End, last: SortValues | None) -> Mapping[str, str]:
         """The bound that resumes at the last entry fetched; empty where the server or the order allows none."""
@@ -608,7 +583,7 @@ class Feed:
         counted them when paging began. Unless the server is proven to honour the parameters, only a higher count is
         used, and the check is repeated once it is proven.
         """
-        async with self._lock:
+        async with self.lock:
             proven = server_support.proven(self.plan.params)
             if self._verified or self.plan.entry_id is not None or not (proven or self._seems_short()):
                 return
@@ -760,6 +735,17 @@ class Feed:
         self.as_of = as_of or self.as_of
         if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
             self.short = ""
+
+
+def _last_row(store: EntryStore, run: Run, sort: str, *, above: bool) -> Row | None:
+    """The last row fetched below or `above` the others whose sort values are known; without one, the last of all."""
+    rows: list[Row] = []
+    for count in (1, PAGE):  # usually the very last
+        rows = store.window(run, 0, count) if above else store.window(run, max(0, len(run) - count), count)[::-1]
+        for row in rows:
+            if sort_key(SortValues(row.created_us, row.status_code), sort) is not None:
+                return row
+    return rows[0] if rows else None
 
 
 def _overlaps(store: EntryStore, run: Run, page: Page) -> bool:

@@ -30,7 +30,7 @@ from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
 from auditlog_tui.evidence.endings import encoded, restored_line
 from auditlog_tui.evidence.formats import one_line
-from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Part, Plan, Reporting, shown
+from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Finished, Part, Plan, Reporting, finished, shown
 from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
@@ -41,6 +41,7 @@ from auditlog_tui.log.view import View
 from auditlog_tui.log.walk import Walk
 from auditlog_tui.output import files
 from auditlog_tui.query import Query, format_query, parse, plan
+from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.runtime import give_way, pause_left
@@ -104,7 +105,7 @@ class Outcome:
 
     `written` is the file, `None` if the export is INCOMPLETE and only its `part` is there. `notes` is the file beside
     it, if there is one. `resumed` entries were there from an earlier run, and `around` are there only because they
-    surround marked ones.
+    surround marked ones. `final` says that going on with the part would end the same: the log was read to its end.
     """
 
     statement: Statement
@@ -113,6 +114,7 @@ class Outcome:
     part: Path
     resumed: int = 0
     around: int = 0
+    final: bool = False
 
     def counted(self) -> str:
         """How many entries were written, for example `31 entries (3 marked, 28 around them)`."""
@@ -125,6 +127,13 @@ class Outcome:
     @property
     def complete(self) -> bool:
         return self.statement.verdict == "COMPLETE"
+
+    @property
+    def advice(self) -> str:
+        """What to do about a part that nothing can be added to, in sentences; empty for any other."""
+        if self.written is not None or not self.final:
+            return ""
+        return f"The log was read to its end, so going on with that ends the same. {MOVE_AWAY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,8 @@ class _Found:
     as_is: bool = False
     marked: frozenset[str] | None = None
     """The keys of the rows that are not there as surroundings; `None` for all."""
+    final: bool = False
+    """Whether the log was read to its end, with this reason."""
     growing: Run | None = None
     """The run that `run` is a part of, and that may grow meanwhile."""
 
@@ -189,7 +200,7 @@ class Export:
 
     async def matching(self) -> Outcome:
         """Export every entry that matches, with its surroundings if they are asked for."""
-        self._check_free()
+        await _undisturbed(self._check_free)
         self._freeze_marks()
         with self.part, closing(EntryStore()) as store:
             self._check_notes_free()
@@ -224,7 +235,7 @@ class Export:
 
     async def _given(self, found: _Found) -> Outcome:
         """Export rows that are there already: no part is needed but to hold the file's name."""
-        self._check_free()
+        await _undisturbed(self._check_free)
         with self.part as part:
             if part.plan is not None:
                 self._refuse_other(part.plan)
@@ -250,14 +261,18 @@ class Export:
         out = self.job.out
         if not os.path.lexists(out):
             return
-        part = self.part.path
-        for left in (_beside(out, "new"), part):
-            with suppress(OSError):
-                if os.path.samestat(left.lstat(), out.lstat()):  # it ended before it could remove its part
-                    for path in (_beside(out, "state"), part, _beside(out, "new"), _beside(out, "entries")):
-                        path.unlink(missing_ok=True)
-                    raise ExportRefusedError(f"{shown(out)} was finished by an earlier run: it is whole.")
-        raise ExportRefusedError(f"{shown(out)} exists already, and is never overwritten. Choose another file.")
+        ended = finished(out)
+        if ended is None or not ended.is_at(out):
+            raise ExportRefusedError(f"{shown(out)} exists already, and is never overwritten. Choose another file.")
+        _remove(_beside(out, "new"))
+        if ended.verdict != "COMPLETE":
+            raise ExportRefusedError(
+                f"{shown(out)} was written by an earlier run, and is INCOMPLETE. Move it away to go on, or choose"
+                " another file."
+            )
+        for path in (_beside(out, "state"), self.part.path, _beside(out, "entries")):
+            _remove(path)
+        raise ExportRefusedError(f"{shown(out)} was finished by an earlier run: it is whole.")
 
     def _check_notes_free(self) -> None:
         path = self.job.notes_path
@@ -306,7 +321,7 @@ class Export:
         entries, lines = self.part.path, self.part.at.lines
         complete = not self._reason(found)
         if not (complete or self.job.incomplete):
-            return Outcome(self._statement(found, lines), None, None, self.part.path, self.resumed)
+            return Outcome(self._statement(found, lines), None, None, self.part.path, self.resumed, final=found.final)
         notes = await self._notes_of(found)
         if not found.as_is:
             entries = _beside(self.job.out, "entries")
@@ -317,6 +332,7 @@ class Export:
             self.doing(lambda: f"writing {shown(self.job.out)}")
             written = await self._write(entries, notes, statement)
             beside = await self._write_notes(notes) if self.job.form == "jsonl" and notes else None
+            await self._note_finished(written, statement.verdict)
             await self._publish(written, self._target(complete=complete))
         finally:
             if not found.as_is:
@@ -456,6 +472,18 @@ class Export:
             _remove(temporary)
         return path
 
+    async def _note_finished(self, written: Path, verdict: str) -> None:
+        """Let the state say what gets the file's name next, for the run after one that is killed then."""
+        part = self.part
+        with Reporting(written):
+            if written == part.path:
+                ended = Finished(verdict, part.at.size, part.at.sha256)
+            else:
+                ended = await asyncio.to_thread(Finished.of, written, verdict)
+        if part.plan is None:
+            part.begin(self.plan)
+        await _undisturbed(partial(part.finish, ended))
+
     async def _publish(self, temporary: Path, path: Path, same: bytes | None = None) -> None:
         try:
             with Reporting(path):
@@ -510,7 +538,10 @@ class _Walker:
         total, as_of = view.feed.total, view.feed.as_of
         proven = self._log.server_support.proven(view.feed.plan.params)
         total = total if proven and view.plan.residual is None else None
-        return _Found(self._log.store, view.run, view.query, reason, total, _us(as_of), self._requests, as_is)
+        final = bool(reason) and view.feed.complete and not (self._log.store.versioned or self._begins_anew(view))
+        return _Found(
+            self._log.store, view.run, view.query, reason, total, _us(as_of), self._requests, as_is, final=final
+        )
 
     @property
     def _requests(self) -> int:
@@ -534,6 +565,7 @@ class _Walker:
             as_of += [around.view.feed.as_of] if around.view.feed.as_of is not None else []
         await self._take(found, view.run)
         ordered = await sorted_run(store, found, view.plan.order or (("created", "desc"),))
+        reasons.append(_nothing_around(sum(row.created_us is None for row in marked)))
         reason = ". ".join(dict.fromkeys(filter(None, (each.rstrip(".") for each in reasons))))
         keys_of = frozenset(row.key for row in marked)
         as_of_us = _us(min(as_of, default=None))
@@ -569,10 +601,11 @@ class _Walker:
         self._log.server_support.ignored |= set(earlier.ignored)
         try:
             view = View(self._log, parse(earlier.frozen))
+            if not _freezes_to(self._job, view.query):
+                raise ValueError("another query")
         except (QueryError, ValueError) as error:
             raise ExportRefusedError(f"{shown(self._part.path)} has a state that was changed. {MOVE_AWAY}") from error
-        sort = primary_term(view.feed.plan.params.get("sort", "created_at:desc"))
-        if view.marked or not sort.startswith("created_at"):
+        if self._begins_anew(view):
             self._export.told = "" if view.marked else "An export in this order can't go on: it began anew."
             return None
         done = 0
@@ -589,6 +622,11 @@ class _Walker:
         self._export.resumed, self._sent_earlier = len(view.feed.run), self._part.at.requests
         self._follow(view.feed)
         return view
+
+    def _begins_anew(self, view: View) -> bool:
+        """Whether another run can't go on with a part of this view."""
+        sort = primary_term(view.feed.plan.params.get("sort", "created_at:desc"))
+        return view.marked or not sort.startswith("created_at")
 
     async def _take_back(self, feed: Feed, lines: Sequence[bytes]) -> None:
         at = self._part.at
@@ -614,6 +652,9 @@ class _Walker:
     def _on_page(self, view: View) -> None:
         """Write what has come to the part. Where the view has begun again, the part does too."""
         feed = view.feed
+        if feed is self._feed and self._export.resumed and not self._joined(feed):
+            self._export.progressed()
+            return
         if feed is not self._feed:
             if not self._job.context_us:
                 self._begin(self._part.plan or self._export.plan)
@@ -622,6 +663,15 @@ class _Walker:
             self._part.append(encoded([one_line(text) for text in texts]), self._checkpoint(feed, len(texts)))
         self._pace.note(len(feed.run), None if feed.total is None else max(0, feed.total - len(feed.run)))
         self._export.progressed()
+
+    def _joined(self, feed: Feed) -> bool:
+        """Whether the log goes on from what is in the part. Raises `ExportRefusedError` if it does not."""
+        if feed.lost_joint:
+            raise ExportRefusedError(
+                f"The log no longer has the last entry of {shown(self._part.path)} as it is there, so the export"
+                f" can't go on: it is another log, or entries of it are gone or changed. The part stays. {MOVE_AWAY}"
+            )
+        return feed.older_end.joint is None
 
     def _next_texts(self, run: Run) -> list[str]:
         store = self._log.store
@@ -652,6 +702,33 @@ class _Walker:
         found = f"{count(summary.rows)} found · " if summary.filtered else ""
         pace = ", ".join(self._pace.speed()) if view.pace is None else view.pace.text(short=True)
         return " · ".join(filter(None, (f"{found}{count(summary.loaded)}{of}", pace)))
+
+
+def _freezes_to(job: Job, frozen: Query) -> bool:
+    """Whether the job's query, as typed, can have been this one at some time."""
+    now = parse(job.plan.frozen)
+    if format_query(now) == format_query(frozen):
+        return True
+    return not is_frozen(parse(job.typed)) and _without_times(now) == _without_times(frozen)
+
+
+def _without_times(query: Query) -> list[Term]:
+    return [
+        structs.replace(
+            term, start=0, end=0, values=tuple(Times(None, None) if isinstance(v, Times) else v for v in term.values)
+        )
+        for term in query.terms
+    ]
+
+
+def _nothing_around(undated: int) -> str:
+    """The reason why the surroundings of so many marked entries are missing; empty for none."""
+    if not undated:
+        return ""
+    have = "has" if undated == 1 else "have"
+    return (
+        f"{counted(undated, 'marked entry', 'marked entries')} {have} no readable time, so what is around is missing"
+    )
 
 
 def merged(times: Sequence[int], around_us: int) -> list[tuple[int, int]]:

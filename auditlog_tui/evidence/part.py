@@ -3,13 +3,17 @@
 `PATH.part` has a line of JSON for each version of each entry, in the order in which they arrived. `PATH.part.state`
 says which export it is, and after each page how much of the part is whole, with the SHA-256 of that. So a process
 that is killed at any point leaves a part that the next one can check and go on with: what follows the last page that
-is noted is cut off, as it arrives again.
+is noted is cut off, as it arrives again. Before a file gets its name, the state says what it is.
+
+Each line of the state ends with a digest of itself and of the lines before: a state that was edited is refused. That
+is no protection against somebody who computes the digests again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -28,7 +32,7 @@ SUFFIX, STATE_SUFFIX = ".part", ".part.state"
 
 MOVE_AWAY = "Move it away to begin anew."
 
-_HEAD = b"auditlog-tui part 1 "
+_HEAD = b"auditlog-tui part 2 "
 """The beginning of a state."""
 
 _BLOCK = 1024 * 1024
@@ -82,6 +86,46 @@ class Checkpoint:
     pages: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The file that a part became: its verdict, its size in bytes and the SHA-256 of its content."""
+
+    verdict: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, verdict: str) -> Self:
+        """Raises `OSError`."""
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return cls(verdict, file.tell(), digest)
+
+    def is_at(self, path: Path) -> bool:
+        """Whether the file at this path is that one."""
+        try:
+            found = path.lstat()
+            alike = stat.S_ISREG(found.st_mode) and found.st_size == self.size
+            return alike and Finished.of(path, self.verdict) == self
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a state says: `read` bytes of it are its plan and the pages noted, and `seal` is the last digest there.
+
+    `plan` is `None` if there is none that can be read. `changed` says that a line is not what was written.
+    """
+
+    plan: Plan | None = None
+    at: Checkpoint = Checkpoint()
+    finished: Finished | None = None
+    read: int = 0
+    seal: bytes = b""
+    changed: bool = False
+
+
 class Part:
     """The part of the export to `path`, held by this process alone while the block runs.
 
@@ -95,6 +139,7 @@ class Part:
         self.at = Checkpoint()
         self._state_path = path.parent / (path.name + STATE_SUFFIX)
         self._state_size = 0
+        self._seal = b""
         self._digest = hashlib.sha256()
         self._stack = ExitStack()
 
@@ -139,13 +184,17 @@ class Part:
     def _find_earlier(self) -> None:
         size = self._file.seek(0, SEEK_END)
         self._state.seek(0)
-        state = self._state.readall()
-        plan, at, state_size = _read_state(state, size)
-        if plan is None:
-            self._refuse_others(size, state)
+        text = self._state.readall()
+        state = _read_state(text, size)
+        if state.changed:
+            raise ExportRefusedError(
+                f"{shown(self._state_path)} was changed since it was written, so the export can't go on. {MOVE_AWAY}"
+            )
+        if state.plan is None:
+            self._refuse_others(size, text)
             return
-        self.at, self._state_size = at, state_size
-        self.plan = plan if at.size else None
+        self.at, self._state_size, self._seal = state.at, state.read, state.seal
+        self.plan = state.plan if state.at.size else None
 
     def _refuse_others(self, size: int, state: bytes) -> None:
         """Raise `ExportRefusedError` unless the files are those of a run that ended before anything arrived."""
@@ -188,7 +237,8 @@ class Part:
             self._file.truncate(0)
             self._state.truncate(0)
             self._state.seek(0)
-            _write(self._state, _HEAD + _line(plan))
+            self._seal = b""
+            self._note(_HEAD + msgspec.json.encode(plan))
 
     def append(self, data: bytes, at: Checkpoint) -> None:
         """Add lines that arrived, and note how far the part goes then: `at`, whose size and digest are set here.
@@ -201,8 +251,20 @@ class Part:
         with self._reporting():
             self._file.seek(self.at.size)
             _write(self._file, data)
-            _write(self._state, _line(at))
+            self._note(msgspec.json.encode(at))
         self._digest, self.at = digest, at
+
+    def finish(self, finished: Finished) -> None:
+        """Note what the file is that gets its name next, on the disk. Raises `ExportError`."""
+        with self._reporting():
+            self._note(msgspec.json.encode(finished))
+            os.fsync(self._state.fileno())
+
+    def _note(self, text: bytes) -> None:
+        """Add a line to the state. Raises `OSError`."""
+        seal = _seal(self._seal, text)
+        _write(self._state, text + b" " + seal + b"\n")
+        self._seal = seal
 
     def sync(self) -> None:
         """Return once what was written is on the disk. Raises `ExportError`."""
@@ -231,12 +293,13 @@ class Earlier:
 
 def earlier(out: Path) -> Earlier | None:
     """What an earlier run of an export to `out` left to go on with; `None` if there is nothing of this kind."""
-    part, state = (out.parent / (out.name + suffix) for suffix in (SUFFIX, STATE_SUFFIX))
-    try:
-        plan, at, _ = _read_state(files.read(state, _STATE_LIMIT, private=True), part.lstat().st_size)
-    except (OSError, ValueError):
-        return None
-    return Earlier(out, plan, at) if plan is not None and at.size else None
+    state = _state_of(out)
+    return Earlier(out, state.plan, state.at) if state.plan is not None and state.at.size else None
+
+
+def finished(out: Path) -> Finished | None:
+    """What an earlier run noted of the file that it gave a name; `None` if it did not come so far."""
+    return _state_of(out).finished
 
 
 def earlier_in(folder: Path, endpoint: str, content: str = "") -> list[Earlier]:
@@ -285,25 +348,42 @@ def _read(kind: type[_T], line: bytes) -> _T | None:
         return None
 
 
-def _read_state(state: bytes, size: int) -> tuple[Plan | None, Checkpoint, int]:
-    """The plan and the last page noted within a part of this size, and how many bytes of the state say so.
+def _state_of(out: Path) -> _State:
+    """The state beside a file, without holding it; an empty one if it can't be read."""
+    part, state = (out.parent / (out.name + suffix) for suffix in (SUFFIX, STATE_SUFFIX))
+    try:
+        return _read_state(files.read(state, _STATE_LIMIT, private=True), part.lstat().st_size)
+    except (OSError, ValueError):
+        return _State()
 
-    The last line may be cut off, where a process was killed. The plan is `None` if there is none that can be read.
-    """
-    head, *lines = state.splitlines(keepends=True) or [b""]
-    plan, at, read = _read(Plan, head.removeprefix(_HEAD)), Checkpoint(), len(head)
-    if plan is None or not head.startswith(_HEAD):
-        return None, at, 0
-    for line in lines:
-        point = _read(Checkpoint, line) if line.endswith(b"\n") else None
-        if point is None or not at.size < point.size <= size:
+
+def _read_state(text: bytes, size: int) -> _State:
+    """What a state says of a part of this size. The last line may be cut off, where a process was killed."""
+    if not text.startswith(_HEAD):
+        return _State()
+    state = _State()
+    for line in text.splitlines(keepends=True):
+        said, _, seal = line.removesuffix(b"\n").rpartition(b" ")
+        if not line.endswith(b"\n"):
             break
-        at, read = point, read + len(line)
-    return plan, at, read
+        if seal != _seal(state.seal, said):
+            return _State(changed=True)
+        read, point = state.read + len(line), _read(Checkpoint, said)
+        if not state.read:
+            if (plan := _read(Plan, said.removeprefix(_HEAD))) is None:
+                break
+            state = _State(plan, read=read, seal=seal)
+        elif (end := _read(Finished, said)) is not None:
+            return replace(state, finished=end)
+        elif point is None or not state.at.size < point.size <= size:
+            break
+        else:
+            state = replace(state, at=point, read=read, seal=seal)
+    return state
 
 
-def _line(value: object) -> bytes:
-    return msgspec.json.encode(value) + b"\n"
+def _seal(before: bytes, text: bytes) -> bytes:
+    return hashlib.sha256(before + text).hexdigest().encode()
 
 
 def _write(file: FileIO, data: bytes) -> None:

@@ -20,13 +20,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
 from auditlog_tui.entries.models import Entry, Fields, Page, read_entry, read_page
 from auditlog_tui.entries.raw_json import UNREAD, Reader, members_of, read_value, run_at_once
 from auditlog_tui.errors import ApiError, BundleError, SettingsError, StoppedError
 from auditlog_tui.evidence import bundle
-from auditlog_tui.evidence.part import STATE_SUFFIX, SUFFIX, Checkpoint, Plan
+from auditlog_tui.evidence.part import SUFFIX, earlier
 from auditlog_tui.evidence.saved_index import SavedIndex
 from auditlog_tui.evidence.saved_text import BATCH, CHUNK, SavedText
 from auditlog_tui.evidence.statement import Annotation, read_annotation
@@ -330,12 +328,8 @@ def _state_part(path: Path, log: SavedLog) -> str:
     """Why the file is not whole, if it is the part of an export; the log then has what the state beside it says."""
     if path.suffix != SUFFIX:
         return ""
-    with suppress(OSError, msgspec.MsgspecError):
-        lines = files.read(path.with_name(path.name.removesuffix(SUFFIX) + STATE_SUFFIX), STATE_LIMIT).splitlines()
-        plan = msgspec.json.decode(lines[0] if lines else b"", type=Plan)
-        log.stated, log.query = True, plan.frozen
-        for line in lines[1:]:
-            log.as_of_us = msgspec.json.decode(line, type=Checkpoint).as_of_us
+    if (left := earlier(path.with_name(path.name.removesuffix(SUFFIX)))) is not None:
+        log.stated, log.query, log.as_of_us = True, left.plan.frozen, left.at.as_of_us
     return "it is the part of an export that has not ended"
 
 

@@ -139,10 +139,10 @@ def _end(running: Export, outcome: Outcome) -> ExitStatus:
         print_note(f"{counted(outcome.resumed, 'entry', 'entries')} were there from the run before.")
     if outcome.written is None:
         lines = counted(statement.entries, "entry", "entries")
-        again = "" if running.from_file else "The same command tries again; with"
+        again = outcome.advice or ("" if running.from_file else "The same command tries again.")
         print_note(
             f"INCOMPLETE: {safe(statement.reason, 500)}.\n{lines} arrived: {shown(outcome.part)}."
-            f" {again or 'With'} --incomplete it writes what there is."
+            f" {again} With --incomplete, the same command writes what there is."
         )
         return ExitStatus.INCOMPLETE
     as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, UTC)}"

@@ -54,6 +54,8 @@ _COUNTS_MORE = "the server counts"
 
 _MISPLACED = "rows could not be inserted"
 
+_NO_JOINT = "the server no longer has the entries at which the walk was interrupted, so others may be missing there"
+
 
 class Anchor(Enum):
     """The end of the log at which a feed begins."""
@@ -99,8 +101,9 @@ class End(Struct):
     `count` is how many entries the server counted here last, `arrived` how many of them came, `page_size` the most on
     a page, `far_us` the time of the last one. `sliced` says that slices of time were read; `stale`, that cursor and
     bound are of a slice, so that paging begins again at the last time fetched. `sliced_from` is how many entries had
-    arrived when slices began last. `unproven` says that no page under `bound` came yet: the first must have an entry
-    that is here already, or the server rounds its bounds.
+    arrived when slices began last. `unproven` says that since a restart no entry came that is here already: the first
+    page under `bound` must have one, or the server rounds its bounds; otherwise one must come before anything new.
+    `joint` is the key and the JSON of an entry that must come again, as it was, before anything new.
     """
 
     params: Mapping[str, str]
@@ -125,6 +128,7 @@ class End(Struct):
     sliced_from: int = -1
     stale: bool = False
     unproven: bool = False
+    joint: tuple[str, str] | None = None
 
     @property
     def left(self) -> int:
@@ -140,6 +144,17 @@ class End(Struct):
         if (resume := self.resume_key) is None:
             return [False] * len(entries)
         return [key is not None and key < resume for key in sort_keys(map(sort_values, entries), self.sort)]
+
+    def passes_resume_point(self, entries: Sequence[Entry]) -> bool:
+        """Whether any of the entries is certainly sorted after `resume_key`."""
+        if (resume := self.resume_key) is None:
+            return False
+        return any(key is not None and key > resume for key in sort_keys(map(sort_values, entries), self.sort))
+
+    def meet(self, page: Page) -> None:
+        """Note that `joint` has come again, if it has."""
+        if self.joint is not None and self.joint in ((entry.key, entry.raw) for entry in page.entries):
+            self.joint = None
 
     def advance(self, page: Page, added: int) -> None:
         """Move on after a page that added so many entries."""
@@ -185,9 +200,9 @@ async def _page_of(api: AuditLogApi, entry_id: str) -> Page:
 class Feed:
     """The entries that match a plan's server-side parameters, as far as they were fetched.
 
-    `total` is the server's count of them and `as_of` the server's time to which the run is up to date. `short` says
-    why a feed that reached both ends may still lack entries; empty if nothing is known to be missing. `gone` is how
-    many of the loaded entries the server no longer has, `uncounted` how many it has never included in its count.
+    `total` is the server's count of them and `as_of` the server's time to which the run is up to date. `lost_joint`
+    says that after an interruption nothing came again that was here, so that entries may be missing there. `gone` is
+    how many of the loaded entries the server no longer has, `uncounted` how many it has never included in its count.
     `too_deep` has the keys of late entries that were received but belong too far down to be inserted. `duplicates`
     counts entries that the server sent again. `newest_first` says that the requested order puts the newest entry
     first. `request_key` is `None` for a feed that must not be reused, because it does not come from the log.
@@ -202,13 +217,14 @@ class Feed:
         self.as_of: datetime | None = None
         self.requests = 0
         self.duplicates = 0
-        self.short = ""
+        self.lost_joint = False
         self.gone = 0
         self.uncounted = 0
         self.too_deep: set[str] = set()
         self._api = api
         self._store = store
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
+        """Held while a page is fetched and stored; hold it to change the run in any other way."""
         self._verified = False
         self._suspected = False
         self._unordered = False
@@ -220,6 +236,7 @@ class Feed:
         self._ahead: LookAhead | None = None
         self._ahead_end: End | None = None
         self._undated = False
+        self._short = ""
         sort = plan.params.get("sort", NEWEST_FIRST)
         backwards = reversed_order(sort)
         self.newest_first = primary_term(sort) == NEWEST_FIRST
@@ -237,9 +254,13 @@ class Feed:
         return self.older_end.done and self.newer_end.done
 
     @property
-    def lock(self) -> asyncio.Lock:
-        """Held while a page is fetched and stored; hold it to change the run in any other way."""
-        return self._lock
+    def short(self) -> str:
+        """Why a feed that reached both ends may still lack entries; empty if nothing is known to be missing."""
+        return _NO_JOINT if self.lost_joint else self._short
+
+    @short.setter
+    def short(self, why: str) -> None:
+        self._short = why
 
     @property
     def broken(self) -> str:
@@ -265,20 +286,23 @@ class Feed:
         """Store entries that were fetched before, the next ones of an unbroken walk from the newest end in order.
 
         `total` and `as_of` are the server's of that walk, which read so many `pages` in all. `older` goes on after
-        the last entry: it asks for that once more, and takes it for proof that nothing lies between.
+        the last entry: it asks for that once more, as proof that nothing lies between. It is the end's `joint` until
+        it comes, and `lost_joint` says that it did not, or with other JSON.
         """
-        async with self._lock:
+        async with self.lock:
             end = self.older_end
             page = Page(tuple(entries), total_count=total, served_at=as_of, unclear="fetched before")
             new = self._new_entries(page.entries, end)
             self._store_page(page, new, end)
             end.arrived += len(new)
             end.pages, end.stale = pages, True
+            if (row := _last_row(self._store, self.run, end.sort, above=end is self.newer_end)) is not None:
+                end.joint = row.key, self._store.entry(row.n).raw
 
     # -- one page ----------------------------------------------------------------------------------------------
 
     async def _step(self, end: End) -> Step:
-        async with self._lock:
+        async with self.lock:
             if end.done:
                 return Step()
             part = await self._ahead.next() if self._ahead is not None and self._ahead_end is end else None
@@ -346,12 +370,17 @@ class Feed:
         ignored = self._ignored(page, new, end)
         if ignored:
             return Step(received, ignored=ignored)
-        if violated_bounds(page.entries, end.bound) or (end.unproven and not _overlaps(self._store, self.run, page)):
+        apart = end.unproven and not _overlaps(self._store, self.run, page)
+        if violated_bounds(page.entries, end.bound) or (apart and end.bound):
             # Resume with a bound of whole seconds, or with none where that fails too.
             self._bounds_rounded, self._bounds_unsupported = True, self._bounds_rounded
             self._restart(end)
             return Step(received)
-        end.unproven = False
+        end.unproven = apart
+        end.meet(page)
+        if end.unproven or end.joint is not None:
+            last = page.last if part is None else part.last
+            self.lost_joint |= last or (not self._unordered and end.passes_resume_point(new))
         self._store_page(page, new, end)
         end.arrived += len(new)
         if part is None:
@@ -452,7 +481,7 @@ class Feed:
             end.far_us, self._undated = far_us, far_us is None
         if not await usable:
             return None
-        async with self._lock:
+        async with self.lock:
             last = self._last_fetched(end)
             start = self._resume_bound(end, last)
             if end.far_us is None or last is None or last.created_us is None or not start:
@@ -511,7 +540,7 @@ class Feed:
     def _restart(self, end: End) -> None:
         last = self._last_fetched(end)
         end.restart(self._resume_bound(end, last), sort_key(last, end.sort) if last else None)
-        end.unproven = bool(end.bound)
+        end.unproven = len(self.run) > 0
 
     def _continue_by_time(self, end: End, added: int) -> None:
         """Drop the cursor, which would be refused, and restart at the last time fetched."""
@@ -524,16 +553,9 @@ class Feed:
 
     def _last_fetched(self, end: End) -> SortValues | None:
         """Sort values of the last entry fetched at this end whose values are known."""
-        for count in (1, PAGE):  # usually the very last
-            if end is self.older_end:
-                rows = self._store.window(self.run, max(0, len(self.run) - count), count)[::-1]
-            else:
-                rows = self._store.window(self.run, 0, count)
-            for row in rows:
-                values = SortValues(row.created_us, row.status_code)
-                if sort_key(values, end.sort) is not None:
-                    return values
-        return None
+        row = _last_row(self._store, self.run, end.sort, above=end is self.newer_end)
+        values = SortValues(row.created_us, row.status_code) if row is not None else None
+        return values if values is not None and sort_key(values, end.sort) is not None else None
 
     def _resume_bound(self, end: End, last: SortValues | None) -> Mapping[str, str]:
         """The bound that resumes at the last entry fetched; empty where the server or the order allows none."""
@@ -561,7 +583,7 @@ class Feed:
         counted them when paging began. Unless the server is proven to honour the parameters, only a higher count is
         used, and the check is repeated once it is proven.
         """
-        async with self._lock:
+        async with self.lock:
             proven = server_support.proven(self.plan.params)
             if self._verified or self.plan.entry_id is not None or not (proven or self._seems_short()):
                 return
@@ -713,6 +735,17 @@ class Feed:
         self.as_of = as_of or self.as_of
         if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
             self.short = ""
+
+
+def _last_row(store: EntryStore, run: Run, sort: str, *, above: bool) -> Row | None:
+    """The last row fetched below or `above` the others whose sort values are known; without one, the last of all."""
+    rows: list[Row] = []
+    for count in (1, PAGE):  # usually the very last
+        rows = store.window(run, 0, count) if above else store.window(run, max(0, len(run) - count), count)[::-1]
+        for row in rows:
+            if sort_key(SortValues(row.created_us, row.status_code), sort) is not None:
+                return row
+    return rows[0] if rows else None
 
 
 def _overlaps(store: EntryStore, run: Run, page: Page) -> bool:

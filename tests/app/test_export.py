@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from auditlog_tui.demo import demo_truth
 from auditlog_tui.evidence import bundle
 from auditlog_tui.evidence.export import Export
 from auditlog_tui.evidence.forms import FORMS
+from auditlog_tui.evidence.part import Part
 from auditlog_tui.evidence.verify import verify
 from auditlog_tui.ui.browse import exporting as exporting_module
 from auditlog_tui.ui.browse.screen import BrowseScreen
@@ -421,9 +423,12 @@ async def test_a_part_of_another_log_is_left_alone(folder: Path) -> None:
     async with running() as hand, exporting(hand, "a.zip"):
         await hand.pilot.press("escape")
         await hand.until(lambda: "Stopped" in hand.status)
-    state = folder / "a.zip.part.state"
-    state.write_bytes(state.read_bytes().replace(b"log.example", b"log.another"))
     before = (folder / "a.zip.part").read_bytes()
+    with Part(folder / "a.zip") as part:
+        assert part.plan is not None
+        at = part.at
+        part.begin(replace(part.plan, endpoint="https://log.another"))
+        part.append(before, at)
     async with running() as hand:
         await choose(hand, "all that match", "bundle", "a.zip")
         assert not [line for line in lines_of(hand) if "the rest of an export" in line]
@@ -515,6 +520,9 @@ async def test_an_entry_that_is_counted_and_does_not_come_is_told_and_w_writes_t
         text = await ended(hand)
         assert text.startswith("not exported INCOMPLETE")
         assert "the server counts" in text
+        assert ("ends the same. Move it away" in text) == (what == "all that match")
+        assert "go on with these" not in text
+        assert ("try again" in text) == (what != "all that match")
         assert not (folder / "a.csv").exists()
         await hand.press("w")
         assert (await ended(hand)).startswith("exported: INCOMPLETE INCOMPLETE")

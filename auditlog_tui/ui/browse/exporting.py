@@ -51,6 +51,8 @@ class Told:
     """The SHA-256 of its manifest."""
     arrived: int = 0
     """The entries that are there although no file was written."""
+    final: bool = False
+    """Whether going on with them would end the same."""
 
 
 class ExportController(Controller):
@@ -366,7 +368,10 @@ class ExportController(Controller):
         if statement.reason:
             verdict += f": {safe(statement.reason, 500)}"
         if out is None:
-            return self._told_of_part(request, export, statement.verdict, [(verdict, style)])
+            told_of_part = self._told_of_part(request, export, statement.verdict, [(verdict, style)])
+            if not (advice := outcome.advice):
+                return told_of_part
+            return replace(told_of_part, paragraphs=(*told_of_part.paragraphs, (advice, "")), final=True)
         saved = f"Saved {outcome.counted()} in {_shown(out)}"
         sentence = f"{saved}, {statement.verdict}"
         told = [(verdict, style), (saved, ""), *_notes_of(export, outcome)]
@@ -416,7 +421,7 @@ class ExportController(Controller):
             "c": "copy the SHA-256" if told.manifest else "",
             "v": "copy the command that verifies it" if told.command else "",
             "p": "copy the path" if told.path else "",
-            "r": "" if told.path else "go on with these" if told.request.goes_on else "try again",
+            "r": "" if told.path or told.final else "go on with these" if told.request.goes_on else "try again",
             "w": "write what there is, as INCOMPLETE" if told.arrived else "",
         }
         shown = [(key, label) for key, label in choices.items() if label]

@@ -7,10 +7,12 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
@@ -30,11 +32,12 @@ from auditlog_tui.evidence.bundle import Bundle
 from auditlog_tui.evidence.endings import Lines
 from auditlog_tui.evidence.export import Export, Job, Outcome, merged
 from auditlog_tui.evidence.forms import BUNDLE, FORMS
-from auditlog_tui.evidence.part import Part, earlier, earlier_in
+from auditlog_tui.evidence.part import Finished, Part, earlier, earlier_in, finished
 from auditlog_tui.evidence.statement import Annotation, Statement, read_annotation
 from auditlog_tui.evidence.verify import verify
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.origin import Origin
+from auditlog_tui.output import files
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.settings.command_line import EXPORT_FORMATS
 from auditlog_tui.store.entries import EntryStore
@@ -225,6 +228,18 @@ async def test_surroundings_are_told_apart_and_overlapping_windows_come_once(tmp
     assert outcome.statement.as_of_us is not None
 
 
+@pytest.mark.parametrize("time", [None, "yesterday"])
+async def test_a_marked_entry_without_a_time_has_no_surroundings_and_that_is_told(
+    time: str | None, tmp_path: Path
+) -> None:
+    marks = marked(10)
+    marks.mark([read(entry(7, created_at=time))])
+    given = job(tmp_path / "a.jsonl", "marked:yes", context_us=3_000_000, notes=marks.annotations)
+    outcome = await done(given, FakeApi(log(), page_size=10), marks)
+    assert outcome.statement.verdict == "INCOMPLETE"
+    assert "1 marked entry has no readable time, so what is around is missing" in outcome.statement.reason
+
+
 def test_windows_that_touch_are_one() -> None:
     assert merged([5, 50, 8, 20], 5) == [(45, 55), (15, 25), (0, 13)]
     assert merged([5, 15], 5) == [(0, 20)]
@@ -325,6 +340,43 @@ async def test_two_versions_of_an_entry_begin_anew_and_say_so(tmp_path: Path) ->
     assert len(ids(tmp_path / "a")) == 61
 
 
+def another_log() -> list[Json]:
+    return [entry(n, id=f"other-{n}", at=n) for n in range(15)]
+
+
+def without_newest() -> list[Json]:
+    return log()[:19]  # the part ends with id-20: id-19 was never fetched
+
+
+def without_the_last() -> list[Json]:
+    return [each for each in log() if each["id"] != "id-20"]
+
+
+def with_the_last_changed() -> list[Json]:
+    return [each | ({"path": "/changed"} if each["id"] == "id-20" else {}) for each in log()]
+
+
+def emptied() -> list[Json]:
+    return []
+
+
+@pytest.mark.parametrize("ignores", [(), EVERY_FILTER], ids=["honours", "ignores"])
+@pytest.mark.parametrize(
+    "now", [another_log, without_newest, without_the_last, with_the_last_changed, emptied], ids=lambda f: f.__name__
+)
+async def test_a_part_never_goes_on_with_a_log_that_lacks_its_last_entry(
+    now: Callable[[], list[Json]], ignores: frozenset[str], tmp_path: Path
+) -> None:
+    running = await broken_off(job(tmp_path / "a"), Halting(log(), 5))
+    assert running.part.at.lines == 40
+    before = [(tmp_path / name).read_bytes() for name in ("a.part", "a.part.state")]
+    with pytest.raises(ExportRefusedError, match=r"no longer has the last entry of .* Move it away"):
+        await done(job(tmp_path / "a", incomplete=True), Halting(now(), ignores=ignores))
+    assert [(tmp_path / name).read_bytes() for name in ("a.part", "a.part.state")] == before
+    assert names(tmp_path) == ["a.part", "a.part.state"]
+    assert (await done(job(tmp_path / "a"), Halting(log(), ignores=ignores))).complete
+
+
 def cut(data: bytes) -> bytes:
     return data[:-7]
 
@@ -365,13 +417,55 @@ async def test_a_part_that_was_changed_is_refused_and_stays(at: int, tmp_path: P
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize("frozen", ["last:1h", "nonsense:1", "created:2027..2026"])
-async def test_a_state_that_was_changed_is_refused(frozen: str, tmp_path: Path) -> None:
+def edited(data: bytes) -> bytes:
+    return data.replace(b'"frozen":""', b'"frozen":"status:200"', 1)
+
+
+def counted_down(data: bytes) -> bytes:
+    return data.replace(b'"total":60', b'"total":40')
+
+
+def without_a_line(data: bytes) -> bytes:
+    lines = data.splitlines(keepends=True)
+    return b"".join(lines[:1] + lines[2:])
+
+
+@pytest.mark.parametrize("change", [edited, counted_down, without_a_line])
+async def test_a_state_that_was_changed_is_refused(change: Callable[[bytes], bytes], tmp_path: Path) -> None:
     await broken_off(job(tmp_path / "a"), Halting(log(), 5))
     path = tmp_path / "a.part.state"
-    path.write_text(path.read_text().replace('"frozen":""', f'"frozen":"{frozen}"', 1))
+    assert path.read_bytes() != change(path.read_bytes())
+    path.write_bytes(change(path.read_bytes()))
+    before = (tmp_path / "a.part").read_bytes()
+    assert earlier(tmp_path / "a") is None
     with pytest.raises(ExportRefusedError, match="was changed"):
         await done(job(tmp_path / "a"), Halting(log()))
+    assert (tmp_path / "a.part").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "frozen"),
+    [
+        ("", "status:200"),
+        ("", "last:1h"),
+        ("", "nonsense:1"),
+        ("", "created:2027..2026"),
+        ("created:<2027-01-15T09:00:00Z", "created:<2027-01-15T08:00:00Z"),
+        ("last:1h", "created:>=2027-01-15T08:00:00Z status:200"),
+        ("last:1h -status:200", "created:>=2027-01-15T08:00:00Z status:200"),
+        ("last:1h", ""),
+    ],
+)
+async def test_a_query_that_is_not_the_one_typed_is_refused(typed: str, frozen: str, tmp_path: Path) -> None:
+    given = job(tmp_path / "a", typed)
+    with Part(tmp_path / "a") as part:
+        part.begin(dataclasses.replace(given.plan, frozen=frozen))
+        part.append(b"{}\n", dataclasses.replace(part.at, lines=1))
+    api = Halting(log())
+    with pytest.raises(ExportRefusedError, match="was changed"):
+        await done(given, api)
+    assert api.calls == []
+    assert names(tmp_path) == ["a.part", "a.part.state"]
 
 
 @pytest.mark.parametrize(
@@ -410,7 +504,7 @@ async def test_files_of_others_where_the_part_would_be_are_refused(part: str, st
     assert (tmp_path / "a.part.state").read_text() == state
 
 
-@pytest.mark.parametrize("state", ["", "auditlog-tui part 1", 'auditlog-tui part 1 {"query":"'])
+@pytest.mark.parametrize("state", ["", "auditlog-tui part 2", 'auditlog-tui part 2 {"query":"'])
 async def test_a_run_killed_at_its_very_beginning_is_no_hindrance(state: str, tmp_path: Path) -> None:
     (tmp_path / "a.part").touch()
     (tmp_path / "a.part.state").write_text(state)
@@ -512,12 +606,80 @@ async def test_notes_of_others_are_not_overwritten_either(tmp_path: Path) -> Non
     assert names(tmp_path) == ["a.notes.jsonl"]
 
 
-async def test_a_run_killed_after_it_gave_the_file_its_name_left_it_whole(tmp_path: Path) -> None:
+async def killed_after_publishing(given: Job, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """An export; returns the same one in a folder as it was just after the file got its name."""
+    then = given.out.parent / "then"
+
+    def publish(temporary: Path, path: Path) -> None:
+        files.publish(temporary, path)
+        shutil.copytree(path.parent, then)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("auditlog_tui.evidence.export.files", SimpleNamespace(**vars(files) | {"publish": publish}))
+        await done(given, api)
+    return dataclasses.replace(given, out=then / given.out.name)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "bundle"])
+async def test_a_run_killed_after_it_gave_the_file_its_name_left_it_whole(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = Bundle() if form == "bundle" else Lines(form)
+    first = job(tmp_path / "a", form=form, ending=ending)
+    given = await killed_after_publishing(first, Halting(log()), monkeypatch)
+    folder = given.out.parent
+    assert set(names(folder)) >= {"a", "a.part", "a.part.state"}
+    with pytest.raises(ExportRefusedError, match="was finished by an earlier run: it is whole"):
+        await done(given, FakeApi(log()))
+    assert names(folder) == ["a"]
+    assert (folder / "a").read_bytes() == (tmp_path / "a").read_bytes()
+
+
+async def test_a_run_killed_after_it_named_an_incomplete_file_says_that_and_keeps_the_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = job(tmp_path / "a", form="bundle", ending=Bundle(), incomplete=True)
+    given = await killed_after_publishing(first, Crowded(), monkeypatch)
+    folder = given.out.parent
+    assert "a.part.new" in names(folder)
+    with pytest.raises(ExportRefusedError, match="is INCOMPLETE"):
+        await done(given, FakeApi(log()))
+    assert names(folder) == ["a", "a.part", "a.part.state"]
+    (folder / "a").rename(folder / "b")
+    (folder / "a").write_text("precious")
+    with pytest.raises(ExportRefusedError, match="exists already"):
+        await done(given, FakeApi(log()))
+    (folder / "a").unlink()
+    assert (await done(given, Crowded())).resumed == 10
+
+
+@pytest.mark.parametrize("scope", ["loaded", "one"])
+async def test_rows_that_were_there_are_known_too_after_a_kill(
+    scope: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = await load(view_of(FakeApi(log(), page_size=10)))
+    given = job(tmp_path / "a", form="csv", ending=Lines("csv"))
+    noted: list[Finished | None] = []
+
+    def publish(temporary: Path, path: Path) -> None:
+        files.publish(temporary, path)
+        noted.append(finished(path))
+
+    monkeypatch.setattr("auditlog_tui.evidence.export.files", SimpleNamespace(**vars(files) | {"publish": publish}))
+    running = Export(given, view.log)
+    await (running.loaded(view) if scope == "loaded" else running.one(view, view.window(3, 1)[0].n))
+    assert noted == [Finished.of(tmp_path / "a", "COMPLETE")]
+    assert names(tmp_path) == ["a"]
+
+
+async def test_another_name_of_the_part_is_not_a_finished_file(tmp_path: Path) -> None:
     await broken_off(job(tmp_path / "a"), Halting(log(), 5))
     os.link(tmp_path / "a.part", tmp_path / "a")
-    with pytest.raises(ExportRefusedError, match="was finished by an earlier run"):
+    with pytest.raises(ExportRefusedError, match="exists already"):
         await done(job(tmp_path / "a"), FakeApi(log()))
-    assert names(tmp_path) == ["a"]
+    assert names(tmp_path) == ["a", "a.part", "a.part.state"]
+    (tmp_path / "a").unlink()
+    assert (await done(job(tmp_path / "a"), Halting(log()))).complete
 
 
 async def test_a_run_killed_after_it_wrote_the_notes_goes_on(tmp_path: Path) -> None:
@@ -701,6 +863,17 @@ async def test_an_entry_that_is_counted_and_does_not_come_makes_every_run_incomp
         outcome = await done(job(tmp_path / "a"), Hiding(log()))
         assert outcome.written is None
         assert "the server counts 60, 59 arrived" in outcome.statement.reason
+        assert "ends the same. Move it away" in outcome.advice
+    written = await done(job(tmp_path / "a", incomplete=True), Hiding(log()))
+    assert written.advice == ""
+
+
+async def test_an_export_that_another_run_may_mend_is_not_to_be_moved_away(tmp_path: Path) -> None:
+    broken_off_by_server = await done(job(tmp_path / "a"), Crowded())
+    begins_anew = await done(job(tmp_path / "b", "sort:-status"), Hiding(log()))
+    without_notes = await done(job(tmp_path / "c", unread="the disk is broken"), FakeApi(log()))
+    for outcome in (broken_off_by_server, begins_anew, without_notes):
+        assert (outcome.written, outcome.advice) == (None, "")
 
 
 async def test_marks_that_could_not_be_read_make_it_incomplete(tmp_path: Path) -> None:

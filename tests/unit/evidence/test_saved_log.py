@@ -15,7 +15,7 @@ import pytest
 from auditlog_tui.entries.raw_json import Reader
 from auditlog_tui.errors import SettingsError
 from auditlog_tui.evidence import bundle, saved_text
-from auditlog_tui.evidence.part import Checkpoint, Plan
+from auditlog_tui.evidence.part import Checkpoint, Part, Plan
 from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader, check
 from auditlog_tui.evidence.saved_text import SavedText
 from auditlog_tui.evidence.statement import Annotation, Statement, Verdict
@@ -428,9 +428,12 @@ def test_changed_entries_of_a_bundle_are_found(tmp_path: Path) -> None:
 
 def test_the_part_of_an_export_says_that_it_is_one(tmp_path: Path) -> None:
     plan = Plan("status:200", "", "https://log.example", "jsonl", 0, "status:200 created:>=2026-07-01")
-    points = [Checkpoint(size=n, as_of_us=n) for n in (1, 2)]
-    state = b"".join(msgspec_line(each) for each in (plan, *points)) + b'{"size":3,"as'
-    (tmp_path / "x.jsonl.part.state").write_bytes(state)
+    with Part(tmp_path / "x.jsonl") as part:
+        part.begin(plan)
+        for n in (1, 2):
+            part.append(b"x", Checkpoint(as_of_us=n))
+    state = tmp_path / "x.jsonl.part.state"
+    state.write_bytes(state.read_bytes() + b'{"size":3,"as')
     with saved(tmp_path, TEXT + line(4)[:40], "x.jsonl.part") as log:
         assert texts(log) == LINES
         assert log.reason == "line 4 can't be read; it is the part of an export that has not ended"
@@ -438,12 +441,6 @@ def test_the_part_of_an_export_says_that_it_is_one(tmp_path: Path) -> None:
     with saved(tmp_path, TEXT, "y.part") as log:
         assert log.reason == "it is the part of an export that has not ended"
         assert not log.stated
-
-
-def msgspec_line(value: object) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(value) + b"\n"
 
 
 def test_notes_are_no_entries(tmp_path: Path) -> None:

@@ -76,6 +76,24 @@ async def test_paging_upwards_restarts_at_the_last_time() -> None:
     assert api.calls[3][0] == {"sort": "created_at:asc", "created_at_min": "2027-01-15T08:00:18.999999Z"}
 
 
+@pytest.mark.parametrize("anchor", Anchor)
+@pytest.mark.parametrize("ignores", [(), BOUNDS])
+async def test_restart_where_nothing_comes_again_says_that_entries_may_be_missing(
+    anchor: Anchor, ignores: Iterable[str]
+) -> None:
+    api = FakeApi(log_of(60), page_size=10, trouble={3: "refuse"}, ignores=ignores)
+    feed = feed_of(api, anchor=anchor)
+    step = feed.older if anchor is Anchor.NEWEST else feed.newer
+    for _ in range(2):
+        await step()
+    # What was fetched is gone, and five more that were not.
+    kept = [each for each in api.entries if each["id"] not in set(keys_of(feed))]
+    api.entries = kept[:-5] if anchor is Anchor.NEWEST else kept[5:]
+    await walk(feed)
+    assert feed.complete
+    assert "others may be missing" in feed.short
+
+
 async def test_restart_stays_within_the_bounds_of_the_filter() -> None:
     text = "created:2027-01-15T08:00:10Z..2027-01-15T08:00:30Z"
     log = [entry(number, at=30 if number >= 30 else number) for number in range(60)]

@@ -180,3 +180,14 @@ async def test_without_files_nothing_is_opened(monkeypatch: pytest.MonkeyPatch) 
     async with running(LOG) as hand:
         await hand.press("enter", "escape", "s")
         assert hand.screen.look.where is nowhere
+
+
+async def test_a_page_has_it_beside_its_addresses_and_below_its_own(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with located(files, monkeypatch) as hand:
+        await to_address(hand, HOME)
+        await hand.press("w", "a")
+        await hand.until(lambda: "DE Berlin · AS64500 Example Net" in hand.text)
+        await hand.press("escape", "w", "i")
+        await hand.until(lambda: f"address {HOME}" in hand.text and "DE Berlin · AS64500 Example Net" in hand.text)

@@ -166,7 +166,7 @@ class BrowseScreen(ShiftingScreen):
             LocationController(
                 self,
                 self._opener.open_locations if self._settings.mmdb else None,
-                (self.detail.show_again, self.faceting.rows_changed),
+                (self.detail.show_again, self.faceting.rows_changed, self.whoing.rows_changed),
             ),
             self.status,
             self.novelty,

@@ -162,6 +162,8 @@ class _Page:
             whom = Subject("actor", subject.value)
         value = Cell(safe(subject.value, VALUE), "" if named else "bold")
         cells, below = ((Cell(f"{glyph}{dot.join(named)}", "bold"),), (value,)) if named else ((value,), ())
+        if subject.kind == "ip" and (where := self.look.where(subject.value)):
+            below = (Cell(where, MUTED),)
         yield WhoLine(
             "who", cells, -1, below, filter=subject.filter,
             entries=report.total, value=subject.value, what=_what(subject.kind), subject=whom,
@@ -339,10 +341,12 @@ class _Page:
         novel = seen.novel and self.report.subject.kind != "target"  # almost all of a target's actors are
         mark = Cell(self.look.glyphs.novel if novel else " ", "$text-accent")
         shown = f"{safe(seen.name, 60)} {_shown(seen.value)}" if seen.name else _shown(seen.value)
+        where = self.look.where(seen.value) if kind == "ip" and seen.value else ""
         cells = (mark, Cell(shown), Cell(count(seen.n), "bold", 6, right=True),
                  *self._span(seen.first_us, seen.last_us))  # fmt: skip
         line = self._line((kind, seen.value), cells, 1, seen.terms, seen.n, seen.value, _what(kind))
-        return replace(line, subject=Subject(kind, seen.value) if kind and seen.value else None)
+        below = (Cell(f"  {where}", MUTED),) if where else ()
+        return replace(line, below=below, subject=Subject(kind, seen.value) if kind and seen.value else None)
 
     def _session(self, session: Session) -> WhoLine:
         style = LOUD["destroy"] if session.worst_succeeded and session.worst else MUTED

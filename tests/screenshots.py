@@ -102,15 +102,15 @@ class Step:
 
 
 STEPS = (
-    Step((), 0, 2.5, "An API key has leaked. Who used it, from where, and what did they destroy?"),
-    Step(incident.REFUSED, 0.15, 2.5, "/ filters: who was refused for a bad key?"),
-    Step(incident.ALL_OF_IT, 2.5, 2.5, "p pivots: counted before you go. I is everything from this address."),
+    Step((), 0, 2.0, "An API key has leaked. Who used it, from where, and what did they destroy?"),
+    Step(incident.REFUSED, 0.15, 2.0, "/ filters: who was refused for a bad key?"),
+    Step(incident.ALL_OF_IT, 2.0, 2.0, "p pivots: counted before you go. I is everything from this address."),
     Step(incident.EVIDENCE, 0.8, 1.6, "V starts a range, G goes to its end, m marks it"),
     Step(incident.BACK, 0.5, 1.2, "[ goes back; the second address"),
-    Step(incident.ALL_OF_IT, 1.8, 2.2, "p I: the stolen key itself, and two more keys made with it"),
+    Step(incident.ALL_OF_IT, 1.6, 2.0, "p I: the stolen key itself, and two more keys made with it"),
     Step(incident.EVIDENCE, 0.6, 1.4, "V G m: marked too"),
-    Step(incident.REVOKE, 2.5, 3.5, "w a: all about that key. C copies what must be revoked: two keys still work"),
-    Step(("M",), 0, 3.5, "M shows the evidence; y y copies all of its IDs"),
+    Step(incident.REVOKE, 1.2, 3.0, "w a: all about that key. C copies what must be revoked: two keys still work"),
+    Step(("M",), 0, 2.5, "M shows the evidence; y y copies all of its IDs"),
 )
 
 SIZE = 112, 28

@@ -91,7 +91,7 @@ def test_screens_of_several_sizes_or_none_are_an_error(films: list[Frame]) -> No
 def test_the_keys_shown_are_those_that_solve_the_incident() -> None:
     again = (*incident.ALL_OF_IT, *incident.EVIDENCE)
     keys = [key for step in STEPS for key in step.keys]
-    assert keys == [*incident.REFUSED, *again, *incident.BACK, *again, "M"]
+    assert keys == [*incident.REFUSED, *again, *incident.BACK, *again, *incident.REVOKE, "M"]
 
 
 def test_the_file_is_a_film_of_them_of_20_to_30_seconds_without_fonts() -> None:

@@ -140,9 +140,9 @@ def _end(running: Export, outcome: Outcome) -> ExitStatus:
     if outcome.written is None:
         lines = counted(statement.entries, "entry", "entries")
         again = outcome.advice or ("" if running.from_file else "The same command tries again.")
+        again = f"{again} With --incomplete, the same command writes what there is."
         print_note(
-            f"INCOMPLETE: {safe(statement.reason, 500)}.\n{lines} arrived: {shown(outcome.part)}."
-            f" {again} With --incomplete, the same command writes what there is."
+            f"INCOMPLETE: {safe(statement.reason, 500)}.\n{lines} arrived: {shown(outcome.part)}. {again.lstrip()}"
         )
         return ExitStatus.INCOMPLETE
     as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, UTC)}"

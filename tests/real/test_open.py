@@ -124,7 +124,7 @@ def test_commands_read_a_file_and_standard_input(tmp_path: Path) -> None:
         assert run(*arguments)[0] == 2
     status, out, err = run("export", "--from", str(path), "--bundle", str(tmp_path / "b.zip"))
     assert status == 1
-    assert err.endswith("b.zip.part. With --incomplete it writes what there is.\n")
+    assert err.endswith("b.zip.part. With --incomplete, the same command writes what there is.\n")
     status, out, err = run("export", "--from", str(path), "--bundle", str(tmp_path / "b.zip"), "--incomplete")
     assert status == 1
     assert "INCOMPLETE" in err

@@ -18,7 +18,7 @@ from auditlog_tui.ui.panes.groups import Group, GroupList
 if TYPE_CHECKING:
     from auditlog_tui.ui.panes.who_lines import Cell, Section, WhoLine
 
-MOST, LEAST, SCROLLED = 40, 2, 8
+MOST, LEAST, SCROLLED = 40, 1, 8
 """Lines listed of a section: at most and at least if all sections fit, and if they don't."""
 
 OPENED = 500

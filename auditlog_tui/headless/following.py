@@ -58,9 +58,10 @@ def check_followable(query: Query) -> None:
 
 
 class Following:
-    """Writes the last entries of a query, then each new one; `written` is the number of new ones.
+    """Writes the last entries of a query, then each new one.
 
-    `tell` gets a line about what is or may be lost. `sleep` is replaced by tests.
+    `written` is the number of new ones; while `writing`, some more may be. `tell` gets a line about what is or may be
+    lost. `sleep` is replaced by tests.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Following:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.written = 0
+        self.writing = False
         self._log = log
         self._walk = Walk(log, query)
         self._view = self._walk.view
@@ -227,11 +229,13 @@ class Following:
         before = len(self._out)
         store.append(self._out, numbers)
         added = len(self._out) - before
+        self.writing = True
         if self._printer.raw:
             self._printer.texts(texts)
         elif added:
             self._printer.rows(self._out, before, added)
         self.written += added
+        self.writing = False
 
     def _since_us(self) -> int:
         """The time from which every entry is loaded: only from there on it is known which ones are new."""

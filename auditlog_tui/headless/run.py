@@ -262,7 +262,8 @@ class _Run:
                 print_notes(["No entry matches yet.", *(await self._why_nothing(query))[1:]])
             return self._end(await following.go(), [])
         except (asyncio.CancelledError, KeyboardInterrupt):
-            self._tell(f"{counted(following.written, 'new entry', 'new entries')} written.")
+            least = "At least " if following.writing else ""
+            self._tell(f"{least}{counted(following.written, 'new entry', 'new entries')} written.")
             raise
 
     def _deadline(self, text: str) -> int:

@@ -272,7 +272,7 @@ def test_follow_writes_what_comes_outlives_faults_and_ends_by_ctrl_c(grown: Grow
     assert "No answer: 127.0.0.1" in lost
     assert re.search(r"Trying again at \d\d:\d\d:\d\d UTC, until one comes", lost)
     assert "Connected again after" in again
-    assert ended == "151 new entries written."
+    assert ended in ("151 new entries written.", "At least 150 new entries written.")  # it may end in the write
 
 
 def test_follow_ends_at_its_limit_and_at_its_deadline(grown: Grown, environ: dict[str, str]) -> None:

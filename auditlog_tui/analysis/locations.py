@@ -139,7 +139,7 @@ class Locations:
 
     def _note(self, path: str, error: Exception) -> None:
         why = _reason(error) if isinstance(error, OSError) else "it is damaged; download it again"
-        self._problems.append(f"{safe(files.named(Path(path)), 200)} is no longer used for locations: {why}.")
+        self._problems.append(f"{files.shown(Path(path))} is no longer used for locations: {why}.")
 
 
 class _Place(NamedTuple):

@@ -24,7 +24,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from io import SEEK_END, FileIO
+from io import SEEK_END
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +35,7 @@ from auditlog_tui.archive.rows import bytes_of, day_of, line_of, time_of
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
 from auditlog_tui.output import files
+from auditlog_tui.output.files import shown, write_all
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import rfc3339
 
@@ -51,7 +52,6 @@ SMALL_BYTES = 16 * 1024 * 1024
 
 _FORMAT = "auditlog-tui archive 1"
 _MOST_BYTES = 1 << 30
-_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +365,7 @@ class Archive:
         with open(self.folder / MANIFEST, "r+b", buffering=0) as file:
             file.seek(self.manifest.size)
             try:
-                _write_all(file, line)
+                write_all(file, line)
                 os.fsync(file.fileno())
             except BaseException:
                 with suppress(OSError):  # else the next process cuts it off
@@ -470,18 +470,13 @@ class _Spool:
             return
         self._digests.add(digest)
         line = line_of(entry, self.rows)
-        _write_all(self.file, line)
+        write_all(self.file, line)
         self.rows += 1
         self.bytes += len(line)
         self.longest = max(self.longest, len(line))
         if us is not None:
             low, high = self.times or (us, us)
             self.times = min(low, us), max(high, us)
-
-
-def shown(path: Path) -> str:
-    """The path for a message."""
-    return safe(files.named(path), 200)
 
 
 def _other(folder: Path, was: Origin, now: Origin) -> str:
@@ -500,15 +495,6 @@ def _why(error: OSError) -> str:
 
 def _digest(path: Path) -> tuple[int, str]:
     """The size and the SHA-256 of an ordinary file. Raises `OSError`."""
-    size, digest = 0, hashlib.sha256()
     with files.opened(path, private=True) as file:
-        while block := file.read(_BLOCK):
-            size += len(block)
-            digest.update(block)
-    return size, digest.hexdigest()
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) or 0 :]
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest

@@ -30,7 +30,7 @@ from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
 from auditlog_tui.evidence.endings import encoded, restored_line
 from auditlog_tui.evidence.formats import one_line
-from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Finished, Part, Plan, Reporting, finished, shown
+from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Finished, Part, Plan, Reporting, finished
 from auditlog_tui.evidence.statement import Annotation, Ending, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
@@ -40,6 +40,7 @@ from auditlog_tui.log.sort_order import primary_term
 from auditlog_tui.log.view import View
 from auditlog_tui.log.walk import Walk
 from auditlog_tui.output import files
+from auditlog_tui.output.files import shown
 from auditlog_tui.query import Query, format_query, parse, plan
 from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.seen_values import Unseen

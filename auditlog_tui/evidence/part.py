@@ -26,6 +26,7 @@ import msgspec
 
 from auditlog_tui.errors import ExportError, ExportRefusedError
 from auditlog_tui.output import files
+from auditlog_tui.output.files import shown, write_all
 from auditlog_tui.text.safe import safe
 
 SUFFIX, STATE_SUFFIX = ".part", ".part.state"
@@ -250,7 +251,7 @@ class Part:
         at = replace(at, size=self.at.size + len(data), sha256=digest.hexdigest())
         with self._reporting():
             self._file.seek(self.at.size)
-            _write(self._file, data)
+            write_all(self._file, data)
             self._note(msgspec.json.encode(at))
         self._digest, self.at = digest, at
 
@@ -263,7 +264,7 @@ class Part:
     def _note(self, text: bytes) -> None:
         """Add a line to the state. Raises `OSError`."""
         seal = _seal(self._seal, text)
-        _write(self._state, text + b" " + seal + b"\n")
+        write_all(self._state, text + b" " + seal + b"\n")
         self._seal = seal
 
     def sync(self) -> None:
@@ -333,11 +334,6 @@ class Reporting:
             raise ExportError(f"{shown(self._path)} can't be written: {safe(why)}.") from error
 
 
-def shown(path: Path) -> str:
-    """The path for a message."""
-    return safe(files.named(path), 200)
-
-
 _T = TypeVar("_T")
 
 
@@ -384,9 +380,3 @@ def _read_state(text: bytes, size: int) -> _State:
 
 def _seal(before: bytes, text: bytes) -> bytes:
     return hashlib.sha256(before + text).hexdigest().encode()
-
-
-def _write(file: FileIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) or 0 :]

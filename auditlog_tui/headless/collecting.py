@@ -14,7 +14,7 @@ import msgspec
 
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.api.retry import Wait
-from auditlog_tui.archive.dataset import Archive, Origin, shown
+from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.archive.engine import check_installed
 from auditlog_tui.archive.rows import day_of, time_of
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
@@ -27,6 +27,7 @@ from auditlog_tui.log.log import Log, clock_skew
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.undated import DATED, count_others
 from auditlog_tui.log.walk import Walk
+from auditlog_tui.output.files import shown
 from auditlog_tui.query import MOMENT_HINT, Query, field_of, format_query, plan, read_moment
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times

@@ -14,10 +14,10 @@ from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRe
 from auditlog_tui.evidence.endings import ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
 from auditlog_tui.evidence.forms import BUNDLE, form_of
-from auditlog_tui.evidence.part import shown
 from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note
 from auditlog_tui.log.log import clock_skew
+from auditlog_tui.output.files import shown
 from auditlog_tui.query import with_term
 from auditlog_tui.query.times import NoTimeError, read_length
 from auditlog_tui.session.opening import Session

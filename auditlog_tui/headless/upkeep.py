@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from auditlog_tui.archive.dataset import Archive, Part, shown
+from auditlog_tui.archive.dataset import Archive, Part
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError, ExitStatus
 from auditlog_tui.headless.streams import Out, Progress, print_note, standard_out
 from auditlog_tui.headless.verifying import Bar
+from auditlog_tui.output.files import shown
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 

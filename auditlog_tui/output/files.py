@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
+from auditlog_tui.text.safe import safe
+
 LOCK_S = 0.5
 """Seconds to wait for another process that is changing the same folder."""
 
@@ -261,6 +263,18 @@ def named(path: Path) -> str:
     """The path for display, with `~` for the home folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def shown(path: Path) -> str:
+    """The path for a message: `named`, as safe text."""
+    return safe(named(path), 200)
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write all of the data to an unbuffered file, which may take it in parts. Raises `OSError`."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 def state_folder() -> Path:

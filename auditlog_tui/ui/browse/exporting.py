@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker
 
 from auditlog_tui.errors import AuditLogError, ExportError, ExportRefusedError, StoppedError
+from auditlog_tui.output.files import shown
 from auditlog_tui.settings.command_line import export_command
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
@@ -221,7 +222,7 @@ class ExportController(Controller):
         typed, form, zone = self._typed(request), request.form, ""
         context_us = request.around_us if request.what == "around" else 0
         if request.goes_on and left is None:
-            raise ExportRefusedError(f"{_shown(out)} has no part any more to go on with. Choose something else.")
+            raise ExportRefusedError(f"{shown(out)} has no part any more to go on with. Choose something else.")
         query = self._host.view.query if request.what in ("all", "loaded") else parse(typed)
         if left is not None:
             typed, form, zone = left.plan.query, left.plan.form, left.plan.zone
@@ -306,7 +307,7 @@ class ExportController(Controller):
         text = "Stopped: nothing was written"
         if lines:
             kept = f"{counted(lines, 'entry', 'entries')} are kept" if lines != 1 else "1 entry is kept"
-            text = f"Stopped: {kept} in {_shown(export.part.path)}"
+            text = f"Stopped: {kept} in {shown(export.part.path)}"
         if leaving:
             self.left = f"The export was s{text[1:]}."
             if lines:
@@ -372,7 +373,7 @@ class ExportController(Controller):
             if not (advice := outcome.advice):
                 return told_of_part
             return replace(told_of_part, paragraphs=(*told_of_part.paragraphs, (advice, "")), final=True)
-        saved = f"Saved {outcome.counted()} in {_shown(out)}"
+        saved = f"Saved {outcome.counted()} in {shown(out)}"
         sentence = f"{saved}, {statement.verdict}"
         told = [(verdict, style), (saved, ""), *_notes_of(export, outcome)]
         command = manifest = ""
@@ -402,7 +403,7 @@ class ExportController(Controller):
         """What is told of an export without a file: `told`, and what has arrived."""
         self._keep_rest(export)
         lines = export.part.at.lines
-        left = f"{counted(lines, 'entry', 'entries')} arrived: {_shown(export.part.path)}"
+        left = f"{counted(lines, 'entry', 'entries')} arrived: {shown(export.part.path)}"
         told = [*told, (left if lines else "Nothing arrived, and nothing was written.", "")]
         why = told[0][0].removeprefix(f"{what}: ").rstrip(".")
         sentence = f"{what}: {why}. {left if lines else 'Nothing arrived'}"
@@ -458,7 +459,7 @@ def path_of(typed: str) -> Path:
     if "\0" in text:
         raise ExportRefusedError("This can't be the name of a file: it has a NUL character. Type another path.")
     if folder or text.endswith("/"):
-        raise ExportRefusedError(f"{_shown(path)} is a folder. Add the name of the file to write.")
+        raise ExportRefusedError(f"{shown(path)} is a folder. Add the name of the file to write.")
     return path
 
 
@@ -487,15 +488,9 @@ def _same(one: Path, other: Path) -> bool:
     return one.absolute() == other.absolute()
 
 
-def _shown(path: Path) -> str:
-    from auditlog_tui.evidence.part import shown
-
-    return shown(path)
-
-
 def _notes_of(export: Export, outcome: Outcome) -> list[tuple[str, str]]:
     """What else is to be said of an export that was written."""
-    found = [] if outcome.notes is None else [(f"Notes: {_shown(outcome.notes)}", "")]
+    found = [] if outcome.notes is None else [(f"Notes: {shown(outcome.notes)}", "")]
     if outcome.resumed:
         found.append((f"{counted(outcome.resumed, 'entry was', 'entries were')} there from the run before", ""))
     return [*found, (export.told, "$text-warning")] if export.told else found

@@ -274,7 +274,7 @@ def test_an_error_while_a_part_is_noted_leaves_the_manifest_as_it_was(
         with monkeypatch.context() as patched:
 
             def append(archive: Archive, part: dataset.Part) -> None:
-                patched.setattr(dataset, "_write_all", full)
+                patched.setattr(dataset, "write_all", full)
                 real(archive, part)
 
             patched.setattr(Archive, "_append", append)

@@ -9,6 +9,10 @@ from __future__ import annotations
 import gc
 import os
 import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import CancelledError, Future
 
 FRAMES_PER_S = "240"
 
@@ -128,3 +132,19 @@ async def pause() -> None:
                 await sleep(0)
         finally:
             _Pause.waiting -= 1
+
+
+async def wait_for_end(task: Future[Any]) -> CancelledError | None:
+    """Wait until a task has ended, and return the last cancellation of the waiting one meanwhile.
+
+    The caller decides whether that still counts. The task's own result or error is not looked at.
+    """
+    from asyncio import CancelledError, wait
+
+    cancelled: CancelledError | None = None
+    while not task.done():
+        try:
+            await wait([task])
+        except CancelledError as error:
+            cancelled = error
+    return cancelled

@@ -93,6 +93,27 @@ class AuditLogApi(Protocol):
         """One entry in full. Raises `ApiError`, `NotFoundError` among it."""
 
 
+class ForwardingApi:
+    """The API by way of another one: what extends this changes the answers, or takes note of them."""
+
+    def __init__(self, api: AuditLogApi) -> None:
+        self._api = api
+
+    @property
+    def clock_offset_us(self) -> int | None:
+        return self._api.clock_offset_us
+
+    @property
+    def at_once(self) -> float:
+        return self._api.at_once
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        return await self._api.list(params, limit=limit, cursor=cursor)
+
+    async def get(self, entry_id: str) -> Entry:
+        return await self._api.get(entry_id)
+
+
 class AuditLogClient:
     """The API over HTTP. `requests` counts attempts, those that failed included.
 

@@ -24,7 +24,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from auditlog_tui.api.client import AuditLogApi
+from auditlog_tui.api.client import AuditLogApi, ForwardingApi
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
@@ -45,7 +45,7 @@ from auditlog_tui.query import Query, format_query, parse, plan
 from auditlog_tui.query.freeze import is_frozen
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times
-from auditlog_tui.runtime import give_way, pause_left
+from auditlog_tui.runtime import give_way, pause_left, wait_for_end
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore, Run, Stretch
 from auditlog_tui.store.scans import all_raws, keys, numbers, raws, stretches
@@ -743,34 +743,26 @@ def merged(times: Sequence[int], around_us: int) -> list[tuple[int, int]]:
     return found
 
 
-class _OneLineApi:
+class _OneLineApi(ForwardingApi):
     """The API with each entry's JSON on one line, as an export writes it: so a part has what the log has.
 
     It counts its `requests`.
     """
 
     def __init__(self, api: AuditLogApi) -> None:
+        super().__init__(api)
         self.requests = 0
-        self._api = api
-
-    @property
-    def clock_offset_us(self) -> int | None:
-        return self._api.clock_offset_us
-
-    @property
-    def at_once(self) -> float:
-        return self._api.at_once
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
         self.requests += 1
-        page = await self._api.list(params, limit=limit, cursor=cursor)
+        page = await super().list(params, limit=limit, cursor=cursor)
         if any(_has_breaks(entry) for entry in page.entries):
             page = structs.replace(page, entries=tuple(map(_on_one_line, page.entries)))
         return page
 
     async def get(self, entry_id: str) -> Entry:
         self.requests += 1
-        return _on_one_line(await self._api.get(entry_id))
+        return _on_one_line(await super().get(entry_id))
 
 
 def _has_breaks(entry: Entry) -> bool:
@@ -835,9 +827,7 @@ async def _undisturbed(work: Callable[[], None]) -> None:
 
 async def _finished(task: asyncio.Future[_T]) -> _T:
     """Wait for the task, whoever cancels this meanwhile."""
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([task])
+    await wait_for_end(task)
     return task.result()
 
 

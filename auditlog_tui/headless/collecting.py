@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditlog_tui.api.client import AuditLogApi
+from auditlog_tui.api.client import AuditLogApi, ForwardingApi
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.archive.engine import check_installed
@@ -32,7 +32,7 @@ from auditlog_tui.query import MOMENT_HINT, Query, field_of, format_query, plan,
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.query.syntax import Instant, Term, Times
 from auditlog_tui.query.times import FIRST, LAST
-from auditlog_tui.runtime import give_way
+from auditlog_tui.runtime import give_way, wait_for_end
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store import UNBOUNDED
@@ -326,36 +326,25 @@ class Collecting:
         self._archive.write_state(msgspec.json.encode(self._known))
 
 
-class _NotingApi:
+class _NotingApi(ForwardingApi):
     """The API. `noted` are entries by their JSON: those of the smallest pages, which are requested for their counts.
 
     With `notes_all`, those of all pages are: a walk may drop some and fetch them again, when they may be gone.
     """
 
     def __init__(self, api: AuditLogApi) -> None:
+        super().__init__(api)
         self.noted: dict[str, Entry] = {}
         self.notes_all = False
-        self._api = api
-
-    @property
-    def clock_offset_us(self) -> int | None:
-        return self._api.clock_offset_us
-
-    @property
-    def at_once(self) -> float:
-        return self._api.at_once
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
-        page = await self._api.list(params, limit=limit, cursor=cursor)
+        page = await super().list(params, limit=limit, cursor=cursor)
         if limit == SMALLEST_PAGE or self.notes_all:
             self.note(page)
         return page
 
     def note(self, page: Page) -> None:
         self.noted |= {entry.raw: entry for entry in page.entries}
-
-    async def get(self, entry_id: str) -> Entry:
-        return await self._api.get(entry_id)
 
 
 def _rows(store: EntryStore, run: Run) -> Iterator[Row]:
@@ -366,12 +355,7 @@ def _rows(store: EntryStore, run: Run) -> Iterator[Row]:
 async def _to_its_end(work: Callable[[], None]) -> None:
     """Do the work in a thread; being cancelled waits for its end."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
+    cancelled = await wait_for_end(task)
     task.result()
     if cancelled is not None:
         raise cancelled

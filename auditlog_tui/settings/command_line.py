@@ -245,14 +245,6 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
         _MAKERS[command](parser)
         return
     default = parser.get_default("format")
-    if command == "who":
-        words.metavar, words.nargs = "ID", "?"
-        words.help = "an actor's or a target's ID, an actor's name, or an address"
-        parser.add_argument(
-            "--format", choices=WHO_FORMATS, default=default, help="text (default), or one JSON object"
-        )
-        return
-
     described = f"output format (default: {default}); all but table, jsonl and ids take your notes along"
     parser.add_argument("--format", choices=FORMATS, default=default, help=described)
     if command == "list":
@@ -308,7 +300,14 @@ def _make_collect(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-_MAKERS = {"export": _make_export, "collect": _make_collect}
+def _make_who(parser: argparse.ArgumentParser) -> None:
+    words = next(action for action in parser._actions if action.dest == "query")
+    words.metavar, words.nargs = "ID", "?"
+    words.help = "an actor's or a target's ID, an actor's name, or an address"
+    parser.add_argument("--format", choices=WHO_FORMATS, help="text (default), or one JSON object")
+
+
+_MAKERS = {"export": _make_export, "collect": _make_collect, "who": _make_who}
 
 
 def _check_export(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

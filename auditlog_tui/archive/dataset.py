@@ -259,6 +259,8 @@ class Archive:
         noted = {self._temporary(part.number) for part in self.manifest.parts}  # the only copy, if still there
         for left in {*self.folder.glob("_part-*.tmp"), self.folder / SPOOL} - noted:
             left.unlink(missing_ok=True)
+        for name in (MANIFEST, STATE):
+            files.remove_leftovers(self.folder / name)
 
     def _publish_left(self, part: Part) -> None:
         temporary = self._temporary(part.number)

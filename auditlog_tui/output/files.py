@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import select
 import stat
 import sys
@@ -28,6 +29,7 @@ _KINDS = {
 }
 _NO_LINKS = {getattr(errno, name, None) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")}
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_RANDOM = re.compile(r"[0-9a-f]{12}\.tmp")
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -97,14 +99,17 @@ def appending(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def replace(path: Path, content: bytes, *, private: bool = False) -> None:
+def replace(path: Path, content: bytes, *, private: bool = False, alone: bool = False) -> None:
     """Replace the file's content atomically, or leave it unchanged. Raises `OSError`.
 
     The file keeps its mode and owner; only the owner can access a new or `private` one. A link would itself be
-    replaced, so pass its target. The folder must exist.
+    replaced, so pass its target. The folder must exist. `alone` says that the caller holds the folder's lock: what
+    killed processes left is removed.
     """
     found = None if private else _stat(path)
-    temporary = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}.tmp")
+    if alone:
+        remove_leftovers(path)
+    temporary = path.with_name(f"{_beginning(path)}{os.urandom(6).hex()}.tmp")
     _write_new(temporary, content, found)
     try:
         os.replace(temporary, path)
@@ -112,6 +117,21 @@ def replace(path: Path, content: bytes, *, private: bool = False) -> None:
         temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove, as far as possible, the temporary files of processes that were killed while they replaced a file.
+
+    The caller must hold a lock that excludes others who replace it: theirs look the same.
+    """
+    with suppress(OSError):
+        for name in os.listdir(path.parent):
+            if name.startswith(_beginning(path)) and _RANDOM.fullmatch(name, len(_beginning(path))):
+                path.with_name(name).unlink()
+
+
+def _beginning(path: Path) -> str:
+    return f".{path.name[:100]}."
 
 
 def create(path: Path, content: bytes) -> None:
@@ -223,26 +243,25 @@ def sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[bool]:
     """Hold the folder's lock against other processes that use it. Raises `BlockingIOError` after `LOCK_S` seconds.
 
-    Does nothing on systems without such locks.
+    Yields whether it is held: systems without such locks do without.
     """
     descriptor = -1
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if descriptor >= 0:
-            _lock(descriptor)
-        yield
+        yield descriptor >= 0 and _lock(descriptor)
     finally:
         if descriptor >= 0:
             os.close(descriptor)
 
 
-def _lock(descriptor: int) -> None:
+def _lock(descriptor: int) -> bool:
+    """Lock it, if the system can. Raises `BlockingIOError`."""
     if sys.platform == "win32":
-        return
+        return False
     import fcntl
 
     deadline = time.monotonic() + LOCK_S
@@ -254,9 +273,9 @@ def _lock(descriptor: int) -> None:
                 raise BlockingIOError(errno.EAGAIN, "Another auditlog-tui is writing here; try again") from error
             time.sleep(0.01)
         except OSError:  # not on this file system
-            return
+            return False
         else:
-            return
+            return True
 
 
 def named(path: Path) -> str:

@@ -49,9 +49,10 @@ class History:
         try:
             lines = _read(path)
             if len(lines) > 2 * KEPT:
-                with files.locked(path.parent):
+                with files.locked(path.parent) as alone:
                     lines = _read(path)[-KEPT:]  # read again: another run may have written
-                    files.replace(path, "".join(f"{line}\n" for line in lines).encode(), private=True)
+                    text = "".join(f"{line}\n" for line in lines)
+                    files.replace(path, text.encode(), private=True, alone=alone)
             self.texts = [quote_reserved(line) for line in lines]
         except FileNotFoundError:
             return

@@ -98,9 +98,9 @@ def _change(path: Path, added: Mapping[str, Any], change: Callable[[Any, Callabl
     try:
         target = Path(os.path.realpath(path))  # keep a symbolic link
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with files.locked(target.parent):
+        with files.locked(target.parent) as alone:
             before = files.read(target, LIMIT).decode("utf-8-sig") if target.exists() else ""
-            files.replace(target, _changed(before, change, path).encode())
+            files.replace(target, _changed(before, change, path).encode(), alone=alone)
     except UnicodeEncodeError as error:
         raise SettingsError(f"{safe(str(path))} can't hold this text: it is not valid Unicode.") from error
     except OSError as error:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -264,6 +265,49 @@ def test_two_runs_that_save_at_once_lose_nothing(tmp_path: Path) -> None:
     wanted = {f"{name}{number}" for name in "ab" for number in range(20)}
     assert read_config(config)["views"].keys() == wanted
     assert set(History(history).texts) == wanted
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from auditlog_tui.session.filter_history import History
+from auditlog_tui.settings.file import save_option
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[1] == "settings":
+    save_option(Path(sys.argv[2]), "zone", "local")
+History(Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("name", ["settings", "history"])
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_there(name: str, tmp_path: Path) -> None:
+    path = config_of(tmp_path)
+    path.write_text("# mine\n" * 1_001)
+    fresh = path.with_name(f".other.{'0' * 12}.tmp")
+    fresh.touch()
+    run = [sys.executable, "-c", KILLED, name, str(path)]
+    for _ in range(2):
+        assert subprocess.run(run, env=environment(tmp_path), check=False).returncode == -signal.SIGKILL
+        assert len(os.listdir(path.parent)) == 3  # one leftover, however many were killed
+    if name == "settings":
+        save_option(path, "zone", "local")
+    else:
+        History(path)
+    assert {*path.parent.iterdir()} == {path, fresh}
+
+
+def test_without_locks_the_files_of_another_that_is_writing_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    path = config_of(tmp_path)
+    fresh = path.with_name(f".{path.name}.{'0' * 12}.tmp")
+    fresh.touch()
+    save_option(path, "zone", "local")
+    assert {*path.parent.iterdir()} == {path, fresh}
 
 
 def test_one_that_holds_the_folder_for_long_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

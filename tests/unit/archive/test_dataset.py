@@ -247,6 +247,22 @@ def test_a_process_that_ends_at_any_point_leaves_nothing_half_or_twice(
     assert read_manifest(tmp_path) is not None
 
 
+@pytest.mark.parametrize("call", [1, 2], ids=["manifest", "state"])
+def test_a_process_that_ends_while_it_replaces_a_file_leaves_nothing_for_ever(
+    call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        end_before(patched, os, "replace", call)
+        with pytest.raises(EndedError), Archive(tmp_path, ORIGIN) as archive:
+            archive.write_state(b"one")
+    assert len(list(tmp_path.glob("._*.tmp"))) == 1
+    stranger = tmp_path / "._state.json.mine.tmp"
+    stranger.touch()
+    with Archive(tmp_path, ORIGIN):
+        pass
+    assert list(tmp_path.glob("**/*.tmp")) == [stranger]
+
+
 def test_a_line_that_is_cut_off_is_not_there(tmp_path: Path) -> None:
     add(tmp_path, [entry(1)])
     path = tmp_path / "_manifest.jsonl"

@@ -39,6 +39,7 @@ from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
 from auditlog_tui.query import Plan
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Row, Run
+from auditlog_tui.store.scans import newest_version
 from auditlog_tui.text.times import rfc3339
 
 IDLE_PAGES = 5
@@ -650,14 +651,13 @@ class Feed:
 
         That takes a bound, and as proof the newest entry on the page, as a server may round its bounds.
         """
-        bound = self._newest_bound()
+        newest, bound = self._newest_bound()
         try:
             page = await self._smallest({**self.plan.params, **bound})
         except BadRequestError:
             self._bounds_unsupported = True  # the next attempt sends no bound
             raise
-        newest = {row.key for row in self._store.window(self.run, 0, 1)}
-        if bound and (violated_bounds(page.entries, bound) or newest.isdisjoint(each.key for each in page.entries)):
+        if bound and (violated_bounds(page.entries, bound) or newest not in [each.key for each in page.entries]):
             return (await self._smallest(self.plan.params)).total_count, False
         if not bound or page.total_count is None or not self._read_by_time:
             return page.total_count, bool(bound)
@@ -694,12 +694,13 @@ class Feed:
             await give_way()
         return gone
 
-    def _newest_bound(self) -> Mapping[str, str]:
-        """The bound that leaves out entries newer than the first row."""
+    def _newest_bound(self) -> tuple[str, Mapping[str, str]]:
+        """The key of the newest entry here, and the bound that leaves out newer ones; both empty without one."""
         first = self._store.window(self.run, 0, 1)
         if not first or first[0].created_us is None or not self.by_time or self._bounds_unsupported:
-            return {}
-        return self._bound("created_at_max", first[0].created_us + 1, self.plan.params)
+            return "", {}
+        us, key = max((first[0].created_us, first[0].key), newest_version(self._store, self.run) or (0, ""))
+        return key, self._bound("created_at_max", us + 1, self.plan.params)
 
     # -- what following finds out ------------------------------------------------------------------------------
 

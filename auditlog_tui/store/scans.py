@@ -258,6 +258,15 @@ def with_versions(store: EntryStore, run: Run, stretch: Stretch) -> list[int]:
     return [n for (n,) in found]
 
 
+def newest_version(store: EntryStore, run: Run) -> tuple[int, str] | None:
+    """The time and the key of the newest version of those entries of a run that have several; `None` without one."""
+    if not run.noted:
+        return None
+    sql = "SELECT e.created_us, e.key FROM version_of o JOIN entry e ON e.n = o.n WHERE o.run = ? ORDER BY 1 DESC"
+    found = store.read(f"{sql} LIMIT 1", [run.number])
+    return found[0] if found and found[0][0] is not None else None
+
+
 def count_undated(store: EntryStore, run: Run, stretch: Stretch) -> int:
     """The number of rows whose time can't be read."""
     return int(store.read(f"SELECT count(*) {_ROWS} AND e.created_us IS NULL", _bounds(run, stretch))[0][0])

@@ -74,6 +74,15 @@ async def test_two_records_are_one_flagged_row_and_count_twice(between: int) -> 
     assert len(api.calls) == 7  # all 31 records arrived, so there was no second count
 
 
+@pytest.mark.parametrize("anchor", Anchor)
+async def test_a_second_count_includes_the_newest_record_whichever_row_shows_it(anchor: Anchor) -> None:
+    api = FakeApi(two_records_log(between=40), page_size=5, trouble=dict.fromkeys(range(1, 8), "lie"))
+    view = await load(view_of(api, "", anchor), older=anchor is Anchor.NEWEST)
+    assert api.calls[-1] == ({"created_at_max": "2027-01-15T08:00:47.000001Z"}, 10, None)
+    found = view.summary()
+    assert (found.state, found.total, found.gone) == (State.COMPLETE, 31, 0)
+
+
 async def test_later_matching_version_is_inserted_in_order() -> None:
     view = view_of(FakeApi(two_records_log(between=15), page_size=5), "-method:GET ua:first", Anchor.NEWEST)
     while not view.complete:

@@ -33,7 +33,7 @@ from auditlog_tui.log.feed import Anchor, Feed
 from auditlog_tui.log.live import LiveTail
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State, View
-from auditlog_tui.query import FIELDS
+from auditlog_tui.query import FIELDS, Query
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store import scans, sorting
 from auditlog_tui.store.entries import EntryStore, Row
@@ -69,6 +69,9 @@ TEXTS = (
     "created:2027-01-15T08:00:05Z..2027-01-15T08:00:30Z ua:a",
     "created:<=2027-01-15T08:00:40Z method:GET",
     "id:id-1,id-2,id-5",
+    "marked:yes",
+    "-marked:yes ua:a",
+    "marked:yes method:GET",
 )
 EVERYTHING = 1 << 60
 
@@ -284,24 +287,28 @@ class Verdicts(RuleBasedStateMachine):
         self.began: dict[Feed, int] = {}
         self.tails: dict[View, LiveTail] = {}
         self.raced: set[Feed] = set()
+        self.frozen: dict[View, frozenset[str]] = {}
         self.asked: dict[Feed, int] = {}
         self.entries: dict[int, Entry] = {}
         self.patches = ExitStack()
         self.patches.enter_context(patch.object(scans, "SLICE", 7))
         self.patches.enter_context(patch.object(sorting, "SORT_SLICE", 7))
-        ask = Feed._request
-        machine = self
-
-        async def noted(feed: Feed, end: Any) -> Page:
-            machine.began.setdefault(feed, machine.server.tick + 1)
-            machine.asked[feed] = machine.server.tick + 1
-            try:
-                return await ask(feed, end)
-            finally:
-                machine.asked[feed] = machine.server.tick
-
-        self.patches.enter_context(patch.object(Feed, "_request", noted))
+        for name in ("_request", "_fetch_slice"):
+            self.patches.enter_context(patch.object(Feed, name, self._noting(getattr(Feed, name))))
         self.navigator.submit("")
+
+    def _noting(self, ask: Callable[..., Coroutine[Any, Any, Page]]) -> Callable[..., Coroutine[Any, Any, Page]]:
+        """A feed's method that asks for a page, made to note when it did first and last."""
+
+        async def noted(feed: Feed, *what: Any) -> Page:
+            self.began.setdefault(feed, self.server.tick + 1)
+            self.asked[feed] = self.server.tick + 1
+            try:
+                return await ask(feed, *what)
+            finally:
+                self.asked[feed] = self.server.tick
+
+        return noted
 
     def teardown(self) -> None:
         if not hasattr(self, "patches"):
@@ -421,10 +428,17 @@ class Verdicts(RuleBasedStateMachine):
     @rule()
     def show_only_what_is_marked(self) -> None:
         self.navigator.only_marked()
+        self._note_frozen()
 
     @rule()
     def refresh(self) -> None:
         self.navigator.refresh()
+        self._note_frozen()
+
+    def _note_frozen(self) -> None:
+        """Remember what was marked when a view of just that was opened."""
+        if self.navigator.view.fixed:
+            self.frozen.setdefault(self.navigator.view, self.navigator.marks.keys)
 
     @rule(want=st.integers(1, 30), older=st.booleans(), cancel=st.none() | st.integers(0, 30))
     def scroll(self, want: int, older: bool, cancel: int | None) -> None:
@@ -493,8 +507,9 @@ class Verdicts(RuleBasedStateMachine):
             assert (row.status_code, row.user_agent) == (log.status_code, log.user_agent)
             # Until the first page arrives the server's support is unknown, and it stays so for a view that was left.
             unread = any(name in self.server.ignores for name in shown.feed.plan.params)
-            assert unread or matches(shown.query, entry), f"{entry.raw} does not match: {said}"
-        if shown.summary().state is State.COMPLETE and not shown.marked:
+            held = unread or shown.marks_changed or self._matches(shown, entry)
+            assert held, f"{entry.raw} does not match: {said}"
+        if shown.summary().state is State.COMPLETE:
             missing = self._required(shown) - set(keys)
             assert not missing, f"COMPLETE without {sorted(missing)}: {said}"
             assert _in_order(shown, rows), f"not in the order asked for: {said}"
@@ -525,13 +540,29 @@ class Verdicts(RuleBasedStateMachine):
 
     def _required(self, shown: View) -> set[str]:
         """The ids of matching entries that existed throughout the walk."""
+        if shown.marked:
+            entries = self.navigator.marks.entries()
+            return {entry.key for entry in entries if self._matches(shown, entry)} | self.frozen.get(
+                shown, frozenset()
+            )
         feed, now = shown.feed, self.server.tick
         first, last = self.began.get(feed, now), self.asked.get(feed, now)
         found = [record for record in self.server.records if record.through(first, last)]
         if feed.plan.entry_id is not None:  # requested by its id, which returns one record even if there are two
             known = [record for record in self.server.records if record.entry.key == feed.plan.entry_id]
             found = found if len(known) == 1 else []
-        return {record.entry.key for record in found if record.matches(shown.query)}
+        return {record.entry.key for record in found if self._matches(shown, record.entry, record)}
+
+    def _matches(self, shown: View, entry: Entry, record: Record | None = None) -> bool:
+        """Whether a view should show an entry, by the marks as they are now, or as they were where it stays so."""
+        marked, terms = self.frozen.get(shown, self.navigator.marks.keys), []
+        for term in shown.query.terms:
+            if term.key != "marked":
+                terms.append(term)
+            elif (entry.key in marked) is term.negated:  # its only value here is yes
+                return False
+        query = shown.query if len(terms) == len(shown.query.terms) else Query(tuple(terms))
+        return matches(query, entry) if record is None else record.matches(query)
 
     def _settle(self) -> None:
         """Once nothing changes any more, every view finds all entries and is COMPLETE."""

@@ -22,6 +22,7 @@ from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.bounds import TIME_BOUNDS, narrower_bound, violated_bounds, whole_second
+from auditlog_tui.log.gone import find_gone
 from auditlog_tui.log.records import note_records
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
 from auditlog_tui.log.slices import Limits, LookAhead, Part, Stretch
@@ -37,7 +38,6 @@ from auditlog_tui.log.sort_order import (
 )
 from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
 from auditlog_tui.query import Plan
-from auditlog_tui.runtime import give_way
 from auditlog_tui.store.entries import EntryStore, Row, Run
 from auditlog_tui.store.scans import newest_version
 from auditlog_tui.text.times import rfc3339
@@ -601,7 +601,7 @@ class Feed:
         if isinstance(self.anchor, At) and self.older_end.counted and self.newer_end.counted:
             self.total = self._store.records(self.run)
             return
-        gone = await self._count_gone_since_start() if self._count_fell else 0
+        gone = await self._count_gone_since_start()
         held = self._store.records(self.run) - gone
         if self.total is not None and held <= self.total <= held + self._possible_records.total():
             self._resolve_records(self.total - held)
@@ -672,27 +672,19 @@ class Feed:
         return (resumed or isinstance(self.anchor, At)) and not TIME_BOUNDS & self.plan.params.keys()
 
     async def _count_gone_since_start(self) -> int:
-        """How many loaded entries are missing from the server's first page now.
-
-        If the server's cursors are offsets, deleted entries made paging skip others; the number that arrived then
-        equals the count, but does not contain those.
-        """
+        """How many loaded entries the server no longer has, where that can have made paging skip others."""
         end = self.older_end if self.anchor is Anchor.NEWEST else self.newer_end
-        self.requests += 1
-        page = await self._api.list(end.params, limit=PAGE)
-        on_server = {entry.key for entry in page.entries}
-        last = sort_key(sort_values(page.entries[-1]), end.sort) if page.entries else None
-        if self._unordered or (last is None and not page.last):
-            return 0
-        gone = 0
-        for start in range(0, len(self.run), PAGE):
-            for row in _rows_from(self._store, self.run, start, self.anchor):
-                key = sort_key(SortValues(row.created_us, row.status_code), end.sort)
-                if not page.last and key is not None and last is not None and key >= last:
-                    return gone
-                gone += key is not None and row.key not in on_server
-            await give_way()
-        return gone
+        asked = {end.sort: end.params} if self._count_fell else {}
+        if any(
+            each.pages > 1 and primary_term(each.sort) != NEWEST_FIRST for each in (self.older_end, self.newer_end)
+        ):
+            asked.setdefault(OLDEST_FIRST, {**self.plan.params, "sort": OLDEST_FIRST})  # retention takes those
+        gone: set[str] = set()
+        for sort, params in asked.items() if not self._unordered else ():
+            self.requests += 1
+            page = await self._api.list(params, limit=PAGE)
+            gone |= await find_gone(self._store, self.run, self.older_end.sort, page, sort)
+        return len(gone)
 
     def _newest_bound(self) -> tuple[str, Mapping[str, str]]:
         """The key of the newest entry here, and the bound that leaves out newer ones; both empty without one."""
@@ -761,14 +753,6 @@ def _crowded_instant(end: End, last: SortValues | None) -> str:
         return ""
     instant = rfc3339(last.created_us)
     return f"more entries happened at {instant} than come in one page, and the server refuses cursors"
-
-
-def _rows_from(store: EntryStore, run: Run, start: int, anchor: Anchor | At) -> list[Row]:
-    """Up to `PAGE` rows in the order of paging, beginning with number `start`."""
-    if anchor is Anchor.NEWEST:
-        return store.window(run, start, PAGE)
-    after = len(run) - start
-    return store.window(run, max(0, after - PAGE), min(PAGE, after))[::-1]
 
 
 def _rate(rows: Sequence[Row]) -> float:

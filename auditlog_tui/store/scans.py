@@ -214,6 +214,12 @@ def keys(store: EntryStore, run: Run, stretch: Stretch) -> list[tuple[int, str]]
     return store.read(f"SELECT p.position, e.key {_ROWS} ORDER BY p.position", _bounds(run, stretch))
 
 
+def sorted_by(store: EntryStore, run: Run, stretch: Stretch) -> list[tuple[str, int | None, int | None]]:
+    """Key, time and status of each row, ordered by position."""
+    sql = f"SELECT e.key, e.created_us, e.status_code {_ROWS} ORDER BY p.position"
+    return store.read(sql, _bounds(run, stretch))
+
+
 def arrived(store: EntryStore, run: Run, after: int, since_us: int) -> list[int]:
     """The versions numbered above `after` whose entries are in the run, in the order in which they came.
 

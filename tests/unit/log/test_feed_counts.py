@@ -7,7 +7,7 @@ from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
 from auditlog_tui.log.feed import Anchor, At
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
-from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, log_of, read
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 from tests.unit.walks import BOUNDS, feed_of, keys_of, newest_first, survived, verified, walk
 
 
@@ -31,8 +31,10 @@ async def test_wrong_count_is_requested_again(anchor: Anchor) -> None:
     assert not feed.short
     assert feed.total == 60
     assert api.calls[-1] == ({"created_at_max": "2027-01-15T08:00:59.000001Z"}, 10, None)
+    asked = len(api.calls)
+    assert asked == (7 if anchor is Anchor.NEWEST else 8)  # from there, it also asks for the oldest once more
     await verified(feed)
-    assert len(api.calls) == 7
+    assert len(api.calls) == asked
 
 
 @pytest.mark.parametrize("anchor", Anchor)
@@ -192,6 +194,38 @@ async def test_entries_skipped_by_offset_cursors_are_missing_though_counts_agree
     assert len(feed.run) == 290
     await verified(feed)
     assert (feed.gone, feed.short) == (10, "the server counts 290, 280 of them arrived")
+
+
+@pytest.mark.parametrize(("text", "anchor"), [("sort:created", Anchor.NEWEST), ("", Anchor.OLDEST)])
+async def test_entries_skipped_by_offset_cursors_are_missing_though_as_many_were_written(
+    text: str, anchor: Anchor
+) -> None:
+    class Rotates(OffsetCursors):
+        def after_first(self) -> None:
+            for _ in range(3):
+                self.arrive(id=f"new-{len(self.arrived)}")
+            del self.entries[:3]
+
+    feed = feed_of(Rotates(log_of(300)), text, anchor)
+    await walk(feed)
+    assert len(feed.run) == 300
+    await verified(feed)
+    assert (feed.gone, feed.short) == (3, "the server counts 300, 297 of them arrived")
+
+
+async def test_in_an_order_by_status_the_oldest_are_looked_for_too() -> None:
+    class Rotates(OffsetCursors):
+        def after_first(self) -> None:
+            self.arrive(id="new", status_code=999)
+            del self.entries[0]
+
+    entries = [entry(n, status_code=200 + n % 7) for n in range(300)]
+    feed = feed_of(Rotates(entries), "sort:status")
+    await walk(feed)
+    assert "id-0" in keys_of(feed)
+    assert len(feed.run) == 300
+    await verified(feed)
+    assert (feed.gone, feed.short) == (1, "the server counts 300, 299 of them arrived")
 
 
 async def test_retention_during_complete_paging_is_recognised() -> None:

@@ -55,6 +55,11 @@ _COUNTS_MORE = "the server counts"
 
 _MISPLACED = "rows could not be inserted"
 
+_UNDATED = (
+    "the server counted fewer than arrived, so entries without a time may be missing (created:>=1970-01-01 asks for"
+    " the others only)"
+)
+
 _NO_JOINT = "the server no longer has the entries at which the walk was interrupted, so others may be missing there"
 
 
@@ -644,7 +649,7 @@ class Feed:
         resumed = any(end.restarted and not end.sliced for end in (self.older_end, self.newer_end))
         counted = max(now, self._first_count or 0, before or 0)
         if resumed and self._read_by_time and before is not None and arrived > counted:
-            self.short = "the server counted fewer than arrived, so entries without a time may be missing"
+            self.short = _UNDATED
 
     async def _count_again(self) -> tuple[int | None, bool]:
         """A count of the server's, and whether it is certainly of all entries up to the newest one here, and no more.

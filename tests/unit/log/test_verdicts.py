@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 
 import pytest
@@ -23,13 +23,42 @@ from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.sorting import sorted_run
 from auditlog_tui.text.times import rfc3339
 from tests.unit import fake
-from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry, log_of, read
+from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 from tests.unit.views import ALL, error_of, ignore, keys_of, load, newest_first, query_of, view_of
 from tests.unit.walks import BOUNDS
 
 
 def navigator_of(api: FakeApi) -> Navigator:
     return Navigator(Log(api, EntryStore()), UTC)
+
+
+# -- counts and cursors --------------------------------------------------------------------------------------------
+
+
+class CapsAndRefuses(FakeApi):
+    """A server that counts up to 30, and refuses every cursor."""
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        if cursor is not None:
+            raise BadRequestError("cursor expired", status=400)
+        page = await super().list(params, limit=limit)
+        return replace(page, total_count=min(30, page.total_count or 0))
+
+    def _select(self, params: Mapping[str, str]) -> Sequence[Json]:
+        """Those that match; without a time, no time bound matches."""
+        return [data for data in super()._select(params) if data["created_at"] or BOUNDS.isdisjoint(params)]
+
+
+@pytest.mark.parametrize("undated", [0, 3])
+async def test_capped_counts_without_cursors_are_incomplete_until_the_filter_names_a_time(undated: int) -> None:
+    log = [*log_of(300), *(entry(n, created_at=None) for n in range(300, 300 + undated))]
+    api = CapsAndRefuses(log, page_size=20)
+    summary = (await load(view_of(api))).summary()
+    assert (summary.state, summary.rows) == (State.INCOMPLETE, 300)
+    text = summary.reason.partition("(")[2].partition(" asks")[0]
+    view = await load(view_of(api, text))
+    await view.prove()
+    assert (view.summary().state, len(view)) == (State.COMPLETE, 300)
 
 
 # -- the whole log -------------------------------------------------------------------------------------------------

@@ -386,14 +386,22 @@ def command_line(query: str, *, profile: str = "", base_url: str = "", demo: boo
 
 
 def export_command(
-    query: str, out: str, form: str, *, zone: str = "", base_url: str = "", demo: bool = False, saved: str = ""
+    query: str,
+    out: str,
+    form: str,
+    *,
+    profile: str = "",
+    zone: str = "",
+    base_url: str = "",
+    demo: bool = False,
+    saved: str = "",
 ) -> str:
     """The command line that writes an export to `out`, or goes on with it.
 
     `form` is the format, empty for a bundle; `zone` is that of the filter, if it depends on one. The others are as
     for `command_line`.
     """
-    parts = [PROGRAM, "export"]
+    parts = [PROGRAM, "export", *(["--profile", profile] if profile else [])]
     if saved:
         parts.append(f"{FROM}={saved}")
     elif demo:

@@ -15,12 +15,14 @@ from typing import NoReturn
 from auditlog_tui import __version__
 from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
 from auditlog_tui.settings.command_line import (
+    COMMANDS,
     EXAMPLES,
     FIRST_WORDS,
     FROM,
     OPEN,
     after,
     command_of,
+    make_command,
     mistaken,
     read_options,
     with_file,
@@ -42,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _paths(rest)
         if (rest := after("verify", arguments)) is not None:
             return _verify(rest)
+        if (rest := after("completion", arguments)) is not None:
+            return _completion(rest)
         if (rest := after(OPEN, arguments)) is not None and not _HELP.isdisjoint(rest):
             _parser(OPEN).print_help()
             return ExitStatus.DONE
@@ -78,12 +82,14 @@ JSON list of entries; all but a bundle may be compressed by gzip."""
 def _parser(command: str = "") -> argparse.ArgumentParser:
     opens = command == OPEN
     parser = _Parser(
-        prog="auditlog-tui open FILE" if opens else "auditlog-tui",
+        prog="auditlog-tui open" if opens else "auditlog-tui",
         description=_OPEN_HELP if opens else "Browse the Nirvana Labs audit log. ? in the browser lists its keys.",
         epilog=f"{EXAMPLES}\n\nEach command has a --help of its own.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    if opens:
+        parser.add_argument("file", metavar="FILE", help="the saved log")
     parser.add_argument("query", nargs="*", help="a filter to begin with, for instance: status:>=400 last:24h")
     parser.add_argument("--demo", action="store_true", help="browse a made-up log: no key, no network")
     parser.add_argument(
@@ -158,7 +164,7 @@ exit status:
 To search for the word: auditlog-tui '"verify"'"""
 
 
-def _verify(arguments: Sequence[str]) -> int:
+def _verify_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="auditlog-tui verify",
         description=(
@@ -174,12 +180,55 @@ def _verify(arguments: Sequence[str]) -> int:
         "--manifest", metavar="SHA256",
         help="the SHA-256 of its manifest, as you were given it by another way than the bundle",
     )  # fmt: skip
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    options = _verify_parser().parse_args(arguments)
     from auditlog_tui import runtime
     from auditlog_tui.headless.verifying import write_verdict
 
     runtime.enable_collector()
     return write_verdict(Path(options.path), options.manifest)
+
+
+_COMPLETION_EPILOG = """\
+bash   in ~/.bashrc:                    eval "$(auditlog-tui completion bash)"
+zsh    in ~/.zshrc, after compinit:     eval "$(auditlog-tui completion zsh)"
+fish   in ~/.config/fish/config.fish:   auditlog-tui completion fish | source
+
+To search for the word: auditlog-tui '"completion"'"""
+
+
+def _completion_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="auditlog-tui completion",
+        description=(
+            "Write a script with which the shell completes commands, options, filter keys and known values.\n"
+            "Completing starts no program and sends nothing."
+        ),
+        epilog=_COMPLETION_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads the script")
+    return parser
+
+
+def _completion(arguments: Sequence[str]) -> int:
+    shell = _completion_parser().parse_args(arguments).shell
+    from auditlog_tui.headless.completion import write_script
+
+    return write_script(shell, parsers())
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command that has one, and the browser's without a name."""
+    found = {"": _parser(), OPEN: _parser(OPEN), "verify": _verify_parser(), "completion": _completion_parser()}
+    for command in COMMANDS:
+        found[command] = _parser()
+        make_command(found[command], command)
+    return found
 
 
 def _look_after(options: argparse.Namespace) -> int:

@@ -49,8 +49,14 @@ NOTES_LIMIT = 128 << 20
 MANIFEST_LIMIT = 1 << 20
 """The most bytes of the manifest."""
 
-FORMAT, VERSION = "auditlog-tui bundle", 1
-"""The version changes with what is in the manifest, and with the notes and digests: all versions compare those."""
+FORMAT, VERSION = "auditlog-tui bundle", 2
+"""The version changes with what is in the manifest, and with the notes and digests: all versions compare those.
+
+2 has `LATER` in the statement. A bundle of which none of that is stated is of version 1, with the same bytes.
+"""
+
+LATER: dict[str, Json] = {"profile": "", "resumed": False}
+"""What version 2 added to the statement, and the values that are not written."""
 
 
 # -- contents ------------------------------------------------------------------------------------------------------
@@ -103,11 +109,12 @@ NAMES = (ENTRIES, *DERIVED, MANIFEST)
 def manifest_lines(content: Content, members: Sequence[Member]) -> list[str]:
     """The lines of the manifest of a bundle with these other members."""
     statement, notes = content.statement, content.notes
+    stated = {name: value for name, value in asdict(statement).items() if name not in LATER or value != LATER[name]}
     times = {"from": statement.low_us, "to": statement.high_us, "as_of": statement.as_of_us}
     found: dict[str, Json] = {
         "format": FORMAT,
-        "format_version": VERSION,
-        "statement": asdict(statement),
+        "format_version": VERSION if LATER.keys() & stated.keys() else 1,
+        "statement": stated,
         "times_utc": {name: utc(us) for name, us in times.items()},
         "counts": {
             "marked": sum(note.marked for note in notes),

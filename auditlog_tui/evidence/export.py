@@ -446,6 +446,8 @@ class Export:
             reason=reason,
             picked=planned.only,
             context_us=job.context_us,
+            profile=job.profile,
+            resumed=bool(self.resumed),
         )
 
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:
@@ -746,7 +748,7 @@ def merged(times: Sequence[int], around_us: int) -> list[tuple[int, int]]:
 class _OneLineApi(ForwardingApi):
     """The API with each entry's JSON on one line, as an export writes it: so a part has what the log has.
 
-    It counts its `requests`.
+    It counts the `requests` that were answered: of one under way, nobody knows whether it gets to the server.
     """
 
     def __init__(self, api: AuditLogApi) -> None:
@@ -754,15 +756,16 @@ class _OneLineApi(ForwardingApi):
         self.requests = 0
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
-        self.requests += 1
         page = await super().list(params, limit=limit, cursor=cursor)
+        self.requests += 1
         if any(_has_breaks(entry) for entry in page.entries):
             page = structs.replace(page, entries=tuple(map(_on_one_line, page.entries)))
         return page
 
     async def get(self, entry_id: str) -> Entry:
+        entry = await super().get(entry_id)
         self.requests += 1
-        return _on_one_line(await super().get(entry_id))
+        return _on_one_line(entry)
 
 
 def _has_breaks(entry: Entry) -> bool:

@@ -66,9 +66,9 @@ class Plan:
     content: str = ""
     marks: str = ""
 
-    def is_of(self, endpoint: str, content: str) -> bool:
-        """Whether it is an export of this log."""
-        return (self.endpoint, self.content) == (endpoint, content)
+    def is_of(self, endpoint: str, content: str, profile: str) -> bool:
+        """Whether it is an export of this log: two profiles' logs may differ at one endpoint."""
+        return (self.endpoint, self.content, self.profile) == (endpoint, content, profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def finished(out: Path) -> Finished | None:
     return _state_of(out).finished
 
 
-def earlier_in(folder: Path, endpoint: str, content: str = "") -> list[Earlier]:
+def earlier_in(folder: Path, endpoint: str, content: str = "", profile: str = "") -> list[Earlier]:
     """What earlier exports of this log left in a folder, the newest first, at most `MOST_EARLIER`.
 
     The log is named as in `Plan`.
@@ -315,7 +315,7 @@ def earlier_in(folder: Path, endpoint: str, content: str = "") -> list[Earlier]:
     except OSError:
         return []
     parts = (earlier(folder / name.removesuffix(STATE_SUFFIX)) for _, name in sorted(states, reverse=True))
-    ours = (each for each in parts if each is not None and each.plan.is_of(endpoint, content))
+    ours = (each for each in parts if each is not None and each.plan.is_of(endpoint, content, profile))
     return list(islice(ours, MOST_EARLIER))
 
 

@@ -96,13 +96,16 @@ def _facts(statement: Statement, context: int) -> Iterator[tuple[str, str]]:
     if not picked or statement.high_us is not None:
         yield "to (UTC)", _instant(statement.high_us, "the end of the log")
     yield "API", code(statement.endpoint)
+    if statement.profile:
+        yield "profile of the exporter's settings", code(statement.profile)
     if statement.as_of_us is not None:
         yield "as of (the server's clock)", _instant(statement.as_of_us)
     yield "server's clock ahead of the exporter's", "unknown" if offset is None else f"{offset:,} ms"
     yield "exported by", code(statement.by) or "not given"
     yield "entries", f"{statement.rows:,}, in {counted(statement.entries, 'line')}"
     yield "entries by the server's count", "unknown" if statement.total is None else f"{statement.total:,}"
-    yield "requests", f"{statement.requests:,}"
+    resumed = " at least: it was broken off, and went on" if statement.resumed else ""
+    yield "requests", f"{statement.requests:,}{resumed}"
     yield "tool", code(f"{statement.tool} {statement.version}")
 
 

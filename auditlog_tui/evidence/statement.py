@@ -31,10 +31,12 @@ class Statement:
     `query` is the filter as typed, `frozen` the same with absolute times. `low_us` and `high_us` are the window that
     it names, `None` where it names no bound. `as_of_us` is the server's time to which the entries are up to date, and
     `clock_offset_ms` how far its clock is ahead of this machine's; both `None` if it sends no time. `requests` were
-    sent, in all runs of the export. `entries` is the number of lines of JSON, `rows` the number of entries (the rest
+    answered; where the export was `resumed`, in all its runs and at least, as answers that came after the last one
+    that was noted are not known. `entries` is the number of lines of JSON, `rows` the number of entries (the rest
     are further versions), `total` the server's count of these, `None` if it does not count just these or not rightly.
     `reason` says why the verdict is INCOMPLETE. `picked` says that the query is of entries that the user `marked` or
     `noted`, for which the API is not asked, and `context_us` that those so near to them in time are there too.
+    `profile` is the name of the settings' profile, empty for none: two organizations may have one endpoint.
     """
 
     query: str
@@ -55,6 +57,8 @@ class Statement:
     version: str = __version__
     picked: Only = ""
     context_us: int = 0
+    profile: str = ""
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-from auditlog_tui.errors import ExitStatus
-from auditlog_tui.headless.streams import Progress, standard_out
+from auditlog_tui.headless.streams import print_lines
 from auditlog_tui.output.files import state_folder
 from auditlog_tui.text.safe import safe
 
 
 def write_paths(settings: Path) -> int:
     """Write a line for each kind of file: its name, and its path to the end of the line. Returns the exit status."""
-    try:
-        out, terminal = standard_out(Progress(None))
-        out.lines(safe(line, len(line)) if terminal else line for line in _lines(settings))
-    except BrokenPipeError:
-        return ExitStatus.BROKEN_PIPE
-    except OSError as error:
-        with suppress(OSError):
-            print(f"Standard output can't be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
-        return ExitStatus.INCOMPLETE
-    return ExitStatus.DONE
+    return print_lines(lambda terminal: (safe(line, len(line)) if terminal else line for line in _lines(settings)))
 
 
 def _lines(settings: Path) -> Iterator[str]:

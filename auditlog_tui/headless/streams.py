@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext, suppres
 from io import FileIO
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from auditlog_tui.errors import ExitStatus
 from auditlog_tui.text.cells import fit
 from auditlog_tui.text.safe import safe
 
@@ -150,6 +151,19 @@ def standard_out(progress: Progress) -> tuple[Out, str | None]:
     out = Out(FileIO(descriptor, "wb", closefd=False), progress, terminal or "utf-8")
     out.may_block = not stat.S_ISREG(os.fstat(descriptor).st_mode)
     return out, terminal
+
+
+def print_lines(lines: Callable[[bool], Iterable[str]]) -> int:
+    """Write lines on standard output, which are told whether that is a terminal. Returns the exit status."""
+    try:
+        out, terminal = standard_out(Progress(None))
+        out.lines(lines(terminal is not None))
+    except BrokenPipeError:
+        return ExitStatus.BROKEN_PIPE
+    except OSError as error:
+        print_note(f"Standard output can't be written: {error.strerror}.")
+        return ExitStatus.INCOMPLETE
+    return ExitStatus.DONE
 
 
 @contextmanager

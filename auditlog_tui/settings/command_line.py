@@ -38,7 +38,13 @@ COMMANDS = {
 OPEN = "open"
 FROM = "--from"
 
-OTHERS = (OPEN, "verify", "config", "paths")
+OTHERS = {
+    OPEN: "Browse a log that was saved to a file: no key, no network.",
+    "verify": "Tell whether a bundle was changed.",
+    "config": "Write a settings file to begin with.",
+    "paths": "Write where settings, marks and history are kept.",
+    "completion": "Write a script with which a shell completes command lines.",
+}
 """Commands that ask no API."""
 
 FIRST_WORDS = frozenset((*COMMANDS, *OTHERS, "help"))
@@ -70,7 +76,8 @@ commands:
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui config init                            write a settings file to begin with
-  auditlog-tui paths                                  write where settings, marks and history are kept"""
+  auditlog-tui paths                                  write where settings, marks and history are kept
+  auditlog-tui completion bash                        write a script for the shell: bash, zsh or fish"""
 
 _STATUS = f"""\
 exit status:
@@ -88,6 +95,9 @@ _COMMANDS_VALUED = frozenset(
 
 STDOUT = "-"
 """The file of `export` that stands for standard output."""
+
+_FORMAT_OF = {"get": "jsonl", "export": None, "who": "text"}
+"""The output format where none is given, of the commands that don't write a table."""
 
 _SHORT = {"follow": frozenset(("-n",))}
 """Short flags that take a value, by command."""
@@ -180,13 +190,13 @@ def _slips(word: str) -> Iterator[str]:
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(
-        format={"get": "jsonl", "export": None, "who": "text"}.get(command, "table"), limit=None, last=10, until="",
+        format=_FORMAT_OF.get(command, "table"), limit=None, last=10, until="",
         out="", bundle="", by="", marked=False, with_context="", incomplete=False, folder="", since="", quiet=False,
         verify=False, compact=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:
-        _make_command(parser, command)
+        make_command(parser, command)
         valued |= _COMMANDS_VALUED | _SHORT.get(command, frozenset())
     words, flags = split(without_command(arguments), valued)
     _check_letters(parser, flags)
@@ -229,7 +239,8 @@ def _check_letters(parser: argparse.ArgumentParser, flags: Sequence[str]) -> Non
         parser.error(f"there is no option {flag}{meant} A word to leave out goes in quotes: '-\"{flag[1:]}\"'")
 
 
-def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
+def make_command(parser: argparse.ArgumentParser, command: str) -> None:
+    """Add to the browser's parser what the command takes, and remove what is for the browser."""
     parser.prog = f"{parser.prog} {command}"
     parser.description = COMMANDS[command]
     parser.epilog = f"{EXAMPLES}\n\n{_STATUS}"
@@ -244,7 +255,7 @@ def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
     if command in _MAKERS:
         _MAKERS[command](parser)
         return
-    default = parser.get_default("format")
+    default = _FORMAT_OF.get(command, "table")
     described = f"output format (default: {default}); all but table, jsonl and ids take your notes along"
     parser.add_argument("--format", choices=FORMATS, default=default, help=described)
     if command == "list":
@@ -375,14 +386,22 @@ def command_line(query: str, *, profile: str = "", base_url: str = "", demo: boo
 
 
 def export_command(
-    query: str, out: str, form: str, *, zone: str = "", base_url: str = "", demo: bool = False, saved: str = ""
+    query: str,
+    out: str,
+    form: str,
+    *,
+    profile: str = "",
+    zone: str = "",
+    base_url: str = "",
+    demo: bool = False,
+    saved: str = "",
 ) -> str:
     """The command line that writes an export to `out`, or goes on with it.
 
     `form` is the format, empty for a bundle; `zone` is that of the filter, if it depends on one. The others are as
     for `command_line`.
     """
-    parts = [PROGRAM, "export"]
+    parts = [PROGRAM, "export", *(["--profile", profile] if profile else [])]
     if saved:
         parts.append(f"{FROM}={saved}")
     elif demo:

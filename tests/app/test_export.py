@@ -419,6 +419,23 @@ async def test_a_part_at_the_path_is_offered_and_another_path_begins_anew(folder
     assert names(folder) == ["a.jsonl", "b.csv"]
 
 
+async def test_a_part_of_another_profile_is_not_offered(folder: Path) -> None:
+    async with running(profile="staging") as hand, exporting(hand, "a.zip"):
+        await hand.pilot.press("q")
+        await hand.until(lambda: not hand.app.is_running)
+    assert hand.app.left.endswith("auditlog-tui export --profile staging --bundle a.zip")
+    before = (folder / "a.zip.part").read_bytes()
+    async with running(profile="prod") as hand:
+        await choose(hand, "all that match", "bundle", "a.zip")
+        assert not [line for line in lines_of(hand) if "the rest of an export" in line]
+        await hand.press("enter")
+        assert "of another log (profile staging, https://log.example)" in told(hand)
+    assert (folder / "a.zip.part").read_bytes() == before
+    async with running(profile="staging") as hand:
+        await hand.press("e")
+        await hand.until(lambda: bool([line for line in lines_of(hand) if "the rest of an export" in line]))
+
+
 async def test_a_part_of_another_log_is_left_alone(folder: Path) -> None:
     async with running() as hand, exporting(hand, "a.zip"):
         await hand.pilot.press("escape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import re
@@ -27,6 +28,7 @@ from tests.effort import HANGS_S, THOROUGH
 from tests.opened import lasting
 from tests.real.children import INTERRUPTIBLE
 from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.unit.evidence.bundles import members
 
 ENTRIES = 3_000
 KILLS = 25 if THOROUGH else 5
@@ -122,6 +124,33 @@ def test_killed_at_random_points_it_ends_with_the_bytes_of_an_undisturbed_run(
         assert (status, "COMPLETE as of" in told) == (0, True)
     assert digest(exporter.folder / "a") == digest(exporter.folder / "whole")
     assert exporter.names() == ["a"]
+
+
+def test_a_bundle_killed_at_random_points_differs_in_what_it_states_of_its_runs_alone(exporter: Exporter) -> None:
+    sent_before = len(exporter.server.requests)
+    status, told = exporter.done("--bundle", "whole.zip")
+    assert status == 0, told
+    whole, dice, kills = members((exporter.folder / "whole.zip").read_bytes()), random.Random(20), 0
+    sent, size = len(exporter.server.requests), len(whole[bundle.ENTRIES])
+    while kills < KILLS:
+        at_least = size_of(exporter.folder / "a.part") + dice.randrange(1, size // KILLS)
+        with exporter.begun("--bundle", "a", size=at_least) as process:
+            process.kill()
+            assert process.wait(HANGS_S) == -signal.SIGKILL, "it ended before it was killed"
+            kills += 1
+    status, told = exporter.done("--bundle", "a")
+    assert (status, "COMPLETE as of" in told) == (0, True)
+    found = members((exporter.folder / "a").read_bytes())
+    differing = {name for name in found if found[name] != whole[name]}
+    assert differing == {"report.md", bundle.MANIFEST}
+    stated, before = (json.loads(each[bundle.MANIFEST])["statement"] for each in (found, whole))
+    assert stated.pop("resumed")
+    assert before["requests"] == sent - sent_before
+    assert 0 < stated["requests"] <= len(exporter.server.requests) - sent
+    of_the_run = ("requests", "as_of_us", "clock_offset_ms")
+    assert {name for name in stated if stated[name] != before[name]} <= {*of_the_run}
+    verified = verify(exporter.folder / "a")
+    assert (verified.findings, verified.unchecked) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

@@ -296,7 +296,7 @@ SPELLED = {
     "archive", "day", "day=2026-11-20/part-000017.parquet", "day=unknown/", "_…", "_*", "decode(raw)",
     "audit.service", "audit.timer", "aws s3 sync archive s3://bucket/audit --exclude '_*'",
     "pre-commit install", "key_command", 'profile = "prod"', "--profile ''", "sh -c '…'", "history-NAME",
-    "a.incomplete.csv",
+    "a.incomplete.csv", "compinit", 'eval "$(auditlog-tui completion bash)"', 'eval "$(auditlog-tui completion zsh)"',
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""

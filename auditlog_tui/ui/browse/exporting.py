@@ -170,7 +170,7 @@ class ExportController(Controller):
         from auditlog_tui.evidence.part import earlier, earlier_in
 
         await asyncio.to_thread(import_module, "auditlog_tui.evidence.export")
-        found = await asyncio.to_thread(earlier_in, Path(), self._settings.log_name, self._content)
+        found = await asyncio.to_thread(earlier_in, Path(), *self._log_named)
         if self._stopped is not None and (last := await asyncio.to_thread(earlier, self._stopped)) is not None:
             found = [last, *(each for each in found if not _same(each.out, last.out))]
         shown = None if self._rest is None or self._line else Path(self._rest.path)
@@ -181,10 +181,10 @@ class ExportController(Controller):
         ]
 
     @property
-    def _content(self) -> str:
-        """The content of the file that the log comes from, as a part names it; empty for an API."""
+    def _log_named(self) -> tuple[str, str, str]:
+        """The log as a part names it: its endpoint, the content of the file that it comes from, and the profile."""
         origin = self._host.navigator.log.origin
-        return "" if origin is None else origin.content
+        return self._settings.log_name, "" if origin is None else origin.content, self._settings.profile
 
     async def _check(self, request: Request) -> str:
         """What an earlier run left at the path, in a sentence; empty if nothing. Raises `AuditLogError`."""
@@ -193,8 +193,9 @@ class ExportController(Controller):
 
         out = path_of(request.path)
         left = await asyncio.to_thread(earlier, out)
-        if left is not None and not left.plan.is_of(self._settings.log_name, self._content):
-            of = safe(left.plan.endpoint, 100)
+        if left is not None and not left.plan.is_of(*self._log_named):
+            of = f"profile {safe(left.plan.profile, 100)}, " if left.plan.profile else ""
+            of += safe(left.plan.endpoint, 100)
             raise ExportRefusedError(f"There is a part of an export of another log ({of}). Type another path.")
         if left is not None and request.what in ("loaded", "one"):
             raise ExportRefusedError("There is a part of an export of all that matches. Type another path.")
@@ -328,7 +329,7 @@ class ExportController(Controller):
 
         settings, form = self._settings, "" if job.form == BUNDLE else job.form
         base_url = self._host.navigator.base_url
-        where = {"base_url": base_url, "saved": settings.saved}
+        where = {"profile": settings.profile, "base_url": base_url, "saved": settings.saved}
         command = export_command(job.typed, str(job.out), form, zone=job.zone, demo=settings.demo, **where)
         return safe(command, 2_000)
 

@@ -322,6 +322,33 @@ def test_it_says_what_was_asked_and_by_whom(tmp_path: Path) -> None:
         assert each in text, each
 
 
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ({"profile": "prod"}, "| profile of the exporter's settings | `prod` |"),
+        ({"resumed": True}, "| requests | 5 at least: it was broken off, and went on |"),
+    ],
+)
+def test_a_profile_and_a_second_run_are_stated_where_there_are_any(
+    stated: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    data, plain_one = made(tmp_path, LINES, stated=statement(250, **stated)), made(tmp_path, LINES)
+    assert told in members(data)["report.md"].decode()
+    manifest, before = (json.loads(members(each)[MANIFEST]) for each in (data, plain_one))
+    assert (manifest["format_version"], before["format_version"]) == (2, 1)
+    assert manifest["statement"] == before["statement"] | stated
+    assert not {"profile", "resumed"} & before["statement"].keys()
+    (tmp_path / "a.zip").write_bytes(data)
+    assert verify(tmp_path / "a.zip").findings == []
+    assert opened(tmp_path, data)[2] == statement(250, **stated)
+
+
+def test_a_profile_put_into_a_manifest_without_one_is_found(tmp_path: Path) -> None:
+    change = edited(MANIFEST, b'"context_us": 0', b'"context_us": 0,\n    "profile": "prod"')
+    (tmp_path / "a.zip").write_bytes(change(made(tmp_path, LINES)))
+    assert "manifest.json is not as auditlog-tui writes it" in verify(tmp_path / "a.zip").findings[0]
+
+
 def test_marked_entries_are_a_timeline_with_their_context(tmp_path: Path) -> None:
     text = reported(tmp_path, LINES[::-1])
     rows = [row for row in text.partition("## Marked")[2].partition("## Actors")[0].splitlines() if "id-" in row]
@@ -468,7 +495,7 @@ UNSOUND: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "manifest of bytes": (put(MANIFEST, b"\xff"), "not a manifest"),
     "manifest of digits": (put(MANIFEST, b"9" * 9_999), "not a manifest"),
     "huge manifest": (put(MANIFEST, b" " * (1 << 20) + b"{}"), "larger than"),
-    "newer": (edited(MANIFEST, b'"format_version": 1', b'"format_version": 2'), "A newer auditlog-tui made it"),
+    "newer": (edited(MANIFEST, b'"format_version": 1', b'"format_version": 3'), "A newer auditlog-tui made it"),
     "another verdict": (edited(MANIFEST, b'"COMPLETE"', b'"PERFECT"'), "not a manifest of this version"),
     "another type": (edited(MANIFEST, b'"requests": 5', b'"requests": []'), "not a manifest of this version"),
     "note with another type": (edited(NOTES, b"true", b'"no"'), "Line 1 of notes.jsonl"),

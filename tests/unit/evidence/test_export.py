@@ -143,7 +143,7 @@ async def test_the_statement_says_what_was_asked_and_what_came(tmp_path: Path) -
     api = FakeApi(log(), page_size=10)
     api.clock_offset_us = 1_500
     asked = "created:2027-01-15T08:00:00Z..2027-01-15T08:00:29Z"
-    outcome = await done(job(tmp_path / "a", asked, by="Jo"), api)
+    outcome = await done(job(tmp_path / "a", asked, by="Jo", profile="prod"), api)
     assert outcome.statement == Statement(
         query=asked,
         frozen=asked,
@@ -158,6 +158,7 @@ async def test_the_statement_says_what_was_asked_and_what_came(tmp_path: Path) -
         rows=30,
         total=30,
         verdict="COMPLETE",
+        profile="prod",
     )
 
 
@@ -309,7 +310,8 @@ async def test_the_second_run_asks_for_what_is_missing_alone_and_keeps_the_time_
     assert outcome.statement.as_of_us == int(SERVED_AT.timestamp() + 1) * 1_000_000
     assert "id-99" not in ids(tmp_path / "a.jsonl")
     assert outcome.complete
-    assert outcome.statement.requests == 4 + len(second.calls)
+    assert outcome.statement.requests == 4 + len(second.calls)  # a fifth was under way
+    assert outcome.statement.resumed
     assert len(second.calls) <= 7
 
 
@@ -707,6 +709,7 @@ def test_what_an_earlier_run_left_is_found_without_holding_it(tmp_path: Path) ->
         ("old", 1, "ua:tool"),
     ]
     assert earlier_in(tmp_path, "https://another.example") == []
+    assert earlier_in(tmp_path, "https://log.example", profile="staging") == []
     assert earlier_in(tmp_path / "nowhere", "https://log.example") == []
 
 

@@ -143,6 +143,7 @@ def test_open_needs_a_file(line: str) -> None:
     ("place", "flags"),
     [
         ({}, []), ({"demo": True}, ["--demo"]), ({"base_url": "https://log.example"}, ["--base-url=https://log.example"]),
+        ({"profile": "prod"}, ["--profile=prod"]),
         ({"saved": "my log.zip"}, ["--from=my log.zip"]), ({"zone": "Asia/Tokyo"}, ["--zone=Asia/Tokyo"]),
     ],
 )  # fmt: skip

@@ -1,0 +1,76 @@
+# Completes auditlog-tui in fish. Made by: auditlog-tui completion fish
+
+function __auditlog_tui_offers
+    switch $argv[1]
+@OFFERS@
+    end
+end
+
+function __auditlog_tui
+    set -l command auditlog-tui
+    set -l valued
+    set -l only_words
+    set -l count 1
+    set -l words (commandline -opc)
+    set -l current (commandline -ct | string replace -r '^[\'"]' '')
+    for word in $words[2..]
+        if set -q valued[1]
+            set valued
+        else if set -q only_words[1]
+            set count 2
+        else if test "$word" = --
+            set only_words yes
+        else
+            switch $word
+                case @VALUED@
+                    set valued $word
+                case '-*'
+                    string match -qr '^-[a-z].*:' -- $word; and set count 2
+                case @COMMANDS@
+                    if test $command = auditlog-tui -a $count = 1
+                        set command $word
+                    else
+                        set count 2
+                    end
+                case '*'
+                    set count 2
+            end
+        end
+    end
+
+    if set -q valued[1]
+        __auditlog_tui_reply '' $current (__auditlog_tui_offers "$command $valued")
+    else if not set -q only_words[1]; and string match -q -- '--*=*' $current
+        set -l parts (string split -m 1 = -- $current)
+        __auditlog_tui_reply "$parts[1]=" $parts[2] (__auditlog_tui_offers "$command $parts[1]")
+    else if not set -q only_words[1]; and string match -qr '^-(-.*)?$' -- $current
+        __auditlog_tui_offers "$command -"
+    else
+        __auditlog_tui_reply '' $current (__auditlog_tui_offers "$command $count")
+    end
+end
+
+# The offers, each after what is typed already; files and filters are looked up.
+function __auditlog_tui_reply -a head current
+    for offer in $argv[3..]
+        switch $offer
+            case '<files>'
+                printf "$head%s\n" (__fish_complete_path $current)
+            case '<folders>'
+                printf "$head%s\n" (__fish_complete_directories $current '')
+            case '<filter>'
+                set -l term (string match -r '^(.*\s|)([-!(+]*)(.*)$' -- $current)
+                set head "$term[2]$term[3]"
+                set -l value (string match -r '^([^:]*:)(.*,|)' -- $term[4])
+                if set -q value[1]
+                    printf '%s\n' "$head$value[1]"(__auditlog_tui_offers $value[2])
+                else
+                    printf '%s\n' $head(__auditlog_tui_offers filter)
+                end
+            case '*'
+                printf '%s\n' $head$offer
+        end
+    end
+end
+
+complete -c auditlog-tui -f -a '(__auditlog_tui)'

@@ -1,0 +1,171 @@
+"""`completion`'s scripts in the shells that read them: what Tab makes of a line that is typed in a terminal."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from auditlog_tui.cli import parsers
+from auditlog_tui.headless.completion import SHELLS, script
+from tests.real.pty_terminal import PtyTerminal, environment
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shells in a pseudo-terminal")
+
+PROMPT = "READY> "
+
+START = {
+    "bash": (
+        ["bash", "--noprofile", "--norc", "-i"],
+        "PS1='READY> '; bind 'set bell-style none'; eval \"$(cat {script})\"",
+    ),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        "PS1='READY> '; unsetopt prompt_sp beep; bindkey -e; autoload -Uz compinit; compinit -u -D;"
+        ' eval "$(cat {script})"',
+    ),
+    "fish": (
+        ["fish", "--no-config", "--private"],
+        "function fish_prompt; echo 'READY> '; end; function fish_greeting; end;"
+        " set -g fish_autosuggestion_enabled 0; cat {script} | source",
+    ),
+}
+
+
+class Shell:
+    """A shell with the script, in a folder with the file `saved log.jsonl` and the folder `archive`."""
+
+    def __init__(self, terminal: PtyTerminal, name: str) -> None:
+        self.terminal, self.name = terminal, name
+
+    def completed(self, line: str) -> str:
+        """What a line becomes by Tab, and an X, which tells whether Tab added a space."""
+        self.terminal.send(f"\x15{line}")
+        self.terminal.settle()
+        self.terminal.send("\tX")
+        self.terminal.settle()
+        return self._line()
+
+    def _line(self) -> str:
+        return str(re.findall(rf"{PROMPT}(.*)", self.terminal.screen())[-1])
+
+    def run(self, command: str) -> None:
+        self.terminal.send(f"\x15{command}\r")
+        self.terminal.settle()
+
+    def shown(self, line: str) -> str:
+        """The screen after Tab was typed twice."""
+        self.terminal.send(f"\x15{line}")
+        self.terminal.settle()
+        self.terminal.send("\t\t")
+        self.terminal.settle()
+        screen = self.terminal.screen()
+        self.terminal.send("\x15\x0c")
+        self.terminal.settle()
+        return screen
+
+
+@pytest.fixture(scope="module", params=SHELLS)
+def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    name = str(request.param)
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    home = tmp_path_factory.mktemp(name)
+    file = home / "script"
+    file.write_text(script(name, parsers()))
+    folder = home / "work"
+    (folder / "archive").mkdir(parents=True)
+    (folder / "saved log.jsonl").touch()
+    command, start = START[name]
+    with PtyTerminal(command, env=environment(home), size=(150, 50), cwd=folder) as terminal:
+        terminal.settle()
+        terminal.send(start.format(script=file) + "\r")
+        terminal.settle()
+        terminal.send("\x0c")
+        terminal.wait_for("READY>")
+        yield Shell(terminal, name)
+
+
+CASES = {
+    "fol": "follow X",
+    "stat": "status:X",
+    "list stat": "list status:X",
+    "list method:D": "list method:DELETE X",
+    "list -method:D": "list -method:DELETE X",
+    "list -metho": "list -method:X",
+    "list method:GET,D": "list method:GET,DELETE X",
+    "list actor.type:a": "list actor.type:api_key X",
+    "list status:403 last:24": "list status:403 last:24h X",
+    "list created:tod": "list created:today X",
+    "list sort:-statu": "list sort:-status X",
+    r"list status:\>": r"list status:\>=400 X",
+    "list 'metho": "list 'method:X",
+    "list 'status:>": "list 'status:>=400' X",
+    "list 'status:403 last:24": "list 'status:403 last:24h' X",
+    "list 'status:403 metho": "list 'status:403 method:X",
+    'list "metho': 'list "method:X',
+    "list --for": "list --format X",
+    "list --format js": "list --format jsonl X",
+    "list --format=js": "list --format=jsonl X",
+    "list --format jsonl metho": "list --format jsonl method:X",
+    "open sav": r"open saved\ log.jsonl X",
+    "open 'sav": "open 'saved log.jsonl' X",
+    "open x metho": "open x method:X",
+    "open x --zone rel": "open x --zone relative X",
+    "list --from sav": r"list --from saved\ log.jsonl X",
+    "list --from=sav": r"list --from=saved\ log.jsonl X",
+    "collect ar": "collect archive/X",
+    "collect sav": "collect savX",
+    "collect archive metho": "collect archive method:X",
+    "--profile list fol": "--profile list follow X",
+    "config in": "config init X",
+    "completion f": "completion fish X",
+    "help coll": "help collect X",
+    "verify --man": "verify --manifest X",
+    "follow -n 3 metho": "follow -n 3 method:X",
+    "-- metho": "-- method:X",
+    "-- list --for": "-- list --forX",
+    "get ar": "get arX",
+    "list zzz": "list zzzX",
+}
+"""What a line becomes by Tab and X."""
+
+
+@pytest.mark.parametrize("typed", CASES)
+def test_tab_completes(shell: Shell, typed: str) -> None:
+    assert shell.completed(f"auditlog-tui {typed}") == f"auditlog-tui {CASES[typed]}"
+
+
+OFFERED = {
+    "": ["list", "completion", "open", "help", "status:", "actor.name:"],
+    "list ": ["action:", "tag:"],
+    "list --": ["--format", "--limit", "--from", "--help"],
+    "list status:": [">=400", "4xx"],
+    "export --format ": ["jsonl", "ecs"],
+    "open ": ["archive", r"saved\\? log\.jsonl"],
+}
+"""What is shown for a line after Tab was typed twice, as regular expressions."""
+
+
+@pytest.mark.parametrize("typed", OFFERED)
+def test_tab_shows_what_can_follow(shell: Shell, typed: str) -> None:
+    shown = shell.shown(f"auditlog-tui {typed}")
+    assert [each for each in OFFERED[typed] if not re.search(each, shown)] == [], shown
+
+
+def test_bash_may_take_colons_as_parts_of_words(shell: Shell) -> None:
+    if shell.name != "bash":
+        pytest.skip("bash's own setting")
+    shell.run("before=$COMP_WORDBREAKS; COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]}")
+    try:
+        for typed in ("list method:D", "list 'metho", "list --format=js", r"list status:\>"):
+            assert shell.completed(f"auditlog-tui {typed}") == f"auditlog-tui {CASES.get(typed)}"
+    finally:
+        shell.run("COMP_WORDBREAKS=$before")
+
+
+def test_it_completes_after_another_command_and_a_variable(shell: Shell) -> None:
+    assert shell.completed("true; A=1 auditlog-tui list metho").endswith("auditlog-tui list method:X")

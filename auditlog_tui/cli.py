@@ -261,6 +261,11 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
         from auditlog_tui.headless.collecting import options_of as collect_options_of
 
         asked = replace(asked, collect=collect_options_of(options))
+    if command == "recheck":
+        from auditlog_tui.headless.rechecking import RecheckOptions
+
+        named = options.base_url is not None
+        asked = replace(asked, recheck=RecheckOptions(text, options.marked, options.format, named))
     return run_command(settings, asked)
 
 

@@ -49,8 +49,11 @@ NOTES_LIMIT = 128 << 20
 MANIFEST_LIMIT = 1 << 20
 """The most bytes of the manifest."""
 
-FORMAT, VERSION = "auditlog-tui bundle", 1
+FORMAT, VERSION = "auditlog-tui bundle", 2
 """The version changes with what is in the manifest, and with the notes and digests: all versions compare those."""
+
+WITHOUT_RECHECK = 1
+"""The version of a bundle whose entries were not re-checked: what made no use of that reads it, too."""
 
 
 # -- contents ------------------------------------------------------------------------------------------------------
@@ -103,11 +106,14 @@ NAMES = (ENTRIES, *DERIVED, MANIFEST)
 def manifest_lines(content: Content, members: Sequence[Member]) -> list[str]:
     """The lines of the manifest of a bundle with these other members."""
     statement, notes = content.statement, content.notes
+    stated = asdict(statement)
+    if statement.rechecked is None:
+        del stated["rechecked"]
     times = {"from": statement.low_us, "to": statement.high_us, "as_of": statement.as_of_us}
     found: dict[str, Json] = {
         "format": FORMAT,
-        "format_version": VERSION,
-        "statement": asdict(statement),
+        "format_version": WITHOUT_RECHECK if statement.rechecked is None else VERSION,
+        "statement": stated,
         "times_utc": {name: utc(us) for name, us in times.items()},
         "counts": {
             "marked": sum(note.marked for note in notes),

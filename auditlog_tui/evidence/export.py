@@ -30,8 +30,10 @@ from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
 from auditlog_tui.evidence.endings import encoded, restored_line
 from auditlog_tui.evidence.formats import one_line
+from auditlog_tui.evidence.forms import BUNDLE
 from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Finished, Part, Plan, Reporting, finished
-from auditlog_tui.evidence.statement import Annotation, Ending, Statement
+from auditlog_tui.evidence.recheck import Checked, Rechecks, stated
+from auditlog_tui.evidence.statement import Annotation, Ending, Rechecked, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.marked_feed import FrozenMarks
@@ -71,7 +73,8 @@ class Job:
     time zone that it was read in if it depends on one. With `context_us`, the query is of marked entries, and those
     that many microseconds before and after each are exported too. `profile` is that of the settings: a part of one is
     not gone on with by another. `notes` returns the user's marks and notes by the
-    entry's key, and `unread` says why some could not be read. An export that is INCOMPLETE is written only if
+    entry's key, and `unread` says why some could not be read. `rechecks` returns what is known of entries that were
+    asked for again. An export that is INCOMPLETE is written only if
     `incomplete` is set, and then under a name that says so unless the file itself does.
     """
 
@@ -88,6 +91,7 @@ class Job:
     incomplete: bool = False
     notes: Callable[[], Mapping[str, Annotation]] = field(default=dict)
     unread: str = ""
+    rechecks: Callable[[], Rechecks] = Rechecks
 
     @property
     def notes_path(self) -> Path:
@@ -329,7 +333,7 @@ class Export:
         try:
             if not found.as_is:
                 lines = await self._order(found, entries)
-            statement = self._statement(found, lines)
+            statement = replace(self._statement(found, lines), rechecked=self._rechecked(found))
             self.doing(lambda: f"writing {shown(self.job.out)}")
             written = await self._write(entries, notes, statement)
             beside = await self._write_notes(notes) if self.job.form == "jsonl" and notes else None
@@ -447,6 +451,17 @@ class Export:
             picked=planned.only,
             context_us=job.context_us,
         )
+
+    def _rechecked(self, found: _Found) -> Rechecked | None:
+        """What is known of those of these rows that were asked for again; only a bundle states it."""
+        rechecks, store = self.job.rechecks(), found.store
+        here = dict[str, Checked]()
+        for key, each in rechecks.checked.items() if self.job.form == BUNDLE else ():
+            n = store.number(key)
+            row = None if n is None else store.row_of(found.run, n)
+            if row is not None and 0 <= row < len(found.run):
+                here[key] = each
+        return stated(here, rechecks.unclear)
 
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:
         """Let the ending write its file beside the one that it will be; returns its path."""

@@ -61,7 +61,8 @@ class SavedLog:
     `reason` says why entries of the file are missing here, or entries of the log in the file as far as it shows;
     empty if neither. `digest` is the SHA-256 of the file, empty if it was not read to its end. `stated` says that the
     file comes with a statement: the filter `query` with absolute times, and the time `as_of_us` (microseconds since
-    1970 UTC). `notes` are the marks and notes in it or beside it.
+    1970 UTC). `notes` are the marks and notes in it or beside it. `endpoint` is the API's address that the statement
+    names, which is not to be trusted; empty if there is none.
     """
 
     index: SavedIndex
@@ -71,6 +72,7 @@ class SavedLog:
     query: str = ""
     as_of_us: int | None = None
     notes: Sequence[Annotation] = ()
+    endpoint: str = ""
 
     def close(self) -> None:
         self.index.close()
@@ -178,6 +180,7 @@ class SavedLogReader:
                 if self._stopped.is_set():
                     break
             log = SavedLog(index, "", whole.hexdigest(), True, stated.frozen, stated.as_of_us, opened.notes)
+            log.endpoint = stated.endpoint
         same = self._stopped.is_set() or entries.hexdigest() == opened.sha256
         changed = "" if same else "its entries were changed since it was made: auditlog-tui verify names them"
         reason = stated.reason or "it says so of itself"
@@ -330,6 +333,7 @@ def _state_part(path: Path, log: SavedLog) -> str:
         return ""
     if (left := earlier(path.with_name(path.name.removesuffix(SUFFIX)))) is not None:
         log.stated, log.query, log.as_of_us = True, left.plan.frozen, left.at.as_of_us
+        log.endpoint = left.plan.endpoint
     return "it is the part of an export that has not ended"
 
 

@@ -25,6 +25,39 @@ Instant = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000_000, le=253_402_300
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """The entry with a key, and the top-level fields in which the server's differs from the stored one."""
+
+    key: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rechecked:
+    """The result of asking the server again for entries of an export, by their IDs, between two times.
+
+    The numbers count entries: `expired` those that are gone and older than the log's oldest, `unasked` those that
+    can't be asked for. `changes` and `missing` name the first of the `changed` and of the `gone` ones. `unclear` says
+    why it can't be told whether entries are gone.
+    """
+
+    from_us: Instant
+    to_us: Instant
+    same: Number
+    changed: Number
+    gone: Number
+    expired: Number
+    unasked: Number
+    changes: tuple[Changed, ...]
+    missing: tuple[str, ...]
+    unclear: str = ""
+
+    @property
+    def count(self) -> int:
+        return self.same + self.changed + self.gone + self.unasked
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """The facts about an export. All times are in microseconds since 1970 UTC.
 
@@ -35,6 +68,7 @@ class Statement:
     are further versions), `total` the server's count of these, `None` if it does not count just these or not rightly.
     `reason` says why the verdict is INCOMPLETE. `picked` says that the query is of entries that the user `marked` or
     `noted`, for which the API is not asked, and `context_us` that those so near to them in time are there too.
+    `rechecked` is `None` if no entry was asked for again.
     """
 
     query: str
@@ -55,6 +89,7 @@ class Statement:
     version: str = __version__
     picked: Only = ""
     context_us: int = 0
+    rechecked: Rechecked | None = None
 
 
 @dataclass(frozen=True, slots=True)

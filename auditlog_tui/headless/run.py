@@ -60,6 +60,7 @@ from auditlog_tui.text.zones import read_zone
 if TYPE_CHECKING:
     from auditlog_tui.headless.collecting import CollectOptions
     from auditlog_tui.headless.exporting import ExportOptions
+    from auditlog_tui.headless.rechecking import RecheckOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Command:
     until: str = ""
     export: ExportOptions | None = None
     collect: CollectOptions | None = None
+    recheck: RecheckOptions | None = None
 
 
 def run(settings: Settings, command: Command) -> int:
@@ -142,7 +144,7 @@ def pointed(error: FilterError) -> str:
     return "\n".join(filter(None, [error.message, f"  {before}{term}{after}", f"  {marks}", error.hint]))
 
 
-async def _run(settings: Settings, command: Command, progress: Progress) -> ExitStatus:
+async def _run(settings: Settings, command: Command, progress: Progress) -> int:
     if command.export is not None:
         from auditlog_tui.headless.exporting import export, only_marked  # only this command needs it
 
@@ -153,6 +155,10 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
         from auditlog_tui.headless.collecting import collect
 
         return await collect(settings, command.text, command.collect, progress)
+    if command.recheck is not None:
+        from auditlog_tui.headless.rechecking import recheck
+
+        return await recheck(settings, command.recheck, progress)
     async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":

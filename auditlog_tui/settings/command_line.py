@@ -32,6 +32,12 @@ COMMANDS = {
         "An ID is an actor's if that has entries, else a target's; actor:ID and target:ID say which.\n"
         "What is no ID is looked up as an actor's name: for that, the whole log is read."
     ),
+    "recheck": (
+        "Ask the API again for each entry in a bundle or another saved log, by its ID, and write which are the\n"
+        "same, which have changed (and in which fields), and which are gone. For the key of another organization,\n"
+        "every entry is: if none is found, that is said. The key is sent only to the address of your settings: if\n"
+        "a bundle was made at another one, nothing is sent, unless --base-url is on the command line."
+    ),
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
@@ -51,7 +57,7 @@ EXPORT_FORMATS = ("jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs")
 """Formats of `export`; the first is the evidence, the others are made of it."""
 
 WHO_FORMATS = ("text", "json")
-"""Output formats of `who`."""
+"""Output formats of `who` and `recheck`."""
 
 PROGRAM = "auditlog-tui"
 
@@ -69,8 +75,14 @@ commands:
   auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
+  auditlog-tui recheck incident.zip                   tell whether the API still has its entries, as they were
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept"""
+
+_RECHECK_STATUS = f"""\
+exit status:
+  0 all are the same; 1 some have changed or are gone; 2 that can't be told, or wrong arguments or settings;
+  {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
 _STATUS = f"""\
 exit status:
@@ -179,10 +191,10 @@ def _slips(word: str) -> Iterator[str]:
 
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
+    formats = {"get": "jsonl", "export": None, "who": "text", "recheck": "text"}
     parser.set_defaults(
-        format={"get": "jsonl", "export": None, "who": "text"}.get(command, "table"), limit=None, last=10, until="",
-        out="", bundle="", by="", marked=False, with_context="", incomplete=False, folder="", since="", quiet=False,
-        verify=False, compact=False,
+        format=formats.get(command, "table"), limit=None, last=10, until="", out="", bundle="", by="", marked=False,
+        with_context="", incomplete=False, folder="", since="", quiet=False, verify=False, compact=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:
@@ -199,6 +211,8 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error("get takes one ID")
     if command == "export":
         _check_export(parser, options)
+    if command == "recheck":
+        _check_recheck(parser, options, words)
     if command == "who" and len(words) != 1:
         parser.error("who takes one ID, name or address; quote a name with spaces")
     if command == "collect":
@@ -208,7 +222,7 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         if (options.verify or options.compact) and (words or options.since or options.until):
             parser.error("--verify and --compact are for the whole archive")
     if options.columns is not None and (
-        command in ("get", "count", "export", "collect", "who") or (command and options.format != "table")
+        command in ("get", "count", "export", "collect", "who", "recheck") or (command and options.format != "table")
     ):
         parser.error("--columns is for the browser, and for the table of list and follow")
     for name, flag in _BROWSER_ONLY.items():
@@ -232,7 +246,7 @@ def _check_letters(parser: argparse.ArgumentParser, flags: Sequence[str]) -> Non
 def _make_command(parser: argparse.ArgumentParser, command: str) -> None:
     parser.prog = f"{parser.prog} {command}"
     parser.description = COMMANDS[command]
-    parser.epilog = f"{EXAMPLES}\n\n{_STATUS}"
+    parser.epilog = f"{EXAMPLES}\n\n{_RECHECK_STATUS if command == 'recheck' else _STATUS}"
     for action in parser._actions:
         if action.dest in _BROWSER_ONLY:
             action.help = argparse.SUPPRESS
@@ -307,7 +321,23 @@ def _make_who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=WHO_FORMATS, help="text (default), or one JSON object")
 
 
-_MAKERS = {"export": _make_export, "collect": _make_collect, "who": _make_who}
+def _make_recheck(parser: argparse.ArgumentParser) -> None:
+    words = next(action for action in parser._actions if action.dest == "query")
+    words.metavar, words.nargs = "PATH", "?"
+    words.help = "a bundle, or another file that open reads"
+    parser.add_argument("--marked", action="store_true", help="only the entries that are marked in it")
+    parser.add_argument("--format", choices=WHO_FORMATS, help="text (default), or one JSON object")
+
+
+_MAKERS = {"export": _make_export, "collect": _make_collect, "who": _make_who, "recheck": _make_recheck}
+
+
+def _check_recheck(parser: argparse.ArgumentParser, options: argparse.Namespace, words: Sequence[str]) -> None:
+    """Exit the program, as argparse does, where the arguments of `recheck` can't be meant."""
+    if options.saved:
+        parser.error(f"the file goes without {FROM}: recheck FILE")
+    if len(words) != 1:
+        parser.error("recheck takes one file")
 
 
 def _check_export(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

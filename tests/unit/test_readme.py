@@ -182,7 +182,8 @@ def test_every_flag_and_variable_is_in_it() -> None:
 def test_every_command_of_ours_in_it_is_read(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("auditlog_tui.demo.demo_log", partial(demo_log, entries=300))
+    same = partial(demo_log, entries=300, until=datetime.now(UTC))  # for the bundle that is re-checked
+    monkeypatch.setattr("auditlog_tui.demo.demo_log", same)
     monkeypatch.setattr("auditlog_tui.cli.config_path", lambda: tmp_path / "config.toml")
     monkeypatch.chdir(tmp_path)
     line_file = str(tmp_path / "log.jsonl")
@@ -327,6 +328,7 @@ def known() -> Iterator[str]:
         *ARCHIVE_COLUMNS,
         *("--since", "--until", "--verify", "--compact", "--quiet"),
         "--demo",
+        "--marked",
         "--format",
         "--limit",
         *COMMANDS,

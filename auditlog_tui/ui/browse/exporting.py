@@ -27,6 +27,7 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.evidence.export import Export, Job, Outcome
+    from auditlog_tui.evidence.recheck import Rechecks
     from auditlog_tui.ui.dialogs.export import Offer, Request
 
 MARKED = "marked:yes"
@@ -66,6 +67,7 @@ class ExportController(Controller):
         filter_bar: FilterBar,
         status: StatusController,
         settings: Settings,
+        rechecks: Callable[[], Rechecks],
     ) -> None:
         self.left = ""
         self._host = host
@@ -73,6 +75,7 @@ class ExportController(Controller):
         self._filter_bar = filter_bar
         self._status = status
         self._settings = settings
+        self._rechecks = rechecks
         self._worker: Worker[None] | None = None
         self._escaped = False
         self._unread = ""
@@ -242,6 +245,7 @@ class ExportController(Controller):
             incomplete=request.incomplete or request.what in ("loaded", "one"),
             notes=marks.annotations,
             unread=marks.error or self._unread,
+            rechecks=self._rechecks,
         )
 
     def _typed(self, request: Request) -> str:

@@ -39,6 +39,7 @@ from auditlog_tui.ui.browse.navigation import NavigationController
 from auditlog_tui.ui.browse.novelty import NoveltyController
 from auditlog_tui.ui.browse.opening import Opener, Opening
 from auditlog_tui.ui.browse.pivoting import PivotController
+from auditlog_tui.ui.browse.rechecking import RecheckController
 from auditlog_tui.ui.browse.side_panes import WIDE, SidePanes
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
@@ -151,7 +152,10 @@ class BrowseScreen(ShiftingScreen):
             self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
         )
         self.copying = CopyController(self, table, self.long_work, self._settings.base_url)
-        self.exporting = ExportController(self, table, self.filter_bar, self.status, self._settings)
+        self.rechecking = RecheckController(self, table, self.loader, self.long_work, self.status)
+        self.exporting = ExportController(
+            self, table, self.filter_bar, self.status, self._settings, self.rechecking.known
+        )
         self.whoing = WhoController(
             self, self.who, table, pane, self.facets, self.marking, self.copying, self.exporting
         )
@@ -172,6 +176,7 @@ class BrowseScreen(ShiftingScreen):
             self.novelty,
             self.faceting,
             self.marking,
+            self.rechecking,
             self.whoing,
             self.exporting,
             self.following,

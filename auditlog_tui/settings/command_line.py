@@ -394,8 +394,7 @@ def command_line(query: str, *, profile: str = "", base_url: str = "", demo: boo
     parts = [PROGRAM, *(["--profile", profile] if profile else [])]
     if saved:
         parts += [OPEN, *(["--"] if saved.startswith("-") else []), saved]
-        return shlex.join([*parts, *(["--"] if query.startswith("-") else []), *([query] if query else [])])
-    if demo:
+    elif demo:
         parts.append("--demo")
     elif base_url:
         parts += ["--base-url", base_url]

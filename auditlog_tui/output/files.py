@@ -71,9 +71,14 @@ def content_of(file: FileIO, limit: int, wait_s: float = 0.0) -> bytes:
 def _check(found: os.stat_result, *, private: bool, pipes: bool = False) -> None:
     kind = stat.S_IFMT(found.st_mode)
     if kind != stat.S_IFREG and not (pipes and kind == stat.S_IFIFO):
-        raise OSError(errno.EINVAL, f"It is {_KINDS.get(kind, 'no ordinary file')}, not an ordinary file")
+        raise OSError(errno.EINVAL, f"It is {kind_of(found)}, not an ordinary file")
     if private and belongs_to_another(found):
         raise OSError(errno.EPERM, "It belongs to another user")
+
+
+def kind_of(found: os.stat_result) -> str:
+    """What a file is that is no ordinary one, such as `a folder`."""
+    return _KINDS.get(stat.S_IFMT(found.st_mode), "no ordinary file")
 
 
 def belongs_to_another(found: os.stat_result) -> bool:

@@ -32,7 +32,7 @@ from auditlog_tui.query import Condition
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.runtime import give_way
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE entry (
     n INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
@@ -472,7 +472,7 @@ def _open(path: str) -> sqlite3.Connection:
     try:
         # No sync, as nobody reopens the file after a crash. The journal rolls back a write that fails.
         connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;")
-        connection.executescript(_SCHEMA)
+        connection.executescript(SCHEMA)
         query.install(connection)
     except BaseException:
         connection.close()

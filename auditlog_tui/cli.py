@@ -18,6 +18,7 @@ from auditlog_tui.settings.command_line import (
     EXAMPLES,
     FIRST_WORDS,
     FROM,
+    LOG_FORMATS,
     OPEN,
     after,
     command_of,
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _paths(rest)
         if (rest := after("verify", arguments)) is not None:
             return _verify(rest)
+        if (rest := after("log", arguments)) is not None:
+            return _log(rest)
         if (rest := after(OPEN, arguments)) is not None and not _HELP.isdisjoint(rest):
             _parser(OPEN).print_help()
             return ExitStatus.DONE
@@ -180,6 +183,39 @@ def _verify(arguments: Sequence[str]) -> int:
 
     runtime.enable_collector()
     return write_verdict(Path(options.path), options.manifest)
+
+
+_LOG_EPILOG = """\
+Each line holds the digest of the one before, so that a line that was changed or taken out is found. It can't be
+seen that lines at the end were cut off, or that the whole log was written anew: note the digest of the last line
+elsewhere, and look for it with --digest later.
+
+exit status:
+  0 verified; 1 broken (the first line that does not hold is named); 2 it can't be read, or is no case; 130 Ctrl+C
+
+To search for the word: auditlog-tui '"log"'"""
+
+
+def _log(arguments: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="auditlog-tui log",
+        description=(
+            "Write the investigator's log of a case, and check it: the filters, pivots and jumps, what was marked,\n"
+            "copied, exported and re-checked, and when. It never has the API key. It needs no key and sends nothing."
+        ),
+        epilog=_LOG_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("path", metavar="PATH", help="the case, such as incident.db")
+    parser.add_argument("--format", choices=LOG_FORMATS, default="text", help="text (default), or the lines as kept")
+    parser.add_argument("--digest", metavar="SHA256", help="a digest that was noted earlier: look for its line")
+    options = parser.parse_args(arguments)
+    from auditlog_tui import runtime
+    from auditlog_tui.headless.case_log import write_log
+
+    runtime.enable_collector()
+    return write_log(Path(options.path), options.format, options.digest)
 
 
 def _look_after(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import select
 import stat
@@ -49,6 +50,12 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
     """The content of an ordinary file of at most `limit` bytes; `private` as in `opened`. Raises `OSError`."""
     with opened(path, private=private) as file:
         return content_of(file, limit)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of an ordinary file, in hexadecimal. Raises `OSError`."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_of(file: FileIO, limit: int, wait_s: float = 0.0) -> bytes:

@@ -38,6 +38,7 @@ from auditlog_tui.query import (
 from auditlog_tui.query.complete import suggest
 from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.session.filter_history import History
+from auditlog_tui.session.journal import Journal
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.typed_filter import FilterError, TimeWords, TypedFilter, read_filter
 from auditlog_tui.settings.command_line import command_line
@@ -46,6 +47,7 @@ from auditlog_tui.text.times import rfc3339
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.who import Subject
+    from auditlog_tui.entries.raw_json import Json
     from auditlog_tui.session.page import Page
 
 MOST_PLACES = 100
@@ -103,7 +105,8 @@ class Navigator:
 
     `zone` is the time zone of times typed without an offset. `parked` is the filter that `park` brings back. `views`
     are the user's saved filters by name, those of the `profile` if there is one. `saved` is the path of a saved log.
-    `unkept` says why marks and notes are not kept after the end; empty if they are.
+    `unkept` says why marks and notes are not kept after the end; empty if they are. `journal` is told of each place
+    that is shown.
     """
 
     log: Log
@@ -119,6 +122,7 @@ class Navigator:
     demo: bool = False
     saved: str = ""
     unkept: str = ""
+    journal: Journal = field(default_factory=Journal)
     counting: Counting = field(init=False)
     _words: TimeWords = field(default_factory=TimeWords)
 
@@ -209,6 +213,7 @@ class Navigator:
         self._words.keep(read, query)
         self.places[self.at] = Place(View(self.log, query), format_query(query))
         self.history.add(self.shown)
+        self.journal.note(*_noted(self.place))
         return self.place
 
     def link(self, text: str | None = None) -> str:
@@ -295,6 +300,7 @@ class Navigator:
         self.places[self.at + 1 :] = [place]
         del self.places[:-MOST_PLACES]
         self.at = len(self.places) - 1
+        self.journal.note(*_noted(place))
         return place
 
     def back(self) -> Place | None:
@@ -325,7 +331,9 @@ class Navigator:
     def _go(self, to: int) -> Place | None:
         if not 0 <= to < len(self.places):
             return None
+        way = "back" if to < self.at else "forward"
         self.at = to
+        self.journal.note(way, _noted(self.place)[1])
         return self.place
 
     def anchored(self, anchor: Anchor) -> Place:
@@ -430,6 +438,23 @@ class Navigator:
         view = View(self.log, self.view.query, anchor=self.view.anchor)
         cursor = place.cursor if place.around else None
         return self._show(Place(view, place.text, cursor, place.above, place.around, reloads=True))
+
+
+def _noted(place: Place) -> tuple[str, dict[str, Json]]:
+    """What the journal says of a place: how it was asked for, and what it is."""
+    if place.page is not None:
+        subject = place.page.who.subject
+        return "who", {subject.kind: subject.value}
+    if place.view.fixed:
+        return "marked only", {}
+    query: dict[str, Json] = {"query": place.text}
+    if place.around:
+        return "around", {**query, "seconds": place.around / 1_000_000}
+    if place.reloads:
+        return "reload", query
+    if place.move:
+        return "jump", {**query, "to": place.move}
+    return "query", {**query, "typed": place.typed}
 
 
 def _failed(view: View) -> bool:

@@ -44,7 +44,7 @@ COMMANDS = {
 OPEN = "open"
 FROM = "--from"
 
-OTHERS = (OPEN, "verify", "config", "paths")
+OTHERS = (OPEN, "verify", "log", "config", "paths")
 """Commands that ask no API."""
 
 FIRST_WORDS = frozenset((*COMMANDS, *OTHERS, "help"))
@@ -58,6 +58,9 @@ EXPORT_FORMATS = ("jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs")
 
 WHO_FORMATS = ("text", "json")
 """Output formats of `who` and `recheck`."""
+
+LOG_FORMATS = ("text", "jsonl")
+"""Output formats of `log`."""
 
 PROGRAM = "auditlog-tui"
 
@@ -76,6 +79,7 @@ commands:
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui recheck incident.zip                   tell whether the API still has its entries, as they were
+  auditlog-tui log incident.db                        write what was done in a case, and check that log
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept"""
 

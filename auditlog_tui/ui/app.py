@@ -149,13 +149,15 @@ class AuditLogApp(PatchedApp):
     @on(CopyRequested)
     def _copy_requested(self, message: CopyRequested) -> None:
         self.set_clipboard(message.text)
-        start(self, lambda: self._copy(message.text, message.what), "copy")
+        start(self, lambda: self._copy(message), "copy")
 
-    async def _copy(self, content: str, what: str) -> None:
+    async def _copy(self, message: CopyRequested) -> None:
         try:
-            copied = await copy(content, environ=os.environ, write_escape=self.write_to_terminal)
+            copied = await copy(message.text, environ=os.environ, write_escape=self.write_to_terminal)
             done, severity = ("Copied", "") if copied.confirmed else ("Sent", "warning")
-            text = f"{done} {what} {copied.message}"
+            text = f"{done} {message.what} {copied.message}"
+            if self._browse is not None and self._browse.opened:
+                self._browse.copying.note(message, confirmed=copied.confirmed)
         except AuditLogError as error:
             text, severity = str(error), "error"
         self._say(text, severity)

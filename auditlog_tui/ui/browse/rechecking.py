@@ -16,6 +16,7 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
+    from auditlog_tui.entries.raw_json import Json
     from auditlog_tui.evidence.recheck import Checked, Recheck, Rechecks
     from auditlog_tui.ui.dialogs.recheck import Chosen
 
@@ -83,11 +84,24 @@ class RecheckController(Controller):
             return
         finally:
             self.known().take(recheck)
+            self._note(recheck)
             self._waiting = recheck if recheck.done else None
         told = recheck.unclear or f"Re-checked: {recheck.summary}"
         self._host.say(f"{told.rstrip('.')}; R shows each", "warning" if recheck.deviates else "")
         if self._status.keyed == keyed and self._table.screen.is_current:
             self._show(recheck)
+
+    def _note(self, recheck: Recheck) -> None:
+        """Write down what was found out."""
+        from auditlog_tui.evidence.journal import MOST_IDS
+        from auditlog_tui.evidence.recheck import in_order
+
+        found = in_order(recheck.checked.values())
+        named: dict[str, Json] = {
+            name: [each.key for each in found if each.result == name][:MOST_IDS] for name in ("changed", "gone")
+        }
+        told: dict[str, Json] = {"result": recheck.summary, "of": recheck.total, "unclear": recheck.unclear}
+        self._host.navigator.journal.note("rechecked", {**told, **named})
 
     def _progressed(self, recheck: Recheck) -> None:
         now = time.monotonic()

@@ -68,6 +68,9 @@ class StatusController(Controller):
         self._skew_told = False
         self._ignored_told: frozenset[str] = frozenset()
 
+    def opened(self) -> None:
+        self._host.navigator.journal.tell(self.say)
+
     # -- the view ----------------------------------------------------------------------------------------------
 
     def note_server(self) -> None:

@@ -128,12 +128,13 @@ class ResultList(Options):
 
     def action_copy_id(self) -> None:
         if (each := self.current) is not None:
-            self.post_message(CopyRequested(each.key, f"ID {safe(each.key, 80)}"))
+            self.post_message(CopyRequested(each.key, f"ID {safe(each.key, 80)}", (each.key,)))
 
     def action_copy_all(self) -> None:
         lines = [text for text, _ in self._sentences]
         lines += [f"{safe(each.key, 200)} {each.told}" for each in self._checked]
-        self.post_message(CopyRequested("\n".join(lines), "the result of the re-check"))
+        ids = tuple(each.key for each in self._checked)
+        self.post_message(CopyRequested("\n".join(lines), "the result of the re-check", ids))
 
     def action_compare(self) -> None:
         each, screen = self.current, self.screen

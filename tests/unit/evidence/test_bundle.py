@@ -468,7 +468,7 @@ UNSOUND: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "manifest of bytes": (put(MANIFEST, b"\xff"), "not a manifest"),
     "manifest of digits": (put(MANIFEST, b"9" * 9_999), "not a manifest"),
     "huge manifest": (put(MANIFEST, b" " * (1 << 20) + b"{}"), "larger than"),
-    "newer": (edited(MANIFEST, b'"format_version": 1', b'"format_version": 2'), "A newer auditlog-tui made it"),
+    "newer": (edited(MANIFEST, b'"format_version": 1', b'"format_version": 3'), "A newer auditlog-tui made it"),
     "another verdict": (edited(MANIFEST, b'"COMPLETE"', b'"PERFECT"'), "not a manifest of this version"),
     "another type": (edited(MANIFEST, b'"requests": 5', b'"requests": []'), "not a manifest of this version"),
     "note with another type": (edited(NOTES, b"true", b'"no"'), "Line 1 of notes.jsonl"),

@@ -1,4 +1,4 @@
-"""A case: the working set in a file that outlives the program, with the marks, queries and places of its investigation.
+"""A case: the working set in a file that outlives the program, with an investigation's marks, queries and places.
 
 One process writes it. That one holds a lock on `PATH.lock`, which ends with the process; the next one works on a
 private copy, and changes nothing. The lock is on a file of its own because closing any descriptor of a database drops
@@ -76,6 +76,10 @@ class CaseFile:
         self.read_only = read_only
         self._held = held
 
+    def trouble(self, error: sqlite3.Error) -> StoreError:
+        """The `StoreError` for an error of SQLite."""
+        return StoreError(_trouble(self.path, error))
+
     def close(self) -> None:
         """Move everything into the one file, and release it. What the disk has no room for stays safe beside it."""
         if not self.read_only:
@@ -122,7 +126,7 @@ def journal_lines(case: CaseFile) -> Iterator[tuple[int, str]]:
     try:
         yield from case.connection.execute("SELECT seq, line FROM journal ORDER BY seq")
     except sqlite3.Error as error:
-        raise case_error(case.path, error) from error
+        raise case.trouble(error) from error
 
 
 def add_journal_line(case: CaseFile, line: str) -> int:
@@ -130,7 +134,7 @@ def add_journal_line(case: CaseFile, line: str) -> int:
     try:
         return int(case.connection.execute("INSERT INTO journal (line) VALUES (?)", [line]).lastrowid or 0)
     except sqlite3.Error as error:
-        raise case_error(case.path, error) from error
+        raise case.trouble(error) from error
 
 
 # -- opening -------------------------------------------------------------------------------------------------------
@@ -208,7 +212,7 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> int:
-    """The version of a case, 0 of a file without content. Raises `CaseError`, and `sqlite3.Error` if it is damaged."""
+    """The version of a case, 0 of an empty file. Raises `CaseError`, and `sqlite3.Error` if it is damaged."""
     (application,), (version,) = (_value(connection, f"PRAGMA {name}") for name in ("application_id", "user_version"))
     schema = _schema_of(connection)
     if not application and not version and not schema:
@@ -279,11 +283,6 @@ def _explained(path: Path) -> Iterator[None]:
         raise CaseError(f"The case {shown(path)} can't be opened: {error.strerror or error}. {remedy}") from error
     except sqlite3.Error as error:
         raise CaseError(_trouble(path, error)) from error
-
-
-def case_error(path: Path, error: sqlite3.Error) -> StoreError:
-    """The `StoreError` for an error of SQLite in a case."""
-    return StoreError(_trouble(path, error))
 
 
 def _damaged(path: Path) -> str:

@@ -15,6 +15,7 @@ from typing import NoReturn
 from auditlog_tui import __version__
 from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
 from auditlog_tui.settings.command_line import (
+    CASE,
     EXAMPLES,
     FIRST_WORDS,
     FROM,
@@ -93,6 +94,11 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
         FROM, dest="saved", metavar="FILE", default="",
         help="read a log saved to a file, which open browses: no key, no network; - is standard input",
     )  # fmt: skip
+    parser.add_argument(
+        CASE, dest="case", metavar="FILE", default="",
+        help="keep what is fetched, marks, notes, filters and places in a file, and go on with what is in it; of a"
+        " command, use the marks and notes in it",
+    )  # fmt: skip
     for option in OPTIONS:
         if option.switch:
             described = f"leave the mouse to the terminal, which then selects text as elsewhere ({option.variable})"
@@ -111,7 +117,10 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
 def _settings(options: argparse.Namespace) -> Settings:
     flags = {option.name: getattr(options, option.name) for option in OPTIONS}
     path = config_path()
-    return load(flags, os.environ, read_config(path), demo=options.demo, path=safe(str(path)), saved=options.saved)
+    return load(
+        flags, os.environ, read_config(path),
+        demo=options.demo, path=safe(str(path)), saved=options.saved, case=options.case,
+    )  # fmt: skip
 
 
 def _not_a_command(arguments: Sequence[str], meant: str) -> str:
@@ -237,11 +246,13 @@ def _browse(settings: Settings, text: str) -> int:
 
     session = Session(settings)
     session.check_locations()
+    session.open_case()
     session.request_early(text)
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending
 
     app = AuditLogApp(settings, session, text)
+    session.refused = app.refuse
     with ending(app):
         app.run(mouse=settings.mouse)
     for told in filter(None, (app.left, session.save_marks())):

@@ -39,6 +39,9 @@ FUTURE_US = 60_000_000
 MAX_PAGES = 50
 """Pages per poll; the next poll continues."""
 
+CATCH_UPS = 20
+"""Polls of one attempt to catch up; the next attempt continues."""
+
 MAX_COUNTS = 40
 """Counting requests per search for late entries; the next search continues."""
 
@@ -130,9 +133,13 @@ class LiveTail:
         async with feed.lock:
             if feed is not self.view.feed:
                 return News()
-            before = self._log.store.records(feed.run)
-            inserted = insert(self.view, newest.entries)
-            self._compare_counts(newest, self._log.store.records(feed.run) - before)
+            with feed.saving():
+                before = self._log.store.records(feed.run)
+                inserted = insert(self.view, newest.entries)
+                added = self._log.store.records(feed.run) - before
+            self._compare_counts(newest, added)
+            with feed.saving():
+                pass
         if not self._truncated:
             self._reached_us = before_us if newest.served_at is None else _us(newest.served_at)
         await self.view.evaluate()
@@ -155,6 +162,23 @@ class LiveTail:
         if bounded and since is not None:
             return await self._search(since)
         return await self._walk()
+
+    async def catch_up(self) -> bool:
+        """Fetch all that was written since the feed was saved in a case, and compare the counts of its whole range.
+
+        Returns whether the feed is up to date then: False where the log grew too fast. Raises `ApiError`.
+        """
+        for _ in range(CATCH_UPS):
+            feed = self.view.feed
+            await self.poll()
+            if self._truncated or feed is not self.view.feed:
+                continue
+            if self._missing == 0 and self._server_counts and feed.complete:
+                await self._check_oldest()
+            await self.mend()
+            if self._missing == 0 or feed.short:
+                return True
+        return False
 
     # -- reading the newest entries ----------------------------------------------------------------------------
 
@@ -468,9 +492,10 @@ class LiveTail:
     async def _insert(self, *listings: Sequence[Entry]) -> list[Entry]:
         feed = self._feed
         async with feed.lock:
-            before = self._log.store.records(feed.run)
-            inserted = insert(self.view, *listings) if feed is self.view.feed else []
-            added = self._log.store.records(feed.run) - before
+            with feed.saving():
+                before = self._log.store.records(feed.run)
+                inserted = insert(self.view, *listings) if feed is self.view.feed else []
+                added = self._log.store.records(feed.run) - before
             self._expected = None if self._expected is None else self._expected + added
         await self.view.evaluate()
         return inserted

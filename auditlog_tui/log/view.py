@@ -112,8 +112,9 @@ class View:
         anchor: Anchor | At = Anchor.NEWEST,
         like: View | None = None,
         fixed: bool = False,
+        feed: Feed | None = None,
     ) -> None:
-        """Reuse `like`'s feed if it sends the same request."""
+        """Reuse `like`'s feed if it sends the same request, or this `feed`, which must."""
         self.log = log
         self.query = query
         self.fixed = fixed
@@ -123,15 +124,15 @@ class View:
         self.pace: Pace | None = None
         self._ahead: tuple[Feed, LookAhead] | None = None
         self._next_look = 0
-        self._start(anchor, like)
+        self._start(anchor, like, feed)
 
-    def _start(self, anchor: Anchor | At, like: View | None = None) -> None:
+    def _start(self, anchor: Anchor | At, like: View | None = None, feed: Feed | None = None) -> None:
         self.plan: Plan = self._make_plan()
         if self.marked:
             anchor = Anchor.NEWEST  # all of it is shown at once
         elif problem := self._anchor_problem(anchor):
             anchor, self._only_older, self.notice = Anchor.NEWEST, True, problem
-        self.feed: Feed = self._find_feed(anchor, like)
+        self.feed: Feed = feed or self._find_feed(anchor, like)
         self.anchor = anchor
         self._reset_matches()
 
@@ -220,7 +221,7 @@ class View:
     @property
     def newer_done(self) -> bool:
         read = self.plan.residual is None or self._scan.newer_read
-        return read and self.feed.newer_end.done
+        return read and self.feed.newer_end.done and not self.feed.unasked
 
     @property
     def upwards(self) -> bool:
@@ -339,11 +340,39 @@ class View:
     async def _more(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         try:
             with self.log.foreground():
+                await self._evaluate(on_page)
+                while self.feed.unasked and not self.paused:
+                    await self._catch_up(on_page)
                 await self._fetch(goal, budget, older, on_page)
-            if self.feed.complete:
+            if self.feed.complete and not self.feed.unasked:
                 await self.feed.verify(self.log.server_support)
         except ApiError as error:
             self.error = error
+
+    async def _catch_up(self, on_page: Callable[[], None]) -> None:
+        """Bring a feed of a case up to date, or begin anew where it might not become whole. Raises `ApiError`."""
+        from auditlog_tui.log.live import LiveTail  # late: it imports this
+
+        feed, log = self.feed, self.log
+        if (
+            self.plan.entry_id is not None
+            or not feed.by_time
+            or self.anchor is not Anchor.NEWEST
+            or not len(feed.run)
+        ):
+            await log.reach()
+            log.forget_feed(feed)
+            self._start(self.anchor)
+            return
+        if len(feed.run) and await log.server_support.prove(log.api, feed.plan.params):
+            self._start(self.anchor)
+            return
+        tail = LiveTail(self, on_page)
+        if not await tail.catch_up():
+            self.paused = True
+        elif feed is self.feed:
+            feed.be_up_to_date(counted=tail.server_counts and not feed.uncounted)
+        on_page()
 
     async def _fetch(self, goal: float, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)

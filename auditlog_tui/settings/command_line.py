@@ -43,6 +43,7 @@ COMMANDS = {
 
 OPEN = "open"
 FROM = "--from"
+CASE = "--case"
 
 OTHERS = (OPEN, "verify", "log", "config", "paths")
 """Commands that ask no API."""
@@ -75,6 +76,7 @@ commands:
   auditlog-tui collect archive                        add what is new to an archive of Parquet files
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
+  auditlog-tui --case incident.db                     browse, and keep everything in a file for the next time
   auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
@@ -94,7 +96,7 @@ exit status:
   {ExitStatus.USAGE} wrong arguments or settings; {ExitStatus.API} the API refused or could not be reached;
   {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
-VALUED = frozenset((FROM, *(option.flag for option in OPTIONS if not option.switch)))
+VALUED = frozenset((FROM, CASE, *(option.flag for option in OPTIONS if not option.switch)))
 """Flags that take a value, with any command."""
 
 _COMMANDS_VALUED = frozenset(
@@ -211,6 +213,10 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error(f"--demo and {FROM} are two logs: choose one")
     if options.saved and command == "follow":
         parser.error("a file does not grow, so there is nothing to follow")
+    if options.case and options.saved:
+        parser.error(f"{CASE} and {FROM} are two logs: choose one")
+    if options.case and command == "collect":
+        parser.error(f"{CASE} is not for collect: an archive has no marks and no notes")
     if command == "get" and len(words) != 1:
         parser.error("get takes one ID")
     if command == "export":

@@ -1,4 +1,4 @@
-"""A case: the working set in a file that outlives the program, with the marks, queries and places of its investigation.
+"""A case: the working set in a file that outlives the program, with an investigation's marks, queries and places.
 
 One process writes it. That one holds a lock on `PATH.lock`, which ends with the process; the next one works on a
 private copy, and changes nothing. The lock is on a file of its own because closing any descriptor of a database drops
@@ -13,12 +13,13 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auditlog_tui.entries.raw_json import restored
 from auditlog_tui.errors import CaseError, StoreError
 from auditlog_tui.output import files
 from auditlog_tui.output.files import shown
@@ -76,6 +77,42 @@ class CaseFile:
         self.read_only = read_only
         self._held = held
 
+    def check_owner(self, owner: Owner) -> None:
+        """Raise `CaseError` if it is of another log."""
+        if self.owner != owner:
+            raise CaseError(
+                f"{shown(self.path)} is a case of {self.owner}, and this is {owner}. Choose another file."
+            )
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether anything was fetched yet. Raises `StoreError`."""
+        return bool(self._read("SELECT 1 FROM entry LIMIT 1"))
+
+    def newest_texts(self, most: int) -> list[str]:
+        """The JSON of its newest entries, the newest first. Reads all entries. Raises `StoreError`."""
+        sql = "SELECT raw FROM json WHERE n = ?"
+        newest = self._read(f"SELECT n FROM entry ORDER BY created_us DESC LIMIT {most:d}")  # noqa: S608 (a number)
+        return [restored(raw) for n in newest for (raw,) in self._read(sql, n)]
+
+    def text(self, name: str) -> str:
+        """A text that is kept under a name; empty if there is none. Raises `StoreError`."""
+        return next((text for (text,) in self._read("SELECT value FROM meta WHERE name = ?", [name])), "")
+
+    def keep_text(self, name: str, text: str) -> None:
+        """Keep a text under a name. Raises `StoreError`."""
+        self._read("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, text])
+
+    def _read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self.trouble(error) from error
+
+    def trouble(self, error: sqlite3.Error) -> StoreError:
+        """The `StoreError` for an error of SQLite."""
+        return StoreError(_trouble(self.path, error))
+
     def close(self) -> None:
         """Move everything into the one file, and release it. What the disk has no room for stays safe beside it."""
         if not self.read_only:
@@ -94,17 +131,17 @@ def open_case(path: Path, owner: Owner) -> CaseFile:
     with _explained(path), ExitStack() as stack:
         _check_place(path)
         writes = _take_lock(path, stack)
-        if writes:
-            connection = _open_to_write(path, stack)
-            found = _read_owner(connection)
-        else:
-            connection = _open_copy(path, stack)
-            found = _read_owner(connection)
+        connection = (_open_to_write if writes else _open_copy)(path, stack)
+        found = _read_owner(connection)
         if found is None:
             _write_owner(connection, owner)
-        elif found != owner:
-            raise CaseError(f"{shown(path)} is a case of {found}, and this is {owner}. Choose another file.")
-        return CaseFile(path, connection, owner, stack.pop_all(), read_only=not writes)
+        case = CaseFile(path, connection, found or owner, stack.pop_all(), read_only=not writes)
+    try:
+        case.check_owner(owner)
+    except CaseError:
+        case.close()
+        raise
+    return case
 
 
 def read_case(path: Path) -> CaseFile:
@@ -122,7 +159,7 @@ def journal_lines(case: CaseFile) -> Iterator[tuple[int, str]]:
     try:
         yield from case.connection.execute("SELECT seq, line FROM journal ORDER BY seq")
     except sqlite3.Error as error:
-        raise case_error(case.path, error) from error
+        raise case.trouble(error) from error
 
 
 def add_journal_line(case: CaseFile, line: str) -> int:
@@ -130,7 +167,7 @@ def add_journal_line(case: CaseFile, line: str) -> int:
     try:
         return int(case.connection.execute("INSERT INTO journal (line) VALUES (?)", [line]).lastrowid or 0)
     except sqlite3.Error as error:
-        raise case_error(case.path, error) from error
+        raise case.trouble(error) from error
 
 
 # -- opening -------------------------------------------------------------------------------------------------------
@@ -208,7 +245,7 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> int:
-    """The version of a case, 0 of a file without content. Raises `CaseError`, and `sqlite3.Error` if it is damaged."""
+    """The version of a case, 0 of an empty file. Raises `CaseError`, and `sqlite3.Error` if it is damaged."""
     (application,), (version,) = (_value(connection, f"PRAGMA {name}") for name in ("application_id", "user_version"))
     schema = _schema_of(connection)
     if not application and not version and not schema:
@@ -279,11 +316,6 @@ def _explained(path: Path) -> Iterator[None]:
         raise CaseError(f"The case {shown(path)} can't be opened: {error.strerror or error}. {remedy}") from error
     except sqlite3.Error as error:
         raise CaseError(_trouble(path, error)) from error
-
-
-def case_error(path: Path, error: sqlite3.Error) -> StoreError:
-    """The `StoreError` for an error of SQLite in a case."""
-    return StoreError(_trouble(path, error))
 
 
 def _damaged(path: Path) -> str:

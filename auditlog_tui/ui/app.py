@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.signal import Signal
 from textual.theme import ThemeProvider
 
-from auditlog_tui.errors import AuditLogError, SettingsError
+from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
 from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import AUTO_THEME, Settings
@@ -182,6 +182,11 @@ class AuditLogApp(PatchedApp):
         """Exit and restore the terminal; from any thread."""
         self.call_soon(lambda: self.exit(return_code=status))
 
+    def refuse(self, error: AuditLogError) -> None:
+        """Exit with an error that nothing can be done about here; from any thread."""
+        self.report = self.report or f"{error}\n"
+        self.end(ExitStatus.USAGE)
+
     def terminal_gone(self) -> None:
         """The terminal has closed without SIGHUP: end as if it had come; from any thread."""
         self.ask_end(signal.SIGHUP)
@@ -193,6 +198,8 @@ class AuditLogApp(PatchedApp):
     def before_shutdown(self) -> None:
         """Cancel the workers before the widgets that they draw in are removed."""
         self._leaving = True
+        if self._browse is not None:
+            self._browse.keeping.keep()
         self.workers.cancel_all()
 
     def report_crash(self, error: BaseException) -> None:

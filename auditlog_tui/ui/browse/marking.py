@@ -287,6 +287,9 @@ class MarkController(Controller):
             return
         from auditlog_tui.ui.dialogs.prompt import PromptScreen
 
+        if self._marks.fixed:  # before anything is typed
+            self._host.say(f"Marks and notes can't be changed: {self._marks.fixed}", "error")
+            return
         self._refresh_marks()
         entry = self._host.navigator.log.store.entry(row.n)
         used = " ".join(f"#{tag}" for tag in self._marks.tags[:TAGS_OFFERED])

@@ -31,6 +31,7 @@ from auditlog_tui.ui.browse.facets import FacetController
 from auditlog_tui.ui.browse.finding import FindController
 from auditlog_tui.ui.browse.following import FollowController
 from auditlog_tui.ui.browse.host import Answered, Controller, Move
+from auditlog_tui.ui.browse.keeping import KeepController
 from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.browse.locating import LocationController
 from auditlog_tui.ui.browse.long_work import LongWork
@@ -159,6 +160,7 @@ class BrowseScreen(ShiftingScreen):
         self.whoing = WhoController(
             self, self.who, table, pane, self.facets, self.marking, self.copying, self.exporting
         )
+        self.keeping = KeepController(self, table, self.header)
         self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (
@@ -182,6 +184,7 @@ class BrowseScreen(ShiftingScreen):
             self.following,
             self.charting,
             self.navigation,
+            self.keeping,
             self.loader,
         )
 
@@ -227,7 +230,7 @@ class BrowseScreen(ShiftingScreen):
         self.filter_bar.suggest = self.navigator.suggest
         self.filter_bar.history = self.navigator.history.texts
         try:
-            self.show(self.navigator.submit(self._text))
+            self.show(self.navigator.begin(self._text))
         except QueryError as error:
             self.show(self.navigator.submit(""))
             if self.filter_bar.input.has_focus:  # another one is being typed

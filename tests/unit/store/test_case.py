@@ -57,6 +57,13 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def refused(path: Path, why: str) -> None:
+    with pytest.raises(CaseError, match=why):
+        open_case(path, OWNER)
+    with pytest.raises(CaseError, match=why):
+        read_case(path)
+
+
 def lines(path: Path) -> list[str]:
     with closing(read_case(path)) as case:
         return [line for _, line in journal_lines(case)]
@@ -114,9 +121,7 @@ def test_a_newer_version_is_refused(path: Path) -> None:
     opened(path).__enter__().close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(module.MIGRATIONS) + 1}")
-    for open_it in (lambda: open_case(path, OWNER), lambda: read_case(path)):
-        with pytest.raises(CaseError, match=r"A newer auditlog-tui wrote .*incident\.db\. Use that one"):
-            open_it()
+    refused(path, r"A newer auditlog-tui wrote .*incident\.db\. Use that one")
 
 
 def test_an_older_version_is_migrated_in_one_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,9 +160,7 @@ FIRST = "5bffd8b4cc4f544d8bea6f99c7aaadeda021cbb27a42ab0d49ce8ec366043409"
 )
 def test_what_is_no_database_is_refused(path: Path, content: bytes, why: str) -> None:
     path.write_bytes(content)
-    for open_it in (lambda: open_case(path, OWNER), lambda: read_case(path)):
-        with pytest.raises(CaseError, match=why):
-            open_it()
+    refused(path, why)
     assert path.read_bytes() == content
 
 

@@ -177,6 +177,7 @@ class Navigator:
             begun = take_places(self, self.case.read(PLACES))
             if begun is not None and text in ("", begun):
                 self.begun = begun
+                self.journal.note("resumed", _noted(self.place)[1])
                 return self.place
         self.begun = text
         return self.submit(text)

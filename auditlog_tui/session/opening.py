@@ -13,8 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditlog_tui import __version__
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import AuditLogError, CaseError, StoreError
+from auditlog_tui.session.journal import Journal
 from auditlog_tui.settings.connection import DEFAULT_BASE_URL, DEMO_URL
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.settings.proxy import proxy_for
@@ -74,6 +76,7 @@ class Session:
         self._later: threading.Timer | None = None
         self._case_file: CaseFile | None = None
         self._case: Case | None = None
+        self._journal = Journal()
         self._ids: list[str] = []
         """Of the newest entries in the case: one of them must be in the log."""
         self._lost: str | None = None
@@ -308,6 +311,8 @@ class Session:
         self._later.daemon = True
         self._later.start()
         log, case = self.open_log(on_wait), self._case
+        if self._case_file is not None:
+            self._begin_journal(self._case_file)
         return Navigator(
             log,
             read_zone(settings.zone).zone,
@@ -320,7 +325,16 @@ class Session:
             saved=settings.saved,
             unkept=self._why_unkept(),
             case=case,
+            journal=self._journal,
         )
+
+    def _begin_journal(self, case: CaseFile) -> None:
+        """Note in the case's log that it was opened. Raises `StoreError`."""
+        from auditlog_tui.session.journal import journal_of
+
+        self._journal = journal_of(case, self.settings.secrets)
+        of = {"version": __version__, "log": self.settings.log_name, "profile": self.settings.profile}
+        self._journal.note("opened", {name: value for name, value in of.items() if value})
 
     def check_locations(self) -> None:
         """Raise `SettingsError` if a file with locations of addresses can't be used. Quick."""
@@ -376,7 +390,8 @@ class Session:
                 await self.client.aclose()
         finally:
             if self._case is not None:
-                self._lost = self.save_marks()
+                self._journal.note("ended")
+                self._lost = "\n".join(filter(None, [self.save_marks(), self._journal.left]))
             for each in (self._demo_log, self._saved, self._case_file, self._store, self._locations):
                 if each is not None:
                     each.close()

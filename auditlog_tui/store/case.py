@@ -162,6 +162,15 @@ def journal_lines(case: CaseFile) -> Iterator[tuple[int, str]]:
         raise case.trouble(error) from error
 
 
+def last_journal_line(case: CaseFile) -> tuple[int, str]:
+    """The last line of the journal with its number; 0 and an empty text if there is none. Raises `StoreError`."""
+    try:
+        found = case.connection.execute("SELECT seq, line FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise case.trouble(error) from error
+    return (0, "") if found is None else (found[0], str(found[1]))
+
+
 def add_journal_line(case: CaseFile, line: str) -> int:
     """Add a line to the journal; returns its number. Raises `StoreError`, and then nothing was added."""
     try:

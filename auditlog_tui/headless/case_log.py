@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ from auditlog_tui.evidence.journal import Checked, Line, check, read_line
 from auditlog_tui.evidence.verify import read_digest
 from auditlog_tui.headless.streams import Out, Progress, print_note, standard_out
 from auditlog_tui.store.case import CaseFile, journal_lines, read_case
+from auditlog_tui.store.received import be_lenient
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
@@ -32,9 +32,8 @@ def write_log(path: Path, form: str = "text", noted: str | None = None) -> int:
     try:
         wanted = read_digest(noted) if noted is not None else ""
         out, _ = standard_out(progress)
-        with closing(read_case(path)) as case:
-            case.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LIMIT)
-            case.connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        with closing(read_case(path, received=True)) as case:
+            be_lenient(case, LIMIT)
             lines = _written(case, out, form)
             found = check(lines, wanted)
             for _ in lines:  # what follows a broken line is shown too
@@ -77,6 +76,8 @@ def _shown(number: object, text: object) -> str:
 def _details(line: Line) -> str:
     parts = []
     for name, value in line.fields.items():
+        if name == "query" and value == "":
+            value = "(the whole log)"
         if value in ("", None, [], {}):
             continue
         if isinstance(value, list) and all(isinstance(each, str) for each in value):

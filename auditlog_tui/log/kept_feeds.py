@@ -5,6 +5,9 @@ A feed that came back is `unasked`: its rows are shown, and `View.more` asks the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 from msgspec import Struct
 
@@ -69,3 +72,30 @@ class KeptFeeds:
         feed = Feed(api, self._store, plan, anchor, self._store.kept_run(found), self.save)
         feed.come_back(self._waiting.pop(found).state)
         return feed
+
+
+class Coverage(Struct, frozen=True):
+    """What a kept feed has of the log: `whole` says that it has every entry of its request as of a time.
+
+    The request is of `params`, or of one entry. `as_of_us` is the server's time, in microseconds since 1970 UTC.
+    """
+
+    params: Mapping[str, str]
+    entry_id: str | None
+    whole: bool
+    as_of_us: int | None
+
+
+def coverage_of(text: str) -> Coverage | None:
+    """The coverage of a feed whose kept state is in a text; `None` if this program did not write it."""
+    try:
+        kept = msgspec.json.decode(text, type=_Kept)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    state = kept.state
+    whole = state.older.done and state.newer.done and not (state.short or state.lost_joint)
+    us = None if state.as_of is None else (state.as_of - _EPOCH) // timedelta(microseconds=1)
+    return Coverage(kept.params, kept.entry_id, whole and us is not None, us)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from copy import copy
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from msgspec import Struct
@@ -70,9 +70,15 @@ class Summary(Struct, frozen=True):
         return self.state in (State.COMPLETE, State.ALL_IN_FILE)
 
     @property
+    def all_in_file(self) -> bool:
+        return self.state is State.ALL_IN_FILE
+
+    @property
     def incomplete(self) -> bool:
         return self.state is State.INCOMPLETE
 
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SCAN_REQUESTS = 20
 """Requests per call of `more`, so that a filter with few matches doesn't load the whole log."""
@@ -241,10 +247,12 @@ class View:
     def summary(self) -> Summary:
         feed, origin = self.feed, None if self.marked else self.log.origin
         reason = feed.short or ("" if self.complete else feed.broken)
-        final = bool(not reason and origin is not None and origin.reason)
+        covered_us = None if origin is None else origin.covered_us(feed.plan.params)
+        final = bool(not reason and origin is not None and origin.reason and covered_us is None)
         if origin is not None and final:
             reason = origin.reason
-        whole = State.COMPLETE if origin is None or origin.stated else State.ALL_IN_FILE
+        stated = origin is None or origin.stated or covered_us is not None
+        whole = State.COMPLETE if stated else State.ALL_IN_FILE
         newest, oldest = self._time_of(0), self._time_of(len(feed.run) - 1)
         return Summary(
             rows=len(self),
@@ -253,7 +261,7 @@ class View:
             total=feed.total if self.log.server_support.proven(feed.plan.params) else None,
             state=State.INCOMPLETE if reason else whole if self.complete else State.MORE,
             reason=reason,
-            as_of=feed.as_of,
+            as_of=feed.as_of if covered_us is None else _EPOCH + timedelta(microseconds=covered_us),
             newest_us=newest if feed.newest_first and self.newer_done else None,
             scanned_to_us=None if self.plan.residual is None else newest if self.upwards else oldest,
             more_above=not self.newer_done,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from auditlog_tui.log.origin import Origin
     from auditlog_tui.offline.sqlite_source import SqliteSource
     from auditlog_tui.session.case import Case
+    from auditlog_tui.session.filter_history import History
     from auditlog_tui.session.marks import Mark, Marks
     from auditlog_tui.session.navigator import Navigator
     from auditlog_tui.store.case import CaseFile, Owner
@@ -269,6 +270,7 @@ class Session:
             dated=saved.as_of_us is not None,
             note=note,
             content=saved.digest,
+            covered=saved.covered,
         )
 
     def marks(self) -> Marks:
@@ -303,7 +305,6 @@ class Session:
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser's navigation over the log. Raises `StoreError`."""
-        from auditlog_tui.session.filter_history import History, history_path
         from auditlog_tui.session.navigator import Navigator
 
         settings = self.settings
@@ -316,7 +317,7 @@ class Session:
         return Navigator(
             log,
             read_zone(settings.zone).zone,
-            history=History(history_path(settings.profile)) if case is None else case.history(),
+            history=self._history(),
             marks=self.marks(),
             views=settings.views,
             profile=settings.profile,
@@ -327,6 +328,18 @@ class Session:
             case=case,
             journal=self._journal,
         )
+
+    def _history(self) -> History:
+        """The filters typed before: in the case, or in the one that is opened as a file, else in this profile."""
+        from auditlog_tui.session.filter_history import History, history_path
+
+        if self._case is not None:
+            return self._case.history()
+        if self._saved is None or not self._saved.queries:
+            return History(history_path(self.settings.profile))
+        history = History()
+        history.texts = list(self._saved.queries)
+        return history
 
     def _begin_journal(self, case: CaseFile) -> None:
         """Note in the case's log that it was opened. Raises `StoreError`."""

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import stat
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -30,6 +33,9 @@ APPLICATION_ID = 0x414C7463
 """Marks an SQLite file as a case of this program."""
 
 LOCK_SUFFIX = ".lock"
+
+LARGEST_VALUE = 64 << 20
+"""The most bytes of a text in a case that is only read: twice what the API may answer with."""
 
 LOCK_S = 0.5
 """Seconds to wait for a process that is closing the case."""
@@ -144,13 +150,19 @@ def open_case(path: Path, owner: Owner) -> CaseFile:
     return case
 
 
-def read_case(path: Path) -> CaseFile:
-    """Open a private copy of a case of any log. Raises `CaseError`."""
+def read_case(path: Path, *, received: bool = False) -> CaseFile:
+    """Open a private copy of a case of any log. One that was `received` may be anybody's. Raises `CaseError`.
+
+    Nothing is written beside the case or into it, and nothing in it is run: its tables are compared with those of a
+    case before any of them is read.
+    """
     with _explained(path), ExitStack() as stack:
-        _check_place(path)
+        if not received:
+            _check_place(path)
         if not path.exists():
             raise CaseError(f"There is no file {shown(path)}.")
-        connection = _open_copy(path, stack)
+        alone = os.path.lexists(f"{path}-wal") and not _is_written(path)
+        connection = _open_copy(_recovered(path, stack) if alone else path, stack, path)
         return CaseFile(path, connection, _read_owner(connection) or Owner(""), stack.pop_all(), read_only=True)
 
 
@@ -229,14 +241,52 @@ def _open_to_write(path: Path, stack: ExitStack) -> sqlite3.Connection:
     return connection
 
 
-def _open_copy(path: Path, stack: ExitStack) -> sqlite3.Connection:
-    """A private temporary database with the case's content as of now. Nothing is written beside the case."""
+def _is_written(path: Path) -> bool:
+    """Whether another process holds the case."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        lock = os.open(f"{path}{LOCK_SUFFIX}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False
+
+
+def _recovered(path: Path, stack: ExitStack) -> Path:
+    """A private copy of a case whose last process was killed, and of its log of writes, in a temporary folder.
+
+    To read that log where it lies, SQLite would write a file beside it.
+    """
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="auditlog-tui-")))
+    for end in ("", "-wal"):
+        with files.opened(Path(f"{path}{end}")) as file, files.new(folder / f"case{end}") as copy:
+            shutil.copyfileobj(file, copy)
+    return folder / "case"
+
+
+def _open_copy(path: Path, stack: ExitStack, named: Path | None = None) -> sqlite3.Connection:
+    """A private temporary database with the case's content as of now. Nothing is written beside the case.
+
+    `named` is the case in messages, if `path` is a copy of it.
+    """
     copy = stack.enter_context(closing(_connect("")))
     copy.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
     # Without a log of writes nobody has it open, and SQLite would begin one to read the file.
     alone = "" if os.path.lexists(f"{path}-wal") else "&immutable=1"
     with closing(_connect(f"{path.absolute().as_uri()}?mode=ro{alone}")) as source:
-        version = _check(path, source)
+        source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+        source.execute("PRAGMA query_only = ON")
+        version = _check(path, source, named)
         source.backup(copy)
     _migrate(copy, version)
     return copy
@@ -253,20 +303,21 @@ def _connect(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _check(path: Path, connection: sqlite3.Connection) -> int:
+def _check(path: Path, connection: sqlite3.Connection, named: Path | None = None) -> int:
     """The version of a case, 0 of an empty file. Raises `CaseError`, and `sqlite3.Error` if it is damaged."""
+    named = named or path
     (application,), (version,) = (_value(connection, f"PRAGMA {name}") for name in ("application_id", "user_version"))
     schema = _schema_of(connection)
     if not application and not version and not schema:
         return 0
     if application != APPLICATION_ID:
-        raise CaseError(f"{shown(path)} is another program's database. Choose another file.")
+        raise CaseError(f"{shown(named)} is another program's database. Choose another file.")
     if version > len(MIGRATIONS):
-        raise CaseError(f"A newer auditlog-tui wrote {shown(path)}. Use that one.")
+        raise CaseError(f"A newer auditlog-tui wrote {shown(named)}. Use that one.")
     if version < 1 or schema != _schema_after(version):
-        raise CaseError(f"{shown(path)} was changed: it has other tables than a case has. Choose another file.")
+        raise CaseError(f"{shown(named)} was changed: it has other tables than a case has. Choose another file.")
     if path.stat().st_size <= _CHECKED_BYTES and _value(connection, "PRAGMA quick_check(1)") != ("ok",):
-        raise CaseError(_damaged(path))
+        raise CaseError(_damaged(named))
     return int(version)
 
 

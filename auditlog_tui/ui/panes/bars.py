@@ -155,7 +155,8 @@ class HeaderBar(Widget):
         """
         look, summary, ellipsis = self.look, self.summary, self.look.glyphs.ellipsis
         mode = "utc" if look.mode == "relative" else look.mode
-        at = format_time(origin.now_us, mode, look.now_us, look.zone)
+        of_rows = None if summary is None or summary.as_of is None else int(summary.as_of.timestamp() * 1_000_000)
+        at = format_time(origin.now_us if of_rows is None else of_rows, mode, look.now_us, look.zone)
         loading = origin.stated and not (summary is not None and (summary.complete or summary.incomplete))
         verdict = (" COMPLETE", "$text-success") if loading else ("", "")
         times = f" {'as of' if origin.dated else 'up to'} {at}", "$text-muted"
@@ -219,7 +220,7 @@ class HeaderBar(Widget):
 
     def _whole(self, summary: Summary) -> tuple[str, str]:
         """The verdict on a view that has everything."""
-        if self.origin is not None and not self.origin.stated and not summary.only:
+        if summary.all_in_file and not summary.only:
             return "  ALL IN FILE", "$text-accent"
         return "  COMPLETE", "$text-success"
 

@@ -23,7 +23,7 @@ acts = st.lists(st.tuples(st.sampled_from(["query", "copied", "exported"]), fiel
 def lines_of(acts: list[tuple[str, dict[str, object]]]) -> list[tuple[int, str]]:
     chain, redactor = Chain(), Redactor([])
     texts = [
-        chain.add(NOON_US + n, kind, {key: redactor.clean(each) for key, each in found.items()}).text  # type: ignore[arg-type]  # JSON
+        chain.add(NOON_US + n, kind, {key: redactor.clean(each) for key, each in found.items()}).text
         for n, (kind, found) in enumerate(acts)
     ]
     return list(enumerate(texts, 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import select
 import stat
@@ -54,6 +53,8 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of an ordinary file, in hexadecimal. Raises `OSError`."""
+    import hashlib  # late: the first frame needs none
+
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

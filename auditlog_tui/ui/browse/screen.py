@@ -138,25 +138,21 @@ class BrowseScreen(ShiftingScreen):
 
     def _make_controllers(self, zones: list[TimeDisplay]) -> tuple[Controller, ...]:
         """The controllers in the order in which they are told of changes: those that make requests come last."""
-        table, pane = self.table, self.pane
+        table, pane, bar = self.table, self.pane, self.filter_bar
         self.long_work = LongWork(self)
         self.loader = LoadController(self, table)
-        self.status = StatusController(self, self.header, self.filter_bar, table, self.footer, self.loader)
-        self.navigation = NavigationController(self, self.filter_bar, table, pane, self.facets)
+        self.status = StatusController(self, self.header, bar, table, self.footer, self.loader)
+        self.navigation = NavigationController(self, bar, table, pane, self.facets)
         self.side = SidePanes(pane, self.facets, table)
         self.detail = DetailController(self, pane, table, self.side)
         self.pivoting = PivotController(self, table)
         self.finding = FindController(self, table, self.footer)
         self.novelty = NoveltyController(self, table)
         self.faceting = FacetController(self, self.facets, self.side)
-        self.marking = MarkController(
-            self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
-        )
+        self.marking = MarkController(self, table, self.header, bar, self.long_work, self.novelty, self.detail)
         self.copying = CopyController(self, table, self.long_work, self._settings.base_url)
         self.rechecking = RecheckController(self, table, self.loader, self.long_work, self.status)
-        self.exporting = ExportController(
-            self, table, self.filter_bar, self.status, self._settings, self.rechecking.known
-        )
+        self.exporting = ExportController(self, table, bar, self.status, self._settings, self.rechecking.known)
         self.whoing = WhoController(
             self, self.who, table, pane, self.facets, self.marking, self.copying, self.exporting
         )

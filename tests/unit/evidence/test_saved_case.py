@@ -54,9 +54,13 @@ async def made(path: Path, *queries: str, marks: int = 0, close: bool = True, ap
             shutil.copyfile(f"{path}{end}", f"{path}.killed{end}")
         file.close()
         store.close()
-        assert os.path.getsize(f"{path}.killed-wal")
-        for end in ("", "-wal"):
-            os.replace(f"{path}.killed{end}", f"{path}{end}")
+        _be_killed(path)
+
+
+def _be_killed(path: Path) -> None:
+    assert Path(f"{path}.killed-wal").stat().st_size
+    for end in ("", "-wal"):
+        Path(f"{path}.killed{end}").replace(f"{path}{end}")
 
 
 @pytest.fixture

@@ -75,8 +75,8 @@ class _Parser(argparse.ArgumentParser):
 _OPEN_HELP = """\
 Browse a log that was saved to a file, without a key and without the network. The file is never written to.
 
-It is a bundle, JSON Lines of entries (as list --format jsonl writes them), a page of the API as saved by curl, or a
-JSON list of entries; all but a bundle may be compressed by gzip."""
+It is a bundle, a case (as --case keeps one), JSON Lines of entries (as list --format jsonl writes them), a page of
+the API as saved by curl, or a JSON list of entries; all but the first two may be compressed by gzip."""
 
 
 def _parser(command: str = "") -> argparse.ArgumentParser:

@@ -427,12 +427,16 @@ class Export:
         """Why something is missing; empty if nothing is."""
         unread = f"notes are missing: {self.job.unread}" if self.job.unread else ""
         origin = self._log.origin
-        lacks = "" if origin is None or origin.lacks in found.reason else origin.lacks
+        covered = origin is not None and origin.covered_us(plan(found.query).params) is not None
+        lacks = "" if origin is None or covered or origin.lacks in found.reason else origin.lacks
         return ". ".join(part.rstrip(".") for part in (found.reason, lacks, unread) if part)
 
     def _statement(self, found: _Found, lines: int) -> Statement:
         planned, job, reason, origin = plan(found.query), self.job, self._reason(found), self._log.origin
-        offset_us = self._log.api.clock_offset_us
+        offset_us, as_of_us = self._log.api.clock_offset_us, found.as_of_us
+        if origin is not None and origin.dated:
+            covered_us = origin.covered_us(planned.params)
+            as_of_us = origin.now_us if covered_us is None else covered_us
         return Statement(
             query=job.plan.query,
             frozen=format_query(found.query),
@@ -440,7 +444,7 @@ class Export:
             high_us=planned.created_max_us,
             endpoint=job.endpoint,
             by=job.by,
-            as_of_us=origin.now_us if origin is not None and origin.dated else found.as_of_us,
+            as_of_us=as_of_us,
             clock_offset_ms=None if offset_us is None else round(offset_us / 1000),
             requests=found.requests,
             entries=lines,

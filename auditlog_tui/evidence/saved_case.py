@@ -16,6 +16,7 @@ from auditlog_tui.evidence.statement import Annotation
 from auditlog_tui.log.kept_feeds import coverage_of
 from auditlog_tui.store import received
 from auditlog_tui.store.case import LARGEST_VALUE, CaseFile, read_case
+from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted, rfc3339
 
 MAGIC = b"SQLi"
@@ -29,6 +30,9 @@ MOST_QUERIES = 1_000
 
 MOST_FEEDS = 10_000
 """The most feeds whose state is looked at, the last ones."""
+
+MOST_NAMED = 2
+"""The most requests that it names of which it has every entry, the latest ones."""
 
 LONGEST_NOTE, LONGEST_QUERY = 40_000, 10_000
 """Characters from which on a note or a filter is left out: the program keeps shorter ones."""
@@ -67,10 +71,16 @@ class SavedCase:
         """Why it may lack entries of the log; empty if it has all."""
         if self.whole_us is not None:
             return ""
-        lists = counted(len(self.covered), "request")
-        latest = max(self.covered.values(), default=None)
-        has = "" if latest is None else f"; of {lists}, it has every entry as of {rfc3339(latest)} or before"
+        latest = sorted(self.covered.items(), key=lambda item: item[1], reverse=True)
+        all_of = [f"{_named(request)} (as of {rfc3339(us)})" for request, us in latest[:MOST_NAMED]]
+        if more := len(latest) - len(all_of):
+            all_of.append(f"{counted(more, 'other request')}")
+        has = f": all of {', '.join(all_of)}, and parts of others" if all_of else ""
         return f"it is a case, which has only what was looked at{has}"
+
+
+def _named(request: frozenset[tuple[str, str]]) -> str:
+    return safe("&".join(f"{name}={value}" for name, value in sorted(request)), 200)
 
 
 @contextmanager

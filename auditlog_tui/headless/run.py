@@ -289,7 +289,7 @@ class _Run:
         self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
         try:
-            missing = await listing.go() or self._unread_marks(query) or self._file_lacks()
+            missing = await listing.go() or self._unread_marks(query) or self._file_lacks(query)
         except BrokenPipeError:
             raise
         except BaseException as error:
@@ -312,7 +312,7 @@ class _Run:
         if unread := self._unread_marks(query):
             return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
-        if missing := missing or self._file_lacks():
+        if missing := missing or self._file_lacks(query):
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
         return self._end("", [] if number else await self._why_nothing(query))
@@ -375,10 +375,12 @@ class _Run:
         self._tell(f"{search.name} is no ID here, but the name of the actor {actor}.")
         return Subject("actor", actor), missing and f"{missing}\nOther actors may have this name too."
 
-    def _file_lacks(self) -> str:
+    def _file_lacks(self, query: Query) -> str:
         """Why entries are missing in the file that the log was saved to; empty if none are, or if it is no file."""
-        origin = self._log.origin
-        return f"Incomplete: {origin.reason}." if origin is not None and origin.reason else ""
+        origin, planned = self._log.origin, plan(query)
+        if origin is None or not origin.reason or planned.only or origin.covered_us(planned.params) is not None:
+            return ""
+        return f"Incomplete: {origin.reason}."
 
     def _unread_marks(self, query: Query) -> str:
         """Why marks could not be read that the query is about; empty if all were."""

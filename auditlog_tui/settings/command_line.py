@@ -168,7 +168,8 @@ def with_file(arguments: Sequence[str]) -> list[str]:
     path = "".join(rest[file + marked : file + marked + 1])
     if not path:
         raise SettingsError(
-            "auditlog-tui open takes a file: JSON Lines of entries, or a page or list of them as JSON, also as .gz.\n"
+            "auditlog-tui open takes a file: a bundle, a case, JSON Lines of entries, or a page or list of them as"
+            " JSON, also as .gz.\n"
             "To search for the word: auditlog-tui '\"open\"'"
         )
     return [*arguments[:at], f"{FROM}={path}", *rest[:file], *rest[file + marked + 1 :]]

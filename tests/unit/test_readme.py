@@ -31,6 +31,7 @@ from auditlog_tui.settings.command_line import COMMANDS, FORMATS, OTHERS, split
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
 from auditlog_tui.settings.file import config_path
 from auditlog_tui.settings.options import OPTIONS
+from auditlog_tui.store.case import Owner, open_case
 from auditlog_tui.ui.keys import by_place
 from auditlog_tui.ui.table.columns import COLUMNS
 from tests.app import test_incident as incident
@@ -195,6 +196,9 @@ def test_every_command_of_ours_in_it_is_read(
         if first == "verify":
             manifest = sha256(members((tmp_path / "incident.zip").read_bytes())[MANIFEST]).hexdigest()
             assert main([manifest if word == "SHA256" else word for word in words]) == 0
+        elif first == "log":
+            open_case(tmp_path / "incident.db", Owner("https://api.nirvanalabs.io")).close()
+            assert main(words) == 0
         elif first in COMMANDS and "--" not in words:
             small = {"list": ["--limit", "1"], "follow": ["--until", "1s"]}.get(first, [])
             saved = [line_file if words[n - 1] == "--from" else word for n, word in enumerate(words)]
@@ -297,7 +301,7 @@ SPELLED = {
     "archive", "day", "day=2026-11-20/part-000017.parquet", "day=unknown/", "_…", "_*", "decode(raw)",
     "audit.service", "audit.timer", "aws s3 sync archive s3://bucket/audit --exclude '_*'",
     "pre-commit install", "key_command", 'profile = "prod"', "--profile ''", "sh -c '…'", "history-NAME",
-    "a.incomplete.csv",
+    "a.incomplete.csv", "--case", "log --digest SHA256",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""

@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -183,8 +182,8 @@ def test_every_flag_and_variable_is_in_it() -> None:
 def test_every_command_of_ours_in_it_is_read(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    same = partial(demo_log, entries=300, until=datetime.now(UTC))  # for the bundle that is re-checked
-    monkeypatch.setattr("auditlog_tui.demo.demo_log", same)
+    began = datetime.now(UTC)  # so that the bundle's entries are there when it is re-checked
+    monkeypatch.setattr("auditlog_tui.demo.demo_log", lambda **how: demo_log(entries=300, until=began))
     monkeypatch.setattr("auditlog_tui.cli.config_path", lambda: tmp_path / "config.toml")
     monkeypatch.chdir(tmp_path)
     line_file = str(tmp_path / "log.jsonl")

@@ -95,7 +95,7 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
         help="read a log saved to a file, which open browses: no key, no network; - is standard input",
     )  # fmt: skip
     parser.add_argument(
-        CASE, dest="case", metavar="FILE", default="",
+        CASE, dest="case", metavar="FILE",
         help="keep what is fetched, marks, notes, filters and places in a file, and go on with what is in it; of a"
         " command, use the marks and notes in it",
     )  # fmt: skip
@@ -119,7 +119,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     path = config_path()
     return load(
         flags, os.environ, read_config(path),
-        demo=options.demo, path=safe(str(path)), saved=options.saved, case=options.case,
+        demo=options.demo, path=safe(str(path)), saved=options.saved, case=options.case or "",
     )  # fmt: skip
 
 

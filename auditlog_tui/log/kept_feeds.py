@@ -17,6 +17,9 @@ from auditlog_tui.query import Plan
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.kept import read_feeds, write_feed
 
+MOST_FEEDS = 300
+"""Feeds that come back, besides those of the whole log. The rows of older ones are deleted."""
+
 
 class _Kept(Struct, frozen=True):
     """A feed's request and state; `anchor` is one of `Anchor`, or a time in microseconds."""
@@ -46,6 +49,10 @@ class KeptFeeds:
                 self._waiting[run] = msgspec.json.decode(text, type=_Kept)
             except (msgspec.MsgspecError, ValueError):
                 store.unused.append(run)
+        parts = [run for run, kept in self._waiting.items() if kept.params or kept.entry_id is not None]
+        for run in parts[:-MOST_FEEDS]:
+            store.unused.append(run)
+            del self._waiting[run]
 
     def save(self, feed: Feed) -> None:
         """Keep a feed's request and state."""

@@ -173,9 +173,10 @@ class LiveTail:
             await self.poll()
             if self._truncated or feed is not self.view.feed:
                 continue
+            await self.mend()
             if self._missing == 0 and self._server_counts and feed.complete:
                 await self._check_oldest()
-            await self.mend()
+                await self.mend()
             if self._missing == 0 or feed.short:
                 return True
         return False
@@ -361,11 +362,24 @@ class LiveTail:
         oldest = next((entry.created_us for entry in page.entries if entry.created_us is not None), None)
         if oldest is None:
             return None
-        # Not those of the same time: the server may list them in any order.
+        # Of those of the same time only if the page has all of them: the server may list them in any order.
         below = newer_than(log.store, feed.run, oldest)
         stretch = Stretch(feed.run.first + below, len(feed.run) - below)
         undated = count_undated(log.store, feed.run, stretch)
-        return self._records(below, len(feed.run)) - undated, page.total_count
+        return self._records(below, len(feed.run)) - undated + self._gone_of_oldest(page, oldest), page.total_count
+
+    def _gone_of_oldest(self, page: Page, oldest: int) -> int:
+        """How many loaded entries of the oldest time are not on the server's page of the oldest entries."""
+        if not page.last and not any(entry.created_us not in (None, oldest) for entry in page.entries):
+            return 0
+        run, store, on_page = self.view.feed.run, self._log.store, {entry.key for entry in page.entries}
+        first, end = newer_than(store, run, oldest + 1), newer_than(store, run, oldest)
+        gone = (
+            row
+            for row, found in enumerate(store.window(run, first, min(end - first, PAGE)), first)
+            if found.created_us == oldest and found.key not in on_page
+        )
+        return sum(self._records(row, row + 1) for row in gone)
 
     def _update_gone(self, gone: int, total: int) -> None:
         self._feed.update_gone(gone, total)

@@ -376,7 +376,7 @@ class View:
             self._start(self.anchor)
             return
         tail = LiveTail(self, on_page)
-        if not await tail.catch_up():
+        if not await tail.catch_up() or not log.server_support.tested(feed.plan.params):
             self.paused = True
         elif feed is self.feed:
             feed.be_up_to_date(counted=tail.server_counts and not feed.uncounted)

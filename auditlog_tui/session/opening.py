@@ -5,6 +5,7 @@ What is slow to import is imported where it is needed, so that the screen shows 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,7 +107,7 @@ class Session:
 
     @property
     def _case_path(self) -> Path:
-        return Path(self.settings.case).expanduser()
+        return Path(os.path.expanduser(self.settings.case))
 
     @property
     def _owner(self) -> Owner:

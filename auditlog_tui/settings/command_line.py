@@ -214,6 +214,8 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error(f"--demo and {FROM} are two logs: choose one")
     if options.saved and command == "follow":
         parser.error("a file does not grow, so there is nothing to follow")
+    if options.case == "":
+        parser.error(f"{CASE} takes a file")
     if options.case and options.saved:
         parser.error(f"{CASE} and {FROM} are two logs: choose one")
     if options.case and command == "collect":

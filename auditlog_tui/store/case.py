@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -314,7 +315,7 @@ def _check(path: Path, connection: sqlite3.Connection, named: Path | None = None
         raise CaseError(f"{shown(named)} is another program's database. Choose another file.")
     if version > len(MIGRATIONS):
         raise CaseError(f"A newer auditlog-tui wrote {shown(named)}. Use that one.")
-    if version < 1 or schema != _schema_after(version):
+    if version < 1 or schema != _schema_made_by(MIGRATIONS[:version]):
         raise CaseError(f"{shown(named)} was changed: it has other tables than a case has. Choose another file.")
     if path.stat().st_size <= _CHECKED_BYTES and _value(connection, "PRAGMA quick_check(1)") != ("ok",):
         raise CaseError(_damaged(named))
@@ -342,10 +343,10 @@ def _schema_of(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
     return sorted((kind, name, table, sql or "") for kind, name, table, sql in found if name != "sqlite_sequence")
 
 
-def _schema_after(version: int) -> list[tuple[str, ...]]:
-    """What the migrations up to a version make."""
+@lru_cache(maxsize=1)
+def _schema_made_by(scripts: tuple[str, ...]) -> list[tuple[str, ...]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        for script in MIGRATIONS[:version]:
+        for script in scripts:
             connection.executescript(script)
         return _schema_of(connection)
 

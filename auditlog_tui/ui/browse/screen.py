@@ -233,6 +233,9 @@ class BrowseScreen(ShiftingScreen):
                 self.say(str(error), "error")
             else:
                 self.navigation.point_at(self._text, error)
+        except StoreError as error:  # of a case: its places can't be read
+            self.show(self.navigator.submit(""))
+            self.say(str(error), "error")
         for controller in self.controllers:
             controller.opened()
         self.opening.report(origin)

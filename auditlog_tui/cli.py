@@ -15,10 +15,12 @@ from typing import NoReturn
 from auditlog_tui import __version__
 from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
 from auditlog_tui.settings.command_line import (
+    CASE,
     COMMANDS,
     EXAMPLES,
     FIRST_WORDS,
     FROM,
+    LOG_FORMATS,
     OPEN,
     after,
     command_of,
@@ -46,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _verify(rest)
         if (rest := after("completion", arguments)) is not None:
             return _completion(rest)
+        if (rest := after("log", arguments)) is not None:
+            return _log(rest)
         if (rest := after(OPEN, arguments)) is not None and not _HELP.isdisjoint(rest):
             _parser(OPEN).print_help()
             return ExitStatus.DONE
@@ -75,8 +79,8 @@ class _Parser(argparse.ArgumentParser):
 _OPEN_HELP = """\
 Browse a log that was saved to a file, without a key and without the network. The file is never written to.
 
-It is a bundle, JSON Lines of entries (as list --format jsonl writes them), a page of the API as saved by curl, or a
-JSON list of entries; all but a bundle may be compressed by gzip."""
+It is a bundle, a case (as --case keeps one), JSON Lines of entries (as list --format jsonl writes them), a page of
+the API as saved by curl, or a JSON list of entries; all but the first two may be compressed by gzip."""
 
 
 def _parser(command: str = "") -> argparse.ArgumentParser:
@@ -96,6 +100,11 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
         FROM, dest="saved", metavar="FILE", default="",
         help="read a log saved to a file, which open browses: no key, no network; - is standard input",
     )  # fmt: skip
+    parser.add_argument(
+        CASE, dest="case", metavar="FILE",
+        help="keep what is fetched, marks, notes, filters and places in a file, and go on with what is in it; of a"
+        " command, use the marks and notes in it",
+    )  # fmt: skip
     for option in OPTIONS:
         if option.switch:
             described = f"leave the mouse to the terminal, which then selects text as elsewhere ({option.variable})"
@@ -114,7 +123,10 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
 def _settings(options: argparse.Namespace) -> Settings:
     flags = {option.name: getattr(options, option.name) for option in OPTIONS}
     path = config_path()
-    return load(flags, os.environ, read_config(path), demo=options.demo, path=safe(str(path)), saved=options.saved)
+    return load(
+        flags, os.environ, read_config(path),
+        demo=options.demo, path=safe(str(path)), saved=options.saved, case=options.case or "",
+    )  # fmt: skip
 
 
 def _not_a_command(arguments: Sequence[str], meant: str) -> str:
@@ -224,11 +236,54 @@ def _completion(arguments: Sequence[str]) -> int:
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each command that has one, and the browser's without a name."""
-    found = {"": _parser(), OPEN: _parser(OPEN), "verify": _verify_parser(), "completion": _completion_parser()}
+    found = {
+        "": _parser(),
+        OPEN: _parser(OPEN),
+        "verify": _verify_parser(),
+        "log": _log_parser(),
+        "completion": _completion_parser(),
+    }
     for command in COMMANDS:
         found[command] = _parser()
         make_command(found[command], command)
     return found
+
+
+_LOG_EPILOG = """\
+Each line holds the digest of the one before, so that a line that was changed or taken out is found. It can't be
+seen that lines at the end were cut off, or that the whole log was written anew: note the digest of the last line
+elsewhere, and look for it with --digest later.
+
+exit status:
+  0 verified; 1 broken (the first line that does not hold is named); 2 it can't be read, or is no case; 130 Ctrl+C
+
+To search for the word: auditlog-tui '"log"'"""
+
+
+def _log_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="auditlog-tui log",
+        description=(
+            "Write the investigator's log of a case, and check it: the filters, pivots and jumps, what was marked,\n"
+            "copied, exported and re-checked, and when. It never has the API key. It needs no key and sends nothing."
+        ),
+        epilog=_LOG_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("path", metavar="PATH", help="the case, such as incident.db")
+    parser.add_argument("--format", choices=LOG_FORMATS, default="text", help="text (default), or the lines as kept")
+    parser.add_argument("--digest", metavar="SHA256", help="a digest that was noted earlier: look for its line")
+    return parser
+
+
+def _log(arguments: Sequence[str]) -> int:
+    options = _log_parser().parse_args(arguments)
+    from auditlog_tui import runtime
+    from auditlog_tui.headless.case_log import write_log
+
+    runtime.enable_collector()
+    return write_log(Path(options.path), options.format, options.digest)
 
 
 def _look_after(options: argparse.Namespace) -> int:
@@ -250,11 +305,13 @@ def _browse(settings: Settings, text: str) -> int:
 
     session = Session(settings)
     session.check_locations()
+    session.open_case()
     session.request_early(text)
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending
 
     app = AuditLogApp(settings, session, text)
+    session.refused = app.refuse
     with ending(app):
         app.run(mouse=settings.mouse)
     for told in filter(None, (app.left, session.save_marks())):
@@ -310,6 +367,11 @@ def _print(settings: Settings, command: str, text: str, options: argparse.Namesp
         from auditlog_tui.headless.collecting import options_of as collect_options_of
 
         asked = replace(asked, collect=collect_options_of(options))
+    if command == "recheck":
+        from auditlog_tui.headless.rechecking import RecheckOptions
+
+        named = options.base_url is not None
+        asked = replace(asked, recheck=RecheckOptions(text, options.marked, options.format, named))
     return run_command(settings, asked)
 
 

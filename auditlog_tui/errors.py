@@ -2,7 +2,8 @@
 
 AuditLogError
 ├── SettingsError          a flag, variable or file can't be used
-│   └── NoKeyError         there is no API key
+│   ├── NoKeyError         there is no API key
+│   └── CaseError          a case can't be opened: it is none, damaged, or of another log
 ├── QueryError             the filter is invalid; names the columns of the mistake
 ├── StoreError             the working set can't be read or written (for example, the disk is full)
 ├── ClipboardError         no route to a clipboard worked
@@ -40,6 +41,10 @@ class SettingsError(AuditLogError):
 
 class NoKeyError(SettingsError):
     """There is no API key."""
+
+
+class CaseError(SettingsError):
+    """A case can't be opened, is of another log, or is no case; nothing in it was changed."""
 
 
 class QueryError(AuditLogError):

@@ -55,7 +55,7 @@ FORMAT, VERSION = "auditlog-tui bundle", 2
 2 has `LATER` in the statement. A bundle of which none of that is stated is of version 1, with the same bytes.
 """
 
-LATER: dict[str, Json] = {"profile": "", "resumed": False}
+LATER: dict[str, Json] = {"profile": "", "resumed": False, "rechecked": None}
 """What version 2 added to the statement, and the values that are not written."""
 
 

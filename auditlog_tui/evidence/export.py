@@ -30,8 +30,10 @@ from auditlog_tui.entries.models import Entry, Page, read_entry
 from auditlog_tui.errors import ApiError, AuditLogError, ExportError, ExportRefusedError, QueryError
 from auditlog_tui.evidence.endings import encoded, restored_line
 from auditlog_tui.evidence.formats import one_line
+from auditlog_tui.evidence.forms import BUNDLE
 from auditlog_tui.evidence.part import MOVE_AWAY, Checkpoint, Finished, Part, Plan, Reporting, finished
-from auditlog_tui.evidence.statement import Annotation, Ending, Statement
+from auditlog_tui.evidence.recheck import Checked, Rechecks, stated
+from auditlog_tui.evidence.statement import Annotation, Ending, Rechecked, Statement
 from auditlog_tui.log.feed import Feed
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.marked_feed import FrozenMarks
@@ -71,7 +73,8 @@ class Job:
     time zone that it was read in if it depends on one. With `context_us`, the query is of marked entries, and those
     that many microseconds before and after each are exported too. `profile` is that of the settings: a part of one is
     not gone on with by another. `notes` returns the user's marks and notes by the
-    entry's key, and `unread` says why some could not be read. An export that is INCOMPLETE is written only if
+    entry's key, and `unread` says why some could not be read. `rechecks` returns what is known of entries that were
+    asked for again. An export that is INCOMPLETE is written only if
     `incomplete` is set, and then under a name that says so unless the file itself does.
     """
 
@@ -88,6 +91,7 @@ class Job:
     incomplete: bool = False
     notes: Callable[[], Mapping[str, Annotation]] = field(default=dict)
     unread: str = ""
+    rechecks: Callable[[], Rechecks] = Rechecks
 
     @property
     def notes_path(self) -> Path:
@@ -329,7 +333,7 @@ class Export:
         try:
             if not found.as_is:
                 lines = await self._order(found, entries)
-            statement = self._statement(found, lines)
+            statement = replace(self._statement(found, lines), rechecked=self._rechecked(found))
             self.doing(lambda: f"writing {shown(self.job.out)}")
             written = await self._write(entries, notes, statement)
             beside = await self._write_notes(notes) if self.job.form == "jsonl" and notes else None
@@ -423,12 +427,16 @@ class Export:
         """Why something is missing; empty if nothing is."""
         unread = f"notes are missing: {self.job.unread}" if self.job.unread else ""
         origin = self._log.origin
-        lacks = "" if origin is None or origin.lacks in found.reason else origin.lacks
+        covered = origin is not None and origin.covered_us(plan(found.query).params) is not None
+        lacks = "" if origin is None or covered or origin.lacks in found.reason else origin.lacks
         return ". ".join(part.rstrip(".") for part in (found.reason, lacks, unread) if part)
 
     def _statement(self, found: _Found, lines: int) -> Statement:
         planned, job, reason, origin = plan(found.query), self.job, self._reason(found), self._log.origin
-        offset_us = self._log.api.clock_offset_us
+        offset_us, as_of_us = self._log.api.clock_offset_us, found.as_of_us
+        if origin is not None and origin.dated:
+            covered_us = origin.covered_us(planned.params)
+            as_of_us = origin.now_us if covered_us is None else covered_us
         return Statement(
             query=job.plan.query,
             frozen=format_query(found.query),
@@ -436,7 +444,7 @@ class Export:
             high_us=planned.created_max_us,
             endpoint=job.endpoint,
             by=job.by,
-            as_of_us=origin.now_us if origin is not None and origin.dated else found.as_of_us,
+            as_of_us=as_of_us,
             clock_offset_ms=None if offset_us is None else round(offset_us / 1000),
             requests=found.requests,
             entries=lines,
@@ -449,6 +457,17 @@ class Export:
             profile=job.profile,
             resumed=bool(self.resumed),
         )
+
+    def _rechecked(self, found: _Found) -> Rechecked | None:
+        """What is known of those of these rows that were asked for again; only a bundle states it."""
+        rechecks, store = self.job.rechecks(), found.store
+        here = dict[str, Checked]()
+        for key, each in rechecks.checked.items() if self.job.form == BUNDLE else ():
+            n = store.number(key)
+            row = None if n is None else store.row_of(found.run, n)
+            if row is not None and 0 <= row < len(found.run):
+                here[key] = each
+        return stated(here, rechecks.unclear)
 
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:
         """Let the ending write its file beside the one that it will be; returns its path."""

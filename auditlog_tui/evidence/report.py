@@ -41,6 +41,7 @@ def report_lines(statement: Statement, notes: Sequence[Annotation], entries: Reg
     context = sum(note.context for note in notes)
     yield from ("", *_verdict(statement, context), "")
     yield from _table(("what", ""), _facts(statement, context))
+    yield from _recheck(statement)
     yield from _timeline(tally, by_key, entries)
     yield from _ranked("Actors", "actor", tally.actors)
     yield from _ranked("Addresses", "address", tally.addresses)
@@ -107,6 +108,34 @@ def _facts(statement: Statement, context: int) -> Iterator[tuple[str, str]]:
     resumed = " at least: it was broken off, and went on" if statement.resumed else ""
     yield "requests", f"{statement.requests:,}{resumed}"
     yield "tool", code(f"{statement.tool} {statement.version}")
+
+
+def _recheck(statement: Statement) -> Iterator[str]:
+    """What asking for entries again has shown."""
+    found = statement.rechecked
+    if found is None:
+        return
+    until = "" if found.to_us == found.from_us else f" to {_instant(found.to_us)}"
+    gone = f"{found.gone:,} gone"
+    if found.expired:
+        gone += f" ({found.expired:,} older than the log's oldest entry)"
+    fields = ", ".join(code(name) for name in dict.fromkeys(name for each in found.changes for name in each.fields))
+    changed = f"{found.changed:,} changed{f' ({fields})' if fields else ''}"
+    parts = [f"{found.same:,} same", changed, gone]
+    parts += [f"{found.unasked:,} can't be asked for"] if found.unasked else []
+    yield from ("", "## Re-checked", "")
+    yield (
+        f"At {_instant(found.from_us)}{until}, by the server's clock, {found.count:,} of the"
+        f" {counted(statement.rows, 'entry', 'entries')} here were asked for again by their IDs: {', '.join(parts)}."
+    )
+    if found.unclear:
+        yield from ("", f"**It can't be told whether entries are gone.** {code(found.unclear)}")
+    rows = [(code(each.key), f"changed: {', '.join(map(code, each.fields))}") for each in found.changes]
+    rows += [(code(key), "gone") for key in found.missing]
+    if rows:
+        yield from ("", *_table(("ID", "result"), rows))
+    if left := found.changed + found.gone - len(rows):
+        yield from ("", f"{left:,} more are not listed here.")
 
 
 def _instant(us: int | None, unknown: str = "unknown") -> str:

@@ -156,10 +156,19 @@ class SavedIndex:
         return Found([Located(restored(row["raw"]), place) for row, place in rows], total)
 
     def get(self, entry_id: str) -> str | None:
+        return next((text for text in self.versions(hash(entry_id)) if read_entry(text).fields.id == entry_id), None)
+
+    def numbers(self) -> Sequence[int]:
+        """A number for each ID, the newest entry first, for `versions`."""
+        with _errors(), self._lock:
+            sql = "SELECT key_hash FROM entry GROUP BY key_hash ORDER BY max(created_us) DESC, min(n)"
+            return [number for (number,) in self._db.execute(sql)]
+
+    def versions(self, number: int) -> list[str]:
+        """The texts of the entries with one of these `numbers`: all versions of an ID, as a rule."""
         with _errors(), self._lock:
             sql = "SELECT raw FROM entry JOIN json USING (n) WHERE key_hash = ? ORDER BY n"
-            found = [restored(row["raw"]) for row in self._db.execute(sql, [hash(entry_id)])]
-        return next((text for text in found if read_entry(text).fields.id == entry_id), None)
+            return [restored(row["raw"]) for row in self._db.execute(sql, [number])]
 
     def now(self) -> datetime | None:
         """None: a file has no clock."""

@@ -1,8 +1,8 @@
-"""Opens a saved log: a bundle, JSON Lines, a page of the API as saved by curl, a list of entries; plain or gzip.
+"""Opens a saved log: a bundle, a case, JSON Lines, a page of the API as curl saves it, a list of entries; or as gzip.
 
 The file is read once, from its first byte to its last, and is never written to. What can't be read is counted, and
 everything else is there. A file proves nothing of the log that it came from, unless it comes with a statement: a
-bundle does, and so does the part of an export that has not ended.
+bundle does, and so do a case and the part of an export that has not ended.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import select
 import stat
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -23,7 +23,7 @@ from typing import IO
 from auditlog_tui.entries.models import Entry, Fields, Page, read_entry, read_page
 from auditlog_tui.entries.raw_json import UNREAD, Reader, members_of, read_value, run_at_once
 from auditlog_tui.errors import ApiError, BundleError, SettingsError, StoppedError
-from auditlog_tui.evidence import bundle
+from auditlog_tui.evidence import bundle, saved_case
 from auditlog_tui.evidence.part import SUFFIX, earlier
 from auditlog_tui.evidence.saved_index import SavedIndex
 from auditlog_tui.evidence.saved_text import BATCH, CHUNK, SavedText
@@ -45,7 +45,7 @@ STATE_LIMIT = 64 * 1024 * 1024
 BEGINNING = 60
 """Characters of a file that is no log that its refusal shows."""
 
-WANTED = "open reads JSON Lines, a page of the API or a bundle"
+WANTED = "open reads JSON Lines, a page of the API, a bundle or a case"
 
 _NAMES = frozenset(Fields.__struct_fields__)
 """A JSON object is an entry if it has one of these members, whatever is in it."""
@@ -61,7 +61,9 @@ class SavedLog:
     `reason` says why entries of the file are missing here, or entries of the log in the file as far as it shows;
     empty if neither. `digest` is the SHA-256 of the file, empty if it was not read to its end. `stated` says that the
     file comes with a statement: the filter `query` with absolute times, and the time `as_of_us` (microseconds since
-    1970 UTC). `notes` are the marks and notes in it or beside it.
+    1970 UTC). `notes` are the marks and notes in it or beside it. `endpoint` is the API's address that the statement
+    names, which is not to be trusted; empty if there is none. `queries` are the filters of a case, oldest first, and
+    `covered` its requests of which it has every entry, each with the time as of which that is so.
     """
 
     index: SavedIndex
@@ -71,6 +73,9 @@ class SavedLog:
     query: str = ""
     as_of_us: int | None = None
     notes: Sequence[Annotation] = ()
+    endpoint: str = ""
+    queries: Sequence[str] = ()
+    covered: Mapping[frozenset[tuple[str, str]], int] = field(default_factory=dict)
 
     def close(self) -> None:
         self.index.close()
@@ -140,8 +145,11 @@ class SavedLogReader:
     def _read(self, file: IO[bytes] | _Stdin, index: SavedIndex) -> SavedLog:
         found = os.fstat(file.fileno())
         self._size = found.st_size if stat.S_ISREG(found.st_mode) else 0
-        if not isinstance(file, _Stdin) and bundle.is_bundle(_start(file)):
+        start = b"" if isinstance(file, _Stdin) else _start(file)
+        if not isinstance(file, _Stdin) and bundle.is_bundle(start):
             return self._read_bundle(file, index)
+        if not isinstance(file, _Stdin) and start == saved_case.MAGIC:
+            return self._read_case(file, index)
         text = SavedText(file, self._take)
         self._fill(index, text)
         log = SavedLog(index, digest=self._digest.hexdigest())
@@ -178,11 +186,45 @@ class SavedLogReader:
                 if self._stopped.is_set():
                     break
             log = SavedLog(index, "", whole.hexdigest(), True, stated.frozen, stated.as_of_us, opened.notes)
+            log.endpoint = stated.endpoint
         same = self._stopped.is_set() or entries.hexdigest() == opened.sha256
         changed = "" if same else "its entries were changed since it was made: auditlog-tui verify names them"
         reason = stated.reason or "it says so of itself"
         self._finish(log, changed, reason if stated.verdict != "COMPLETE" else "")
         return log
+
+    def _read_case(self, file: IO[bytes], index: SavedIndex) -> SavedLog:
+        """Read a case. Raises `CaseError`, and `StoreError` for what is damaged in it."""
+        path, unread = Path(os.path.expanduser(self._path)), 0
+        found: list[Sequence[Entry]]
+        self._digest_of(file, path)
+        with saved_case.opened(path) as case:
+            self._size, texts = case.size, case.texts()
+            while some := list(islice(texts, BATCH)):
+                self._taken += len(some)
+                found = [() if text is None else self._entries_in(text) for text in some]
+                unread += found.count(())
+                self._add(index, [entry for entries in found for entry in entries])
+                if self._stopped.is_set():
+                    break
+            log = SavedLog(
+                index, "", self._digest.hexdigest(), stated=case.whole_us is not None, as_of_us=case.as_of_us,
+                notes=case.notes, endpoint=case.endpoint, queries=case.queries, covered=case.covered,
+            )  # fmt: skip
+        odd = f"{counted(unread, 'entry', 'entries')} in it can't be read" if unread else ""
+        self._finish(log, odd, case.lacks)
+        index.repeated = 0  # marks hold their entries once more
+        if not index.size and not self._stopped.is_set():
+            raise _no_log(self._path, "it is a case without entries")
+        return log
+
+    def _digest_of(self, file: IO[bytes], path: Path) -> None:
+        """Take the digest of a case, with what SQLite has not yet moved into it from the file beside it."""
+        while (chunk := file.read(CHUNK)) and not self._stopped.is_set():
+            self._digest.update(chunk)
+        with suppress(OSError), files.opened(Path(f"{path}-wal")) as beside:
+            while (chunk := beside.read(CHUNK)) and not self._stopped.is_set():
+                self._digest.update(chunk)
 
     def _finish(self, log: SavedLog, *reasons: str) -> None:
         """Sort the entries, and put down why some are missing. Raises `StoppedError` and `StoreError`."""
@@ -330,6 +372,7 @@ def _state_part(path: Path, log: SavedLog) -> str:
         return ""
     if (left := earlier(path.with_name(path.name.removesuffix(SUFFIX)))) is not None:
         log.stated, log.query, log.as_of_us = True, left.plan.frozen, left.at.as_of_us
+        log.endpoint = left.plan.endpoint
     return "it is the part of an export that has not ended"
 
 

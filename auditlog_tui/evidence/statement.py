@@ -25,6 +25,39 @@ Instant = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000_000, le=253_402_300
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """The entry with a key, and the top-level fields in which the server's differs from the stored one."""
+
+    key: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rechecked:
+    """The result of asking the server again for entries of an export, by their IDs, between two times.
+
+    The numbers count entries: `expired` those that are gone and older than the log's oldest, `unasked` those that
+    can't be asked for. `changes` and `missing` name the first of the `changed` and of the `gone` ones. `unclear` says
+    why it can't be told whether entries are gone.
+    """
+
+    from_us: Instant
+    to_us: Instant
+    same: Number
+    changed: Number
+    gone: Number
+    expired: Number
+    unasked: Number
+    changes: tuple[Changed, ...]
+    missing: tuple[str, ...]
+    unclear: str = ""
+
+    @property
+    def count(self) -> int:
+        return self.same + self.changed + self.gone + self.unasked
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """The facts about an export. All times are in microseconds since 1970 UTC.
 
@@ -37,6 +70,7 @@ class Statement:
     `reason` says why the verdict is INCOMPLETE. `picked` says that the query is of entries that the user `marked` or
     `noted`, for which the API is not asked, and `context_us` that those so near to them in time are there too.
     `profile` is the name of the settings' profile, empty for none: two organizations may have one endpoint.
+    `rechecked` is `None` if no entry was asked for again.
     """
 
     query: str
@@ -59,6 +93,7 @@ class Statement:
     context_us: int = 0
     profile: str = ""
     resumed: bool = False
+    rechecked: Rechecked | None = None
 
 
 @dataclass(frozen=True, slots=True)

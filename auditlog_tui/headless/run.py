@@ -60,6 +60,7 @@ from auditlog_tui.text.zones import read_zone
 if TYPE_CHECKING:
     from auditlog_tui.headless.collecting import CollectOptions
     from auditlog_tui.headless.exporting import ExportOptions
+    from auditlog_tui.headless.rechecking import RecheckOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Command:
     until: str = ""
     export: ExportOptions | None = None
     collect: CollectOptions | None = None
+    recheck: RecheckOptions | None = None
 
 
 def run(settings: Settings, command: Command) -> int:
@@ -142,7 +144,7 @@ def pointed(error: FilterError) -> str:
     return "\n".join(filter(None, [error.message, f"  {before}{term}{after}", f"  {marks}", error.hint]))
 
 
-async def _run(settings: Settings, command: Command, progress: Progress) -> ExitStatus:
+async def _run(settings: Settings, command: Command, progress: Progress) -> int:
     if command.export is not None:
         from auditlog_tui.headless.exporting import export, only_marked  # only this command needs it
 
@@ -153,6 +155,10 @@ async def _run(settings: Settings, command: Command, progress: Progress) -> Exit
         from auditlog_tui.headless.collecting import collect
 
         return await collect(settings, command.text, command.collect, progress)
+    if command.recheck is not None:
+        from auditlog_tui.headless.rechecking import recheck
+
+        return await recheck(settings, command.recheck, progress)
     async with _opened(settings, command, progress) as opened:
         match command.name:
             case "get":
@@ -283,7 +289,7 @@ class _Run:
         self._show_progress(walk)
         listing = Listing(walk, self._printer, limit)
         try:
-            missing = await listing.go() or self._unread_marks(query) or self._file_lacks()
+            missing = await listing.go() or self._unread_marks(query) or self._file_lacks(query)
         except BrokenPipeError:
             raise
         except BaseException as error:
@@ -306,7 +312,7 @@ class _Run:
         if unread := self._unread_marks(query):
             return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
-        if missing := missing or self._file_lacks():
+        if missing := missing or self._file_lacks(query):
             return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
         self._printer.line(str(number))
         return self._end("", [] if number else await self._why_nothing(query))
@@ -369,10 +375,12 @@ class _Run:
         self._tell(f"{search.name} is no ID here, but the name of the actor {actor}.")
         return Subject("actor", actor), missing and f"{missing}\nOther actors may have this name too."
 
-    def _file_lacks(self) -> str:
+    def _file_lacks(self, query: Query) -> str:
         """Why entries are missing in the file that the log was saved to; empty if none are, or if it is no file."""
-        origin = self._log.origin
-        return f"Incomplete: {origin.reason}." if origin is not None and origin.reason else ""
+        origin, planned = self._log.origin, plan(query)
+        if origin is None or not origin.reason or planned.only or origin.covered_us(planned.params) is not None:
+            return ""
+        return f"Incomplete: {origin.reason}."
 
     def _unread_marks(self, query: Query) -> str:
         """Why marks could not be read that the query is about; empty if all were."""

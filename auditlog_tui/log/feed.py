@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.contract import NEWEST_FIRST, OLDEST_FIRST, PAGE
@@ -59,6 +61,7 @@ _UNDATED = (
     "the server counted fewer than arrived, so entries without a time may be missing (created:>=1970-01-01 asks for"
     " the others only)"
 )
+_NOT_COUNTED = "the server tells no count of all, so what came late while the case was closed may be missing"
 
 _NO_JOINT = "the server no longer has the entries at which the walk was interrupted, so others may be missing there"
 
@@ -195,6 +198,35 @@ class End(Struct):
         self.seen_cursors.clear()
 
 
+class FeedState(Struct, frozen=True):
+    """What a feed knows besides its rows. `possible_records` are pairs of an entry and a number."""
+
+    older: End
+    newer: End
+    total: int | None
+    as_of: datetime | None
+    gone: int
+    uncounted: int
+    duplicates: int
+    lost_joint: bool
+    short: str
+    too_deep: frozenset[str]
+    verified: bool
+    suspected: bool
+    unordered: bool
+    undated: bool
+    bounds_unsupported: bool
+    bounds_rounded: bool
+    first_count: int | None
+    last_count: int
+    count_fell: bool
+    possible_records: tuple[tuple[int, int], ...]
+
+
+Keep = Callable[["Feed"], None]
+"""Keeps a feed's state in the transaction that its rows are written in. Raises `StoreError`."""
+
+
 async def _page_of(api: AuditLogApi, entry_id: str) -> Page:
     """A page with this entry, or empty if there is none. Raises `ApiError`."""
     try:
@@ -212,13 +244,25 @@ class Feed:
     `too_deep` has the keys of late entries that were received but belong too far down to be inserted. `duplicates`
     counts entries that the server sent again. `newest_first` says that the requested order puts the newest entry
     first. `request_key` is `None` for a feed that must not be reused, because it does not come from the log.
+    `unasked` says that it comes from a case, and that the server was not asked since what is new or was changed.
     """
 
-    def __init__(self, api: AuditLogApi, store: EntryStore, plan: Plan, anchor: Anchor | At = Anchor.NEWEST) -> None:
+    def __init__(
+        self,
+        api: AuditLogApi,
+        store: EntryStore,
+        plan: Plan,
+        anchor: Anchor | At = Anchor.NEWEST,
+        run: Run | None = None,
+        keep: Keep | None = None,
+    ) -> None:
+        """Go on in `run` if there is one. `keep` is called whenever rows or what is known of them change."""
         self.plan = plan
         self.anchor = anchor
         self.request_key: RequestKey | None = request_key(plan, anchor)
-        self.run = store.new_run()
+        self.run = store.new_run() if run is None else run
+        self.unasked = False
+        self._keep = keep
         self.total: int | None = None
         self.as_of: datetime | None = None
         self.requests = 0
@@ -299,11 +343,88 @@ class Feed:
             end = self.older_end
             page = Page(tuple(entries), total_count=total, served_at=as_of, unclear="fetched before")
             new = self._new_entries(page.entries, end)
-            self._store_page(page, new, end)
-            end.arrived += len(new)
-            end.pages, end.stale = pages, True
-            if (row := _last_row(self._store, self.run, end.sort, above=end is self.newer_end)) is not None:
-                end.joint = row.key, self._store.entry(row.n).raw
+            with self.saving():
+                self._store_page(page, new, end)
+                end.arrived += len(new)
+                end.pages, end.stale = pages, True
+                if (row := _last_row(self._store, self.run, end.sort, above=end is self.newer_end)) is not None:
+                    end.joint = row.key, self._store.entry(row.n).raw
+
+    # -- keeping it --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Keep the rows that the block writes together with what it changes here, or change nothing. No awaits.
+
+        Without a case, rows are written as they come.
+        """
+        if self._keep is None:
+            yield
+            return
+        before = self.state()
+        try:
+            with self._store.together():
+                yield
+                self._keep(self)
+        except BaseException:
+            self.take_state(before)
+            raise
+
+    def state(self) -> FeedState:
+        """What is known now, without the cursors seen, which are many: a circle of them is found again."""
+        return FeedState(
+            older=replace(self.older_end, seen_cursors=set()),
+            newer=replace(self.newer_end, seen_cursors=set()),
+            total=self.total,
+            as_of=self.as_of,
+            gone=self.gone,
+            uncounted=self.uncounted,
+            duplicates=self.duplicates,
+            lost_joint=self.lost_joint,
+            short=self._short,
+            too_deep=frozenset(self.too_deep),
+            verified=self._verified,
+            suspected=self._suspected,
+            unordered=self._unordered,
+            undated=self._undated,
+            bounds_unsupported=self._bounds_unsupported,
+            bounds_rounded=self._bounds_rounded,
+            first_count=self._first_count,
+            last_count=self._last_count,
+            count_fell=self._count_fell,
+            possible_records=tuple(self._possible_records.items()),
+        )
+
+    def take_state(self, state: FeedState) -> None:
+        """Know what this state does; the rows are those of then."""
+        self.end_look_ahead()
+        self.older_end, self.newer_end = state.older, state.newer
+        self.total, self.as_of = state.total, state.as_of
+        self.gone, self.uncounted, self.duplicates = state.gone, state.uncounted, state.duplicates
+        self.lost_joint, self._short, self.too_deep = state.lost_joint, state.short, set(state.too_deep)
+        self._verified, self._suspected = state.verified, state.suspected
+        self._unordered, self._undated = state.unordered, state.undated
+        self._bounds_unsupported, self._bounds_rounded = state.bounds_unsupported, state.bounds_rounded
+        self._first_count, self._last_count, self._count_fell = state.first_count, state.last_count, state.count_fell
+        self._possible_records = Counter(dict(state.possible_records))
+
+    def come_back(self, state: FeedState) -> None:
+        """Take the state from a case: cursors of then are not used, and nothing is complete before it is asked for.
+
+        `View.more` does that.
+        """
+        self.take_state(state)
+        self.unasked = True
+        for end in (self.older_end, self.newer_end):
+            end.stale = not end.done
+            end.broken, end.cursor, end.refused, end.idle = "", None, 0, 0
+
+    def be_up_to_date(self, *, counted: bool) -> None:
+        """What was written while the case was closed is here, as far as the server `counted` what it has."""
+        with self.saving():
+            self.unasked = False
+            if not counted:
+                self.short = _NOT_COUNTED
 
     # -- one page ----------------------------------------------------------------------------------------------
 
@@ -387,14 +508,15 @@ class Feed:
         if end.unproven or end.joint is not None:
             last = page.last if part is None else part.last
             self.lost_joint |= last or (not self._unordered and end.passes_resume_point(new))
-        self._store_page(page, new, end)
-        end.arrived += len(new)
-        if part is None:
-            end.advance(page, len(new))
-        else:
-            end.advance_in_slices(part)
-        if self.complete and self._seems_short():  # `verify` counts again; until then the count contradicts COMPLETE
-            self.short = f"{_COUNTS_MORE} {self.total:,}, {self._store.records(self.run):,} arrived"
+        with self.saving():
+            self._store_page(page, new, end)
+            end.arrived += len(new)
+            if part is None:
+                end.advance(page, len(new))
+            else:
+                end.advance_in_slices(part)
+            if self.complete and self._seems_short():  # `verify` counts again; until then it contradicts COMPLETE
+                self.short = f"{_COUNTS_MORE} {self.total:,}, {self._store.records(self.run):,} arrived"
         if end.refused >= REFUSALS and not end.done and not end.broken:
             self._continue_by_time(end, len(new))
         return Step(received, len(new))
@@ -594,9 +716,10 @@ class Feed:
             if self._verified or self.plan.entry_id is not None or not (proven or self._seems_short()):
                 return
             await self._compare_counts()
-            if not proven:
-                self.gone = self.uncounted = 0
-            self._verified, self._suspected = proven, not proven
+            with self.saving():
+                if not proven:
+                    self.gone = self.uncounted = 0
+                self._verified, self._suspected = proven, not proven
 
     def _seems_short(self) -> bool:
         most = self._store.records(self.run) + self._possible_records.total()

@@ -39,6 +39,9 @@ FUTURE_US = 60_000_000
 MAX_PAGES = 50
 """Pages per poll; the next poll continues."""
 
+CATCH_UPS = 20
+"""Polls of one attempt to catch up; the next attempt continues."""
+
 MAX_COUNTS = 40
 """Counting requests per search for late entries; the next search continues."""
 
@@ -130,9 +133,13 @@ class LiveTail:
         async with feed.lock:
             if feed is not self.view.feed:
                 return News()
-            before = self._log.store.records(feed.run)
-            inserted = insert(self.view, newest.entries)
-            self._compare_counts(newest, self._log.store.records(feed.run) - before)
+            with feed.saving():
+                before = self._log.store.records(feed.run)
+                inserted = insert(self.view, newest.entries)
+                added = self._log.store.records(feed.run) - before
+            self._compare_counts(newest, added)
+            with feed.saving():
+                pass
         if not self._truncated:
             self._reached_us = before_us if newest.served_at is None else _us(newest.served_at)
         await self.view.evaluate()
@@ -155,6 +162,24 @@ class LiveTail:
         if bounded and since is not None:
             return await self._search(since)
         return await self._walk()
+
+    async def catch_up(self) -> bool:
+        """Fetch all that was written since the feed was saved in a case, and compare the counts of its whole range.
+
+        Returns whether the feed is up to date then: False where the log grew too fast. Raises `ApiError`.
+        """
+        for _ in range(CATCH_UPS):
+            feed = self.view.feed
+            await self.poll()
+            if self._truncated or feed is not self.view.feed:
+                continue
+            await self.mend()
+            if self._missing == 0 and self._server_counts and feed.complete:
+                await self._check_oldest()
+                await self.mend()
+            if self._missing == 0 or feed.short:
+                return True
+        return False
 
     # -- reading the newest entries ----------------------------------------------------------------------------
 
@@ -337,11 +362,24 @@ class LiveTail:
         oldest = next((entry.created_us for entry in page.entries if entry.created_us is not None), None)
         if oldest is None:
             return None
-        # Not those of the same time: the server may list them in any order.
+        # Of those of the same time only if the page has all of them: the server may list them in any order.
         below = newer_than(log.store, feed.run, oldest)
         stretch = Stretch(feed.run.first + below, len(feed.run) - below)
         undated = count_undated(log.store, feed.run, stretch)
-        return self._records(below, len(feed.run)) - undated, page.total_count
+        return self._records(below, len(feed.run)) - undated + self._gone_of_oldest(page, oldest), page.total_count
+
+    def _gone_of_oldest(self, page: Page, oldest: int) -> int:
+        """How many loaded entries of the oldest time are not on the server's page of the oldest entries."""
+        if not page.last and not any(entry.created_us not in (None, oldest) for entry in page.entries):
+            return 0
+        run, store, on_page = self.view.feed.run, self._log.store, {entry.key for entry in page.entries}
+        first, end = newer_than(store, run, oldest + 1), newer_than(store, run, oldest)
+        gone = (
+            row
+            for row, found in enumerate(store.window(run, first, min(end - first, PAGE)), first)
+            if found.created_us == oldest and found.key not in on_page
+        )
+        return sum(self._records(row, row + 1) for row in gone)
 
     def _update_gone(self, gone: int, total: int) -> None:
         self._feed.update_gone(gone, total)
@@ -468,9 +506,10 @@ class LiveTail:
     async def _insert(self, *listings: Sequence[Entry]) -> list[Entry]:
         feed = self._feed
         async with feed.lock:
-            before = self._log.store.records(feed.run)
-            inserted = insert(self.view, *listings) if feed is self.view.feed else []
-            added = self._log.store.records(feed.run) - before
+            with feed.saving():
+                before = self._log.store.records(feed.run)
+                inserted = insert(self.view, *listings) if feed is self.view.feed else []
+                added = self._log.store.records(feed.run) - before
             self._expected = None if self._expected is None else self._expected + added
         await self.view.evaluate()
         return inserted

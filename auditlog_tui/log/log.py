@@ -15,6 +15,7 @@ from auditlog_tui.api.client import AuditLogApi
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import UNREAD, Json, members_of
 from auditlog_tui.log.feed import Anchor, At, Feed, RequestKey, request_key
+from auditlog_tui.log.kept_feeds import KeptFeeds
 from auditlog_tui.log.marked_feed import PORTION, MarkSource, NoMarks, StoredMarks
 from auditlog_tui.log.origin import Origin
 from auditlog_tui.log.server_support import SMALLEST_PAGE, ServerSupport
@@ -69,23 +70,40 @@ class Log:
         self.idle.set()
         self._foreground = 0
         self._details: OrderedDict[int, Detail] = OrderedDict()
+        self._kept = KeptFeeds(store) if store.kept else None
 
     def feed(self, plan: Plan, anchor: Anchor | At) -> Feed:
         """Create a feed, which `reusable_feed` then returns."""
-        feed = Feed(self.api, self.store, plan, anchor)
+        feed = Feed(self.api, self.store, plan, anchor, keep=self._kept.save if self._kept is not None else None)
+        self._lend(feed)
+        return feed
+
+    def kept_feed(self, plan: Plan, anchor: Anchor | At, run: int | None = None) -> Feed | None:
+        """A feed of the case that sends the same request: that in this run, or the last; `None` if there is none.
+
+        `reusable_feed` returns it then. Raises `StoreError`.
+        """
+        feed = self._kept.take(self.api, plan, anchor, run) if self._kept is not None else None
+        if feed is not None:
+            self._lend(feed)
+        return feed
+
+    def _lend(self, feed: Feed) -> None:
+        plan, anchor = feed.plan, feed.anchor
         if plan.residual is not None or not plan.params:
             self._feeds[request_key(plan, anchor)] = feed
             others = [key for key in self._feeds if key not in _WHOLE_LOG]
             for key in others[:-FEEDS_KEPT]:
                 del self._feeds[key]
-        return feed
 
     def reusable_feed(self, plan: Plan, anchor: Anchor | At) -> Feed | None:
         """The last feed that sends the same request, for a plan with a residual.
 
         Loading the log again from a server that ignores filters would take minutes.
         """
-        return self._feeds.get(request_key(plan, anchor)) if plan.residual is not None else None
+        if plan.residual is None:
+            return None
+        return self._feeds.get(request_key(plan, anchor)) or self.kept_feed(plan, anchor)
 
     def forget_feed(self, feed: Feed) -> None:
         """Never return this feed again."""
@@ -110,6 +128,8 @@ class Log:
         """Clear the caches, so that everything is fetched again."""
         self._feeds.clear()
         self._details.clear()
+        if self._kept is not None:
+            self._kept.forget()
 
     def now_us(self) -> int:
         """The server's clock in microseconds since 1970; this machine's clock before the first response.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Origin:
     unless there is a `reason` why some are missing. A file without a statement is only known to have the entries
     that it has. `dated` says that the file states its time. `note` is for the user to know when the file is opened.
     `content` is the SHA-256 of the file, empty if it was not read to its end.
+    `covered` holds the parameters of requests of which a case states to have every entry, even if it lacks others of
+    the log, each with the time as of which that is so.
     """
 
     name: str
@@ -25,6 +28,11 @@ class Origin:
     dated: bool = False
     note: str = ""
     content: str = ""
+    covered: Mapping[frozenset[tuple[str, str]], int] = field(default_factory=dict)
+
+    def covered_us(self, params: Mapping[str, str]) -> int | None:
+        """The time as of which it states to have every entry of a request; `None` if it does not state that."""
+        return self.covered.get(frozenset(params.items()))
 
     @property
     def lacks(self) -> str:

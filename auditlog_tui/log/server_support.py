@@ -64,6 +64,10 @@ class ServerSupport:
         """True when the server honours all of these parameters, so that its count under them can be trusted."""
         return all(name in self.honoured - self.ignored or name == "sort" for name in params)
 
+    def tested(self, params: Iterable[str]) -> bool:
+        """True when `prove` would send nothing for these parameters."""
+        return _TESTABLE.isdisjoint(set(params) - self.honoured - self.ignored - self._tested)
+
     @property
     def slices_possible(self) -> bool:
         """False where the log can't be read in slices of time, as far as is known."""

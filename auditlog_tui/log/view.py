@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from copy import copy
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from msgspec import Struct
@@ -70,9 +70,15 @@ class Summary(Struct, frozen=True):
         return self.state in (State.COMPLETE, State.ALL_IN_FILE)
 
     @property
+    def all_in_file(self) -> bool:
+        return self.state is State.ALL_IN_FILE
+
+    @property
     def incomplete(self) -> bool:
         return self.state is State.INCOMPLETE
 
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SCAN_REQUESTS = 20
 """Requests per call of `more`, so that a filter with few matches doesn't load the whole log."""
@@ -112,8 +118,9 @@ class View:
         anchor: Anchor | At = Anchor.NEWEST,
         like: View | None = None,
         fixed: bool = False,
+        feed: Feed | None = None,
     ) -> None:
-        """Reuse `like`'s feed if it sends the same request."""
+        """Reuse `like`'s feed if it sends the same request, or this `feed`, which must."""
         self.log = log
         self.query = query
         self.fixed = fixed
@@ -123,15 +130,15 @@ class View:
         self.pace: Pace | None = None
         self._ahead: tuple[Feed, LookAhead] | None = None
         self._next_look = 0
-        self._start(anchor, like)
+        self._start(anchor, like, feed)
 
-    def _start(self, anchor: Anchor | At, like: View | None = None) -> None:
+    def _start(self, anchor: Anchor | At, like: View | None = None, feed: Feed | None = None) -> None:
         self.plan: Plan = self._make_plan()
         if self.marked:
             anchor = Anchor.NEWEST  # all of it is shown at once
         elif problem := self._anchor_problem(anchor):
             anchor, self._only_older, self.notice = Anchor.NEWEST, True, problem
-        self.feed: Feed = self._find_feed(anchor, like)
+        self.feed: Feed = feed or self._find_feed(anchor, like)
         self.anchor = anchor
         self._reset_matches()
 
@@ -220,7 +227,7 @@ class View:
     @property
     def newer_done(self) -> bool:
         read = self.plan.residual is None or self._scan.newer_read
-        return read and self.feed.newer_end.done
+        return read and self.feed.newer_end.done and not self.feed.unasked
 
     @property
     def upwards(self) -> bool:
@@ -240,10 +247,12 @@ class View:
     def summary(self) -> Summary:
         feed, origin = self.feed, None if self.marked else self.log.origin
         reason = feed.short or ("" if self.complete else feed.broken)
-        final = bool(not reason and origin is not None and origin.reason)
+        covered_us = None if origin is None else origin.covered_us(feed.plan.params)
+        final = bool(not reason and origin is not None and origin.reason and covered_us is None)
         if origin is not None and final:
             reason = origin.reason
-        whole = State.COMPLETE if origin is None or origin.stated else State.ALL_IN_FILE
+        stated = origin is None or origin.stated or covered_us is not None
+        whole = State.COMPLETE if stated else State.ALL_IN_FILE
         newest, oldest = self._time_of(0), self._time_of(len(feed.run) - 1)
         return Summary(
             rows=len(self),
@@ -252,7 +261,7 @@ class View:
             total=feed.total if self.log.server_support.proven(feed.plan.params) else None,
             state=State.INCOMPLETE if reason else whole if self.complete else State.MORE,
             reason=reason,
-            as_of=feed.as_of,
+            as_of=feed.as_of if covered_us is None else _EPOCH + timedelta(microseconds=covered_us),
             newest_us=newest if feed.newest_first and self.newer_done else None,
             scanned_to_us=None if self.plan.residual is None else newest if self.upwards else oldest,
             more_above=not self.newer_done,
@@ -339,11 +348,39 @@ class View:
     async def _more(self, goal: int, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         try:
             with self.log.foreground():
+                await self._evaluate(on_page)
+                while self.feed.unasked and not self.paused:
+                    await self._catch_up(on_page)
                 await self._fetch(goal, budget, older, on_page)
-            if self.feed.complete:
+            if self.feed.complete and not self.feed.unasked:
                 await self.feed.verify(self.log.server_support)
         except ApiError as error:
             self.error = error
+
+    async def _catch_up(self, on_page: Callable[[], None]) -> None:
+        """Bring a feed of a case up to date, or begin anew where it might not become whole. Raises `ApiError`."""
+        from auditlog_tui.log.live import LiveTail  # late: it imports this
+
+        feed, log = self.feed, self.log
+        if (
+            self.plan.entry_id is not None
+            or not feed.by_time
+            or self.anchor is not Anchor.NEWEST
+            or not len(feed.run)
+        ):
+            await log.reach()
+            log.forget_feed(feed)
+            self._start(self.anchor)
+            return
+        if len(feed.run) and await log.server_support.prove(log.api, feed.plan.params):
+            self._start(self.anchor)
+            return
+        tail = LiveTail(self, on_page)
+        if not await tail.catch_up() or not log.server_support.tested(feed.plan.params):
+            self.paused = True
+        elif feed is self.feed:
+            feed.be_up_to_date(counted=tail.server_counts and not feed.uncounted)
+        on_page()
 
     async def _fetch(self, goal: float, budget: float, older: bool, on_page: Callable[[], None]) -> None:
         await self._evaluate(on_page)

@@ -53,6 +53,14 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
         return content_of(file, limit)
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of an ordinary file, in hexadecimal. Raises `OSError`."""
+    import hashlib  # late: the first frame needs none
+
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def content_of(file: FileIO, limit: int, wait_s: float = 0.0) -> bytes:
     """An open file's content of at most `limit` bytes. Waits up to `wait_s` seconds for a pipe. Raises `OSError`."""
     content, deadline = bytearray(), time.monotonic() + wait_s
@@ -73,9 +81,14 @@ def content_of(file: FileIO, limit: int, wait_s: float = 0.0) -> bytes:
 def _check(found: os.stat_result, *, private: bool, pipes: bool = False) -> None:
     kind = stat.S_IFMT(found.st_mode)
     if kind != stat.S_IFREG and not (pipes and kind == stat.S_IFIFO):
-        raise OSError(errno.EINVAL, f"It is {_KINDS.get(kind, 'no ordinary file')}, not an ordinary file")
+        raise OSError(errno.EINVAL, f"It is {kind_of(found)}, not an ordinary file")
     if private and belongs_to_another(found):
         raise OSError(errno.EPERM, "It belongs to another user")
+
+
+def kind_of(found: os.stat_result) -> str:
+    """What a file is that is no ordinary one, such as `a folder`."""
+    return _KINDS.get(stat.S_IFMT(found.st_mode), "no ordinary file")
 
 
 def belongs_to_another(found: os.stat_result) -> bool:

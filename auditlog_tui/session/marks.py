@@ -106,6 +106,8 @@ class Marks:
 
     def __init__(self, path: Path | None = None, *, now_us: Callable[[], int] | None = None) -> None:
         self.error = ""
+        self.fixed = ""
+        """Why marks and notes can't be changed; empty if they can."""
         self.earlier: Earlier | None = None
         self.version = 0
         """Changes whenever a mark or a note does."""
@@ -347,7 +349,7 @@ class Marks:
         unread = 0
         for key in [key for key, row in found.items() if self._file_rows.get(key) != row]:
             (raw,) = connection.execute("SELECT raw FROM mark WHERE key = ?", [key]).fetchone()
-            theirs = _mark(raw, *found[key])
+            theirs = read_mark(raw, *found[key])
             unread += theirs is None
             if theirs is not None:
                 self._merge_mark(theirs, self._file_rows.get(key))
@@ -416,7 +418,7 @@ def _time_order(entry: Entry) -> tuple[bool, int]:
     return entry.created_us is None, entry.created_us or 0
 
 
-def _mark(raw: object, marked: object, note: object, made_us: object) -> Mark | None:
+def read_mark(raw: object, marked: object, note: object, made_us: object) -> Mark | None:
     """Read a row of the file; `None` if this program did not write it. The entry's key comes from its JSON."""
     if isinstance(raw, bytes) and not raw.startswith(b"{"):
         return None

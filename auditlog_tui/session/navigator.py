@@ -38,6 +38,7 @@ from auditlog_tui.query import (
 from auditlog_tui.query.complete import suggest
 from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.session.filter_history import History
+from auditlog_tui.session.journal import Journal
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.typed_filter import FilterError, TimeWords, TypedFilter, read_filter
 from auditlog_tui.settings.command_line import command_line
@@ -45,7 +46,9 @@ from auditlog_tui.store.entries import Row
 from auditlog_tui.text.times import rfc3339
 
 if TYPE_CHECKING:
-    from auditlog_tui.analysis.who import Subject
+    from auditlog_tui.analysis.who import Kind, Subject
+    from auditlog_tui.entries.raw_json import Json
+    from auditlog_tui.session.case import Case
     from auditlog_tui.session.page import Page
 
 MOST_PLACES = 100
@@ -103,7 +106,8 @@ class Navigator:
 
     `zone` is the time zone of times typed without an offset. `parked` is the filter that `park` brings back. `views`
     are the user's saved filters by name, those of the `profile` if there is one. `saved` is the path of a saved log.
-    `unkept` says why marks and notes are not kept after the end; empty if they are.
+    `unkept` says why marks and notes are not kept after the end; empty if they are. `case` keeps the places, if there
+    is one; `begun` is the filter that `begin` was called with. `journal` is told of each place that is shown.
     """
 
     log: Log
@@ -119,8 +123,11 @@ class Navigator:
     demo: bool = False
     saved: str = ""
     unkept: str = ""
+    case: Case | None = None
+    begun: str = ""
+    journal: Journal = field(default_factory=Journal)
     counting: Counting = field(init=False)
-    _words: TimeWords = field(default_factory=TimeWords)
+    words: TimeWords = field(default_factory=TimeWords)
 
     def __post_init__(self) -> None:
         self.counting = Counting(self.log)
@@ -139,7 +146,7 @@ class Navigator:
     @property
     def shown(self) -> str:
         """The current filter as it is shown: with its times in the words in which they were typed."""
-        return self._words.in_words(self.place.text)
+        return self.words.in_words(self.place.text)
 
     def _shown_query(self) -> Query:
         """The current filter with its absolute times, and with columns of `shown`."""
@@ -159,16 +166,39 @@ class Navigator:
         seen.replace("tag", self.marks.tag_counts)
         return suggest(text, cursor, seen, {**BUILT_IN, **self.views})
 
+    def begin(self, text: str) -> Place:
+        """Show what the program was started for. Raises `QueryError`, and `StoreError`.
+
+        A case shows where it was left, if `text` is empty, or what it was begun with before.
+        """
+        if self.case is not None:
+            from auditlog_tui.session.kept_places import PLACES, take_places
+
+            begun = take_places(self, self.case.read(PLACES))
+            if begun is not None and text in ("", begun):
+                self.begun = begun
+                self.journal.note("resumed", _noted(self.place)[1])
+                return self.place
+        self.begun = text
+        return self.submit(text)
+
+    def keep(self) -> None:
+        """Let the case keep the places as they are now. Raises `StoreError`."""
+        if self.case is not None and self.places:
+            from auditlog_tui.session.kept_places import PLACES, places_of
+
+            self.case.keep({PLACES: places_of(self, self.begun)})
+
     def submit(self, text: str) -> Place:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
         typed, query = self._read(text)
-        self._words.keep(typed, query)
+        self.words.keep(typed, query)
         frozen = format_query(query)
         same = self._is_shown(frozen)
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
         if typed.relative:
             place.typed, place.offset_us = text, self.log.api.clock_offset_us
-        self.history.add(self._words.in_words(frozen))
+        self.history.add(self.words.in_words(frozen))
         return place if same else self._show(place)
 
     def _is_shown(self, text: str) -> bool:
@@ -206,9 +236,10 @@ class Navigator:
         if abs(offset_us - (place.offset_us or 0)) <= CLOCK_NOISE_US:
             return None
         read, query = self._read(typed)
-        self._words.keep(read, query)
+        self.words.keep(read, query)
         self.places[self.at] = Place(View(self.log, query), format_query(query))
         self.history.add(self.shown)
+        self.journal.note(*_noted(self.place))
         return self.place
 
     def link(self, text: str | None = None) -> str:
@@ -295,6 +326,7 @@ class Navigator:
         self.places[self.at + 1 :] = [place]
         del self.places[:-MOST_PLACES]
         self.at = len(self.places) - 1
+        self.journal.note(*_noted(place))
         return place
 
     def back(self) -> Place | None:
@@ -325,7 +357,9 @@ class Navigator:
     def _go(self, to: int) -> Place | None:
         if not 0 <= to < len(self.places):
             return None
+        way = "back" if to < self.at else "forward"
         self.at = to
+        self.journal.note(way, _noted(self.place)[1])
         return self.place
 
     def anchored(self, anchor: Anchor) -> Place:
@@ -404,15 +438,24 @@ class Navigator:
 
         With the same page as it was `before`, everything is asked again.
         """
-        from auditlog_tui.analysis.gathering import Gatherer
-        from auditlog_tui.analysis.who import Who
-        from auditlog_tui.session.page import Page
-
-        page = Page(Who(subject, Gatherer(self.counting, None if before else self.view), self.zone))
+        page = self._page(subject, None if before else self.view)
         if before is not None:
             page.line, page.opened = before.line, {*before.opened}
         place = self.place
         return self._show(Place(self.view, place.text, place.cursor, place.above, place.around, page=page))
+
+    def page_about(self, kind: Kind, value: str, view: View) -> Page:
+        """The page about somebody, still to be loaded, over a view."""
+        from auditlog_tui.analysis.who import Subject
+
+        return self._page(Subject(kind, value), view)
+
+    def _page(self, subject: Subject, view: View | None) -> Page:
+        from auditlog_tui.analysis.gathering import Gatherer
+        from auditlog_tui.analysis.who import Who
+        from auditlog_tui.session.page import Page
+
+        return Page(Who(subject, Gatherer(self.counting, view), self.zone))
 
     def jump(self, *, oldest: bool) -> Place:
         """Show the same filter from its oldest or its newest entry."""
@@ -430,6 +473,23 @@ class Navigator:
         view = View(self.log, self.view.query, anchor=self.view.anchor)
         cursor = place.cursor if place.around else None
         return self._show(Place(view, place.text, cursor, place.above, place.around, reloads=True))
+
+
+def _noted(place: Place) -> tuple[str, dict[str, Json]]:
+    """What the journal says of a place: how it was asked for, and what it is."""
+    if place.page is not None:
+        subject = place.page.who.subject
+        return "who", {subject.kind: subject.value}
+    if place.view.fixed:
+        return "marked only", {}
+    query: dict[str, Json] = {"query": place.text}
+    if place.around:
+        return "around", {**query, "seconds": place.around / 1_000_000}
+    if place.reloads:
+        return "reload", query
+    if place.move:
+        return "jump", {**query, "to": place.move}
+    return "query", {**query, "typed": place.typed}
 
 
 def _failed(view: View) -> bool:

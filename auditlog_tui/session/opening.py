@@ -5,14 +5,19 @@ What is slow to import is imported where it is needed, so that the screen shows 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditlog_tui import __version__
 from auditlog_tui.entries.contract import PAGE
-from auditlog_tui.errors import AuditLogError, StoreError
+from auditlog_tui.errors import AuditLogError, CaseError, StoreError
+from auditlog_tui.session.journal import Journal
 from auditlog_tui.settings.connection import DEFAULT_BASE_URL, DEMO_URL
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.settings.proxy import proxy_for
@@ -23,15 +28,18 @@ if TYPE_CHECKING:
     import httpx
 
     from auditlog_tui.analysis.locations import Locations
-    from auditlog_tui.api.client import AuditLogClient
+    from auditlog_tui.api.client import AuditLogApi, AuditLogClient
     from auditlog_tui.api.early import EarlyRequest
     from auditlog_tui.api.retry import Wait
     from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
     from auditlog_tui.log.log import Log
     from auditlog_tui.log.origin import Origin
     from auditlog_tui.offline.sqlite_source import SqliteSource
+    from auditlog_tui.session.case import Case
+    from auditlog_tui.session.filter_history import History
     from auditlog_tui.session.marks import Mark, Marks
     from auditlog_tui.session.navigator import Navigator
+    from auditlog_tui.store.case import CaseFile, Owner
     from auditlog_tui.store.entries import EntryStore
 
 LATER_S = 1.0
@@ -39,6 +47,12 @@ LATER_S = 1.0
 
 _LATER = ("auditlog_tui.api.wire", "auditlog_tui.entries.schema")
 """Slow to import: httpx, for the second request, and pydantic, for an entry with malformed or unknown fields."""
+
+KNOWN_BY = 5
+"""The newest entries of a case of which one must be in its log: the others may be gone by retention."""
+
+DEMO_END = "demo_end"
+"""The name of the time at which the demo's log ends, among the texts of a case."""
 
 FILE_URL = "https://file"
 """The base URL of a saved log, which never leaves this process; errors show its host."""
@@ -62,14 +76,54 @@ class Session:
         self._marks: Marks | None = None
         self._locations: Locations | None = None
         self._later: threading.Timer | None = None
+        self._case_file: CaseFile | None = None
+        self._case: Case | None = None
+        self._journal = Journal()
+        self._ids: list[str] = []
+        """Of the newest entries in the case: one of them must be in the log."""
+        self._lost: str | None = None
+        self.refused: Callable[[CaseError], None] | None = None
+        """Told if the log turns out not to be the case's."""
         self._closed = False
+
+    def open_case(self) -> None:
+        """Open the case, if the settings name one, to work in it. Raises `CaseError`."""
+        if self.settings.case:
+            from auditlog_tui.store.case import open_case
+
+            self._case_file = open_case(self._case_path, self._owner)
+
+    def _read_case(self) -> None:
+        """Read a copy of the case, for a command that needs its marks, unless it is open. Raises `CaseError`."""
+        if not self.settings.case or self._case_file is not None:
+            return
+        from auditlog_tui.session.case import Case
+        from auditlog_tui.store.case import read_case
+        from auditlog_tui.store.entries import EntryStore
+
+        self._case_file = read_case(self._case_path)
+        self._case_file.check_owner(self._owner)
+        self._case = Case(self._case_file, EntryStore(kept=self._case_file))
+
+    @property
+    def _case_path(self) -> Path:
+        return Path(os.path.expanduser(self.settings.case))
+
+    @property
+    def _owner(self) -> Owner:
+        from auditlog_tui.store.case import Owner
+
+        settings = self.settings
+        return Owner(DEMO_URL) if settings.demo else Owner(settings.base_url, settings.profile)
 
     def request_early(self, text: str) -> None:
         """Send the request for the first page of a filter from a thread, if it is known without an answer.
 
         Call it before slow imports: they take as long as the answer.
         """
-        settings = self.settings
+        settings, case = self.settings, self._case_file
+        if case is not None and case.has_entries:
+            return  # they are shown first, and must be found in this log
         if settings.offline or (settings.trust_env and proxy_for(settings.base_url) is not None):
             return
         from auditlog_tui.api.early import EarlyRequest, first_request
@@ -88,6 +142,14 @@ class Session:
         if self.settings.saved:
             self._read_saved()
         self.connect()
+
+    def _read_ids(self) -> None:
+        """Read the IDs by which the log is known to be the case's. Raises `StoreError`."""
+        if self._case_file is not None:
+            from auditlog_tui.entries.models import read_entry
+
+            newest = map(read_entry, self._case_file.newest_texts(KNOWN_BY))
+            self._ids = [entry.fields.id for entry in newest if entry.fields.id]
 
     def _read_saved(self) -> None:
         from auditlog_tui.evidence.saved_log import SavedLogReader
@@ -112,13 +174,15 @@ class Session:
         return True
 
     def connect(self) -> AuditLogClient:
-        """Make the client; nothing is sent yet. Raises `SettingsError`.
+        """Make the client; nothing is sent yet. Raises `SettingsError` and `StoreError`.
 
         A `close` in another thread meanwhile closes what this opens too.
         """
         from auditlog_tui.api.client import AuditLogClient
 
         settings = self.settings
+        self._read_case()
+        self._read_ids()
         self.client = AuditLogClient(
             base_url=FILE_URL if settings.saved else DEMO_URL if settings.demo else settings.base_url,
             key=settings.key.reveal() if settings.key is not None else None,
@@ -138,25 +202,51 @@ class Session:
             return OfflineTransport(self._saved.index, in_threads=True)
         from auditlog_tui.demo import demo_log
 
-        self._demo_log = demo_log()
+        self._demo_log = demo_log(until=self._demo_end())
         if self._closed:  # in another thread, before there was a log to close
             self._demo_log.close()
         return OfflineTransport(self._demo_log)
 
+    def _demo_end(self) -> datetime | None:
+        """When the demo's log ends: at the same time whenever the same case is open. Raises `StoreError`."""
+        case = self._case_file
+        if case is None:
+            return None
+        if not (text := case.text(DEMO_END)):
+            text = datetime.now(UTC).replace(microsecond=0).isoformat()
+            case.keep_text(DEMO_END, text)
+        return datetime.fromisoformat(text)
+
     def open_log(self, on_wait: Callable[[Wait | None], None]) -> Log:
         """The log over a new working set; `on_wait` is told of slow requests. Raises `StoreError`."""
         from auditlog_tui.log.log import Log
+        from auditlog_tui.session.case import Case
         from auditlog_tui.store.entries import EntryStore
 
         if self.client is None:
             raise RuntimeError("not connected yet")
         self.client.on_wait = on_wait
-        self._store = EntryStore()
+        api = self._checked(self.client)
+        if self._case_file is None or self._case is not None:
+            self._store = EntryStore()
+        else:
+            self._store = EntryStore(kept=self._case_file)
+            self._case = Case(self._case_file, self._store)
         # What answers in this process takes no less time for several requests at once.
         parallel = 1 if self.settings.offline else self.settings.parallel
-        log = Log(self.client, self._store, parallel, self._origin())
+        log = Log(api, self._store, parallel, self._origin())
         log.marks = self.marks
         return log
+
+    def _checked(self, client: AuditLogClient) -> AuditLogApi:
+        """The API, which checks first that its log is the case's. Raises `CaseError` and `StoreError`."""
+        if not self.settings.case:
+            return client
+        from auditlog_tui.session.case import SameLogApi
+
+        api = SameLogApi(client, self._ids, self._case_path)
+        api.refused = self.refused or api.refused
+        return api
 
     def _origin(self) -> Origin | None:
         """The saved log's, if there is one."""
@@ -181,15 +271,19 @@ class Session:
             dated=saved.as_of_us is not None,
             note=note,
             content=saved.digest,
+            covered=saved.covered,
         )
 
     def marks(self) -> Marks:
-        """The marks of the endpoint and profile, read at the first call; `error` says what could not be read.
+        """The marks of the case, or of the endpoint and profile, read at the first call.
 
+        `error` says what could not be read.
         Those of a saved log belong to its content, wherever it lies; the ones in it are there at first.
         """
         from auditlog_tui.session.marks import Marks, marks_path
 
+        if self._marks is None and self._case is not None:
+            self._marks = self._case.marks()
         if self._marks is None:
             saved, endpoint = self._saved, "" if self.settings.demo else self.settings.base_url
             profile = self.settings.profile
@@ -202,6 +296,8 @@ class Session:
 
     def _why_unkept(self) -> str:
         """Why marks and notes are not kept; empty if they are."""
+        if self._case is not None:
+            return ""
         if self.settings.demo:
             return "the demo keeps no marks and no notes after its end"
         if self._saved is not None and not self._saved.digest:
@@ -210,17 +306,19 @@ class Session:
 
     def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
         """The browser's navigation over the log. Raises `StoreError`."""
-        from auditlog_tui.session.filter_history import History, history_path
         from auditlog_tui.session.navigator import Navigator
 
         settings = self.settings
         self._later = threading.Timer(LATER_S, lambda: [*map(import_module, _LATER)])  # so that no key waits for it
         self._later.daemon = True
         self._later.start()
+        log, case = self.open_log(on_wait), self._case
+        if self._case_file is not None:
+            self._begin_journal(self._case_file)
         return Navigator(
-            self.open_log(on_wait),
+            log,
             read_zone(settings.zone).zone,
-            history=History(history_path(settings.profile)),
+            history=self._history(),
             marks=self.marks(),
             views=settings.views,
             profile=settings.profile,
@@ -228,7 +326,29 @@ class Session:
             demo=settings.demo,
             saved=settings.saved,
             unkept=self._why_unkept(),
+            case=case,
+            journal=self._journal,
         )
+
+    def _history(self) -> History:
+        """The filters typed before: in the case, or in the one that is opened as a file, else in this profile."""
+        from auditlog_tui.session.filter_history import History, history_path
+
+        if self._case is not None:
+            return self._case.history()
+        if self._saved is None or not self._saved.queries:
+            return History(history_path(self.settings.profile))
+        history = History()
+        history.texts = list(self._saved.queries)
+        return history
+
+    def _begin_journal(self, case: CaseFile) -> None:
+        """Note in the case's log that it was opened. Raises `StoreError`."""
+        from auditlog_tui.session.journal import journal_of
+
+        self._journal = journal_of(case, self.settings.secrets)
+        of = {"version": __version__, "log": self.settings.log_name, "profile": self.settings.profile}
+        self._journal.note("opened", {name: value for name, value in of.items() if value})
 
     def check_locations(self) -> None:
         """Raise `SettingsError` if a file with locations of addresses can't be used. Quick."""
@@ -255,7 +375,12 @@ class Session:
         return take_first_start(started_path())
 
     def save_marks(self) -> str:
-        """Save marks that could not be saved before; returns a message about those that are lost, if any."""
+        """Save marks that could not be saved before; returns a message about those that are lost, if any.
+
+        Those of a case are saved by `close`.
+        """
+        if self._lost is not None:
+            return self._lost
         marks = self._marks
         if marks is None or not marks.unsaved:
             return ""
@@ -278,7 +403,10 @@ class Session:
             if self.client is not None:
                 await self.client.aclose()
         finally:
-            for each in (self._demo_log, self._saved, self._store, self._locations):
+            if self._case is not None:
+                self._journal.note("ended")
+                self._lost = "\n".join(filter(None, [self.save_marks(), self._journal.left]))
+            for each in (self._demo_log, self._saved, self._case_file, self._store, self._locations):
                 if each is not None:
                     each.close()
 

@@ -56,21 +56,21 @@ class TypedFilter(Struct, frozen=True):
 
 
 class TimeWords:
-    """The words in which terms with absolute times were typed, such as `last:24h`."""
+    """The words in which terms with absolute times were typed, such as `last:24h`: `known` has them by the term."""
 
     def __init__(self) -> None:
-        self._words: dict[str, str] = {}
+        self.known: dict[str, str] = {}
 
     def keep(self, typed: TypedFilter, query: Query) -> None:
         """Remember how the terms of a query with absolute times were typed."""
         for words, term in zip(map(format_term, typed.parsed.terms), query.terms, strict=True):
             if (absolute := format_term(term)) != words:
-                self._words[absolute] = words
+                self.known[absolute] = words
 
     def in_words(self, text: str) -> str:
         """A filter with absolute times, with those that were typed in words in these words."""
         for term in reversed(parse(text).terms):
-            words = self._words.get(format_term(term))
+            words = self.known.get(format_term(term))
             if words is not None:
                 text = text[: term.start] + words + text[term.end :]
         return text

@@ -32,15 +32,23 @@ COMMANDS = {
         "An ID is an actor's if that has entries, else a target's; actor:ID and target:ID say which.\n"
         "What is no ID is looked up as an actor's name: for that, the whole log is read."
     ),
+    "recheck": (
+        "Ask the API again for each entry in a bundle or another saved log, by its ID, and write which are the\n"
+        "same, which have changed (and in which fields), and which are gone. For the key of another organization,\n"
+        "every entry is: if none is found, that is said. The key is sent only to the address of your settings: if\n"
+        "a bundle was made at another one, nothing is sent, unless --base-url is on the command line."
+    ),
 }
 """Commands without a screen, if they are the first word; `auditlog-tui -- list` searches for the word."""
 
 OPEN = "open"
 FROM = "--from"
+CASE = "--case"
 
 OTHERS = {
     OPEN: "Browse a log that was saved to a file: no key, no network.",
     "verify": "Tell whether a bundle was changed.",
+    "log": "Write what was done in a case, and check that log.",
     "config": "Write a settings file to begin with.",
     "paths": "Write where settings, marks and history are kept.",
     "completion": "Write a script with which a shell completes command lines.",
@@ -57,7 +65,10 @@ EXPORT_FORMATS = ("jsonl", "csv", "markdown", "timesketch", "ocsf", "ecs")
 """Formats of `export`; the first is the evidence, the others are made of it."""
 
 WHO_FORMATS = ("text", "json")
-"""Output formats of `who`."""
+"""Output formats of `who` and `recheck`."""
+
+LOG_FORMATS = ("text", "jsonl")
+"""Output formats of `log`."""
 
 PROGRAM = "auditlog-tui"
 
@@ -72,12 +83,20 @@ commands:
   auditlog-tui collect archive                        add what is new to an archive of Parquet files
   auditlog-tui get 123e4567-e89b-12d3-a456-426614174000
                                                       write one entry, by its ID
+  auditlog-tui --case incident.db                     browse, and keep everything in a file for the next time
   auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
+  auditlog-tui recheck incident.zip                   tell whether the API still has its entries, as they were
+  auditlog-tui log incident.db                        write what was done in a case, and check that log
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept
   auditlog-tui completion bash                        write a script for the shell: bash, zsh or fish"""
+
+_RECHECK_STATUS = f"""\
+exit status:
+  0 all are the same; 1 some have changed or are gone; 2 that can't be told, or wrong arguments or settings;
+  {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
 _STATUS = f"""\
 exit status:
@@ -85,7 +104,7 @@ exit status:
   {ExitStatus.USAGE} wrong arguments or settings; {ExitStatus.API} the API refused or could not be reached;
   {ExitStatus.INTERRUPTED} Ctrl+C; {ExitStatus.BROKEN_PIPE} nobody reads the output any more"""
 
-VALUED = frozenset((FROM, *(option.flag for option in OPTIONS if not option.switch)))
+VALUED = frozenset((FROM, CASE, *(option.flag for option in OPTIONS if not option.switch)))
 """Flags that take a value, with any command."""
 
 _COMMANDS_VALUED = frozenset(
@@ -96,7 +115,7 @@ _COMMANDS_VALUED = frozenset(
 STDOUT = "-"
 """The file of `export` that stands for standard output."""
 
-_FORMAT_OF = {"get": "jsonl", "export": None, "who": "text"}
+_FORMAT_OF = {"get": "jsonl", "export": None, "who": "text", "recheck": "text"}
 """The output format where none is given, of the commands that don't write a table."""
 
 _SHORT = {"follow": frozenset(("-n",))}
@@ -160,7 +179,8 @@ def with_file(arguments: Sequence[str]) -> list[str]:
     path = "".join(rest[file + marked : file + marked + 1])
     if not path:
         raise SettingsError(
-            "auditlog-tui open takes a file: JSON Lines of entries, or a page or list of them as JSON, also as .gz.\n"
+            "auditlog-tui open takes a file: a bundle, a case, JSON Lines of entries, or a page or list of them as"
+            " JSON, also as .gz.\n"
             "To search for the word: auditlog-tui '\"open\"'"
         )
     return [*arguments[:at], f"{FROM}={path}", *rest[:file], *rest[file + marked + 1 :]]
@@ -190,9 +210,8 @@ def _slips(word: str) -> Iterator[str]:
 def read_options(parser: argparse.ArgumentParser, command: str, arguments: Sequence[str]) -> argparse.Namespace:
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(
-        format=_FORMAT_OF.get(command, "table"), limit=None, last=10, until="",
-        out="", bundle="", by="", marked=False, with_context="", incomplete=False, folder="", since="", quiet=False,
-        verify=False, compact=False,
+        format=_FORMAT_OF.get(command, "table"), limit=None, last=10, until="", out="", bundle="", by="",
+        marked=False, with_context="", incomplete=False, folder="", since="", quiet=False, verify=False, compact=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:
@@ -205,10 +224,18 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         parser.error(f"--demo and {FROM} are two logs: choose one")
     if options.saved and command == "follow":
         parser.error("a file does not grow, so there is nothing to follow")
+    if options.case == "":
+        parser.error(f"{CASE} takes a file")
+    if options.case and options.saved:
+        parser.error(f"{CASE} and {FROM} are two logs: choose one")
+    if options.case and command == "collect":
+        parser.error(f"{CASE} is not for collect: an archive has no marks and no notes")
     if command == "get" and len(words) != 1:
         parser.error("get takes one ID")
     if command == "export":
         _check_export(parser, options)
+    if command == "recheck":
+        _check_recheck(parser, options, words)
     if command == "who" and len(words) != 1:
         parser.error("who takes one ID, name or address; quote a name with spaces")
     if command == "collect":
@@ -218,7 +245,7 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
         if (options.verify or options.compact) and (words or options.since or options.until):
             parser.error("--verify and --compact are for the whole archive")
     if options.columns is not None and (
-        command in ("get", "count", "export", "collect", "who") or (command and options.format != "table")
+        command in ("get", "count", "export", "collect", "who", "recheck") or (command and options.format != "table")
     ):
         parser.error("--columns is for the browser, and for the table of list and follow")
     for name, flag in _BROWSER_ONLY.items():
@@ -243,7 +270,7 @@ def make_command(parser: argparse.ArgumentParser, command: str) -> None:
     """Add to the browser's parser what the command takes, and remove what is for the browser."""
     parser.prog = f"{parser.prog} {command}"
     parser.description = COMMANDS[command]
-    parser.epilog = f"{EXAMPLES}\n\n{_STATUS}"
+    parser.epilog = f"{EXAMPLES}\n\n{_RECHECK_STATUS if command == 'recheck' else _STATUS}"
     for action in parser._actions:
         if action.dest in _BROWSER_ONLY:
             action.help = argparse.SUPPRESS
@@ -318,7 +345,23 @@ def _make_who(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=WHO_FORMATS, help="text (default), or one JSON object")
 
 
-_MAKERS = {"export": _make_export, "collect": _make_collect, "who": _make_who}
+def _make_recheck(parser: argparse.ArgumentParser) -> None:
+    words = next(action for action in parser._actions if action.dest == "query")
+    words.metavar, words.nargs = "PATH", "?"
+    words.help = "a bundle, or another file that open reads"
+    parser.add_argument("--marked", action="store_true", help="only the entries that are marked in it")
+    parser.add_argument("--format", choices=WHO_FORMATS, help="text (default), or one JSON object")
+
+
+_MAKERS = {"export": _make_export, "collect": _make_collect, "who": _make_who, "recheck": _make_recheck}
+
+
+def _check_recheck(parser: argparse.ArgumentParser, options: argparse.Namespace, words: Sequence[str]) -> None:
+    """Exit the program, as argparse does, where the arguments of `recheck` can't be meant."""
+    if options.saved:
+        parser.error(f"the file goes without {FROM}: recheck FILE")
+    if len(words) != 1:
+        parser.error("recheck takes one file")
 
 
 def _check_export(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -375,8 +418,7 @@ def command_line(query: str, *, profile: str = "", base_url: str = "", demo: boo
     parts = [PROGRAM, *(["--profile", profile] if profile else [])]
     if saved:
         parts += [OPEN, *(["--"] if saved.startswith("-") else []), saved]
-        return shlex.join([*parts, *(["--"] if query.startswith("-") else []), *([query] if query else [])])
-    if demo:
+    elif demo:
         parts.append("--demo")
     elif base_url:
         parts += ["--base-url", base_url]

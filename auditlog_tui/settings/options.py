@@ -175,7 +175,7 @@ class Settings:
     """`headers` are sent with every request, and their values may be secrets. `views` are saved filters by name.
 
     `profile` is the profile's name, empty without one. `saved` is the path of a log saved to a file, which is read
-    instead of the API; empty for the API.
+    instead of the API; empty for the API. `case` is the path of a case, empty without one.
     `sources` says where each option comes from, by its name: a flag, a variable, or a file with a key in it.
     """
 
@@ -192,6 +192,7 @@ class Settings:
     mmdb: tuple[str, ...] = ()
     demo: bool = False
     saved: str = ""
+    case: str = ""
     profile: str = ""
     views: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -238,11 +239,12 @@ def load(
     demo: bool,
     path: str = "",
     saved: str = "",
+    case: str = "",
 ) -> Settings:
     """The settings; `flags` by option name (`None` if not given), `file` is the content of the settings file `path`.
 
-    `saved` is the path of a saved log. Raises `SettingsError`, which names where a wrong value comes from, and
-    `NoKeyError` if a key is needed and there is none. `file` is to be checked by `check_file` before.
+    `saved` is the path of a saved log, `case` that of a case. Raises `SettingsError`, which names where a wrong value
+    comes from, and `NoKeyError` if a key is needed and there is none. `file` is to be checked by `check_file` before.
     """
     profile, levels = _levels(flags, environ, file, path)
     found = {option.name: _chosen(option, levels) for option in OPTIONS}
@@ -274,6 +276,7 @@ def load(
         mmdb=tuple(os.path.expanduser(each) for each in chosen["mmdb"] if each),
         demo=demo,
         saved=saved,
+        case=case,
         profile=profile,
         views=dict((file["profiles"][profile] if profile else file).get("views", {})),
         sources=sources,

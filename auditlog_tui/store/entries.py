@@ -1,9 +1,9 @@
 """The working set: every entry fetched so far, in a private SQLite database.
 
 The database is temporary by default (an unlinked file that SQLite keeps in memory while it is small), so a million
-entries cost disk space and not memory. A *run* is an ordered list of entries. Its positions are consecutive integers
-that grow towards the older end and may be negative: rows are added at either end without renumbering, and any row is
-one index lookup away at any size.
+entries cost disk space and not memory. With a case it is the case's, and what was saved there comes back. A *run* is
+an ordered list of entries. Its positions are consecutive integers that grow towards the older end and may be
+negative: rows are added at either end without renumbering, and any row is one index lookup away at any size.
 
 A server may send one id with different JSON. Each such *version* has its own number. `first` is the number of the
 version received first, and identifies the entry. A run shows one version of an entry, the first that was added to
@@ -18,9 +18,10 @@ import json
 import sqlite3
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from hashlib import blake2b
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -32,7 +33,7 @@ from auditlog_tui.query import Condition
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.runtime import give_way
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE entry (
     n INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
@@ -90,14 +91,17 @@ class Row(NamedTuple):
     versions: int
 
 
+SEEN_AGAIN = 2_000
+"""Entries of a case that completion knows when it is opened: 60 ms. It is a sample, as counting all takes minutes."""
+
 SWEPT = 1_000
 """Rows of unused runs deleted at a time: 2 ms (measured)."""
 
 _OTHER_VERSIONS = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.entry AND p.shown <> o.n"
 
 # The JSON has a table of its own: scans over all entries then read less than half as much. Keys are found by their
-# hash: it takes a quarter of the index that the texts take, and adding a page three quarters of the time. It is of
-# this process, as the database is, so it must not be kept in a file.
+# hash: it takes a quarter of the index that the texts take, and adding a page three quarters of the time. Python's
+# own is the fastest, and of this process alone, so a case has another one.
 _INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * (len(Row._fields) + 2))})"  # noqa: S608 (placeholders only)
 _INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
 
@@ -124,6 +128,22 @@ class Run:
         return self.after - self.first
 
 
+class _Unit:
+    """What `EntryStore.together` has changed in memory: runs, as they were before, and entries new to the store."""
+
+    def __init__(self) -> None:
+        self.fresh: list[Entry] = []
+        self._before: dict[Run, dict[str, int]] = {}
+
+    def touch(self, run: Run) -> None:
+        """Call it before a run is changed."""
+        self._before.setdefault(run, dict(vars(run)))
+
+    def undo(self) -> None:
+        for run, before in self._before.items():
+            vars(run).update(before)
+
+
 class Stretch(Struct, frozen=True):
     """`count` consecutive rows of a run from a position on; unless `older`, they are read from last to first."""
 
@@ -137,14 +157,33 @@ class Stretch(Struct, frozen=True):
         return self.position + self.count
 
 
-class EntryStore:
-    """Entries and runs. Every method raises `StoreError` when SQLite fails (a full disk, for instance)."""
+class Database(Protocol):
+    """A database that outlives the working set in it."""
 
-    def __init__(self, path: str = "") -> None:
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, open as long as the working set; the tables are there."""
+
+    def trouble(self, error: sqlite3.Error) -> StoreError:
+        """The `StoreError` for an error of SQLite."""
+
+
+class EntryStore:
+    """Entries and runs. Every method raises `StoreError` when SQLite fails (a full disk, for instance).
+
+    `kept` is the database to go on in; without one, the working set is a new one at `path`.
+    """
+
+    def __init__(self, path: str = "", kept: Database | None = None) -> None:
+        self.kept = kept is not None
+        self.trouble: Callable[[sqlite3.Error], StoreError] = store_error if kept is None else kept.trouble
         try:
-            self.connection = _open(path)
+            self.connection = _open(path) if kept is None else kept.connection
+            if kept is not None:
+                query.install(kept.connection)
         except sqlite3.Error as error:
-            raise store_error(error) from error
+            raise self.trouble(error) from error
+        self._hash: Callable[[str], int] = hash if kept is None else _lasting_hash
         self.seen = Seen()
         self.sorting = asyncio.Lock()
         """Held while a run is sorted: a database can't be detached while another one is read."""
@@ -157,6 +196,30 @@ class EntryStore:
         """Numbers of runs that no object refers to any more; `sweep` deletes their rows."""
         self.versioned = False
         """True once an id came with different JSON; until then no statement asks about versions."""
+        self._unit: _Unit | None = None
+        """What is undone in memory if the transaction of `together` is; `None` outside of one."""
+        if kept is not None:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take over what is in the database. Runs of no feed are of no use any more, nor are copies of marks."""
+        ((self._entries, self._runs),) = self.read(
+            "SELECT (SELECT coalesce(max(n), 0) FROM entry), (SELECT coalesce(max(run), 0) FROM place)", []
+        )
+        self.versioned = bool(self.read("SELECT 1 FROM entry WHERE first <> n LIMIT 1", []))
+        runs = {run for (run,) in self.read("SELECT run FROM kept_feed", [])}
+        self._runs = max(self._runs, *runs, 0)
+        place = self.read("SELECT min(run) FROM place", [])
+        while place and place[0][0] is not None:  # each run by a look into the index
+            (run,) = place[0]
+            if run not in runs:
+                self.unused.append(run)
+            place = self.read("SELECT min(run) FROM place WHERE run > ?", [run])
+        with self.writing():
+            self.connection.execute("DELETE FROM mark")
+            self.connection.execute("DELETE FROM tag")
+        newest = self.read("SELECT raw FROM json ORDER BY n DESC LIMIT ?", [SEEN_AGAIN])
+        self.seen.take([read_entry(restored(raw)) for (raw,) in newest])
 
     def close(self) -> None:
         self.connection.close()
@@ -183,7 +246,10 @@ class EntryStore:
                 versions = self._versions_of([(numbers[index], entries[index]) for index in known])
                 for index, n in zip(known, versions, strict=True):
                     numbers[index] = n
-        self.seen.take(fresh.values())
+        if self._unit is None:
+            self.seen.take(fresh.values())
+        else:
+            self._unit.fresh += fresh.values()
         return numbers
 
     def _firsts(self, keys: Sequence[str]) -> dict[str, int]:
@@ -192,7 +258,7 @@ class EntryStore:
             found: dict[str, int] = {}
             for batch in _batches(keys):
                 sql = f"SELECT key, first FROM entry WHERE hash IN ({_placeholders(batch)})"  # noqa: S608 (placeholders only)
-                found.update(self.read(sql, list(map(hash, batch))))
+                found.update(self.read(sql, list(map(self._hash, batch))))
             self._last_keys, self._last_firsts = list(keys), {key: found[key] for key in keys if key in found}
         return dict(self._last_firsts)
 
@@ -201,7 +267,7 @@ class EntryStore:
         self._last_keys = None
         columns, texts = [], []
         for n, first, entry, versions in entries:
-            columns.append(_columns(n, first, entry, versions))
+            columns.append(_columns(n, first, entry, versions, self._hash(entry.key)))
             texts.append((n, stored(entry.raw)))
         self.connection.executemany(_INSERT, columns)
         self.connection.executemany(_INSERT_JSON, texts)
@@ -269,14 +335,31 @@ class EntryStore:
     def new_run(self) -> Run:
         """An empty run. Once no object refers to it any more, `sweep` deletes its rows."""
         self._runs += 1
-        run = Run(self._runs)
+        return self._watched(Run(self._runs))
+
+    def _watched(self, run: Run) -> Run:
         weakref.finalize(run, self.unused.append, run.number).atexit = False
         return run
+
+    def kept_run(self, number: int) -> Run:
+        """A run of an earlier process, as its rows are."""
+        run = Run(number)
+        ends = "min(position)", "max(position)", "max(entry)"  # by a look into an index each
+        first, last, run.highest = (
+            self.read(f"SELECT coalesce({end}, 0) FROM place WHERE run = ?", [number])[0][0]  # noqa: S608 (our own)
+            for end in ends
+        )
+        if run.highest:
+            run.first, run.after = first, last + 1
+        ((run.noted,),) = self.read("SELECT coalesce(max(number) + 1, 0) FROM version_of WHERE run = ?", [number])
+        return self._watched(run)
 
     async def sweep(self) -> None:
         """Delete the rows of `unused` runs, a few at a time so that no key waits."""
         while self.unused:
             with self.writing():
+                if self.kept:  # first of all, so that no feed of it is found again
+                    self.connection.execute("DELETE FROM kept_feed WHERE run = ?", [self.unused[0]])
                 deleted = self.connection.execute(
                     "DELETE FROM place WHERE run = :run AND position IN"
                     " (SELECT position FROM place WHERE run = :run LIMIT :most)",
@@ -312,6 +395,8 @@ class EntryStore:
                 ((run.number, position, entry, n) for position, (entry, n) in places),
             )
             noted = self._note_versions(run, versioned) if versioned else 0
+        if self._unit is not None:
+            self._unit.touch(run)
         if older:
             run.after += len(fresh)
         else:
@@ -436,6 +521,8 @@ class EntryStore:
                 shown = self.read("SELECT shown FROM place WHERE run = ? AND position < ?", [run.number, after])
                 noted = self._note_versions(run, self.versioned_entries([n for (n,) in shown]))
             self.connection.execute("DELETE FROM place WHERE run = ? AND position < ?", [run.number, after])
+        if self._unit is not None:
+            self._unit.touch(run)
         run.noted += noted
         run.first = after
         run.cuts += 1
@@ -453,17 +540,44 @@ class EntryStore:
         try:
             return self.connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise store_error(error) from error
+            raise self.trouble(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction, rolled back on an error. For this package only."""
+        """A transaction, rolled back on an error; within `together`, a part of that one. For this package only."""
         try:
+            if self._unit is not None:
+                yield
+                return
             with self.connection:
                 self.connection.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
-            raise store_error(error) from error
+            raise self.trouble(error) from error
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that the block writes in one transaction: on an error, nothing of it, and runs are as before.
+
+        The block may not await. In a temporary database this does nothing: nobody sees it after a crash.
+        """
+        if not self.kept or self._unit is not None:
+            yield
+            return
+        before = self._entries, self.versioned
+        unit = _Unit()
+        try:
+            with self.writing():
+                self._unit = unit
+                yield
+        except BaseException:
+            self._entries, self.versioned = before
+            self._last_keys = None
+            unit.undo()
+            raise
+        finally:
+            self._unit = None
+        self.seen.take(unit.fresh)
 
 
 def _open(path: str) -> sqlite3.Connection:
@@ -472,7 +586,7 @@ def _open(path: str) -> sqlite3.Connection:
     try:
         # No sync, as nobody reopens the file after a crash. The journal rolls back a write that fails.
         connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;")
-        connection.executescript(_SCHEMA)
+        connection.executescript(SCHEMA)
         query.install(connection)
     except BaseException:
         connection.close()
@@ -496,10 +610,15 @@ def _position(found: tuple[int, int]) -> int:
     return found[0]
 
 
-def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, ...]:
+def _lasting_hash(key: str) -> int:
+    """64 bits that are the same in every process."""
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+
+
+def _columns(n: int, first: int, entry: Entry, versions: int, key_hash: int) -> tuple[object, ...]:
     log, actor, target = entry.fields, entry.actor, entry.target
     return (
-        n, entry.key, hash(entry.key), first, entry.created_us, log.created_at, log.action,
+        n, entry.key, key_hash, first, entry.created_us, log.created_at, log.action,
         actor.id, actor.name, actor.type, log.client_ip, log.method, log.path, log.status_code, log.user_agent,
         target.id, target.type,
         json.dumps(dict(entry.unreadable)) if entry.unreadable else "", versions,
@@ -508,7 +627,7 @@ def _columns(n: int, first: int, entry: Entry, versions: int) -> tuple[object, .
 
 def row_of(entry: Entry) -> Row:
     """The columns of an entry that is not stored; its number is 0."""
-    n, key, _, _, *columns = _columns(0, 0, entry, 0)
+    n, key, _, _, *columns = _columns(0, 0, entry, 0, 0)
     return Row._make((n, key, *columns))
 
 

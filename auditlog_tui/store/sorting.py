@@ -12,7 +12,7 @@ from contextlib import closing
 
 from auditlog_tui.query import FIELDS
 from auditlog_tui.runtime import give_way
-from auditlog_tui.store.entries import EntryStore, Run, Stretch, store_error
+from auditlog_tui.store.entries import EntryStore, Run, Stretch
 from auditlog_tui.store.scans import Scan
 
 SORT_SLICE = 1_000
@@ -91,7 +91,7 @@ class _SortTable:
                 while rows := cursor.fetchmany(count):
                     yield [n for (n,) in rows]
         except sqlite3.Error as error:
-            raise store_error(error) from error
+            raise self._store.trouble(error) from error
 
     def drop(self) -> None:
         """Delete the table and its database."""
@@ -101,4 +101,4 @@ class _SortTable:
         try:
             self._store.connection.execute(sql)
         except sqlite3.Error as error:
-            raise store_error(error) from error
+            raise self._store.trouble(error) from error

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.signal import Signal
 from textual.theme import ThemeProvider
 
-from auditlog_tui.errors import AuditLogError, SettingsError
+from auditlog_tui.errors import AuditLogError, ExitStatus, SettingsError
 from auditlog_tui.output.clipboard import copy
 from auditlog_tui.output.crash import crash_report
 from auditlog_tui.settings.options import AUTO_THEME, Settings
@@ -149,13 +149,15 @@ class AuditLogApp(PatchedApp):
     @on(CopyRequested)
     def _copy_requested(self, message: CopyRequested) -> None:
         self.set_clipboard(message.text)
-        start(self, lambda: self._copy(message.text, message.what), "copy")
+        start(self, lambda: self._copy(message), "copy")
 
-    async def _copy(self, content: str, what: str) -> None:
+    async def _copy(self, message: CopyRequested) -> None:
         try:
-            copied = await copy(content, environ=os.environ, write_escape=self.write_to_terminal)
+            copied = await copy(message.text, environ=os.environ, write_escape=self.write_to_terminal)
             done, severity = ("Copied", "") if copied.confirmed else ("Sent", "warning")
-            text = f"{done} {what} {copied.message}"
+            text = f"{done} {message.what} {copied.message}"
+            if self._browse is not None and self._browse.opened:
+                self._browse.copying.note(message, confirmed=copied.confirmed)
         except AuditLogError as error:
             text, severity = str(error), "error"
         self._say(text, severity)
@@ -180,6 +182,11 @@ class AuditLogApp(PatchedApp):
         """Exit and restore the terminal; from any thread."""
         self.call_soon(lambda: self.exit(return_code=status))
 
+    def refuse(self, error: AuditLogError) -> None:
+        """Exit with an error that nothing can be done about here; from any thread."""
+        self.report = self.report or f"{error}\n"
+        self.end(ExitStatus.USAGE)
+
     def terminal_gone(self) -> None:
         """The terminal has closed without SIGHUP: end as if it had come; from any thread."""
         self.ask_end(signal.SIGHUP)
@@ -191,6 +198,8 @@ class AuditLogApp(PatchedApp):
     def before_shutdown(self) -> None:
         """Cancel the workers before the widgets that they draw in are removed."""
         self._leaving = True
+        if self._browse is not None:
+            self._browse.keeping.keep()
         self.workers.cancel_all()
 
     def report_crash(self, error: BaseException) -> None:

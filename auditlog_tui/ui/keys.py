@@ -76,6 +76,7 @@ KEYS: tuple[Key, ...] = (
     Key(TABLE, "C", "C", "screen.columns", "Choose and order the columns"),
     Key(TABLE, "m", "m", "screen.mark", "Mark the entry and go down, or mark the range; again to unmark", "mark"),
     Key(TABLE, "e", "e", "screen.export", "Export: what, in which format, to which file", "export"),
+    Key(TABLE, "R", "R", "screen.recheck", "Re-check: ask for the marked entries again, and compare"),
     Key(TABLE, "V", "V", "screen.mark_range", "Start a range for m to mark, or cancel it"),
     Key(TABLE, "semicolon", ";", "screen.note", "Write a note on the entry, with #tags; marks it"),
     Key(TABLE, "u", "u", "screen.go_to_mark(1)", "Next marked entry below"),

@@ -9,10 +9,14 @@ from textual.message import Message
 
 @dataclass
 class CopyRequested(Message):
-    """To the app: put `text` on the clipboard. `what` names it in the message that follows (safe text)."""
+    """To the app: put `text` on the clipboard. `what` names it in the message that follows (safe text).
+
+    `ids` are those of the entries that it is about, for the investigator's log.
+    """
 
     text: str
     what: str
+    ids: tuple[str, ...] = ()
 
 
 @dataclass

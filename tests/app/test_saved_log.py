@@ -225,7 +225,7 @@ async def test_a_file_that_has_no_entry_says_so_on_the_screen(tmp_path: Path) ->
     path.write_text("root:x:0\n")
     async with showing(path) as hand:
         shown = " ".join(hand.shown.split())
-        assert "is no saved log: open reads JSON Lines, a page of the API or a bundle" in shown
+        assert "is no saved log: open reads JSON Lines, a page of the API, a bundle or a case" in shown
         assert "it has no audit log entry (line 1 can't be read), and begins “root:x:0”" in shown
         assert "q quits" in hand.shown
         assert "everything" not in hand.text

@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from auditlog_tui.settings.command_line import COMMANDS, FORMATS, OTHERS, split
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
 from auditlog_tui.settings.file import config_path
 from auditlog_tui.settings.options import OPTIONS
+from auditlog_tui.store.case import Owner, open_case
 from auditlog_tui.ui.keys import by_place
 from auditlog_tui.ui.table.columns import COLUMNS
 from tests.app import test_incident as incident
@@ -182,7 +182,8 @@ def test_every_flag_and_variable_is_in_it() -> None:
 def test_every_command_of_ours_in_it_is_read(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("auditlog_tui.demo.demo_log", partial(demo_log, entries=300))
+    began = datetime.now(UTC)  # so that the bundle's entries are there when it is re-checked
+    monkeypatch.setattr("auditlog_tui.demo.demo_log", lambda **how: demo_log(entries=300, until=began))
     monkeypatch.setattr("auditlog_tui.cli.config_path", lambda: tmp_path / "config.toml")
     monkeypatch.chdir(tmp_path)
     line_file = str(tmp_path / "log.jsonl")
@@ -194,6 +195,9 @@ def test_every_command_of_ours_in_it_is_read(
         if first == "verify":
             manifest = sha256(members((tmp_path / "incident.zip").read_bytes())[MANIFEST]).hexdigest()
             assert main([manifest if word == "SHA256" else word for word in words]) == 0
+        elif first == "log":
+            open_case(tmp_path / "incident.db", Owner("https://api.nirvanalabs.io")).close()
+            assert main(words) == 0
         elif first in COMMANDS and "--" not in words:
             small = {"list": ["--limit", "1"], "follow": ["--until", "1s"]}.get(first, [])
             saved = [line_file if words[n - 1] == "--from" else word for n, word in enumerate(words)]
@@ -297,6 +301,7 @@ SPELLED = {
     "audit.service", "audit.timer", "aws s3 sync archive s3://bucket/audit --exclude '_*'",
     "pre-commit install", "key_command", 'profile = "prod"', "--profile ''", "sh -c '…'", "history-NAME",
     "a.incomplete.csv", "compinit", 'eval "$(auditlog-tui completion bash)"', 'eval "$(auditlog-tui completion zsh)"',
+    "--case", "log --digest SHA256",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""
@@ -327,6 +332,7 @@ def known() -> Iterator[str]:
         *ARCHIVE_COLUMNS,
         *("--since", "--until", "--verify", "--compact", "--quiet"),
         "--demo",
+        "--marked",
         "--format",
         "--limit",
         *COMMANDS,

@@ -10,6 +10,7 @@ from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.browse.long_work import LongWork
+from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -57,7 +58,17 @@ class CopyController(Controller):
         if row.key.startswith("sha256:"):
             self._host.say("This entry came without an ID, so there is none to copy; y j copies its JSON", "error")
         else:
-            self._host.copy(row.key, f"ID {safe(row.key, 80)}")
+            self._host.copy(row.key, f"ID {safe(row.key, 80)}", (row.key,))
+
+    def note(self, copied: CopyRequested, *, confirmed: bool) -> None:
+        """Write down what was copied: its name, how long it is and of which entries, not the text itself."""
+        from auditlog_tui.evidence.journal import ids_of
+
+        lines = copied.text.count("\n") + 1
+        of = ids_of(copied.ids) if copied.ids else {}
+        self._host.navigator.journal.note(
+            "copied", {"what": copied.what, "lines": lines, "confirmed": confirmed, **of}
+        )
 
     def action_copy_menu(self) -> None:
         row = wanted_row(self._host, self._table)
@@ -128,4 +139,5 @@ class CopyController(Controller):
             self._host.say(f"There is no {name} here to copy", "warning")
             return
         text = "\n".join(found)
-        self._host.copy(text, f"{name} {safe(text, 60)}" if len(found) == 1 else f"{count(len(found))} × {name}")
+        what = f"{name} {safe(text, 60)}" if len(found) == 1 else f"{count(len(found))} × {name}"
+        self._host.copy(text, what, tuple(entry.key for entry in entries))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import count as numbers
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker
 
 from auditlog_tui.errors import AuditLogError, ExportError, ExportRefusedError, StoppedError
+from auditlog_tui.output import files
 from auditlog_tui.output.files import shown
 from auditlog_tui.settings.command_line import export_command
 from auditlog_tui.settings.options import Settings
@@ -26,7 +28,10 @@ from auditlog_tui.ui.panes.filter_bar import FilterBar
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
+    from auditlog_tui.entries.raw_json import Json
     from auditlog_tui.evidence.export import Export, Job, Outcome
+    from auditlog_tui.evidence.recheck import Rechecks
+    from auditlog_tui.evidence.statement import Statement
     from auditlog_tui.ui.dialogs.export import Offer, Request
 
 MARKED = "marked:yes"
@@ -50,6 +55,8 @@ class Told:
     """The command that verifies it."""
     manifest: str = ""
     """The SHA-256 of its manifest."""
+    sha256: str = ""
+    """That of the file, if it is no bundle and a journal is kept."""
     arrived: int = 0
     """The entries that are there although no file was written."""
     final: bool = False
@@ -66,6 +73,7 @@ class ExportController(Controller):
         filter_bar: FilterBar,
         status: StatusController,
         settings: Settings,
+        rechecks: Callable[[], Rechecks],
     ) -> None:
         self.left = ""
         self._host = host
@@ -73,6 +81,7 @@ class ExportController(Controller):
         self._filter_bar = filter_bar
         self._status = status
         self._settings = settings
+        self._rechecks = rechecks
         self._worker: Worker[None] | None = None
         self._escaped = False
         self._unread = ""
@@ -243,6 +252,7 @@ class ExportController(Controller):
             incomplete=request.incomplete or request.what in ("loaded", "one"),
             notes=marks.annotations,
             unread=marks.error or self._unread,
+            rechecks=self._rechecks,
         )
 
     def _typed(self, request: Request) -> str:
@@ -282,6 +292,7 @@ class ExportController(Controller):
             with Reporting(export.job.out):
                 outcome = await work()
             told = await self._told(request, export, outcome)
+            self._note(export, told, outcome.statement)
         except (asyncio.CancelledError, StoppedError) as error:
             self._say_stopped(export, leaving=not (self._escaped or isinstance(error, StoppedError)))
             if isinstance(error, asyncio.CancelledError):
@@ -300,6 +311,15 @@ class ExportController(Controller):
         self._last, self.left = told, told.sentence
         self._host.say(told.sentence, told.severity)
         self._when_quiet(self.action_show_exported, keyed)
+
+    def _note(self, export: Export, told: Told, stated: Statement) -> None:
+        """Write down what was exported; of an export without a file, that there is none."""
+        facts: dict[str, Json] = {
+            "path": told.path, "form": export.job.form, "query": stated.frozen, "verdict": stated.verdict,
+            "entries": stated.rows, "manifest_sha256": told.manifest, "sha256": told.sha256,
+        }  # fmt: skip
+        kind = "exported" if told.path else "export without a file"
+        self._host.navigator.journal.note(kind, {name: value for name, value in facts.items() if value != ""})
 
     def _say_stopped(self, export: Export, *, leaving: bool) -> None:
         """Say what is left, on the screen or, if that is being closed, after its end."""
@@ -377,7 +397,7 @@ class ExportController(Controller):
         saved = f"Saved {outcome.counted()} in {shown(out)}"
         sentence = f"{saved}, {statement.verdict}"
         told = [(verdict, style), (saved, ""), *_notes_of(export, outcome)]
-        command = manifest = ""
+        command = manifest = digest = ""
         if export.job.form == BUNDLE:
             manifest = await asyncio.to_thread(manifest_sha256, out)
             name = out.name if not out.name.startswith("-") else f"./{out.name}"
@@ -389,13 +409,15 @@ class ExportController(Controller):
                 ("They check it with:", "$foreground-muted"),
                 (command, ""),
             ]
+        elif self._host.navigator.journal.kept:
+            with suppress(OSError):  # the log then names it without its digest
+                digest = await asyncio.to_thread(files.sha256_of, out)
         if not outcome.complete:
             sentence = f"INCOMPLETE: {saved}, but {safe(statement.reason, 300)}"
         severity = "" if outcome.complete else "error"
         path = safe(str(out.absolute()), 4_000)
-        return Told(
-            f"exported: {statement.verdict}", sentence, severity, tuple(told), request, path, command, manifest
-        )
+        title = f"exported: {statement.verdict}"
+        return Told(title, sentence, severity, tuple(told), request, path, command, manifest, digest)
 
     def _told_of_error(self, request: Request, export: Export, error: AuditLogError) -> Told:
         return self._told_of_part(request, export, "The export stopped", [(str(error), "bold $text-error")])

@@ -28,8 +28,8 @@ PASSING = UnreachableError, TimedOutError, ServerError
 
 
 def _is_loaded(view: View) -> bool:
-    """False while nothing of the log has arrived."""
-    return bool(len(view.feed.run)) or view.older_done
+    """False while nothing of the log has arrived, since a case was opened."""
+    return (bool(len(view.feed.run)) or view.older_done) and not view.feed.unasked
 
 
 class FollowController(Controller):

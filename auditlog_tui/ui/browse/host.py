@@ -69,8 +69,8 @@ class Host(Protocol):
     def ask(self, dialog: Dialog[_T], answered: Answered[_T] | None = None) -> None:
         """Open a dialog over the screen, and call `answered` with its result."""
 
-    def copy(self, text: str, what: str) -> None:
-        """Put a text on the clipboard. `what` names it in the message that follows (safe text)."""
+    def copy(self, text: str, what: str, ids: tuple[str, ...] = ()) -> None:
+        """Put a text on the clipboard. See `CopyRequested`."""
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
         """Run `work` in the background, in place of what its group runs."""

@@ -112,7 +112,9 @@ class LoadController(Controller):
 
     def place_shown(self) -> None:
         view = self._host.view
-        if view.plan.local_order and len(view):
+        if view.feed.unasked:
+            self.fetch(older=view.older_done, rows=0)
+        elif view.plan.local_order and len(view):
             self.fetch(older=True, rows=0)
 
     def reached(self, *, older: bool) -> None:

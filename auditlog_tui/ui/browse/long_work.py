@@ -45,6 +45,10 @@ class LongWork:
         self._doing, self._stopped = doing, stopped
         self._host.say(f"{doing}, Esc stops", "")
 
+    def note(self, stopped: str) -> None:
+        """Describe the result if it is stopped now."""
+        self._stopped = stopped
+
     async def portions(
         self, items: Sequence[_T], doing: str, stopped: Callable[[int], str]
     ) -> AsyncIterator[Sequence[_T]]:

@@ -21,6 +21,7 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
+    from auditlog_tui.entries.raw_json import Json
     from auditlog_tui.log.view import View
     from auditlog_tui.session.marks import Marks
     from auditlog_tui.store.entries import Row, Run
@@ -208,7 +209,13 @@ class MarkController(Controller):
         self._marks.toggle(entries)
         self._marks_changed()
         done = "marked" if entries and self._marks.is_marked(entries[0].key) else "unmarked"
+        self._journal(done, [entry.key for entry in entries])
         await self._save_marks(f"{count(len(entries))} {done}")
+
+    def _journal(self, kind: str, keys: list[str], **more: Json) -> None:
+        from auditlog_tui.evidence.journal import ids_of
+
+        self._host.navigator.journal.note(kind, {**ids_of(keys), **more})
 
     async def _save_marks(self, done: str) -> None:
         marks, unsaved = self._marks, range(self._marks.unsaved)
@@ -280,6 +287,9 @@ class MarkController(Controller):
             return
         from auditlog_tui.ui.dialogs.prompt import PromptScreen
 
+        if self._marks.fixed:  # before anything is typed
+            self._host.say(f"Marks and notes can't be changed: {self._marks.fixed}", "error")
+            return
         self._refresh_marks()
         entry = self._host.navigator.log.store.entry(row.n)
         used = " ".join(f"#{tag}" for tag in self._marks.tags[:TAGS_OFFERED])
@@ -297,6 +307,7 @@ class MarkController(Controller):
             return
         try:
             self._marks.note(entry, text)
+            self._journal("noted", [entry.key], note=text)
             if text and (warning := self._unkept_warning()):
                 self._host.say(f"Noted{warning}")
         finally:  # the note has changed, even if it can't be saved
@@ -318,6 +329,7 @@ class MarkController(Controller):
         if key != "f":
             return
         forgot = f"Forgot {self._amount()}"
+        self._journal("forgot marks", [*self._marks.by_key])
         try:
             self._marks.forget()
             kept = self._amount()

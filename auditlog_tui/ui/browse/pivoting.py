@@ -61,7 +61,7 @@ class PivotController(Controller):
         offers = {pivot.key: pivot for pivot in pivots}
         filtered = any(pivot.within != pivot.alone for pivot in pivots)
         spans = any(pivot.spans for pivot in pivots)
-        everywhere = self._host.navigator.everywhere
+        navigator, everywhere = self._host.navigator, self._host.navigator.everywhere
         heads = ("here", "first here", "last here") if filtered else (everywhere, "first seen", "last seen")
         menu = PivotMenu(
             title,
@@ -76,6 +76,7 @@ class PivotController(Controller):
         def chosen(key: str | None) -> None:
             pivot = offers.get((key or "").lower())
             if pivot is not None and key is not None:
+                navigator.journal.note("pivot", {"to": pivot.name, "value": pivot.value, "within": key in offers})
                 self._host.submit(pivot.within if key in offers else pivot.alone)
 
         self._host.ask(menu, chosen)

@@ -31,6 +31,7 @@ from auditlog_tui.ui.browse.facets import FacetController
 from auditlog_tui.ui.browse.finding import FindController
 from auditlog_tui.ui.browse.following import FollowController
 from auditlog_tui.ui.browse.host import Answered, Controller, Move
+from auditlog_tui.ui.browse.keeping import KeepController
 from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.browse.locating import LocationController
 from auditlog_tui.ui.browse.long_work import LongWork
@@ -39,6 +40,7 @@ from auditlog_tui.ui.browse.navigation import NavigationController
 from auditlog_tui.ui.browse.novelty import NoveltyController
 from auditlog_tui.ui.browse.opening import Opener, Opening
 from auditlog_tui.ui.browse.pivoting import PivotController
+from auditlog_tui.ui.browse.rechecking import RecheckController
 from auditlog_tui.ui.browse.side_panes import WIDE, SidePanes
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
@@ -136,25 +138,25 @@ class BrowseScreen(ShiftingScreen):
 
     def _make_controllers(self, zones: list[TimeDisplay]) -> tuple[Controller, ...]:
         """The controllers in the order in which they are told of changes: those that make requests come last."""
-        table, pane = self.table, self.pane
+        table, pane, bar = self.table, self.pane, self.filter_bar
         self.long_work = LongWork(self)
         self.loader = LoadController(self, table)
-        self.status = StatusController(self, self.header, self.filter_bar, table, self.footer, self.loader)
-        self.navigation = NavigationController(self, self.filter_bar, table, pane, self.facets)
+        self.status = StatusController(self, self.header, bar, table, self.footer, self.loader)
+        self.navigation = NavigationController(self, bar, table, pane, self.facets)
         self.side = SidePanes(pane, self.facets, table)
         self.detail = DetailController(self, pane, table, self.side)
         self.pivoting = PivotController(self, table)
         self.finding = FindController(self, table, self.footer)
         self.novelty = NoveltyController(self, table)
         self.faceting = FacetController(self, self.facets, self.side)
-        self.marking = MarkController(
-            self, table, self.header, self.filter_bar, self.long_work, self.novelty, self.detail
-        )
+        self.marking = MarkController(self, table, self.header, bar, self.long_work, self.novelty, self.detail)
         self.copying = CopyController(self, table, self.long_work, self._settings.base_url)
-        self.exporting = ExportController(self, table, self.filter_bar, self.status, self._settings)
+        self.rechecking = RecheckController(self, table, self.loader, self.long_work, self.status)
+        self.exporting = ExportController(self, table, bar, self.status, self._settings, self.rechecking.known)
         self.whoing = WhoController(
             self, self.who, table, pane, self.facets, self.marking, self.copying, self.exporting
         )
+        self.keeping = KeepController(self, table, self.header)
         self.following = FollowController(self, table, self.header, self.loader)
         self.charting = TimelineController(self, self.timeline, table)
         return (
@@ -172,11 +174,13 @@ class BrowseScreen(ShiftingScreen):
             self.novelty,
             self.faceting,
             self.marking,
+            self.rechecking,
             self.whoing,
             self.exporting,
             self.following,
             self.charting,
             self.navigation,
+            self.keeping,
             self.loader,
         )
 
@@ -222,13 +226,16 @@ class BrowseScreen(ShiftingScreen):
         self.filter_bar.suggest = self.navigator.suggest
         self.filter_bar.history = self.navigator.history.texts
         try:
-            self.show(self.navigator.submit(self._text))
+            self.show(self.navigator.begin(self._text))
         except QueryError as error:
             self.show(self.navigator.submit(""))
             if self.filter_bar.input.has_focus:  # another one is being typed
                 self.say(str(error), "error")
             else:
                 self.navigation.point_at(self._text, error)
+        except StoreError as error:  # of a case: its places can't be read
+            self.show(self.navigator.submit(""))
+            self.say(str(error), "error")
         for controller in self.controllers:
             controller.opened()
         self.opening.report(origin)
@@ -265,8 +272,8 @@ class BrowseScreen(ShiftingScreen):
     def ask(self, dialog: Dialog[_T], answered: Answered[_T] | None = None) -> None:
         self.app.push_screen(dialog, answered)
 
-    def copy(self, text: str, what: str) -> None:
-        self.post_message(CopyRequested(text, what))
+    def copy(self, text: str, what: str, ids: tuple[str, ...] = ()) -> None:
+        self.post_message(CopyRequested(text, what, ids))
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
         return start(self, work, group)

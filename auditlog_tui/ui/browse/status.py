@@ -68,6 +68,13 @@ class StatusController(Controller):
         self._skew_told = False
         self._ignored_told: frozenset[str] = frozenset()
 
+    def opened(self) -> None:
+        self._host.navigator.journal.tell(self._say_later)
+
+    def _say_later(self, text: str, severity: str) -> None:
+        """Say it after what the key itself says, which would take its place."""
+        self._host.call_later(self.say, text, severity)
+
     # -- the view ----------------------------------------------------------------------------------------------
 
     def note_server(self) -> None:

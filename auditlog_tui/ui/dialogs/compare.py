@@ -63,8 +63,9 @@ class CompareScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,D", "dismiss(None)", "Close", show=False)]
 
-    def __init__(self, one: Entry, other: Entry, look: Look) -> None:
+    def __init__(self, one: Entry, other: Entry, look: Look, what: str = "two marked entries") -> None:
         super().__init__()
+        self._what = what
         self._pairs = pairs(one, other, look.zone)
         self._sign = look.glyphs.differs
         self._time_apart = ""
@@ -75,7 +76,7 @@ class CompareScreen(Dialog[None]):
         box = PairList(self._pairs, self._sign)
         differing = sum(not item.heading and item.differs for item in self._pairs)
         fields = "1 field differs" if differing == 1 else f"{count(differing)} fields differ"
-        box.border_title = Content(f"two marked entries: {fields} ({self._sign}){self._time_apart}")
+        box.border_title = Content(f"{self._what}: {fields} ({self._sign}){self._time_apart}")
         box.border_subtitle = Content("c copies both values, Esc closes")
         yield box
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from auditlog_tui.text.cells import cell_width, shorten_end
 from auditlog_tui.text.safe import safe
-from auditlog_tui.text.times import age, count, format_time, zone_label
+from auditlog_tui.text.times import DAY_US, age, count, format_time, zone_label
 from auditlog_tui.ui.keys import EVERYWHERE, TABLE, Key, Situation, footer, importance
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class HeaderBar(Widget):
         self.endpoint = endpoint
         self.profile = profile
         """The profile that the log belongs to; empty for none."""
+        self.case = ""
+        """The case's name (safe text), and whether it is only read; empty for none."""
         self.look = look
         self.origin: Origin | None = None
         """What a saved log says of itself; set once it is open."""
@@ -126,11 +128,12 @@ class HeaderBar(Widget):
             await self.run_action("screen.zone")
 
     def _profile(self) -> Content:
-        """The profile's name, always there: of two organizations, it says which one this is."""
-        if not self.profile:
+        """The profile's and the case's names, always there: they say which of several this is."""
+        names = " ".join(filter(None, (self.profile, self.case)))
+        if not names:
             return Content("")
         room = max(MIN_NAME_CELLS, self.size.width // 2 - 1)
-        return Content.styled(f" {shorten_end(self.profile, room, self.look.glyphs.ellipsis)}", "bold $text-accent")
+        return Content.styled(f" {shorten_end(names, room, self.look.glyphs.ellipsis)}", "bold $text-accent")
 
     def _left(self, room: int) -> Content:
         """The left half in `room` cells: drops the newest entry's age first, then shortens the endpoint's name."""
@@ -152,7 +155,8 @@ class HeaderBar(Widget):
         """
         look, summary, ellipsis = self.look, self.summary, self.look.glyphs.ellipsis
         mode = "utc" if look.mode == "relative" else look.mode
-        at = format_time(origin.now_us, mode, look.now_us, look.zone)
+        of_rows = None if summary is None or summary.as_of is None else int(summary.as_of.timestamp() * 1_000_000)
+        at = format_time(origin.now_us if of_rows is None else of_rows, mode, look.now_us, look.zone)
         loading = origin.stated and not (summary is not None and (summary.complete or summary.incomplete))
         verdict = (" COMPLETE", "$text-success") if loading else ("", "")
         times = f" {'as of' if origin.dated else 'up to'} {at}", "$text-muted"
@@ -175,7 +179,8 @@ class HeaderBar(Widget):
         as_of_us = int(summary.as_of.timestamp() * 1_000_000)
         mode = "utc" if look.mode == "relative" else look.mode
         other = bool(self._labels) and zone_label(look.zone, as_of_us) not in self._labels
-        at = format_time(as_of_us, mode, look.now_us, look.zone, with_date=False, with_offset=other)
+        old = look.now_us - as_of_us >= DAY_US  # of a case that was not asked for since
+        at = format_time(as_of_us, mode, look.now_us, look.zone, with_date=old, with_offset=other)
         parts = [(f" as of {at}", "$text-muted")]
         if summary.newest_us is not None:
             parts.append((f"  newest {_since(look.now_us - summary.newest_us)}", "$text-muted"))
@@ -215,7 +220,7 @@ class HeaderBar(Widget):
 
     def _whole(self, summary: Summary) -> tuple[str, str]:
         """The verdict on a view that has everything."""
-        if self.origin is not None and not self.origin.stated and not summary.only:
+        if summary.all_in_file and not summary.only:
             return "  ALL IN FILE", "$text-accent"
         return "  COMPLETE", "$text-success"
 

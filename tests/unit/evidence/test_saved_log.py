@@ -331,7 +331,7 @@ def test_what_is_no_ordinary_file_is_refused_at_once(tmp_path: Path) -> None:
         ),
         (
             b"a,b\n1,2\n",
-            "^[^:]*file is no saved log: open reads JSON Lines, a page of the API or a bundle; it has no",
+            "^[^:]*file is no saved log: open reads JSON Lines, a page of the API, a bundle or a case; it has no",
         ),
         (b'{"name":"auditlog","version":"1"}', "line 1 can't be read"),
         (b"PK\x03\x04" + bytes(100), "bundle"),

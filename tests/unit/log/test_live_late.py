@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log import insertion
 from auditlog_tui.log import live as tail_module
-from auditlog_tui.log.live import LiveTail, News
+from auditlog_tui.log.live import REREAD_EVERY, LiveTail, News
 from auditlog_tui.log.view import State, View
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of
 from tests.unit.tails import GENERATIONS, NOON_US, at, following, in_time_order, polled, set_clock, write
@@ -573,3 +573,15 @@ async def test_every_entry_is_finally_shown_once_and_in_order(
     assert holds_everything(tail, api)
     assert in_time_order(tail.view)
     assert state_of(tail.view) is State.COMPLETE
+
+
+async def test_an_entry_gone_of_the_oldest_instant_does_not_hide_a_late_one() -> None:
+    api = FakeApi([entry(n, at=n // 3) for n in range(60)])
+    tail = await following(api)
+    del api.entries[0]  # two others of this instant stay
+    write(api, entry(100, at=10))
+    for _ in range(REREAD_EVERY):
+        await polled(tail)
+    assert "id-100" in keys_of(tail.view)
+    summary = tail.view.summary()
+    assert (summary.complete, summary.gone) == (True, 1)

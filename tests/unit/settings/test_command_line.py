@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import SettingsError
@@ -41,6 +41,7 @@ def test_a_pasted_link_is_the_filter_in_it(text: str, place: dict[str, object]) 
 
 
 @given(texts, places)
+@example("list", {"saved": "a b.zip"})
 def test_the_command_line_reads_the_filter_from_it(text: str, place: dict[str, object]) -> None:
     """As `cli` does: first a command, then words and flags."""
     arguments = with_file(shlex.split(command_line(text, **place))[1:])  # type: ignore[arg-type]  # as their names say

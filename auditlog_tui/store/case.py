@@ -1,0 +1,396 @@
+"""A case: the working set in a file that outlives the program, with an investigation's marks, queries and places.
+
+One process writes it. That one holds a lock on `PATH.lock`, which ends with the process; the next one works on a
+private copy, and changes nothing. The lock is on a file of its own because closing any descriptor of a database drops
+the locks that SQLite holds on it. Everything is in write-ahead mode, so a process that is killed leaves whole
+transactions; `close` moves all of them into the one file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from auditlog_tui.entries.raw_json import restored
+from auditlog_tui.errors import CaseError, StoreError
+from auditlog_tui.output import files
+from auditlog_tui.output.files import shown
+from auditlog_tui.store.entries import SCHEMA
+from auditlog_tui.text.safe import safe
+
+APPLICATION_ID = 0x414C7463
+"""Marks an SQLite file as a case of this program."""
+
+LOCK_SUFFIX = ".lock"
+
+LARGEST_VALUE = 64 << 20
+"""The most bytes of a text in a case that is only read: twice what the API may answer with."""
+
+LOCK_S = 0.5
+"""Seconds to wait for a process that is closing the case."""
+
+_CHECKED_BYTES = 256 << 20
+"""Files of up to so many bytes are checked whole when they are opened: half a second. What is damaged in a larger one
+is found when it is read."""
+
+_KEPT = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE kept_feed (run INTEGER PRIMARY KEY, state TEXT NOT NULL);
+CREATE TABLE annotation (
+    key TEXT PRIMARY KEY, raw TEXT NOT NULL, marked INTEGER NOT NULL, note TEXT NOT NULL, made_us INTEGER NOT NULL
+);
+CREATE TABLE typed (number INTEGER PRIMARY KEY, query TEXT NOT NULL);
+CREATE TABLE journal (seq INTEGER PRIMARY KEY, line TEXT NOT NULL);
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA + _KEPT,)
+"""Migration `n`, counted from 1, makes a case of version `n` out of one of the version before. Never change one that
+was released: add another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The log that a case is of: the API's address (or the demo's), and the profile, empty for none."""
+
+    endpoint: str
+    profile: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.endpoint} in profile {self.profile}" if self.profile else self.endpoint
+
+
+class CaseFile:
+    """An open case. `connection` is to the file, or to a private copy of it where it is `read_only`.
+
+    `owner` is the log that it is of. Methods raise `StoreError` where they can't read or write.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, owner: Owner, held: ExitStack, *, read_only: bool):
+        self.path = path
+        self.connection = connection
+        self.owner = owner
+        self.read_only = read_only
+        self._held = held
+
+    def check_owner(self, owner: Owner) -> None:
+        """Raise `CaseError` if it is of another log."""
+        if self.owner != owner:
+            raise CaseError(
+                f"{shown(self.path)} is a case of {self.owner}, and this is {owner}. Choose another file."
+            )
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether anything was fetched yet. Raises `StoreError`."""
+        return bool(self._read("SELECT 1 FROM entry LIMIT 1"))
+
+    def newest_texts(self, most: int) -> list[str]:
+        """The JSON of its newest entries, the newest first. Reads all entries. Raises `StoreError`."""
+        sql = "SELECT raw FROM json WHERE n = ?"
+        newest = self._read(f"SELECT n FROM entry ORDER BY created_us DESC LIMIT {most:d}")  # noqa: S608 (a number)
+        return [restored(raw) for n in newest for (raw,) in self._read(sql, n)]
+
+    def text(self, name: str) -> str:
+        """A text that is kept under a name; empty if there is none. Raises `StoreError`."""
+        return next((text for (text,) in self._read("SELECT value FROM meta WHERE name = ?", [name])), "")
+
+    def keep_text(self, name: str, text: str) -> None:
+        """Keep a text under a name. Raises `StoreError`."""
+        self._read("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, text])
+
+    def _read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self.trouble(error) from error
+
+    def trouble(self, error: sqlite3.Error) -> StoreError:
+        """The `StoreError` for an error of SQLite."""
+        return StoreError(_trouble(self.path, error))
+
+    def close(self) -> None:
+        """Move everything into the one file, and release it. What the disk has no room for stays safe beside it."""
+        if not self.read_only:
+            with suppress(sqlite3.Error):
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.Error, OSError):
+            self._held.close()
+
+
+def open_case(path: Path, owner: Owner) -> CaseFile:
+    """Open a case of this log for writing, or create it; `read_only` if another process writes it.
+
+    Raises `CaseError` for what is no case, for one of another log, and for one that can't be opened. Nothing that is
+    there is overwritten.
+    """
+    with _explained(path), ExitStack() as stack:
+        _check_place(path)
+        writes = _take_lock(path, stack)
+        connection = (_open_to_write if writes else _open_copy)(path, stack)
+        found = _read_owner(connection)
+        if found is None:
+            _write_owner(connection, owner)
+        case = CaseFile(path, connection, found or owner, stack.pop_all(), read_only=not writes)
+    try:
+        case.check_owner(owner)
+    except CaseError:
+        case.close()
+        raise
+    return case
+
+
+def read_case(path: Path, *, received: bool = False) -> CaseFile:
+    """Open a private copy of a case of any log. One that was `received` may be anybody's. Raises `CaseError`.
+
+    Nothing is written beside the case or into it, and nothing in it is run: its tables are compared with those of a
+    case before any of them is read.
+    """
+    with _explained(path), ExitStack() as stack:
+        if not received:
+            _check_place(path)
+        if not path.exists():
+            raise CaseError(f"There is no file {shown(path)}.")
+        alone = os.path.lexists(f"{path}-wal") and not _is_written(path)
+        connection = _open_copy(_recovered(path, stack) if alone else path, stack, path)
+        return CaseFile(path, connection, _read_owner(connection) or Owner(""), stack.pop_all(), read_only=True)
+
+
+def journal_lines(case: CaseFile) -> Iterator[tuple[int, str]]:
+    """The lines of the journal, in order, with their numbers. Raises `StoreError`."""
+    try:
+        yield from case.connection.execute("SELECT seq, line FROM journal ORDER BY seq")
+    except sqlite3.Error as error:
+        raise case.trouble(error) from error
+
+
+def last_journal_line(case: CaseFile) -> tuple[int, str]:
+    """The last line of the journal with its number; 0 and an empty text if there is none. Raises `StoreError`."""
+    try:
+        found = case.connection.execute("SELECT seq, line FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise case.trouble(error) from error
+    return (0, "") if found is None else (found[0], str(found[1]))
+
+
+def add_journal_line(case: CaseFile, line: str) -> int:
+    """Add a line to the journal; returns its number. Raises `StoreError`, and then nothing was added."""
+    try:
+        return int(case.connection.execute("INSERT INTO journal (line) VALUES (?)", [line]).lastrowid or 0)
+    except sqlite3.Error as error:
+        raise case.trouble(error) from error
+
+
+# -- opening -------------------------------------------------------------------------------------------------------
+
+
+def _check_place(path: Path) -> None:
+    """Raise `CaseError` for a path that can't be a case of this user."""
+    if not path.parent.is_dir():
+        raise CaseError(f"There is no folder {shown(path.parent)}. Make it, or choose another file.")
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise CaseError(f"{shown(path)} is {files.kind_of(found)}, not an ordinary file. Choose another file.")
+    if files.belongs_to_another(found):
+        raise CaseError(f"{shown(path)} belongs to another user. Choose another file.")
+    if found.st_nlink > 1:
+        raise CaseError(f"{shown(path)} has another name too, and under that it would be another case. Copy it.")
+
+
+def _take_lock(path: Path, stack: ExitStack) -> bool:
+    """Hold the case alone until the stack is closed. False if another process holds it."""
+    deadline = time.monotonic() + LOCK_S
+    lock = path.with_name(path.name + LOCK_SUFFIX)
+    while True:
+        try:
+            stack.enter_context(files.held(lock))
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            stack.callback(lock.unlink, missing_ok=True)  # before it is released
+            return True
+
+
+def _open_to_write(path: Path, stack: ExitStack) -> sqlite3.Connection:
+    if not os.path.lexists(path):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600))
+    if hasattr(os, "geteuid"):
+        path.chmod(0o600)
+    connection = stack.enter_context(closing(_connect(f"{path.absolute().as_uri()}?mode=rw")))
+    version = _check(path, connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # a process that is killed loses nothing
+    connection.execute("PRAGMA cache_size = -8000")
+    _migrate(connection, version)
+    files.sync_folder(path.parent)
+    return connection
+
+
+def _is_written(path: Path) -> bool:
+    """Whether another process holds the case."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        lock = os.open(f"{path}{LOCK_SUFFIX}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False
+
+
+def _recovered(path: Path, stack: ExitStack) -> Path:
+    """A private copy of a case whose last process was killed, and of its log of writes, in a temporary folder.
+
+    To read that log where it lies, SQLite would write a file beside it.
+    """
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="auditlog-tui-")))
+    for end in ("", "-wal"):
+        with files.opened(Path(f"{path}{end}")) as file, files.new(folder / f"case{end}") as copy:
+            shutil.copyfileobj(file, copy)
+    return folder / "case"
+
+
+def _open_copy(path: Path, stack: ExitStack, named: Path | None = None) -> sqlite3.Connection:
+    """A private temporary database with the case's content as of now. Nothing is written beside the case.
+
+    `named` is the case in messages, if `path` is a copy of it.
+    """
+    copy = stack.enter_context(closing(_connect("")))
+    copy.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
+    # Without a log of writes nobody has it open, and SQLite would begin one to read the file.
+    alone = "" if os.path.lexists(f"{path}-wal") else "&immutable=1"
+    with closing(_connect(f"{path.absolute().as_uri()}?mode=ro{alone}")) as source:
+        source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+        source.execute("PRAGMA query_only = ON")
+        version = _check(path, source, named)
+        source.backup(copy)
+    _migrate(copy, version)
+    return copy
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=LOCK_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(path: Path, connection: sqlite3.Connection, named: Path | None = None) -> int:
+    """The version of a case, 0 of an empty file. Raises `CaseError`, and `sqlite3.Error` if it is damaged."""
+    named = named or path
+    (application,), (version,) = (_value(connection, f"PRAGMA {name}") for name in ("application_id", "user_version"))
+    schema = _schema_of(connection)
+    if not application and not version and not schema:
+        return 0
+    if application != APPLICATION_ID:
+        raise CaseError(f"{shown(named)} is another program's database. Choose another file.")
+    if version > len(MIGRATIONS):
+        raise CaseError(f"A newer auditlog-tui wrote {shown(named)}. Use that one.")
+    if version < 1 or schema != _schema_made_by(MIGRATIONS[:version]):
+        raise CaseError(f"{shown(named)} was changed: it has other tables than a case has. Choose another file.")
+    if path.stat().st_size <= _CHECKED_BYTES and _value(connection, "PRAGMA quick_check(1)") != ("ok",):
+        raise CaseError(_damaged(named))
+    return int(version)
+
+
+def _value(connection: sqlite3.Connection, sql: str) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = connection.execute(sql).fetchone()
+    return found
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        head = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {script} {head} COMMIT;")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _schema_of(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+    return sorted((kind, name, table, sql or "") for kind, name, table, sql in found if name != "sqlite_sequence")
+
+
+@lru_cache(maxsize=1)
+def _schema_made_by(scripts: tuple[str, ...]) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for script in scripts:
+            connection.executescript(script)
+        return _schema_of(connection)
+
+
+def _read_owner(connection: sqlite3.Connection) -> Owner | None:
+    found = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('endpoint', 'profile')"))
+    return Owner(found["endpoint"], found.get("profile", "")) if "endpoint" in found else None
+
+
+def _write_owner(connection: sqlite3.Connection, owner: Owner) -> None:
+    values = [("endpoint", owner.endpoint), ("profile", owner.profile)]
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", values)
+
+
+# -- what went wrong -----------------------------------------------------------------------------------------------
+
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn errors of the block into a `CaseError`."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "Make room." if error.errno in _FULL else "Choose another file."
+        raise CaseError(f"The case {shown(path)} can't be opened: {error.strerror or error}. {remedy}") from error
+    except sqlite3.Error as error:
+        raise CaseError(_trouble(path, error)) from error
+
+
+def _damaged(path: Path) -> str:
+    return f"The case {shown(path)} is damaged. Restore it from a backup, or move it away."
+
+
+def _trouble(path: Path, error: sqlite3.Error) -> str:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return f"{shown(path)} is no case, and no SQLite file at all. Choose another file."
+    if code == sqlite3.SQLITE_CORRUPT:
+        return _damaged(path)
+    room = " Make room: what was saved stays, and it goes on." if code in _NO_ROOM else ""
+    return f"The case {shown(path)} can't be read or written ({safe(str(error), 200)}).{room}"
+
+
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}

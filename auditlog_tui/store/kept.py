@@ -1,0 +1,72 @@
+"""What a case keeps besides entries: feeds, marks and notes, typed filters, and small texts by name.
+
+Every function takes the store that was opened on the case, and raises `StoreError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from auditlog_tui.store.entries import EntryStore
+
+Annotated = tuple[str, str | bytes, bool, str, int]
+"""The key and the stored JSON of an entry, whether it is marked, its note, and the time of that (microseconds)."""
+
+
+@contextmanager
+def _on_the_disk(store: EntryStore) -> Iterator[None]:
+    """A transaction that survives a power failure too: what the user wrote can't be fetched again."""
+    store.read("PRAGMA synchronous = FULL", [])
+    try:
+        with store.writing():
+            yield
+    finally:
+        store.read("PRAGMA synchronous = NORMAL", [])
+
+
+def write_feed(store: EntryStore, run: int, state: str) -> None:
+    """Keep the state of the feed that fills a run; within `together`, in the transaction of its rows."""
+    with store.writing():
+        store.connection.execute("INSERT OR REPLACE INTO kept_feed VALUES (?, ?)", [run, state])
+
+
+def read_feeds(store: EntryStore) -> dict[int, str]:
+    """The states of feeds by the number of their run, those begun last at the end."""
+    return dict(store.read("SELECT run, state FROM kept_feed ORDER BY run", []))
+
+
+def write_annotations(store: EntryStore, rows: Sequence[Annotated], removed: Collection[str]) -> None:
+    """Replace marks and notes by their entries' keys, and delete the removed ones."""
+    with _on_the_disk(store):
+        store.connection.executemany("INSERT OR REPLACE INTO annotation VALUES (?, ?, ?, ?, ?)", rows)
+        store.connection.executemany("DELETE FROM annotation WHERE key = ?", [(key,) for key in removed])
+
+
+def read_annotations(store: EntryStore, most: int) -> list[Annotated]:
+    """At most so many marks and notes, in the order in which they were made."""
+    sql = "SELECT key, raw, marked, note, made_us FROM annotation ORDER BY made_us, rowid LIMIT ?"
+    return [(key, raw, bool(marked), note, made_us) for key, raw, marked, note, made_us in store.read(sql, [most])]
+
+
+def write_query(store: EntryStore, query: str) -> None:
+    """Keep a filter that was typed."""
+    with store.writing():
+        store.connection.execute("INSERT INTO typed (query) VALUES (?)", [query])
+
+
+def read_queries(store: EntryStore, most: int) -> list[str]:
+    """The last `most` filters typed, oldest first."""
+    found = store.read("SELECT query FROM typed ORDER BY number DESC LIMIT ?", [most])
+    return [query for (query,) in found][::-1]
+
+
+def write_text(store: EntryStore, name: str, text: str) -> None:
+    """Keep a text under a name, in place of the one before."""
+    with store.writing():
+        store.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, text])
+
+
+def read_text(store: EntryStore, name: str) -> str:
+    """The text under a name; empty if there is none."""
+    return next((text for (text,) in store.read("SELECT value FROM meta WHERE name = ?", [name])), "")

@@ -1,0 +1,213 @@
+"""`R`: the marked entries are asked for again; its dialog, its progress and Escape, and what a bundle then states."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
+import httpx
+import pytest
+
+from auditlog_tui.entries.models import read_entry
+from auditlog_tui.evidence.verify import verify
+from auditlog_tui.ui.dialogs.compare import CompareScreen
+from auditlog_tui.ui.dialogs.recheck import RecheckScreen, ResultList
+from tests.app.helpers import Hand, running
+from tests.app.wire import ENTRIES, Json, JsonLog, Wire, log_of, made
+
+
+def log(*, without: tuple[int, ...] = ()) -> JsonLog:
+    return JsonLog(made(n) for n in range(200) if n not in without)
+
+
+def results(hand: Hand) -> list[str]:
+    """The lines of the dialog."""
+    box = hand.app.screen.query_one(ResultList)
+    return [str(box.get_option_at_index(number).prompt) for number in range(box.option_count)]
+
+
+def bundle_in(folder: Path) -> Path:
+    (path,) = folder.glob("*.zip")
+    return path
+
+
+async def mark(hand: Hand, entries: int) -> None:
+    await hand.press(*["m"] * entries)
+
+
+async def change(hand: Hand, wire: Wire) -> None:
+    """Mark four entries; the server then changes the second and forgets the third."""
+    await mark(hand, 4)
+    wire.log = log(without=(2,))
+    assert isinstance(wire.log, JsonLog)
+    wire.log.entries[1] = made(1, status_code=500)
+
+
+async def test_r_tells_of_each_marked_entry_what_the_server_has_now() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await change(hand, wire)
+        await hand.press("R")
+        assert isinstance(hand.app.screen, RecheckScreen)
+        assert sorted(wire.gets) == [f"id-{n:05}" for n in range(4)]
+        said, *lines = results(hand)
+        assert said == "At 2026-07-01 12:00:00: 2 same, 1 changed (status_code), 1 gone"
+        assert [line.split("  ")[0] for line in lines] == ["changed: status_code", "gone", "same", "same"]
+        assert "vm.created" in lines[0]
+        assert "4 marked entries re-checked" in hand.text
+
+
+async def test_a_line_can_be_gone_to_compared_and_copied(clipboard: list[str]) -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await change(hand, wire)
+        await hand.press("G", "R", "c")
+        assert clipboard == ["id-00001"]
+        await hand.press("y")
+        assert clipboard[-1].splitlines()[1:3] == ["id-00001 changed: status_code", "id-00002 gone"]
+        await hand.press("D")
+        assert isinstance(hand.app.screen, CompareScreen)
+        assert "as it was, and as it is now: 1 field differs" in hand.text
+        await hand.press("escape", "j", "enter")
+        assert hand.row.key == "id-00002"
+        assert hand.app.screen is hand.screen
+
+
+async def test_an_entry_that_is_not_in_the_view_is_gone_to_among_the_marked_ones() -> None:
+    async with running() as hand:
+        await mark(hand, 3)
+        await hand.filter("method:GET")
+        await hand.press("R", "j", "enter")
+        assert hand.navigator.view.fixed
+        assert hand.row.key == hand.navigator.marks.entries()[1].key
+
+
+async def test_r_in_the_dialog_asks_once_more() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 2)
+        await hand.press("R")
+        wire.log = log(without=(0,))
+        await hand.press("R")
+        assert isinstance(hand.app.screen, RecheckScreen)
+        assert results(hand)[0].endswith(": 1 same, 1 gone")
+        assert len(wire.gets) == 4
+
+
+async def test_without_marks_nothing_is_asked() -> None:
+    async with running() as hand:
+        before = len(hand.wire.requests)
+        await hand.press("R")
+        assert hand.status.startswith("Nothing is marked")
+        assert len(hand.wire.requests) == before
+
+
+async def test_another_organizations_log_is_not_told_as_all_gone() -> None:
+    wire = Wire(JsonLog(made(n, id=f"other-{n}") for n in range(30)))
+    async with running(wire) as hand:
+        marked = [read_entry(json.dumps(made(n))) for n in (1, 2)]
+        hand.navigator.marks.mark(marked)  # in an earlier run, with another key
+        await hand.press("R")
+        assert results(hand)[0].endswith(": 2 gone")
+        assert "None of the 2 entries is in this log: the key may belong to another organization" in results(hand)[1]
+        await hand.press("escape", "M")
+        await hand.press("R")
+        assert "the key may belong to another organization" in results(hand)[1]
+
+
+async def test_of_an_entry_that_this_log_has_sent_it_is_said_that_it_is_gone() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 1)
+        wire.log = log(without=(0,))
+        await hand.press("R")
+        assert [line.split("  ")[0] for line in results(hand)[1:]] == ["gone"]
+
+
+async def test_escape_stops_it_and_says_how_far_it_came() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 6)
+        wire.hold()
+        hand.send("R")
+        await hand.until(lambda: len(wire.gets) == 4)
+        await hand.until(lambda: "Re-checking: 0 of 6, Esc stops" in hand.status)
+        hand.send("escape")
+        await hand.until(lambda: "Stopped: 0 of 6 entries re-checked" in hand.status)
+        wire.release()
+        await hand.settled()
+        assert hand.app.screen is hand.screen
+        assert len(wire.gets) == 4
+
+
+async def test_what_was_found_out_before_an_error_can_be_looked_at() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 5)
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("id-00000"):
+                return httpx.Response(200, json=made(0))
+            return httpx.Response(401, json={"message": "revoked"})
+
+        wire.fail(refuse)
+        await hand.press("R")
+        assert "401" in hand.status
+        assert hand.app.screen is hand.screen
+
+
+async def test_a_result_that_comes_while_the_user_goes_on_waits_for_r() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 2)
+        wire.hold()
+        hand.send("R")
+        await hand.until(lambda: len(wire.gets) == 2)
+        hand.send("j")
+        await hand.until(lambda: hand.table.cursor == 3)
+        wire.release()
+        await hand.settled()
+        assert "Re-checked: 2 same; R shows each" in hand.status
+        assert hand.app.screen is hand.screen
+        await hand.press("R")
+        assert isinstance(hand.app.screen, RecheckScreen)
+        assert len(wire.gets) == 2
+
+
+async def test_a_bundle_states_what_the_recheck_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await change(hand, wire)
+        await hand.press("R", "escape", "e", "enter", "escape")
+    path = bundle_in(tmp_path)
+    with ZipFile(path) as file:
+        report, manifest = file.read("report.md").decode(), json.loads(file.read("manifest.json"))
+    assert (
+        "At 2026-07-01T12:00:00.000000Z, by the server's clock, 4 of the 4 entries here were asked for again by their"
+        " IDs: 2 same, 1 changed (`status_code`), 1 gone."
+    ) in report
+    assert "| `id-00001` | changed: `status_code` |\n| `id-00002` | gone |" in report
+    stated: Json = manifest["statement"]["rechecked"]
+    assert (stated["same"], stated["changed"], stated["gone"]) == (2, 1, 1)
+    assert verify(path).findings == []
+
+
+async def test_a_bundle_of_other_entries_states_nothing_of_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wire = Wire(log_of())
+    async with running(wire) as hand:
+        await mark(hand, 2)
+        await hand.press("R", "escape")
+        await hand.press(":")
+        await hand.write("forget all marks")
+        await hand.press("enter", "f", "G", "m", "e", "enter", "escape")
+    path = bundle_in(tmp_path)
+    with ZipFile(path) as file:
+        assert "Re-checked" not in file.read("report.md").decode()
+        assert "rechecked" not in json.loads(file.read("manifest.json"))["statement"]
+        assert json.loads(file.read("manifest.json"))["format_version"] == 1
+    assert ENTRIES > 2

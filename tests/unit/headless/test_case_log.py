@@ -1,0 +1,125 @@
+"""`log` from its command line to its status and what it writes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui import cli
+from auditlog_tui.evidence.journal import Chain
+from auditlog_tui.store.case import Owner, add_journal_line, open_case
+
+Command = Callable[..., tuple[int, str, str]]
+NOON_US = 1_800_000_000_000_000
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Runs `log` in a folder of its own, with settings that nothing could be done with."""
+    (tmp_path / "config.toml").write_text("not = [toml")
+    monkeypatch.setattr(cli, "config_path", lambda: tmp_path / "config.toml")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = cli.main(["log", *arguments])
+        said = capfd.readouterr()
+        return int(status), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> list[str]:
+    """The lines of the log in `incident.db`."""
+    chain = Chain()
+    acts = [
+        ("opened", {"endpoint": "https://api.nirvanalabs.io", "filter": ""}),
+        ("query", {"query": "status:403"}),
+        ("marked", {"entries": 2, "ids": ["id-1", "id-2"]}),
+        ("copied", {"what": "2 × ID", "ids": ["id-1", "\x1b[31mid-2"]}),
+    ]
+    texts = [chain.add(NOON_US + 1_000_000 * n, kind, fields).text for n, (kind, fields) in enumerate(acts)]  # type: ignore[arg-type]  # JSON
+    with closing(open_case(tmp_path / "incident.db", Owner("https://api.nirvanalabs.io"))) as case:
+        for text in texts:
+            add_journal_line(case, text)
+    return texts
+
+
+def test_a_log_is_written_and_verified(command: Command, lines: list[str]) -> None:
+    status, out, err = command("incident.db")
+    assert (status, err) == (0, "")
+    _, query, marked, copied, verdict, *rest = out.splitlines()
+    assert query == "    2  2027-01-15T08:00:01.000000Z  query      query: status:403"
+    assert marked.endswith("entries: 2; ids: id-1, id-2")
+    assert "\x1b" not in copied
+    digest = json.loads(lines[-1])["digest"]
+    assert verdict == f"VERIFIED: 4 lines hold, each with the one before. The digest of the last one: {digest}"
+    assert "does not show that its end was not cut off" in rest[0]
+
+
+def test_as_jsonl_the_lines_are_as_they_are_kept(command: Command, lines: list[str]) -> None:
+    status, out, err = command("incident.db", "--format", "jsonl")
+    assert (status, out.splitlines()) == (0, lines)
+    assert err.startswith("VERIFIED")
+
+
+def test_nothing_is_written_beside_the_case_nor_into_it(command: Command, lines: list[str], tmp_path: Path) -> None:
+    before = (tmp_path / "incident.db").read_bytes()
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert command("incident.db")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert (tmp_path / "incident.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("mask", [1, 32, 128])
+def test_one_flipped_bit_breaks_it(command: Command, lines: list[str], tmp_path: Path, mask: int) -> None:
+    path = tmp_path / "incident.db"
+    data = bytearray(path.read_bytes())
+    at = data.index(b"status:403")
+    data[at] ^= mask
+    path.write_bytes(data)
+    status, out, _ = command("incident.db")
+    assert status == 1
+    assert "BROKEN: line 2 of the log in incident.db does not hold: it " in out
+    assert "Before it, 1 line holds." in out
+    assert "VERIFIED" not in out
+    assert out.count("2027-01-15T08:00:03") == 1, "what follows is shown too"
+
+
+def test_a_noted_digest_shows_that_the_end_was_cut_off(command: Command, lines: list[str], tmp_path: Path) -> None:
+    last, third = (json.loads(lines[at])["digest"] for at in (3, 2))
+    assert command("incident.db", "--digest", last)[0] == 0
+    with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
+        connection.execute("DELETE FROM journal WHERE seq = 4")
+    status, out, _ = command("incident.db")
+    assert (status, "VERIFIED: 3 lines hold" in out) == (0, True)
+    status, out, _ = command("incident.db", "--digest", last)
+    assert (status, "the log was cut off or written anew" in out) == (1, True)
+    assert command("incident.db", "--digest", f"sha256:{third.upper()}")[0] == 0
+
+
+def test_a_line_that_was_taken_out_is_found(command: Command, lines: list[str], tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
+        connection.execute("DELETE FROM journal WHERE seq = 2")
+    status, out, _ = command("incident.db")
+    assert (status, "BROKEN: line 2" in out) == (1, True)
+
+
+def test_what_is_no_case_can_not_be_read(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("hello " * 300)
+    for words in (["a.txt"], ["missing.db"], ["."], ["a.txt", "--digest", "12"]):
+        status, out, err = command(*words)
+        assert (status, out) == (2, ""), words
+        assert err
+
+
+def test_a_line_of_endless_length_is_refused(command: Command, lines: list[str], tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
+        connection.execute("UPDATE journal SET line = zeroblob(30000000) WHERE seq = 3")
+    status, _, err = command("incident.db")
+    assert (status, "too big" in err) == (2, True)

@@ -1,0 +1,114 @@
+"""A session over a case that is opened as a file, and one that keeps a case's log."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui.evidence.journal import check
+from auditlog_tui.log.view import State
+from auditlog_tui.session.opening import Session
+from auditlog_tui.settings.connection import Secret
+from auditlog_tui.settings.options import Settings
+from auditlog_tui.store import UNBOUNDED
+from auditlog_tui.store.case import Owner, journal_lines, open_case, read_case
+from tests.unit.evidence.test_saved_case import made
+from tests.unit.fake import FakeApi, entry
+from tests.unit.views import ignore
+
+KEY = "nv-key-0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def content(path: Path) -> dict[str, bytes]:
+    """The case, and what is beside it."""
+    return {each.name: each.read_bytes() for each in path.parent.glob("incident*")}
+
+
+async def test_its_filters_come_back_in_the_bar_and_its_marks_in_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "incident.db"
+    await made(path, "action:vm.created", "status:200", marks=2)
+    data = content(path)
+    session = Session(Settings(saved=str(path)))
+    session.prepare()
+    navigator = session.open(lambda wait: None)
+    assert navigator.history.texts == ["action:vm.created", "status:200"]
+    assert navigator.marks.count == 2
+    assert navigator.marks.note_of("id-249") == "the way in #inc42"
+    navigator.marks.mark([navigator.marks.marked()[0]])
+    navigator.submit("method:POST")
+    await session.close()
+    assert content(path) == data
+
+
+async def test_a_request_that_it_has_whole_is_complete_as_of_then_and_another_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "incident.db"
+    api = FakeApi([entry(n, status_code=403 if n % 10 == 0 else 200) for n in range(250)])
+    await made(path, "status:403", api=api)
+    session = Session(Settings(saved=str(path)))
+    session.prepare()
+    navigator = session.open(lambda wait: None)
+    for text, state in (
+        ("status:403", State.COMPLETE),
+        ("status:403 ua:curl", State.COMPLETE),
+        ("status:403 method:POST", State.INCOMPLETE),
+        ("", State.INCOMPLETE),
+        ("status:>=400", State.INCOMPLETE),
+    ):
+        view = navigator.submit(text).view
+        await view.more(UNBOUNDED, ignore)
+        summary = view.summary()
+        assert summary.state is state, text
+        assert (summary.as_of is not None) == (state is State.COMPLETE), text
+        assert len(view) == 25
+    await session.close()
+
+
+async def test_the_whole_log_is_complete_whatever_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "incident.db"
+    await made(path, "")
+    session = Session(Settings(saved=str(path)))
+    session.prepare()
+    navigator = session.open(lambda wait: None)
+    for text in ("", "status:200", "method:GET"):
+        view = navigator.submit(text).view
+        await view.more(UNBOUNDED, ignore)
+        assert view.summary().state is State.COMPLETE, text
+    await session.close()
+
+
+async def test_a_case_that_is_worked_in_has_a_log_without_the_key(tmp_path: Path) -> None:
+    path, settings = tmp_path / "incident.db", Settings(key=Secret(KEY), case=str(tmp_path / "incident.db"))
+    for _ in range(2):
+        session = Session(settings)
+        session.open_case()
+        session.prepare()
+        navigator = session.open(lambda wait: None)
+        navigator.submit(f"ua:{KEY}")
+        await session.close()
+    with closing(read_case(path)) as case:
+        lines = list(journal_lines(case))
+    assert check(lines).broken == 0
+    assert [json.loads(text)["kind"] for _, text in lines] == ["opened", "query", "ended"] * 2
+    assert KEY not in "".join(text for _, text in lines)
+
+
+async def test_beside_the_process_that_writes_it_nothing_is_logged(tmp_path: Path) -> None:
+    path = tmp_path / "incident.db"
+    settings = Settings(key=Secret(KEY), case=str(path))
+    with closing(open_case(path, Owner(settings.base_url))) as writer:
+        session = Session(settings)
+        session.open_case()
+        session.prepare()
+        navigator = session.open(lambda wait: None)
+        navigator.submit("status:403")
+        assert not navigator.journal.kept
+        await session.close()
+        assert list(journal_lines(writer)) == []

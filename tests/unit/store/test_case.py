@@ -1,0 +1,249 @@
+"""The file of a case: who may open it, what is refused, and what a process that is killed leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from auditlog_tui.errors import CaseError
+from auditlog_tui.store import case as module
+from auditlog_tui.store.case import CaseFile, Owner, add_journal_line, journal_lines, open_case, read_case
+
+OWNER = Owner("https://log.example", "prod")
+
+HOLD = """
+import sys
+from pathlib import Path
+from auditlog_tui.store.case import Owner, add_journal_line, open_case
+case = open_case(Path(sys.argv[1]), Owner("https://log.example", "prod"))
+add_journal_line(case, "saved")
+print(case.read_only, flush=True)
+sys.stdin.read()
+"""
+"""Opens a case, writes a line and waits."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "incident.db"
+
+
+@contextmanager
+def opened(path: Path, owner: Owner = OWNER) -> Iterator[CaseFile]:
+    with closing(open_case(path, owner)) as case:
+        yield case
+
+
+@contextmanager
+def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "False\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def refused(path: Path, why: str) -> None:
+    with pytest.raises(CaseError, match=why):
+        open_case(path, OWNER)
+    with pytest.raises(CaseError, match=why):
+        read_case(path)
+
+
+def lines(path: Path) -> list[str]:
+    with closing(read_case(path)) as case:
+        return [line for _, line in journal_lines(case)]
+
+
+def test_it_is_one_private_file_once_it_is_closed(path: Path) -> None:
+    with opened(path) as case:
+        assert add_journal_line(case, "one") == 1
+        assert not case.read_only
+    assert os.listdir(path.parent) == ["incident.db"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_bytes()[68:72] == module.APPLICATION_ID.to_bytes(4, "big")
+    with opened(path) as case:
+        assert case.owner == OWNER
+        assert add_journal_line(case, "two") == 2
+    assert lines(path) == ["one", "two"]
+    assert os.listdir(path.parent) == ["incident.db"]
+
+
+def test_a_process_that_is_killed_leaves_what_it_wrote_and_no_lock(path: Path) -> None:
+    with another_process(path) as process:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    with opened(path) as case:
+        assert not case.read_only
+    assert lines(path) == ["saved"]
+    assert os.listdir(path.parent) == ["incident.db"]
+
+
+def test_beside_a_process_that_writes_it_only_a_copy_is_opened(path: Path) -> None:
+    with another_process(path) as process:
+        with opened(path) as case:
+            assert case.read_only
+            assert [line for _, line in journal_lines(case)] == ["saved"]
+            add_journal_line(case, "lost")
+        assert lines(path) == ["saved"]
+        assert process.poll() is None
+        with opened(path) as case:  # the lock outlived the copies
+            assert case.read_only
+    with opened(path) as case:
+        assert not case.read_only
+
+
+@pytest.mark.parametrize("owner", [Owner("https://other.example", "prod"), Owner(OWNER.endpoint)])
+def test_one_of_another_log_is_refused(path: Path, owner: Owner) -> None:
+    opened(path).__enter__().close()
+    before = path.read_bytes()
+    with pytest.raises(CaseError, match=r"is a case of https://log\.example in profile prod, and this is https://"):
+        open_case(path, owner)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["incident.db"]
+
+
+def test_a_newer_version_is_refused(path: Path) -> None:
+    opened(path).__enter__().close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(module.MIGRATIONS) + 1}")
+    refused(path, r"A newer auditlog-tui wrote .*incident\.db\. Use that one")
+
+
+def test_an_older_version_is_migrated_in_one_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(path) as case:
+        add_journal_line(case, "kept")
+    more = (*module.MIGRATIONS, "CREATE TABLE added (a TEXT); INSERT INTO added SELECT line FROM journal;")
+    monkeypatch.setattr(module, "MIGRATIONS", (*more, "CREATE TABLE half (a); SELECT fails;"))
+    with pytest.raises(CaseError, match="fails"):
+        open_case(path, OWNER)
+    monkeypatch.setattr(module, "MIGRATIONS", more)
+    with closing(read_case(path)) as case:  # a copy is migrated as well
+        assert case.connection.execute("SELECT a FROM added").fetchall() == [("kept",)]
+    with opened(path) as case:
+        assert case.connection.execute("SELECT a FROM added").fetchall() == [("kept",)]
+        assert case.connection.execute("PRAGMA user_version").fetchone() == (len(more),)
+    monkeypatch.undo()
+    with pytest.raises(CaseError, match="newer"):
+        open_case(path, OWNER)
+
+
+def test_the_schema_that_was_released_stays() -> None:
+    digest = hashlib.sha256(module.MIGRATIONS[0].encode()).hexdigest()
+    assert digest == FIRST, "cases of version 1 have other tables: restore the first migration, and add another"
+
+
+FIRST = "5bffd8b4cc4f544d8bea6f99c7aaadeda021cbb27a42ab0d49ce8ec366043409"
+"""SHA-256 of the first migration."""
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"no database, just text " * 50, r"is no case, and no SQLite file"),
+        (b"SQLite format 3\0" + b"\xff" * 4_080, r"is no case|can't be read"),
+    ],
+)
+def test_what_is_no_database_is_refused(path: Path, content: bytes, why: str) -> None:
+    path.write_bytes(content)
+    refused(path, why)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    before = path.read_bytes()
+    with pytest.raises(CaseError, match="is another program's database"):
+        open_case(path, OWNER)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM json; END",
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE TABLE more (a)",
+        "DROP INDEX entry_of_hash",
+    ],
+)
+def test_one_with_another_schema_is_refused(path: Path, change: str) -> None:
+    opened(path).__enter__().close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(change)
+    with pytest.raises(CaseError, match="it has other tables than a case has"):
+        open_case(path, OWNER)
+
+
+def test_a_damaged_one_is_refused(path: Path) -> None:
+    with opened(path) as case:
+        for number in range(2_000):
+            add_journal_line(case, f"{number} " * 50)
+    content = bytearray(path.read_bytes())
+    for at in range(len(content) // 2, len(content) - 4_096, 4_096):
+        content[at : at + 200] = b"\x5a" * 200
+    path.write_bytes(content)
+    with pytest.raises(CaseError, match=r"The case .*incident\.db is damaged"):
+        open_case(path, OWNER)
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_becomes_a_case(path: Path) -> None:
+    path.touch(0o644)
+    opened(path).__enter__().close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert lines(path) == []
+
+
+def test_a_link_a_pipe_a_folder_and_a_second_name_are_refused(tmp_path: Path, path: Path) -> None:
+    target = tmp_path / "target.db"
+    opened(target).__enter__().close()
+    link, pipe, folder, second = (tmp_path / name for name in ("link", "pipe", "folder", "second"))
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for where, why in ((link, "a link"), (pipe, "a named pipe"), (folder, "a folder")):
+        with pytest.raises(CaseError, match=f"is {why}, not an ordinary file"):
+            open_case(where, OWNER)
+    second.hardlink_to(target)
+    with pytest.raises(CaseError, match="has another name too"):
+        open_case(second, OWNER)
+
+
+def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(path).__enter__().close()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(CaseError, match="belongs to another user"):
+        open_case(path, OWNER)
+
+
+def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"There is no folder .*/missing\. Make it"):
+        open_case(tmp_path / "missing" / "incident.db", OWNER)
+    with pytest.raises(CaseError, match=r"There is no file .*/incident\.db"):
+        read_case(tmp_path / "incident.db")
+
+
+def test_a_failed_opening_leaves_no_lock(path: Path) -> None:
+    path.write_bytes(b"text")
+    with pytest.raises(CaseError):
+        open_case(path, OWNER)
+    assert os.listdir(path.parent) == ["incident.db"]
+    path.write_bytes(b"")
+    with opened(path) as case:
+        assert not case.read_only

@@ -211,7 +211,8 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     """The flags, and the other words as `query`. Exits the program, as argparse does, if they can't be read."""
     parser.set_defaults(
         format=_FORMAT_OF.get(command, "table"), limit=None, last=10, until="", out="", bundle="", by="",
-        marked=False, with_context="", incomplete=False, folder="", since="", quiet=False, verify=False, compact=False,
+        marked=False, with_context="", incomplete=False, folder="", since="", quiet=False, verify=False,
+        compact=False,
     )  # fmt: skip
     valued = set(VALUED)
     if command:

@@ -84,7 +84,8 @@ class KeptFeeds:
 class Coverage(Struct, frozen=True):
     """What a kept feed has of the log: `whole` says that it has every entry of its request as of a time.
 
-    The request is of `params`, whatever the order, or of one entry. `as_of_us` is the server's time, in microseconds since 1970 UTC.
+    The request is of `params`, whatever the order, or of one entry. `as_of_us` is the server's time, in microseconds
+    since 1970 UTC.
     """
 
     params: Mapping[str, str]

@@ -23,3 +23,4 @@ def _lines(settings: Path) -> Iterator[str]:
     yield f"marks     {state_folder() / MARKS_FILES}"
     yield f"history   {history_path()}"
     yield f"history   {state_folder() / PROFILES_FILES}"
+    yield "case      where --case says"

@@ -84,7 +84,8 @@ class KeptFeeds:
 class Coverage(Struct, frozen=True):
     """What a kept feed has of the log: `whole` says that it has every entry of its request as of a time.
 
-    The request is of `params`, or of one entry. `as_of_us` is the server's time, in microseconds since 1970 UTC.
+    The request is of `params`, whatever the order, or of one entry. `as_of_us` is the server's time, in microseconds
+    since 1970 UTC.
     """
 
     params: Mapping[str, str]
@@ -100,9 +101,10 @@ def coverage_of(text: str) -> Coverage | None:
     except (msgspec.MsgspecError, ValueError):
         return None
     state = kept.state
-    whole = state.older.done and state.newer.done and not (state.short or state.lost_joint)
+    whole = state.older.done and state.newer.done and not (state.short or state.lost_joint or state.too_deep)
     us = None if state.as_of is None else (state.as_of - _EPOCH) // timedelta(microseconds=1)
-    return Coverage(kept.params, kept.entry_id, whole and us is not None, us)
+    params = {name: value for name, value in kept.params.items() if name != "sort"}
+    return Coverage(params, kept.entry_id, whole and us is not None, us)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -32,7 +32,7 @@ class Origin:
 
     def covered_us(self, params: Mapping[str, str]) -> int | None:
         """The time as of which it states to have every entry of a request; `None` if it does not state that."""
-        return self.covered.get(frozenset(params.items()))
+        return self.covered.get(frozenset((name, value) for name, value in params.items() if name != "sort"))
 
     @property
     def lacks(self) -> str:

@@ -359,8 +359,8 @@ _MAKERS = {"export": _make_export, "collect": _make_collect, "who": _make_who, "
 
 def _check_recheck(parser: argparse.ArgumentParser, options: argparse.Namespace, words: Sequence[str]) -> None:
     """Exit the program, as argparse does, where the arguments of `recheck` can't be meant."""
-    if options.saved:
-        parser.error(f"the file goes without {FROM}: recheck FILE")
+    if options.saved or options.case:
+        parser.error(f"the file goes without {FROM if options.saved else CASE}: recheck FILE")
     if len(words) != 1:
         parser.error("recheck takes one file")
 

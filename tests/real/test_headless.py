@@ -134,6 +134,7 @@ def test_paths_are_told_without_a_key_and_with_settings_that_are_wrong(tmp_path:
         f"marks     {state / 'auditlog-tui' / 'marks-*.sqlite3'}",
         f"history   {state / 'auditlog-tui' / 'history'}",
         f"history   {state / 'auditlog-tui' / 'history-*'}",
+        "case      where --case says",
     ]
     assert found.stderr == b""
     assert not state.exists()

@@ -431,5 +431,6 @@ def test_paths_names_every_file_and_makes_none(
         f"marks     {tmp_path / 'state' / 'auditlog-tui' / 'marks-*.sqlite3'}",
         f"history   {tmp_path / 'state' / 'auditlog-tui' / 'history'}",
         f"history   {tmp_path / 'state' / 'auditlog-tui' / 'history-*'}",
+        "case      where --case says",
     ]
     assert not (tmp_path / "state").exists()

@@ -26,7 +26,7 @@ from auditlog_tui.query import FIELDS, freeze, parse, plan
 from auditlog_tui.query.saved_filters import BUILT_IN, expand
 from auditlog_tui.session.filter_history import history_path
 from auditlog_tui.session.marks import marks_path
-from auditlog_tui.settings.command_line import COMMANDS, FORMATS, OTHERS, split
+from auditlog_tui.settings.command_line import CASE, COMMANDS, FORMATS, OTHERS, split
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
 from auditlog_tui.settings.file import config_path
 from auditlog_tui.settings.options import OPTIONS
@@ -208,8 +208,12 @@ def test_every_command_of_ours_in_it_is_read(
                 unmarked = [word for word in words if word not in ("--marked", "--with-context", "5m")]
                 assert main([*unmarked, "--demo"]) == 0
         else:
-            typed, flags = split(words, {option.flag for option in OPTIONS})
-            assert {flag.partition("=")[0] for flag in flags} <= {*(option.flag for option in OPTIONS), "--demo"}
+            typed, flags = split(words, {CASE, *(option.flag for option in OPTIONS)})
+            assert {flag.partition("=")[0] for flag in flags} <= {
+                *(option.flag for option in OPTIONS),
+                CASE,
+                "--demo",
+            }
             parse(expand(" ".join(typed), {}))
 
 
@@ -295,13 +299,13 @@ def test_the_columns_of_an_archive_are_named() -> None:
 SPELLED = {
     "read", "audit_log", "project_ids", "config.toml", "tmux load-buffer", "NO_COLOR", "≤ 9", "≢", "fail_under",
     "key:value", "-key:value", "key:>=value", "not key:…", "Name: value", "M", "NAME", "THOROUGH=1", ".ci/run",
-    "I", "a", "d", "geo", "open", "--from", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
+    "I", "a", "d", "geo", "open", "--from", "--case", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
     "archive", "day", "day=2026-11-20/part-000017.parquet", "day=unknown/", "_…", "_*", "decode(raw)",
     "audit.service", "audit.timer", "aws s3 sync archive s3://bucket/audit --exclude '_*'",
     "pre-commit install", "key_command", 'profile = "prod"', "--profile ''", "sh -c '…'", "history-NAME",
     "a.incomplete.csv", "compinit", 'eval "$(auditlog-tui completion bash)"', 'eval "$(auditlog-tui completion zsh)"',
-    "--case", "log --digest SHA256",
+    "log --digest SHA256", "incident.db-wal", "read-only",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""

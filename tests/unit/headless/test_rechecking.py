@@ -180,7 +180,13 @@ def test_a_key_that_is_refused_tells_nothing(
 
 @pytest.mark.parametrize(
     "words",
-    [["recheck"], ["recheck", "a", "b"], ["recheck", "a", "--from", "b"], ["recheck", "a", "--format", "csv"]],
+    [
+        ["recheck"],
+        ["recheck", "a", "b"],
+        ["recheck", "a", "--from", "b"],
+        ["recheck", "a", "--case", "b"],
+        ["recheck", "a", "--format", "csv"],
+    ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused(words: list[str], command: Command) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -58,6 +58,7 @@ async def test_a_request_that_it_has_whole_is_complete_as_of_then_and_another_is
     for text, state in (
         ("status:403", State.COMPLETE),
         ("status:403 ua:curl", State.COMPLETE),
+        ("status:403 sort:created", State.COMPLETE),
         ("status:403 method:POST", State.INCOMPLETE),
         ("", State.INCOMPLETE),
         ("status:>=400", State.INCOMPLETE),

@@ -30,7 +30,9 @@ class KeepController(Controller):
         self._header.refresh()
         self._host.set_interval(KEEP_S, self.keep)
         if case.read_only:
-            self._host.say("Another auditlog-tui writes this case: nothing that is done here is kept", "warning")
+            self._host.say(
+                "Read-only: another auditlog-tui writes this case, and nothing done here is kept", "warning"
+            )
 
     def place_shown(self) -> None:
         self._host.call_later(self.keep)

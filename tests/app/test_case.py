@@ -131,7 +131,7 @@ async def test_while_the_server_is_away_the_rows_are_there_and_r_catches_up(path
 async def test_an_older_time_is_shown_with_its_date(path: Path) -> None:
     async with opened(path) as hand:
         hand.navigator.view.feed.as_of = hand.navigator.view.feed.as_of.replace(month=1)  # type: ignore[union-attr]  # it has one
-        with hand.navigator.view.feed.saving():
+        with hand.navigator.view.feed.keeping.saving():
             pass
     wire = Wire(log_of())
     wire.hold()

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui.demo import demo_log
+from auditlog_tui.demo import demo_log, live_entries
 from auditlog_tui.demo.server import Serving, serving
-from auditlog_tui.offline.sqlite_source import SqliteSource
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from auditlog_tui.store.case import read_case
 from tests.effort import BRIEF, HANGS_S, THOROUGH
 from tests.real.pty_terminal import APP, PtyTerminal, environment
@@ -107,7 +107,7 @@ def test_all_is_there_again_after_a_kill_and_only_the_newest_end_is_asked_for(
         before = terminal.screen().splitlines()
         kill(terminal)
     assert stat_of(path) == 0o600
-    log.add([log_entry(log)])
+    log.add([new_entry()])
     server.requests.clear()
     with opened(path, env) as terminal:
         terminal.wait_for(r"^ / status:403")
@@ -131,9 +131,7 @@ def stat_of(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def log_entry(log: SqliteSource) -> object:
-    from auditlog_tui.demo import live_entries
-
+def new_entry() -> FlatEntry:
     return next(live_entries(until=UNTIL + timedelta(minutes=1)))
 
 
@@ -309,6 +307,12 @@ def test_what_is_no_case_is_told_before_anything_is_drawn(
             assert why.encode() in terminal.raw
     assert text.read_text() == "no case"
     assert server.requests == []
+
+
+def test_a_start_that_fails_leaves_one_file(path: Path, env: dict[str, str]) -> None:
+    with opened(path, env, "--theme", "none-such") as terminal:
+        assert terminal.status() == 2
+    assert [each.name for each in path.parent.glob("incident*")] == ["incident.db"]
 
 
 # -- a disk that is full -------------------------------------------------------------------------------------------

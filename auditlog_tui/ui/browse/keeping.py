@@ -41,6 +41,8 @@ class KeepController(Controller):
         """Keep the places, if they have changed. What can't be written now is written the next time."""
         if not self._header.case:  # there is none, or it is not open yet
             return
+        from auditlog_tui.session.kept_places import keep_places  # late: it loads the models
+
         navigator = self._host.navigator
         place, row = navigator.place, self._table.row
         if self._table.view is place.view and row is not None:
@@ -48,5 +50,5 @@ class KeepController(Controller):
         now = id(place), navigator.at, len(navigator.places), place.cursor, place.above, place.view.feed.run.number
         if now != self._kept:
             with suppress(StoreError):  # the user did not ask for it; a full disk is told where rows are written
-                navigator.keep()
+                keep_places(navigator)
                 self._kept = now

@@ -22,7 +22,7 @@ from auditlog_tui.log.sort_order import in_order, sort_values
 from auditlog_tui.log.view import View
 from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.store.entries import Stretch
-from auditlog_tui.store.scans import count_undated, newer_than
+from auditlog_tui.store.scans import count_records, count_undated, newer_than
 
 MARGIN_US = 2_000_000
 """A poll begins this many microseconds before the newest entry, so that slightly late entries come with it."""
@@ -309,6 +309,18 @@ class LiveTail:
         self.late_below += max(0, missing)
         self._settle()
 
+    async def _settle_above(self, until: int) -> None:
+        """Settle a feed that has everything from its oldest entry up to `until`."""
+        missing, expected = self._missing, self._expected
+        if missing is not None or expected is None:
+            self._settle_below(missing or 0)
+            return
+        server = await self._server_count(None, until)
+        newer = self._log.store.records(self.view.feed.run) - self._loaded_count(None, until)
+        missing = max(0, (server or 0) - (expected - newer))
+        self._settle_below(missing)
+        self._expected = expected + missing  # the poll's count may be from before entries that it fetched
+
     def _report_missing(self, count: int) -> None:
         if self._feed.report_missing(count):
             self._changed()
@@ -366,7 +378,8 @@ class LiveTail:
         below = newer_than(log.store, feed.run, oldest)
         stretch = Stretch(feed.run.first + below, len(feed.run) - below)
         undated = count_undated(log.store, feed.run, stretch)
-        return self._records(below, len(feed.run)) - undated + self._gone_of_oldest(page, oldest), page.total_count
+        older = count_records(log.store, feed.run, stretch, None, oldest - 1) - undated
+        return older + self._gone_of_oldest(page, oldest), page.total_count
 
     def _gone_of_oldest(self, page: Page, oldest: int) -> int:
         """How many loaded entries of the oldest time are not on the server's page of the oldest entries."""
@@ -428,7 +441,8 @@ class LiveTail:
     def _loaded_count(self, low: int | None, until: int) -> int:
         run, store = self.view.feed.run, self._log.store
         bottom = len(run) if low is None else newer_than(store, run, low)
-        return self._records(newer_than(store, run, until + 1), bottom)
+        top = newer_than(store, run, until + 1)
+        return count_records(store, run, Stretch(run.first + top, max(0, bottom - top)), low, until)
 
     async def _server_count(self, low: int | None, until: int | None) -> int | None:
         self._budget -= 1
@@ -485,8 +499,11 @@ class LiveTail:
     async def _search_outside(self, until: int) -> News:
         """Where the counts up to `until` agree, find entries dated later, without a time, or offset by gone ones."""
         missing, ahead, feed = self._missing, self._log.now_us() + FUTURE_US, self.view.feed
-        if not feed.complete or (missing is not None and missing <= 0):
-            self._settle_below(missing or 0)
+        if not feed.complete:
+            await self._settle_above(until)
+            return News()
+        if missing is not None and missing <= 0:
+            self._settle()
             return News()
         unknown = missing is None and not self._known_missing()
         if unknown and (await self._server_count(ahead, None) or 0) <= self._rows_since(ahead):

@@ -8,7 +8,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from heapq import heappush, heappushpop
+from itertools import groupby
 from math import gcd, inf
+from operator import itemgetter
 from typing import NamedTuple
 
 from auditlog_tui.entries.raw_json import restored
@@ -218,6 +220,34 @@ def sorted_by(store: EntryStore, run: Run, stretch: Stretch) -> list[tuple[str, 
     """Key, time and status of each row, ordered by position."""
     sql = f"SELECT e.key, e.created_us, e.status_code {_ROWS} ORDER BY p.position"
     return store.read(sql, _bounds(run, stretch))
+
+
+def count_records(store: EntryStore, run: Run, stretch: Stretch, low: int | None, high: int) -> int:
+    """The number of the server's records dated from `low` up to `high`, which the rows of the stretch are.
+
+    A row that several records share counts where each of these is dated, not where the row is.
+    """
+    found = stretch.count
+    for position, records, times in _shared_rows(store, run):
+        here = stretch.position <= position < stretch.end
+        inside = [us for us in times if (here if us is None else (low is None or low <= us) and us <= high)]
+        found += min(records, max(len(set(inside)), records - (len(times) - len(inside)))) - here
+    return found
+
+
+def _shared_rows(store: EntryStore, run: Run) -> list[tuple[int, int, list[int | None]]]:
+    """The rows that several records share: position, number of records, and the times of all their versions."""
+    if not store.versioned:
+        return []
+    sql = (
+        "SELECT p.position, r.more + 1, e.created_us FROM record_of r"
+        " JOIN place p ON p.run = r.run AND p.entry = r.entry"
+        " JOIN entry e ON e.n = p.shown OR e.n IN"
+        " (SELECT n FROM version_of o WHERE o.run = r.run AND o.entry = r.entry)"
+        " WHERE r.run = ? AND r.more > 0 ORDER BY p.position"
+    )
+    rows = groupby(store.read(sql, [run.number]), key=itemgetter(0, 1))
+    return [(position, records, [us for *_, us in group]) for (position, records), group in rows]
 
 
 def arrived(store: EntryStore, run: Run, after: int, since_us: int) -> list[int]:

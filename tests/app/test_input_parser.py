@@ -81,6 +81,49 @@ def test_what_follows_a_paste_that_broke_off_in_a_character_is_as_typed() -> Non
     assert keys(PASTE + b"\xc3" + PASTED + "é".encode()) == ["é"]
 
 
+class Typing:
+    """A terminal whose user types at known seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.reader = InputReader(clock=lambda: self.now)
+
+    def send(self, data: bytes, after_s: float = 0.0) -> list[str]:
+        """The keys and the pasted texts for these bytes, and for the time before them."""
+        self.now += after_s
+        found = [*self.reader.tick(), *self.reader.feed(data), *self.reader.tick()]
+        named = [each.key for each in found if isinstance(each, events.Key)]
+        return [*(f"“{each.text}”" for each in found if isinstance(each, events.Paste)), *named]
+
+
+def test_a_paste_whose_end_is_lost_is_over_when_nothing_more_comes() -> None:
+    typing = Typing()
+    assert typing.send(PASTE + b"ua:curl\x1b[2") == []
+    assert typing.send(b"", 4.9) == []
+    assert typing.send(b"q", 0.1) == ["“ua:curl\\x1b[2”", "q"]
+    assert typing.send(b"/", 0.1) == ["slash"]
+    assert typing.send(PASTE + b"again" + PASTED) == ["“again”"]
+
+
+@pytest.mark.parametrize(("key", "name", "shown"), [(b"\x1b", "escape", "\\x1b"), (b"\x03", "ctrl+c", "\x03")])
+def test_escape_alone_ends_a_paste_whose_end_is_lost(key: bytes, name: str, shown: str) -> None:
+    typing = Typing()
+    assert typing.send(PASTE + b"ua:curl") == []
+    assert typing.send(b"q", 1) == []
+    assert typing.send(key, 0.1) == []  # so soon, it is a piece of what is pasted
+    got = typing.send(key, 1) + typing.send(b"", 1)
+    assert got == [f"“ua:curlq{shown}”", name]
+    assert typing.send(b"x", 1) == ["x"]
+
+
+def test_the_rest_of_a_paste_that_was_given_up_is_no_key() -> None:
+    typing = Typing()
+    assert typing.send(PASTE + b"ua:curl ") == []
+    assert typing.send(b"", 6) == ["“ua:curl ”"]
+    assert typing.send(b"qqq\r" + PASTED + b"x", 6) == ["“qqq\r”", "x"]
+    assert typing.send(b"q", 1) == ["q"]
+
+
 # -- the mouse -----------------------------------------------------------------------------------------------------
 
 

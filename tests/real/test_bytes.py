@@ -68,6 +68,15 @@ def test_what_is_pasted_is_shown_byte_by_byte_where_it_is_no_text(tmp_path: Path
         terminal.wait_for(re.escape("ua:Zo\\xeb"))
 
 
+def test_a_paste_that_never_ends_is_shown_and_keys_are_keys_again(tmp_path: Path, served: dict[str, str]) -> None:
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send_bytes(b"/\x1b[200~ua:curl")
+        terminal.wait_for("ua:curl")
+        terminal.send("\x1b[27u\x11")
+        assert terminal.status() == 0
+
+
 def test_the_release_of_a_key_is_no_press(tmp_path: Path, served: dict[str, str]) -> None:
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for(ROW)

@@ -4,7 +4,8 @@ Overrides: `XTermParser._sequence_to_key_events`, `XTermParser.parse_mouse_code`
     Uses the modules `textual._xterm_parser` and `textual._keyboard_protocol`.
 Why: Textual's reader fails on bytes that are not UTF-8 and on some numbers in escape sequences. It takes a key's
     release for a press, unknown escape sequences and the terminal's replies to questions for typed text, Escape and a
-    key that arrive together for one key, and any size report as a sign that mouse reports are in pixels.
+    key that arrive together for one key, and any size report as a sign that mouse reports are in pixels. It waits
+    for the end of a paste for ever.
 Tested with Textual 8.2.8.
 If Textual changes: some input would end the program, or be taken for keys that nobody pressed.
 """
@@ -50,25 +51,30 @@ class InputDecoder:
         self._decoder = getincrementaldecoder("utf-8")("surrogateescape")
         self._before = b""  # the last typed bytes: a marker may arrive in pieces
         self._held = b""  # possibly the beginning of the end-of-paste marker
-        self._pasting = False
+        self.pasting = False
+        self._given_up = False  # a paste, and nothing came since
         self._mouse_bytes = 0  # bytes of a mouse report still to come
 
     def feed(self, data: bytes) -> str:
         """Decode the next bytes. An incomplete character is kept until its other bytes arrive."""
         text = []
         while data:
-            read = self._read_mouse if self._mouse_bytes else self._read_paste if self._pasting else self._read_typed
+            read = self._read_mouse if self._mouse_bytes else self._read_paste if self.pasting else self._read_typed
             part, data = read(data)
             text.append(part)
         return "".join(text)
 
     def _read_typed(self, data: bytes) -> tuple[str, bytes]:
         """The text up to and including the next marker, and the remaining bytes."""
+        given_up, self._given_up = self._given_up, False
+        if given_up and _END.search(data):  # it goes on after all
+            self.pasting = True
+            return _PASTE.decode(), data
         joined = self._before + data
         match = _START.search(joined)
         size = match.end() - len(self._before) if match is not None else len(data)
         self._before = joined[-len(_PASTE) + 1 :] if match is None else b""
-        self._pasting = match is not None and match[0] == _PASTE
+        self.pasting = match is not None and match[0] == _PASTE
         self._mouse_bytes = 3 if match is not None and match[0] == _MOUSE else 0
         return _INVALID.sub("", self._decoder.decode(data[:size])), data[size:]
 
@@ -79,8 +85,13 @@ class InputDecoder:
             kept = next(size for size in range(len(_PASTED) - 1, -1, -1) if joined.endswith(_PASTED[:size]))
             self._held = joined[len(joined) - kept :]
             return self._decode_paste(joined[: len(joined) - kept]), b""
-        self._held, self._pasting = b"", False
+        self._held, self.pasting = b"", False
         return self._decode_paste(joined[: match.start()], final=True) + _PASTED.decode(), joined[match.end() :]
+
+    def give_up(self) -> str:
+        """The end of the paste that has begun: its own is not awaited any more."""
+        held, self._held, self.pasting, self._given_up = self._held, b"", False, True
+        return self._decode_paste(held, final=True) + _PASTED.decode()
 
     def _decode_paste(self, data: bytes, *, final: bool = False) -> str:
         return _INVALID_IN_PASTE.sub(
@@ -113,6 +124,12 @@ REPLY_S = 2.0
 
 EXPECTED_S = 30.0
 """Seconds for which a reply is expected. Most come in the first of them, unless the connection stalls."""
+
+PASTE_S = 5.0
+"""Seconds without input after which a paste is over: a connection that breaks off may lose its end."""
+
+PASTE_KEY_S = 0.5
+"""Seconds without input after which Escape or Ctrl+C, if it comes alone, is a key that ends a paste."""
 
 REPLY_LIMIT = 1_000
 """Characters of a reply at most."""
@@ -278,10 +295,23 @@ class InputReader:
         self._parser = SafeParser()
         self._replies = replies or ReplyReader()
         self._clock = clock
+        self._fed = 0.0
+        """When bytes came last."""
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages for the next bytes."""
-        text, replies = self._replies.feed(self._decoder.feed(data), self._clock())
+        if data in (b"\x1b", b"\x03"):
+            yield from self._give_up(PASTE_KEY_S)
+        self._fed = self._clock() if data else self._fed
+        yield from self._parse(self._decoder.feed(data))
+
+    def _give_up(self, after_s: float) -> Iterator[Message]:
+        """The messages for a paste that nothing was heard of for so many seconds."""
+        if self._decoder.pasting and self._clock() - self._fed >= after_s:
+            yield from self._parse(self._decoder.give_up())
+
+    def _parse(self, decoded: str) -> Iterator[Message]:
+        text, replies = self._replies.feed(decoded, self._clock())
         first, *others = _TYPED_ESCAPE.split(text)
         yield from self._safely(self._parser.feed, first)
         for typed in others:
@@ -290,7 +320,8 @@ class InputReader:
         yield from filter(None, map(background_in, replies))
 
     def tick(self) -> Iterator[Message]:
-        """The messages for an escape sequence that timed out."""
+        """The messages for an escape sequence or a paste that timed out."""
+        yield from self._give_up(PASTE_S)
         yield from self._safely(self._parser.tick)
         expired = self._replies.expire(self._clock())
         if expired.startswith("\x1b"):  # the parser would wait for more once again

@@ -530,6 +530,49 @@ async def test_two_new_records_of_one_id_count_as_two() -> None:
     assert (summary.rows, summary.total, summary.gone, summary.state) == (302, 304, 0, State.COMPLETE)
 
 
+async def test_a_second_record_of_a_row_below_hides_no_late_entry() -> None:
+    api = FakeApi(log_of(300))
+    tail = await following(api, rows=100)
+    write(api, at(7, 400_500_000, path="/again"))  # the first record of the two is not loaded
+    await polled(tail)
+    later = [entry(n, at=410) for n in range(1_000, 1_103)]
+    write(api, at(7, 409_500_000, path="/once more"), at(10_000, 250_500_000), *later)
+    assert (await polled(tail)).late == 1
+    assert "id-10000" in keys_of(tail.view)
+
+
+async def test_many_new_entries_hide_none_from_before_what_is_loaded() -> None:
+    api = FakeApi(log_of(300))
+    tail = await following(api, rows=100)
+    write(api, at(10_000, 50_500_000), *log_of(450)[300:])  # so many that the count may be from before some of them
+    await polled(tail)
+    assert tail.late_below == 1
+    for number in range(450, 453):
+        write(api, entry(number))
+        await polled(tail)
+    assert tail.late_below == 1
+
+
+async def test_an_entry_written_after_the_count_of_a_poll_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = FakeApi(log_of(300))
+    tail = await following(api, rows=100)
+    ask = api.list
+
+    async def grows(params, **how):  # type: ignore[no-untyped-def]  # same signature as the method
+        if params.get("sort"):
+            monkeypatch.setattr(api, "list", ask)
+            write(api, entry(450))
+        return await ask(params, **how)
+
+    monkeypatch.setattr(api, "list", grows)
+    write(api, *log_of(450)[300:])
+    for number in range(451, 454):
+        await polled(tail)
+        write(api, entry(number))
+    assert keys_of(tail.view)[0] == "id-452"
+    assert tail.late_below == 0
+
+
 # -- property -----------------------------------------------------------------------------------------------------
 
 writes = st.lists(

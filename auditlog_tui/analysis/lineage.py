@@ -38,7 +38,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """What became of a target. `us` is when it was deleted, `by` the ID of the actor; `reason` is for `UNKNOWN`.
+    """What became of a target. `us` is when it was deleted, `by` and `name` who did it; `reason` is for `UNKNOWN`.
 
     `KEPT` means that no entry of the log deletes it. Deletion together with a parent can't be told from a log.
     """
@@ -47,6 +47,7 @@ class Survival:
     us: int | None = None
     by: str | None = None
     reason: str = "not asked yet"
+    name: str | None = None
 
 
 NOT_ASKED = Survival()
@@ -111,7 +112,7 @@ def survival(target: Gathered, since: Creation | None) -> Survival:
         elif _may_delete(row):
             possible = "an entry on it may be a deletion: its action, status or time doesn't tell"
     if certain is not None:
-        return Survival(State.DELETED, certain.created_us, certain.actor_id, "")
+        return Survival(State.DELETED, certain.created_us, certain.actor_id, "", certain.actor_name)
     if possible:
         return Survival(reason=possible)
     if hidden := sum(map(_may_delete, target.unsure)):

@@ -333,6 +333,8 @@ class _Run:
         """Write a report on an actor, an address or a target."""
         if not subjects_in(command.text):
             raise SettingsError("who takes the ID of an actor or a target, the name of an actor, or an address.")
+        self._session.check_locations()
+        where = await asyncio.to_thread(self._session.open_locations)
         gatherer = Gatherer(Counting(self._log), everything=True)
         self._progress.describe = lambda: f"{gatherer.describe()} · {counted(self._client.requests, 'request')}"
         self._progress.tells = gatherer.tells
@@ -349,9 +351,9 @@ class _Run:
         if command.format == "json":
             self._printer.line(who_json(report, self._zone))
         else:
-            for line in who_text(report, self._zone, self._glyphs):
+            for line in who_text(report, self._zone, self._glyphs, where.text):
                 self._printer.line(line)
-        return self._end("\n".join(filter(None, [missing, missing_from(report)])), [])
+        return self._end("\n".join(filter(None, [missing, missing_from(report)])), where.take_problems())
 
     async def _actor_named(self, text: str, gatherer: Gatherer) -> tuple[Subject | None, str]:
         """The actor of a name, and what may be missing; if there is none, what was looked for in vain.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import chain
 from textwrap import wrap
 
 from auditlog_tui.analysis.gathering import Basis, Figure, When
@@ -96,7 +97,7 @@ def _when(when: When) -> _Object:
 def _survival(survival: Survival) -> _Object:
     return {
         "state": _STATES[survival.state], "deleted_at": _at(survival.us), "deleted_by": survival.by,
-        "reason": survival.reason or None,
+        "deleted_by_name": survival.name, "reason": survival.reason or None,
     }  # fmt: skip
 
 
@@ -171,9 +172,11 @@ def _to_revoke(found: Revocation) -> _Object:
 # -- text ----------------------------------------------------------------------------------------------------------
 
 
-def who_text(report: Report, zone: tzinfo, glyphs: Glyphs) -> list[str]:
-    """The report as lines of at most `WIDTH` cells."""
-    text = _Text(report, zone, glyphs)
+def who_text(
+    report: Report, zone: tzinfo, glyphs: Glyphs, where: Callable[[str], str] = lambda address: ""
+) -> list[str]:
+    """The report as lines of at most `WIDTH` cells; `where` tells an address's location, empty if it is unknown."""
+    text = _Text(report, zone, glyphs, where)
     return [shorten_end(line, WIDTH, glyphs.ellipsis).rstrip() for line in text.lines()]
 
 
@@ -182,6 +185,7 @@ class _Text:
     report: Report
     zone: tzinfo
     glyphs: Glyphs
+    where: Callable[[str], str]
 
     def lines(self) -> Iterator[str]:
         report, summary = self.report, self.report.summary
@@ -193,7 +197,7 @@ class _Text:
         if report.subject.kind != "actor":
             yield from self._section("actors", map(self._seen, summary.actors))
         if report.subject.kind != "ip":
-            yield from self._section("addresses", map(self._seen, summary.addresses))
+            yield from self._section("addresses", map(self._address, summary.addresses))
         yield from self._section("agents", map(self._seen, summary.agents))
         yield from self._section("sessions, newest first", map(self._session, summary.sessions))
         yield from self._section("deleted", [self._deletion(each) for each in reversed(summary.deleted)])
@@ -209,6 +213,8 @@ class _Text:
         kind = {"actor": "actor", "ip": "address", "target": "target"}[report.subject.kind]
         named = [safe(each, VALUE) for each in (report.name, report.type) if each]
         yield dot.join([*named, f"{kind} {self._value(report.subject.value)}"])
+        if report.subject.kind == "ip" and (where := self.where(report.subject.value)):
+            yield f"  location  {where}"
         if report.as_of_us is not None:
             yield f"  as of     {self._time(report.as_of_us)} {zone_label(self.zone, report.as_of_us)}"
         yield f"  entries   {report.total}{dot}{report.refused} refused or failed"
@@ -255,19 +261,25 @@ class _Text:
         if not found:
             return []
         shown = found[:MOST_LINES] if cut else found
+        lines = chain.from_iterable(each.splitlines() for each in shown)
         more = [f"  {self.glyphs.ellipsis} {len(found) - len(shown):,} more: --format json has all"]
         head = f"{title} ({len(found):,}{'' if self.report.basis is Basis.EXACT else ' loaded'})"
-        return ["", head, *shown, *(more if len(shown) < len(found) else [])]
+        return ["", head, *lines, *(more if len(shown) < len(found) else [])]
 
     def _deeds(self, deeds: Deeds) -> str:
         span = self._span(deeds.first_us, deeds.last_us)
         return f"  {deeds.severity:<8}{self._fit(deeds.action, 36)}{deeds.n:>9,}  {span}"
 
-    def _seen(self, seen: Seen) -> str:
+    def _seen(self, seen: Seen, more: str = "") -> str:
+        """A value, and below it what else is known of it: `more`, else its name."""
         novel = seen.novel and self.report.subject.kind != "target"  # almost all of a target's actors are
         mark = self.glyphs.novel if novel else " "
-        shown = f"{seen.name} {seen.value}" if seen.name else seen.value
-        return f"{mark} {self._fit(shown, 44)}{seen.n:>9,}  {self._span(seen.first_us, seen.last_us)}"
+        line = f"{mark} {self._fit(seen.value, 44)}{seen.n:>9,}  {self._span(seen.first_us, seen.last_us)}"
+        more = more or safe(seen.name or "", VALUE)
+        return f"{line}\n    {more}" if more else line
+
+    def _address(self, seen: Seen) -> str:
+        return self._seen(seen, self.where(seen.value) if seen.value else "")
 
     def _session(self, session: Session) -> str:
         which = [session.actor if self.report.subject.kind != "actor" else None, session.address, session.agent]
@@ -334,7 +346,8 @@ class _Text:
 
     def _survival(self, survival: Survival, *, brief: bool = False) -> str:
         if survival.state is State.DELETED:
-            return f"deleted {self._time(survival.us)} by {self._value(survival.by)}"
+            named = f"{safe(survival.name, 30)} " if survival.name and not brief else ""
+            return f"deleted {self._time(survival.us)} by {named}{self._value(survival.by)}"
         if survival.state is State.UNKNOWN:
             return f"unknown: {safe(survival.reason, 120)}"
         return "" if brief else "not deleted as far as this log tells"

@@ -122,7 +122,7 @@ _SHORT = {"follow": frozenset(("-n",))}
 """Short flags that take a value, by command."""
 
 _BROWSER_ONLY = {"theme": "--theme", "scroll": "--scroll", "mouse": "--no-mouse", "mmdb": "--mmdb"}
-"""Options that commands without a screen refuse, and their flags."""
+"""Options that commands without a screen refuse, and their flags; `who` has locations."""
 
 _OPTIONS = {"n": "--limit", "l": "--limit", "o": "--format", "f": "--format"}
 """The flag that a short option of other programs may stand for."""
@@ -250,10 +250,14 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     ):
         parser.error("--columns is for the browser, and for the table of list and follow")
     for name, flag in _BROWSER_ONLY.items():
-        if command and getattr(options, name) is not None:
-            parser.error(f"{flag} is for the browser")
+        if command and _refuses(command, name) and getattr(options, name) is not None:
+            parser.error(f"{flag} is for the browser{' and who' if name == 'mmdb' else ''}")
     options.query = words
     return options
+
+
+def _refuses(command: str, option: str) -> bool:
+    return option in _BROWSER_ONLY and (command, option) != ("who", "mmdb")
 
 
 def _check_letters(parser: argparse.ArgumentParser, flags: Sequence[str]) -> None:
@@ -273,7 +277,7 @@ def make_command(parser: argparse.ArgumentParser, command: str) -> None:
     parser.description = COMMANDS[command]
     parser.epilog = f"{EXAMPLES}\n\n{_RECHECK_STATUS if command == 'recheck' else _STATUS}"
     for action in parser._actions:
-        if action.dest in _BROWSER_ONLY:
+        if _refuses(command, action.dest):
             action.help = argparse.SUPPRESS
     words = next(action for action in parser._actions if action.dest == "query")
     if command == "get":

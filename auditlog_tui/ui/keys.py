@@ -171,7 +171,7 @@ class Situation(NamedTuple):
     revocable: bool = True
 
 
-IMPORTANT = ("?", "Esc", "⏎", "/", "[", "w", "C", "e", "=", "y", "c", "p", "z", "q", "m", "-", ".", "s", "i")
+IMPORTANT = ("?", "Esc", "⏎", "/", "[", "w", "C", "e", "=", "y", "p", "c", "z", "q", "m", "-", ".", "s", "i")
 """Keys as shown, the most important first: a narrow footer leaves out the last ones."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 
 from auditlog_tui.ui.browse.screen import BrowseScreen
-from tests.app.helpers import Hand, running
+from tests.app.helpers import Hand, drawn, running
 
 DIALOGS = ["e", "y", "semicolon", "question_mark", "C", "p", "ctrl+t", "ctrl+f", "D"]
 
@@ -164,3 +165,29 @@ def footer_of(hand: Hand) -> str:
     """What the footer shows, also below a dialog."""
     footer = hand.screen.footer
     return "".join(strip.text for strip in footer.render_lines(footer.size.region))
+
+
+@pytest.mark.parametrize("keys", [["p"], ["y"], ["w"], ["C"], ["ctrl+p"], ["m", "e", "enter"], ["enter"], ["s"]])
+async def test_without_colours_the_chosen_line_is_reversed(
+    keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running() as hand:
+        await hand.press(*keys)
+        await hand.until(lambda: not hand.app.screen.query("#export"))
+        await hand.settled()
+        seen = []
+        for _ in range(2):
+            seen.append(reversed_lines(hand))
+            assert len(seen[-1]) == 1, hand.text
+            await hand.press("down")
+        assert seen[0] != seen[1]
+
+
+def reversed_lines(hand: Hand) -> list[str]:
+    """The lines of the list or pane with the focus that are drawn reversed."""
+    box = hand.app.screen.query_one("CommandList, OptionList, GroupList:focus").content_region
+    lines = [line.crop(box.x, box.right) for line in drawn(hand.app)[box.y : box.bottom]]
+    parts = [[part.text for part in line if part.style and part.style.reverse] for line in lines]
+    return [text for text in map("".join, parts) if any(map(str.isalnum, text))]  # a scrollbar is reversed too

@@ -124,8 +124,9 @@ def test_every_key_of_the_footer_has_a_label(place: str) -> None:
     assert [key.shown for key in shown].count("?") == (place != "filter bar")
 
 
-async def test_a_narrow_footer_names_who_export_and_help() -> None:
+async def test_a_narrow_footer_names_pivots_who_export_and_help() -> None:
     async with running(size=(80, 24)) as hand:
+        assert "p pivots" in hand.status
         await hand.filter("status:>=400")
         for key in ("w who", "e export", "? help"):
             assert key in hand.status

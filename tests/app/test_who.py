@@ -9,6 +9,7 @@ import pytest
 
 from auditlog_tui.demo import demo_truth
 from auditlog_tui.ui.panes.who import WhoPane
+from auditlog_tui.ui.panes.who_lines import Cell, Section, WhoLine
 from tests.app.helpers import Hand, running
 from tests.app.wire import NOW, JsonLog, Wire, answers, log_of, made
 
@@ -341,6 +342,23 @@ async def test_it_survives_every_size() -> None:
             assert page(hand).at == at
         assert is_open(hand)
         assert hand.lines[3].startswith("╭─ who")
+
+
+async def test_the_cursor_stays_on_its_line_while_others_come_and_go() -> None:
+    async with running(log_of(), f"actor:{BACKUP_SYNC}") as hand:
+        await hand.press("w", "a")
+        pane = page(hand)
+
+        def show(*names: str) -> None:
+            lines = [WhoLine(name, (Cell(name),), filter=name) for name in names]
+            pane.show([Section("", "", len(lines), lambda most: lines[:most], wide=True)], "", "")
+
+        show(*"abcd")
+        pane.choose_name("c")
+        for names, expected in (("xcya", "c"), ("xya", "y"), ("xa", "a"), ("xb", "x"), ("b", "b")):
+            show(*names)
+            assert pane.line is not None
+            assert pane.line.name == expected
 
 
 # -- copying and marking -------------------------------------------------------------------------------------------

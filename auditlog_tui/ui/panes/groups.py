@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from itertools import chain
 from typing import ClassVar, Generic, TypeVar
 
 from msgspec import Struct
@@ -15,7 +16,10 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style
 from textual.visual import Visual
+
+from auditlog_tui.ui.patches.reverse_video import reversed_as_styled
 
 _T = TypeVar("_T")
 
@@ -94,7 +98,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
     # -- showing -----------------------------------------------------------------------------------------------
 
     def set_groups(self, groups: list[Group[_T]]) -> None:
-        """Show these groups. The cursor stays on the item with the same name, else it goes to the first one."""
+        """Show these groups. The cursor stays on its item, else it goes to the nearest one that is still there."""
         self.groups = groups
         self.flow()
 
@@ -105,11 +109,18 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         if _height(self.placed) > self._room.height:
             self.placed = _place(self, self._room.width, between=0)
         self.virtual_size = Size(self._room.width, _height(self.placed))
+        before = list(self._choices)
         self._index()
         if self.at not in self._choices:
-            self.at = next(iter(self._choices), None)
+            self.at = self._nearest(before)
         self._scroll_to_cursor()
         self.refresh()
+
+    def _nearest(self, before: list[tuple[Hashable, int]]) -> tuple[Hashable, int] | None:
+        """Of the names `before`, in their order, the nearest to the cursor's that is still there; else the first."""
+        at = before.index(self.at) if self.at in before else len(before)
+        near = chain(before[at:], reversed(before[:at]) if at < len(before) else (), self._choices)
+        return next((name for name in near if name in self._choices), None)
 
     def _index(self) -> None:
         """Note which items are in each line, from left to right, and which can be chosen."""
@@ -157,11 +168,16 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         key = index, line, chosen and self.has_focus
         if key not in self._drawn:
             placed = self.placed[index]
-            style = self.get_visual_style("groups--chosen") if key[2] else self.visual_style
+            style = self._chosen_style if key[2] else self.visual_style
             width = placed.region.width
             strips = Visual.to_strips(self, placed.lines[line], width, 1, style, pad=True, apply_selection=False)
             self._drawn[key] = strips[0] if strips else Strip.blank(width, style.rich_style)
         return self._drawn[key]
+
+    @property
+    def _chosen_style(self) -> Style:
+        name = "groups--chosen"
+        return reversed_as_styled(self, self.get_visual_style(name), name)
 
     def notify_style_update(self) -> None:
         self._drawn = {}

@@ -132,7 +132,8 @@ class _Page:
             self._of_rows("sessions", summary.sessions, self._session),
         ]
         if report.subject.kind != "actor":
-            found.append(self._of_rows("actors", summary.actors, partial(self._seen, "actor")))
+            names = min(MOST_NAME, max((cell_width(safe(each.name or "", 60)) for each in summary.actors), default=0))
+            found.append(self._of_rows("actors", summary.actors, partial(self._seen, "actor", names=names)))
         if report.subject.kind != "ip":
             found.append(self._of_rows("addresses", summary.addresses, partial(self._seen, "ip")))
         found.append(self._of_rows("agents", summary.agents, partial(self._seen, None)))
@@ -217,12 +218,13 @@ class _Page:
         value = self.report.subject.value
         return WhoLine(
             "now", (Cell(self._survival(survival), style),), filter=Subject("target", value).filter,
-            value=survival.by or value, what="ID", subject=by,
+            value=survival.by or value, what="ID", subject=by, wraps=True,
         )  # fmt: skip
 
     def _survival(self, survival: Survival) -> str:
         if survival.state is State.DELETED:
-            return f"deleted {self._full(survival.us)} by {_shown(survival.by)}"
+            named = f"{safe(survival.name, 60)} " if survival.name else ""
+            return f"deleted {self._full(survival.us)} by {named}{_shown(survival.by)}"
         if survival.state is State.UNKNOWN:
             return f"deleted or not: unknown, {safe(survival.reason, 200)}"
         return "not deleted, as far as this log tells"
@@ -233,12 +235,13 @@ class _Page:
         on = Subject("target", creator.created).filter
         if made is None:
             text = Cell(f"{whose}{safe(creator.reason, 200)}", MUTED)
-            return WhoLine(("origin", creator.created), (text,), filter=on, value=creator.created, what="ID")
+            return WhoLine(("origin", creator.created), (text,), filter=on, value=creator.created, what="ID",
+                           wraps=True)  # fmt: skip
         named = f"{safe(creator.name, 60)} " if creator.name else ""
         text = Cell(f"{whose}created {self._full(made.us)} by {named}{_shown(made.by)}")
         by = Subject("actor", made.by) if made.by else None
         return WhoLine(("origin", creator.created), (text,), filter=on, value=made.by or "", what="creator's ID",
-                       subject=by)  # fmt: skip
+                       subject=by, wraps=True)  # fmt: skip
 
     # -- what must be revoked ----------------------------------------------------------------------------------
 
@@ -337,15 +340,17 @@ class _Page:
                  *self._span(deeds.first_us, deeds.last_us))  # fmt: skip
         return self._line((outcome, deeds.action), cells, 1, deeds.terms, deeds.n, deeds.action, "action")
 
-    def _seen(self, kind: Kind | None, seen: Seen) -> WhoLine:
+    def _seen(self, kind: Kind | None, seen: Seen, names: int = 0) -> WhoLine:
+        """A value; where it has a name, this in `names` cells, and the value beside or below it, uncut."""
         novel = seen.novel and self.report.subject.kind != "target"  # almost all of a target's actors are
         mark = Cell(self.look.glyphs.novel if novel else " ", "$text-accent")
-        shown = f"{safe(seen.name, 60)} {_shown(seen.value)}" if seen.name else _shown(seen.value)
+        shown = Cell(safe(seen.name, 60), "", names) if seen.name else Cell(_shown(seen.value))
         where = self.look.where(seen.value) if kind == "ip" and seen.value else ""
-        cells = (mark, Cell(shown), Cell(count(seen.n), "bold", 6, right=True),
+        cells = (mark, shown, Cell(count(seen.n), "bold", 6, right=True),
                  *self._span(seen.first_us, seen.last_us))  # fmt: skip
         line = self._line((kind, seen.value), cells, 1, seen.terms, seen.n, seen.value, _what(kind))
-        below = (Cell(f"  {where}", MUTED),) if where else ()
+        more = _shown(seen.value) if seen.name else where
+        below = (Cell(f"  {more}", MUTED),) if more else ()
         return replace(line, below=below, subject=Subject(kind, seen.value) if kind and seen.value else None)
 
     def _session(self, session: Session) -> WhoLine:
@@ -362,7 +367,8 @@ class _Page:
             Cell(worst, style), Cell(_shown(who), width=15, drop=1),
             Cell(_shown(session.agent), MUTED, 20, drop=3),
         )  # fmt: skip
-        name = "session", session.actor, session.address, session.agent, session.first_us
+        # As older entries are loaded, a session's beginning changes, and not its end.
+        name = "session", session.actor, session.address, session.agent, session.last_us
         kind: Kind = "ip" if acting else "actor"
         line = self._line(name, cells, 4, session.terms, session.n, who, _what(kind))
         return replace(line, subject=Subject(kind, who) if who else None)

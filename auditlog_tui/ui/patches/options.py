@@ -1,7 +1,7 @@
 """Option lists that work in windows too small for them, and ignore clicks on options that were removed.
 
-Overrides: `OptionList._update_lines`, `OptionList._move_page`. Uses `OptionList._lines` and
-    `OptionList._index_to_line`.
+Overrides: `OptionList._update_lines`, `OptionList._move_page`, `Widget.get_visual_style`. Uses
+    `OptionList._lines` and `OptionList._index_to_line`.
 Why: `OptionList` has no lines while it has no room, and looks its cursor up among them when it moves by a page. It
     can't wrap text to a width of zero. A click names the option that was drawn, which may be gone.
 Tested with Textual 8.2.8.
@@ -15,7 +15,10 @@ from typing import Literal
 from textual import events
 from textual.command import CommandList
 from textual.geometry import Size
+from textual.style import Style
 from textual.widgets import OptionList
+
+from auditlog_tui.ui.patches.reverse_video import reversed_as_styled
 
 LEAST_WIDTH = 8
 """Minimum width, in cells, that options are wrapped to."""
@@ -23,6 +26,10 @@ LEAST_WIDTH = 8
 
 class Options(OptionList):
     """Base class of every list in this program."""
+
+    def get_visual_style(self, *component_classes: str, partial: bool = False) -> Style:
+        style = super().get_visual_style(*component_classes, partial=partial)
+        return reversed_as_styled(self, style, *component_classes)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return super().get_content_height(container, viewport, max(width, LEAST_WIDTH))

@@ -29,6 +29,7 @@ from auditlog_tui.text.zones import read_zone
 from tests.readme import README
 from tests.unit.analysis.test_who import INCIDENT, does
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, entry
+from tests.unit.mmdb import city, write_mmdb
 from tests.unit.query.strategies import HOSTILE
 from tests.unit.views import ignore
 from tests.unit.walks import Held
@@ -65,7 +66,7 @@ async def test_the_text_tells_what_is_left_to_revoke() -> None:
         "   1 refused · 1 destructive · 1 created",
         "✓  third · name of third · api_key",
         "   created 2027-01-15 08:00:22 by thief",
-        "   deleted 2027-01-15 08:00:50 by admin",
+        "   deleted 2027-01-15 08:00:50 by name of admin admin",
         "   used in 1 entry, 2027-01-15 08:00:40",
         "   0 refused · 0 destructive · 0 created",
         "!    fourth · api_key",
@@ -372,3 +373,36 @@ async def test_the_progress_counts_what_is_fetched() -> None:
     assert "100 of 255 entries fetched" in said
     assert said[-1].startswith("following ")
     assert who.report.exact
+
+
+# -- names and locations ---------------------------------------------------------------------------------------------
+
+
+async def test_a_name_and_its_id_are_both_whole() -> None:
+    name, actor = "the deployment key of the platform team", "8c0f6f0e-6a3f-4e0c-9d7f-3a1d2b4c5e6f"
+    log = [entry(n, actor={"id": actor, "name": name, "type": "api_key"}, client_ip="203.0.113.7") for n in range(3)]
+    lines = await text_of(FakeApi(log), Subject("ip", "203.0.113.7"))
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("actors (")]
+    assert actor in lines[at + 1]
+    assert lines[at + 2] == f"    {name}"
+
+
+@pytest.mark.parametrize("words", [["192.0.2.44"], ["actor:thief"]])
+def test_addresses_have_their_locations(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = write_mmdb(tmp_path / "city.mmdb", {"192.0.2.0/24": city("Berlin", "Germany", "DE")})
+    file = tmp_path / "log.jsonl"
+    file.write_text("".join(json.dumps(does(n, "thief", "vm.read", client_ip="192.0.2.44")) + "\n" for n in (1, 2)))
+    assert cli.main(["who", *words, "--from", str(file), "--mmdb", str(place)]) in (0, 1)
+    out = capfd.readouterr().out
+    assert "DE Berlin" in out
+    assert ("  location  DE Berlin" in out) == (words == ["192.0.2.44"])
+
+
+def test_locations_are_for_no_other_command(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["list", "--demo", "--mmdb", "x.mmdb"])
+    assert "--mmdb is for the browser and who" in capfd.readouterr().err
+    assert cli.main(["who", "192.0.2.44", "--demo", "--mmdb", "no-such.mmdb"]) == 2
+    assert "no-such.mmdb" in capfd.readouterr().err

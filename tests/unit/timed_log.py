@@ -200,7 +200,8 @@ def _method(number: int) -> str:
 @lru_cache(maxsize=1 << 15)
 def _entry(number: int, time: Time) -> Entry:
     """The entry as a client reads it. The tests' logs have many in common, and reading them anew takes longer than
-    paging through them."""
+    paging through them.
+    """
     fields = {"id": f"id-{number}", "action": "vm.read", "method": _method(number), "status_code": 200}
     if isinstance(time, int):
         ns = START_US * 1000 + time

@@ -1,14 +1,14 @@
 """What holds for every test: how much it tries, what is traced of it, and that it closes what it opened.
 
 Properties are tried as often as a change can wait for; `BRIEF=1` in the environment makes them try less, and
-`THOROUGH=1` as often as each of them says.
+`THOROUGH=1` as often as each of them says. `BRIEF=1` leaves out some arguments of long tests too.
 """
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
 from tests import opened
-from tests.effort import EXAMPLES
+from tests.effort import BRIEF, EXAMPLES
 
 YOUNG = 60_000
 """Objects made between two collections. With 20,000, a quarter of an app's time is collecting."""
@@ -42,6 +42,12 @@ TRACED_ARGUMENTS = TRACED_EXAMPLES = 3
 reach little more.
 """
 
+WALKS = ("unit/analysis", "unit/headless", "unit/log", "unit/offline", "unit/store")
+"""The tests that page through whole logs, which take most of the time."""
+
+BRIEF_ARGUMENTS = 3
+"""So many arguments of one of them are tried in a brief run."""
+
 
 def pytest_collection_finish() -> None:
     """Spare the garbage collector all that was imported and collected: it stays to the end."""
@@ -50,16 +56,23 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     arguments: Counter[str] = Counter()
+    left_out: list[pytest.Item] = []
     for item in items:
         _limit(item)
         name = item.nodeid.partition("[")[0]
         arguments[name] += 1
-        if arguments[name] > TRACED_ARGUMENTS or not _is_traced(item.path):
+        if BRIEF and arguments[name] > BRIEF_ARGUMENTS and _is_in(WALKS, item.path):
+            left_out.append(item)
+        if arguments[name] > TRACED_ARGUMENTS or not _is_in(TRACED, item.path):
             item.add_marker("untraced")
         elif (property_ := getattr(getattr(item, "obj", None), "hypothesis", None)) is not None:
             property_.inner_test = _first_traced(property_.inner_test)
+    if left_out:
+        without = set(left_out)
+        items[:] = [item for item in items if item not in without]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -104,8 +117,8 @@ def _limit(item: pytest.Item) -> None:
         getattr(test, "__func__", test)._hypothesis_internal_use_settings = settings(own, max_examples=EXAMPLES)
 
 
-def _is_traced(path: Path) -> bool:
-    return any(path.is_relative_to(Path(__file__).parent / traced) for traced in TRACED)
+def _is_in(places: Iterable[str], path: Path) -> bool:
+    return any(path.is_relative_to(Path(__file__).parent / place) for place in places)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -126,7 +139,10 @@ def _style_texts_are_parsed_once() -> Iterator[None]:
             parsed[key] = parse(sheet, *args, **more)
         return parsed[key]
 
-    with patch.object(Stylesheet, "_parse_rules", parse_once):
+    with (
+        patch.object(Stylesheet, "_parse_rules", parse_once),
+        patch.object(RuleSet, "__hash__", object.__hash__),  # the same, and not in Python: 20,000 for each app
+    ):
         yield
 
 

@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from textual import constants, screen
+from textual import constants
+from textual import screen as screens
 
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.ui import app
 from auditlog_tui.ui.browse import detail
+from tests.app.helpers import frames
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +25,8 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(detail, "REST_S", 0.0)
     monkeypatch.setattr(app, "glyphs_for", lambda encoding: glyphs_for("utf-8"))
     monkeypatch.setattr(constants, "COLOR_SYSTEM", "truecolor")
-    monkeypatch.setattr(screen, "UPDATE_PERIOD", 0.5)
+    monkeypatch.setattr(screens, "UPDATE_PERIOD", 0.5)
+    monkeypatch.setattr(screens.Screen, "_compositor_refresh", lambda screen: frames.refresh(screen))
     monkeypatch.setenv("TZ", "UTC")
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_COLOR_SYSTEM"):
         monkeypatch.delenv(name, raising=False)

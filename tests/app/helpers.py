@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -17,6 +17,7 @@ from textual.geometry import Region
 from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -119,17 +120,51 @@ class TestOpener:
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """Wait until all messages are handled and no worker is running."""
+    """Wait until all messages are handled and no worker is running, and draw what they changed."""
     async with asyncio.timeout(HANGS_S):
         quiet = 0
         while quiet < 3 and _alive(pilot.app):
-            # A pause sends every widget a message, which takes longer than most keys: only once all seem done.
-            await (pilot.pause(0) if quiet == 2 else _turn(pilot.app))
+            with frames.held(quiet == 0):
+                await _turn(pilot.app)
             if not _alive(pilot.app):
                 return
             working = [worker for worker in pilot.app.workers if not worker.is_finished]
             quiet = 0 if working or _busy(pilot.app) else quiet + 1
             await asyncio.gather(*(worker.wait() for worker in working), return_exceptions=True)
+
+
+class Frames:
+    """Draws a frame once what is shown has come to rest. Textual would draw each that lies between, too, if the
+    machine is fast enough, and a third of a test's time would go into drawing.
+    """
+
+    def __init__(self) -> None:
+        self._are_held = False
+        self._draw = Screen._compositor_refresh
+
+    @contextmanager
+    def held(self, are_held: bool = True) -> Iterator[None]:
+        """Lay out without drawing, in this block."""
+        before, self._are_held = self._are_held, are_held
+        try:
+            yield
+        finally:
+            self._are_held = before
+
+    def refresh(self, screen: Screen[Any]) -> None:
+        """In place of `Screen._compositor_refresh`."""
+        if self._are_held and screen is screen.app.screen:
+            screen._dirty_widgets.clear()  # as regions, they are in the compositor's
+            screen.app._update_mouse_over(screen)
+        else:
+            self._draw(screen)
+
+    def draw_held(self, screen: Screen[Any]) -> None:
+        if not self._are_held and screen._compositor._dirty_regions:
+            screen._compositor_refresh()
+
+
+frames = Frames()
 
 
 async def _turn(app: App[Any]) -> None:
@@ -138,13 +173,14 @@ async def _turn(app: App[Any]) -> None:
         await asyncio.sleep(0)
     if _alive(app):
         app.screen._on_timer_update()
+        frames.draw_held(app.screen)
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     """Wait until a condition holds, while workers may keep running."""
     async with asyncio.timeout(HANGS_S):
         while not condition():
-            await pilot.pause(0)
+            await _turn(pilot.app)
             await asyncio.sleep(0.001)
 
 
@@ -158,7 +194,8 @@ def _unread(app: App[Any]) -> bool:
 
 def _busy(app: App[Any]) -> bool:
     """Whether a message is unread, or the handling of one goes on."""
-    return _unread(app) or not all(_waits(pump) for pump in _pumps(app))
+    typed = isinstance(app, TypeAheadApp) and app._typed
+    return bool(typed) or any(pump.message_queue_size or not _waits(pump) for pump in _pumps(app))
 
 
 def _pumps(app: App[Any]) -> list[MessagePump]:
@@ -335,7 +372,9 @@ async def running(
     """The app over a log (by default the demo's), opened and idle."""
     wire = log if isinstance(log, Wire) else Wire(log or log_of())
     app = app_over(TestOpener(wire, sleep=sleep, mmdb=mmdb), query, zone=zone, profile=profile)
-    async with app.run_test(size=size) as pilot:
+    async with AsyncExitStack() as stack:
+        with frames.held(settle):
+            pilot = await stack.enter_async_context(app.run_test(size=size))
         hand = Hand(pilot, app, wire)
         if settle:
             await settled(pilot)

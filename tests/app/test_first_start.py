@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auditlog_tui.ui.browse import screen
+from auditlog_tui.ui.panes.filter_bar import FilterBar
 from tests.app.helpers import Hand, app_over, settled
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import Wire, log_of
@@ -36,13 +37,22 @@ async def test_a_first_start_shows_three_keys_until_the_bar_is_used(size: tuple[
 
 
 async def test_they_go_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[bool] = []
+    end = FilterBar.end_welcome
+
+    def ended(bar: FilterBar) -> None:
+        shown.append(bool(bar.welcome.display))
+        end(bar)
+
     monkeypatch.setattr(screen, "WELCOME_S", 0.05)
+    monkeypatch.setattr(FilterBar, "end_welcome", ended)
     wire = Wire(log_of())
     app = app_over(FirstOpener(wire))
     async with app.run_test(size=(120, 36)) as pilot:
         hand = Hand(pilot, app, wire)
-        await hand.until(lambda: hand.screen.filter_bar.welcome.display)
-        await hand.until(lambda: not hand.screen.filter_bar.welcome.display)
+        await hand.until(lambda: bool(shown))
+        assert shown == [True]
+        assert not hand.screen.filter_bar.welcome.display
 
 
 async def test_a_later_start_shows_none() -> None:

@@ -387,6 +387,7 @@ def test_options_of_export_that_do_not_go_together_are_told(
         (["--out", "a.jsonl"], '{"id"'), (["--out", "a"], '{"id"'), (["--out=~/a.md"], "| time"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("small_demo")
 def test_the_format_of_an_export_is_what_its_file_ends_in(
     flags: list[str], begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,6 @@
 """What several rooms need stands in one module."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -24,12 +23,12 @@ def nodes(path: Path) -> list[ast.AST]:
     return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-def constants(path: Path) -> Iterator[str]:
+@cache
+def constants(path: Path) -> list[str]:
     """Every text in a module that is no docstring, the parts of f-strings among them."""
     docstrings = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
-    for node in nodes(path):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            yield node.value
+    texts = [node for node in nodes(path) if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    return [node.value for node in texts if isinstance(node.value, str)]
 
 
 @pytest.mark.parametrize("fact", FACTS)

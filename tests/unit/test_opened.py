@@ -16,6 +16,7 @@ from auditlog_tui.store.entries import EntryStore
 from tests import opened
 
 DEMO = Settings(demo=True)
+pytestmark = pytest.mark.usefixtures("small_demo")
 
 
 def is_closed(connection: sqlite3.Connection) -> bool:

@@ -25,6 +25,7 @@ from auditlog_tui.text.times import count, counted, moment
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.panes.filter_bar import FilterBar
+from auditlog_tui.ui.patches.timers import certain
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -375,7 +376,7 @@ class ExportController(Controller):
             if self._worker is worker:
                 self._when_quiet(show, now)
 
-        self._host.set_timer(SOON_S if now == keyed else QUIET_S, look_again)
+        certain(self._host.set_timer(SOON_S if now == keyed else QUIET_S, look_again))
 
     # -- the end -----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.patches.timers import certain
 
 if TYPE_CHECKING:
     from auditlog_tui.analysis.locations import Locations
@@ -36,7 +37,7 @@ class LocationController(Controller):
 
     def opened(self) -> None:
         if self._open_files is not None:
-            self._host.set_timer(LATER_S, lambda: self._host.start(self._open, "open locations"))
+            certain(self._host.set_timer(LATER_S, lambda: self._host.start(self._open, "open locations")))
 
     async def _open(self) -> None:
         if self._open_files is not None:

@@ -58,6 +58,7 @@ from auditlog_tui.ui.panes.groups import is_short
 from auditlog_tui.ui.panes.timeline import TimelineBar
 from auditlog_tui.ui.panes.who import WhoPane
 from auditlog_tui.ui.patches.scroll_region import ShiftingScreen
+from auditlog_tui.ui.patches.timers import certain
 from auditlog_tui.ui.patches.workers import start
 from auditlog_tui.ui.table.columns import read_columns
 from auditlog_tui.ui.table.table import EntryTable
@@ -244,7 +245,7 @@ class BrowseScreen(ShiftingScreen):
         runtime.freeze_startup_objects()
         if await asyncio.to_thread(self._opener.take_first_start):
             self.filter_bar.welcome.display = True
-            self.set_timer(WELCOME_S, self.filter_bar.end_welcome)
+            certain(self.set_timer(WELCOME_S, self.filter_bar.end_welcome))
 
     # -- what controllers ask for ------------------------------------------------------------------------------
 

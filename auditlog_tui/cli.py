@@ -26,7 +26,7 @@ from auditlog_tui.settings.command_line import (
     with_file,
 )
 from auditlog_tui.settings.file import config_path, read_config, write_beginning
-from auditlog_tui.settings.options import OPTIONS, Settings, load
+from auditlog_tui.settings.options import OPTIONS, Settings, is_folder, load
 from auditlog_tui.text.safe import safe
 
 
@@ -218,12 +218,17 @@ def _browse(settings: Settings, text: str) -> int:
 
 
 def _check_file(path: str) -> None:
-    """Raise `SettingsError`, before the screen is drawn, for a file that can't be opened."""
+    """Raise `SettingsError` or `ArchiveError`, before the screen is drawn, for what can't be opened."""
     from auditlog_tui.evidence.saved_log import STDIN, check
 
     if path == STDIN:
         raise SettingsError("The browser reads keys from standard input. Save the log to a file, and open that.")
-    check(path)
+    if is_folder(path):
+        from auditlog_tui.archive.source import check_archive
+
+        check_archive(Path(path))
+    else:
+        check(path)
 
 
 def _check_terminal() -> None:

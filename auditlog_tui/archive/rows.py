@@ -9,6 +9,7 @@ import msgspec
 
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import members_of, stored
+from auditlog_tui.query.unreadable import unreadable_params
 from auditlog_tui.text.times import DAY_US, is_in_calendar, rfc3339
 
 COLUMNS: Mapping[str, str] = {
@@ -26,13 +27,15 @@ COLUMNS: Mapping[str, str] = {
     "target_id": "VARCHAR",
     "target_type": "VARCHAR",
     "extra": "VARCHAR",
+    "unreadable": "VARCHAR",
     "raw": "BLOB",
 }
 """The columns of every part, with DuckDB's types.
 
 A value is NULL if it is absent or unreadable; `raw` has it as the server sent it, byte for byte. `extra` is a JSON
-object of the fields that the API's contract does not have, or NULL. Nested names are joined by `_`, as in the API's
-parameters.
+object of the fields that the API's contract does not have, or NULL. `unreadable` names the columns whose value is
+only approximate or NULL though the entry has one, separated by commas, or is NULL. Nested names are joined by `_`, as
+in the API's parameters.
 """
 
 UNKNOWN = "unknown"
@@ -97,6 +100,7 @@ def line_of(entry: Entry, number: int) -> bytes:
         "target_id": target.id,
         "target_type": target.type,
         "extra": extra_of(entry.raw),
+        "unreadable": ",".join(unreadable_params(entry)) or None,
         "raw": bytes_of(entry),
     }
     return _encode(row) + b"\n"

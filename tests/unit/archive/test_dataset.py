@@ -179,7 +179,7 @@ def manifest(folder: Path) -> dataset.Manifest:
 def test_the_manifest_names_each_part_and_its_digest_and_is_chained(tmp_path: Path) -> None:
     add(tmp_path, [entry(1), entry(2, hours=-1), entry(3, hours=13)])
     head, *lines = (tmp_path / "_manifest.jsonl").read_bytes().splitlines(keepends=True)
-    assert json.loads(head) == {"format": "auditlog-tui archive 1", "endpoint": ORIGIN.endpoint, "query": ""}
+    assert json.loads(head) == {"format": "auditlog-tui archive 2", "endpoint": ORIGIN.endpoint, "query": ""}
     previous = head
     for line, part in zip(lines, PARTS, strict=True):
         found = json.loads(line)

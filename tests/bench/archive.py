@@ -53,10 +53,17 @@ FAILED: Params = {"status_code_min": 400}
 SHOWN = rb"[\d,]+ of [\d,]+ loaded|ALL IN|COMPLETE"
 
 
-class Asked(NamedTuple):
-    """An answer of the endpoints, and the milliseconds that it took."""
+class Took(NamedTuple):
+    """Milliseconds in all, and of CPU in all threads: these say what it takes where others work too."""
 
     ms: float
+    cpu_ms: float
+
+
+class Asked(NamedTuple):
+    """An answer of the endpoints, and how long it took."""
+
+    took: Took
     answer: Any
 
     @property
@@ -72,9 +79,9 @@ class Opened:
     """The endpoints over an archive that has just been opened. Use as a context manager."""
 
     def __init__(self, folder: Path) -> None:
-        start = time.perf_counter()
+        start = _now()
         self._source = ArchiveSource(folder)
-        self.opening_ms = (time.perf_counter() - start) * 1000
+        self.opening = _since(start)
         self._endpoints = Endpoints(self._source)
 
     def __enter__(self) -> Opened:
@@ -85,12 +92,21 @@ class Opened:
 
     def ask(self, params: Params, path: str = "") -> Asked:
         """Raises `RuntimeError` if the answer is an error."""
-        start = time.perf_counter()
+        start = _now()
         answer = self._endpoints.answer("GET", f"{LIST_PATH}{path}?{urlencode(params)}", KEY)
-        took = (time.perf_counter() - start) * 1000
+        took = _since(start)
         if answer.status != 200:
             raise RuntimeError(answer.body)
         return Asked(took, json.loads(answer.body))
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(start: tuple[float, float]) -> Took:
+    ended = _now()
+    return Took((ended[0] - start[0]) * 1000, (ended[1] - start[1]) * 1000)
 
 
 def _anew(folder: Path, params: Params) -> list[Asked]:
@@ -102,11 +118,12 @@ def _anew(folder: Path, params: Params) -> list[Asked]:
     return found
 
 
-def _within(what: str, found: Sequence[float], goal: float | None = None, more: str = "") -> Figure:
-    said = ms(found) + more
+def _within(what: str, found: Sequence[Took], goal: float | None = None, more: str = "") -> Figure:
+    times = [each.ms for each in found]
+    said = f"{ms(times)}, CPU {median([each.cpu_ms for each in found]):.1f} ms{more}"
     if goal is None:
         return Figure(what, said)
-    return Figure(what, said, "", "", f"<= {goal:g} ms", median(found) <= goal)
+    return Figure(what, said, "", "", f"<= {goal:g} ms", median(times) <= goal)
 
 
 # -- the source ----------------------------------------------------------------------------------------------------
@@ -117,11 +134,11 @@ def measure_source(bench: Bench, folder: Path) -> None:
     opening = []
     for _ in range(TIMES):
         with Opened(folder) as archive:
-            opening.append(archive.opening_ms)
+            opening.append(archive.opening)
     bench.add(
         _within("open the archive", opening),
-        _within("first page", [each.ms for each in _anew(folder, NEWEST)], FIRST_PAGE_MS),
-        _within("first page of `status:>=400`", [each.ms for each in _anew(folder, NEWEST | FAILED)]),
+        _within("first page", [each.took for each in _anew(folder, NEWEST)], FIRST_PAGE_MS),
+        _within("first page of `status:>=400`", [each.took for each in _anew(folder, NEWEST | FAILED)]),
     )
     for name, params in (("", {}), (" of `status:>=400`", FAILED)):
         _measure_depth(bench, folder, name, NEWEST | params)
@@ -139,13 +156,12 @@ def _measure_depth(bench: Bench, folder: Path, name: str, params: Params) -> Non
         for _ in range(bench.rounds):
             here = params | {"created_at_max": rfc3339(dice.randrange(low, high))}
             page = archive.ask(here)
-            jumps.append(page.ms)
+            jumps.append(page.took)
             if cursor := page.answer["pagination"]["next_cursor"]:
-                after.append(archive.ask(here | {"cursor": cursor}).ms)
-    bench.add(
-        _within(f"a page{name} at any depth", jumps, None if name else PAGE_MS),
-        _within(f"the page{name} after it", after, None if name else PAGE_MS),
-    )
+                after.append(archive.ask(here | {"cursor": cursor}).took)
+    bench.add(_within(f"a page{name} at any depth", jumps, None if name else PAGE_MS))
+    if after:
+        bench.add(_within(f"the page{name} after it", after, None if name else PAGE_MS))
 
 
 def _span(folder: Path) -> tuple[int, int]:
@@ -169,7 +185,7 @@ def _measure_counts(bench: Bench, folder: Path) -> None:
         if not params and found[0].total != bench.entries:
             raise RuntimeError(f"the archive has {found[0].total:,} entries")
         goal = None if "path" in params else COUNT_MS
-        bench.add(_within(name, [each.ms for each in found], goal, f", {found[0].total:,}"))
+        bench.add(_within(name, [each.took for each in found], goal, f", {found[0].total:,}"))
 
 
 def _measure_several(bench: Bench, folder: Path) -> None:
@@ -177,14 +193,17 @@ def _measure_several(bench: Bench, folder: Path) -> None:
     low, high = _span(folder)
     with Opened(folder) as archive:
         actors = list(dict.fromkeys(item["actor"]["id"] for item in archive.ask(NEWEST).items))[:FACET]
-        facet = [archive.ask(COUNT | {"actor_id": actor}).ms for actor in actors]
+        facet = [archive.ask(COUNT | {"actor_id": actor}).took for actor in actors]
         gets = []
         for part in range(TIMES):
             moment = rfc3339(high - (high - low) * part // TIMES)
             first = archive.ask(COUNT | {"created_at_max": moment}).items[0]
-            gets.append(archive.ask({}, f"/{first['id']}").ms)
+            gets.append(archive.ask({}, f"/{first['id']}").took)
     bench.add(
-        Figure(f"{len(actors)} actors counted, as in a facet", f"{sum(facet):.0f} ms"),
+        Figure(
+            f"{len(actors)} actors counted, as in a facet",
+            f"{sum(each.ms for each in facet):.0f} ms, CPU {sum(each.cpu_ms for each in facet):.0f} ms",
+        ),
         _within("one entry by its ID", gets),
     )
 
@@ -195,10 +214,8 @@ def _measure_several(bench: Bench, folder: Path) -> None:
 def measure_programs(bench: Bench, folder: Path) -> float:
     """Whole programs over the archive; returns the seconds until `open` shows it."""
     command = [*APP, "list", "--from", str(folder), "--limit", "100"]
-    listed = [run(command, bench.env()).seconds * 1000 for _ in range(TIMES)]
-    counted = [
-        run([*APP, "count", "--from", str(folder), "status:>=400"], bench.env()).seconds * 1000 for _ in range(TIMES)
-    ]
+    listed = [_run(bench, command) for _ in range(TIMES)]
+    counted = [_run(bench, [*APP, "count", "--from", str(folder), "status:>=400"]) for _ in range(TIMES)]
     bench.add(
         _within("`list --from DIR --limit 100`, the whole program", listed),
         _within("`count --from DIR status:>=400`, the whole program", counted),
@@ -218,6 +235,11 @@ def measure_programs(bench: Bench, folder: Path) -> float:
                f" (at most {terminal.memory_mib('VmHWM'):.0f})"),
     )  # fmt: skip
     return shown
+
+
+def _run(bench: Bench, command: list[str]) -> Took:
+    done = run(command, bench.env())
+    return Took(done.seconds * 1000, done.cpu_ms)
 
 
 def _until(terminal: Terminal, keys: str) -> float:

@@ -25,7 +25,7 @@ MOST_NAMED = 5
 class Block:
     """Successive rows of a part, the `first` and so many `rows`, of which `n` match a filter.
 
-    `low` and `high` are the times of the first and last of these in microseconds, `MISSING` where they have none.
+    No time of theirs is before `low` or after `high`, in microseconds; both are `MISSING` where they have none.
     `part` is the index of the part.
     """
 
@@ -53,6 +53,15 @@ class Opened:
     high: int
     blocks: Sequence[Block]
     odd: bool
+
+    def matching(self, first: int, rows: int, n: int) -> Block:
+        """Successive rows, of which `n` match a filter.
+
+        Its times are those of all the rows: to read the column of times for it would double what a count takes.
+        """
+        over = [block for block in self.blocks if block.first < first + rows and first < block.first + block.rows]
+        low, high = min(block.low for block in over), max(block.high for block in over)
+        return Block(over[0].part, first, rows, n, low, high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ MOST_NAMED = 5
 class Block:
     """Successive rows of a part, the `first` and so many `rows`, of which `n` match a filter.
 
-    No time of theirs is before `low` or after `high`, in microseconds; both are `MISSING` where they have none.
-    `part` is the index of the part.
+    No time in them is before `low` or after `high`, in microseconds; both are `MISSING` where they have none. `part`
+    is the index of the part.
     """
 
     part: int
@@ -54,14 +54,11 @@ class Opened:
     blocks: Sequence[Block]
     odd: bool
 
-    def matching(self, first: int, rows: int, n: int) -> Block:
-        """Successive rows, of which `n` match a filter.
-
-        Its times are those of all the rows: to read the column of times for it would double what a count takes.
-        """
-        over = [block for block in self.blocks if block.first < first + rows and first < block.first + block.rows]
-        low, high = min(block.low for block in over), max(block.high for block in over)
-        return Block(over[0].part, first, rows, n, low, high)
+    def block(self, first: int, rows: int, n: int) -> Block:
+        """So many rows, of which `n` match a filter."""
+        among = [block for block in self.blocks if block.first < first + rows and first < block.first + block.rows]
+        low, high = min(block.low for block in among), max(block.high for block in among)
+        return Block(among[0].part, first, rows, n, low, high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,7 +277,7 @@ class ArchiveSource:
         found: dict[int, list[Block]] = {at: [] for at in parts}
         for file, nth, n in self._reader.rows(sql, [_names(state.parts(parts)), *values]):
             part = state.snapshot.parts[parts[file]]
-            found[parts[file]].append(part.matching(nth * ROW_GROUP, ROW_GROUP, n))
+            found[parts[file]].append(part.block(nth * ROW_GROUP, ROW_GROUP, n))
         return found
 
     def _conditions(self, state: _State, query: _Query, parts: Iterable[int]) -> Iterator[Condition]:

@@ -30,7 +30,7 @@ from auditlog_tui.settings.command_line import (
     with_file,
 )
 from auditlog_tui.settings.file import config_path, read_config, write_beginning
-from auditlog_tui.settings.options import OPTIONS, Settings, load
+from auditlog_tui.settings.options import OPTIONS, Settings, is_folder, load
 from auditlog_tui.text.safe import safe
 
 
@@ -77,10 +77,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 _OPEN_HELP = """\
-Browse a log that was saved to a file, without a key and without the network. The file is never written to.
+Browse a log that was saved to a file, or an archive, without a key and without the network. Nothing is written to it.
 
-It is a bundle, a case (as --case keeps one), JSON Lines of entries (as list --format jsonl writes them), a page of
-the API as saved by curl, or a JSON list of entries; all but the first two may be compressed by gzip."""
+A file is a bundle, a case (as --case keeps one), JSON Lines of entries (as list --format jsonl writes them), a page
+of the API as saved by curl, or a JSON list of entries; all but the first two may be compressed by gzip. An archive is
+the folder that collect fills."""
 
 
 def _parser(command: str = "") -> argparse.ArgumentParser:
@@ -98,7 +99,8 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="browse a made-up log: no key, no network")
     parser.add_argument(
         FROM, dest="saved", metavar="FILE", default="",
-        help="read a log saved to a file, which open browses: no key, no network; - is standard input",
+        help="read a log saved to a file, or an archive's folder, which open browses: no key, no network; - is"
+        " standard input",
     )  # fmt: skip
     parser.add_argument(
         CASE, dest="case", metavar="FILE",
@@ -171,7 +173,7 @@ def _paths(arguments: Sequence[str]) -> int:
 
 _VERIFY_EPILOG = """\
 exit status:
-  0 unchanged; 1 changed; 2 it can't be read, or is no bundle; 130 Ctrl+C
+  0 unchanged; 1 changed; 2 it can't be read, or is no bundle and no archive; 130 Ctrl+C
 
 To search for the word: auditlog-tui '"verify"'"""
 
@@ -180,14 +182,15 @@ def _verify_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="auditlog-tui verify",
         description=(
-            "Tell whether a bundle that export --bundle made was changed, and which entries were.\n"
+            "Tell whether a bundle that export --bundle made was changed, and which entries were; or, of a folder,\n"
+            "whether an archive that collect made was, and which parts were, as collect DIR --verify does.\n"
             "It needs no key and sends nothing."
         ),
         epilog=_VERIFY_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("path", metavar="PATH", help="the bundle, such as incident.zip")
+    parser.add_argument("path", metavar="PATH", help="the bundle, such as incident.zip, or the archive's folder")
     parser.add_argument(
         "--manifest", metavar="SHA256",
         help="the SHA-256 of its manifest, as you were given it by another way than the bundle",
@@ -196,12 +199,19 @@ def _verify_parser() -> argparse.ArgumentParser:
 
 
 def _verify(arguments: Sequence[str]) -> int:
-    options = _verify_parser().parse_args(arguments)
+    parser = _verify_parser()
+    options = parser.parse_args(arguments)
     from auditlog_tui import runtime
     from auditlog_tui.headless.verifying import write_verdict
 
     runtime.enable_collector()
-    return write_verdict(Path(options.path), options.manifest)
+    if not is_folder(options.path):
+        return write_verdict(Path(options.path), options.manifest)
+    if options.manifest is not None:
+        parser.error("--manifest is for a bundle; verify DIR writes the digest of an archive's manifest")
+    from auditlog_tui.headless import upkeep
+
+    return upkeep.verify(Path(options.path).expanduser(), quiet=False)
 
 
 _COMPLETION_EPILOG = """\
@@ -325,12 +335,17 @@ def _browse(settings: Settings, text: str) -> int:
 
 
 def _check_file(path: str) -> None:
-    """Raise `SettingsError`, before the screen is drawn, for a file that can't be opened."""
+    """Raise `SettingsError` or `ArchiveError`, before the screen is drawn, for what can't be opened."""
     from auditlog_tui.evidence.saved_log import STDIN, check
 
     if path == STDIN:
         raise SettingsError("The browser reads keys from standard input. Save the log to a file, and open that.")
-    check(path)
+    if is_folder(path):
+        from auditlog_tui.archive.source import check_archive
+
+        check_archive(Path(path))
+    else:
+        check(path)
 
 
 def _check_terminal() -> None:

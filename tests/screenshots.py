@@ -1,17 +1,18 @@
 """Draws the pictures in screenshots/ from the demo.
 
-python -m tests.screenshots          all of them
-python -m tests.screenshots NAME …   some of them
+python -m tests.screenshots                          all of them but `archive`
+python -m tests.screenshots NAME …                   some of them
+python -m tests.screenshots archive --archive DIR    the one of an archive, which python -m tests.bench.archive makes
 
 `incident` is animated: the browser runs in a real terminal, and the keys are those of tests/app/test_incident.py.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ PICTURES = (
     Picture("facets", (160, 40), "last:24h", ("s", "j")),
     Picture("narrow", (80, 24), "status:>=400", ("down", "enter")),
 )
+ARCHIVE = Picture("archive", (120, 32), "", ("i", "down", "down"))
 
 
 class UsedSession(Session):
@@ -66,9 +68,9 @@ class UsedSession(Session):
         return False
 
 
-async def take(picture: Picture) -> None:
-    """Write the picture's file."""
-    settings = Settings(demo=True, theme=picture.theme)
+async def take(picture: Picture, archive: str = "") -> None:
+    """Write the picture's file: of the demo, or of an archive."""
+    settings = Settings(demo=not archive, saved=archive, theme=picture.theme)
     app = AuditLogApp(settings, UsedSession(settings), picture.query)
     async with app.run_test(size=picture.size) as pilot:
         await settled(app)
@@ -143,14 +145,22 @@ def draw_incident() -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description="Draw the pictures.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a picture; without any, all but `archive`")
+    parser.add_argument("--archive", metavar="DIR", help="the folder that the picture `archive` shows")
+    options = parser.parse_args()
+    wanted = set(options.names)
+    if ARCHIVE.name in wanted and options.archive is None:
+        parser.error("archive needs --archive; python -m tests.bench.archive --folder DIR makes one in DIR")
     os.environ.pop("NO_COLOR", None)
     FOLDER.mkdir(exist_ok=True)
-    wanted = set(sys.argv[1:])
     if not wanted or "incident" in wanted:
         draw_incident()
     for picture in PICTURES:
         if not wanted or picture.name in wanted:
             asyncio.run(take(picture))
+    if ARCHIVE.name in wanted:
+        asyncio.run(take(ARCHIVE, options.archive))
 
 
 if __name__ == "__main__":

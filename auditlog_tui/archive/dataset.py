@@ -50,7 +50,7 @@ PART_BYTES = 128 * 1024 * 1024
 SMALL_BYTES = 16 * 1024 * 1024
 """A part of so many bytes is joined with no other."""
 
-_FORMAT = "auditlog-tui archive 1"
+_FORMAT = "auditlog-tui archive 2"
 _MOST_BYTES = 1 << 30
 
 
@@ -104,6 +104,8 @@ class Manifest:
     size: int = 0
     number: int = 0
     """The number of the last part."""
+    broken: list[int] = field(default_factory=list)
+    """Numbers of lines that do not follow the one before; `read_manifest` refuses them."""
 
     @property
     def rows(self) -> int:
@@ -114,9 +116,10 @@ class Manifest:
         self.parts = [*(each for each in self.parts if each.part not in gone), part]
         self.replaced |= gone
         self.number = part.number
-        self._note(line)
+        self.note(line)
 
-    def _note(self, line: bytes) -> None:
+    def note(self, line: bytes) -> None:
+        """Count a line in."""
         self.digests.append(hashlib.sha256(line).hexdigest())
         self.size += len(line)
 
@@ -125,6 +128,20 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of an archive; `None` if there is none. A last line that is cut off is left out.
 
     Raises `ArchiveRefusedError` if it was changed, or is none, and `ArchiveError`.
+    """
+    found = survey_manifest(folder)
+    if found is not None and found.broken:
+        raise ArchiveRefusedError(
+            f"{shown(folder / MANIFEST)} was changed: line {found.broken[0]} does not follow the one before."
+            " Restore it from a backup."
+        )
+    return found
+
+
+def survey_manifest(folder: Path) -> Manifest | None:
+    """As `read_manifest`, but `broken` has the numbers of lines that do not follow the one before.
+
+    The part of such a line is left out if the line can't be read.
     """
     try:
         data = files.read(folder / MANIFEST, _MOST_BYTES)
@@ -140,15 +157,15 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (IndexError, ValueError, msgspec.MsgspecError) as error:
         raise ArchiveRefusedError(f"{shown(folder / MANIFEST)} is not that of an archive of this version.") from error
     found = Manifest(Origin(head.endpoint, head.query))
-    found._note(lines[0])
+    found.note(lines[0])
     for at, line in enumerate(lines[1:], 2):
-        part = _part_of(line, found)
+        part, follows = _part_of(line, found)
+        if not follows:
+            found.broken.append(at)
         if part is None:
-            raise ArchiveRefusedError(
-                f"{shown(folder / MANIFEST)} was changed: line {at} does not follow the one before."
-                " Restore it from a backup."
-            )
-        found.add(part, line)
+            found.note(line)
+        else:
+            found.add(part, line)
     return found
 
 
@@ -156,15 +173,45 @@ class _Line(msgspec.Struct, frozen=True):
     previous: str
 
 
-def _part_of(line: bytes, before: Manifest) -> Part | None:
-    """The part of a line; `None` if the line does not follow those before."""
+def _part_of(line: bytes, before: Manifest) -> tuple[Part | None, bool]:
+    """The part of a line, `None` if it can't be one, and whether the line follows those before."""
     try:
         part = msgspec.json.decode(line, type=Part)
         previous = msgspec.json.decode(line, type=_Line).previous
     except msgspec.MsgspecError:
+        return None, False
+    if part.number <= before.number or part.part != _path_of(part.day, part.number):
+        return None, False
+    return part, previous == before.digests[-1]
+
+
+class State(msgspec.Struct):
+    """What the last run knew. The archive had every entry of its log as of `complete_us`, in microseconds since 1970.
+
+    `complete_us` is `None` if it never had. `digest` is that of the last line of the manifest then. `known` is what
+    the writer knows of its log.
+    """
+
+    digest: str
+    complete_us: int | None = None
+    known: bytes = b""
+
+
+def read_state(folder: Path, manifest: Manifest, *, private: bool = False) -> State | None:
+    """The state, if it is about this manifest or an earlier one of the same archive."""
+    try:
+        data = files.read(folder / STATE, _MOST_BYTES, private=private)
+        head, _, known = data.partition(b"\n")
+        state = msgspec.json.decode(head, type=State)
+    except (OSError, msgspec.MsgspecError):
         return None
-    follows = previous == before.digests[-1] and part.number > before.number
-    return part if follows and part.part == _path_of(part.day, part.number) else None
+    state.known = known
+    return state if state.digest in manifest.digests else None
+
+
+def temporary_of(folder: Path, number: int) -> Path:
+    """Where a part lies until it is given its name."""
+    return folder / f"_part-{number:06}.tmp"
 
 
 def _path_of(day: str, number: int) -> str:
@@ -272,7 +319,7 @@ class Archive:
         self._publish(part)
 
     def _temporary(self, number: int) -> Path:
-        return self.folder / f"_part-{number:06}.tmp"
+        return temporary_of(self.folder, number)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -388,19 +435,15 @@ class Archive:
 
     # -- state -------------------------------------------------------------------------------------------------
 
-    def read_state(self) -> bytes | None:
+    def read_state(self) -> State | None:
         """What `write_state` wrote last, unless the manifest was put back to an earlier one since."""
-        try:
-            data = files.read(self.folder / STATE, _MOST_BYTES, private=True)
-        except OSError:
-            return None
-        digest, _, state = data.partition(b"\n")
-        return state if digest.decode("ascii", "replace") in self.manifest.digests else None
+        return read_state(self.folder, self.manifest, private=True)
 
-    def write_state(self, state: bytes) -> None:
-        """Keep what is known of the log, as far as the archive goes now. It is no evidence, and may be lost."""
+    def write_state(self, known: bytes, complete_us: int | None = None) -> None:
+        """Keep a `State`, as of what the archive has now. It is no evidence, and may be lost."""
+        state = msgspec.json.encode(State(self.manifest.digests[-1], complete_us)) + b"\n" + known
         with self._reporting():
-            files.replace(self.folder / STATE, self.manifest.digests[-1].encode() + b"\n" + state, private=True)
+            files.replace(self.folder / STATE, state, private=True)
 
     # -- upkeep ------------------------------------------------------------------------------------------------
 

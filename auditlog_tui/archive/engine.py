@@ -1,13 +1,19 @@
-"""DuckDB, which writes and reads the parts. It comes with the extra `archive` and is imported here alone."""
+"""DuckDB, which writes and reads the parts. It comes with the extra `archive` and is imported here alone.
+
+`Engine` writes an archive. `Reader` reads one that may come from anybody, and its database is locked in: it reads
+files below the archive's folder and nothing else, writes nothing, loads no extension, and can't be told otherwise.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from auditlog_tui.archive.rows import COLUMNS
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
@@ -26,7 +32,15 @@ _CONFIG = {
 _LINE = {name: kind for name, kind in COLUMNS.items() if name != "created_at"} | {
     "us": "BIGINT", "number": "BIGINT", "raw": "VARCHAR",
 }  # fmt: skip
-_FORM = "(FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
+ROW_GROUP = 10_240
+"""Rows that are compressed together, and read together for one of them. DuckDB's own number is twelve times that."""
+
+_FORM = (
+    "(FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false,"
+    # A dictionary of all values of a column, IDs too, comes with a Bloom filter: an entry is found by its ID without
+    # reading the IDs of all others. That costs 12 % of the size.
+    f" ROW_GROUP_SIZE {ROW_GROUP}, DICTIONARY_SIZE_LIMIT {ROW_GROUP})"
+)
 _BUFFER = 16 * 1024 * 1024
 """Bytes that DuckDB reads at once, unless a line is longer."""
 
@@ -81,9 +95,9 @@ class Engine:
         return self._copy(chosen, target)
 
     def join(self, parts: Sequence[Path], target: Path) -> Written:
-        """Write the rows of several parts as one, sorted by time. `target` must exist."""
-        names = ", ".join(COLUMNS)
-        return self._copy(f"SELECT {names} FROM {_parquet(parts)} ORDER BY created_at", target)  # noqa: S608  # own names only
+        """Write the rows of several parts as one, sorted by time, then as they came. `target` must exist."""
+        names, order = ", ".join(COLUMNS), "created_at, file_index, file_row_number"
+        return self._copy(f"SELECT {names} FROM {_parquet(parts)} ORDER BY {order}", target)  # noqa: S608  # own names only
 
     def count(self, part: Path) -> int:
         """The number of rows of a part."""
@@ -108,6 +122,119 @@ class Engine:
             raise ArchiveError(f"DuckDB can't read or write the archive: {safe(str(error), 500)}") from error
 
 
+class RowGroup(NamedTuple):
+    """Rows of a file that are compressed together. `low_us` and `high_us` are its first and last time, if known.
+
+    `file` is the index of the file. `unreadable` is not 0 if the column of this name may have a value.
+    """
+
+    file: int
+    rows: int
+    low_us: int | None
+    high_us: int | None
+    unreadable: int
+
+
+Value = str | int | list[str] | list[int]
+"""What a query binds."""
+
+MOST_THREADS = 4
+
+
+class Reader:
+    """A database that reads files below `folder`, in any number of threads at once. It never writes.
+
+    Raises `ArchiveError`, as every method does. `folder` has no links in its path.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import duckdb
+
+        self._error = duckdb.Error
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._running: set[DuckDBPyConnection] = set()
+        self._closed = False
+        self._changed = threading.Condition(self._lock)
+        threads = str(max(1, min(MOST_THREADS, os.cpu_count() or 1)))
+        config: dict[str, Any] = {**_CONFIG, "memory_limit": "512MB", "threads": threads, "temp_directory": ""}
+        with self._reporting():
+            self._connection: DuckDBPyConnection = duckdb.connect(config=config)
+            allowed = ", ".join({_text(str(folder)): 0, _quoted(folder): 0})
+            for setting in (
+                "TimeZone = 'UTC'",
+                "parquet_metadata_cache = true",
+                "enable_external_file_cache = false",  # the system has one
+                f"allowed_directories = [{allowed}]",
+                "enable_external_access = false",
+                "lock_configuration = true",
+            ):
+                self._connection.execute(f"SET {setting}")
+
+    def rows(self, sql: str, values: Sequence[Value]) -> list[tuple[Any, ...]]:
+        """The rows of a query over `read_parquet(?)`, which binds what `named` returns."""
+        with self._cursor() as cursor, self._reporting():
+            return cursor.execute(sql, list(values)).fetchall()
+
+    @staticmethod
+    def named(files: Iterable[Path]) -> list[str]:
+        """Files to be read, in this order. In a query, `file_index` is a file's index."""
+        return [_pattern(path) for path in files]
+
+    def row_groups(self, files: Sequence[Path]) -> list[RowGroup]:
+        """The row groups of the files, in their order, from what the files say of themselves."""
+        index = {str(path): at for at, path in enumerate(files)}
+        sql = (
+            "SELECT file_name, any_value(row_group_num_rows),"
+            " min(epoch_us(TRY_CAST(stats_min_value AS TIMESTAMPTZ))) FILTER (path_in_schema = 'created_at'),"
+            " max(epoch_us(TRY_CAST(stats_max_value AS TIMESTAMPTZ))) FILTER (path_in_schema = 'created_at'),"
+            " count(*) FILTER (path_in_schema = 'unreadable' AND stats_null_count IS DISTINCT FROM num_values)"
+            " FROM parquet_metadata(?) WHERE path_in_schema IN ('created_at', 'unreadable')"
+            " GROUP BY file_name, row_group_id ORDER BY file_name, row_group_id"
+        )
+        with self._cursor() as cursor, self._reporting():
+            found = cursor.execute(sql, [self.named(files)]).fetchall()
+        return sorted((RowGroup(index[name], *rest) for name, *rest in found), key=lambda group: group.file)
+
+    def interrupt(self) -> None:
+        """Let what is under way in other threads end with an `ArchiveError`."""
+        with self._lock:
+            for cursor in self._running:
+                cursor.interrupt()
+
+    def close(self) -> None:
+        """Interrupt what is under way, and release everything."""
+        with self._changed:
+            self._closed = True
+            while self._running:
+                for cursor in self._running:
+                    cursor.interrupt()
+                self._changed.wait(0.05)  # one that has just begun may not have noticed
+        self._connection.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[DuckDBPyConnection]:
+        with self._lock:
+            if self._closed:
+                raise ArchiveError("The archive was closed.")
+            cursor = self._connection.cursor()
+            self._running.add(cursor)
+        try:
+            yield cursor
+        finally:
+            with self._changed:
+                self._running.discard(cursor)
+                cursor.close()
+                self._changed.notify_all()
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except self._error as error:
+            raise ArchiveError(f"DuckDB can't read the archive: {safe(str(error), 500)}") from error
+
+
 _SELECTED = {"created_at": "make_timestamp(us)::TIMESTAMPTZ AS created_at", "raw": "from_base64(raw) AS raw"}
 
 
@@ -126,7 +253,12 @@ def _parquet(paths: Sequence[Path]) -> str:
 
 def _quoted(path: Path) -> str:
     """A path to be read, in which nothing is a pattern."""
-    return _text(re.sub(r"([\[*?])", r"[\1]", str(path)))
+    return _text(_pattern(path))
+
+
+def _pattern(path: Path) -> str:
+    """A pattern for this path alone."""
+    return re.sub(r"([\[*?])", r"[\1]", str(path))
 
 
 def _text(text: str) -> str:

@@ -6,7 +6,6 @@ memory, and nothing of it is left behind. Each entry keeps its exact text.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import restored, stored
 from auditlog_tui.offline.source import Filter, Found, Located, Order, Place
 from auditlog_tui.offline.sqlite_pages import Pages
-from auditlog_tui.query.sql import unknown
+from auditlog_tui.query.unreadable import FIELD_OF_PARAM, unreadable_params
 from auditlog_tui.store.entries import store_error
 
 _MISSING = -(2**62)
@@ -47,20 +46,8 @@ _DELETE_REPEATED = (
 _BY_COLUMN = ("action", "actor_id", "client_ip", "target_id")
 """Columns of filters that many entries differ in, each with an index once it is asked for."""
 
-_FIELDS = {
-    "action": "action",
-    "actor_id": "actor.id",
-    "actor_type": "actor.type",
-    "client_ip": "client_ip",
-    "method": "method",
-    "path": "path",
-    "status_code": "status_code",
-    "target_id": "target.id",
-    "target_type": "target.type",
-}
-"""The entry's field of each column that may hold an unreadable value, which matches every filter by it."""
-
-_BITS = {name: 1 << at for at, name in enumerate(_FIELDS)}
+_BITS = {name: 1 << at for at, name in enumerate(FIELD_OF_PARAM)}
+"""The bit of each column that may hold an unreadable value, which matches every filter by it."""
 
 
 class SavedIndex:
@@ -84,7 +71,7 @@ class SavedIndex:
             self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
             self._db.row_factory = sqlite3.Row
             self._db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;")
-            self._db.create_function("fold", 1, str.casefold, deterministic=True)
+            self._db.create_function("fold", 1, _fold, deterministic=True)
             self._db.executescript(_SCHEMA)
             self._db.execute("BEGIN")
         self._pages = Pages(self._db)
@@ -110,7 +97,7 @@ class SavedIndex:
             fields.action, actor.id, actor.type, fields.client_ip, fields.method, fields.path,
             _MISSING if fields.status_code is None else fields.status_code, target.id, target.type,
         )  # fmt: skip
-        odd = _unknown(entry) if entry.unreadable else 0
+        odd = sum(_BITS[name] for name in unreadable_params(entry))
         self._unknown |= odd
         return *row, odd
 
@@ -186,15 +173,8 @@ class SavedIndex:
             self._db.close()
 
 
-def _unknown(entry: Entry) -> int:
-    """The bits of the columns whose value can't be read."""
-    fields, actor, target, texts = entry.fields, entry.actor, entry.target, json.dumps(dict(entry.unreadable))
-    values = (
-        fields.action, actor.id, actor.type, fields.client_ip, fields.method, fields.path,
-        fields.status_code, target.id, target.type,
-    )  # fmt: skip
-    named = zip(_FIELDS.items(), values, strict=True)
-    return sum(_BITS[name] for (name, field), value in named if unknown(json.dumps([field]), texts, value))
+def _fold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
 
 
 @contextmanager

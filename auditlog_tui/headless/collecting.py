@@ -105,6 +105,8 @@ class Collecting:
         self._reasons: list[str] = []
         self._unkept = 0
         """Entries found since what is known was kept."""
+        self._complete_us: int | None = None
+        """The time as of which the archive has everything, as it says itself."""
         self._doing, self._before = "counting", ""
 
     def describe(self) -> str:
@@ -127,6 +129,8 @@ class Collecting:
         except ApiError:
             await self._finish()
             raise
+        if not self._reasons and self._since is None and self._until is None and page.served_at is not None:
+            self._complete_us = (page.served_at - _EPOCH) // timedelta(microseconds=1)
         await self._finish()
         return Outcome(page.served_at, tuple(dict.fromkeys(self._reasons)))
 
@@ -314,8 +318,10 @@ class Collecting:
             entries = rest
 
     def _read_known(self) -> Known:
+        state = self._archive.read_state()
+        self._complete_us = None if state is None else state.complete_us
         try:
-            return msgspec.json.decode(self._archive.read_state() or b"{}", type=Known)
+            return msgspec.json.decode(b"{}" if state is None else state.known, type=Known)
         except msgspec.MsgspecError:
             return Known()
 
@@ -323,7 +329,7 @@ class Collecting:
         """Make a part of what was taken, then keep what is known, for the next run."""
         self._unkept = 0
         await _to_its_end(self._archive.flush)
-        self._archive.write_state(msgspec.json.encode(self._known))
+        self._archive.write_state(msgspec.json.encode(self._known), self._complete_us)
 
 
 class _NotingApi(ForwardingApi):

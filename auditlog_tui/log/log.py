@@ -51,7 +51,8 @@ class Log:
 
     `idle` is set while no foreground request is under way. At most `parallel` requests are sent at once where much is
     to be loaded. `marks` returns the user's marks and notes; it is called only for queries that are about them.
-    `origin` is the file that the log was saved to, `None` for one that can grow.
+    `origin` is the file or the archive that the log was saved to, `None` for the API. `reopen` takes what is in an
+    archive now, in any thread, and returns its new origin; `None` where there is nothing new to take.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Log:
         self.api = api
         self.store = store
         self.origin = origin
+        self.reopen: Callable[[], Origin] | None = None
         self.parallel = parallel
         self.server_support = ServerSupport()
         no_marks = NoMarks()

@@ -20,7 +20,7 @@ from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import AuditLogError, CaseError, StoreError
 from auditlog_tui.session.journal import Journal
 from auditlog_tui.settings.connection import DEFAULT_BASE_URL, DEMO_URL
-from auditlog_tui.settings.options import Settings
+from auditlog_tui.settings.options import Settings, is_folder
 from auditlog_tui.settings.proxy import proxy_for
 from auditlog_tui.text.times import counted
 from auditlog_tui.text.zones import read_zone
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from auditlog_tui.api.client import AuditLogApi, AuditLogClient
     from auditlog_tui.api.early import EarlyRequest
     from auditlog_tui.api.retry import Wait
+    from auditlog_tui.archive.source import ArchiveSource
     from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
     from auditlog_tui.log.log import Log
     from auditlog_tui.log.origin import Origin
@@ -73,6 +74,7 @@ class Session:
         self._demo_log: SqliteSource | None = None
         self._reader: SavedLogReader | None = None
         self._saved: SavedLog | None = None
+        self._archive: ArchiveSource | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
         self._locations: Locations | None = None
@@ -147,10 +149,15 @@ class Session:
             pass  # it is told where the screen can show it
 
     def prepare(self) -> None:
-        """Connect, import what `open` needs, and read a saved log. Raises `SettingsError` and `StoreError`."""
+        """Connect, import what `open` needs, and read a saved log or open an archive.
+
+        Raises `SettingsError`, `StoreError` and `ArchiveError`.
+        """
         from auditlog_tui.session import navigator  # noqa: F401  # slow to import, which `open` must not be
 
-        if self.settings.saved:
+        if is_folder(self.settings.saved):
+            self._open_archive()
+        elif self.settings.saved:
             self._read_saved()
         self.connect()
 
@@ -171,6 +178,13 @@ class Session:
         self._saved = reader.read()
         if self._closed:
             self._saved.close()
+
+    def _open_archive(self) -> None:
+        from auditlog_tui.archive.source import ArchiveSource
+
+        self._archive = ArchiveSource(Path(self.settings.saved))
+        if self._closed:
+            self._archive.close()
 
     @property
     def progress(self) -> str:
@@ -209,8 +223,9 @@ class Session:
             return None
         from auditlog_tui.offline.transport import OfflineTransport
 
-        if self._saved is not None:
-            return OfflineTransport(self._saved.index, in_threads=True)
+        source = self._saved.index if self._saved is not None else self._archive
+        if source is not None:
+            return OfflineTransport(source, in_threads=True)
         from auditlog_tui.demo import demo_log
 
         self._demo_log = demo_log(until=self._demo_end())
@@ -247,6 +262,8 @@ class Session:
         parallel = 1 if self.settings.offline else self.settings.parallel
         log = Log(api, self._store, parallel, self._origin())
         log.marks = self.marks
+        if self._archive is not None:
+            log.reopen = self._reopen
         return log
 
     def _checked(self, client: AuditLogClient) -> AuditLogApi:
@@ -259,10 +276,19 @@ class Session:
         api.refused = self.refused or api.refused
         return api
 
+    def _reopen(self) -> Origin:
+        """Take what is in the archive now. Raises `ArchiveError`."""
+        if self._archive is None:
+            raise RuntimeError("no archive is open")
+        self._archive.reload()
+        return self._origin_of(self._archive)
+
     def _origin(self) -> Origin | None:
         """The saved log's, if there is one."""
         from auditlog_tui.log.origin import Origin
 
+        if self._archive is not None:
+            return self._origin_of(self._archive)
         saved = self._saved
         if saved is None:
             return None
@@ -285,11 +311,28 @@ class Session:
             covered=saved.covered,
         )
 
+    def _origin_of(self, archive: ArchiveSource) -> Origin:
+        from auditlog_tui.log.origin import Origin
+
+        taken, now_us = archive.snapshot, time.time_ns() // 1000
+        newest_us = now_us if taken.newest_us is None else min(now_us, taken.newest_us)
+        return Origin(
+            name=self.settings.endpoint,
+            now_us=newest_us if taken.as_of_us is None else taken.as_of_us,
+            query=taken.manifest.origin.query,
+            stated=taken.as_of_us is not None,
+            reason=taken.reason,
+            dated=taken.as_of_us is not None,
+            content=taken.manifest.digests[-1],
+            kind="archive",
+        )
+
     def marks(self) -> Marks:
         """The marks of the case, or of the endpoint and profile, read at the first call.
 
         `error` says what could not be read.
-        Those of a saved log belong to its content, wherever it lies; the ones in it are there at first.
+        Those of a saved log belong to its content, wherever it lies; the ones in it are there at first. Those of an
+        archive belong to the address and the filter that it is of, and stay as it grows.
         """
         from auditlog_tui.session.marks import Marks, marks_path
 
@@ -298,7 +341,9 @@ class Session:
         if self._marks is None:
             saved, endpoint = self._saved, "" if self.settings.demo else self.settings.base_url
             profile = self.settings.profile
-            if saved is not None:
+            if self._archive is not None:
+                endpoint, profile = f"archive:{self._archive.snapshot.manifest.digests[0]}", ""
+            elif saved is not None:
                 endpoint, profile = saved.digest and f"sha256:{saved.digest}", ""
             self._marks = Marks(marks_path(endpoint, profile) if endpoint else None)
             if saved is not None:
@@ -417,7 +462,10 @@ class Session:
             if self._case is not None:
                 self._journal.note("ended")
                 self._lost = "\n".join(filter(None, [self.save_marks(), self._journal.left]))
-            for each in (self._demo_log, self._saved, self._case_file, self._store, self._locations):
+            opened = (
+                self._demo_log, self._saved, self._archive, self._case_file, self._store, self._locations,
+            )  # fmt: skip
+            for each in opened:
                 if each is not None:
                     each.close()
 

@@ -86,6 +86,7 @@ commands:
   auditlog-tui --case incident.db                     browse, and keep everything in a file for the next time
   auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
+  auditlog-tui open archive                           browse an archive that collect made
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui recheck incident.zip                   tell whether the API still has its entries, as they were
   auditlog-tui log incident.db                        write what was done in a case, and check that log
@@ -180,7 +181,7 @@ def with_file(arguments: Sequence[str]) -> list[str]:
     if not path:
         raise SettingsError(
             "auditlog-tui open takes a file: a bundle, a case, JSON Lines of entries, or a page or list of them as"
-            " JSON, also as .gz.\n"
+            " JSON, also as .gz;\nor the folder of an archive.\n"
             "To search for the word: auditlog-tui '\"open\"'"
         )
     return [*arguments[:at], f"{FROM}={path}", *rest[:file], *rest[file + marked + 1 :]]
@@ -224,7 +225,7 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     if options.saved and options.demo:
         parser.error(f"--demo and {FROM} are two logs: choose one")
     if options.saved and command == "follow":
-        parser.error("a file does not grow, so there is nothing to follow")
+        parser.error("a saved log does not grow, so there is nothing to follow")
     if options.case == "":
         parser.error(f"{CASE} takes a file")
     if options.case and options.saved:

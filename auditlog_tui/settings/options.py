@@ -174,8 +174,8 @@ _SPELLINGS = {True: "yes", False: "no", "true": "yes", "false": "no"}
 class Settings:
     """`headers` are sent with every request, and their values may be secrets. `views` are saved filters by name.
 
-    `profile` is the profile's name, empty without one. `saved` is the path of a log saved to a file, which is read
-    instead of the API; empty for the API. `case` is the path of a case, empty without one.
+    `profile` is the profile's name, empty without one. `saved` is the path of a log saved to a file, or of an
+    archive, which is read instead of the API; empty for the API. `case` is the path of a case, empty without one.
     `sources` says where each option comes from, by its name: a flag, a variable, or a file with a key in it.
     """
 
@@ -209,15 +209,21 @@ class Settings:
         if self.demo:
             return "demo"
         if self.saved:
-            return safe(os.path.basename(self.saved), 200)
+            return self._saved_name
         proxy = proxy_for(self.base_url) if self.trust_env else None
         return urlsplit(self.base_url).netloc + (f" via proxy {proxy.name}" if proxy is not None else "")
+
+    @property
+    def _saved_name(self) -> str:
+        """The last name in the path of a saved log."""
+        path = os.path.abspath(os.path.expanduser(self.saved)) if is_folder(self.saved) else self.saved
+        return safe(os.path.basename(path), 200)
 
     @property
     def log_name(self) -> str:
         """The log in what leaves the program: the API's address, or the file."""
         if self.saved:
-            return f"file {safe(os.path.basename(self.saved), 200)}"
+            return f"{'archive' if is_folder(self.saved) else 'file'} {self._saved_name}"
         return DEMO_URL if self.demo else self.base_url
 
     @property
@@ -229,6 +235,11 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """The texts that must never be shown: the key, and what headers may hold."""
         return (*((self.key.reveal(),) if self.key else ()), *filter(may_be_secret, self.headers.values()))
+
+
+def is_folder(path: str) -> bool:
+    """Whether the path of a saved log is a folder: that is an archive."""
+    return bool(path) and os.path.isdir(os.path.expanduser(path))
 
 
 def load(

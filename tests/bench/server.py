@@ -39,17 +39,19 @@ def write_jsonl(path: Path, entries: int) -> None:
     """Write the log to a file, oldest first, as log viewers expect it."""
     with path.open("w") as file:
         for entry in demo_entries(entries=entries, until=UNTIL):
-            file.write(json.dumps(_fields(entry)) + "\n")
+            file.write(json_line(entry) + "\n")
 
 
-def _fields(entry: FlatEntry) -> dict[str, object]:
+def json_line(entry: FlatEntry) -> str:
+    """The entry as a line of JSON, with `id` first."""
     target = {"id": entry.target_id, "type": entry.target_type} if entry.target_id else None
-    return {
+    fields = {
         "id": entry.id, "created_at": rfc3339(entry.created_us), "action": entry.action,
         "actor": {"id": entry.actor_id, "name": entry.actor_name, "type": entry.actor_type},
         "client_ip": entry.client_ip, "method": entry.method, "path": entry.path,
         "status_code": entry.status_code, "user_agent": entry.user_agent, "target": target,
     }  # fmt: skip
+    return json.dumps(fields)
 
 
 def main() -> None:

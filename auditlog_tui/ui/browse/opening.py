@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from auditlog_tui.errors import AuditLogError
 from auditlog_tui.ui.browse.host import Host
 from auditlog_tui.ui.keys import KEYS, TABLE
 from auditlog_tui.ui.panes.bars import HeaderBar
@@ -108,6 +109,25 @@ class Opening:
     def stop(self) -> bool:
         """Read no more of a file. False if none is being read."""
         return self._opener.stop()
+
+    def reopen(self) -> None:
+        """Take what is in the archive now, then show the same filter of that."""
+        self._host.say("Opening the archive again …")
+        self._host.start(self._reopen, "reopen")
+
+    async def _reopen(self) -> None:
+        log = self._host.navigator.log
+        if log.reopen is None:
+            return
+        try:
+            origin = await asyncio.to_thread(log.reopen)
+        except AuditLogError as error:
+            self._host.say(str(error), "error")
+            return
+        log.origin = self._header.origin = origin
+        self._host.go(self._host.navigator.refresh)
+        self._host.say("This is the archive as it is now")
+        self.report(origin)
 
     def report(self, origin: Origin | None) -> None:
         """Say what can't be read of the file."""

@@ -392,6 +392,9 @@ class BrowseScreen(ShiftingScreen):
         self.whoing.focus_main()
 
     async def action_retry(self) -> None:
+        if self.navigator.log.reopen is not None:
+            self.opening.reopen()
+            return
         if self.whoing.retry() or self.navigation.retry() or self.detail.retry() or self.loader.retry():
             return
         if self.navigator.log.origin is not None:

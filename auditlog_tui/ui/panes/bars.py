@@ -221,8 +221,8 @@ class HeaderBar(Widget):
 
     def _whole(self, summary: Summary) -> tuple[str, str]:
         """The verdict on a view that has everything."""
-        if summary.all_in_file and not summary.only:
-            return "  ALL IN FILE", "$text-accent"
+        if self.origin is not None and summary.all_in_file and not summary.only:
+            return f"  ALL IN {self.origin.kind.upper()}", "$text-accent"
         return "  COMPLETE", "$text-success"
 
     def _spinner(self) -> tuple[str, str]:

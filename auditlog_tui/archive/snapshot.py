@@ -1,0 +1,201 @@
+"""What an archive consisted of when it was opened: the parts that its manifest names, and what is lacking of them."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from auditlog_tui.archive.dataset import MANIFEST, Manifest, Part, read_state, survey_manifest, temporary_of
+from auditlog_tui.archive.engine import Reader, RowGroup
+from auditlog_tui.archive.rows import UNKNOWN
+from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
+from auditlog_tui.output.files import shown
+from auditlog_tui.text.times import counted, instant_us
+
+MISSING = -(2**62)
+"""Stands for a time or status that is absent or can't be read: it sorts below all others."""
+
+MOST_NAMED = 5
+"""Days that are named where parts of them are lacking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Successive rows of a part, the `first` and so many `rows`, of which `n` match a filter.
+
+    No time in them is before `low` or after `high`, in microseconds; both are `MISSING` where they have none. `part`
+    is the index of the part.
+    """
+
+    part: int
+    first: int
+    rows: int
+    n: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A part that can be read. `low` and `high` are the times of its first and last entry in microseconds.
+
+    `dated` says that its entries have times: `low` and `high` are `MISSING` if not. `odd` says that it may have
+    entries with values that can't be read.
+    """
+
+    number: int
+    path: Path
+    day: str
+    dated: bool
+    low: int
+    high: int
+    blocks: Sequence[Block]
+    odd: bool
+
+    def block(self, first: int, rows: int, n: int) -> Block:
+        """So many rows, of which `n` match a filter."""
+        among = [block for block in self.blocks if block.first < first + rows and first < block.first + block.rows]
+        low, high = min(block.low for block in among), max(block.high for block in among)
+        return Block(among[0].part, first, rows, n, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The parts in the order in which they were added. `reason` says what is lacking; empty if nothing is.
+
+    `as_of_us` is the time as of which the archive has every entry of its log, in microseconds; `None` if that is not
+    known.
+    """
+
+    manifest: Manifest
+    parts: Sequence[Opened] = ()
+    reason: str = ""
+    as_of_us: int | None = None
+
+    @property
+    def newest_us(self) -> int | None:
+        """The time of the newest entry, if one has a time."""
+        return max((part.high for part in self.parts if part.dated), default=None)
+
+
+@dataclass(slots=True)
+class _Lacking:
+    days: dict[str, None] = field(default_factory=dict)
+    parts: int = 0
+
+    def add(self, part: Part) -> None:
+        self.days[part.day] = None
+        self.parts += 1
+
+
+def take(folder: Path, reader: Reader) -> Snapshot:
+    """What there is now. Raises `ArchiveRefusedError` for a folder that is no archive, and `ArchiveError`."""
+    manifest = manifest_of(folder)
+    lacking, found = _Lacking(), list[tuple[Part, Path]]()
+    for part in manifest.parts:
+        path = place_of(folder, part)
+        if path is None:
+            lacking.add(part)
+        else:
+            found.append((part, path))
+    parts = list(_open(found, reader, lacking))
+    state = read_state(folder, manifest)
+    as_of_us = None if state is None else state.complete_us
+    return Snapshot(manifest, parts, "; ".join(_reasons(manifest, lacking)), as_of_us)
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """The manifest as it is now. Raises as `take` does."""
+    manifest = survey_manifest(folder)
+    if manifest is None:
+        raise ArchiveRefusedError(f"{shown(folder)} is no archive: it has no {MANIFEST}.")
+    return manifest
+
+
+def place_of(folder: Path, part: Part) -> Path | None:
+    """Where a part lies, as whole as the manifest says; `None` if it does not.
+
+    A process that was killed may have left a part under the name that it is written under.
+    """
+    for path in (folder / part.part, temporary_of(folder, part.number)):
+        try:
+            state = path.lstat()
+        except OSError:
+            continue
+        return path if stat.S_ISREG(state.st_mode) and state.st_size == part.bytes else None
+    return None
+
+
+def changed_since(folder: Path, taken: Snapshot) -> str:
+    """What happened to the parts of a snapshot since, in a sentence; empty if nothing did."""
+    gone = [part for part in taken.parts if not part.path.is_file()]
+    if not gone:
+        return ""
+    try:
+        now = manifest_of(folder)
+    except ArchiveError as error:
+        return str(error)
+    replaced = {folder / path for path in now.replaced}
+    if all(part.path in replaced for part in gone):
+        return "The archive's parts were joined since it was opened (collect --compact). r opens it again."
+    part = next(part for part in gone if part.path not in replaced)
+    if part.path == temporary_of(folder, part.number) and (folder / f"day={part.day}").is_dir():
+        return "The archive was written to since it was opened. r opens it again."
+    return f"A part of {part.day} was removed since the archive was opened. r opens what is left."
+
+
+def _open(found: Sequence[tuple[Part, Path]], reader: Reader, lacking: _Lacking) -> Iterator[Opened]:
+    for at, (part, path, groups) in enumerate(_with_groups(found, reader, lacking)):
+        yield _opened(at, part, path, groups)
+
+
+def _with_groups(
+    found: Sequence[tuple[Part, Path]], reader: Reader, lacking: _Lacking
+) -> Iterator[tuple[Part, Path, Sequence[RowGroup]]]:
+    """Each part with its row groups, but for those that can't be read or have other entries than they should."""
+    try:
+        groups = reader.row_groups([path for _, path in found]) if found else []
+    except ArchiveError:
+        if len(found) > 1:
+            middle = len(found) // 2
+            yield from _with_groups(found[:middle], reader, lacking)
+            yield from _with_groups(found[middle:], reader, lacking)
+        else:
+            lacking.add(found[0][0])
+        return
+    of_part: list[list[RowGroup]] = [[] for _ in found]
+    for group in groups:
+        of_part[group.file].append(group)
+    for (part, path), own in zip(found, of_part, strict=True):
+        if sum(group.rows for group in own) == part.rows:
+            yield part, path, own
+        else:
+            lacking.add(part)
+
+
+def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup]) -> Opened:
+    dated = part.day != UNKNOWN
+    ends = [instant_us(text) if text and dated else None for text in (part.first, part.last)]
+    low, high = (MISSING if us is None else us for us in ends)
+    blocks, first = list[Block](), 0
+    for group in groups:
+        known = dated and group.low_us is not None and group.high_us is not None
+        times = (group.low_us or 0, group.high_us or 0) if known else (low, high)
+        blocks.append(Block(at, first, group.rows, group.rows, *times))
+        first += group.rows
+    if dated and blocks:
+        low, high = min(block.low for block in blocks), max(block.high for block in blocks)
+    return Opened(part.number, path, part.day, dated, low, high, blocks, any(group.unreadable for group in groups))
+
+
+def _reasons(manifest: Manifest, lacking: _Lacking) -> Iterator[str]:
+    if manifest.broken:
+        yield f"line {manifest.broken[0]} of its {MANIFEST} does not follow the one before: it was changed"
+    if lacking.parts:
+        days = list(lacking.days)
+        more = len(days) - MOST_NAMED
+        named = [", ".join(days[:MOST_NAMED]), *([f"{more:,} more days"] if more > 0 else [])]
+        which = "is missing or was changed" if lacking.parts == 1 else "are missing or were changed"
+        yield f"{counted(lacking.parts, 'part')} {which}: entries of {' and '.join(named)} are lacking"

@@ -1,0 +1,424 @@
+"""An archive as a source that the API's endpoints answer from, larger than memory.
+
+A page is read from the few row groups that it may lie in: of the whole log, the files themselves say how many entries
+of which times are in which row groups. Of a filter, that is counted once, with the count itself, and kept. Nothing of
+the archive is copied but what is asked for.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from auditlog_tui.archive import snapshot
+from auditlog_tui.archive.conditions import (
+    ARRIVAL_BITS,
+    ROW,
+    Condition,
+    all_of,
+    beyond,
+    conditions,
+    sorted_by,
+    within,
+)
+from auditlog_tui.archive.engine import ROW_GROUP, Reader, Value, check_installed
+from auditlog_tui.archive.snapshot import MISSING, Block, Opened, Snapshot
+from auditlog_tui.entries.models import read_entry
+from auditlog_tui.entries.raw_json import restored
+from auditlog_tui.errors import ArchiveError
+from auditlog_tui.offline.source import ARRIVAL, Filter, Found, Located, Order, Place
+
+MOST_AHEAD = 4_096
+"""Entries read at once at most, where page after page is asked for."""
+
+AHEAD_BYTES = 16 * 1024 * 1024
+"""Bytes of entries read at once at most, as far as those before tell."""
+
+GROWTH = 4
+"""So many times as much is read at once where a walk goes on."""
+
+RUNS_KEPT, RUN_BYTES_KEPT = 100, 64 * 1024 * 1024
+COUNTS_KEPT, BLOCKS_KEPT = 10_000, 500_000
+
+MOST_EDGES = 16
+"""Blocks that a bound of time cuts are counted one by one, up to so many."""
+
+AT_ONCE = 16
+"""Places of parts that one query reads at once."""
+
+_ALWAYS = -(2**62), 2**62
+_EVERYTHING = Filter()
+_ROWS_OF_PART = (
+    "SELECT ?::BIGINT, file_row_number, raw FROM read_parquet(?)"
+    " WHERE file_row_number BETWEEN ? AND ? AND list_contains(?::BIGINT[], file_row_number)"
+)
+
+
+class _Key(NamedTuple):
+    """A row of a part: what it is sorted by, and where it is."""
+
+    us: int
+    status: int
+    part: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Successive entries of a filter in an order, from a place on. `ended` says that no more follow."""
+
+    after: Place | None
+    entries: Sequence[Located]
+    ended: bool
+    bytes: int
+    index: dict[Place, int]
+
+    @classmethod
+    def of(cls, after: Place | None, entries: Sequence[Located], *, ended: bool) -> _Run:
+        size = sum(len(entry.text) for entry in entries)
+        return cls(after, entries, ended, size, {entry.place: at for at, entry in enumerate(entries)})
+
+    def start(self, after: Place | None) -> int | None:
+        """The index of the first entry after a place; `None` if it is not known here."""
+        if after == self.after:
+            return 0
+        at = None if after is None else self.index.get(after)
+        return None if at is None else at + 1
+
+
+class _State:
+    """A snapshot, and what was found out about it."""
+
+    def __init__(self, taken: Snapshot) -> None:
+        self.snapshot = taken
+        self.lock = threading.Lock()
+        self.counts: OrderedDict[Filter, int] = OrderedDict()
+        self.blocks: OrderedDict[Filter, dict[int, list[Block]]] = OrderedDict()
+        self.runs: OrderedDict[tuple[Filter, Order, bool], _Run] = OrderedDict()
+        self.paths: list[str] | None = None
+
+    def parts(self, indexes: Iterable[int]) -> list[Opened]:
+        return [self.snapshot.parts[at] for at in indexes]
+
+    def run(self, where: Filter, order: Order, after: Place | None) -> tuple[_Run | None, int]:
+        """What was read that goes on after a place, and the index of the entry there; `None` if nothing was."""
+        with self.lock:
+            for begins in (False, True):
+                run = self.runs.get((where, order, begins))
+                start = None if run is None else run.start(after)
+                if start is not None:
+                    return run, start
+        return None, 0
+
+    def keep(self, where: Filter, order: Order, run: _Run) -> None:
+        """Keep what was read, beside what the order begins with, which is asked for with every count."""
+        with self.lock:
+            key = where, order, run.after is None
+            self.runs.pop(key, None)
+            self.runs[key] = run
+            size = sum(each.bytes for each in self.runs.values())
+            while len(self.runs) > 1 and (len(self.runs) > RUNS_KEPT or size > RUN_BYTES_KEPT):
+                size -= self.runs.popitem(last=False)[1].bytes
+
+    def trim(self) -> None:
+        """Forget the blocks of filters that were not asked for lately."""
+        with self.lock:
+            size = sum(len(blocks) for known in self.blocks.values() for blocks in known.values())
+            while len(self.blocks) > 1 and size > BLOCKS_KEPT:
+                size -= sum(len(blocks) for blocks in self.blocks.popitem(last=False)[1].values())
+
+
+def check_archive(folder: Path) -> Path:
+    """The path of an archive without links. Raises `ArchiveRefusedError` if it is none, and without DuckDB."""
+    check_installed()
+    found = folder.expanduser().resolve()
+    snapshot.manifest_of(found)
+    return found
+
+
+class ArchiveSource:
+    """The archive in a folder, as it was when it was opened or reloaded. For several threads.
+
+    Every method raises `ArchiveError`, and the constructor `ArchiveRefusedError` for a folder that is no archive, and
+    without DuckDB.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = check_archive(folder)
+        self._reader = Reader(self.folder)
+        try:
+            self._state = _State(snapshot.take(self.folder, self._reader))
+        except BaseException:
+            self._reader.close()
+            raise
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._state.snapshot
+
+    def reload(self) -> None:
+        """Take what is in the folder now."""
+        self._state = _State(snapshot.take(self.folder, self._reader))
+
+    # -- the source --------------------------------------------------------------------------------------------
+
+    def find(self, where: Filter, order: Order, after: Place | None, limit: int) -> Found:
+        state = self._state
+        with self._explaining(state):
+            total = self._count(state, where)
+            entries = self._entries(state, where, order, after, limit) if total else []
+        return Found(entries, total)
+
+    def get(self, entry_id: str) -> str | None:
+        """The entry's text; of several versions, the one that came last."""
+        state = self._state
+        parts = state.snapshot.parts
+        sql = "SELECT raw FROM read_parquet(?) WHERE id = ? ORDER BY file_index DESC, file_row_number DESC"
+        with self._explaining(state):
+            found = self._reader.rows(sql, [_names(parts), entry_id]) if parts else []
+        texts = (restored(raw) for (raw,) in found)
+        return next((text for text in texts if read_entry(text).fields.id == entry_id), None)
+
+    def now(self) -> datetime | None:
+        """None: an archive has no clock."""
+        return None
+
+    def interrupt(self) -> None:
+        """Let what is under way in other threads end with an `ArchiveError`."""
+        self._reader.interrupt()
+
+    def close(self) -> None:
+        self._reader.close()
+
+    @contextmanager
+    def _explaining(self, state: _State) -> Iterator[None]:
+        """Turn an error over parts that are not what they were into one that says so."""
+        try:
+            yield
+        except ArchiveError as error:
+            why = snapshot.changed_since(self.folder, state.snapshot)
+            if why:
+                raise ArchiveError(why) from error
+            raise
+
+    # -- counts ------------------------------------------------------------------------------------------------
+
+    def _count(self, state: _State, where: Filter) -> int:
+        with state.lock:
+            if where in state.counts:
+                state.counts.move_to_end(where)
+                return state.counts[where]
+        query = _Query.of(where)
+        inside, edges = 0, list[Block]()
+        for block in self._blocks(state, query):
+            if query.low <= block.low and block.high <= query.high:
+                inside += block.n
+            else:
+                edges.append(block)
+        if len(edges) > MOST_EDGES:
+            inside, edges = (
+                self._count_rows(state, query, sorted({block.part for block in self._blocks(state, query)})),
+                [],
+            )
+        count = inside + sum(self._count_rows(state, query, [block.part], block) for block in edges)
+        with state.lock:
+            state.counts[where] = count
+            if len(state.counts) > COUNTS_KEPT:
+                state.counts.popitem(last=False)
+        return count
+
+    def _count_rows(self, state: _State, query: _Query, parts: Sequence[int], block: Block | None = None) -> int:
+        """How many entries match in the parts, or only in a block of the one part."""
+        bounds = [within(query.low, query.high)]
+        if block is not None:
+            bounds.append(("file_row_number BETWEEN ? AND ?", [block.first, block.first + block.rows - 1]))
+        condition, values = all_of([*bounds, *self._conditions(state, query, parts)])
+        sql = f"SELECT count(*) FROM read_parquet(?) WHERE {condition}"  # noqa: S608  # own names only
+        count: int = self._reader.rows(sql, [_names(state.parts(parts)), *values])[0][0]
+        return count
+
+    def _blocks(self, state: _State, query: _Query) -> list[Block]:
+        """The blocks in which entries match, within the bounds of time."""
+        parts = [at for at, part in enumerate(state.snapshot.parts) if query.may_be_in(part)]
+        if query.base == _EVERYTHING:
+            found: Iterable[Block] = (block for at in parts for block in state.snapshot.parts[at].blocks)
+        else:
+            found = self._counted_blocks(state, query, parts)
+        return [block for block in found if block.low <= query.high and query.low <= block.high]
+
+    def _counted_blocks(self, state: _State, query: _Query, parts: Sequence[int]) -> Iterator[Block]:
+        with state.lock:
+            known = state.blocks.setdefault(query.base, {})
+            state.blocks.move_to_end(query.base)
+            lacking = [at for at in parts if at not in known]
+        for odd in (False, True):
+            chosen = [at for at in lacking if state.snapshot.parts[at].odd is odd]
+            if chosen:
+                counted = self._count_blocks(state, query, chosen)
+                with state.lock:
+                    known.update(counted)
+        state.trim()
+        return (block for at in parts for block in known[at])
+
+    def _count_blocks(self, state: _State, query: _Query, parts: Sequence[int]) -> dict[int, list[Block]]:
+        condition, values = all_of(self._conditions(state, query, parts))
+        sql = (
+            f"SELECT file_index, file_row_number // {ROW_GROUP}, count(*)"  # noqa: S608  # own names only
+            f" FROM read_parquet(?) WHERE {condition} GROUP BY ALL"
+        )
+        found: dict[int, list[Block]] = {at: [] for at in parts}
+        for file, nth, n in self._reader.rows(sql, [_names(state.parts(parts)), *values]):
+            part = state.snapshot.parts[parts[file]]
+            found[parts[file]].append(part.block(nth * ROW_GROUP, ROW_GROUP, n))
+        return found
+
+    def _conditions(self, state: _State, query: _Query, parts: Iterable[int]) -> Iterator[Condition]:
+        odd = any(part.odd for part in state.parts(parts))
+        return conditions(query.base, odd=odd, paths=lambda needle: self._paths(state, needle))
+
+    def _paths(self, state: _State, needle: str) -> list[str]:
+        """The paths not of ASCII alone that have a case-folded text in them."""
+        if state.paths is None:
+            sql = "SELECT DISTINCT path FROM read_parquet(?) WHERE strlen(path) <> length(path)"
+            state.paths = [path for (path,) in self._reader.rows(sql, [_names(state.snapshot.parts)])]
+        return [path for path in state.paths if needle in path.casefold()]
+
+    # -- pages -------------------------------------------------------------------------------------------------
+
+    def _entries(
+        self, state: _State, where: Filter, order: Order, after: Place | None, limit: int
+    ) -> Sequence[Located]:
+        """The entries after a place; where a walk goes on, more of them are read at once, and kept."""
+        run, start = state.run(where, order, after)
+        wanted = limit
+        if run is not None:
+            if start + limit <= len(run.entries) or run.ended:
+                return run.entries[start : start + limit]
+            each = run.bytes // len(run.entries) + 1 if run.entries else 1
+            wanted = max(limit, min(MOST_AHEAD, GROWTH * len(run.entries), AHEAD_BYTES // each))
+        query = _Query.of(where)
+        keys = self._keys(state, query, order, after, wanted)
+        texts = self._texts(state, keys)
+        entries = [Located(text, _place(state, key, order)) for key, text in zip(keys, texts, strict=True)]
+        state.keep(where, order, _Run.of(after, entries, ended=len(entries) < wanted))
+        return entries[:limit]
+
+    def _keys(self, state: _State, query: _Query, order: Order, after: Place | None, limit: int) -> list[_Key]:
+        """Where the first `limit` matching entries after a place are, in this order."""
+        blocks = self._blocks(state, query)
+        if order[0][0] == "status_code":
+            return self._read_keys(state, query, order, after, limit, blocks)
+        down, keys = order[0][1], list[_Key]()
+        for dated in (True, False) if down else (False, True):
+            stage = [block for block in blocks if state.snapshot.parts[block.part].dated is dated]
+            place_us = None if after is None else after[0] if order[0][0] == "created_at" else query.low
+            chosen = choose(stage, down, query, place_us, limit - len(keys))
+            if chosen and len(keys) < limit:
+                narrow = query.narrowed(chosen, down, place_us) if dated else query
+                keys += self._read_keys(state, narrow, order, after, limit - len(keys), chosen)
+        return keys
+
+    def _read_keys(
+        self, state: _State, query: _Query, order: Order, after: Place | None, limit: int, blocks: Sequence[Block]
+    ) -> list[_Key]:
+        parts = sorted({block.part for block in blocks})
+        bounds = [within(query.low, query.high)] if query.bounded else []
+        condition, values = all_of([*bounds, *self._conditions(state, query, parts)])
+        numbers = [part.number for part in state.parts(parts)]
+        later, more = ("true", []) if after is None else beyond(order, after, numbers)
+        sql = (
+            f"SELECT us, status, file, row FROM (SELECT {ROW} FROM read_parquet(?) WHERE {condition})"  # noqa: S608  # own names only
+            f" WHERE {later} ORDER BY {sorted_by(order)} LIMIT {limit}"
+        )
+        rows = self._reader.rows(sql, [_names(state.parts(parts)), *values, *more])
+        return [_Key(us, status, parts[file], row) for us, status, file, row in rows]
+
+    def _texts(self, state: _State, keys: Sequence[_Key]) -> Iterator[str]:
+        """The texts of entries, of which those near each other in a part are read together."""
+        near: dict[tuple[int, int], list[int]] = {}
+        for key in keys:
+            near.setdefault((key.part, key.row // ROW_GROUP), []).append(key.row)
+        found = dict[tuple[int, int], str]()
+        places = iter(near.items())
+        while some := list(islice(places, AT_ONCE)):
+            parts, values = list[str](), list[Value]()
+            for (part, _), rows in some:
+                parts.append(_ROWS_OF_PART)
+                values += [part, _names(state.parts([part])), min(rows), max(rows), rows]
+            for part, row, raw in self._reader.rows(" UNION ALL ".join(parts), values):
+                found[part, row] = restored(raw)
+        return (found[key.part, key.row] for key in keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A filter: `base` has no bounds of time, which are `low` and `high` in microseconds if it is `bounded`."""
+
+    base: Filter
+    bounded: bool
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, where: Filter) -> _Query:
+        bounds = [bound for bound in where.bounds if bound[0] == "created_at"]
+        base = Filter(where.exact, where.path, tuple(bound for bound in where.bounds if bound[0] != "created_at"))
+        if not bounds:
+            return cls(base, False, *_ALWAYS)
+        low = max(_ALWAYS[0] if low is None else low for _, low, _ in bounds)
+        high = min(_ALWAYS[1] if high is None else high for _, _, high in bounds)
+        # what has no time is in no range of time
+        return cls(base, True, max(low, MISSING + 1), high)
+
+    def may_be_in(self, part: Opened) -> bool:
+        return (part.dated or not self.bounded) and part.low <= self.high and self.low <= part.high
+
+    def narrowed(self, blocks: Sequence[Block], down: bool, after_us: int | None) -> _Query:
+        """The same within the time of some blocks, and after a time in the order."""
+        low, high = (max(self.low, min(b.low for b in blocks)), min(self.high, max(b.high for b in blocks)))
+        if after_us is not None:
+            low, high = (low, min(high, after_us)) if down else (max(low, after_us), high)
+        return _Query(self.base, True, low, high)
+
+
+def choose(blocks: Iterable[Block], down: bool, query: _Query, after_us: int | None, limit: int) -> list[Block]:
+    """The blocks that have the first `limit` entries after a time, latest first (`down`) or earliest first.
+
+    Every entry of the others is later in the order than so many of these.
+    """
+    way = -1 if down else 1  # along the order, times times this grow
+    near = {block: min(way * block.low, way * block.high) for block in blocks}
+    start = None if after_us is None else way * after_us
+    left = sorted((block for block in near if start is None or _far(block, way) >= start), key=lambda b: near[b])
+    chosen, waiting, sure = list[Block](), list[tuple[int, int]](), 0
+    for block in left:
+        while waiting and waiting[0][0] < near[block]:
+            sure += heapq.heappop(waiting)[1]
+        if sure >= limit:
+            break
+        chosen.append(block)
+        whole = query.low <= block.low and block.high <= query.high and (start is None or near[block] > start)
+        heapq.heappush(waiting, (_far(block, way), block.n if whole else 0))
+    return chosen
+
+
+def _far(block: Block, way: int) -> int:
+    return max(way * block.low, way * block.high)
+
+
+def _names(parts: Iterable[Opened]) -> list[str]:
+    return Reader.named(part.path for part in parts)
+
+
+def _place(state: _State, key: _Key, order: Order) -> Place:
+    number = state.snapshot.parts[key.part].number
+    values = {"created_at": key.us, "status_code": key.status, ARRIVAL: (number << ARRIVAL_BITS) + key.row}
+    return tuple(values[field] for field, _ in order)

@@ -71,7 +71,7 @@ async def test_a_line_can_be_gone_to_compared_and_copied(clipboard: list[str]) -
         assert "as it was, and as it is now: 1 field differs" in hand.text
         await hand.press("escape", "j", "enter")
         assert hand.row.key == "id-00002"
-        assert hand.app.screen is hand.screen
+        assert hand.screen.is_current
 
 
 async def test_an_entry_that_is_not_in_the_view_is_gone_to_among_the_marked_ones() -> None:

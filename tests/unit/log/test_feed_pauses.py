@@ -1,5 +1,7 @@
 """A page read ahead is stored only once what the user typed is drawn."""
 
+from itertools import pairwise
+
 import pytest
 
 from auditlog_tui.log import feed
@@ -31,5 +33,5 @@ async def test_each_page_of_a_slice_waits_for_input_before_it_is_stored(monkeypa
     assert len(walk.view) == 600
     sliced = order[order.index("pause") :]
     assert sliced.count("store") > 20
-    assert all(one == "pause" for one, other in zip(sliced, sliced[1:], strict=False) if other == "store")
+    assert all(one == "pause" for one, other in pairwise(sliced) if other == "store")
     log.store.close()

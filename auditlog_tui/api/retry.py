@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -187,6 +188,7 @@ def asked_delay(headers: Mapping[str, str], now: datetime) -> float | None:
     return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
+@lru_cache(maxsize=8)  # several answers of one second are read, each more than once
 def http_date(text: str) -> datetime | None:
     """The time in a `Date` or `Retry-After` header, UTC, whole seconds; `None` if it is no date."""
     try:

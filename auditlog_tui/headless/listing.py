@@ -20,7 +20,7 @@ from auditlog_tui.query import Query, plan
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore, Row, Run, Stretch
-from auditlog_tui.store.scans import raws, stretches, with_versions
+from auditlog_tui.store.scans import raws, stretches, text_of, with_versions
 
 PORTION = 1_000
 """Rows written in one go."""
@@ -68,10 +68,14 @@ class Printer:
         for stretch in stretches(range(run.first, run.first + count), PORTION):
             for n in with_versions(self._store, run, stretch):
                 row = self._store.window(run, self._store.row_of(run, n) or 0, 1)[0]
-                written = self._versions.get(row.key) or [self._store.entry(self._store.number(row.key) or n).raw]
-                later = [text for text in (self._store.entry(n).raw, *self._store.versions(n)) if text not in written]
+                written = self._versions.get(row.key) or self._kept(self._store.number(row.key) or n)
+                later = [text for text in (*self._kept(n), *self._store.versions(n)) if text not in written]
                 self._versions[row.key] = [*written, *later]
                 self._out.lines(self._writer.raw_lines(later))
+
+    def _kept(self, n: int) -> list[str]:
+        """The JSON text of a version, unless it was written without being kept."""
+        return [raw] if (raw := text_of(self._store, n)) is not None else []
 
     def entry(self, entry: Entry) -> None:
         """Write one entry that is not in a run."""
@@ -121,6 +125,8 @@ class Listing:
         await walk.begin()
         self._whole = view.plan.local_order or not await walk.order_shown()
         disordered = ""
+        # Rows are written as they come and are not read again: only what tells them apart has to be stored.
+        view.log.store.passing = self._printer.raw and not self._whole and view.plan.residual is None
         try:
             self._on_page()
             await walk.go(UNBOUNDED if self._whole else self._limit, self._on_page)

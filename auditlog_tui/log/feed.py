@@ -40,6 +40,7 @@ from auditlog_tui.log.sort_order import (
 )
 from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
 from auditlog_tui.query import Plan
+from auditlog_tui.runtime import give_way, pause
 from auditlog_tui.store.entries import EntryStore, Row, Run
 from auditlog_tui.store.scans import newest_version
 from auditlog_tui.text.times import rfc3339
@@ -382,6 +383,7 @@ class Feed:
         return self._process(page, end)
 
     async def _step_in_slices(self, part: Part, end: End) -> Step:
+        await pause()  # the page may have come while a key was being handled
         end.sliced = True
         if await self._may_lack_undated(part.page, end, part.last, part.proven):
             self.end_look_ahead()

@@ -499,6 +499,7 @@ class View:
             self.log.server_support.slices_fail = True
             self.log.forget_feed(feed)
         if (step.ignored or step.lost) and feed is self.feed:
+            self.log.store.passing = False  # what is evaluated or sorted here has to be there in full
             await self._end_look_ahead()
             self._next_look = 0
             self._start(self.anchor)

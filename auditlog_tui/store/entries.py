@@ -44,7 +44,8 @@ CREATE TABLE entry (
     client_ip TEXT, method TEXT, path TEXT, status_code INTEGER, user_agent TEXT,
     target_id TEXT, target_type TEXT,
     unreadable TEXT NOT NULL,
-    versions INTEGER NOT NULL
+    versions INTEGER NOT NULL,
+    digest INTEGER
 );
 CREATE INDEX entry_of_hash ON entry (hash, first);
 CREATE INDEX entry_version ON entry (first) WHERE first <> n;
@@ -102,8 +103,21 @@ _OTHER_VERSIONS = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.en
 # The JSON has a table of its own: scans over all entries then read less than half as much. Keys are found by their
 # hash: it takes a quarter of the index that the texts take, and adding a page three quarters of the time. Python's
 # own is the fastest, and of this process alone, so a case has another one.
-_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * (len(Row._fields) + 2))})"  # noqa: S608 (placeholders only)
+_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * (len(Row._fields) + 2))}, NULL)"  # noqa: S608 (placeholders only)
 _INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
+_INSERT_PASSING = (
+    "INSERT INTO entry (n, first, key, hash, created_us, status_code, digest, unreadable, versions)"
+    " VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, '', 0)"
+)
+
+# Most rows are added in the order of their numbers. One statement for all of them takes a third of the time.
+_INSERT_PLACES = (
+    "WITH RECURSIVE added (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM added WHERE i + 1 < :count)"
+    " INSERT INTO place SELECT :run, :begin + :step * i, :n + i, :n + i FROM added"
+)
+
+PASSED_KEPT = 1_000
+"""JSON texts kept of the entries that were added last while the store is `passing`."""
 
 _ROW = ", ".join(f"e.{name}" for name in Row._fields)
 
@@ -194,6 +208,13 @@ class EntryStore:
         self._runs = 0
         self.unused: deque[int] = deque()
         """Numbers of runs that no object refers to any more; `sweep` deletes their rows."""
+        self.passing = False
+        """While set, whoever adds entries also writes them out at once, and only what tells entries apart and in
+        which order they are is stored: key, time, status and a digest of the JSON. The JSON of those added last can
+        be read as always; the one of others can't, except that of later versions. Once it is no longer set, an
+        entry that is added again is stored in full."""
+        self._passed: dict[int, str] = {}
+        """The JSON of entries added while `passing`, by number."""
         self.versioned = False
         """True once an id came with different JSON; until then no statement asks about versions."""
         self._unit: _Unit | None = None
@@ -241,7 +262,10 @@ class EntryStore:
                 else:
                     known.append(index)
                 numbers.append(firsts[entry.key])
-            self._insert((n, n, entry, 0) for n, entry in fresh.items())
+            if self.passing:
+                self._insert_passing(fresh)
+            else:
+                self._insert((n, n, entry, 0) for n, entry in fresh.items())
             if known:
                 versions = self._versions_of([(numbers[index], entries[index]) for index in known])
                 for index, n in zip(known, versions, strict=True):
@@ -272,14 +296,45 @@ class EntryStore:
         self.connection.executemany(_INSERT, columns)
         self.connection.executemany(_INSERT_JSON, texts)
 
+    def _insert_passing(self, entries: Mapping[int, Entry]) -> None:
+        """Insert what is kept of entries that pass through, by number."""
+        self._last_keys = None
+        self.connection.executemany(
+            _INSERT_PASSING,
+            [
+                (n, entry.key, hash(entry.key), entry.created_us, entry.fields.status_code, hash(entry.raw))
+                for n, entry in entries.items()
+            ],
+        )
+        self._passed |= {n: entry.raw for n, entry in entries.items()}
+        for n in list(self._passed)[: max(0, len(self._passed) - PASSED_KEPT)]:
+            del self._passed[n]
+
     def _versions_of(self, entries: Sequence[tuple[int, Entry]]) -> list[int]:
         """The number of the version with the entry's JSON; each entry comes with the number of its first version."""
         raws: dict[int, str | bytes] = {}
+        digests: dict[int, int | None] = {}
         for batch in _batches([first for first, _ in entries]):
             raws.update(self.read(f"SELECT n, raw FROM json WHERE n IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
-        return [
-            first if raws[first] == stored(entry.raw) else self._version(first, entry) for first, entry in entries
-        ]
+            digests.update(self.read(f"SELECT n, digest FROM entry WHERE n IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
+        numbers: list[int] = []
+        for first, entry in entries:
+            same = raws[first] == stored(entry.raw) if first in raws else digests[first] == hash(entry.raw)
+            if same and first not in raws and not self.passing:
+                self._complete(first, entry)
+                raws[first] = stored(entry.raw)
+            numbers.append(first if same else self._version(first, entry))
+        return numbers
+
+    def _complete(self, n: int, entry: Entry) -> None:
+        """Store the rest of an entry of which only a part was kept."""
+        ((versions,),) = self.read("SELECT versions FROM entry WHERE n = ?", [n])
+        self.connection.execute("DELETE FROM entry WHERE n = ?", [n])
+        self._insert([(n, n, entry, versions)])
+
+    def passed(self, n: int) -> str:
+        """The JSON of version `n`, added while `passing`. Raises `LookupError` if it is not kept any more."""
+        return self._passed[n]
 
     def _version(self, first: int, entry: Entry) -> int:
         """The number of the later version with the entry's JSON, inserted if it is new."""
@@ -388,12 +443,8 @@ class EntryStore:
         for entry in self._present(run, [entry for entry in fresh if entry <= run.highest]):
             del fresh[entry]
         begin, step = (run.after, 1) if older else (run.first - 1, -1)
-        places = zip(range(begin, begin + step * len(fresh), step), fresh.items(), strict=True)
         with self.writing():
-            self.connection.executemany(
-                "INSERT INTO place VALUES (?, ?, ?, ?)",
-                ((run.number, position, entry, n) for position, (entry, n) in places),
-            )
+            self._insert_places(run, begin, step, fresh)
             noted = self._note_versions(run, versioned) if versioned else 0
         if self._unit is not None:
             self._unit.touch(run)
@@ -404,6 +455,20 @@ class EntryStore:
         run.noted += noted
         run.highest = max(run.highest, max(fresh, default=0))
         return len(fresh)
+
+    def _insert_places(self, run: Run, begin: int, step: int, entries: Mapping[int, int]) -> None:
+        """Place entries, each with the version that it shows, from a position on."""
+        numbers = list(entries)
+        lowest = numbers[0] if numbers else 0
+        if numbers == list(range(lowest, lowest + len(numbers))) == list(entries.values()):
+            values = {"run": run.number, "begin": begin, "step": step, "n": lowest, "count": len(numbers)}
+            if numbers:
+                self.connection.execute(_INSERT_PLACES, values)
+            return
+        self.connection.executemany(
+            "INSERT INTO place VALUES (?, ?, ?, ?)",
+            [(run.number, begin + step * i, entry, n) for i, (entry, n) in enumerate(entries.items())],
+        )
 
     def versioned_entries(self, numbers: Sequence[int]) -> dict[int, int]:
         """Maps those of the versions whose entry has several to the number of the entry."""

@@ -288,6 +288,16 @@ def raw_of(store: EntryStore, n: int) -> str:
     return restored(store.read("SELECT raw FROM json WHERE n = ?", [n])[0][0])
 
 
+def text_of(store: EntryStore, n: int) -> str | None:
+    """`raw_of`, or `None` for one that a `passing` store does not keep any more."""
+    if found := store.read("SELECT raw FROM json WHERE n = ?", [n]):
+        return restored(found[0][0])
+    try:
+        return store.passed(n)
+    except LookupError:
+        return None
+
+
 def with_versions(store: EntryStore, run: Run, stretch: Stretch) -> list[int]:
     """The versions shown of the entries that have several, ordered by position."""
     found = store.read(f"SELECT e.n {_ROWS} AND e.versions > 0 ORDER BY p.position", _bounds(run, stretch))
@@ -309,12 +319,16 @@ def count_undated(store: EntryStore, run: Run, stretch: Stretch) -> int:
 
 
 def raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:
-    """The JSON of the version that each row shows, exactly as received, ordered by position."""
+    """The JSON of the version that each row shows, exactly as received, ordered by position.
+
+    Raises `LookupError` for one that a `passing` store does not keep any more.
+    """
     sql = (
-        "SELECT j.raw FROM place p JOIN json j ON j.n = p.shown"
+        "SELECT p.shown, j.raw FROM place p LEFT JOIN json j ON j.n = p.shown"
         " WHERE p.run = ? AND p.position >= ? AND p.position < ? ORDER BY p.position"
     )
-    return [restored(raw) for (raw,) in store.read(sql, _bounds(run, stretch))]
+    found = store.read(sql, _bounds(run, stretch))
+    return [store.passed(n) if raw is None else restored(raw) for n, raw in found]
 
 
 def all_raws(store: EntryStore, run: Run, stretch: Stretch) -> list[str]:

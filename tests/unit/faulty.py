@@ -11,7 +11,7 @@ class FaultyConnection:
     """A SQLite connection that fails as `fails` says: "works", "reads fail", "writes fail", "inserts fail",
     "all fails" or "fails at times".
 
-    "inserts fail" lets a transaction begin, and fails at its `executemany`.
+    "inserts fail" lets a transaction begin, and fails at what it inserts.
     """
 
     def __init__(self, connection: sqlite3.Connection, dice: random.Random) -> None:
@@ -29,7 +29,8 @@ class FaultyConnection:
         return self._connection.__exit__(*exc)
 
     def execute(self, sql: str, *values: Any) -> Any:
-        self._maybe_fail("reads fail" if sql.lstrip().startswith("SELECT") else "writes fail")
+        inserts = ["inserts fail"] if "INSERT INTO" in sql else []
+        self._maybe_fail("reads fail" if sql.lstrip().startswith("SELECT") else "writes fail", *inserts)
         return self._connection.execute(sql, *values)
 
     def executemany(self, sql: str, *values: Any) -> Any:

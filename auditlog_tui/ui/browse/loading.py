@@ -50,6 +50,11 @@ class LoadController(Controller):
     def busy(self) -> bool:
         return self._worker is not None and self._worker.is_running
 
+    @property
+    def redraws(self) -> bool:
+        """Whether the screen is about to be updated for rows that have come."""
+        return self._redraw is not None
+
     def fetch(self, *, older: bool, rows: int = 1, everything: bool = False) -> None:
         """Fetch at one end of the view on the screen, unless something is being fetched for it already."""
         view = self._host.view

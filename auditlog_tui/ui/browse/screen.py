@@ -121,6 +121,8 @@ class BrowseScreen(ShiftingScreen):
         self._opener = opener
         self._text = text
         self._keys = keys
+        self._late = False
+        """True while a tick is put off."""
         self._keyed_at = 0.0
         zones = time_displays(settings.zone)
         self._look = Look(glyphs, *zones[0], time.time_ns() // 1000, columns=read_columns(settings.columns))
@@ -354,6 +356,11 @@ class BrowseScreen(ShiftingScreen):
     def _tick(self) -> None:
         if not self.opened:
             return
+        if runtime.pause_left() > 0 and not self._late:
+            self._late = True
+            self.set_timer(runtime.LONGEST_S, self._tick)  # what was typed is drawn first
+            return
+        self._late = False
         since_key = time.monotonic() - self._keyed_at
         runtime.collect_garbage(idle=since_key > IDLE_S, pressed=since_key < SOON_S)
         if self.navigator.log.store.unused:

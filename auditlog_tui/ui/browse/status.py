@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from auditlog_tui.errors import StoreError
+from auditlog_tui.runtime import pause_left
 from auditlog_tui.text.cells import cell_width, shorten_end
 from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.host import Controller, Host
@@ -120,6 +121,8 @@ class StatusController(Controller):
         self._table.states = states
         failed = why_nothing(view.error) if view.error is not None and not len(view.feed.run) else ""
         self._header.show(summary, busy=busy, failed=failed)
+        if busy:
+            self._say_progress()
 
     def show_problem(self) -> None:
         """Say the view's error, unless the table shows it in place of rows, or else its notice."""
@@ -137,9 +140,12 @@ class StatusController(Controller):
         self._footer.say(safe(text, 1_000), severity)
 
     def note_key(self) -> None:
-        """A key was pressed: the message was read."""
+        """A key was pressed: the message was read, unless it is the pace, which would be shown again at once."""
         self.keyed += 1
-        self.forget_message()
+        if self._pace() is not None and self._footer.message == self._progress:
+            self._quits = False
+        else:
+            self.forget_message()
 
     def forget_message(self) -> None:
         """Show the keys again."""
@@ -162,13 +168,24 @@ class StatusController(Controller):
         self._spinner.resume()
 
     def _turn(self) -> None:
+        if pause_left() > 0:
+            return  # what was typed is drawn first
         self._frame += 1
+        if self._loader.redraws:
+            return  # with the rows that have come, in one frame
         if self._loader.busy:
             self.show_state()
-            self._table.refresh()
-        self._say_progress()
+            if self._shows_states():
+                self._table.refresh()
+        else:
+            self._say_progress()
         if not self._loader.busy and self._wait is None and self._work is None and self._spinner is not None:
             self._spinner.pause()
+
+    def _shows_states(self) -> bool:
+        """Whether the table shows a line that is no row, in which a spinner turns."""
+        top, count = self._table.top, len(self._host.view)
+        return top < 0 or count < top + self._table.body
 
     def show_work(self, work: Work | None) -> None:
         """Show the progress of this work until it is replaced by `None`."""

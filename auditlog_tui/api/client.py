@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import Struct
 
-from auditlog_tui.api.early import EarlyRequest, is_plain, request_to
+from auditlog_tui.api.early import EarlyRequest, request_to
 from auditlog_tui.api.handover import answer_to
 from auditlog_tui.api.http import (
     Answer,
@@ -63,11 +63,10 @@ from auditlog_tui.text.safe import safe
 if TYPE_CHECKING:
     import httpx
 
-    from auditlog_tui.api.direct import DirectWire
     from auditlog_tui.api.wire import Wire
 
 SOON = 0.05
-"""Seconds to wait for an early answer before a way for other requests is opened beside it."""
+"""Seconds to wait for an early answer before httpx is imported beside it: that takes about as long."""
 
 SPARED = 4
 """Refusals of one request as too many that don't count as attempts, if others were under way beside it."""
@@ -155,8 +154,8 @@ class AuditLogClient:
         self._transport = transport
         self._headers = all_headers(self._base, key, headers or {})
         self._closed = False
-        self._opening: asyncio.Future[DirectWire | Wire] | None = None
-        self._wire: DirectWire | Wire | None = None
+        self._opening: asyncio.Future[Wire] | None = None
+        self._wire: Wire | None = None
         if early is None:
             self._wire = self._new_wire()
 
@@ -301,17 +300,13 @@ class AuditLogClient:
             self._wire = await asyncio.shield(self._open_wire())
         return await self._wire.send(target, self._note_clock)
 
-    def _open_wire(self) -> asyncio.Future[DirectWire | Wire]:
-        """Make the wire in a thread, once: importing its library and reading certificates would delay keys."""
+    def _open_wire(self) -> asyncio.Future[Wire]:
+        """Make the wire in a thread, once: importing its library would delay keys."""
         if self._opening is None:
             self._opening = asyncio.ensure_future(asyncio.to_thread(self._new_wire))
         return self._opening
 
-    def _new_wire(self) -> DirectWire | Wire:
-        if self._transport is None and self._proxy is None and is_plain(self._base):
-            from auditlog_tui.api.direct import DirectWire
-
-            return DirectWire(self._base, self._host, self._headers)
+    def _new_wire(self) -> Wire:
         from auditlog_tui.api.wire import Wire  # slow to import
 
         return Wire(self._base, self._host, dict(self._headers), self._transport, self._proxy)

@@ -65,15 +65,10 @@ def first_request(base_url: str, key: Secret | None, extra: Mapping[str, str], t
     """The request as the client would send it. Raises `SettingsError`, which shows neither key nor headers."""
     base_url = check_base_url(base_url)
     check_encrypted(base_url)
-    if not is_plain(base_url):
+    path = urlsplit(base_url).path
+    if not re.fullmatch(_AS_WRITTEN, path) or {".", ".."} & set(path.split("/")):
         raise SettingsError("The client may write the path of this base URL in another way.")
     return request_to(base_url, all_headers(base_url, None if key is None else key.reveal(), extra), target)
-
-
-def is_plain(base_url: str) -> bool:
-    """Whether every HTTP library writes the path of this base URL as it is."""
-    path = urlsplit(base_url).path
-    return re.fullmatch(_AS_WRITTEN, path) is not None and not {".", ".."} & set(path.split("/"))
 
 
 def request_to(base_url: str, headers: tuple[tuple[str, str], ...], target: str) -> Request:

@@ -24,11 +24,6 @@ CONNECT = 15.0
 BODY_LIMIT = 32 * 1024 * 1024
 """Largest decompressed answer, in bytes. A page of 100 entries has about 50 KB; compression can hide gigabytes."""
 
-LONGEST_TARGET = 60_000
-"""Characters of a request's path and query: servers refuse more, and httpx sends no URL of more than 65,536."""
-
-TOO_LONG = "What was asked is too long for a request."
-
 ERROR_LIMIT = 64 * 1024
 """Bytes read of an error's body."""
 

@@ -1,5 +1,5 @@
-"""Sends requests with httpx: through a proxy, or to what answers in this process. httpx is slow to import, so the
-client imports this module only where it is needed.
+"""Sends requests with httpx. The client imports this module with the first request that it sends: httpx is slow to
+import, and an early request may have brought the first answer without it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import cast
 import httpx
 
 from auditlog_tui.api.http import Answer, broken, joined, read_body, read_error_body, unreachable
-from auditlog_tui.api.request import CONNECT, DEADLINE, TOO_LONG, tls_context
+from auditlog_tui.api.request import CONNECT, DEADLINE, tls_context
 from auditlog_tui.api.retry import AgainError
 from auditlog_tui.errors import BadRequestError, SettingsError, UnreachableError
 from auditlog_tui.runtime import give_way
@@ -90,7 +90,7 @@ class Wire:
             lost = UnreachableError(broken(self._host, str(error)))
             raise AgainError(lost, broke=True) from error
         except httpx.InvalidURL as error:
-            raise BadRequestError(TOO_LONG) from error
+            raise BadRequestError("What was asked is too long for a request.") from error
         except httpx.LocalProtocolError:
             pass  # its text can hold the key, so the error raised below must not refer to it
         except httpx.HTTPError as error:

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 LATER_S = 1.0
 """Seconds after opening when `_LATER` are imported: the first rows are on the screen by then."""
 
-_LATER = ("auditlog_tui.entries.schema",)
-"""Slow to import: pydantic, for an entry with malformed or unknown fields."""
+_LATER = ("auditlog_tui.api.wire", "auditlog_tui.entries.schema")
+"""Slow to import: httpx, for the second request, and pydantic, for an entry with malformed or unknown fields."""
 
 KNOWN_BY = 5
 """The newest entries of a case of which one must be in its log: the others may be gone by retention."""

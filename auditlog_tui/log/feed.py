@@ -40,7 +40,7 @@ from auditlog_tui.log.sort_order import (
 )
 from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
 from auditlog_tui.query import Plan
-from auditlog_tui.runtime import give_way, pause
+from auditlog_tui.runtime import pause
 from auditlog_tui.store.entries import EntryStore, Row, Run
 from auditlog_tui.store.scans import newest_version
 from auditlog_tui.text.times import rfc3339

@@ -302,7 +302,7 @@ class EntryStore:
         self.connection.executemany(
             _INSERT_PASSING,
             [
-                (n, entry.key, hash(entry.key), entry.created_us, entry.fields.status_code, hash(entry.raw))
+                (n, entry.key, self._hash(entry.key), entry.created_us, entry.fields.status_code, hash(entry.raw))
                 for n, entry in entries.items()
             ],
         )

@@ -71,7 +71,7 @@ class SavedIndex:
             self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
             self._db.row_factory = sqlite3.Row
             self._db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;")
-            self._db.create_function("fold", 1, str.casefold, deterministic=True)
+            self._db.create_function("fold", 1, _fold, deterministic=True)
             self._db.executescript(_SCHEMA)
             self._db.execute("BEGIN")
         self._pages = Pages(self._db)
@@ -162,6 +162,10 @@ class SavedIndex:
         self.interrupt()
         with self._lock:
             self._db.close()
+
+
+def _fold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
 
 
 @contextmanager

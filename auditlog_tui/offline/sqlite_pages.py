@@ -89,7 +89,9 @@ class Pages:
         elif where.path is not None:
             yield self._or_unknown("path", "instr(fold(path), ?)", [where.path.casefold()])
         for field, low, high in where.bounds:
-            for sql, bound in self._bound(_COLUMN[field], low, high, lead, begun):
+            # what can't be read matches too, and is sorted below all others: the cursor may be at such a one
+            known = begun and field not in self._unknown
+            for sql, bound in self._bound(_COLUMN[field], low, high, lead, known):
                 yield self._or_unknown(field, sql, [bound])
 
     def _bound(

@@ -95,9 +95,9 @@ class Engine:
         return self._copy(chosen, target)
 
     def join(self, parts: Sequence[Path], target: Path) -> Written:
-        """Write the rows of several parts as one, sorted by time. `target` must exist."""
-        names = ", ".join(COLUMNS)
-        return self._copy(f"SELECT {names} FROM {_parquet(parts)} ORDER BY created_at", target)  # noqa: S608  # own names only
+        """Write the rows of several parts as one, sorted by time, then as they came. `target` must exist."""
+        names, order = ", ".join(COLUMNS), "created_at, file_index, file_row_number"
+        return self._copy(f"SELECT {names} FROM {_parquet(parts)} ORDER BY {order}", target)  # noqa: S608  # own names only
 
     def count(self, part: Path) -> int:
         """The number of rows of a part."""

@@ -25,8 +25,8 @@ MOST_NAMED = 5
 class Block:
     """Successive rows of a part, the `first` and so many `rows`, of which `n` match a filter.
 
-    `low` and `high` are the times of the first and last of these in microseconds, `MISSING` where they have none.
-    `part` is the index of the part.
+    No time in them is before `low` or after `high`, in microseconds; both are `MISSING` where they have none. `part`
+    is the index of the part.
     """
 
     part: int
@@ -53,6 +53,12 @@ class Opened:
     high: int
     blocks: Sequence[Block]
     odd: bool
+
+    def block(self, first: int, rows: int, n: int) -> Block:
+        """So many rows, of which `n` match a filter."""
+        among = [block for block in self.blocks if block.first < first + rows and first < block.first + block.rows]
+        low, high = min(block.low for block in among), max(block.high for block in among)
+        return Block(among[0].part, first, rows, n, low, high)
 
 
 @dataclass(frozen=True, slots=True)

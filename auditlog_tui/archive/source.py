@@ -271,13 +271,13 @@ class ArchiveSource:
     def _count_blocks(self, state: _State, query: _Query, parts: Sequence[int]) -> dict[int, list[Block]]:
         condition, values = all_of(self._conditions(state, query, parts))
         sql = (
-            f"SELECT file_index, file_row_number // {ROW_GROUP}, count(*),"  # noqa: S608  # own names only
-            f" coalesce(min(epoch_us(created_at)), {MISSING}), coalesce(max(epoch_us(created_at)), {MISSING})"
+            f"SELECT file_index, file_row_number // {ROW_GROUP}, count(*)"  # noqa: S608  # own names only
             f" FROM read_parquet(?) WHERE {condition} GROUP BY ALL"
         )
         found: dict[int, list[Block]] = {at: [] for at in parts}
-        for file, nth, n, low, high in self._reader.rows(sql, [_names(state.parts(parts)), *values]):
-            found[parts[file]].append(Block(parts[file], nth * ROW_GROUP, ROW_GROUP, n, low, high))
+        for file, nth, n in self._reader.rows(sql, [_names(state.parts(parts)), *values]):
+            part = state.snapshot.parts[parts[file]]
+            found[parts[file]].append(part.block(nth * ROW_GROUP, ROW_GROUP, n))
         return found
 
     def _conditions(self, state: _State, query: _Query, parts: Iterable[int]) -> Iterator[Condition]:

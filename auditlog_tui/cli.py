@@ -69,16 +69,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 _OPEN_HELP = """\
-Browse a log that was saved to a file, without a key and without the network. The file is never written to.
+Browse a log that was saved to a file, or an archive, without a key and without the network. Nothing is written to it.
 
-It is a bundle, JSON Lines of entries (as list --format jsonl writes them), a page of the API as saved by curl, or a
-JSON list of entries; all but a bundle may be compressed by gzip."""
+A file is a bundle, JSON Lines of entries (as list --format jsonl writes them), a page of the API as saved by curl, or
+a JSON list of entries; all but a bundle may be compressed by gzip. An archive is the folder that collect fills."""
 
 
 def _parser(command: str = "") -> argparse.ArgumentParser:
     opens = command == OPEN
     parser = _Parser(
-        prog="auditlog-tui open FILE" if opens else "auditlog-tui",
+        prog="auditlog-tui open FILE|DIR" if opens else "auditlog-tui",
         description=_OPEN_HELP if opens else "Browse the Nirvana Labs audit log. ? in the browser lists its keys.",
         epilog=f"{EXAMPLES}\n\nEach command has a --help of its own.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -88,7 +88,8 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="browse a made-up log: no key, no network")
     parser.add_argument(
         FROM, dest="saved", metavar="FILE", default="",
-        help="read a log saved to a file, which open browses: no key, no network; - is standard input",
+        help="read a log saved to a file, or an archive's folder, which open browses: no key, no network; - is"
+        " standard input",
     )  # fmt: skip
     for option in OPTIONS:
         if option.switch:
@@ -153,7 +154,7 @@ def _paths(arguments: Sequence[str]) -> int:
 
 _VERIFY_EPILOG = """\
 exit status:
-  0 unchanged; 1 changed; 2 it can't be read, or is no bundle; 130 Ctrl+C
+  0 unchanged; 1 changed; 2 it can't be read, or is no bundle and no archive; 130 Ctrl+C
 
 To search for the word: auditlog-tui '"verify"'"""
 
@@ -162,14 +163,15 @@ def _verify(arguments: Sequence[str]) -> int:
     parser = _Parser(
         prog="auditlog-tui verify",
         description=(
-            "Tell whether a bundle that export --bundle made was changed, and which entries were.\n"
+            "Tell whether a bundle that export --bundle made was changed, and which entries were; or, of a folder,\n"
+            "whether an archive that collect made was, and which parts were, as collect DIR --verify does.\n"
             "It needs no key and sends nothing."
         ),
         epilog=_VERIFY_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("path", metavar="PATH", help="the bundle, such as incident.zip")
+    parser.add_argument("path", metavar="PATH", help="the bundle, such as incident.zip, or the archive's folder")
     parser.add_argument(
         "--manifest", metavar="SHA256",
         help="the SHA-256 of its manifest, as you were given it by another way than the bundle",
@@ -179,7 +181,13 @@ def _verify(arguments: Sequence[str]) -> int:
     from auditlog_tui.headless.verifying import write_verdict
 
     runtime.enable_collector()
-    return write_verdict(Path(options.path), options.manifest)
+    if not is_folder(options.path):
+        return write_verdict(Path(options.path), options.manifest)
+    if options.manifest is not None:
+        parser.error("--manifest is for a bundle; verify DIR writes the digest of an archive's manifest")
+    from auditlog_tui.headless import upkeep
+
+    return upkeep.verify(Path(options.path).expanduser(), quiet=False)
 
 
 def _look_after(options: argparse.Namespace) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_A = {"file": "a file", "archive": "an archive"}
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -30,10 +28,15 @@ class Origin:
     kind: str = "file"
 
     @property
+    def noun(self) -> str:
+        """The kind with its article."""
+        return f"{'an' if self.kind == 'archive' else 'a'} {self.kind}"
+
+    @property
     def lacks(self) -> str:
         """Why entries of the log may be missing in what is made of the file; empty if it states that none are."""
         if self.reason:
             return self.reason
         if not self.stated:
-            return f"it was made of {self.name}, {_A[self.kind]} that does not say whether it has all of the log"
+            return f"it was made of {self.name}, {self.noun} that does not say whether it has all of the log"
         return f"it was made of {self.name}, which has only the entries of {self.query}" if self.query else ""

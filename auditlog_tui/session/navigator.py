@@ -271,7 +271,7 @@ class Navigator:
     @property
     def everywhere(self) -> str:
         """What a count without a filter is over, in two words."""
-        return "all time" if self.log.origin is None else "in file"
+        return "all time" if self.log.origin is None else f"in {self.log.origin.kind}"
 
     def pivots(self, row: Row) -> list[Pivot]:
         """The related filters offered for a row."""

@@ -68,6 +68,7 @@ commands:
                                                       write one entry, by its ID
   auditlog-tui open incident.jsonl.gz                 browse a log saved to a file: no key, no network
   auditlog-tui list --from incident.jsonl.gz          write its entries; count and get know --from too
+  auditlog-tui open archive                           browse an archive that collect made
   auditlog-tui verify incident.zip                    tell whether a bundle was changed
   auditlog-tui config init                            write a settings file to begin with
   auditlog-tui paths                                  write where settings, marks and history are kept"""
@@ -150,7 +151,8 @@ def with_file(arguments: Sequence[str]) -> list[str]:
     path = "".join(rest[file + marked : file + marked + 1])
     if not path:
         raise SettingsError(
-            "auditlog-tui open takes a file: JSON Lines of entries, or a page or list of them as JSON, also as .gz.\n"
+            "auditlog-tui open takes a file: JSON Lines of entries, or a page or list of them as JSON, also as .gz;\n"
+            "or the folder of an archive.\n"
             "To search for the word: auditlog-tui '\"open\"'"
         )
     return [*arguments[:at], f"{FROM}={path}", *rest[:file], *rest[file + marked + 1 :]]
@@ -194,7 +196,7 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     if options.saved and options.demo:
         parser.error(f"--demo and {FROM} are two logs: choose one")
     if options.saved and command == "follow":
-        parser.error("a file does not grow, so there is nothing to follow")
+        parser.error("a saved log does not grow, so there is nothing to follow")
     if command == "get" and len(words) != 1:
         parser.error("get takes one ID")
     if command == "export":

@@ -110,8 +110,9 @@ class CopyController(Controller):
         elif key == "l" and self._host.view.fixed:
             no_link = "Marks are kept on this machine, so there is no link to them; y y copies their IDs"
             self._host.say(no_link, "warning")
-        elif key == "c" and self._host.navigator.saved:
-            self._host.say("This log is a file, which curl can't ask for an entry; y j copies its JSON", "warning")
+        elif key == "c" and (origin := self._host.navigator.log.origin) is not None:
+            no_curl = f"This log is {origin.noun}, which curl can't ask for an entry; y j copies its JSON"
+            self._host.say(no_curl, "warning")
         elif key == "l":
             self._host.copy(self._host.navigator.link(), "the link to this view")
         elif key is not None:

@@ -52,8 +52,10 @@ class FollowController(Controller):
         """The view that `F` left for the newest entry, which may fail, and how often the cursor had been moved."""
 
     def action_follow(self) -> None:
-        if self._host.navigator.log.origin is not None:
-            self._host.say("A file does not grow, so there is nothing to follow", "warning")
+        log = self._host.navigator.log
+        if log.origin is not None:
+            grows = "An archive is shown as it was when it was opened: r opens it again"
+            self._host.say(grows if log.reopen else "A file does not grow, so there is nothing to follow", "warning")
             return
         self._on = not self._on
         self._state, self._left = "waiting", None

@@ -132,8 +132,9 @@ class LoadController(Controller):
         summary = view.summary()
         if summary.complete:
             self._host.say("Everything that matches is loaded")
-        elif view.complete and summary.final:
-            self._host.say(f"All of the file is loaded that matches. INCOMPLETE: {summary.reason}", "warning")
+        elif view.complete and summary.final and view.log.origin is not None:
+            kind = view.log.origin.kind
+            self._host.say(f"All of the {kind} is loaded that matches. INCOMPLETE: {summary.reason}", "warning")
         elif view.complete:  # both ends were reached, and yet something is missing
             self._host.say(f"INCOMPLETE: {summary.reason}; r loads it anew", "warning")
         else:

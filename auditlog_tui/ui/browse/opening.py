@@ -126,6 +126,7 @@ class Opening:
             return
         log.origin = self._header.origin = origin
         self._host.go(self._host.navigator.refresh)
+        self._host.say("This is the archive as it is now")
         self.report(origin)
 
     def report(self, origin: Origin | None) -> None:

@@ -103,7 +103,8 @@ class TimelineController(Controller):
         if timeline is not self._timeline or not self._open:
             return
         worth = {"exact": "", "at most": "at most", "loaded": f"of {count(timeline.rows or 0)} loaded"}
-        by = "counted by the server" if self._host.navigator.log.origin is None else "counted in the file"
+        origin = self._host.navigator.log.origin
+        by = "counted by the server" if origin is None else f"counted in the {origin.kind}"
         by = by if timeline.rows is None else ""
         self._bar.show(timeline.buckets, note or by, worth[timeline.how.value])
         self._bar.display = bool(timeline.buckets or note)

@@ -216,7 +216,7 @@ class HeaderBar(Widget):
     def _whole(self, summary: Summary) -> tuple[str, str]:
         """The verdict on a view that has everything."""
         if self.origin is not None and not self.origin.stated and not summary.only:
-            return "  ALL IN FILE", "$text-accent"
+            return f"  ALL IN {self.origin.kind.upper()}", "$text-accent"
         return "  COMPLETE", "$text-success"
 
     def _spinner(self) -> tuple[str, str]:

@@ -99,7 +99,7 @@ def _ending(view: View, summary: Summary) -> str:
 
 
 def _log_of(view: View) -> str:
-    return "log" if view.log.origin is None else "file"
+    return "log" if view.log.origin is None else view.log.origin.kind
 
 
 def _progress(summary: Summary, look: Look) -> str:

@@ -149,8 +149,10 @@ class Session:
             return None
         from auditlog_tui.offline.transport import OfflineTransport
 
-        if (source := self._archive or (self._saved and self._saved.index)) is not None:
-            return OfflineTransport(source, in_threads=True)
+        if self._archive is not None:
+            return OfflineTransport(self._archive, in_threads=True)
+        if self._saved is not None:
+            return OfflineTransport(self._saved.index, in_threads=True)
         from auditlog_tui.demo import demo_log
 
         self._demo_log = demo_log()

@@ -489,7 +489,7 @@ def known(archive: Archive) -> bytes:
 def test_the_state_is_forgotten_with_the_parts_that_it_speaks_of(tmp_path: Path) -> None:
     with Archive(tmp_path, ORIGIN) as archive:
         put(archive, [entry(1)])
-        archive.write_state(b"one")
+        archive.write_state(b"one", 1)
     earlier = (tmp_path / "_manifest.jsonl").read_bytes()
     with Archive(tmp_path, ORIGIN) as archive:
         assert known(archive) == b"one"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from auditlog_tui.archive import dataset, source
 from auditlog_tui.archive.dataset import Archive, Origin
+from auditlog_tui.archive.rows import day_of, time_of
 from auditlog_tui.archive.source import ArchiveSource
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.errors import ArchiveError
@@ -52,8 +53,8 @@ def entries(draw: st.DrawFn) -> list[Entry]:
             "status_code": draw(st.one_of(st.sampled_from([200, 200, 404, -1]), st.sampled_from(["x", None, 2**63]))),
             "target": draw(st.one_of(st.none(), st.fixed_dictionaries({"id": value, "type": value}))),
         }
-        found.append(read_entry(json.dumps(row, ensure_ascii=False).replace("\udcff", "\udcff")))
-    return found
+        found.append(read_entry(json.dumps(row, ensure_ascii=False)))
+    return sorted(found, key=lambda entry: day_of(time_of(entry)))  # fewer parts, which take long to write
 
 
 @contextmanager
@@ -112,6 +113,8 @@ def test_an_archive_answers_as_a_saved_log_does(
         patch.setattr(source, "ROW_GROUP", 3)
         patch.setattr(source, "MOST_EDGES", data.draw(st.sampled_from([0, 16])))
         with both(found) as (archive, index):
+            for name in ("id-0", "id-39", "id", ""):
+                assert archive.get(name) == index.get(name)
             for where, repeated in asked:
                 order = without_repeats(repeated)
                 meant = index.find(where, order, None, 1_000)
@@ -129,14 +132,6 @@ def test_an_archive_answers_as_a_saved_log_does(
                         assert page(archive, where, way, whole.entries[at].place, 4) == page(
                             index, where, way, meant.entries[at].place, 4
                         )
-
-
-@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(entries())
-def test_an_entry_is_found_by_its_id(found: list[Entry]) -> None:
-    with both(found) as (archive, index):
-        for name in ("id-0", "id-39", "id", ""):
-            assert archive.get(name) == index.get(name)
 
 
 def texts(found: Found) -> list[str]:
@@ -240,6 +235,9 @@ def test_a_part_that_was_not_given_its_name_yet_is_read(tmp_path: Path) -> None:
             archive.find(Filter(), NEWEST, None, 11)
 
 
+Harm = Callable[[Path, Path], None]
+
+
 def _cut(folder: Path, part: Path) -> None:
     part.write_bytes(part.read_bytes()[:-10])
 
@@ -253,24 +251,20 @@ def _link(folder: Path, part: Path) -> None:
     part.symlink_to(folder / "_elsewhere")
 
 
-def _swap(folder: Path, part: Path) -> None:
-    """Another part of the same size with another number of entries."""
-    size, manifest = part.stat().st_size, folder / "_manifest.jsonl"
+def _miscount(folder: Path, part: Path) -> None:
+    """Let the part have another number of entries than the manifest says."""
+    manifest = folder / "_manifest.jsonl"
     lines = manifest.read_bytes().splitlines(keepends=True)
     at = next(at for at, line in enumerate(lines) if part.name.encode() in line)
     lines[at] = lines[at].replace(b'"rows":100', b'"rows":101')
-    assert size
     manifest.write_bytes(b"".join(lines))
 
 
-@pytest.mark.parametrize("harm", [_cut, _overwrite, _link, _swap, lambda folder, part: part.unlink()])
-def test_a_day_that_is_lacking_is_named_and_the_rest_opens(
-    harm: Callable[[Path, Path], None], tmp_path: Path
-) -> None:
-    found = [
-        plain(n, id=f"id-{day}-{n}", created_at=f"2026-07-0{day}T00:00:00Z") for day in (1, 2) for n in range(100)
-    ]
-    collected(tmp_path, found, START_US)
+@pytest.mark.parametrize("harm", [_cut, _overwrite, _link, _miscount, lambda folder, part: part.unlink()])
+def test_a_day_that_is_lacking_is_named_and_the_rest_opens(harm: Harm, tmp_path: Path) -> None:
+    for day in ("2026-07-01", "2026-07-02"):
+        found = [plain(n, id=f"id-{day}-{n}", created_at=f"{day}T00:00:00Z") for n in range(100)]
+        collected(tmp_path, found, START_US)
     harm(tmp_path, tmp_path / "day=2026-07-01" / "part-000001.parquet")
     with closing(ArchiveSource(tmp_path)) as archive:
         assert "entries of 2026-07-01 are lacking" in archive.snapshot.reason

@@ -12,10 +12,11 @@ import pytest
 from auditlog_tui.demo import demo_log
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.errors import SettingsError, StoppedError
+from auditlog_tui.evidence.saved_index import SavedIndex
 from auditlog_tui.evidence.saved_log import SavedLogReader
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State, View
-from auditlog_tui.offline.source import Filter
+from auditlog_tui.offline.source import ARRIVAL, Filter, Order
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
@@ -180,3 +181,23 @@ async def test_a_file_that_is_gone_is_an_error_of_the_settings(tmp_path: Path) -
     with pytest.raises(SettingsError, match="No such file"):
         session.prepare()
     await session.close()
+
+
+def test_a_page_after_an_unreadable_status_keeps_to_the_bounds() -> None:
+    statuses = ("x", "y", 100, None, 404)
+    order: Order = (("status_code", False), ("created_at", False), (ARRIVAL, False))
+    where = Filter(bounds=(("status_code", 400, None),))
+    with closing(SavedIndex()) as index:
+        index.add([read_entry(line(n, status_code=status)) for n, status in enumerate(statuses)])
+        index.finish()
+        whole = index.find(where, order, None, 11)
+        assert (len(whole.entries), whole.total) == (3, 3)
+        assert index.find(where, order, whole.entries[0].place, 11).entries == whole.entries[1:]
+
+
+def test_a_filter_that_is_not_ascii_meets_entries_without_a_path() -> None:
+    with closing(SavedIndex()) as index:
+        index.add([read_entry(line(1, path=None)), read_entry(line(2, path="/STRASSE")), read_entry(line(3, path=7))])
+        index.finish()
+        found = index.find(Filter(path="straße"), NEWEST, None, 11)
+        assert [read_entry(entry.text).key for entry in found.entries] == ["id-3", "id-2"]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.entries.models import Page
-from auditlog_tui.errors import ApiError, QueryError
+from auditlog_tui.errors import ApiError, QueryError, ServerError
 from auditlog_tui.headless.collecting import Collecting, Outcome, check_collectable
 from auditlog_tui.log import changes
 from auditlog_tui.log.changes import HOUR_US
@@ -107,6 +108,47 @@ async def test_what_is_gone_stays_and_does_not_hide_what_comes(tmp_path: Path) -
     assert (await collect(log, tmp_path)).complete
     assert set(held(tmp_path)) == everything | set(raws(log))
     assert len(held(tmp_path)) == 400
+
+
+class DatedLog(TimedLog):
+    """Tells its time, and fails if it is told to."""
+
+    served_at = datetime(2026, 11, 20, tzinfo=UTC)
+    failing = False
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        if self.failing and len(self.calls) % 5 == 4:
+            raise ServerError("The server failed.", status=500)
+        return replace(await super().list(params, limit=limit, cursor=cursor), served_at=self.served_at)
+
+
+def complete_at(folder: Path) -> datetime | None:
+    with Archive(folder) as archive:
+        state = archive.read_state()
+        us = None if state is None else state.complete_us
+        return None if us is None else datetime.fromtimestamp(us / 1_000_000, UTC)
+
+
+async def test_the_archive_keeps_as_of_when_it_had_everything(tmp_path: Path) -> None:
+    log = DatedLog([n * HOUR // 20 for n in range(200)])
+    first = log.served_at
+    assert (await collect(log, tmp_path, since=START_US // HOUR_US, until=START_US // HOUR_US + 2)).complete
+    assert complete_at(tmp_path) is None  # it has these hours only
+    assert (await collect(log, tmp_path)).complete
+    assert complete_at(tmp_path) == first
+    log.served_at += timedelta(minutes=15)
+    log.write(3 * HOUR + 1)
+    log.failing = True
+    with pytest.raises(ApiError):
+        await collect(log, tmp_path)
+    assert complete_at(tmp_path) == first
+    log.failing = False
+    assert (await collect(log, tmp_path, since=START_US // HOUR_US)).complete
+    assert complete_at(tmp_path) == first
+    assert (await collect(log, tmp_path)).complete
+    assert complete_at(tmp_path) == log.served_at
+    (tmp_path / "_state.json").unlink()
+    assert complete_at(tmp_path) is None
 
 
 @pytest.mark.parametrize("where", [0, 2_000])

@@ -50,7 +50,11 @@ def flags_table() -> str:
         ("", f"`{HEADERS_VARIABLE}`", "more headers to send, lines of `Name: value`"),
         ("`--demo`", "", "a made-up log, without key and network"),
         ("`--case FILE`", "", "keep everything in this file, and go on with what is in it"),
-        ("`--from FILE`", "", "a log saved to a file, which `open FILE` browses; `-` is standard input"),
+        (
+            "`--from FILE`",
+            "",
+            "a log saved to a file, which `open FILE` browses, or the folder of an archive; `-` is standard input",
+        ),
     ]
     return _table(("flag", "variable", "meaning"), [tuple(cell.replace("|", "\\|") for cell in row) for row in rows])
 

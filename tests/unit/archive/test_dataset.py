@@ -480,10 +480,9 @@ def test_parts_with_other_entries_than_the_manifest_says_are_not_joined(tmp_path
     assert names(tmp_path / "a") == before
 
 
-def known(archive: Archive) -> bytes:
+def known(archive: Archive) -> tuple[bytes, int | None] | None:
     state = archive.read_state()
-    assert state is not None
-    return state.known
+    return None if state is None else (state.known, state.complete_us)
 
 
 def test_the_state_is_forgotten_with_the_parts_that_it_speaks_of(tmp_path: Path) -> None:
@@ -492,9 +491,9 @@ def test_the_state_is_forgotten_with_the_parts_that_it_speaks_of(tmp_path: Path)
         archive.write_state(b"one", 1)
     earlier = (tmp_path / "_manifest.jsonl").read_bytes()
     with Archive(tmp_path, ORIGIN) as archive:
-        assert known(archive) == b"one"
+        assert known(archive) == (b"one", 1)
         put(archive, [entry(3, hours=13)])
-        assert known(archive) == b"one"
+        assert known(archive) == (b"one", 1)
         archive.write_state(b"two")
     (tmp_path / "_manifest.jsonl").write_bytes(earlier)
     with Archive(tmp_path, ORIGIN) as archive:

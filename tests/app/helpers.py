@@ -180,7 +180,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
     """Wait until a condition holds, while workers may keep running."""
     async with asyncio.timeout(HANGS_S):
         while not condition():
-            await _turn(pilot.app)
+            await pilot.pause(0)  # handles what was sent before: a condition may hold half way through
             await asyncio.sleep(0.001)
 
 

@@ -582,8 +582,8 @@ async def test_counting_matches_keeps_no_key_waiting(key: str, monkeypatch: pyte
         cursor = hand.table.cursor
         hand.send(key)
         await hand.until(lambda: "counting" not in hand.status)
-        assert hand.table.cursor == cursor + (key == "j")
         await hand.settled()
+        assert hand.table.cursor == cursor + (key == "j")
         assert " of " not in hand.status  # it was left, or stopped
         assert bool(hand.screen.look.find) is (key == "j")
 

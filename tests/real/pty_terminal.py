@@ -47,6 +47,12 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 class _Screen(pyte.Screen):
     """Ignores private sequences (`CSI ? … $ p`) that pyte would take for others."""
 
+    @property
+    def display(self) -> list[str]:
+        """As pyte's, which takes several times as long to measure characters: the cell behind a wide one is empty."""
+        lines = [self.buffer[y] for y in range(self.lines)]
+        return ["".join([line.get(x, line.default).data for x in range(self.columns)]) for line in lines]
+
     def set_margins(self, *args: Any, **kwargs: Any) -> None:
         if not kwargs.get("private"):
             super().set_margins(*args, **kwargs)

@@ -18,6 +18,10 @@ from tests.effort import HANGS_S
 _KEEP_STATUS = '"$@"; echo "$?" >"$0"'
 
 
+LOOK_S = 0.1
+"""Between two looks at the screen, each of which starts a process."""
+
+
 class Tmux:
     """Use as a context manager. Its files are in `directory`."""
 
@@ -67,7 +71,7 @@ class Tmux:
         while (found := re.search(pattern, screen := self.screen(), re.MULTILINE)) is None:
             if time.monotonic() > deadline or "Pane is dead" in screen:
                 raise AssertionError(f"{pattern!r} did not come up on this screen:\n{screen}")
-            time.sleep(0.03)
+            time.sleep(LOOK_S)
         return found
 
     def buffer(self) -> str:

@@ -18,7 +18,7 @@ _ENTRIES = """
 WITH RECURSIVE number(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM number WHERE n < ?)
 INSERT INTO entry
 SELECT n, 'key-' || n, 0, n, ? - n * 1000000, '2026-07-01T00:00:00Z', 'vm.created', 'actor-1', 'Alice', 'user',
-    '203.0.113.7', 'POST', '/v1/vms', 200, 'curl', 'vm-1', 'vm', '', 0
+    '203.0.113.7', 'POST', '/v1/vms', 200, 'curl', 'vm-1', 'vm', '', 0, NULL
 FROM number
 """
 _PLACES = "INSERT INTO place SELECT ?, n - 1, n, n FROM entry WHERE n > ?"

@@ -251,7 +251,8 @@ def _browse(settings: Settings, text: str) -> int:
     from auditlog_tui.ui.app import AuditLogApp
     from auditlog_tui.ui.ending import ending
 
-    app = AuditLogApp(settings, session, text)
+    with session.releasing_case():
+        app = AuditLogApp(settings, session, text)
     session.refused = app.refuse
     with ending(app):
         app.run(mouse=settings.mouse)

@@ -294,6 +294,11 @@ class Feed:
         self.newer_end = End({**plan.params, "sort": backwards, **above}, backwards, done=anchor is Anchor.NEWEST)
 
     @property
+    def keeping(self) -> Keeping:
+        """Keeps it in a case."""
+        return Keeping(self)
+
+    @property
     def complete(self) -> bool:
         """True when both ends were reached."""
         return self.older_end.done and self.newer_end.done
@@ -338,88 +343,12 @@ class Feed:
             end = self.older_end
             page = Page(tuple(entries), total_count=total, served_at=as_of, unclear="fetched before")
             new = self._new_entries(page.entries, end)
-            with self.saving():
+            with self.keeping.saving():
                 self._store_page(page, new, end)
                 end.arrived += len(new)
                 end.pages, end.stale = pages, True
                 if (row := _last_row(self._store, self.run, end.sort, above=end is self.newer_end)) is not None:
                     end.joint = row.key, self._store.entry(row.n).raw
-
-    # -- keeping it --------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def saving(self) -> Iterator[None]:
-        """Keep the rows that the block writes together with what it changes here, or change nothing. No awaits.
-
-        Without a case, rows are written as they come.
-        """
-        if self._keep is None:
-            yield
-            return
-        before = self.state()
-        try:
-            with self._store.together():
-                yield
-                self._keep(self)
-        except BaseException:
-            self.take_state(before)
-            raise
-
-    def state(self) -> FeedState:
-        """What is known now, without the cursors seen, which are many: a circle of them is found again."""
-        return FeedState(
-            older=replace(self.older_end, seen_cursors=set()),
-            newer=replace(self.newer_end, seen_cursors=set()),
-            total=self.total,
-            as_of=self.as_of,
-            gone=self.gone,
-            uncounted=self.uncounted,
-            duplicates=self.duplicates,
-            lost_joint=self.lost_joint,
-            short=self._short,
-            too_deep=frozenset(self.too_deep),
-            verified=self._verified,
-            suspected=self._suspected,
-            unordered=self._unordered,
-            undated=self._undated,
-            bounds_unsupported=self._bounds_unsupported,
-            bounds_rounded=self._bounds_rounded,
-            first_count=self._first_count,
-            last_count=self._last_count,
-            count_fell=self._count_fell,
-            possible_records=tuple(self._possible_records.items()),
-        )
-
-    def take_state(self, state: FeedState) -> None:
-        """Know what this state does; the rows are those of then."""
-        self.end_look_ahead()
-        self.older_end, self.newer_end = state.older, state.newer
-        self.total, self.as_of = state.total, state.as_of
-        self.gone, self.uncounted, self.duplicates = state.gone, state.uncounted, state.duplicates
-        self.lost_joint, self._short, self.too_deep = state.lost_joint, state.short, set(state.too_deep)
-        self._verified, self._suspected = state.verified, state.suspected
-        self._unordered, self._undated = state.unordered, state.undated
-        self._bounds_unsupported, self._bounds_rounded = state.bounds_unsupported, state.bounds_rounded
-        self._first_count, self._last_count, self._count_fell = state.first_count, state.last_count, state.count_fell
-        self._possible_records = Counter(dict(state.possible_records))
-
-    def come_back(self, state: FeedState) -> None:
-        """Take the state from a case: cursors of then are not used, and nothing is complete before it is asked for.
-
-        `View.more` does that.
-        """
-        self.take_state(state)
-        self.unasked = True
-        for end in (self.older_end, self.newer_end):
-            end.stale = not end.done
-            end.broken, end.cursor, end.refused, end.idle = "", None, 0, 0
-
-    def be_up_to_date(self, *, counted: bool) -> None:
-        """What was written while the case was closed is here, as far as the server `counted` what it has."""
-        with self.saving():
-            self.unasked = False
-            if not counted:
-                self.short = _NOT_COUNTED
 
     # -- one page ----------------------------------------------------------------------------------------------
 
@@ -503,7 +432,7 @@ class Feed:
         if end.unproven or end.joint is not None:
             last = page.last if part is None else part.last
             self.lost_joint |= last or (not self._unordered and end.passes_resume_point(new))
-        with self.saving():
+        with self.keeping.saving():
             self._store_page(page, new, end)
             end.arrived += len(new)
             if part is None:
@@ -711,7 +640,7 @@ class Feed:
             if self._verified or self.plan.entry_id is not None or not (proven or self._seems_short()):
                 return
             await self._compare_counts()
-            with self.saving():
+            with self.keeping.saving():
                 if not proven:
                     self.gone = self.uncounted = 0
                 self._verified, self._suspected = proven, not proven
@@ -832,18 +761,10 @@ class Feed:
         """How many of the loaded records the server should count."""
         return self._store.records(self.run) - self.gone - self.uncounted
 
-    def update_total(self, total: int) -> None:
-        """Take over a newer count of the server's."""
-        self.total = total
-
     def update_gone(self, gone: int, total: int) -> None:
         """Set `gone`; what the server's count of `total` then still lacks is `uncounted`."""
         self.gone = gone
         self.uncounted = max(0, self._store.records(self.run) - gone - total)
-
-    def count_all(self) -> None:
-        """The server counts every entry that it has."""
-        self.uncounted = 0
 
     def report_missing(self, count: int) -> bool:
         """Say that the server counts so many more than are here; returns whether `short` changed."""
@@ -859,6 +780,90 @@ class Feed:
         self.as_of = as_of or self.as_of
         if not self.too_deep and (self.short.startswith(_COUNTS_MORE) or self.short == _MISPLACED):
             self.short = ""
+
+
+class Keeping:
+    """Keeps a feed in a case, its state with its rows in one transaction. Without one, rows are written as they come."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Keep the rows that the block writes together with what it changes in the feed, or change nothing.
+
+        The block may not await. Raises `StoreError`.
+        """
+        feed = self._feed
+        if feed._keep is None:
+            yield
+            return
+        before = self.state()
+        try:
+            with feed._store.together():
+                yield
+                feed._keep(feed)
+        except BaseException:
+            self.take(before)
+            raise
+
+    def state(self) -> FeedState:
+        """What is known now, without the cursors seen, which are many: a circle of them is found again."""
+        feed = self._feed
+        return FeedState(
+            older=replace(feed.older_end, seen_cursors=set()),
+            newer=replace(feed.newer_end, seen_cursors=set()),
+            total=feed.total,
+            as_of=feed.as_of,
+            gone=feed.gone,
+            uncounted=feed.uncounted,
+            duplicates=feed.duplicates,
+            lost_joint=feed.lost_joint,
+            short=feed._short,
+            too_deep=frozenset(feed.too_deep),
+            verified=feed._verified,
+            suspected=feed._suspected,
+            unordered=feed._unordered,
+            undated=feed._undated,
+            bounds_unsupported=feed._bounds_unsupported,
+            bounds_rounded=feed._bounds_rounded,
+            first_count=feed._first_count,
+            last_count=feed._last_count,
+            count_fell=feed._count_fell,
+            possible_records=tuple(feed._possible_records.items()),
+        )
+
+    def take(self, state: FeedState) -> None:
+        """Let the feed know what this state does; its rows are those of then."""
+        feed = self._feed
+        feed.end_look_ahead()
+        feed.older_end, feed.newer_end = state.older, state.newer
+        feed.total, feed.as_of = state.total, state.as_of
+        feed.gone, feed.uncounted, feed.duplicates = state.gone, state.uncounted, state.duplicates
+        feed.lost_joint, feed._short, feed.too_deep = state.lost_joint, state.short, set(state.too_deep)
+        feed._verified, feed._suspected = state.verified, state.suspected
+        feed._unordered, feed._undated = state.unordered, state.undated
+        feed._bounds_unsupported, feed._bounds_rounded = state.bounds_unsupported, state.bounds_rounded
+        feed._first_count, feed._last_count, feed._count_fell = state.first_count, state.last_count, state.count_fell
+        feed._possible_records = Counter(dict(state.possible_records))
+
+    def come_back(self, state: FeedState) -> None:
+        """Take the state from a case: cursors of then are not used, and nothing is complete before it is asked for.
+
+        `View.more` does that.
+        """
+        self.take(state)
+        self._feed.unasked = True
+        for end in (self._feed.older_end, self._feed.newer_end):
+            end.stale = not end.done
+            end.broken, end.cursor, end.refused, end.idle = "", None, 0, 0
+
+    def be_up_to_date(self, *, counted: bool) -> None:
+        """What was written while the case was closed is here, as far as the server `counted` what it has."""
+        with self.saving():
+            self._feed.unasked = False
+            if not counted:
+                self._feed.short = _NOT_COUNTED
 
 
 def _last_row(store: EntryStore, run: Run, sort: str, *, above: bool) -> Row | None:

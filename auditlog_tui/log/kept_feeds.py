@@ -58,7 +58,7 @@ class KeptFeeds:
         """Keep a feed's request and state."""
         plan, anchor = feed.plan, feed.anchor
         at = anchor.us if isinstance(anchor, At) else anchor.value
-        kept = _Kept(dict(plan.params), plan.entry_id, at, feed.state())
+        kept = _Kept(dict(plan.params), plan.entry_id, at, feed.keeping.state())
         write_feed(self._store, feed.run.number, msgspec.json.encode(kept).decode())
 
     def forget(self) -> None:
@@ -77,7 +77,7 @@ class KeptFeeds:
         if found is None:
             return None
         feed = Feed(api, self._store, plan, anchor, self._store.kept_run(found), self.save)
-        feed.come_back(self._waiting.pop(found).state)
+        feed.keeping.come_back(self._waiting.pop(found).state)
         return feed
 
 

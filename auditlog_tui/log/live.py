@@ -133,12 +133,12 @@ class LiveTail:
         async with feed.lock:
             if feed is not self.view.feed:
                 return News()
-            with feed.saving():
+            with feed.keeping.saving():
                 before = self._log.store.records(feed.run)
                 inserted = insert(self.view, newest.entries)
                 added = self._log.store.records(feed.run) - before
             self._compare_counts(newest, added)
-            with feed.saving():
+            with feed.keeping.saving():
                 pass
         if not self._truncated:
             self._reached_us = before_us if newest.served_at is None else _us(newest.served_at)
@@ -274,7 +274,7 @@ class LiveTail:
         if total is None:
             self._missing = 0
         else:
-            feed.update_total(total)
+            feed.total = total
             self._missing = None if added and not newest.count_fits else self._difference(total)
         if self._missing == 0:
             self._settle()
@@ -404,7 +404,7 @@ class LiveTail:
         low = self._search_from()
         server, loaded = await self._server_count(low, until), self._loaded_count(low, until)
         if server == loaded and self._feed.uncounted:
-            self._feed.count_all()
+            self._feed.uncounted = 0  # the server counts every entry that it has
             self._missing = None  # the next poll compares again
             return News()
         if server is None or server <= loaded:
@@ -506,7 +506,7 @@ class LiveTail:
     async def _insert(self, *listings: Sequence[Entry]) -> list[Entry]:
         feed = self._feed
         async with feed.lock:
-            with feed.saving():
+            with feed.keeping.saving():
                 before = self._log.store.records(feed.run)
                 inserted = insert(self.view, *listings) if feed is self.view.feed else []
                 added = self._log.store.records(feed.run) - before

@@ -379,7 +379,7 @@ class View:
         if not await tail.catch_up() or not log.server_support.tested(feed.plan.params):
             self.paused = True
         elif feed is self.feed:
-            feed.be_up_to_date(counted=tail.server_counts and not feed.uncounted)
+            feed.keeping.be_up_to_date(counted=tail.server_counts and not feed.uncounted)
         on_page()
 
     async def _fetch(self, goal: float, budget: float, older: bool, on_page: Callable[[], None]) -> None:
@@ -388,11 +388,14 @@ class View:
         if self.marked:  # a count of them has to be of all
             goal, budget = math.inf, math.inf
         try:
-            while len(self._matched) < goal and not self._end_done(older):
+            while len(self._matched) < goal:
+                end, done = self._end(older)
+                if done:
+                    return
                 if spent.requests >= budget:
                     self.paused = True
                     return
-                await self._look_ahead(self._end(older), goal - len(self._matched), budget - spent.requests)
+                await self._look_ahead(end, goal - len(self._matched), budget - spent.requests)
                 arrived, refusal = len(self.feed.run), await self._step(older or self._only_older)
                 await self._evaluate(on_page)
                 self._note_pace()
@@ -406,11 +409,11 @@ class View:
         finally:
             await self._end_look_ahead()
 
-    def _end(self, older: bool) -> End:
-        return self.feed.older_end if older or self._only_older else self.feed.newer_end
-
-    def _end_done(self, older: bool) -> bool:
-        return self.older_done if older or self._only_older else self.newer_done
+    def _end(self, older: bool) -> tuple[End, bool]:
+        """The feed's end to fetch at, and whether that is done."""
+        if older or self._only_older:
+            return self.feed.older_end, self.older_done
+        return self.feed.newer_end, self.newer_done
 
     # -- reading ahead -----------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from auditlog_tui.session.navigator import Navigator, Place
 
 PLACES = "places"
-"""The name of what `places_of` returns, among the texts of a case."""
+"""The name of the places among the texts of a case."""
 
 
 class _View(Struct, frozen=True):
@@ -55,8 +55,28 @@ class _Places(Struct, frozen=True):
     slices_fail: bool
 
 
-def places_of(navigator: Navigator, begun: str) -> str:
-    """The places as text, for `take_places`; `begun` is the filter that the program was started with."""
+def begin(navigator: Navigator, text: str) -> Place:
+    """Show what the program was started for, with the filter `text`. Raises `QueryError` and `StoreError`.
+
+    A case shows where it was left, if there is no filter, or the one that it was started with before.
+    """
+    if navigator.case is not None:
+        begun = _take_places(navigator, navigator.case.read(PLACES))
+        if begun is not None and text in ("", begun):
+            navigator.begun = begun
+            navigator.journal.note("resumed", {"query": navigator.place.text})
+            return navigator.place
+    navigator.begun = text
+    return navigator.submit(text)
+
+
+def keep_places(navigator: Navigator) -> None:
+    """Let the case keep the places as they are now. Raises `StoreError`."""
+    if navigator.case is not None and navigator.places:
+        navigator.case.keep({PLACES: _text_of(navigator)})
+
+
+def _text_of(navigator: Navigator) -> str:
     numbers: dict[View, int] = {}
     for place in navigator.places:
         numbers.setdefault(place.view, len(numbers))
@@ -66,7 +86,7 @@ def places_of(navigator: Navigator, begun: str) -> str:
         [_of_place(place, numbers[place.view]) for place in navigator.places],
         navigator.at,
         navigator.parked,
-        begun,
+        navigator.begun,
         dict(navigator.words.known),
         sorted(support.ignored),
         support.slices_fail,
@@ -86,8 +106,8 @@ def _of_place(place: Place, view: int) -> _Place:
     return _Place(view, place.text, place.cursor, place.above, place.around, place.reloads, place.move, who)
 
 
-def take_places(navigator: Navigator, text: str) -> str | None:
-    """Let the navigator have the places that `places_of` returned.
+def _take_places(navigator: Navigator, text: str) -> str | None:
+    """Let the navigator have the places in a text of `_text_of`.
 
     Returns the filter that the program was started with then; `None` if there are no places. Raises `StoreError`.
     """
@@ -127,5 +147,7 @@ def _place(navigator: Navigator, kept: _Place, view: View) -> Place:
 
     place = Place(view, kept.text, kept.cursor, kept.above, kept.around, reloads=kept.reloads, move=kept.move)
     if kept.who is not None:
-        place.page = navigator.page_about(*kept.who, view)
+        from auditlog_tui.analysis.who import Subject
+
+        place.page = navigator.page_about(Subject(*kept.who), view)
     return place

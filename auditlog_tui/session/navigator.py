@@ -46,7 +46,7 @@ from auditlog_tui.store.entries import Row
 from auditlog_tui.text.times import rfc3339
 
 if TYPE_CHECKING:
-    from auditlog_tui.analysis.who import Kind, Subject
+    from auditlog_tui.analysis.who import Subject
     from auditlog_tui.entries.raw_json import Json
     from auditlog_tui.session.case import Case
     from auditlog_tui.session.page import Page
@@ -107,7 +107,7 @@ class Navigator:
     `zone` is the time zone of times typed without an offset. `parked` is the filter that `park` brings back. `views`
     are the user's saved filters by name, those of the `profile` if there is one. `saved` is the path of a saved log.
     `unkept` says why marks and notes are not kept after the end; empty if they are. `case` keeps the places, if there
-    is one; `begun` is the filter that `begin` was called with. `journal` is told of each place that is shown.
+    is one; `begun` is the filter that the program was started with. `journal` is told of each place that is shown.
     """
 
     log: Log
@@ -165,29 +165,6 @@ class Navigator:
         seen = self.log.store.seen
         seen.replace("tag", self.marks.tag_counts)
         return suggest(text, cursor, seen, {**BUILT_IN, **self.views})
-
-    def begin(self, text: str) -> Place:
-        """Show what the program was started for. Raises `QueryError`, and `StoreError`.
-
-        A case shows where it was left, if `text` is empty, or what it was begun with before.
-        """
-        if self.case is not None:
-            from auditlog_tui.session.kept_places import PLACES, take_places
-
-            begun = take_places(self, self.case.read(PLACES))
-            if begun is not None and text in ("", begun):
-                self.begun = begun
-                self.journal.note("resumed", _noted(self.place)[1])
-                return self.place
-        self.begun = text
-        return self.submit(text)
-
-    def keep(self) -> None:
-        """Let the case keep the places as they are now. Raises `StoreError`."""
-        if self.case is not None and self.places:
-            from auditlog_tui.session.kept_places import PLACES, places_of
-
-            self.case.keep({PLACES: places_of(self, self.begun)})
 
     def submit(self, text: str) -> Place:
         """Show what `text` asks for, with its times made absolute. Raises `QueryError`, and then nothing changes."""
@@ -438,19 +415,14 @@ class Navigator:
 
         With the same page as it was `before`, everything is asked again.
         """
-        page = self._page(subject, None if before else self.view)
+        page = self.page_about(subject, None if before else self.view)
         if before is not None:
             page.line, page.opened = before.line, {*before.opened}
         place = self.place
         return self._show(Place(self.view, place.text, place.cursor, place.above, place.around, page=page))
 
-    def page_about(self, kind: Kind, value: str, view: View) -> Page:
-        """The page about somebody, still to be loaded, over a view."""
-        from auditlog_tui.analysis.who import Subject
-
-        return self._page(Subject(kind, value), view)
-
-    def _page(self, subject: Subject, view: View | None) -> Page:
+    def page_about(self, subject: Subject, view: View | None) -> Page:
+        """The page about somebody, still to be loaded; with a view, what that has is not asked for."""
         from auditlog_tui.analysis.gathering import Gatherer
         from auditlog_tui.analysis.who import Who
         from auditlog_tui.session.page import Page

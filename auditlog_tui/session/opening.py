@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -92,6 +93,16 @@ class Session:
             from auditlog_tui.store.case import open_case
 
             self._case_file = open_case(self._case_path, self._owner)
+
+    @contextmanager
+    def releasing_case(self) -> Iterator[None]:
+        """Close the case if the block fails, as `close` is not called then."""
+        try:
+            yield
+        except BaseException:
+            if self._case_file is not None:
+                self._case_file.close()
+            raise
 
     def _read_case(self) -> None:
         """Read a copy of the case, for a command that needs its marks, unless it is open. Raises `CaseError`."""

@@ -30,7 +30,9 @@ class KeepController(Controller):
         self._header.refresh()
         self._host.set_interval(KEEP_S, self.keep)
         if case.read_only:
-            self._host.say("Another auditlog-tui writes this case: nothing that is done here is kept", "warning")
+            self._host.say(
+                "Read-only: another auditlog-tui writes this case, and nothing done here is kept", "warning"
+            )
 
     def place_shown(self) -> None:
         self._host.call_later(self.keep)
@@ -39,6 +41,8 @@ class KeepController(Controller):
         """Keep the places, if they have changed. What can't be written now is written the next time."""
         if not self._header.case:  # there is none, or it is not open yet
             return
+        from auditlog_tui.session.kept_places import keep_places  # late: it loads the models
+
         navigator = self._host.navigator
         place, row = navigator.place, self._table.row
         if self._table.view is place.view and row is not None:
@@ -46,5 +50,5 @@ class KeepController(Controller):
         now = id(place), navigator.at, len(navigator.places), place.cursor, place.above, place.view.feed.run.number
         if now != self._kept:
             with suppress(StoreError):  # the user did not ask for it; a full disk is told where rows are written
-                navigator.keep()
+                keep_places(navigator)
                 self._kept = now

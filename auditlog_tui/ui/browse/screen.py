@@ -213,6 +213,8 @@ class BrowseScreen(ShiftingScreen):
         return self.opened or action in ALWAYS
 
     async def _open(self) -> None:
+        from auditlog_tui.session.kept_places import begin  # late: it loads the models
+
         try:
             await self.opening.prepare()
             self.navigator = self._opener.open(self.status.waiting)
@@ -226,7 +228,7 @@ class BrowseScreen(ShiftingScreen):
         self.filter_bar.suggest = self.navigator.suggest
         self.filter_bar.history = self.navigator.history.texts
         try:
-            self.show(self.navigator.begin(self._text))
+            self.show(begin(self.navigator, self._text))
         except QueryError as error:
             self.show(self.navigator.submit(""))
             if self.filter_bar.input.has_focus:  # another one is being typed

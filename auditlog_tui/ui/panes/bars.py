@@ -100,7 +100,8 @@ class HeaderBar(Widget):
 
         Where it is too wide it drops the reason, then all but the verdict and one number, then the zone.
         """
-        room, why = self.size.width - self._profile().cell_length, self._reason()
+        names = self._profile().cell_length
+        room, why = self.size.width - names - bool(names), self._reason()
         marks = (f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else "", "bold $text-accent")
         zone = [(f"  {self._zone()} ", "$text-muted"), *self._following()]
         for parts, zoned in (

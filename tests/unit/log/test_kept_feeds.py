@@ -271,12 +271,12 @@ async def test_a_failure_between_the_rows_and_the_state_undoes_both(
     with case(path, api) as log:
         view = View(log, query_of(""))
         await view.more(150)
-        before, state = keys_of(view), view.feed.state()
+        before, state = keys_of(view), view.feed.keeping.state()
         with monkeypatch.context() as patched:
             patched.setattr(view.feed, "_keep", _full)
             await view.more(100)
         assert isinstance(view.error, StoreError)
-        assert (keys_of(view), view.feed.state()) == (before, state)
+        assert (keys_of(view), view.feed.keeping.state()) == (before, state)
         assert log.store.read("SELECT count(*) FROM entry", []) == [(len(before),)]
         await view.more(ALL, everything=True)
         assert keys_of(view) == newest_first(range(450))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC
 from pathlib import Path
@@ -18,13 +18,14 @@ from auditlog_tui.errors import CaseError, ServerError, StoreError
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State
 from auditlog_tui.session.case import Case, SameLogApi
+from auditlog_tui.session.kept_places import begin, keep_places
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store.case import Owner, open_case
 from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import START_US, FakeApi, entry, log_of, read
 from tests.unit.faulty import faulty
 from tests.unit.tails import NOON_US, set_clock
-from tests.unit.views import ALL
+from tests.unit.views import ALL, now
 
 OWNER = Owner("https://log.example")
 ONE, TWO = (read(entry(n)) for n in (1, 2))
@@ -61,7 +62,7 @@ def test_marks_and_notes_are_there_in_the_next_process(path: Path) -> None:
         assert marks.earlier is None
     with case(path) as (found, _):
         marks = found.marks()
-        assert (marks.keys, marks.note_of("id-2"), marks.tags) == ({"id-2"}, "was here #seen", ["seen"])
+        assert (marks.keys, marks.note_of("id-2"), marks.tags) == (frozenset({"id-2"}), "was here #seen", ["seen"])
         assert [each.raw for each in marks.entries()] == [TWO.raw]
         assert marks.earlier is not None
         marks.forget()
@@ -101,10 +102,11 @@ def test_where_it_is_only_read_marks_can_not_be_changed(path: Path) -> None:
             assert other.read_only
             marks = other.marks()
             assert marks.fixed
-            for change in (
+            changes: list[Callable[[], None]] = [
                 lambda: marks.mark([TWO]), lambda: marks.toggle([TWO]), lambda: marks.note(TWO, "a"),
                 lambda: marks.unmark([ONE]), marks.forget,
-            ):  # fmt: skip
+            ]  # fmt: skip
+            for change in changes:
                 with pytest.raises(StoreError, match="can't be changed: another auditlog-tui writes this case"):
                     change()
             assert marks.keys == {"id-1"}
@@ -129,7 +131,7 @@ def test_filters_that_were_typed_are_there_in_the_next_process(path: Path) -> No
 async def test_the_places_come_back_with_their_cursors_and_without_a_request(path: Path) -> None:
     api = FakeApi(log_of(300))
     with navigating(path, api) as navigator:
-        navigator.begin("")
+        begin(navigator, "")
         await navigator.view.more(ALL, everything=True)
         row = navigator.view.window(40, 1)[0]
         navigator.place.cursor, navigator.place.above = row.n, 7
@@ -138,11 +140,11 @@ async def test_the_places_come_back_with_their_cursors_and_without_a_request(pat
         navigator.around(row, 60_000_000, 5)
         await navigator.view.more(1)
         navigator.back()
-        navigator.keep()
+        keep_places(navigator)
         texts, shown = [place.text for place in navigator.places], navigator.shown
     api.calls.clear()
     with navigating(path, api) as navigator:
-        place = navigator.begin("")
+        place = begin(navigator, "")
         assert [each.text for each in navigator.places] == texts
         assert (navigator.at, navigator.shown) == (1, shown)
         assert shown == "method:POST last:24h"
@@ -162,15 +164,15 @@ async def test_the_places_come_back_with_their_cursors_and_without_a_request(pat
 async def test_places_that_share_a_view_share_it_again(path: Path) -> None:
     api = FakeApi(log_of(50), ignores={"method", "status_code_min", "status_code_max"})
     with navigating(path, api) as navigator:
-        navigator.begin("")
+        begin(navigator, "")
         await navigator.view.more(ALL)
         navigator.log.server_support.ignored |= {"method"}
         navigator.submit("method:GET")  # evaluated here, over the same feed
         navigator.park()
-        navigator.keep()
+        keep_places(navigator)
         assert navigator.places[0].view is navigator.places[2].view
     with navigating(path, api) as navigator:
-        navigator.begin("")
+        begin(navigator, "")
         one, other, again = navigator.places
         assert one.view is again.view
         assert one.view.feed is other.view.feed
@@ -180,28 +182,28 @@ async def test_places_that_share_a_view_share_it_again(path: Path) -> None:
 async def test_the_same_filter_goes_on_and_another_one_is_a_new_place(path: Path) -> None:
     api = FakeApi(log_of(50))
     with navigating(path, api) as navigator:
-        navigator.begin("last:24h")
+        begin(navigator, "last:24h")
         await navigator.view.more(1)
         navigator.submit("method:GET")
-        navigator.keep()
+        keep_places(navigator)
     for text, expected in (("last:24h", "method:GET"), ("", "method:GET"), ("status:403", "status:403")):
         with navigating(path, api) as navigator:
-            assert navigator.begin(text).text == expected
+            assert begin(navigator, text).text == expected
     with navigating(path, api) as navigator:
-        navigator.begin("status:403")
+        begin(navigator, "status:403")
         assert navigator.back() is not None
 
 
 async def test_pages_about_somebody_and_marked_entries_come_back(path: Path) -> None:
     api = FakeApi(log_of(50))
     with navigating(path, api) as navigator:
-        navigator.begin("")
+        begin(navigator, "")
         navigator.marks.mark([ONE])
         navigator.only_marked()
         navigator.who(Subject("actor", "actor-1"))
-        navigator.keep()
+        keep_places(navigator)
     with navigating(path, api) as navigator:
-        page = navigator.begin("").page
+        page = begin(navigator, "").page
         assert page is not None
         assert page.who.subject == Subject("actor", "actor-1")
         place = navigator.back()
@@ -217,7 +219,7 @@ def test_places_that_this_program_did_not_write_are_left_out(path: Path, text: s
         assert navigator.case is not None
         navigator.case.keep({"places": text})
     with navigating(path, api) as navigator:
-        assert navigator.begin("").text == ""
+        assert begin(navigator, "").text == ""
         assert len(navigator.places) == 1
 
 
@@ -264,9 +266,9 @@ async def test_an_empty_case_is_of_any_log(path: Path) -> None:
 
 def test_its_newest_entries_are_those_to_be_found(path: Path) -> None:
     with closing(open_case(path, OWNER)) as file:
-        assert not file.has_entries
+        assert now(file.has_entries) is False
         EntryStore(kept=file).add([read(data) for data in (*log_of(20)[::-1], entry(50, at=3))])
-        assert file.has_entries
+        assert now(file.has_entries) is True
         assert [read_id(text) for text in file.newest_texts(3)] == ["id-19", "id-18", "id-17"]
     with pytest.raises(StoreError, match=r"incident\.db can't be read"):
         file.text("places")

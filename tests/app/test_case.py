@@ -1,0 +1,198 @@
+"""A case in the browser: what was there is shown before the server answers, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from auditlog_tui.api.retry import Wait
+from auditlog_tui.session.case import Case, SameLogApi
+from auditlog_tui.session.navigator import Navigator
+from auditlog_tui.store.case import CaseFile, Owner, open_case
+from auditlog_tui.store.entries import EntryStore
+from tests.app.helpers import SIZE, Hand, PinnedLog, TestOpener, app_over
+from tests.app.wire import JsonLog, Wire, log_of
+from tests.unit.faulty import faulty
+
+
+class CaseOpener(TestOpener):
+    """Opens a log in a case."""
+
+    def __init__(self, wire: Wire, path: Path) -> None:
+        super().__init__(wire)
+        self.file: CaseFile = open_case(path, Owner(self.base_url))
+
+    def open(self, on_wait: Callable[[Wait | None], None]) -> Navigator:
+        assert self.client is not None
+        self.store = EntryStore(kept=self.file)
+        case = Case(self.file, self.store)
+        log = PinnedLog(self.client, self.store, self.parallel)
+        return Navigator(log, UTC, case=case, history=case.history(), marks=case.marks())
+
+    async def close(self) -> None:
+        self.file.close()
+        await super().close()
+
+
+@asynccontextmanager
+async def opened(
+    path: Path, wire: Wire | None = None, query: str = "", *, size: tuple[int, int] = SIZE, settle: bool = True
+) -> AsyncIterator[Hand]:
+    wire = wire or Wire(log_of())
+    app = app_over(CaseOpener(wire, path), query)
+    async with app.run_test(size=size) as pilot:
+        hand = Hand(pilot, app, wire)
+        if settle:
+            await hand.settled()
+        try:
+            yield hand
+        finally:
+            wire.release()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "incident.db"
+
+
+async def test_all_is_shown_before_the_server_answers_and_complete_after_it(path: Path) -> None:
+    async with opened(path) as hand:
+        await hand.press("A", "down", "down", "m")
+        assert "COMPLETE" in hand.header
+        cursor = hand.row.key
+        body = [
+            line.replace("✦", " ") for line in hand.lines[3:-2]
+        ]  # what is new for its actor is told once all is here
+    wire = Wire(log_of())
+    wire.hold()
+    async with opened(path, wire, settle=False) as hand:
+        await hand.until(lambda: hand.screen.opened and hand.table.row is not None)
+        assert hand.row.key == cursor
+        assert hand.lines[3:-2] == body
+        assert "COMPLETE" not in hand.header
+        assert "more above" in hand.header
+        assert "⚑ 1" in hand.header
+        wire.release()
+        await hand.settled()
+        assert hand.row.key == cursor
+        assert "COMPLETE" in hand.header
+        assert len(wire.requests) == 2  # the newest end, and the oldest entry
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+async def test_the_header_names_the_case(path: Path, width: int) -> None:
+    async with opened(path, size=(width, 24)) as hand:
+        assert hand.header.startswith(" incident.db ")
+        async with opened(path, size=(width, 24)) as other:  # as another process
+            assert other.header.startswith(" incident.db read-only ")
+            assert "Read-only: another auditlog-tui writes this case" in other.text
+
+
+async def test_where_it_is_only_read_nothing_can_be_noted_and_all_else_works(path: Path) -> None:
+    async with opened(path) as hand:
+        await hand.press("m")
+        async with opened(path) as other:
+            await other.press("down", "m")
+            assert "Marks and notes can't be changed: another auditlog-tui writes this case" in other.text
+            await other.press("semicolon")
+            assert len(other.app.screen_stack) == 1
+            assert "Marks and notes can't be changed" in other.text
+            await other.filter("status:403")
+            assert other.navigator.place.text == "status:403"
+            await other.press("M")
+            assert "only what is marked: 1" in other.header
+        await hand.press("down", "m")
+    async with opened(path) as hand:
+        assert hand.navigator.place.text == ""
+        assert hand.navigator.marks.count == 2
+
+
+async def test_while_the_server_is_away_the_rows_are_there_and_r_catches_up(path: Path) -> None:
+    async with opened(path) as hand:
+        await hand.press("A")
+        rows = len(hand.navigator.view)
+    wire = Wire(log_of())
+    wire.fail(httpx.ConnectError("no route"))
+    async with opened(path, wire) as hand:
+        assert len(hand.navigator.view) == rows
+        assert "COMPLETE" not in hand.header
+        assert "Can't reach log.example" in hand.text
+        wire.fail(httpx.ConnectError("no route"), times=0)
+        await hand.press("r")
+        assert "COMPLETE" in hand.header
+
+
+async def test_an_older_time_is_shown_with_its_date(path: Path) -> None:
+    async with opened(path) as hand:
+        hand.navigator.view.feed.as_of = hand.navigator.view.feed.as_of.replace(month=1)  # type: ignore[union-attr]  # it has one
+        with hand.navigator.view.feed.keeping.saving():
+            pass
+    wire = Wire(log_of())
+    wire.hold()
+    async with opened(path, wire, settle=False) as hand:
+        await hand.until(lambda: hand.screen.opened and hand.table.row is not None)
+        assert "as of 2026-01-" in hand.header
+
+
+async def test_new_entries_come_in_above_and_the_cursor_stays(path: Path) -> None:
+    entries = [
+        {"id": f"id-{n}", "action": "vm.read", "created_at": f"2026-11-2{n % 4}T0{n % 10}:00:00Z"} for n in range(40)
+    ]
+    entries.sort(key=lambda entry: entry["created_at"], reverse=True)
+    async with opened(path, Wire(JsonLog(entries[3:]))) as hand:
+        await hand.press("down")
+        key = hand.row.key
+    async with opened(path, Wire(JsonLog(entries))) as hand:
+        assert hand.row.key == key
+        assert len(hand.navigator.view) == 40
+        assert "COMPLETE" in hand.header
+
+
+async def test_following_waits_until_it_is_caught_up(path: Path) -> None:
+    async with opened(path) as hand:
+        await hand.press("A")
+    wire = Wire(log_of())
+    wire.hold()
+    async with opened(path, wire, settle=False) as hand:
+        await hand.until(lambda: hand.screen.opened and hand.table.row is not None)
+        hand.send("F")
+        await hand.until(lambda: "Waiting" in hand.text or "follow" in hand.header)
+        assert "can be followed" not in hand.text
+        wire.release()
+        await hand.until(lambda: "COMPLETE" in hand.header)
+
+
+async def test_places_that_cannot_be_kept_now_are_kept_later(path: Path) -> None:
+    async with opened(path) as hand:
+        disk = faulty(hand.navigator.log.store, Random(1))
+        disk.fails = "writes fail"
+        await hand.press("down", "down")
+        hand.screen.keeping.keep()
+        disk.fails = "works"
+        hand.screen.keeping.keep()
+        key = hand.row.key
+    async with opened(path) as hand:
+        assert hand.row.key == key
+
+
+async def test_another_organizations_log_is_refused(path: Path) -> None:
+    async with opened(path) as hand:
+        await hand.press("A")
+        rows = len(hand.navigator.view)
+    wire = Wire(JsonLog([]))
+    async with opened(path, wire, settle=False) as hand:
+        await hand.until(lambda: hand.screen.opened)
+        log = hand.navigator.log
+        checked = SameLogApi(log.api, ["not-there"], path)
+        checked.refused = hand.app.refuse
+        log.api = hand.navigator.view.feed._api = checked
+        hand.send("r")
+        await hand.until(lambda: hand.app.return_code == 2 or not hand.app.is_running)
+        assert "another organization" in hand.app.report
+        assert len(hand.navigator.view) == rows

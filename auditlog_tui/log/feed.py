@@ -782,7 +782,7 @@ class Feed:
 
 
 class Keeping:
-    """Keeps a feed in a case, its state in the transaction of its rows; without a case, writes rows as they come."""
+    """Keeps a feed in a case, its state with its rows. Without a case, rows are written as they come."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed

@@ -61,12 +61,10 @@ def begin(navigator: Navigator, text: str) -> Place:
     A case shows where it was left, if there is no filter, or the one that it was started with before.
     """
     if navigator.case is not None:
-        from auditlog_tui.session.navigator import noted
-
         begun = _take_places(navigator, navigator.case.read(PLACES))
         if begun is not None and text in ("", begun):
             navigator.begun = begun
-            navigator.journal.note("resumed", noted(navigator.place)[1])
+            navigator.journal.note("resumed", {"query": navigator.place.text})
             return navigator.place
     navigator.begun = text
     return navigator.submit(text)

@@ -216,7 +216,7 @@ class Navigator:
         self.words.keep(read, query)
         self.places[self.at] = Place(View(self.log, query), format_query(query))
         self.history.add(self.shown)
-        self.journal.note(*noted(self.place))
+        self.journal.note(*_noted(self.place))
         return self.place
 
     def link(self, text: str | None = None) -> str:
@@ -303,7 +303,7 @@ class Navigator:
         self.places[self.at + 1 :] = [place]
         del self.places[:-MOST_PLACES]
         self.at = len(self.places) - 1
-        self.journal.note(*noted(place))
+        self.journal.note(*_noted(place))
         return place
 
     def back(self) -> Place | None:
@@ -336,7 +336,7 @@ class Navigator:
             return None
         way = "back" if to < self.at else "forward"
         self.at = to
-        self.journal.note(way, noted(self.place)[1])
+        self.journal.note(way, _noted(self.place)[1])
         return self.place
 
     def anchored(self, anchor: Anchor) -> Place:
@@ -447,7 +447,7 @@ class Navigator:
         return self._show(Place(view, place.text, cursor, place.above, place.around, reloads=True))
 
 
-def noted(place: Place) -> tuple[str, dict[str, Json]]:
+def _noted(place: Place) -> tuple[str, dict[str, Json]]:
     """What the journal says of a place: how it was asked for, and what it is."""
     if place.page is not None:
         subject = place.page.who.subject

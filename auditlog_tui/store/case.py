@@ -15,6 +15,7 @@ import sqlite3
 import stat
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -37,6 +38,9 @@ LOCK_SUFFIX = ".lock"
 
 LARGEST_VALUE = 64 << 20
 """The most bytes of a text in a case that is only read: twice what the API may answer with."""
+
+MOVE_S, LOG_BYTES = 2.0, 4 << 20
+"""Seconds between two looks at the log of writes, and the size from which it is moved into the file."""
 
 LOCK_S = 0.5
 """Seconds to wait for a process that is closing the case."""
@@ -82,6 +86,9 @@ class CaseFile:
         self.connection = connection
         self.owner = owner
         self.read_only = read_only
+        self._moving = ExitStack()
+        if not read_only:
+            self._moving.enter_context(_moving(path))
         self._held = held
 
     def check_owner(self, owner: Owner) -> None:
@@ -122,6 +129,7 @@ class CaseFile:
 
     def close(self) -> None:
         """Move everything into the one file, and release it. What the disk has no room for stays safe beside it."""
+        self._moving.close()
         if not self.read_only:
             with suppress(sqlite3.Error):
                 self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -237,6 +245,7 @@ def _open_to_write(path: Path, stack: ExitStack) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a process that is killed loses nothing
     connection.execute("PRAGMA cache_size = -8000")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # `_moving` does it, so that no key waits for the disk
     _migrate(connection, version)
     files.sync_folder(path.parent)
     return connection
@@ -273,6 +282,30 @@ def _recovered(path: Path, stack: ExitStack) -> Path:
         with files.opened(Path(f"{path}{end}")) as file, files.new(folder / f"case{end}") as copy:
             shutil.copyfileobj(file, copy)
     return folder / "case"
+
+
+@contextmanager
+def _moving(path: Path) -> Iterator[None]:
+    """Move what was written from the log of writes into the file, in a thread, as long as the block runs."""
+    end = threading.Event()
+    thread = threading.Thread(target=_move, args=(path, end), name="case", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def _move(path: Path, end: threading.Event) -> None:
+    log, moved_ns = Path(f"{path}-wal"), 0
+    while not end.wait(MOVE_S):
+        with suppress(sqlite3.Error, OSError):  # a full disk, say: `close` tries again, and the next process
+            found = log.stat()
+            if found.st_size > LOG_BYTES and found.st_mtime_ns != moved_ns:
+                with closing(_connect(f"{path.absolute().as_uri()}?mode=rw")) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                moved_ns = found.st_mtime_ns
 
 
 def _open_copy(path: Path, stack: ExitStack, named: Path | None = None) -> sqlite3.Connection:

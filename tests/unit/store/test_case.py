@@ -9,6 +9,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from auditlog_tui.errors import CaseError
 from auditlog_tui.store import case as module
 from auditlog_tui.store.case import CaseFile, Owner, add_journal_line, journal_lines, open_case, read_case
+from tests.effort import HANGS_S
 
 OWNER = Owner("https://log.example", "prod")
 
@@ -91,6 +94,20 @@ def test_a_process_that_is_killed_leaves_what_it_wrote_and_no_lock(path: Path) -
         assert not case.read_only
     assert lines(path) == ["saved"]
     assert os.listdir(path.parent) == ["incident.db"]
+
+
+def test_what_is_written_is_moved_into_the_file_while_it_is_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOVE_S", 0.01)
+    monkeypatch.setattr(module, "LOG_BYTES", 100_000)
+    with opened(path) as case:
+        before, deadline = path.stat().st_size, time.monotonic() + HANGS_S
+        for number in range(300):
+            add_journal_line(case, f"{number} " * 200)
+        while path.stat().st_size <= before:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)  # nothing tells when it is done
+    assert len(lines(path)) == 300
+    assert "case" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_beside_a_process_that_writes_it_only_a_copy_is_opened(path: Path) -> None:

@@ -56,7 +56,7 @@ _COUNTS_MORE = "the server counts"
 
 _MISPLACED = "rows could not be inserted"
 
-_NOT_COUNTED = "the server tells no count of all, so what came late while the case was closed may be missing"
+_NOT_COUNTED = "the server can't tell what came late while the case was closed, so that may be missing"
 
 _NO_JOINT = "the server no longer has the entries at which the walk was interrupted, so others may be missing there"
 

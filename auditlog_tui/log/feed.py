@@ -62,7 +62,7 @@ _UNDATED = (
     "the server counted fewer than arrived, so entries without a time may be missing (created:>=1970-01-01 asks for"
     " the others only)"
 )
-_NOT_COUNTED = "the server tells no count of all, so what came late while the case was closed may be missing"
+_NOT_COUNTED = "the server can't tell what came late while the case was closed, so that may be missing"
 
 _NO_JOINT = "the server no longer has the entries at which the walk was interrupted, so others may be missing there"
 

@@ -110,6 +110,8 @@ class LiveTail:
         self._given_up: int | None = None
         self._walk_cursor: str | None = None
         self.late_below = 0
+        self.range_known = True
+        """False where `catch_up` can't tell whether just as many entries came late as are gone."""
 
     @property
     def server_counts(self) -> bool:
@@ -175,9 +177,10 @@ class LiveTail:
                 continue
             await self.mend()
             if self._missing == 0 and self._server_counts and feed.complete:
-                await self._check_oldest()
+                self.range_known = await self._check_oldest()
                 await self.mend()
             if self._missing == 0 or feed.short:
+                self.range_known &= not (feed.complete and "sort" in self._log.server_support.ignored)
                 return True
         return False
 
@@ -398,15 +401,17 @@ class LiveTail:
         self._feed.update_gone(gone, total)
         self._missing = total - self._feed.expected_count
 
-    async def _check_oldest(self) -> None:
-        """Where the counts agree, check that not just as many entries came late as are gone."""
+    async def _check_oldest(self) -> bool:
+        """Where the counts agree, check that not just as many entries came late as are gone. False if it can't."""
         feed, total = self._feed, self._feed.total
         found = await self._count_gone_at_bottom()
-        if found is None or total is None or feed is not self.view.feed or found[0] <= feed.gone:
-            return
-        self._update_gone(found[0], min(total, found[1]))
-        if self._missing:
-            self._report_missing(self._missing)
+        if found is None or total is None or feed is not self.view.feed:
+            return False
+        if found[0] > feed.gone:
+            self._update_gone(found[0], min(total, found[1]))
+            if self._missing:
+                self._report_missing(self._missing)
+        return True
 
     # -- finding late entries by counts ------------------------------------------------------------------------
 

@@ -379,7 +379,7 @@ class View:
         if not await tail.catch_up() or not log.server_support.tested(feed.plan.params):
             self.paused = True
         elif feed is self.feed:
-            feed.keeping.be_up_to_date(counted=tail.server_counts and not feed.uncounted)
+            feed.keeping.be_up_to_date(counted=tail.server_counts and tail.range_known and not feed.uncounted)
         on_page()
 
     async def _fetch(self, goal: float, budget: float, older: bool, on_page: Callable[[], None]) -> None:

@@ -639,8 +639,8 @@ class Feed:
 
         Where they differ, the server is asked for another count, up to the newest loaded entry, as the log keeps
         growing. Entries that are missing here are reported in `short`, those missing on the server in `gone`, if it
-        counted them when paging began. Unless the server is proven to honour the parameters, only a higher count is
-        used, and the check is repeated once it is proven.
+        counted them when paging began. Unless the server is proven to honour the parameters, only counts that make
+        one doubt are looked into, and the check is repeated once it is proven.
         """
         async with self.lock:
             proven = server_support.proven(self.plan.params)
@@ -653,8 +653,10 @@ class Feed:
                 self._verified, self._suspected = proven, not proven
 
     def _seems_short(self) -> bool:
-        most = self._store.records(self.run) + self._possible_records.total()
-        return not self._suspected and self.total is not None and self.total > most
+        if self._suspected or self.total is None:
+            return False
+        held = self._store.records(self.run)
+        return self.total > held + self._possible_records.total() or (held > self.total and self._read_by_time)
 
     async def _compare_counts(self) -> None:
         if isinstance(self.anchor, At) and self.older_end.counted and self.newer_end.counted:

@@ -105,7 +105,7 @@ def test_the_file_is_a_film_of_them_of_20_to_30_seconds_without_fonts() -> None:
 
 
 def test_every_picture_has_its_file() -> None:
-    assert {f"{picture.name}.svg" for picture in PICTURES} | {"incident.svg"} == {
+    assert {f"{picture.name}.svg" for picture in PICTURES} | {"incident.svg", "archive.svg"} == {
         file.name for file in FOLDER.iterdir()
     }
     for file in FOLDER.iterdir():

@@ -299,7 +299,8 @@ def test_the_columns_of_an_archive_are_named() -> None:
 SPELLED = {
     "read", "audit_log", "project_ids", "config.toml", "tmux load-buffer", "NO_COLOR", "≤ 9", "≢", "fail_under",
     "key:value", "-key:value", "key:>=value", "not key:…", "Name: value", "M", "NAME", "THOROUGH=1", ".ci/run",
-    "I", "a", "d", "geo", "open", "--from", "--case", "≥ 9", "11/12/2026", "$TMPDIR", "$TMPDIR/auditlog-copy-….txt",
+    "I", "a", "d", "geo", "open", "open DIR", "--from", "--from DIR", "--case", "≥ 9", "11/12/2026", "$TMPDIR",
+    "$TMPDIR/auditlog-copy-….txt",
     "WRITE_ERRORS=1 WRITE_HABITS=1 python -m pytest tests/unit/query", "pipx install pre-commit",
     "archive", "day", "day=2026-11-20/part-000017.parquet", "day=unknown/", "_…", "_*", "decode(raw)",
     "audit.service", "audit.timer", "log", "first_seen", "day=unknown",

@@ -358,7 +358,7 @@ class BrowseScreen(ShiftingScreen):
             return
         if runtime.pause_left() > 0 and not self._late:
             self._late = True
-            self.set_timer(runtime.LONGEST_S, self._tick)  # what was typed is drawn first
+            certain(self.set_timer(runtime.LONGEST_S, self._tick))  # what was typed is drawn first
             return
         self._late = False
         since_key = time.monotonic() - self._keyed_at

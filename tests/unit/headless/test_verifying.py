@@ -157,7 +157,7 @@ def test_hostile_statements_are_safe_to_print(command: Command, tmp_path: Path) 
     ("arguments", "said"),
     [
         (["nothing.zip"], "nothing.zip: It can't be read: No such file or directory."),
-        (["."], ".: It can't be read: It is a folder, not an ordinary file."),
+        (["."], ". is no archive: it has no _manifest.jsonl."),
         (["config.toml"], "config.toml: It is no bundle: no zip file, as export --bundle makes it."),
         (["incident.zip", "--manifest", "abc"], "--manifest: A SHA-256 has 64 hexadecimal digits"),
         (["incident.zip", "--manifest", ""], "--manifest: A SHA-256 has 64 hexadecimal digits"),

@@ -3,7 +3,7 @@ import math
 import random
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditlog_tui.log.feed import Anchor
@@ -56,6 +56,20 @@ happenings = st.dictionaries(st.integers(1, 80), st.sampled_from(HAPPENINGS), ma
     refused=st.sampled_from([0, 0, 0, 10, 100]),
     cancel=st.dictionaries(st.integers(0, 5), st.integers(0, 120), max_size=4),
     seed=st.integers(0, 1 << 30),
+)
+@example(
+    log=[0, "unreadable", *[1] * 10, "unreadable", 1, *["unreadable"] * 2, 1, 1, "unreadable", *[1] * 8],
+    happens={},
+    text="method:GET",
+    anchor=Anchor.NEWEST,
+    page_size=2,
+    parallel=1,
+    exclusive=False,
+    unit=1,
+    most_counted=15,
+    refused=10,
+    cancel={},
+    seed=0,
 )
 def test_every_entry_is_shown_once_in_order_whatever_happens(
     log: list[Time],

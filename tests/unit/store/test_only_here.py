@@ -12,7 +12,7 @@ import pytest
 import auditlog_tui
 
 ROOT = Path(auditlog_tui.__file__).parent
-OTHERS = ("query/sql.py", "session/marks.py", "offline/", "evidence/saved_index.py", "archive/engine.py")
+OTHERS = ("query/sql.py", "session/marks.py", "offline/", "evidence/saved_index.py", "archive/")
 """Conditions from a query, and data of their own: the marks, the log answered here, a saved log, Parquet files."""
 
 STATEMENT = re.compile(

@@ -114,8 +114,8 @@ class Engine:
         with self._reporting():
             self._connection.execute(f"COPY ({chosen}) TO {_text(str(target))} {_FORM}")
             times = "min(epoch_us(created_at)), max(epoch_us(created_at))"
-            found = self._one(f"SELECT count(*), {times} FROM {_parquet([target])}")  # noqa: S608  # own names only
-        return Written(*found, self.counts(target, found[0]))
+            rows, first_us, last_us = self._one(f"SELECT count(*), {times} FROM {_parquet([target])}")  # noqa: S608  # own names only
+        return Written(rows, first_us, last_us, self.counts(target, rows))
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         found: tuple[Any, ...] = self._connection.execute(sql).fetchall()[0]

@@ -8,8 +8,9 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from auditlog_tui.archive.source import ArchiveSource
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import stored
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
+from auditlog_tui.headless import upkeep
 from auditlog_tui.output import files
 
 ORIGIN = Origin("https://log.example")
@@ -481,6 +483,24 @@ def test_a_check_finds_changed_lines_of_the_manifest(tmp_path: Path) -> None:
     assert wrong(tmp_path) == [f"{PARTS[1]}: the manifest has wrong counts of its entries"]
 
 
+def test_a_part_that_can_not_be_read_was_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, [entry(1), entry(3, hours=13)])
+    opened = files.opened
+
+    def refused(path: Path, **more: bool) -> AbstractContextManager[FileIO]:
+        if path == tmp_path / PARTS[0]:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, **more)
+
+    monkeypatch.setattr(files, "opened", refused)
+    found = check(tmp_path, lambda *_: None)
+    assert (found.changed, found.unreadable) == ([], [f"{PARTS[0]}: it can't be read: Permission denied"])
+    assert list(upkeep._verdict("a", found, quiet=True)) == [
+        "UNREADABLE: 1 of 2 parts of a can't be checked. The others were not changed.",
+        f"- {PARTS[0]}: it can't be read: Permission denied",
+    ]
+
+
 def test_a_check_takes_a_part_that_was_not_given_its_name_yet(tmp_path: Path) -> None:
     add(tmp_path, [entry(1)])
     (tmp_path / PARTS[0]).rename(tmp_path / "_part-000001.tmp")
@@ -502,7 +522,11 @@ def test_a_check_passes_no_verdict_on_what_is_joined_meanwhile(tmp_path: Path) -
 
 def test_a_check_meets_what_is_added_meanwhile(tmp_path: Path) -> None:
     add(tmp_path, [entry(0)])
-    found = check(tmp_path, lambda *_: add(tmp_path, [entry(1, hours=13)]) and None)
+
+    def collect(*_: object) -> None:
+        add(tmp_path, [entry(1, hours=13)])
+
+    found = check(tmp_path, collect)
     assert (found.changed, found.unreadable, len(found.manifest.parts)) == ([], [], 1)
 
 

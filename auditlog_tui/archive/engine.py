@@ -105,10 +105,11 @@ class Engine:
 
     def counts(self, part: Path, rows: int) -> msgspec.Raw:
         """How many of a part's entries have each value, of columns with few values (`archive.counts`)."""
-        most = counts.most_values(rows)
         with self._reporting():
-            columns = {name: _values(self._connection, part, name, most + 1) for name in counts.COUNTED}
-        return counts.encoded((name, values) for name, values in columns.items() if len(values) <= most)
+            columns = [
+                (name, _values(self._connection, part, name, counts.MOST_VALUES + 1)) for name in counts.COUNTED
+            ]
+        return counts.encoded(columns, rows)
 
     def _copy(self, chosen: str, target: Path) -> Written:
         with self._reporting():

@@ -474,12 +474,12 @@ def test_a_check_names_what_is_wrong_with_each_part(tmp_path: Path) -> None:
 
 
 def test_a_check_finds_changed_lines_of_the_manifest(tmp_path: Path) -> None:
-    add(tmp_path, [entry(1), entry(3, hours=13)])
+    add(tmp_path, [entry(1), *(entry(n, hours=13) for n in range(20, 40))])
     path = tmp_path / "_manifest.jsonl"
     head, first, last = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(head.replace(b"example", b"elsewhere") + first + last)
     assert wrong(tmp_path) == ["_manifest.jsonl: line 2 does not follow the one before"]
-    path.write_bytes(head + first + last.replace(b'"vm.created":1', b'"vm.created":0'))
+    path.write_bytes(head + first + last.replace(b'"vm.created":20', b'"vm.created":19'))
     assert wrong(tmp_path) == [f"{PARTS[1]}: the manifest has wrong counts of its entries"]
 
 
@@ -534,21 +534,21 @@ def test_a_check_meets_what_is_added_meanwhile(tmp_path: Path) -> None:
 
 
 def test_the_manifest_has_counts_of_columns_with_few_values(tmp_path: Path) -> None:
-    found = [entry(n, status_code=200 + n % 2, action=f"a{n}", target=None if n else {"id": "t"}) for n in range(17)]
+    found = [entry(n, status_code=200 + n % 2, action=f"a{n}", target=None if n else {"id": "t"}) for n in range(40)]
     add(tmp_path, found[:8])
     add(tmp_path, found[8:])
     with Archive(tmp_path) as archive:
         archive.join(archive.small_parts()[0])
     *_, line = (tmp_path / "_manifest.jsonl").read_bytes().splitlines()
     assert json.loads(line)["counts"] == {
-        "status_code": {"200": 9, "201": 8}, "actor_id": {"a": 17}, "actor_type": {"user": 17},
-        "client_ip": {"::1": 17}, "method": {"POST": 17}, "target_id": {"t": 1}, "target_type": {},
+        "status_code": {"200": 20, "201": 20}, "actor_id": {"a": 40}, "actor_type": {"user": 40},
+        "client_ip": {"::1": 40}, "method": {"POST": 40}, "target_id": {"t": 1}, "target_type": {},
     }  # fmt: skip
 
 
 def test_values_that_take_much_room_are_not_noted(tmp_path: Path) -> None:
-    add(tmp_path, [entry(0, action="a" * 20_000)])
-    assert b'"actor_id":{"a":1}' in (tmp_path / "_manifest.jsonl").read_bytes()
+    add(tmp_path, [entry(n, action="a" * 20_000) for n in range(20)])
+    assert b'"actor_id":{"a":20}' in (tmp_path / "_manifest.jsonl").read_bytes()
     assert b'"action"' not in (tmp_path / "_manifest.jsonl").read_bytes()
 
 

@@ -52,7 +52,7 @@ FAILED: Params = {"status_code_min": 400}
 OTHER: Params = {"method": "HEAD"}
 """A filter that nothing matches: after it, what every file says of itself has been read."""
 
-SILENCE_S, IDLE_SHARE = 3.0, 0.05
+SILENCE_S, IDLE_SHARE = 1.0, 0.05
 """A program that writes nothing for so long, and takes no more of a core, has done what it was told."""
 
 MOST_S, MOST_S_PER_MILLION = 5.0, 25.0

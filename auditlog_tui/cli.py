@@ -301,8 +301,9 @@ def _look_after(options: argparse.Namespace) -> int:
     from auditlog_tui.headless import upkeep
 
     runtime.enable_collector()
-    work = upkeep.verify if options.verify else upkeep.compact
-    return work(Path(options.folder), quiet=options.quiet)
+    if options.verify:
+        return upkeep.verify(Path(options.folder), quiet=options.quiet)
+    return upkeep.compact(Path(options.folder), quiet=options.quiet)
 
 
 def _browse(settings: Settings, text: str) -> int:

@@ -30,6 +30,7 @@ from typing import Self
 
 import msgspec
 
+from auditlog_tui.archive.counts import NO_COUNTS
 from auditlog_tui.archive.engine import Engine, Written, check_installed
 from auditlog_tui.archive.rows import bytes_of, day_of, line_of, time_of
 from auditlog_tui.entries.models import Entry
@@ -62,11 +63,11 @@ class Origin:
     query: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A part as the manifest has it. `part` is its path in the archive, with `/`.
 
-    `first` and `last` are the times of its first and last entry, `None` where no time can be read.
+    `first` and `last` are the times of its first and last entry, `None` where no time can be read. `counts` has
+    entries by value (`archive.counts`), which parts of earlier versions lack.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Part:
     bytes: int
     sha256: str
     replaces: tuple[str, ...] = ()
+    counts: msgspec.Raw = NO_COUNTS
 
     @property
     def day(self) -> str:
@@ -400,8 +402,9 @@ class Archive:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         size, sha256 = _digest(temporary)
-        first, last = (None if us is None else rfc3339(us) for us in written[1:])
-        part = Part(number, _path_of(day, number), written.rows, first, last, size, sha256, tuple(replaces))
+        first, last = (None if us is None else rfc3339(us) for us in (written.first_us, written.last_us))
+        path = _path_of(day, number)
+        part = Part(number, path, written.rows, first, last, size, sha256, tuple(replaces), written.counts)
         if os.path.lexists(self.folder / part.part):
             raise ArchiveError(f"{shown(self.folder / part.part)} is in the way. Move it away.")
         self._append(part)
@@ -409,7 +412,7 @@ class Archive:
 
     def _append(self, part: Part) -> None:
         """Note a part in the manifest: from here on the archive has it."""
-        row = msgspec.to_builtins(part) | {"previous": self.manifest.digests[-1]}
+        row = msgspec.structs.asdict(part) | {"previous": self.manifest.digests[-1]}
         line = msgspec.json.encode(row) + b"\n"
         with open(self.folder / MANIFEST, "r+b", buffering=0) as file:
             file.seek(self.manifest.size)
@@ -467,29 +470,6 @@ class Archive:
                 self._temporary(number).unlink()
                 raise ArchiveError(f"day={parts[0].day} has other entries than the manifest says. Run --verify.")
             self._commit(number, parts[0].day, written, [part.part for part in parts])
-
-    def check(self, part: Part) -> str:
-        """What is wrong with a part, in words; empty if nothing is."""
-        path = self.folder / part.part
-        try:
-            if not os.path.lexists(path):
-                return "it is missing"
-            if _digest(path) != (part.bytes, part.sha256):
-                return "it was changed"
-            rows = self.engine.count(path)
-        except OSError as error:
-            return f"it can't be read: {_why(error)}"
-        return "" if rows == part.rows else f"it has {rows:,} entries, not {part.rows:,}"
-
-    def strangers(self) -> list[str]:
-        """Files that a reader takes for parts, and that the manifest does not have."""
-        known = {part.part for part in self.manifest.parts}
-        found = []
-        for path in self.folder.rglob("*.parquet"):
-            name = path.relative_to(self.folder).as_posix()
-            if name not in known and not any(each.startswith(("_", ".")) for each in name.split("/")):
-                found.append(name)
-        return sorted(found)
 
 
 class _Spool:

@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
+from auditlog_tui.archive import counts
 from auditlog_tui.archive.rows import COLUMNS
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
 from auditlog_tui.text.safe import safe
@@ -46,11 +49,12 @@ _BUFFER = 16 * 1024 * 1024
 
 
 class Written(NamedTuple):
-    """What a file has: the number of rows, and their first and last time in microseconds, if they have any."""
+    """What a file has: the number of rows, their first and last time in microseconds, if any, and `Engine.counts`."""
 
     rows: int
     first_us: int | None
     last_us: int | None
+    counts: msgspec.Raw
 
 
 def check_installed() -> None:
@@ -99,19 +103,23 @@ class Engine:
         names, order = ", ".join(COLUMNS), "created_at, file_index, file_row_number"
         return self._copy(f"SELECT {names} FROM {_parquet(parts)} ORDER BY {order}", target)  # noqa: S608  # own names only
 
-    def count(self, part: Path) -> int:
-        """The number of rows of a part."""
+    def counts(self, part: Path, rows: int) -> msgspec.Raw:
+        """How many of a part's entries have each value, of columns with few values (`archive.counts`)."""
         with self._reporting():
-            return self._one(f"SELECT count(*) FROM {_parquet([part])}")[0]  # noqa: S608  # own names only
+            columns = [
+                (name, _values(self._connection, part, name, counts.MOST_VALUES + 1)) for name in counts.COUNTED
+            ]
+        return counts.encoded(columns, rows)
 
     def _copy(self, chosen: str, target: Path) -> Written:
         with self._reporting():
             self._connection.execute(f"COPY ({chosen}) TO {_text(str(target))} {_FORM}")
             times = "min(epoch_us(created_at)), max(epoch_us(created_at))"
-            return Written._make(self._one(f"SELECT count(*), {times} FROM {_parquet([target])}"))  # noqa: S608  # own names only
+            rows, first_us, last_us = self._one(f"SELECT count(*), {times} FROM {_parquet([target])}")  # noqa: S608  # own names only
+        return Written(rows, first_us, last_us, self.counts(target, rows))
 
-    def _one(self, sql: str) -> tuple[int, ...]:
-        found: tuple[int, ...] = self._connection.execute(sql).fetchall()[0]
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = self._connection.execute(sql).fetchall()[0]
         return found
 
     @contextmanager
@@ -196,6 +204,25 @@ class Reader:
             found = cursor.execute(sql, [self.named(files)]).fetchall()
         return sorted((RowGroup(index[name], *rest) for name, *rest in found), key=lambda group: group.file)
 
+    def count(self, part: Path) -> int:
+        """The number of rows of a part."""
+        return int(self.rows("SELECT count(*) FROM read_parquet(?)", [self.named([part])])[0][0])
+
+    def values(self, part: Path, column: str) -> counts.Values:
+        """How many rows of a part have each value of a column that is counted, as text."""
+        with self._cursor() as cursor, self._reporting():
+            return _values(cursor, part, column)
+
+    def may_have(self, named: list[str], column: str, value: str) -> list[str]:
+        """Of what `named` returned, in its order, the files that may have a value, as their Bloom filters say."""
+        index = {path: at for at, path in enumerate(named)}
+        sql = (
+            "SELECT DISTINCT file_name FROM parquet_bloom_probe(?, ?, ?)"
+            " WHERE bloom_filter_excludes IS DISTINCT FROM true"
+        )
+        found = self.rows(sql, [named, column, value]) if named else []
+        return sorted((_pattern(Path(name)) for (name,) in found), key=index.__getitem__)
+
     def interrupt(self) -> None:
         """Let what is under way in other threads end with an `ArchiveError`."""
         with self._lock:
@@ -236,6 +263,16 @@ class Reader:
 
 
 _SELECTED = {"created_at": "make_timestamp(us)::TIMESTAMPTZ AS created_at", "raw": "from_base64(raw) AS raw"}
+
+
+def _values(connection: DuckDBPyConnection, part: Path, column: str, most: int | None = None) -> counts.Values:
+    """How many rows of a part have each value of a column; of more than `most` values, so many."""
+    limit = "" if most is None else f"LIMIT {most}"
+    sql = (
+        f"SELECT {column}::VARCHAR AS value, count(*) FROM {_parquet([part])} WHERE value IS NOT NULL"  # noqa: S608  # own names only
+        f" GROUP BY value {limit}"
+    )
+    return dict(sorted(connection.execute(sql).fetchall()))
 
 
 def _hashes(held: Sequence[Path], times: tuple[int, int] | None) -> str:

@@ -7,10 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
+from auditlog_tui.archive import counts as by_value
 from auditlog_tui.archive.dataset import MANIFEST, Manifest, Part, read_state, survey_manifest, temporary_of
 from auditlog_tui.archive.engine import Reader, RowGroup
 from auditlog_tui.archive.rows import UNKNOWN
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
+from auditlog_tui.offline.source import Filter
 from auditlog_tui.output.files import shown
 from auditlog_tui.text.times import counted, instant_us
 
@@ -42,7 +46,7 @@ class Opened:
     """A part that can be read. `low` and `high` are the times of its first and last entry in microseconds.
 
     `dated` says that its entries have times: `low` and `high` are `MISSING` if not. `odd` says that it may have
-    entries with values that can't be read.
+    entries with values that can't be read. `counts` are those of the manifest, if they can be relied on.
     """
 
     number: int
@@ -53,6 +57,24 @@ class Opened:
     high: int
     blocks: Sequence[Block]
     odd: bool
+    counts: msgspec.Raw | None
+
+    @property
+    def rows(self) -> int:
+        return sum(block.rows for block in self.blocks)
+
+    def matching(self, where: Filter) -> int | None:
+        """How many entries match a filter without bounds of time; `None` if they have to be read for that."""
+        return None if self.counts is None else by_value.matching(self.counts, where, self.rows)
+
+    def has_few(self, column: str) -> bool:
+        """Whether the values of a column are so few that they were counted."""
+        return self.counts is not None and by_value.decoded(self.counts, column, self.rows) is not None
+
+    def statuses(self) -> by_value.Values | None:
+        """Entries by status; `None` if that is not known, or some have none."""
+        found = None if self.counts is None else by_value.decoded(self.counts, "status_code", self.rows)
+        return None if found is None or sum(found.values()) < self.rows else found
 
     def block(self, first: int, rows: int, n: int) -> Block:
         """So many rows, of which `n` match a filter."""
@@ -100,7 +122,7 @@ def take(folder: Path, reader: Reader) -> Snapshot:
             lacking.add(part)
         else:
             found.append((part, path))
-    parts = list(_open(found, reader, lacking))
+    parts = list(_open(found, reader, lacking, reliable=not manifest.broken))
     state = read_state(folder, manifest)
     as_of_us = None if state is None else state.complete_us
     return Snapshot(manifest, parts, "; ".join(_reasons(manifest, lacking)), as_of_us)
@@ -146,9 +168,11 @@ def changed_since(folder: Path, taken: Snapshot) -> str:
     return f"A part of {part.day} was removed since the archive was opened. r opens what is left."
 
 
-def _open(found: Sequence[tuple[Part, Path]], reader: Reader, lacking: _Lacking) -> Iterator[Opened]:
+def _open(
+    found: Sequence[tuple[Part, Path]], reader: Reader, lacking: _Lacking, *, reliable: bool
+) -> Iterator[Opened]:
     for at, (part, path, groups) in enumerate(_with_groups(found, reader, lacking)):
-        yield _opened(at, part, path, groups)
+        yield _opened(at, part, path, groups, reliable=reliable)
 
 
 def _with_groups(
@@ -175,7 +199,7 @@ def _with_groups(
             lacking.add(part)
 
 
-def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup]) -> Opened:
+def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup], *, reliable: bool) -> Opened:
     dated = part.day != UNKNOWN
     ends = [instant_us(text) if text and dated else None for text in (part.first, part.last)]
     low, high = (MISSING if us is None else us for us in ends)
@@ -187,7 +211,10 @@ def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup]) -> Open
         first += group.rows
     if dated and blocks:
         low, high = min(block.low for block in blocks), max(block.high for block in blocks)
-    return Opened(part.number, path, part.day, dated, low, high, blocks, any(group.unreadable for group in groups))
+    odd = any(group.unreadable for group in groups)
+    # an entry with a value that can't be read matches every filter by it
+    noted = part.counts if reliable and not odd else None
+    return Opened(part.number, path, part.day, dated, low, high, blocks, odd, noted)
 
 
 def _reasons(manifest: Manifest, lacking: _Lacking) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """An archive as a source that the API's endpoints answer from, larger than memory.
 
-A page is read from the few row groups that it may lie in: of the whole log, the files themselves say how many entries
-of which times are in which row groups. Of a filter, that is counted once, with the count itself, and kept. Nothing of
-the archive is copied but what is asked for.
+A page is read from the few row groups that it may lie in. Of the whole log, the files themselves say how many entries
+of which times are in which row groups. Of a filter, the manifest says it of whole parts; what it does not say is
+counted once, by row group, and kept. Nothing of the archive is copied but what is asked for.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -29,6 +29,7 @@ from auditlog_tui.archive.conditions import (
     sorted_by,
     within,
 )
+from auditlog_tui.archive.counts import allows
 from auditlog_tui.archive.engine import ROW_GROUP, Reader, Value, check_installed
 from auditlog_tui.archive.snapshot import MISSING, Block, Opened, Snapshot
 from auditlog_tui.entries.models import read_entry
@@ -46,7 +47,7 @@ GROWTH = 4
 """So many times as much is read at once where a walk goes on."""
 
 RUNS_KEPT, RUN_BYTES_KEPT = 100, 64 * 1024 * 1024
-COUNTS_KEPT, BLOCKS_KEPT = 10_000, 500_000
+COUNTS_KEPT, BLOCKS_KEPT, NOTED_KEPT, SHARED_KEPT = 10_000, 500_000, 100, 50
 
 MOST_EDGES = 16
 """Blocks that a bound of time cuts are counted one by one, up to so many."""
@@ -94,6 +95,10 @@ class _Run:
         return None if at is None else at + 1
 
 
+_Shape = tuple[Filter, str]
+"""A filter without one of its conditions, and the column of that."""
+
+
 class _State:
     """A snapshot, and what was found out about it."""
 
@@ -102,11 +107,28 @@ class _State:
         self.lock = threading.Lock()
         self.counts: OrderedDict[Filter, int] = OrderedDict()
         self.blocks: OrderedDict[Filter, dict[int, list[Block]]] = OrderedDict()
+        self.noted: OrderedDict[Filter, list[int | None]] = OrderedDict()
         self.runs: OrderedDict[tuple[Filter, Order, bool], _Run] = OrderedDict()
         self.paths: list[str] | None = None
+        self.sharing = threading.Lock()
+        self.values: dict[_Shape, str] = {}
+        self.shared: OrderedDict[_Shape, dict[int, dict[str, int]]] = OrderedDict()
 
     def parts(self, indexes: Iterable[int]) -> list[Opened]:
         return [self.snapshot.parts[at] for at in indexes]
+
+    def matching(self, base: Filter) -> Sequence[int | None]:
+        """How many entries of each part match a filter without bounds of time, as far as the manifest tells."""
+        with self.lock:
+            if base in self.noted:
+                self.noted.move_to_end(base)
+                return self.noted[base]
+        found = [part.rows if base == _EVERYTHING else part.matching(base) for part in self.snapshot.parts]
+        with self.lock:
+            self.noted[base] = found
+            if len(self.noted) > NOTED_KEPT:
+                self.noted.popitem(last=False)
+        return found
 
     def run(self, where: Filter, order: Order, after: Place | None) -> tuple[_Run | None, int]:
         """What was read that goes on after a place, and the index of the entry there; `None` if nothing was."""
@@ -180,10 +202,10 @@ class ArchiveSource:
     def get(self, entry_id: str) -> str | None:
         """The entry's text; of several versions, the one that came last."""
         state = self._state
-        parts = state.snapshot.parts
         sql = "SELECT raw FROM read_parquet(?) WHERE id = ? ORDER BY file_index DESC, file_row_number DESC"
         with self._explaining(state):
-            found = self._reader.rows(sql, [_names(parts), entry_id]) if parts else []
+            named = self._reader.may_have(_names(state.snapshot.parts), "id", entry_id)
+            found = self._reader.rows(sql, [named, entry_id]) if named else []
         texts = (restored(raw) for (raw,) in found)
         return next((text for text in texts if read_entry(text).fields.id == entry_id), None)
 
@@ -216,24 +238,25 @@ class ArchiveSource:
             if where in state.counts:
                 state.counts.move_to_end(where)
                 return state.counts[where]
-        query = _Query.of(where)
-        inside, edges = 0, list[Block]()
-        for block in self._blocks(state, query):
-            if query.low <= block.low and block.high <= query.high:
-                inside += block.n
-            else:
-                edges.append(block)
-        if len(edges) > MOST_EDGES:
-            inside, edges = (
-                self._count_rows(state, query, sorted({block.part for block in self._blocks(state, query)})),
-                [],
-            )
-        count = inside + sum(self._count_rows(state, query, [block.part], block) for block in edges)
+        count = self._count_in(state, _Query.of(where))
         with state.lock:
             state.counts[where] = count
             if len(state.counts) > COUNTS_KEPT:
                 state.counts.popitem(last=False)
         return count
+
+    def _count_in(self, state: _State, query: _Query) -> int:
+        blocks = self._coarse(state, query)
+        cut = {block.part for block in blocks if not query.encloses(block)}
+        blocks = [*(block for block in blocks if block.part not in cut), *self._blocks(state, query, sorted(cut))]
+        edges = [block for block in blocks if not query.encloses(block)]
+        if len(edges) <= MOST_EDGES:
+            inside = sum(block.n for block in blocks if query.encloses(block))
+            return inside + sum(self._count_rows(state, query, [block.part], block) for block in edges)
+        parts = {block.part for block in edges}
+        return sum(block.n for block in blocks if block.part not in parts) + self._count_rows(
+            state, query, sorted(parts)
+        )
 
     def _count_rows(self, state: _State, query: _Query, parts: Sequence[int], block: Block | None = None) -> int:
         """How many entries match in the parts, or only in a block of the one part."""
@@ -245,9 +268,54 @@ class ArchiveSource:
         count: int = self._reader.rows(sql, [_names(state.parts(parts)), *values])[0][0]
         return count
 
-    def _blocks(self, state: _State, query: _Query) -> list[Block]:
-        """The blocks in which entries match, within the bounds of time."""
-        parts = [at for at, part in enumerate(state.snapshot.parts) if query.may_be_in(part)]
+    def _coarse(self, state: _State, query: _Query) -> list[Block]:
+        """As `_blocks` of all parts, but a part whose number of matching entries is known is one block."""
+        known, found, unknown = state.matching(query.base), list[Block](), list[int]()
+        asked = [at for at, part in enumerate(state.snapshot.parts) if query.may_be_in(part)]
+        lacking = [at for at in asked if known[at] is None]
+        shared = self._shared(state, query.base, lacking) if lacking else {}
+        for at in asked:
+            n = shared.get(at, known[at])
+            if n is None:
+                unknown.append(at)
+            elif n:
+                part = state.snapshot.parts[at]
+                found.append(part.block(0, part.rows, n))
+        return [*found, *self._blocks(state, query, unknown)]
+
+    def _shared(self, state: _State, base: Filter, parts: Sequence[int]) -> Mapping[int, int]:
+        """How many entries match in some of the parts, from a scan that counted all values of one column.
+
+        Of filters that differ in the value of one column, the second one makes that scan, for all that follow.
+        """
+        for condition in base.exact:
+            column, value = condition
+            rest = Filter(tuple(each for each in base.exact if each != condition), base.path, base.bounds)
+            if state.values.setdefault((rest, column), value) == value:
+                continue
+            with state.sharing:
+                values = state.shared.setdefault((rest, column), {})
+                state.shared.move_to_end((rest, column))
+                lacking = [at for at in parts if at not in values and state.snapshot.parts[at].has_few(column)]
+                if lacking:
+                    values.update(self._count_values(state, rest, column, lacking))
+                if len(state.shared) > SHARED_KEPT:
+                    state.shared.popitem(last=False)
+            return {at: values[at].get(value, 0) for at in parts if at in values}
+        return {}
+
+    def _count_values(
+        self, state: _State, rest: Filter, column: str, parts: Sequence[int]
+    ) -> dict[int, dict[str, int]]:
+        condition, values = all_of(self._conditions(state, _Query.of(rest), parts))
+        sql = f"SELECT file_index, {column}, count(*) FROM read_parquet(?) WHERE {condition} GROUP BY ALL"  # noqa: S608  # own names only
+        found: dict[int, dict[str, int]] = {at: {} for at in parts}
+        for file, value, n in self._reader.rows(sql, [_names(state.parts(parts)), *values]):
+            found[parts[file]][value] = n
+        return found
+
+    def _blocks(self, state: _State, query: _Query, parts: Sequence[int]) -> list[Block]:
+        """The blocks of the parts in which entries match, within the bounds of time."""
         if query.base == _EVERYTHING:
             found: Iterable[Block] = (block for at in parts for block in state.snapshot.parts[at].blocks)
         else:
@@ -313,17 +381,50 @@ class ArchiveSource:
 
     def _keys(self, state: _State, query: _Query, order: Order, after: Place | None, limit: int) -> list[_Key]:
         """Where the first `limit` matching entries after a place are, in this order."""
-        blocks = self._blocks(state, query)
         if order[0][0] == "status_code":
-            return self._read_keys(state, query, order, after, limit, blocks)
+            statuses = self._statuses(state, query)
+            if statuses is None:
+                return self._read_keys(state, query, order, after, limit, self._coarse(state, query))
+            return self._keys_by_status(state, query, order, after, limit, statuses)
         down, keys = order[0][1], list[_Key]()
+        blocks = self._coarse(state, query)
         for dated in (True, False) if down else (False, True):
             stage = [block for block in blocks if state.snapshot.parts[block.part].dated is dated]
             place_us = None if after is None else after[0] if order[0][0] == "created_at" else query.low
-            chosen = choose(stage, down, query, place_us, limit - len(keys))
+            near = choose(stage, down, query, place_us, limit - len(keys))
+            finer = self._blocks(state, query, sorted({block.part for block in near}))
+            chosen = choose(finer, down, query, place_us, limit - len(keys))
             if chosen and len(keys) < limit:
                 narrow = query.narrowed(chosen, down, place_us) if dated else query
                 keys += self._read_keys(state, narrow, order, after, limit - len(keys), chosen)
+        return keys
+
+    def _statuses(self, state: _State, query: _Query) -> list[int] | None:
+        """The statuses of all entries that match; `None` if that takes reading them."""
+        if query.base.exact or query.base.path is not None:
+            return None
+        found = set[str]()
+        for part in state.snapshot.parts:
+            if query.may_be_in(part):
+                statuses = part.statuses()
+                if statuses is None:
+                    return None
+                found.update(statuses)
+        return sorted(status for status in map(int, found) if allows(query.base.bounds, status))
+
+    def _keys_by_status(
+        self, state: _State, query: _Query, order: Order, after: Place | None, limit: int, statuses: Sequence[int]
+    ) -> list[_Key]:
+        """As `_keys`, one status after the other, so that only the entries of the page are sorted."""
+        down, keys = order[0][1], list[_Key]()
+        for status in reversed(statuses) if down else statuses:
+            if len(keys) >= limit:
+                break
+            if after is not None and (status > after[0] if down else status < after[0]):
+                continue
+            of_status = replace(query, base=Filter(bounds=(("status_code", status, status),)))
+            begin = after[1:] if after is not None and status == after[0] else None
+            keys += self._keys(state, of_status, order[1:], begin, limit - len(keys))
         return keys
 
     def _read_keys(
@@ -378,6 +479,10 @@ class _Query:
         # what has no time is in no range of time
         return cls(base, True, max(low, MISSING + 1), high)
 
+    def encloses(self, block: Block) -> bool:
+        """Whether all times of a block are within the bounds."""
+        return self.low <= block.low and block.high <= self.high
+
     def may_be_in(self, part: Opened) -> bool:
         return (part.dated or not self.bounded) and part.low <= self.high and self.low <= part.high
 
@@ -405,7 +510,7 @@ def choose(blocks: Iterable[Block], down: bool, query: _Query, after_us: int | N
         if sure >= limit:
             break
         chosen.append(block)
-        whole = query.low <= block.low and block.high <= query.high and (start is None or near[block] > start)
+        whole = query.encloses(block) and (start is None or near[block] > start)
         heapq.heappush(waiting, (_far(block, way), block.n if whole else 0))
     return chosen
 

@@ -8,7 +8,9 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ import duckdb
 import pytest
 
 from auditlog_tui.archive import dataset, engine
+from auditlog_tui.archive.checking import check
 from auditlog_tui.archive.dataset import Archive, Origin, read_manifest
 from auditlog_tui.archive.rows import COLUMNS, extra_of
+from auditlog_tui.archive.source import ArchiveSource
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import stored
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
+from auditlog_tui.headless import upkeep
 from auditlog_tui.output import files
 
 ORIGIN = Origin("https://log.example")
@@ -378,9 +383,11 @@ def test_a_folder_of_any_name_works(name: str, tmp_path: Path) -> None:
     add(tmp_path / name, [entry(1)])
     assert add(tmp_path / name, [entry(1), entry(2)]) == 1
     with Archive(tmp_path / name) as archive:
-        assert [archive.check(part) for part in archive.manifest.parts] == ["", ""]
         archive.join(archive.small_parts()[0])
         assert archive.manifest.rows == 2
+    assert wrong(tmp_path / name) == []
+    with closing(ArchiveSource(tmp_path / name)) as source:
+        assert source.get("id-1") == entry(1).raw
 
 
 # -- upkeep ------------------------------------------------------------------------------------------------------
@@ -433,9 +440,22 @@ def test_what_was_joined_stays_where_the_new_part_is_lost(tmp_path: Path, monkey
         with pytest.raises(EndedError):
             archive.join(archive.small_parts()[0])
     (tmp_path / "_part-000004.tmp").write_bytes(b"")
-    with Archive(tmp_path) as archive:
-        assert [archive.check(part) for part in archive.manifest.parts] == ["it is missing"]
+    with Archive(tmp_path):
+        pass
+    part = "day=2026-11-20/part-00000{}.parquet: {}"
+    assert wrong(tmp_path) == [
+        part.format(4, "it was changed"), *(part.format(n, "a later part replaced it") for n in (1, 2, 3)),
+    ]  # fmt: skip
     assert read(tmp_path, "id") == [("id-0",), ("id-1",), ("id-2",)]
+
+
+def wrong(folder: Path) -> list[str]:
+    """What a check finds, which leaves the folder as it was."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    found = check(folder, lambda *_: None)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert found.unreadable == []
+    return found.changed
 
 
 def test_a_check_names_what_is_wrong_with_each_part(tmp_path: Path) -> None:
@@ -446,11 +466,90 @@ def test_a_check_names_what_is_wrong_with_each_part(tmp_path: Path) -> None:
     path.write_bytes(data)
     (tmp_path / "day=2026-11-20" / "more.parquet").write_bytes(b"")
     (tmp_path / "day=2026-11-20" / "_more.parquet").write_bytes(b"")
+    assert wrong(tmp_path) == [
+        f"{PARTS[1]}: it was changed", "day=2026-11-20/more.parquet: it is not in the manifest",
+    ]  # fmt: skip
+    os.unlink(tmp_path / PARTS[0])
+    assert wrong(tmp_path)[0] == f"{PARTS[0]}: it is missing"
+
+
+def test_a_check_finds_changed_lines_of_the_manifest(tmp_path: Path) -> None:
+    add(tmp_path, [entry(1), *(entry(n, hours=13) for n in range(20, 40))])
+    path = tmp_path / "_manifest.jsonl"
+    head, first, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(head.replace(b"example", b"elsewhere") + first + last)
+    assert wrong(tmp_path) == ["_manifest.jsonl: line 2 does not follow the one before"]
+    path.write_bytes(head + first + last.replace(b'"vm.created":20', b'"vm.created":19'))
+    assert wrong(tmp_path) == [f"{PARTS[1]}: the manifest has wrong counts of its entries"]
+
+
+def test_a_part_that_can_not_be_read_was_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, [entry(1), entry(3, hours=13)])
+    opened = files.opened
+
+    def refused(path: Path, **more: bool) -> AbstractContextManager[FileIO]:
+        if path == tmp_path / PARTS[0]:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, **more)
+
+    monkeypatch.setattr(files, "opened", refused)
+    found = check(tmp_path, lambda *_: None)
+    assert (found.changed, found.unreadable) == ([], [f"{PARTS[0]}: it can't be read: Permission denied"])
+    assert list(upkeep._verdict("a", found, quiet=True)) == [
+        "UNREADABLE: 1 of 2 parts of a can't be checked. The others were not changed.",
+        f"- {PARTS[0]}: it can't be read: Permission denied",
+    ]
+
+
+def test_a_check_takes_a_part_that_was_not_given_its_name_yet(tmp_path: Path) -> None:
+    add(tmp_path, [entry(1)])
+    (tmp_path / PARTS[0]).rename(tmp_path / "_part-000001.tmp")
+    assert wrong(tmp_path) == []
+
+
+def test_a_check_passes_no_verdict_on_what_is_joined_meanwhile(tmp_path: Path) -> None:
+    for n in range(2):
+        add(tmp_path, [entry(n)])
+
+    def join(doing: str, done: int, whole: int) -> None:
+        if not done:
+            with Archive(tmp_path) as archive:
+                archive.join(archive.small_parts()[0])
+
+    with pytest.raises(ArchiveError, match="was changed while it was checked"):
+        check(tmp_path, join)
+
+
+def test_a_check_meets_what_is_added_meanwhile(tmp_path: Path) -> None:
+    add(tmp_path, [entry(0)])
+
+    def collect(*_: object) -> None:
+        add(tmp_path, [entry(1, hours=13)])
+
+    found = check(tmp_path, collect)
+    assert (found.changed, found.unreadable, len(found.manifest.parts)) == ([], [], 1)
+
+
+# -- counts ------------------------------------------------------------------------------------------------------
+
+
+def test_the_manifest_has_counts_of_columns_with_few_values(tmp_path: Path) -> None:
+    found = [entry(n, status_code=200 + n % 2, action=f"a{n}", target=None if n else {"id": "t"}) for n in range(40)]
+    add(tmp_path, found[:8])
+    add(tmp_path, found[8:])
     with Archive(tmp_path) as archive:
-        assert [archive.check(part) for part in archive.manifest.parts] == ["", "it was changed"]
-        assert archive.strangers() == ["day=2026-11-20/more.parquet"]
-        os.unlink(tmp_path / PARTS[0])
-        assert archive.check(archive.manifest.parts[0]) == "it is missing"
+        archive.join(archive.small_parts()[0])
+    *_, line = (tmp_path / "_manifest.jsonl").read_bytes().splitlines()
+    assert json.loads(line)["counts"] == {
+        "status_code": {"200": 20, "201": 20}, "actor_id": {"a": 40}, "actor_type": {"user": 40},
+        "client_ip": {"::1": 40}, "method": {"POST": 40}, "target_id": {"t": 1}, "target_type": {},
+    }  # fmt: skip
+
+
+def test_values_that_take_much_room_are_not_noted(tmp_path: Path) -> None:
+    add(tmp_path, [entry(n, action="a" * 20_000) for n in range(20)])
+    assert b'"actor_id":{"a":20}' in (tmp_path / "_manifest.jsonl").read_bytes()
+    assert b'"action"' not in (tmp_path / "_manifest.jsonl").read_bytes()
 
 
 def test_looking_after_an_archive_removes_no_part_that_could_not_be_put_right(tmp_path: Path) -> None:
@@ -458,8 +557,9 @@ def test_looking_after_an_archive_removes_no_part_that_could_not_be_put_right(tm
     left = tmp_path / "_part-000001.tmp"
     left.write_bytes((tmp_path / PARTS[0]).read_bytes()[:-1])
     (tmp_path / PARTS[0]).unlink()
-    with Archive(tmp_path) as archive:
-        assert [archive.check(part) for part in archive.manifest.parts] == ["it is missing"]
+    with Archive(tmp_path):
+        pass
+    assert wrong(tmp_path) == [f"{PARTS[0]}: it was changed"]
     assert left.exists()
     with pytest.raises(ArchiveError, match="was changed, and is a part of the archive"):
         add(tmp_path, [entry(2)])

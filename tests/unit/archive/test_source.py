@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui.archive import dataset, source
+from auditlog_tui.archive import counts, dataset, source
 from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.archive.rows import day_of, time_of
 from auditlog_tui.archive.source import ArchiveSource
@@ -38,19 +38,22 @@ odd = st.sampled_from([5, None, ["a"], "\ud800", "a\udcff"])
 
 @st.composite
 def entries(draw: st.DrawFn) -> list[Entry]:
-    """Entries in the order of their arrival; some have no time, or values that can't be read."""
-    found = []
+    """Entries in the order of their arrival; some have no time, and in half of the logs values that can't be read."""
+    found, all_readable = [], draw(st.booleans())
     for n in range(draw(st.integers(0, 40))):
-        value = st.one_of(words, words, words, odd)
+        value = words if all_readable else st.one_of(words, words, words, odd)
+        actor = st.fixed_dictionaries({"id": value, "type": st.just("user")})
+        status = st.sampled_from([200, 200, 404, -1])
+        time = seconds.map(lambda s: rfc3339(START_US + s))
         row = {
             "id": f"id-{n}",
             "action": draw(value),
-            "actor": draw(st.one_of(st.fixed_dictionaries({"id": value, "type": st.just("user")}), st.just(7))),
+            "actor": draw(st.one_of(actor, st.just(7)) if not all_readable else actor),
             "client_ip": draw(value),
-            "created_at": draw(st.one_of(seconds.map(lambda s: rfc3339(START_US + s)), st.sampled_from([None, "x"]))),
+            "created_at": draw(time if all_readable else st.one_of(time, st.sampled_from([None, "x"]))),
             "method": draw(value),
             "path": "/".join(draw(st.lists(words, max_size=3))) if draw(st.integers(0, 5)) else draw(value),
-            "status_code": draw(st.one_of(st.sampled_from([200, 200, 404, -1]), st.sampled_from(["x", None, 2**63]))),
+            "status_code": draw(status if all_readable else st.one_of(status, st.sampled_from(["x", None, 2**63]))),
             "target": draw(st.one_of(st.none(), st.fixed_dictionaries({"id": value, "type": value}))),
         }
         found.append(read_entry(json.dumps(row, ensure_ascii=False)))
@@ -111,6 +114,8 @@ def test_an_archive_answers_as_a_saved_log_does(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "PART_ROWS", 7)
         patch.setattr(source, "ROW_GROUP", 3)
+        most = data.draw(st.sampled_from([0, 12, 200]))
+        patch.setattr(counts, "most_bytes", lambda _: most)
         patch.setattr(source, "MOST_EDGES", data.draw(st.sampled_from([0, 16])))
         with both(found) as (archive, index):
             for name in ("id-0", "id-39", "id", ""):
@@ -182,6 +187,92 @@ def test_a_walk_reads_ahead_and_meets_every_entry_once(limit: int, order: Order,
         meant = [e for e in found if e.fields.status_code == 202 and (e.created_us or 0) <= START_US + 300_000_000]
         assert sorted(walked(archive, refused, order, limit)) == sorted(entry.raw for entry in meant)
         assert archive.find(refused, order, None, 11).total == len(meant)
+
+
+Read = Sequence[str]
+"""The files that a query reads."""
+
+
+@contextmanager
+def reads(archive: ArchiveSource, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Read]]:
+    """The queries over parts in the block."""
+    found, rows = list[Read](), archive._reader.rows
+
+    def noting(sql: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+        if "read_parquet" in sql:
+            found.append(
+                [name for value in values if isinstance(value, list) for name in value if "part" in str(name)]
+            )
+        return rows(sql, values)  # type: ignore[arg-type]  # as it came
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive._reader, "rows", noting)
+        yield found
+
+
+def many_days(folder: Path) -> Path:
+    """Ten parts, of as many days; in each, every status was met by every actor."""
+    day_us, found = 86_400_000_000, list[Entry]()
+    for day in range(10):
+        for n in range(400):
+            at = rfc3339(START_US + day * day_us + n * 1_000_000)
+            more = {"status_code": (200, 404)[n % 2], "actor": {"id": f"a{n // 4 % 10}", "type": "user"}}
+            found.append(plain(day * 400 + n, created_at=at, **more))
+    return collected(folder, found)
+
+
+def test_counts_that_the_manifest_has_read_no_part_but_those_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(ArchiveSource(many_days(tmp_path))) as archive, reads(archive, monkeypatch) as read:
+        for where in (
+            Filter(bounds=(("status_code", 400, None),)),
+            Filter(exact=(("actor_id", "a3"), ("method", "GET"))),
+            Filter(exact=(("actor_id", "nobody"), ("action", "vm.read"))),
+        ):
+            found = archive.find(where, NEWEST, None, 4)
+            assert found.total == {"nobody": 0, "a3": 400}.get(dict(where.exact).get("actor_id", ""), 2_000)
+            assert {name for names in read for name in names} <= {str(archive.snapshot.parts[-1].path)}
+
+
+def test_a_sort_by_status_reads_the_parts_of_the_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(ArchiveSource(many_days(tmp_path))) as archive, reads(archive, monkeypatch) as read:
+        found = archive.find(Filter(), (("status_code", True), *NEWEST), None, 10)
+        assert [json.loads(text)["status_code"] for text in texts(found)] == [404] * 10
+        assert {name for names in read for name in names} == {str(archive.snapshot.parts[-1].path)}
+
+
+def test_filters_that_differ_in_one_value_share_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(ArchiveSource(many_days(tmp_path))) as archive, reads(archive, monkeypatch) as read:
+
+        def count(n: int) -> int:
+            where = Filter((("actor_id", f"a{n}"), ("method", "GET")), None, (("status_code", 400, None),))
+            return archive.find(where, NEWEST, None, 1).total
+
+        with ThreadPoolExecutor(5) as pool:
+            assert list(pool.map(count, range(10))) == [200] * 10
+        assert sum(len(set(names)) == 10 for names in read) == 2
+
+
+def test_counts_of_a_manifest_that_was_changed_are_not_relied_on(tmp_path: Path) -> None:
+    path = many_days(tmp_path) / "_manifest.jsonl"
+    head, first, *lines = path.read_bytes().splitlines(keepends=True)
+    last = lines[-1].replace(b'"404":200', b'"404":201')
+    where = Filter(bounds=(("status_code", 400, None),))
+    for changed in (
+        [first.replace(b'"404":200', b'"404":199'), *lines],  # breaks the chain
+        [first, *lines[:-1], last],  # more than the part has
+    ):
+        path.write_bytes(b"".join([head, *changed]))
+        with closing(ArchiveSource(tmp_path)) as archive:
+            assert archive.find(where, NEWEST, None, 1).total == 2_000
+
+
+def test_an_entry_is_read_from_the_part_that_may_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(ArchiveSource(many_days(tmp_path))) as archive, reads(archive, monkeypatch) as read:
+        assert json.loads(archive.get("id-123") or "")["id"] == "id-123"
+        assert archive.get("none") is None
+        assert sum(map(len, read)) < 5
 
 
 def test_of_two_versions_get_gives_the_one_that_came_last(tmp_path: Path) -> None:

@@ -44,8 +44,7 @@ CREATE TABLE entry (
     client_ip TEXT, method TEXT, path TEXT, status_code INTEGER, user_agent TEXT,
     target_id TEXT, target_type TEXT,
     unreadable TEXT NOT NULL,
-    versions INTEGER NOT NULL,
-    digest INTEGER
+    versions INTEGER NOT NULL
 );
 CREATE INDEX entry_of_hash ON entry (hash, first);
 CREATE INDEX entry_version ON entry (first) WHERE first <> n;
@@ -65,6 +64,10 @@ CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT
 CREATE TABLE mark (key TEXT PRIMARY KEY, marked INTEGER, note TEXT) WITHOUT ROWID;
 CREATE TABLE tag (key TEXT, tag TEXT, PRIMARY KEY (key, tag)) WITHOUT ROWID;
 """
+
+
+_DIGEST = "ALTER TABLE entry ADD COLUMN digest INTEGER;"
+"""What only a temporary working set has, as nothing passes through a case."""
 
 
 class Row(NamedTuple):
@@ -103,7 +106,8 @@ _OTHER_VERSIONS = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.en
 # The JSON has a table of its own: scans over all entries then read less than half as much. Keys are found by their
 # hash: it takes a quarter of the index that the texts take, and adding a page three quarters of the time. Python's
 # own is the fastest, and of this process alone, so a case has another one.
-_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * (len(Row._fields) + 2))}, NULL)"  # noqa: S608 (placeholders only)
+_COLUMNS = ("n", "key", "hash", "first", *Row._fields[2:])
+_INSERT = f"INSERT INTO entry ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 (our own names)
 _INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
 _INSERT_PASSING = (
     "INSERT INTO entry (n, first, key, hash, created_us, status_code, digest, unreadable, versions)"
@@ -316,7 +320,8 @@ class EntryStore:
         digests: dict[int, int | None] = {}
         for batch in _batches([first for first, _ in entries]):
             raws.update(self.read(f"SELECT n, raw FROM json WHERE n IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
-            digests.update(self.read(f"SELECT n, digest FROM entry WHERE n IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
+            if passed := [n for n in batch if n not in raws]:
+                digests.update(self.read(f"SELECT n, digest FROM entry WHERE n IN ({_placeholders(passed)})", passed))  # noqa: S608 (placeholders only)
         numbers: list[int] = []
         for first, entry in entries:
             same = raws[first] == stored(entry.raw) if first in raws else digests[first] == hash(entry.raw)
@@ -651,7 +656,7 @@ def _open(path: str) -> sqlite3.Connection:
     try:
         # No sync, as nobody reopens the file after a crash. The journal rolls back a write that fails.
         connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;")
-        connection.executescript(SCHEMA)
+        connection.executescript(SCHEMA + _DIGEST)
         query.install(connection)
     except BaseException:
         connection.close()

@@ -499,11 +499,15 @@ class View:
             self.log.server_support.slices_fail = True
             self.log.forget_feed(feed)
         if (step.ignored or step.lost) and feed is self.feed:
-            self.log.store.passing = False  # what is evaluated or sorted here has to be there in full
             await self._end_look_ahead()
             self._next_look = 0
-            self._start(self.anchor)
+            self._start_again()
         return None
+
+    def _start_again(self) -> None:
+        """Begin anew with what is known of the server now."""
+        self.log.store.passing = False  # what is evaluated or sorted here has to be there in full
+        self._start(self.anchor)
 
     async def prove(self) -> bool:
         """Test whether the server honours the parameters; True where it doesn't and the view started again."""
@@ -513,7 +517,7 @@ class View:
         try:
             ignored = await self.log.server_support.prove(self.log.api, feed.plan.params)
             if ignored and feed is self.feed:
-                self._start(self.anchor)
+                self._start_again()
                 return True
             if feed.complete:
                 await feed.verify(self.log.server_support)

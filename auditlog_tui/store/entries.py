@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
@@ -274,6 +275,8 @@ class EntryStore:
                 versions = self._versions_of([(numbers[index], entries[index]) for index in known])
                 for index, n in zip(known, versions, strict=True):
                     numbers[index] = n
+            if self.passing:
+                self._keep_passed({n: entry.raw for n, entry in zip(numbers, entries, strict=True)})
         if self._unit is None:
             self.seen.take(fresh.values())
         else:
@@ -310,8 +313,14 @@ class EntryStore:
                 for n, entry in entries.items()
             ],
         )
-        self._passed |= {n: entry.raw for n, entry in entries.items()}
-        for n in list(self._passed)[: max(0, len(self._passed) - PASSED_KEPT)]:
+
+    def _keep_passed(self, texts: Mapping[int, str]) -> None:
+        """Keep these texts, and of others those that were added last."""
+        for n in texts:
+            self._passed.pop(n, None)
+        self._passed |= texts
+        most = max(PASSED_KEPT, len(texts))
+        for n in list(islice(self._passed, max(0, len(self._passed) - most))):
             del self._passed[n]
 
     def _versions_of(self, entries: Sequence[tuple[int, Entry]]) -> list[int]:

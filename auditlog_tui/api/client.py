@@ -303,8 +303,13 @@ class AuditLogClient:
     def _open_wire(self) -> asyncio.Future[Wire]:
         """Make the wire in a thread, once: importing its library would delay keys."""
         if self._opening is None:
-            self._opening = asyncio.ensure_future(asyncio.to_thread(self._new_wire))
+            self._opening = asyncio.ensure_future(asyncio.to_thread(self._imported_wire))
         return self._opening
+
+    def _imported_wire(self) -> Wire:
+        wire = self._new_wire()
+        wire.import_rest()
+        return wire
 
     def _new_wire(self) -> Wire:
         from auditlog_tui.api.wire import Wire  # slow to import

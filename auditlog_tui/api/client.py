@@ -55,7 +55,7 @@ from auditlog_tui.errors import (
     StoppedError,
     TimedOutError,
 )
-from auditlog_tui.runtime import give_way
+from auditlog_tui.runtime import freeze_startup_objects, give_way
 from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import proxy_for
 from auditlog_tui.text.safe import safe
@@ -309,6 +309,7 @@ class AuditLogClient:
     def _imported_wire(self) -> Wire:
         wire = self._new_wire()
         wire.import_rest()
+        freeze_startup_objects()
         return wire
 
     def _new_wire(self) -> Wire:

@@ -51,7 +51,7 @@ class Wire:
 
     @staticmethod
     def import_rest() -> None:
-        """Import what httpx imports with its first request, which would delay keys; call it in a thread without a loop."""
+        """Import what httpx imports with its first request, which would delay keys; call it in a thread."""
         import anyio
 
         anyio.run(anyio.sleep, 0)

@@ -134,6 +134,7 @@ class View:
 
     def _start(self, anchor: Anchor | At, like: View | None = None, feed: Feed | None = None) -> None:
         self.plan: Plan = self._make_plan()
+        self.log.store.passing = False  # what is evaluated or sorted here has to be there in full
         if self.marked:
             anchor = Anchor.NEWEST  # all of it is shown at once
         elif problem := self._anchor_problem(anchor):
@@ -501,13 +502,8 @@ class View:
         if (step.ignored or step.lost) and feed is self.feed:
             await self._end_look_ahead()
             self._next_look = 0
-            self._start_again()
+            self._start(self.anchor)
         return None
-
-    def _start_again(self) -> None:
-        """Begin anew with what is known of the server now."""
-        self.log.store.passing = False  # what is evaluated or sorted here has to be there in full
-        self._start(self.anchor)
 
     async def prove(self) -> bool:
         """Test whether the server honours the parameters; True where it doesn't and the view started again."""
@@ -517,7 +513,7 @@ class View:
         try:
             ignored = await self.log.server_support.prove(self.log.api, feed.plan.params)
             if ignored and feed is self.feed:
-                self._start_again()
+                self._start(self.anchor)
                 return True
             if feed.complete:
                 await feed.verify(self.log.server_support)

@@ -55,7 +55,7 @@ from auditlog_tui.errors import (
     StoppedError,
     TimedOutError,
 )
-from auditlog_tui.runtime import give_way
+from auditlog_tui.runtime import freeze_startup_objects, give_way
 from auditlog_tui.settings.connection import check_base_url
 from auditlog_tui.settings.proxy import proxy_for
 from auditlog_tui.text.safe import safe
@@ -303,8 +303,14 @@ class AuditLogClient:
     def _open_wire(self) -> asyncio.Future[Wire]:
         """Make the wire in a thread, once: importing its library would delay keys."""
         if self._opening is None:
-            self._opening = asyncio.ensure_future(asyncio.to_thread(self._new_wire))
+            self._opening = asyncio.ensure_future(asyncio.to_thread(self._imported_wire))
         return self._opening
+
+    def _imported_wire(self) -> Wire:
+        wire = self._new_wire()
+        wire.import_rest()
+        freeze_startup_objects()
+        return wire
 
     def _new_wire(self) -> Wire:
         from auditlog_tui.api.wire import Wire  # slow to import

@@ -49,6 +49,13 @@ class Wire:
         self._opened = list[httpx.AsyncBaseTransport]()
         self._free = [self._open()]
 
+    @staticmethod
+    def import_rest() -> None:
+        """Import what httpx imports with its first request, which would delay keys; call it in a thread."""
+        import anyio
+
+        anyio.run(anyio.sleep, 0)
+
     async def aclose(self) -> None:
         """Close the connections."""
         for transport in self._opened:

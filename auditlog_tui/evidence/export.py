@@ -549,6 +549,7 @@ class _Walker:
         view = await self._resumed()
         if view is None:
             view = self._begun(self._job.query)
+            self._log.store.passing = self._passes_on(view)
         walk = Walk(self._log, view.query, view)
         try:
             reason = await self._go(walk)
@@ -557,6 +558,8 @@ class _Walker:
                 raise
             reason = f"{error} {walk.reason()}"
         as_is = view.run is view.feed.run and not self._log.store.versioned
+        if not as_is:
+            await self._complete()
         total, as_of = view.feed.total, view.feed.as_of
         proven = self._log.server_support.proven(view.feed.plan.params)
         total = total if proven and view.plan.residual is None else None
@@ -564,6 +567,26 @@ class _Walker:
         return _Found(
             self._log.store, view.run, view.query, reason, total, _us(as_of), self._requests, as_is, final=final
         )
+
+    def _passes_on(self, view: View) -> bool:
+        """Whether rows only have to be told apart, since the part has their texts and the file is made of it.
+
+        A timeline is sorted here. What an earlier run has left is in the store before its log goes on.
+        """
+        planned = view.plan
+        sorted_here = planned.local_order or self._job.form == "markdown"
+        return planned.residual is None and not (sorted_here or view.marked)
+
+    async def _complete(self) -> None:
+        """Store the rows in full that were only told apart, from the part."""
+        store = self._log.store
+        if not store.passing:
+            return
+        store.passing = False
+        for lines in self._part.written():
+            for first in range(0, len(lines), TAKEN):
+                store.add([read_entry(restored_line(line)) for line in lines[first : first + TAKEN]])
+                await give_way()
 
     @property
     def _requests(self) -> int:

@@ -210,7 +210,18 @@ class Part:
 
         Raises `ExportRefusedError` at the end if they are not those that were noted, and `ExportError`.
         """
-        left, rest = self.at.size, b""
+        yield from self.written()
+        with self._reporting():
+            self._file.truncate(self.at.size)
+            self._state.truncate(self._state_size)
+            self._state.seek(self._state_size)
+
+    def written(self) -> Iterator[list[bytes]]:
+        """All lines that are noted, some at a time.
+
+        Raises `ExportRefusedError` at the end if they are not those that were noted, and `ExportError`.
+        """
+        left, rest, digest = self.at.size, b"", hashlib.sha256()
         with self._reporting():
             self._file.seek(0)
             while left:
@@ -218,16 +229,14 @@ class Part:
                 if not block:
                     break
                 left -= len(block)
-                self._digest.update(block)
+                digest.update(block)
                 *lines, rest = (rest + block).split(b"\n")
                 yield lines
-            if rest or self._digest.hexdigest() != self.at.sha256:
+            if rest or digest.hexdigest() != self.at.sha256:
                 raise ExportRefusedError(
                     f"{shown(self.path)} was changed since it was written, so the export can't go on. {MOVE_AWAY}"
                 )
-            self._file.truncate(self.at.size)
-            self._state.truncate(self._state_size)
-            self._state.seek(self._state_size)
+        self._digest = digest
 
     # -- writing -----------------------------------------------------------------------------------------------
 

@@ -134,6 +134,7 @@ class View:
 
     def _start(self, anchor: Anchor | At, like: View | None = None, feed: Feed | None = None) -> None:
         self.plan: Plan = self._make_plan()
+        self.log.store.passing = False  # what is evaluated or sorted here has to be there in full
         if self.marked:
             anchor = Anchor.NEWEST  # all of it is shown at once
         elif problem := self._anchor_problem(anchor):
@@ -499,7 +500,6 @@ class View:
             self.log.server_support.slices_fail = True
             self.log.forget_feed(feed)
         if (step.ignored or step.lost) and feed is self.feed:
-            self.log.store.passing = False  # what is evaluated or sorted here has to be there in full
             await self._end_look_ahead()
             self._next_look = 0
             self._start(self.anchor)

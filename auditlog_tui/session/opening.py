@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from auditlog_tui import __version__
 from auditlog_tui.entries.contract import PAGE
 from auditlog_tui.errors import AuditLogError, CaseError, StoreError
+from auditlog_tui.runtime import freeze_startup_objects
 from auditlog_tui.session.journal import Journal
 from auditlog_tui.settings.connection import DEFAULT_BASE_URL, DEMO_URL
 from auditlog_tui.settings.options import Settings, is_folder
@@ -58,6 +59,12 @@ DEMO_END = "demo_end"
 
 FILE_URL = "https://file"
 """The base URL of a saved log, which never leaves this process; errors show its host."""
+
+
+def _import_later() -> None:
+    for name in _LATER:
+        import_module(name)
+    freeze_startup_objects()
 
 
 class Session:
@@ -365,7 +372,7 @@ class Session:
         from auditlog_tui.session.navigator import Navigator
 
         settings = self.settings
-        self._later = threading.Timer(LATER_S, lambda: [*map(import_module, _LATER)])  # so that no key waits for it
+        self._later = threading.Timer(LATER_S, _import_later)  # in a thread, so that no key waits for it
         self._later.daemon = True
         self._later.start()
         log, case = self.open_log(on_wait), self._case

@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
@@ -44,8 +45,7 @@ CREATE TABLE entry (
     client_ip TEXT, method TEXT, path TEXT, status_code INTEGER, user_agent TEXT,
     target_id TEXT, target_type TEXT,
     unreadable TEXT NOT NULL,
-    versions INTEGER NOT NULL,
-    digest INTEGER
+    versions INTEGER NOT NULL
 );
 CREATE INDEX entry_of_hash ON entry (hash, first);
 CREATE INDEX entry_version ON entry (first) WHERE first <> n;
@@ -65,6 +65,10 @@ CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT
 CREATE TABLE mark (key TEXT PRIMARY KEY, marked INTEGER, note TEXT) WITHOUT ROWID;
 CREATE TABLE tag (key TEXT, tag TEXT, PRIMARY KEY (key, tag)) WITHOUT ROWID;
 """
+
+
+_DIGEST = "ALTER TABLE entry ADD COLUMN digest INTEGER;"
+"""What only a temporary working set has, as nothing passes through a case."""
 
 
 class Row(NamedTuple):
@@ -103,7 +107,8 @@ _OTHER_VERSIONS = "version_of o JOIN place p ON p.run = o.run AND p.entry = o.en
 # The JSON has a table of its own: scans over all entries then read less than half as much. Keys are found by their
 # hash: it takes a quarter of the index that the texts take, and adding a page three quarters of the time. Python's
 # own is the fastest, and of this process alone, so a case has another one.
-_INSERT = f"INSERT INTO entry VALUES ({', '.join('?' * (len(Row._fields) + 2))}, NULL)"  # noqa: S608 (placeholders only)
+_COLUMNS = ("n", "key", "hash", "first", *Row._fields[2:])
+_INSERT = f"INSERT INTO entry ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 (our own names)
 _INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
 _INSERT_PASSING = (
     "INSERT INTO entry (n, first, key, hash, created_us, status_code, digest, unreadable, versions)"
@@ -270,6 +275,8 @@ class EntryStore:
                 versions = self._versions_of([(numbers[index], entries[index]) for index in known])
                 for index, n in zip(known, versions, strict=True):
                     numbers[index] = n
+            if self.passing:
+                self._keep_passed({n: entry.raw for n, entry in zip(numbers, entries, strict=True)})
         if self._unit is None:
             self.seen.take(fresh.values())
         else:
@@ -306,8 +313,14 @@ class EntryStore:
                 for n, entry in entries.items()
             ],
         )
-        self._passed |= {n: entry.raw for n, entry in entries.items()}
-        for n in list(self._passed)[: max(0, len(self._passed) - PASSED_KEPT)]:
+
+    def _keep_passed(self, texts: Mapping[int, str]) -> None:
+        """Keep these texts, and of others those that were added last."""
+        for n in texts:
+            self._passed.pop(n, None)
+        self._passed |= texts
+        most = max(PASSED_KEPT, len(texts))
+        for n in list(islice(self._passed, max(0, len(self._passed) - most))):
             del self._passed[n]
 
     def _versions_of(self, entries: Sequence[tuple[int, Entry]]) -> list[int]:
@@ -316,7 +329,8 @@ class EntryStore:
         digests: dict[int, int | None] = {}
         for batch in _batches([first for first, _ in entries]):
             raws.update(self.read(f"SELECT n, raw FROM json WHERE n IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
-            digests.update(self.read(f"SELECT n, digest FROM entry WHERE n IN ({_placeholders(batch)})", batch))  # noqa: S608 (placeholders only)
+            if passed := [n for n in batch if n not in raws]:
+                digests.update(self.read(f"SELECT n, digest FROM entry WHERE n IN ({_placeholders(passed)})", passed))  # noqa: S608 (placeholders only)
         numbers: list[int] = []
         for first, entry in entries:
             same = raws[first] == stored(entry.raw) if first in raws else digests[first] == hash(entry.raw)
@@ -651,7 +665,7 @@ def _open(path: str) -> sqlite3.Connection:
     try:
         # No sync, as nobody reopens the file after a crash. The journal rolls back a write that fails.
         connection.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;")
-        connection.executescript(SCHEMA)
+        connection.executescript(SCHEMA + _DIGEST)
         query.install(connection)
     except BaseException:
         connection.close()

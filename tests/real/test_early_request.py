@@ -594,3 +594,35 @@ def test_the_program_does_not_end_within_an_import_of_the_thread(tmp_path: Path)
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
     assert (tmp_path / "imported").exists()
+
+
+IMPORTS = """
+import asyncio, sys, threading
+from auditlog_tui.api.client import AuditLogClient
+from auditlog_tui.api.early import EarlyRequest, first_request
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if threading.current_thread() is threading.main_thread():
+            print(name)
+
+async def main(url):
+    early = EarlyRequest(first_request(url, None, {}, "/another"))
+    client = AuditLogClient(base_url=url, key=None, early=early)
+    sys.meta_path.insert(0, Watch())
+    await client.list({}, limit=10)
+    print("answered", "httpx" in sys.modules)
+    await client.aclose()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+def test_the_event_loop_does_not_wait_for_the_libraries_of_http(tmp_path: Path) -> None:
+    with serving_log(SqliteSource()) as server:
+        command = [sys.executable, "-c", IMPORTS, server.url]
+        env = environment(tmp_path) | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        asked = subprocess.run(command, cwd=tmp_path, env=env, timeout=60, capture_output=True, text=True, check=True)
+    *imported, answered = asked.stdout.splitlines()
+    assert answered == "answered True"
+    assert {name.partition(".")[0] for name in imported}.isdisjoint({"httpx", "httpcore", "anyio", "h11", "sniffio"})

@@ -73,6 +73,16 @@ def test_httpx_and_pydantic_are_loaded_once_the_browser_is_open() -> None:
     assert found.stdout == "\n\n", found.stderr
 
 
+def test_what_is_loaded_later_is_not_visited_by_the_collector() -> None:
+    code = (
+        "import gc; from auditlog_tui import runtime; runtime.prepare();"
+        " from auditlog_tui.session import opening; runtime.freeze_startup_objects(); opening._import_later();"
+        " print(len(gc.get_objects()))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert int(found.stdout) < 1_000
+
+
 def modules_after(code: str) -> set[str]:
     """The modules that a fresh interpreter has loaded once it has run this code."""
     code = f"import sys; {code}; print(*sys.modules)"

@@ -35,7 +35,7 @@ from auditlog_tui.ui.panes.filter_bar import FilterBar, FilterInput
 from auditlog_tui.ui.patches.key_order import TypeAheadApp
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.wire import NOW_US, Answers, Wire, log_of
-from tests.effort import HANGS_S
+from tests.effort import HANGS_S, THOROUGH
 
 SIZE = 120, 36
 
@@ -124,7 +124,7 @@ async def settled(pilot: Pilot[Any]) -> None:
     async with asyncio.timeout(HANGS_S):
         quiet = 0
         while quiet < 3 and _alive(pilot.app):
-            with frames.held(quiet == 0):
+            with frames.held(quiet == 0 or frames.at_the_end):
                 await _turn(pilot.app)
             if not _alive(pilot.app):
                 return
@@ -134,11 +134,14 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 
 class Frames:
-    """Draws a frame once what is shown has come to rest. Textual would draw each that lies between, too, if the
-    machine is fast enough, and a third of a test's time would go into drawing.
+    """Draws one frame at the end of a test, or (`at_the_end = False`) whenever what is shown has come to rest.
+
+    What a test looks at is rendered for that. Half of a test's time would go into drawing what nobody looks at, and
+    more if those frames were drawn that Textual draws in between if the machine is fast enough.
     """
 
     def __init__(self) -> None:
+        self.at_the_end = not THOROUGH
         self._are_held = False
         self._draw = Screen._compositor_refresh
 
@@ -382,3 +385,5 @@ async def running(
             yield hand
         finally:
             wire.release()
+        if _alive(app):
+            frames.draw_held(app.screen)

@@ -73,7 +73,7 @@ async def costs(total: int) -> dict[str, tuple[int, int]]:
 
 @pytest.fixture(autouse=True)
 def _all_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "at_the_end", False)
+    monkeypatch.setattr(frames, "all", True)
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ PICTURES = {
 
 
 async def at_rest(pilot: Pilot[None]) -> None:
-    """Wait until the screen stays as it is: a scrollbar that goes leaves a cell, for which a pane is laid out anew."""
+    """Wait until the screen stays as it is: a scrollbar that goes leaves a cell, and a pane is laid out anew."""
     before: list[Strip] = []
     async with asyncio.timeout(HANGS_S):
         while pilot.app.screen._layout_required or drawn(pilot.app) != before:

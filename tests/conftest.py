@@ -54,7 +54,7 @@ BRIEF_ARGUMENTS = 3
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection() -> None:
-    """Trace how the core's modules are imported, and nothing else of the collecting, which would take twice as long."""
+    """Trace how the core's modules are imported, and no more of the collecting, which would take twice as long."""
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     if Coverage.current() is not None:
         for name in _core_modules():

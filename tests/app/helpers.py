@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from textual import events
 from textual.app import App
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
@@ -35,7 +35,7 @@ from auditlog_tui.ui.panes.filter_bar import FilterBar, FilterInput
 from auditlog_tui.ui.patches.key_order import TypeAheadApp
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.wire import NOW_US, Answers, Wire, log_of
-from tests.effort import HANGS_S
+from tests.effort import HANGS_S, THOROUGH
 
 SIZE = 120, 36
 
@@ -124,7 +124,7 @@ async def settled(pilot: Pilot[Any]) -> None:
     async with asyncio.timeout(HANGS_S):
         quiet = 0
         while quiet < 3 and _alive(pilot.app):
-            with frames.held(quiet == 0):
+            with frames.held(quiet == 0 or not frames.are_due(pilot.app.screen)):
                 await _turn(pilot.app)
             if not _alive(pilot.app):
                 return
@@ -134,11 +134,16 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 
 class Frames:
-    """Draws a frame once what is shown has come to rest. Textual would draw each that lies between, too, if the
-    machine is fast enough, and a third of a test's time would go into drawing.
+    """Draws the first frame of a screen and of each size of it, and the last one of a test; if they are `all` drawn,
+    each frame in which what is shown has come to rest.
+
+    What a test looks at is rendered for that. Half of a test's time would go into drawing what nobody looks at, and
+    more if those frames were drawn that Textual draws in between if the machine is fast enough.
     """
 
     def __init__(self) -> None:
+        self.all = THOROUGH
+        self._drawn: tuple[Screen[Any], Size] | None = None
         self._are_held = False
         self._draw = Screen._compositor_refresh
 
@@ -157,7 +162,11 @@ class Frames:
             screen._dirty_widgets.clear()  # as regions, they are in the compositor's
             screen.app._update_mouse_over(screen)
         else:
+            self._drawn = screen, screen.size
             self._draw(screen)
+
+    def are_due(self, screen: Screen[Any]) -> bool:
+        return self.all or self._drawn != (screen, screen.size)
 
     def draw_held(self, screen: Screen[Any]) -> None:
         if not self._are_held and screen._compositor._dirty_regions:
@@ -382,3 +391,5 @@ async def running(
             yield hand
         finally:
             wire.release()
+        if _alive(app):
+            frames.draw_held(app.screen)

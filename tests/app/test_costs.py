@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from tests.app.helpers import Hand, running
+from tests.app.helpers import Hand, frames, running
 from tests.app.wire import NOW_US, JsonLog, made
 from tests.effort import THOROUGH
 
@@ -69,6 +69,11 @@ async def costs(total: int) -> dict[str, tuple[int, int]]:
         assert hand.table.cursor == 0
         assert len(hand.table.view or ()) == total
     return found
+
+
+@pytest.fixture(autouse=True)
+def _all_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "all", True)
 
 
 @pytest.fixture(scope="module")

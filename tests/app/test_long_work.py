@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from auditlog_tui.output.clipboard import Copied
-from auditlog_tui.ui import app as app_module
+from auditlog_tui.ui.browse import long_work
 from auditlog_tui.ui.browse.long_work import PORTION
 from tests.app.helpers import Hand, running
 from tests.app.test_marks import keeping
@@ -25,16 +25,31 @@ async def loaded(hand: Hand) -> None:
     assert len(hand.screen.view) == MANY
 
 
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """While it is clear, long work waits after a portion. It is set at first."""
+    goes_on = asyncio.Event()
+    goes_on.set()
+
+    async def give_way() -> None:
+        await asyncio.sleep(0)
+        await goes_on.wait()
+
+    monkeypatch.setattr(long_work, "give_way", give_way)
+    return goes_on
+
+
 async def begun(hand: Hand, *keys: str) -> None:
     """Press keys, and wait until long work says how far it is."""
     hand.send(*keys)
     await hand.until(lambda: "Esc stops" in hand.screen.footer.message)
 
 
-async def test_a_long_range_is_marked_with_its_progress_and_keys_go_on() -> None:
+async def test_a_long_range_is_marked_with_its_progress_and_keys_go_on(waits: asyncio.Event) -> None:
     async with running(large()) as hand:
         await loaded(hand)
         await hand.press("g", "V", "G")
+        waits.clear()
         await begun(hand, "m")
         assert hand.screen.footer.message.startswith("Reading what to mark: ")
         assert hand.navigator.marks.count == 0
@@ -42,29 +57,39 @@ async def test_a_long_range_is_marked_with_its_progress_and_keys_go_on() -> None
         hand.send("k")
         await hand.until(lambda: hand.table.cursor == at - 1)
         assert hand.screen.long_work.busy
+        waits.set()
         await hand.settled()
         assert hand.navigator.marks.count == MANY
         assert f"Marked {MANY:,}, {MANY:,} in all" in hand.status
 
 
-async def test_escape_stops_the_reading_of_a_range_and_nothing_is_marked() -> None:
+async def test_escape_stops_the_reading_of_a_range_and_nothing_is_marked(waits: asyncio.Event) -> None:
     async with running(large()) as hand:
         await loaded(hand)
         await hand.press("g", "V", "G")
+        waits.clear()
         await begun(hand, "m")
         await hand.press("escape")
+        waits.set()
         assert hand.navigator.marks.count == 0
         assert "Stopped: nothing was marked" in hand.status
         await hand.press("g", "V", "G", "m")
         assert hand.navigator.marks.count == MANY
 
 
-async def test_escape_while_marks_are_saved_tells_what_is_so(tmp_path: Path) -> None:
+async def test_escape_while_marks_are_saved_tells_what_is_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with keeping(tmp_path / "marks") as hand:
         await hand.press("A", "g", "V", "G")
-        hand.send("m")
-        await hand.until(lambda: "saving" in hand.screen.footer.message)
-        await hand.press("escape")
+
+        async def give_way() -> None:
+            """Wait, once marks are being saved, for Escape."""
+            await (asyncio.Event().wait() if "saving" in hand.screen.footer.message else asyncio.sleep(0))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(long_work, "give_way", give_way)
+            hand.send("m")
+            await hand.until(lambda: "saving" in hand.screen.footer.message)
+            await hand.press("escape")
         assert f"Stopped: {ENTRIES} marked; the next mark saves the rest" in hand.status
         unsaved = hand.navigator.marks.unsaved
         assert 0 < unsaved < ENTRIES
@@ -74,30 +99,31 @@ async def test_escape_while_marks_are_saved_tells_what_is_so(tmp_path: Path) -> 
         assert again.navigator.marks.count == ENTRIES - 1
 
 
-async def test_copying_stops_without_a_copy_and_goes_first_when_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    copied: list[str] = []
-
-    async def copy(text: str, **how: object) -> Copied:
-        copied.append(text)
-        return Copied("local", True, "to a test's clipboard")
-
-    monkeypatch.setattr(app_module, "copy", copy)
+async def test_copying_stops_without_a_copy_and_goes_first_when_asked_twice(
+    clipboard: list[str], waits: asyncio.Event
+) -> None:
     async with running(large()) as hand:
         await loaded(hand)
         await hand.press("g", "V", "G", "m", "y")
+        waits.clear()
         await begun(hand, "d")
         assert hand.screen.footer.message.startswith("Copying: ")
         await hand.press("escape")
         assert "Stopped: nothing was copied" in hand.status
-        assert copied == []
+        assert clipboard == []
+        waits.set()
         await hand.press("y", "d")
-        assert len(copied[0].splitlines()) == MANY
+        assert len(clipboard[0].splitlines()) == MANY
         await hand.press("y")
+        waits.clear()
         await begun(hand, "d")
-        hand.send("V", "m")
-        await hand.until(lambda: "that goes first" in hand.screen.footer.message or not hand.screen.long_work.busy)
+        marked = hand.navigator.marks.count
+        hand.send("g", "V", "G", "m")
+        await hand.until(lambda: "Copying: that goes first" in hand.screen.footer.message)
+        waits.set()
         await hand.settled()
-        assert len(copied) == 2
+        assert len(clipboard) == 2
+        assert hand.navigator.marks.count == marked
 
 
 async def test_all_that_is_marked_is_shown() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
+from textual.strip import Strip
 
-from tests.app.helpers import Hand, app_over, settled
+from tests.app.helpers import Hand, app_over, drawn, settled
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import Wire, log_of
+from tests.effort import HANGS_S
 
 
 class SnapCompare(Protocol):
@@ -39,6 +42,15 @@ PICTURES = {
 """What each shows: the window, the theme, the filter at the start, and the keys pressed."""
 
 
+async def at_rest(pilot: Pilot[None]) -> None:
+    """Wait until the screen stays as it is: a scrollbar that goes leaves a cell, and a pane is laid out anew."""
+    before: list[Strip] = []
+    async with asyncio.timeout(HANGS_S):
+        while pilot.app.screen._layout_required or drawn(pilot.app) != before:
+            before = drawn(pilot.app)
+            await settled(pilot)
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_picture(name: str, snap_compare: SnapCompare) -> None:
     size, theme, query, keys = PICTURES[name]
@@ -49,7 +61,6 @@ def test_picture(name: str, snap_compare: SnapCompare) -> None:
         await settled(pilot)
         await hand.press(*keys.split())
         hand.input.cursor_blink = False
-        await settled(pilot)
-        await pilot.pause(0.1)  # a scrollbar that goes leaves a cell, for which the pane is laid out anew
+        await at_rest(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=before)

@@ -40,17 +40,15 @@ class Shell:
 
     def __init__(self, terminal: PtyTerminal, name: str) -> None:
         self.terminal, self.name = terminal, name
+        self._asked = 0
 
     def completed(self, line: str) -> str:
         """What a line becomes by Tab, and an X, which tells whether Tab added a space."""
-        self.terminal.send(f"\x15{line}")
-        self.terminal.settle()
-        self.terminal.send("\tX")
-        self.terminal.settle()
-        return self._line()
-
-    def _line(self) -> str:
-        return str(re.findall(rf"{PROMPT}(.*)", self.terminal.screen())[-1])
+        self._type(line)
+        self._asked += 1
+        end = f"X{self._asked}."  # another each time: what is on the screen still does not have it
+        self.terminal.send(f"\t{end}")
+        return str(self.terminal.wait_for(rf"{PROMPT}(.*X){self._asked}\.$")[1])
 
     def run(self, command: str) -> None:
         self.terminal.send(f"\x15{command}\r")
@@ -58,14 +56,17 @@ class Shell:
 
     def shown(self, line: str) -> str:
         """The screen after Tab was typed twice."""
-        self.terminal.send(f"\x15{line}")
-        self.terminal.settle()
+        self._type(line)
         self.terminal.send("\t\t")
         self.terminal.settle()
         screen = self.terminal.screen()
         self.terminal.send("\x15\x0c")
-        self.terminal.settle()
         return screen
+
+    def _type(self, line: str) -> None:
+        """Replace the line, and wait until the shell shows it."""
+        self.terminal.send(f"\x15{line}")
+        self.terminal.wait_for(rf"{PROMPT}{re.escape(line.rstrip())}$")
 
 
 @pytest.fixture(scope="module", params=SHELLS)

@@ -134,10 +134,10 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 
 class Frames:
-    """Draws the first frame of a screen and of each size of it, and the last one of a test; if they are `all` drawn,
-    each frame in which what is shown has come to rest.
+    """Draws the first frame of a screen and of each size of it, those that a test looks at, and its last one; if they
+    are `all` drawn, each frame in which what is shown has come to rest.
 
-    What a test looks at is rendered for that. Half of a test's time would go into drawing what nobody looks at, and
+    Half of a test's time would go into drawing what nobody looks at, and
     more if those frames were drawn that Textual draws in between if the machine is fast enough.
     """
 
@@ -222,6 +222,7 @@ def _waits(pump: MessagePump) -> bool:
 
 def drawn(app: App[Any]) -> list[Strip]:
     """The whole screen as lines."""
+    frames.draw_held(app.screen)
     return app.screen._compositor.render_strips()
 
 

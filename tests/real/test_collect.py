@@ -29,7 +29,7 @@ from tests.real.children import INTERRUPTIBLE
 from tests.real.pty_terminal import environment
 
 ENTRIES = 3_000
-KILLS = 50 if THOROUGH else 5
+KILLS = 50 if THOROUGH else 10
 PROGRAM = [*INTERRUPTIBLE, sys.executable, "-m", "auditlog_tui"]
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -145,7 +145,7 @@ async def test_up_from_the_oldest_entry_reaches_the_newest_and_keeps_the_cursor_
         assert hand.row.key == newest
         assert f"{ENTRIES}  COMPLETE" in hand.header
         cursors = [page.get("cursor") for page in hand.wire.pages]
-        assert len(cursors) == 10  # the one of the first view, eight, and one that looks for oldest ones that are gone
+        assert len(cursors) == 10  # the first view's, eight, and one that asks for the oldest once more
 
 
 async def test_the_cursor_stays_on_its_entry_and_line_when_rows_come_above() -> None:

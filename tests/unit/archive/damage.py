@@ -12,8 +12,9 @@ import duckdb
 
 def _middle(part: Path) -> bytes:
     data = bytearray(part.read_bytes())
-    some, middle = min(2_000, len(data) // 4), len(data) // 2
-    data[middle : middle + some] = random.Random(1).randbytes(some)
+    columns = len(data) - _footer_of(data)
+    some = min(2_000, columns // 4)
+    data[columns // 2 : columns // 2 + some] = random.Random(1).randbytes(some)
     return bytes(data)
 
 
@@ -47,8 +48,13 @@ def _swapped(part: Path) -> bytes:
 def _as_long(data: bytes, size: int) -> bytes:
     """The same Parquet file with bytes that nothing refers to before its footer."""
     assert len(data) <= size
-    footer = 8 + int.from_bytes(data[-8:-4], "little")
+    footer = _footer_of(data)
     return data[:-footer] + bytes(size - len(data)) + data[-footer:]
+
+
+def _footer_of(data: bytes | bytearray) -> int:
+    """The bytes at the end of a Parquet file that tell what is in it."""
+    return 8 + int.from_bytes(data[-8:-4], "little")
 
 
 HARMS: Mapping[str, Callable[[Path], bytes]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from auditlog_tui.archive.source import ArchiveSource
 from auditlog_tui.errors import ArchiveError
 from auditlog_tui.offline.source import Filter
+from auditlog_tui.output import files
 from tests.unit.archive.damage import HARMS, damage
 from tests.unit.archive.test_source import NEWEST, collected, plain, walked
 
@@ -94,11 +96,13 @@ def test_a_part_that_is_damaged_after_it_was_checked_is_noticed(tmp_path: Path) 
 
 def test_each_part_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     days(tmp_path)
-    hashed = list[Path]()
-    from auditlog_tui.output import files
+    hashed, sha256_of = list[Path](), files.sha256_of
 
-    sha256_of = files.sha256_of
-    monkeypatch.setattr(files, "sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    def hash_of(path: Path) -> str:
+        hashed.append(path)
+        return sha256_of(path)
+
+    monkeypatch.setattr(files, "sha256_of", hash_of)
     with closing(ArchiveSource(tmp_path)) as archive:
         assert hashed == []
         archive.find(Filter(), NEWEST, None, 11)
@@ -112,8 +116,6 @@ def test_each_part_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_part_that_duckdb_can_not_read_is_left_out_though_its_digest_is_the_manifests(tmp_path: Path) -> None:
-    import hashlib
-
     days(tmp_path)
     part = max(tmp_path.glob("day=*/*.parquet"))
     data = part.read_bytes()

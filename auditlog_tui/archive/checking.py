@@ -40,8 +40,9 @@ def check(folder: Path, progress: Progress) -> Checked:
     can't be read, or parts were joined meanwhile.
     """
     check_installed()
-    folder = folder.expanduser().resolve()
+    folder = folder.expanduser()
     manifest = manifest_of(folder)
+    folder = folder.resolve()
     found = Checked(manifest)
     found.changed += [f"{MANIFEST}: line {at} does not follow the one before" for at in manifest.broken]
     done, whole = 0, sum(part.bytes for part in manifest.parts)

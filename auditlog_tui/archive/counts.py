@@ -15,8 +15,8 @@ from auditlog_tui.offline.source import Filter
 COUNTED = ("status_code", "action", "actor_id", "actor_type", "client_ip", "method", "target_id", "target_type")
 """The columns that filters are about, but for the time and the path."""
 
-MOST_BYTES = 16 * 1024
-"""A column whose counts take more than so many bytes is not noted."""
+MOST_VALUES, MOST_BYTES = 256, 16 * 1024
+"""A column that has more values in a part, or whose counts take more bytes, is not noted."""
 
 NO_COUNTS = msgspec.Raw(b"{}")
 
@@ -27,17 +27,19 @@ Condition = tuple[str, Callable[[Values], int]]
 """A column, and how many entries match."""
 
 
-def most_values(rows: int) -> int:
-    """The most values of a column that are noted of so many rows."""
-    return min(256, max(16, rows // 32))
+def most_bytes(rows: int) -> int:
+    """The most bytes that the counts of a column may take for so many rows.
+
+    At one byte a row, a manifest stays small beside its parts, also of a log that is collected every few minutes.
+    """
+    return min(MOST_BYTES, rows)
 
 
-def encoded(columns: Iterable[tuple[str, Values]]) -> msgspec.Raw:
-    """Counts as they are noted, without columns that take too many bytes."""
-    found = {name: msgspec.Raw(msgspec.json.encode(values)) for name, values in columns}
-    return msgspec.Raw(
-        msgspec.json.encode({name: raw for name, raw in found.items() if len(bytes(raw)) <= MOST_BYTES})
-    )
+def encoded(columns: Iterable[tuple[str, Values]], rows: int) -> msgspec.Raw:
+    """Counts as they are noted, without columns that have too many values or take too many bytes."""
+    few = ((name, msgspec.json.encode(values)) for name, values in columns if len(values) <= MOST_VALUES)
+    found = {name: msgspec.Raw(text) for name, text in few if len(text) <= most_bytes(rows)}
+    return msgspec.Raw(msgspec.json.encode(found))
 
 
 def decoded(noted: msgspec.Raw, column: str, rows: int) -> Values | None:

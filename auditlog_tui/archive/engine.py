@@ -105,17 +105,18 @@ class Engine:
 
     def counts(self, part: Path, rows: int) -> msgspec.Raw:
         """How many of a part's entries have each value, of columns with few values (`archive.counts`)."""
-        most = counts.most_values(rows)
         with self._reporting():
-            columns = {name: _values(self._connection, part, name, most + 1) for name in counts.COUNTED}
-        return counts.encoded((name, values) for name, values in columns.items() if len(values) <= most)
+            columns = [
+                (name, _values(self._connection, part, name, counts.MOST_VALUES + 1)) for name in counts.COUNTED
+            ]
+        return counts.encoded(columns, rows)
 
     def _copy(self, chosen: str, target: Path) -> Written:
         with self._reporting():
             self._connection.execute(f"COPY ({chosen}) TO {_text(str(target))} {_FORM}")
             times = "min(epoch_us(created_at)), max(epoch_us(created_at))"
-            found = self._one(f"SELECT count(*), {times} FROM {_parquet([target])}")  # noqa: S608  # own names only
-        return Written(*found, self.counts(target, found[0]))
+            rows, first_us, last_us = self._one(f"SELECT count(*), {times} FROM {_parquet([target])}")  # noqa: S608  # own names only
+        return Written(rows, first_us, last_us, self.counts(target, rows))
 
     def _one(self, sql: str) -> tuple[Any, ...]:
         found: tuple[Any, ...] = self._connection.execute(sql).fetchall()[0]

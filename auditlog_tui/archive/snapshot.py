@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from auditlog_tui.archive import counts
+from auditlog_tui.archive import counts as by_value
 from auditlog_tui.archive.dataset import MANIFEST, Manifest, Part, read_state, survey_manifest, temporary_of
 from auditlog_tui.archive.engine import Reader, RowGroup
 from auditlog_tui.archive.rows import UNKNOWN
@@ -68,15 +68,15 @@ class Opened:
 
     def matching(self, where: Filter) -> int | None:
         """How many entries match a filter without bounds of time; `None` if they have to be read for that."""
-        return None if self.counts is None else counts.matching(self.counts, where, self.rows)
+        return None if self.counts is None else by_value.matching(self.counts, where, self.rows)
 
     def has_few(self, column: str) -> bool:
         """Whether the values of a column are so few that they were counted."""
-        return self.counts is not None and counts.decoded(self.counts, column, self.rows) is not None
+        return self.counts is not None and by_value.decoded(self.counts, column, self.rows) is not None
 
-    def statuses(self) -> counts.Values | None:
+    def statuses(self) -> by_value.Values | None:
         """Entries by status; `None` if that is not known, or some have none."""
-        found = None if self.counts is None else counts.decoded(self.counts, "status_code", self.rows)
+        found = None if self.counts is None else by_value.decoded(self.counts, "status_code", self.rows)
         return None if found is None or sum(found.values()) < self.rows else found
 
     def block(self, first: int, rows: int, n: int) -> Block:

@@ -30,13 +30,13 @@ from auditlog_tui.text.times import instant_us, rfc3339
 from tests.bench import big_log, peers
 from tests.bench.bench import APP, Bench
 from tests.bench.figures import Figure, median, ms, table
-from tests.bench.terminal import Terminal
+from tests.bench.terminal import PATIENCE_S, Terminal
 from tests.bench.walking import run
 
 PAGE_MS = COUNT_MS = 50
 FIRST_PAGE_MS = 100
-TIMES = 5
-"""How often is measured what is answered from memory the second time; each time anew."""
+TIMES, PROGRAMS = 5, 3
+"""How often is measured what is answered from memory the second time, and whole programs; each time anew."""
 
 RARE = "/EXPORT"
 """In the path of a single entry, in other letters."""
@@ -52,8 +52,11 @@ FAILED: Params = {"status_code_min": 400}
 OTHER: Params = {"method": "HEAD"}
 """A filter that nothing matches: after it, what every file says of itself has been read."""
 
-SILENCE_S = 3.0
-"""A program that writes nothing for so long has done what it was told."""
+SILENCE_S, IDLE_SHARE = 1.0, 0.05
+"""A program that writes nothing for so long, and takes no more of a core, has done what it was told."""
+
+MOST_S, MOST_S_PER_MILLION = 5.0, 25.0
+"""A program over so many entries that still writes after so long is not waited for."""
 
 SHOWN = rb"[\d,]+ of [\d,]+ loaded|ALL IN|COMPLETE"
 
@@ -201,18 +204,21 @@ def _measure_several(bench: Bench, folder: Path) -> None:
     low, high = _span(folder)
     with Opened(folder) as archive:
         actors = list(dict.fromkeys(item["actor"]["id"] for item in archive.ask(NEWEST).items))[:FACET]
-        facet = [archive.ask(COUNT | {"actor_id": actor}).took for actor in actors]
+        facets = {
+            name: [archive.ask(COUNT | params | {"actor_id": actor}).took for actor in actors]
+            for name, params in (("", {}), (" of `status:>=400`", FAILED))
+        }
         gets = []
         for part in range(TIMES):
             moment = rfc3339(high - (high - low) * part // TIMES)
             first = archive.ask(COUNT | {"created_at_max": moment}).items[0]
             gets.append(archive.ask({}, f"/{first['id']}").took)
+    for name, facet in facets.items():
+        took = f"{sum(each.ms for each in facet):.0f} ms, CPU {sum(each.cpu_ms for each in facet):.0f} ms"
+        bench.add(Figure(f"{len(actors)} actors counted{name}, as in a facet", took))
     bench.add(
-        Figure(
-            f"{len(actors)} actors counted, as in a facet",
-            f"{sum(each.ms for each in facet):.0f} ms, CPU {sum(each.cpu_ms for each in facet):.0f} ms",
-        ),
         _within("one entry by its ID", gets),
+        _within("the first page sorted by status", _anew(folder, NEWEST | {"sort": "status_code:desc"})),
     )
 
 
@@ -222,8 +228,8 @@ def _measure_several(bench: Bench, folder: Path) -> None:
 def measure_programs(bench: Bench, folder: Path) -> float:
     """Whole programs over the archive; returns the seconds until `open` shows it."""
     command = [*APP, "list", "--from", str(folder), "--limit", "100"]
-    listed = [_run(bench, command) for _ in range(TIMES)]
-    counted = [_run(bench, [*APP, "count", "--from", str(folder), "status:>=400"]) for _ in range(TIMES)]
+    listed = [_run(bench, command) for _ in range(PROGRAMS)]
+    counted = [_run(bench, [*APP, "count", "--from", str(folder), "status:>=400"]) for _ in range(PROGRAMS)]
     bench.add(
         _within("`list --from DIR --limit 100`, the whole program", listed),
         _within("`count --from DIR status:>=400`, the whole program", counted),
@@ -233,12 +239,13 @@ def measure_programs(bench: Bench, folder: Path) -> float:
     terminal.settle(0.3)
     first = terminal.memory_mib()
     bench.add(Figure("`open DIR` until its first rows are on the screen", f"{shown:.2f} s"))
-    oldest, filtered = _until(terminal, "G"), _until(terminal, "/status:>=400\r")
-    rare = _until(terminal, f"/\x15path:{RARE}\r")
+    most_s = _most_s(bench.entries)
+    keys = ("G", "/status:>=400\r", f"/\x15path:{RARE}\r")
+    oldest, filtered, rare = (_told(_until(terminal, each, most_s), most_s) for each in keys)
     bench.add(
-        Figure("G, to the oldest entry, until idle", f"{oldest:.0f} ms"),
-        Figure("`status:>=400` on the screen, until idle", f"{filtered:.0f} ms"),
-        Figure("rare text in the path on the screen, until idle", f"{rare:.0f} ms"),
+        Figure("G, to the oldest entry, until idle", oldest),
+        Figure("`status:>=400` on the screen, until idle", filtered),
+        Figure("rare text in the path on the screen, until idle", rare),
         Figure("memory of `open DIR`", f"{first:.0f} MiB, {terminal.memory_mib():.0f} after all this"
                f" (at most {terminal.memory_mib('VmHWM'):.0f})"),
     )  # fmt: skip
@@ -250,14 +257,37 @@ def _run(bench: Bench, command: list[str]) -> Took:
     return Took(done.seconds * 1000, done.cpu_ms)
 
 
-def _until(terminal: Terminal, keys: str) -> float:
-    """Milliseconds from keys to the last byte before a silence: both programs show that they are at work."""
-    terminal.settle()
-    start = last = time.perf_counter()
+def _until(terminal: Terminal, keys: str, most_s: float) -> float | None:
+    """Milliseconds from keys to the last byte before a silence: both programs show that they are at work.
+
+    None if there is no silence within `most_s`, before the keys or after them.
+    """
+    if _silent(terminal, most_s) is None:
+        return None
+    start = time.perf_counter()
     terminal.type(keys)
-    while terminal.read(SILENCE_S):
-        last = time.perf_counter()
-    return (last - start) * 1000
+    last = _silent(terminal, most_s)
+    return None if last is None else (last - start) * 1000
+
+
+def _silent(terminal: Terminal, most_s: float) -> float | None:
+    """When the last byte before the program was silent and idle; None if it is not within `most_s`."""
+    last = start = time.perf_counter()
+    while time.perf_counter() - start < most_s:
+        before = terminal.cpu_ms()
+        if terminal.read(SILENCE_S):
+            last = time.perf_counter()
+        elif terminal.cpu_ms() - before < IDLE_SHARE * SILENCE_S * 1000:
+            return last
+    return None
+
+
+def _most_s(entries: int) -> float:
+    return MOST_S + MOST_S_PER_MILLION * min(1.0, entries / 1_000_000)
+
+
+def _told(took_ms: float | None, most_s: float, more: str = "") -> str:
+    return f"no answer in {most_s:.0f} s" if took_ms is None else f"{took_ms / 1000:.2f} s{more}"
 
 
 def measure_beside(bench: Bench, folder: Path, entries: int, seconds: float) -> None:
@@ -281,14 +311,19 @@ def measure_beside(bench: Bench, folder: Path, entries: int, seconds: float) -> 
 
 def _measure_lnav(bench: Bench, command: list[str], entries: int) -> None:
     lnav = bench.start(command)
-    first, _ = lnav.wait_for(peers.LNAV_SHOWS)
-    lnav.settle(SILENCE_S)
+    shows, most_s = f"lnav, first screen of {entries:,} entries", _most_s(entries)
+    try:
+        first, _ = lnav.wait_for(peers.LNAV_SHOWS)
+    except TimeoutError:
+        bench.add(Figure(shows, _told(None, PATIENCE_S)))
+        return
+    _silent(lnav, most_s)
     before = lnav.cpu_ms()
-    took = _until(lnav, ":filter-expr :status_code >= 400\r")
+    took = _until(lnav, ":filter-expr :status_code >= 400\r", most_s)
     cpu = (lnav.cpu_ms() - before) / 1000
     bench.add(
-        Figure(f"lnav, first screen of {entries:,} entries", f"{first:.2f} s"),
-        Figure(f"lnav, filter `status_code >= 400` of {entries:,}", f"{took / 1000:.1f} s, CPU {cpu:.1f} s"),
+        Figure(shows, f"{first:.2f} s"),
+        Figure(f"lnav, filter `status_code >= 400` of {entries:,}", _told(took, most_s, f", CPU {cpu:.1f} s")),
         Figure("memory of lnav", f"{lnav.memory_mib():.0f} MiB"),
     )
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from auditlog_tui.archive.dataset import Archive, read_manifest
+from auditlog_tui.archive.checking import check
+from auditlog_tui.archive.dataset import read_manifest
 from auditlog_tui.demo import demo_truth
 from auditlog_tui.text.times import instant_us
 from tests.bench import archive, big_log
 from tests.bench.server import UNTIL
+from tests.bench.terminal import Terminal, environment
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and a pty")
 
@@ -53,8 +55,8 @@ def test_an_archive_is_made_once_and_anew_if_it_is_not_whole(tmp_path: Path) -> 
     assert (big_log.archive(tmp_path, 500) / "_state.json").stat().st_mtime_ns == state.st_mtime_ns
     (folder / "_state.json").unlink()
     assert (big_log.archive(tmp_path, 500) / "_state.json").exists()
-    with Archive(folder) as whole:
-        assert [whole.check(part) for part in whole.manifest.parts] == [""] * len(made.parts)
+    found = check(folder, lambda *_: None)
+    assert (found.changed, len(found.manifest.parts)) == ([], len(made.parts))
 
 
 def test_it_measures_all_and_says_which_goals_are_met(
@@ -73,3 +75,19 @@ def test_it_measures_all_and_says_which_goals_are_met(
     assert "MiB" in rows["memory of `open DIR`"]
     assert "`open` of 1,000 entries as JSON Lines, until read" in rows
     assert f"{ENTRIES:,} entries; median / p99" in said
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("read line; while :; do echo loading; sleep 0.05; done", "no answer in 1 s"),
+        ("while :; do echo loading; sleep 0.05; done", "no answer in 1 s"),
+        ("read line; echo found; exec sleep 1000", r"\d\.\d\d s"),
+    ],
+)
+def test_a_program_that_never_falls_silent_has_no_figure(
+    program: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "SILENCE_S", 0.4)
+    with Terminal(["sh", "-c", program], environment(tmp_path)) as terminal:
+        assert re.fullmatch(told, archive._told(archive._until(terminal, "x\r", 1.0), 1.0))

@@ -97,7 +97,7 @@ def test_it_is_read_while_it_is_collected_into(server: Serving, tmp_path: Path) 
         while collecting.poll() is None:
             if (tmp_path / "archive" / "_manifest.jsonl").exists():
                 status, out, err = run(offline, "count", "--from", "archive", cwd=tmp_path)
-                assert (status, err) == (0, ""), err
+                assert (status, err) in {(0, ""), (0, "The log is empty.\n")}, err
                 counts.append(int(out))
     assert collecting.returncode == 0
     assert counts == sorted(counts)

@@ -8,8 +8,9 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from auditlog_tui.archive.source import ArchiveSource
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import stored
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
+from auditlog_tui.headless import upkeep
 from auditlog_tui.output import files
 
 ORIGIN = Origin("https://log.example")
@@ -473,13 +475,31 @@ def test_a_check_names_what_is_wrong_with_each_part(tmp_path: Path) -> None:
 
 
 def test_a_check_finds_changed_lines_of_the_manifest(tmp_path: Path) -> None:
-    add(tmp_path, [entry(1), entry(3, hours=13)])
+    add(tmp_path, [entry(1), *(entry(n, hours=13) for n in range(20, 40))])
     path = tmp_path / "_manifest.jsonl"
     head, first, last = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(head.replace(b"example", b"elsewhere") + first + last)
     assert wrong(tmp_path) == ["_manifest.jsonl: line 2 does not follow the one before"]
-    path.write_bytes(head + first + last.replace(b'"vm.created":1', b'"vm.created":0'))
+    path.write_bytes(head + first + last.replace(b'"vm.created":20', b'"vm.created":19'))
     assert wrong(tmp_path) == [f"{PARTS[1]}: the manifest has wrong counts of its entries"]
+
+
+def test_a_part_that_can_not_be_read_was_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, [entry(1), entry(3, hours=13)])
+    opened = files.opened
+
+    def refused(path: Path, **more: bool) -> AbstractContextManager[FileIO]:
+        if path == tmp_path / PARTS[0]:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, **more)
+
+    monkeypatch.setattr(files, "opened", refused)
+    found = check(tmp_path, lambda *_: None)
+    assert (found.changed, found.unreadable) == ([], [f"{PARTS[0]}: it can't be read: Permission denied"])
+    assert list(upkeep._verdict("a", found, quiet=True)) == [
+        "UNREADABLE: 1 of 2 parts of a can't be checked. The others were not changed.",
+        f"- {PARTS[0]}: it can't be read: Permission denied",
+    ]
 
 
 def test_a_check_takes_a_part_that_was_not_given_its_name_yet(tmp_path: Path) -> None:
@@ -503,7 +523,11 @@ def test_a_check_passes_no_verdict_on_what_is_joined_meanwhile(tmp_path: Path) -
 
 def test_a_check_meets_what_is_added_meanwhile(tmp_path: Path) -> None:
     add(tmp_path, [entry(0)])
-    found = check(tmp_path, lambda *_: add(tmp_path, [entry(1, hours=13)]) and None)
+
+    def collect(*_: object) -> None:
+        add(tmp_path, [entry(1, hours=13)])
+
+    found = check(tmp_path, collect)
     assert (found.changed, found.unreadable, len(found.manifest.parts)) == ([], [], 1)
 
 
@@ -511,21 +535,21 @@ def test_a_check_meets_what_is_added_meanwhile(tmp_path: Path) -> None:
 
 
 def test_the_manifest_has_counts_of_columns_with_few_values(tmp_path: Path) -> None:
-    found = [entry(n, status_code=200 + n % 2, action=f"a{n}", target=None if n else {"id": "t"}) for n in range(17)]
+    found = [entry(n, status_code=200 + n % 2, action=f"a{n}", target=None if n else {"id": "t"}) for n in range(40)]
     add(tmp_path, found[:8])
     add(tmp_path, found[8:])
     with Archive(tmp_path) as archive:
         archive.join(archive.small_parts()[0])
     *_, line = (tmp_path / "_manifest.jsonl").read_bytes().splitlines()
     assert json.loads(line)["counts"] == {
-        "status_code": {"200": 9, "201": 8}, "actor_id": {"a": 17}, "actor_type": {"user": 17},
-        "client_ip": {"::1": 17}, "method": {"POST": 17}, "target_id": {"t": 1}, "target_type": {},
+        "status_code": {"200": 20, "201": 20}, "actor_id": {"a": 40}, "actor_type": {"user": 40},
+        "client_ip": {"::1": 40}, "method": {"POST": 40}, "target_id": {"t": 1}, "target_type": {},
     }  # fmt: skip
 
 
 def test_values_that_take_much_room_are_not_noted(tmp_path: Path) -> None:
-    add(tmp_path, [entry(0, action="a" * 20_000)])
-    assert b'"actor_id":{"a":1}' in (tmp_path / "_manifest.jsonl").read_bytes()
+    add(tmp_path, [entry(n, action="a" * 20_000) for n in range(20)])
+    assert b'"actor_id":{"a":20}' in (tmp_path / "_manifest.jsonl").read_bytes()
     assert b'"action"' not in (tmp_path / "_manifest.jsonl").read_bytes()
 
 

@@ -114,8 +114,8 @@ def test_an_archive_answers_as_a_saved_log_does(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "PART_ROWS", 7)
         patch.setattr(source, "ROW_GROUP", 3)
-        most = data.draw(st.sampled_from([0, 2, 16]))
-        patch.setattr(counts, "most_values", lambda _: most)
+        most = data.draw(st.sampled_from([0, 12, 200]))
+        patch.setattr(counts, "most_bytes", lambda _: most)
         patch.setattr(source, "MOST_EDGES", data.draw(st.sampled_from([0, 16])))
         with both(found) as (archive, index):
             for name in ("id-0", "id-39", "id", ""):
@@ -214,10 +214,10 @@ def many_days(folder: Path) -> Path:
     """Ten parts, of as many days; in each, every status was met by every actor."""
     day_us, found = 86_400_000_000, list[Entry]()
     for day in range(10):
-        for n in range(40):
+        for n in range(400):
             at = rfc3339(START_US + day * day_us + n * 1_000_000)
             more = {"status_code": (200, 404)[n % 2], "actor": {"id": f"a{n // 4 % 10}", "type": "user"}}
-            found.append(plain(day * 40 + n, created_at=at, **more))
+            found.append(plain(day * 400 + n, created_at=at, **more))
     return collected(folder, found)
 
 
@@ -231,7 +231,7 @@ def test_counts_that_the_manifest_has_read_no_part_but_those_of_the_page(
             Filter(exact=(("actor_id", "nobody"), ("action", "vm.read"))),
         ):
             found = archive.find(where, NEWEST, None, 4)
-            assert found.total == {"nobody": 0, "a3": 40}.get(dict(where.exact).get("actor_id", ""), 200)
+            assert found.total == {"nobody": 0, "a3": 400}.get(dict(where.exact).get("actor_id", ""), 2_000)
             assert {name for names in read for name in names} <= {str(archive.snapshot.parts[-1].path)}
 
 
@@ -250,22 +250,22 @@ def test_filters_that_differ_in_one_value_share_a_scan(tmp_path: Path, monkeypat
             return archive.find(where, NEWEST, None, 1).total
 
         with ThreadPoolExecutor(5) as pool:
-            assert list(pool.map(count, range(10))) == [20] * 10
+            assert list(pool.map(count, range(10))) == [200] * 10
         assert sum(len(set(names)) == 10 for names in read) == 2
 
 
 def test_counts_of_a_manifest_that_was_changed_are_not_relied_on(tmp_path: Path) -> None:
     path = many_days(tmp_path) / "_manifest.jsonl"
     head, first, *lines = path.read_bytes().splitlines(keepends=True)
-    last = lines[-1].replace(b'"404":20', b'"404":21')
+    last = lines[-1].replace(b'"404":200', b'"404":201')
     where = Filter(bounds=(("status_code", 400, None),))
     for changed in (
-        [first.replace(b'"404":20', b'"404":19'), *lines],  # breaks the chain
+        [first.replace(b'"404":200', b'"404":199'), *lines],  # breaks the chain
         [first, *lines[:-1], last],  # more than the part has
     ):
         path.write_bytes(b"".join([head, *changed]))
         with closing(ArchiveSource(tmp_path)) as archive:
-            assert archive.find(where, NEWEST, None, 1).total == 200
+            assert archive.find(where, NEWEST, None, 1).total == 2_000
 
 
 def test_an_entry_is_read_from_the_part_that_may_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

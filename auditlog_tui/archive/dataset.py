@@ -392,10 +392,16 @@ class Archive:
         try:
             files.new(temporary).close()  # the engine keeps who can read it
             return write(temporary)
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            if isinstance(error, ArchiveError):
+                raise ArchiveError(f"{error} {self._advice}") from error
             raise
+
+    @property
+    def _advice(self) -> str:
+        return f"Restore what auditlog-tui verify {shown(self.folder)} names."
 
     def _commit(self, number: int, day: str, written: Written, replaces: Iterable[str] = ()) -> None:
         temporary = self._temporary(number)
@@ -461,14 +467,17 @@ class Archive:
     def join(self, parts: Sequence[Part]) -> None:
         """Make one part of several of a day. Nobody may be reading them.
 
-        Raises `ArchiveError`, also if their number of entries is not what the manifest says.
+        Raises `ArchiveError`, also if they are not as the manifest says: the new part would pass for intact.
         """
         with self._reporting():
+            for part in parts:
+                if _digest(self.folder / part.part) != (part.bytes, part.sha256):
+                    raise ArchiveError(f"{part.part} was changed, and joined with none. {self._advice}")
             number, paths = self.manifest.number + 1, [self.folder / part.part for part in parts]
             written = self._write(number, lambda target: self.engine.join(paths, target))
             if written.rows != sum(part.rows for part in parts):
                 self._temporary(number).unlink()
-                raise ArchiveError(f"day={parts[0].day} has other entries than the manifest says. Run --verify.")
+                raise ArchiveError(f"day={parts[0].day} has other entries than the manifest says. {self._advice}")
             self._commit(number, parts[0].day, written, [part.part for part in parts])
 
 

@@ -159,6 +159,7 @@ class Reader:
         import duckdb
 
         self._error = duckdb.Error
+        self._not_of_file = duckdb.InterruptException, duckdb.OutOfMemoryException
         self._folder = folder
         self._lock = threading.Lock()
         self._running: set[DuckDBPyConnection] = set()
@@ -207,6 +208,18 @@ class Reader:
     def count(self, part: Path) -> int:
         """The number of rows of a part."""
         return int(self.rows("SELECT count(*) FROM read_parquet(?)", [self.named([part])])[0][0])
+
+    def can_read(self, part: Path) -> bool:
+        """Whether every value of a part can be read."""
+        sql = "SELECT max(hash(COLUMNS(*))) FROM read_parquet(?)"
+        with self._cursor() as cursor, self._reporting():
+            try:
+                cursor.execute(sql, [self.named([part])]).fetchall()
+            except self._not_of_file:
+                raise
+            except self._error:
+                return False
+        return True
 
     def values(self, part: Path, column: str) -> counts.Values:
         """How many rows of a part have each value of a column that is counted, as text."""

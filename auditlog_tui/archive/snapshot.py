@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from auditlog_tui.archive.rows import UNKNOWN
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
 from auditlog_tui.offline.source import Filter
 from auditlog_tui.output.files import shown
-from auditlog_tui.text.times import counted, instant_us
+from auditlog_tui.text.times import count, counted, instant_us
 
 MISSING = -(2**62)
 """Stands for a time or status that is absent or can't be read: it sorts below all others."""
@@ -46,7 +46,8 @@ class Opened:
     """A part that can be read. `low` and `high` are the times of its first and last entry in microseconds.
 
     `dated` says that its entries have times: `low` and `high` are `MISSING` if not. `odd` says that it may have
-    entries with values that can't be read. `counts` are those of the manifest, if they can be relied on.
+    entries with values that can't be read. `counts` are those of the manifest, if they can be relied on. `name` and
+    `sha256` are the manifest's.
     """
 
     number: int
@@ -58,6 +59,8 @@ class Opened:
     blocks: Sequence[Block]
     odd: bool
     counts: msgspec.Raw | None
+    name: str
+    sha256: str
 
     @property
     def rows(self) -> int:
@@ -85,16 +88,30 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The parts in the order in which they were added. `reason` says what is lacking; empty if nothing is.
+    """The parts in the order in which they were added, without those that are `lacking`.
 
     `as_of_us` is the time as of which the archive has every entry of its log, in microseconds; `None` if that is not
     known.
     """
 
     manifest: Manifest
+    folder: Path
     parts: Sequence[Opened] = ()
-    reason: str = ""
+    lacking: Sequence[str] = ()
     as_of_us: int | None = None
+    reason: str = field(init=False)
+    """What is lacking; empty if nothing is."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", "; ".join(_reasons(self.manifest, self.folder, self.lacking)))
+
+    def without(self, damaged: Iterable[Opened]) -> Snapshot:
+        """The same, but these parts are lacking."""
+        names = {part.name for part in damaged}
+        left = (part for part in self.parts if part.name not in names)
+        parts = [replace(part, blocks=[replace(b, part=at) for b in part.blocks]) for at, part in enumerate(left)]
+        lacking = [part.part for part in self.manifest.parts if part.part in names or part.part in self.lacking]
+        return replace(self, parts=parts, lacking=lacking)
 
     @property
     def newest_us(self) -> int | None:
@@ -102,30 +119,20 @@ class Snapshot:
         return max((part.high for part in self.parts if part.dated), default=None)
 
 
-@dataclass(slots=True)
-class _Lacking:
-    days: dict[str, None] = field(default_factory=dict)
-    parts: int = 0
-
-    def add(self, part: Part) -> None:
-        self.days[part.day] = None
-        self.parts += 1
-
-
 def take(folder: Path, reader: Reader) -> Snapshot:
     """What there is now. Raises `ArchiveRefusedError` for a folder that is no archive, and `ArchiveError`."""
     manifest = manifest_of(folder)
-    lacking, found = _Lacking(), list[tuple[Part, Path]]()
+    lacking, found = list[str](), list[tuple[Part, Path]]()
     for part in manifest.parts:
         path = place_of(folder, part)
         if path is None:
-            lacking.add(part)
+            lacking.append(part.part)
         else:
             found.append((part, path))
     parts = list(_open(found, reader, lacking, reliable=not manifest.broken))
     state = read_state(folder, manifest)
     as_of_us = None if state is None else state.complete_us
-    return Snapshot(manifest, parts, "; ".join(_reasons(manifest, lacking)), as_of_us)
+    return Snapshot(manifest, folder, parts, lacking, as_of_us)
 
 
 def manifest_of(folder: Path) -> Manifest:
@@ -169,14 +176,14 @@ def changed_since(folder: Path, taken: Snapshot) -> str:
 
 
 def _open(
-    found: Sequence[tuple[Part, Path]], reader: Reader, lacking: _Lacking, *, reliable: bool
+    found: Sequence[tuple[Part, Path]], reader: Reader, lacking: list[str], *, reliable: bool
 ) -> Iterator[Opened]:
     for at, (part, path, groups) in enumerate(_with_groups(found, reader, lacking)):
         yield _opened(at, part, path, groups, reliable=reliable)
 
 
 def _with_groups(
-    found: Sequence[tuple[Part, Path]], reader: Reader, lacking: _Lacking
+    found: Sequence[tuple[Part, Path]], reader: Reader, lacking: list[str]
 ) -> Iterator[tuple[Part, Path, Sequence[RowGroup]]]:
     """Each part with its row groups, but for those that can't be read or have other entries than they should."""
     try:
@@ -187,16 +194,25 @@ def _with_groups(
             yield from _with_groups(found[:middle], reader, lacking)
             yield from _with_groups(found[middle:], reader, lacking)
         else:
-            lacking.add(found[0][0])
+            lacking.append(found[0][0].part)
         return
     of_part: list[list[RowGroup]] = [[] for _ in found]
     for group in groups:
         of_part[group.file].append(group)
     for (part, path), own in zip(found, of_part, strict=True):
-        if sum(group.rows for group in own) == part.rows:
+        if sum(group.rows for group in own) == part.rows and _has_times_of(part, own):
             yield part, path, own
         else:
-            lacking.add(part)
+            lacking.append(part.part)
+
+
+def _has_times_of(part: Part, groups: Sequence[RowGroup]) -> bool:
+    """Whether the first and last time are the manifest's, as far as the file tells: parts are chosen by them."""
+    lows = [group.low_us for group in groups if group.low_us is not None]
+    highs = [group.high_us for group in groups if group.high_us is not None]
+    if not groups or len(lows) < len(groups) or len(highs) < len(groups) or part.first is None or part.last is None:
+        return True
+    return (min(lows), max(highs)) == (instant_us(part.first), instant_us(part.last))
 
 
 def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup], *, reliable: bool) -> Opened:
@@ -214,15 +230,19 @@ def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup], *, reli
     odd = any(group.unreadable for group in groups)
     # an entry with a value that can't be read matches every filter by it
     noted = part.counts if reliable and not odd else None
-    return Opened(part.number, path, part.day, dated, low, high, blocks, odd, noted)
+    return Opened(part.number, path, part.day, dated, low, high, blocks, odd, noted, part.part, part.sha256)
 
 
-def _reasons(manifest: Manifest, lacking: _Lacking) -> Iterator[str]:
+def _reasons(manifest: Manifest, folder: Path, lacking: Sequence[str]) -> Iterator[str]:
     if manifest.broken:
         yield f"line {manifest.broken[0]} of its {MANIFEST} does not follow the one before: it was changed"
-    if lacking.parts:
-        days = list(lacking.days)
+    if lacking:
+        days = list(dict.fromkeys(name.partition("/")[0].removeprefix("day=") for name in lacking))
         more = len(days) - MOST_NAMED
         named = [", ".join(days[:MOST_NAMED]), *([f"{more:,} more days"] if more > 0 else [])]
-        which = "is missing or was changed" if lacking.parts == 1 else "are missing or were changed"
-        yield f"{counted(lacking.parts, 'part')} {which}: entries of {' and '.join(named)} are lacking"
+        which = "is missing or was changed" if len(lacking) == 1 else "are missing or were changed"
+        others = f" and {count(len(lacking) - 1)} more" if len(lacking) > 1 else ""
+        yield (
+            f"{counted(len(lacking), 'part')} {which}: entries of {' and '.join(named)} are lacking:"
+            f" restore {lacking[0]}{others} (auditlog-tui verify {shown(folder)} checks all parts)"
+        )

@@ -3,6 +3,8 @@
 A page is read from the few row groups that it may lie in. Of the whole log, the files themselves say how many entries
 of which times are in which row groups. Of a filter, the manifest says it of whole parts; what it does not say is
 counted once, by row group, and kept. Nothing of the archive is copied but what is asked for.
+
+A part is compared with the manifest before it is first read; one that was changed is left out from then on.
 """
 
 from __future__ import annotations
@@ -10,13 +12,13 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from auditlog_tui.archive import snapshot
 from auditlog_tui.archive.conditions import (
@@ -31,11 +33,13 @@ from auditlog_tui.archive.conditions import (
 )
 from auditlog_tui.archive.counts import allows
 from auditlog_tui.archive.engine import ROW_GROUP, Reader, Value, check_installed
+from auditlog_tui.archive.integrity import DamagedError, Integrity
 from auditlog_tui.archive.snapshot import MISSING, Block, Opened, Snapshot
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.entries.raw_json import restored
 from auditlog_tui.errors import ArchiveError
 from auditlog_tui.offline.source import ARRIVAL, Filter, Found, Located, Order, Place
+from auditlog_tui.output.files import shown
 
 MOST_AHEAD = 4_096
 """Entries read at once at most, where page after page is asked for."""
@@ -94,6 +98,8 @@ class _Run:
         at = None if after is None else self.index.get(after)
         return None if at is None else at + 1
 
+
+_Answer = TypeVar("_Answer")
 
 _Shape = tuple[Filter, str]
 """A filter without one of its conditions, and the column of that."""
@@ -176,6 +182,8 @@ class ArchiveSource:
     def __init__(self, folder: Path) -> None:
         self.folder = check_archive(folder)
         self._reader = Reader(self.folder)
+        self._integrity = Integrity(self._reader)
+        self._leaving_out = threading.Lock()
         try:
             self._state = _State(snapshot.take(self.folder, self._reader))
         except BaseException:
@@ -188,26 +196,22 @@ class ArchiveSource:
 
     def reload(self) -> None:
         """Take what is in the folder now."""
-        self._state = _State(snapshot.take(self.folder, self._reader))
+        taken = snapshot.take(self.folder, self._reader)
+        damaged = self._integrity.known_damaged(taken.parts)
+        self._state = _State(taken.without(damaged) if damaged else taken)
 
     # -- the source --------------------------------------------------------------------------------------------
 
     def find(self, where: Filter, order: Order, after: Place | None, limit: int) -> Found:
-        state = self._state
-        with self._explaining(state):
+        def found(state: _State) -> Found:
             total = self._count(state, where)
-            entries = self._entries(state, where, order, after, limit) if total else []
-        return Found(entries, total)
+            return Found(self._entries(state, where, order, after, limit) if total else [], total)
+
+        return self._answer(found)
 
     def get(self, entry_id: str) -> str | None:
         """The entry's text; of several versions, the one that came last."""
-        state = self._state
-        sql = "SELECT raw FROM read_parquet(?) WHERE id = ? ORDER BY file_index DESC, file_row_number DESC"
-        with self._explaining(state):
-            named = self._reader.may_have(_names(state.snapshot.parts), "id", entry_id)
-            found = self._reader.rows(sql, [named, entry_id]) if named else []
-        texts = (restored(raw) for (raw,) in found)
-        return next((text for text in texts if read_entry(text).fields.id == entry_id), None)
+        return self._answer(lambda state: self._get(state, entry_id))
 
     def now(self) -> datetime | None:
         """None: an archive has no clock."""
@@ -218,18 +222,51 @@ class ArchiveSource:
         self._reader.interrupt()
 
     def close(self) -> None:
+        self._integrity.stop()
         self._reader.close()
 
+    def _answer(self, ask: Callable[[_State], _Answer]) -> _Answer:
+        """The answer of the parts that are intact. The `ArchiveError` says what happened to the archive."""
+        while True:
+            state = self._state
+            try:
+                return ask(state)
+            except DamagedError as error:
+                with self._leaving_out:
+                    if self._state is state:
+                        self._state = _State(state.snapshot.without(error.parts))
+            except ArchiveError as error:
+                why = snapshot.changed_since(self.folder, state.snapshot)
+                raise ArchiveError(why or f"{error} auditlog-tui verify {shown(self.folder)} checks it.") from error
+
     @contextmanager
-    def _explaining(self, state: _State) -> Iterator[None]:
-        """Turn an error over parts that are not what they were into one that says so."""
+    def _reading(self, state: _State, parts: Iterable[int]) -> Iterator[list[str]]:
+        """The names of parts to be read, which are intact. Raises `DamagedError` if one is not, or can't be read."""
+        opened = state.parts(parts)
+        self._integrity.check(opened)
         try:
-            yield
-        except ArchiveError as error:
-            why = snapshot.changed_since(self.folder, state.snapshot)
-            if why:
-                raise ArchiveError(why) from error
+            yield Reader.named(part.path for part in opened)
+        except DamagedError:
             raise
+        except ArchiveError:
+            self._integrity.explain(opened)
+            raise
+
+    def _get(self, state: _State, entry_id: str) -> str | None:
+        sql = "SELECT raw FROM read_parquet(?) WHERE id = ? ORDER BY file_index DESC, file_row_number DESC"
+        every = {name: at for at, part in enumerate(state.snapshot.parts) for name in Reader.named([part.path])}
+        try:
+            chosen = self._reader.may_have(list(every), "id", entry_id)
+        except ArchiveError:
+            self._integrity.explain(state.snapshot.parts)
+            raise
+        with self._reading(state, map(every.__getitem__, chosen)) as named:
+            found = self._reader.rows(sql, [named, entry_id]) if named else []
+        texts = (restored(raw) for (raw,) in found)
+        text = next((text for text in texts if read_entry(text).fields.id == entry_id), None)
+        if text is None:
+            self._integrity.check(state.snapshot.parts)  # one that was changed may hide what it has
+        return text
 
     # -- counts ------------------------------------------------------------------------------------------------
 
@@ -265,7 +302,8 @@ class ArchiveSource:
             bounds.append(("file_row_number BETWEEN ? AND ?", [block.first, block.first + block.rows - 1]))
         condition, values = all_of([*bounds, *self._conditions(state, query, parts)])
         sql = f"SELECT count(*) FROM read_parquet(?) WHERE {condition}"  # noqa: S608  # own names only
-        count: int = self._reader.rows(sql, [_names(state.parts(parts)), *values])[0][0]
+        with self._reading(state, parts) as named:
+            count: int = self._reader.rows(sql, [named, *values])[0][0]
         return count
 
     def _coarse(self, state: _State, query: _Query) -> list[Block]:
@@ -310,12 +348,15 @@ class ArchiveSource:
         condition, values = all_of(self._conditions(state, _Query.of(rest), parts))
         sql = f"SELECT file_index, {column}, count(*) FROM read_parquet(?) WHERE {condition} GROUP BY ALL"  # noqa: S608  # own names only
         found: dict[int, dict[str, int]] = {at: {} for at in parts}
-        for file, value, n in self._reader.rows(sql, [_names(state.parts(parts)), *values]):
+        with self._reading(state, parts) as named:
+            rows = self._reader.rows(sql, [named, *values])
+        for file, value, n in rows:
             found[parts[file]][value] = n
         return found
 
     def _blocks(self, state: _State, query: _Query, parts: Sequence[int]) -> list[Block]:
         """The blocks of the parts in which entries match, within the bounds of time."""
+        self._integrity.check(state.parts(parts))  # the files tell their blocks
         if query.base == _EVERYTHING:
             found: Iterable[Block] = (block for at in parts for block in state.snapshot.parts[at].blocks)
         else:
@@ -343,7 +384,9 @@ class ArchiveSource:
             f" FROM read_parquet(?) WHERE {condition} GROUP BY ALL"
         )
         found: dict[int, list[Block]] = {at: [] for at in parts}
-        for file, nth, n in self._reader.rows(sql, [_names(state.parts(parts)), *values]):
+        with self._reading(state, parts) as named:
+            rows = self._reader.rows(sql, [named, *values])
+        for file, nth, n in rows:
             part = state.snapshot.parts[parts[file]]
             found[parts[file]].append(part.block(nth * ROW_GROUP, ROW_GROUP, n))
         return found
@@ -356,7 +399,8 @@ class ArchiveSource:
         """The paths not of ASCII alone that have a case-folded text in them."""
         if state.paths is None:
             sql = "SELECT DISTINCT path FROM read_parquet(?) WHERE strlen(path) <> length(path)"
-            state.paths = [path for (path,) in self._reader.rows(sql, [_names(state.snapshot.parts)])]
+            with self._reading(state, range(len(state.snapshot.parts))) as named:
+                state.paths = [path for (path,) in self._reader.rows(sql, [named])]
         return [path for path in state.paths if needle in path.casefold()]
 
     # -- pages -------------------------------------------------------------------------------------------------
@@ -439,7 +483,8 @@ class ArchiveSource:
             f"SELECT us, status, file, row FROM (SELECT {ROW} FROM read_parquet(?) WHERE {condition})"  # noqa: S608  # own names only
             f" WHERE {later} ORDER BY {sorted_by(order)} LIMIT {limit}"
         )
-        rows = self._reader.rows(sql, [_names(state.parts(parts)), *values, *more])
+        with self._reading(state, parts) as named:
+            rows = self._reader.rows(sql, [named, *values, *more])
         return [_Key(us, status, parts[file], row) for us, status, file, row in rows]
 
     def _texts(self, state: _State, keys: Sequence[_Key]) -> Iterator[str]:
@@ -450,11 +495,12 @@ class ArchiveSource:
         found = dict[tuple[int, int], str]()
         places = iter(near.items())
         while some := list(islice(places, AT_ONCE)):
-            parts, values = list[str](), list[Value]()
-            for (part, _), rows in some:
-                parts.append(_ROWS_OF_PART)
-                values += [part, _names(state.parts([part])), min(rows), max(rows), rows]
-            for part, row, raw in self._reader.rows(" UNION ALL ".join(parts), values):
+            values = list[Value]()
+            with self._reading(state, (part for (part, _), _ in some)) as named:
+                for ((part, _), rows), name in zip(some, named, strict=True):
+                    values += [part, [name], min(rows), max(rows), rows]
+                read = self._reader.rows(" UNION ALL ".join([_ROWS_OF_PART] * len(some)), values)
+            for part, row, raw in read:
                 found[part, row] = restored(raw)
         return (found[key.part, key.row] for key in keys)
 
@@ -517,10 +563,6 @@ def choose(blocks: Iterable[Block], down: bool, query: _Query, after_us: int | N
 
 def _far(block: Block, way: int) -> int:
     return max(way * block.low, way * block.high)
-
-
-def _names(parts: Iterable[Opened]) -> list[str]:
-    return Reader.named(part.path for part in parts)
 
 
 def _place(state: _State, key: _Key, order: Order) -> Place:

@@ -318,10 +318,10 @@ class _Run:
         return self._end("", [] if number else await self._why_nothing(query))
 
     async def get(self, entry_id: str) -> ExitStatus:
-        origin = self._log.origin
         try:
             entry = await self._log.api.get(entry_id)
         except NotFoundError as error:
+            origin = self._log.origin
             if origin is None:
                 raise
             why = f" It is incomplete: {origin.reason}." if origin.reason else ""
@@ -342,7 +342,7 @@ class _Run:
         if subject is None:
             subject, missing = await self._actor_named(command.text, gatherer)
         if subject is None:
-            return self._end(missing, [])
+            return self._end("\n".join(filter(None, [missing, self._file_lacks(Query())])), [])
         self._progress.tells = gatherer.tells
         who = Who(subject, gatherer, self._zone)
         self._progress.describe = lambda: f"{who.describe()} · {counted(self._client.requests, 'request')}"

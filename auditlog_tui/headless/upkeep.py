@@ -14,6 +14,8 @@ from auditlog_tui.headless.verifying import CHANGED, UNREADABLE, WHOLE, Bar
 from auditlog_tui.output.files import shown
 from auditlog_tui.text.times import count, counted
 
+NOTHING_TO_JOIN = "there is nothing to join, as no day has several small parts."
+
 
 def verify(folder: Path, *, quiet: bool) -> int:
     """Check every part against the manifest, and write what was found; with `quiet`, only what is wrong.
@@ -85,9 +87,10 @@ def _compact(archive: Archive, out: Out, bar: Bar, *, quiet: bool) -> None:
         bar("joining", done, whole)
         archive.join(parts)
         done += _size(parts)
-    if not quiet:
-        now = len(archive.manifest.parts)
-        out.lines([f"{shown(archive.folder)}: {counted(before, 'part')} became {count(now)}."])
+    if quiet:
+        return
+    became = f"{counted(before, 'part')} became {count(len(archive.manifest.parts))}."
+    out.lines([f"{shown(archive.folder)}: {became if days else NOTHING_TO_JOIN}"])
 
 
 def _size(parts: list[Part]) -> int:

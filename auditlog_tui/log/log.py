@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from msgspec import Struct
 
@@ -53,6 +54,7 @@ class Log:
     to be loaded. `marks` returns the user's marks and notes; it is called only for queries that are about them.
     `origin` is the file or the archive that the log was saved to, `None` for the API. `reopen` takes what is in an
     archive now, in any thread, and returns its new origin; `None` where there is nothing new to take.
+    `origin_changed` is called after something was found to be missing in the origin.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Log:
         self.store = store
         self.origin = origin
         self.reopen: Callable[[], Origin] | None = None
+        self.origin_changed: Callable[[], None] = lambda: None
         self.parallel = parallel
         self.server_support = ServerSupport()
         no_marks = NoMarks()
@@ -141,6 +144,12 @@ class Log:
         if self.origin is not None:
             return self.origin.now_us
         return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
+
+    def note_missing(self, reason: str) -> None:
+        """Take note of why entries are missing in the origin, as far as it is known by now."""
+        if self.origin is not None and self.origin.reason != reason:
+            self.origin = replace(self.origin, reason=reason)
+            self.origin_changed()
 
     async def learn_clock(self) -> None:
         """Request the smallest page if no response has told the server's time yet. Raises `ApiError`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import format_datetime
@@ -102,18 +102,25 @@ class Endpoints:
 
 
 class OfflineTransport(httpx.AsyncBaseTransport):
-    """Answers an httpx client from a source, `latency_ms` milliseconds after each request.
+    """Answers an httpx client from a source, `latency_ms` milliseconds after each request, after calling `answered`.
 
     Closing it, as a client does with its transport, closes the source. With `in_threads`, the source is asked in
     other threads, so that nothing waits for it where it may take long.
     """
 
     def __init__(
-        self, source: Source, latency_ms: float = 0, *, generation: int = 2, in_threads: bool = False
+        self,
+        source: Source,
+        latency_ms: float = 0,
+        *,
+        generation: int = 2,
+        in_threads: bool = False,
+        answered: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoints = Endpoints(source, generation=generation)
         self._latency_ms = latency_ms
         self._in_threads = in_threads
+        self._answered = answered
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._latency_ms:
@@ -123,6 +130,7 @@ class OfflineTransport(httpx.AsyncBaseTransport):
             answer = await asyncio.to_thread(self._endpoints.answer, *question)
         else:
             answer = self._endpoints.answer(*question)
+        self._answered()
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
 
     async def aclose(self) -> None:

@@ -82,6 +82,7 @@ class Session:
         self._reader: SavedLogReader | None = None
         self._saved: SavedLog | None = None
         self._archive: ArchiveSource | None = None
+        self._log: Log | None = None
         self._store: EntryStore | None = None
         self._marks: Marks | None = None
         self._locations: Locations | None = None
@@ -232,7 +233,7 @@ class Session:
 
         source = self._saved.index if self._saved is not None else self._archive
         if source is not None:
-            return OfflineTransport(source, in_threads=True)
+            return OfflineTransport(source, in_threads=True, answered=self._note_missing)
         from auditlog_tui.demo import demo_log
 
         self._demo_log = demo_log(until=self._demo_end())
@@ -270,8 +271,13 @@ class Session:
         log = Log(api, self._store, parallel, self._origin())
         log.marks = self.marks
         if self._archive is not None:
-            log.reopen = self._reopen
+            log.reopen, self._log = self._reopen, log
         return log
+
+    def _note_missing(self) -> None:
+        """Tell the log which parts of the archive were found to be damaged as they were read."""
+        if self._archive is not None and self._log is not None:
+            self._log.note_missing(self._archive.snapshot.reason)
 
     def _checked(self, client: AuditLogClient) -> AuditLogApi:
         """The API, which checks first that its log is the case's. Raises `CaseError` and `StoreError`."""

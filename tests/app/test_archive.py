@@ -16,6 +16,7 @@ from auditlog_tui.settings.options import Settings
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import Hand, settled
 from tests.app.wire import Wire, log_of
+from tests.unit.archive.damage import HARMS, damage
 from tests.unit.evidence.saved import line
 
 ORIGIN = Origin("https://log.example")
@@ -117,6 +118,42 @@ async def test_days_that_are_lacking_make_every_filter_incomplete(tmp_path: Path
             assert "INCOMPLETE" in hand.header, text
         await hand.filter("")
         assert "40  INCOMPLETE" in hand.header
+
+
+@pytest.mark.parametrize("kind", HARMS)
+async def test_a_part_that_turns_out_to_be_damaged_makes_it_incomplete(kind: str, tmp_path: Path) -> None:
+    add(tmp_path, some())
+    part = tmp_path / f"day={DAYS[1]}" / "part-000002.parquet"
+    before = damage(part, kind)
+    async with showing(tmp_path) as hand:
+        if kind in ("middle", "one byte", "swapped"):  # what the manifest and the file's end tell fits
+            assert "100 of 600 loaded" in hand.header
+        await hand.press("A")
+        await hand.until(lambda: "400  INCOMPLETE" in hand.header)
+        await hand.press("A")
+        assert f"INCOMPLETE: 1 part is missing or was changed: entries of {DAYS[1]} are lacking" in hand.status
+        assert "gone" not in hand.header
+        await hand.press("G")
+        assert f"{DAYS[0]} 12:00:00" in hand.rows[-2]
+        for text in ("status:403", "path:v1", "ua:wget"):
+            await hand.filter(text)
+            assert "INCOMPLETE" in hand.header, text
+        part.write_bytes(before)
+        await hand.press("r")
+        await hand.filter("")
+        await hand.press("A")
+        await hand.until(lambda: "600  COMPLETE" in hand.header)
+
+
+async def test_counts_tell_of_a_damaged_part_at_once_and_leave_it_out(tmp_path: Path) -> None:
+    add(tmp_path, some())
+    damage(tmp_path / f"day={DAYS[1]}" / "part-000002.parquet", "middle")
+    async with showing(tmp_path) as hand:
+        assert "INCOMPLETE" not in hand.header
+        counted = await hand.navigator.counting.total({"path": "v1"})
+        assert counted == 400
+        assert "INCOMPLETE" in hand.header
+        assert f"INCOMPLETE: 1 part is missing or was changed: entries of {DAYS[1]} are lacking" in hand.status
 
 
 async def test_r_opens_what_was_collected_meanwhile(tmp_path: Path) -> None:

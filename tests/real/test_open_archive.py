@@ -18,6 +18,7 @@ from auditlog_tui.demo.server import Serving, serving
 from tests.opened import lasting
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 from tests.real.test_offline import guarded, sockets
+from tests.unit.archive.damage import HARMS, damage
 
 ENTRIES = 3_000
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
@@ -121,6 +122,43 @@ def test_what_was_changed_is_found_and_named(collected: Path, tmp_path: Path) ->
     assert f"entries of {part.parent.name.removeprefix('day=')} are lacking" in err
     status, _, err = run(env, "get", "none", "--from", "a", cwd=tmp_path)
     assert (status, "It is incomplete: 1 part is missing or was changed" in err) == (3, True)
+
+
+@pytest.mark.parametrize("kind", HARMS)
+def test_a_listing_goes_on_without_a_damaged_part_and_names_it(kind: str, collected: Path, tmp_path: Path) -> None:
+    env, folder = environment(tmp_path), tmp_path / "a"
+    shutil.copytree(collected / "archive", folder)
+    parts = sorted(folder.glob("day=*/*.parquet"))
+    damage(parts[len(parts) // 2], kind)
+    name = parts[len(parts) // 2].relative_to(folder).as_posix()
+    status, out, err = run(env, "list", "--format", "jsonl", "--from", "a", cwd=tmp_path)
+    lines = (collected / "log.jsonl").read_text().splitlines()
+    assert out.splitlines() == [line for line in lines if f'"created_at":"{name[4:14]}' not in line]
+    assert 0 < len(out.splitlines()) < ENTRIES
+    assert (status, f"entries of {name[4:14]} are lacking: restore {name}" in err) == (1, True)
+    assert "DuckDB" not in err
+
+
+def test_every_command_that_reads_a_damaged_part_says_so(collected: Path, tmp_path: Path) -> None:
+    env, folder = environment(tmp_path), tmp_path / "a"
+    shutil.copytree(collected / "archive", folder)
+    parts = sorted(folder.glob("day=*/*.parquet"))
+    damage(parts[len(parts) // 2], "middle")
+    name = parts[len(parts) // 2].relative_to(folder).as_posix()
+    entries = map(json.loads, (collected / "log.jsonl").read_text().splitlines())
+    actor = next(entry["actor"]["id"] for entry in entries if entry["created_at"].startswith(name[4:14]))
+    for words, expected in (
+        (("count", "path:v1"), 1),
+        (("get", "none"), 3),
+        (("who", actor), 1),
+        (("who", "of-no-such-name"), 1),
+        (("export", "--out", "a.csv", "--incomplete"), 1),
+        (("list", "path:nowhere"), 1),
+    ):
+        status, out, err = run(env, *words, "--from", "a", cwd=tmp_path)
+        told = " ".join((out + err).split())
+        assert (status, f"restore {name} (auditlog-tui verify" in told) == (expected, True), (words, told)
+    assert (tmp_path / "a.incomplete.csv").exists()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from auditlog_tui.ui.table.table import EntryTable
 if TYPE_CHECKING:
     from auditlog_tui.analysis.locations import Locations
     from auditlog_tui.api.retry import Wait
+    from auditlog_tui.log.log import Log
     from auditlog_tui.log.origin import Origin
     from auditlog_tui.session.navigator import Navigator
 
@@ -128,6 +129,19 @@ class Opening:
         self._host.go(self._host.navigator.refresh)
         self._host.say("This is the archive as it is now")
         self.report(origin)
+
+    def watch(self, log: Log) -> None:
+        """Say what can't be read of the file, also what is found to be so later."""
+        log.origin_changed = self._lost
+        self.report(log.origin)
+
+    def _lost(self) -> None:
+        """Say that a part of an archive turned out to be damaged, and count anew without it."""
+        navigator = self._host.navigator
+        navigator.counting.forget()
+        self._header.origin = navigator.log.origin
+        self._host.rows_changed()
+        self.report(navigator.log.origin)
 
     def report(self, origin: Origin | None) -> None:
         """Say what can't be read of the file."""

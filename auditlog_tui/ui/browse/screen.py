@@ -225,7 +225,7 @@ class BrowseScreen(ShiftingScreen):
             self.opening.fail(str(error))
             return
         self.opened = True
-        origin = self.header.origin = self.navigator.log.origin
+        self.header.origin = self.navigator.log.origin
         self.restyle(replace(self._look, now_us=self.navigator.log.now_us()))
         self.filter_bar.explain = self.navigator.explain
         self.filter_bar.suggest = self.navigator.suggest
@@ -243,7 +243,7 @@ class BrowseScreen(ShiftingScreen):
             self.say(str(error), "error")
         for controller in self.controllers:
             controller.opened()
-        self.opening.report(origin)
+        self.opening.watch(self.navigator.log)
         runtime.freeze_startup_objects()
         if await asyncio.to_thread(self._opener.take_first_start):
             self.filter_bar.welcome.display = True

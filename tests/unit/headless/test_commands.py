@@ -279,6 +279,9 @@ def test_an_archive_is_collected_and_looked_after_without_a_key(
     assert f"agrees with its own manifest: {ENTRIES} entries in" in out
     assert command("collect", archive, "--verify", "--quiet") == (0, "", "")
     assert command("collect", archive, "--compact", "--quiet") == (0, "", "")
+    status, out, err = command("collect", archive, "--compact")
+    assert (status, err) == (0, "")
+    assert out.endswith("/archive: there is nothing to join, as no day has several small parts.\n")
     status, out, err = command("collect", str(tmp_path / "none"), "--verify")
     assert (status, out) == (2, "")
     assert "none is no archive" in err

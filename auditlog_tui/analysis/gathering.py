@@ -208,7 +208,9 @@ class Gatherer:
         certain = [row for row in rows if row.action is not None and not _is_unsure(row, field, [value])]
         return _all_of(certain, Basis.EXACT if len(certain) == total else Basis.LOADED)
 
-    async def are_all(self, field: str, value: str, own: Gathered, by: str, amounts: Mapping[str, int | None]) -> bool:
+    async def are_all(
+        self, field: str, value: str, own: Gathered, by: str, amounts: Mapping[str, int | None]
+    ) -> bool:
         """Whether every entry with a value in a field has one of these values in the field `by`.
 
         That is certain if their numbers add up. Those that are `None` are asked for. `own` is what was gathered: the
@@ -221,9 +223,7 @@ class Gatherer:
         until = Term("created", (Times(None, Instant(own.last.us + 1)),))
 
         async def ask(each: str) -> None:
-            counted = await self.counting.count(
-                Query((*query.terms, *query_for(by, each).terms, until)), self._view
-            )
+            counted = await self.counting.count(Query((*query.terms, *query_for(by, each).terms, until)), self._view)
             known[each] = counted.n if counted.how is How.EXACT else None
 
         await _together([each for each, n in amounts.items() if n is None], ask)

@@ -223,11 +223,11 @@ class Report:
 
     `created` is what an actor, or who acted from an address, created; `unasked` of these were too many to ask about.
     `acted` are the others that acted from an address, and `acted_unnamed` entries from there that tell of no actor.
-    `partial` maps the IDs of actors of which not everything created is known to the actions by which all is; `settled`
-    are those of which all is, although not all of their entries were fetched. `untold_creations` lack their target or
-    status, so that what they created can't be followed. `began`
-    is the time of the log's oldest entry. Everything holds as of `as_of_us` at least, by the server's clock
-    (microseconds since 1970 UTC). `done` is true once nothing more is to come.
+    `partial` maps the IDs of actors of which not everything created is known to the actions by which all is;
+    `settled` are those of which all is, although not all of their entries were fetched. `untold_creations` lack their
+    target or status, so that what they created can't be followed. `began` is the time of the log's oldest entry.
+    Everything holds as of `as_of_us` at least, by the server's clock (microseconds since 1970 UTC). `done` is true
+    once nothing more is to come.
     """
 
     subject: Subject

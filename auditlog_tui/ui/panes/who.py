@@ -97,9 +97,7 @@ class WhoPane(GroupList["Heading | WhoLine | Error"]):
         """How many lines of each section of a column are listed: more in a higher one, never fewer."""
         most = {each.title: min(each.n, ENOUGH if each.title in FIRST else least) for each in column}
         able = {each.title: each.first(max(most[each.title], min(MOST, room))) for each in column}
-        left = room - sum(
-            1 + sum(_lines(self, item, width) for item in able[title][:n]) for title, n in most.items()
-        )
+        left = room - sum(1 + sum(_lines(self, item, width) for item in able[title][:n]) for title, n in most.items())
         for number in range(max(0, min(MOST, room))):
             for title in sorted(most, key=_turn):
                 if most[title] != number or number >= len(able[title]):

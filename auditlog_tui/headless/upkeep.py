@@ -8,6 +8,7 @@ from pathlib import Path
 
 from auditlog_tui.archive.dataset import Archive, Part
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError, ExitStatus
+from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import Out, Progress, print_note, standard_out
 from auditlog_tui.headless.verifying import Bar
 from auditlog_tui.output.files import shown
@@ -28,6 +29,8 @@ def compact(folder: Path, *, quiet: bool) -> ExitStatus:
 def _with_archive(folder: Path, work: Callable[[Archive, Out, Bar], ExitStatus]) -> ExitStatus:
     progress = Progress(sys.stderr)
     try:
+        if told := mistaken_for(folder, "archive"):
+            raise ArchiveRefusedError(told)
         out, _ = standard_out(progress)
         with Archive(folder) as archive:
             try:

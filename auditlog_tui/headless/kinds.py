@@ -39,8 +39,8 @@ def mistaken_for(path: Path, wanted: Kind) -> str:
         kind, name = _kind_of(path)
     except OSError:
         return ""
-    if kind == wanted or (kind == "other" and not name):
-        return ""
+    if kind == wanted or (kind == "other" and not name) or (wanted == "archive" and path.is_dir()):
+        return ""  # what a folder lacks, the archive itself says
     then = _DO[kind] or f"Name {_WANTED[wanted]}."
     return f"{safe(str(path), 300)} is {name or _NAMES[kind]}, not {_WANTED[wanted]}. {then}"
 

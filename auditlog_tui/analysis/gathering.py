@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from auditlog_tui.analysis.counting import AT_ONCE, EVERY_PARAMETER, Counting, How, Sample
+from auditlog_tui.analysis.counting import AT_ONCE, EVERY_PARAMETER, Count, Counting, How, Sample
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.actions import outcome
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, Term, parse, plan
 from auditlog_tui.query.addresses import one_spelling
-from auditlog_tui.query.syntax import Address, Text
+from auditlog_tui.query.syntax import Address, Instant, Text, Times
 from auditlog_tui.runtime import give_way
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import Row
@@ -32,6 +32,9 @@ MOST_WALKED = 2_000
 MOST_KEPT = 10_000
 """Entries of one subject that are taken from a log that is loaded already; of more, the newest are."""
 
+
+MOST_VALUES = 60
+"""Actions or actors of one subject that are counted one by one."""
 
 MOST_FETCHED = 20_000
 """Entries that are fetched for one report; once they are, there are counts and a page of the newest of each."""
@@ -183,6 +186,10 @@ class Gatherer:
             self._known[field, value] = await self._of(field, value, changed)
         return self._known[field, value]
 
+    async def has_all(self, field: str, value: str) -> bool:
+        """Whether every entry with a value in a field is loaded."""
+        return await self.counting.has_all(query_for(field, value), self._view)
+
     async def actions_of(self, field: str, value: str, action: str) -> Gathered:
         """The entries with a value in a field and with an action, if they are loaded or the server counts them."""
         query = Query((*query_for(field, value).terms, *query_for("action", action).terms))
@@ -200,6 +207,29 @@ class Gatherer:
         rows, total = await newest_matching(self.log.store, plan(query, EVERY_PARAMETER).where(), MOST_KEPT)
         certain = [row for row in rows if row.action is not None and not _is_unsure(row, field, [value])]
         return _all_of(certain, Basis.EXACT if len(certain) == total else Basis.LOADED)
+
+    async def are_all(
+        self, field: str, value: str, own: Gathered, by: str, amounts: Mapping[str, int | None]
+    ) -> bool:
+        """Whether every entry with a value in a field has one of these values in the field `by`.
+
+        That is certain if their numbers add up. Those that are `None` are asked for. `own` is what was gathered: the
+        numbers are of the time up to its last entry, so that new entries change nothing, and its total is asked for
+        again at the end.
+        """
+        if own.last.us is None or own.total.basis is not Basis.EXACT or len(amounts) > MOST_VALUES:
+            return False
+        query, known = query_for(field, value), dict(amounts)
+        until = Term("created", (Times(None, Instant(own.last.us + 1)),))
+
+        async def ask(each: str) -> None:
+            counted = await self.counting.count(Query((*query.terms, *query_for(by, each).terms, until)), self._view)
+            known[each] = counted.n if counted.how is How.EXACT else None
+
+        await _together([each for each, n in amounts.items() if n is None], ask)
+        if None in known.values() or sum(n or 0 for n in known.values()) != own.total.n:
+            return False
+        return await self.counting.count(Query((*query.terms, until)), self._view) == Count(own.total.n, How.EXACT)
 
     async def _of(self, field: str, value: str, changed: Callable[[], None]) -> Gathered:
         query = query_for(field, value)
@@ -306,13 +336,7 @@ class Gatherer:
         async def one(each: str) -> None:
             found(each, await ask(each))
 
-        for first in range(0, len(ids), AT_ONCE):
-            batch = [asyncio.ensure_future(one(each)) for each in ids[first : first + AT_ONCE]]
-            try:
-                await asyncio.gather(*batch)
-            finally:
-                for task in batch:
-                    task.cancel()
+        await _together(ids, one)
 
     async def _known_actor(self, actor: str) -> Gathered:
         return await self.of("actor", actor)
@@ -323,10 +347,10 @@ class Gatherer:
             self._pages[target] = await self._with_unsure(found, "target", target)
         return self._pages[target]
 
-    async def oldest_page(self, target: str) -> Gathered:
-        """The oldest page of the entries on a target, where there are too many for one page."""
-        found = _of_page(await self._sample(query_for("target", target), oldest=True))
-        return await self._with_unsure(found, "target", target)
+    async def oldest_page(self, field: str, value: str) -> Gathered:
+        """The oldest page of the entries with a value in a field, where there are too many for one page."""
+        found = _of_page(await self._sample(query_for(field, value), oldest=True))
+        return await self._with_unsure(found, field, value)
 
     async def _with_unsure(self, found: Gathered, field: str, value: str) -> Gathered:
         """What the server sent, with the loaded rows that it can't be asked for."""
@@ -370,6 +394,17 @@ class Gatherer:
             last=When(span[1], Basis.EXACT),
             refused=Figure((await counting.count(Query((*query.terms, *_REFUSED)), view)).n, Basis.EXACT),
         )
+
+
+async def _together(values: Sequence[str], ask: Callable[[str], Awaitable[None]]) -> None:
+    """Ask for all of these, a few at a time; none is under way afterwards."""
+    for first in range(0, len(values), AT_ONCE):
+        batch = [asyncio.ensure_future(ask(each)) for each in values[first : first + AT_ONCE]]
+        try:
+            await asyncio.gather(*batch)
+        finally:
+            for task in batch:
+                task.cancel()
 
 
 def _of_page(sample: Sample | None) -> Gathered:

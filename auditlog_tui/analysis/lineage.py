@@ -25,7 +25,7 @@ MOST_ANCESTORS = 20
 """How far up the line of creators is followed."""
 
 IDENTITY_ACTIONS = ("api_key.created", "user.created")
-"""What an actor with too many entries to fetch is asked for one by one."""
+"""What an actor with too many entries to fetch is asked for in any case, besides the actions that were seen."""
 
 
 class State(Enum):
@@ -183,8 +183,10 @@ class Creator:
         return self.creation is None and self.reason != NOT_IN_LOG
 
 
-def identity_of(creation: Creation, depth: int, acts: Gathered, made: Sequence[Creation]) -> Identity:
-    """The identity with what its entries say."""
+def identity_of(
+    creation: Creation, depth: int, acts: Gathered, made: Sequence[Creation], *, whole: bool = False
+) -> Identity:
+    """The identity with what its entries say; `whole` says that it `made` no others, however few entries are read."""
     names = [row.actor_name for row in acts.rows if row.actor_name]
     destructive = {row.key for row in acts.rows if destroyed(row)}
     return Identity(
@@ -196,7 +198,9 @@ def identity_of(creation: Creation, depth: int, acts: Gathered, made: Sequence[C
         last=acts.last,
         refused=acts.refused,
         destructive=Figure(len(destructive), acts.basis) if acts.basis is not Basis.UNKNOWN else NO_FIGURE,
-        children=Figure(len(made), acts.basis) if acts.basis is not Basis.UNKNOWN else NO_FIGURE,
+        children=Figure(len(made), Basis.EXACT if whole else acts.basis)
+        if acts.basis is not Basis.UNKNOWN
+        else NO_FIGURE,
         unsure=len(acts.unsure),
     )
 
@@ -223,12 +227,16 @@ class Descent:
     """The identities that a subject created, theirs in turn, and so on; a parent stands before its children.
 
     `unasked` counts created targets that may act and were not asked about. `partial` has the IDs and addresses with
-    too many entries for all that they created to be known, each with the actions by which all is known.
+    too many entries for all that they created to be known, each with the actions by which all is known. `settled` has
+    those of which all is known, although not all of their entries were fetched. `untold` counts creations without a
+    readable target or status.
     """
 
     identities: list[Identity] = field(default_factory=list)
     unasked: int = 0
     partial: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    untold: int = 0
 
     async def follow(
         self, gatherer: Gatherer, subject: str | None, made: Sequence[Creation], changed: Callable[[], None]
@@ -264,7 +272,7 @@ class Descent:
             if not creation.identity and not own.total.n:
                 continue
             made = await self.made_by(gatherer, "actor", creation.target, own) if own.total.n else []
-            self.identities.append(identity_of(creation, depth, own, made))
+            self.identities.append(identity_of(creation, depth, own, made, whole=creation.target in self.settled))
             added.append(creation.target)
             for each in made:
                 if each.may_act and each.target not in visited:
@@ -283,23 +291,49 @@ class Descent:
     async def made_by(self, gatherer: Gatherer, key: str, value: str, own: Gathered) -> list[Creation]:
         """All that an actor created, or that was created from an address, as far as is known.
 
-        Of one with too many entries to fetch, the creations of identities are asked for.
+        Of one with too many entries to fetch, only those that may create identities are.
         """
-        if own.basis is Basis.EXACT:
-            return creations(own.rows)
-        self.partial[value] = ()
-        if own.total.basis is not Basis.EXACT:
-            return creations(own.rows)
-        seen = [row.action for row in own.rows if row.action and creates(row.action)]
-        actions = [action for action in seen if is_identity(None, action)]
-        actions = list(dict.fromkeys([*IDENTITY_ACTIONS, *actions]))
+        if own.basis is not Basis.EXACT:
+            self.partial[value] = ()
+        if own.basis is not Basis.EXACT and own.total.basis is Basis.EXACT:
+            own = await self._with_creations(gatherer, key, value, own)
+        self.untold += sum(map(_untold, own.rows))
+        return creations(own.rows)
+
+    async def _with_creations(self, gatherer: Gatherer, key: str, value: str, own: Gathered) -> Gathered:
+        """What was gathered, and all entries of the actions that may create an identity.
+
+        Any action may: whether another one than those seen is among the rest tells their number.
+        """
+        rows = list(own.rows)
+        if not await gatherer.has_all(key, value):
+            rows += (await gatherer.oldest_page(key, value)).rows
+        amounts: dict[str, int | None] = {row.action: None for row in rows if row.action}
+        creating = [action for action in amounts if creates(action) and not is_resource(None, action)]
         known = []
-        for action in actions:
+        for action in dict.fromkeys([*IDENTITY_ACTIONS, *creating]):
             found = await gatherer.actions_of(key, value, action)
             own = own.with_rows(found.rows)
-            known += [action] if found.basis is Basis.EXACT else []
+            if found.basis is Basis.EXACT:
+                known.append(action)
+                amounts[action] = len({row.key for row in found.rows if (row.created_us or 0) <= (own.last.us or 0)})
         self.partial[value] = tuple(known)
-        return creations(own.rows)
+        whole = await gatherer.are_all(key, value, own, "action", amounts)
+        if whole and key == "ip":
+            actors = dict.fromkeys(row.actor_id for row in own.rows if row.actor_id)
+            whole = await gatherer.are_all(key, value, own, "actor", actors)
+        if whole and set(creating) <= set(known):
+            del self.partial[value]
+            self.settled.add(value)
+        return own
+
+
+def _untold(row: Row) -> bool:
+    """Whether the row created something, or may have, that can't be followed."""
+    if not creates(row.action):
+        return False
+    came = outcome(row.status_code)
+    return (came == "succeeded" and not row.target_id) or (came == "unknown" and row.status_code is None)
 
 
 async def ancestors(gatherer: Gatherer, subject: str) -> list[Creator]:
@@ -322,7 +356,7 @@ async def creator_of(gatherer: Gatherer, target: str) -> Creator:
     on = pages[target]
     made = creations(on.rows)
     if not made and on.basis is Basis.LOADED and on.total.basis is Basis.EXACT:
-        on = await gatherer.oldest_page(target)
+        on = await gatherer.oldest_page("target", target)
         made = creations(on.rows)
     if made:
         names = [row.actor_name for row in on.rows if row.actor_id == made[-1].by and row.actor_name]

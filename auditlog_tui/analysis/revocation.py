@@ -123,7 +123,7 @@ def _doubts(report: Report) -> list[Doubt]:
     if report.subject.kind == "target":
         return found
     partial = report.partial or {}
-    if report.basis is not Basis.EXACT and report.subject.value not in partial:
+    if report.basis is not Basis.EXACT and report.subject.value not in {*partial, *report.settled}:
         found.append(Doubt("only the loaded entries are known", "the whole log, loaded in full, settles it"))
     found += [_partial(report, value, actions) for value, actions in partial.items()]
     lacking = [each for each in report.lineage if each.children.basis is not Basis.EXACT]
@@ -159,8 +159,8 @@ def _partial(report: Report, value: str, actions: Sequence[str]) -> Doubt:
 
 def _unreadable(report: Report) -> list[Doubt]:
     found = []
-    if report.summary.untold_creations:
-        what = counted(report.summary.untold_creations, "creation")
+    if report.untold_creations:
+        what = counted(report.untold_creations, "creation")
         found.append(Doubt(f"{what} without a readable target or status", "their entries may tell"))
     if unsure := report.unsure + sum(each.unsure for each in report.lineage):
         found.append(Doubt(f"{counted(unsure, 'entry', 'entries')} can't be read in full"))

@@ -31,7 +31,7 @@ from auditlog_tui.analysis.lineage import (
     own_deletions,
     survival,
 )
-from auditlog_tui.entries.actions import Severity, creates, danger, deletes, outcome, severity
+from auditlog_tui.entries.actions import Severity, danger, deletes, outcome, severity
 from auditlog_tui.query import Query, Term, format_query, parse
 from auditlog_tui.query.addresses import ip_address
 from auditlog_tui.query.syntax import Instant, Text, Times
@@ -212,8 +212,6 @@ class Summary:
     deleted: tuple[Deletion, ...] = ()
     undated: int = 0
     several_versions: int = 0
-    untold_creations: int = 0
-    """Creations whose target or status is missing, so that what they created can't be followed."""
 
 
 NO_SUMMARY = Summary()
@@ -225,9 +223,11 @@ class Report:
 
     `created` is what an actor, or who acted from an address, created; `unasked` of these were too many to ask about.
     `acted` are the others that acted from an address, and `acted_unnamed` entries from there that tell of no actor.
-    `partial` maps the IDs of actors of which not everything created is known to the actions by which all is. `began`
-    is the time of the log's oldest entry. Everything holds as of `as_of_us` at least, by the server's clock
-    (microseconds since 1970 UTC). `done` is true once nothing more is to come.
+    `partial` maps the IDs of actors of which not everything created is known to the actions by which all is;
+    `settled` are those of which all is, although not all of their entries were fetched. `untold_creations` lack their
+    target or status, so that what they created can't be followed. `began` is the time of the log's oldest entry.
+    Everything holds as of `as_of_us` at least, by the server's clock (microseconds since 1970 UTC). `done` is true
+    once nothing more is to come.
     """
 
     subject: Subject
@@ -247,6 +247,8 @@ class Report:
     lineage: tuple[Identity, ...] = ()
     lineage_unasked: int = 0
     partial: Mapping[str, tuple[str, ...]] | None = None
+    settled: frozenset[str] = frozenset()
+    untold_creations: int = 0
     acted: tuple[Acted, ...] = ()
     acted_unnamed: int = 0
     ancestors: tuple[Creator, ...] = ()
@@ -272,7 +274,7 @@ class Report:
                 each is Basis.EXACT for each in (self.basis, self.total.basis, *(figure.basis for figure in used))
             )
             and not any(each.state is State.UNKNOWN for each in states)
-            and not (doubts or self.partial or self.reason or self.summary.untold_creations)
+            and not (doubts or self.partial or self.reason or self.untold_creations)
             and not any(each.doubtful for each in self.ancestors)
         )
 
@@ -369,6 +371,8 @@ class Who:
                 lineage=tuple(descent.identities),
                 lineage_unasked=descent.unasked,
                 partial=dict(descent.partial),
+                settled=frozenset(descent.settled),
+                untold_creations=descent.untold,
             )
             changed()
 
@@ -452,8 +456,8 @@ def notes(report: Report, zone: tzinfo = UTC) -> list[str]:
         found.append(
             f"{counted(summary.several_versions, 'entry', 'entries')} came in several versions: all counted."
         )
-    if summary.untold_creations:
-        found.append(f"{counted(summary.untold_creations, 'creation')} without a readable target or status.")
+    if report.untold_creations:
+        found.append(f"{counted(report.untold_creations, 'creation')} without a readable target or status.")
     if report.unasked:
         found.append(f"{counted(report.unasked, 'created target')} not asked about: at most {MOST_TARGETS} are.")
     if report.lineage_unasked:
@@ -501,7 +505,6 @@ async def summarize(subject: Subject, own: Gathered, zone: tzinfo = UTC) -> Summ
         deleted=_deletions(subject, rows),
         undated=len(rows) - len(dated),
         several_versions=len({row.key for row in rows if row.versions}),
-        untold_creations=sum(map(_untold, rows)) if subject.kind != "target" else 0,
     )
 
 
@@ -620,11 +623,3 @@ def _deletions(subject: Subject, rows: Iterable[Row]) -> tuple[Deletion, ...]:
             found.pop(key, None)
             found[key] = deletion
     return tuple(found.values())
-
-
-def _untold(row: Row) -> bool:
-    """Whether the row created something, or may have, that can't be followed."""
-    if not creates(row.action):
-        return False
-    came = outcome(row.status_code)
-    return (came == "succeeded" and not row.target_id) or (came == "unknown" and row.status_code is None)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from auditlog_tui.errors import AuditLogError, BundleError, ExitStatus
+from auditlog_tui.errors import AuditLogError, BundleError, CaseError, ExitStatus
 from auditlog_tui.evidence.journal import Checked, Line, check, read_line
 from auditlog_tui.evidence.verify import read_digest
+from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import Out, Progress, print_note, standard_out
 from auditlog_tui.store.case import CaseFile, journal_lines, read_case
 from auditlog_tui.store.received import be_lenient
@@ -32,6 +33,8 @@ def write_log(path: Path, form: str = "text", noted: str | None = None) -> int:
     try:
         wanted = read_digest(noted) if noted is not None else ""
         out, _ = standard_out(progress)
+        if told := mistaken_for(path, "case"):
+            raise CaseError(told)
         with closing(read_case(path, received=True)) as case:
             be_lenient(case, LIMIT)
             lines = _written(case, out, form)
@@ -88,18 +91,23 @@ def _details(line: Line) -> str:
 
 
 def _verdict(found: Checked, shown: str, noted: str) -> Iterator[str]:
+    """One verdict, the worst, and then what else is known."""
     hold = counted(found.lines, "line holds", "lines hold")
     if found.broken:
         yield f"BROKEN: line {found.broken:,} of the log in {shown} does not hold: {found.why}. Before it, {hold}."
+    elif noted and not found.noted:
+        yield f"BROKEN: the log in {shown} was cut off or written anew: the digest given is of none of its lines."
+        if found.lines:
+            yield f"What is left agrees with itself: {hold}, each with the one before. Its digest: {found.digest}"
     elif not found.lines:
         yield f"The log in {shown} is empty."
     else:
         yield f"VERIFIED: {hold}, each with the one before. The digest of the last one: {found.digest}"
     if noted and found.noted:
         yield "The digest that was given is that of one of them: nothing up to that line was changed."
-    elif noted:
-        yield "BROKEN: the digest that was given is that of none of these lines: the log was cut off or written anew."
-    elif found.lines:
+    elif noted and found.broken:
+        yield "The digest that was given is of none of the lines before it."
+    elif found.lines and not noted:
         yield (
             "This does not show that its end was not cut off, or the whole not written anew. Note that digest"
             " elsewhere: log --digest SHA256 looks for it later."

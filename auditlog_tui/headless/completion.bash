@@ -7,6 +7,13 @@ _auditlog_tui_offers() {
     esac
 }
 
+# The names of [profiles.NAME] in the settings file, which lies in either of two places.
+_auditlog_tui_profiles() {
+    sed -n 's/^[[:space:]]*\[profiles\.\([A-Za-z0-9_-]*\)\].*/\1/p' \
+        "${XDG_CONFIG_HOME:-$HOME/.config}/auditlog-tui/config.toml" \
+        "$HOME/Library/Application Support/auditlog-tui/config.toml" 2>/dev/null
+}
+
 _auditlog_tui() {
     local line=${COMP_LINE:0:COMP_POINT} command=auditlog-tui valued= only_words= count=0 word current head=
     local -a offers before
@@ -58,6 +65,7 @@ _auditlog_tui_reply() {
         case $word in
             '<files>') compopt -o default 2>/dev/null; return ;;
             '<folders>') compopt -o dirnames 2>/dev/null; return ;;
+            '<profiles>') words+=($(_auditlog_tui_profiles)) ;;
             '<filter>')
                 sign=${current%%[!-!(+]*} value=${current#*:}
                 head=$sign

@@ -6,6 +6,15 @@ function __auditlog_tui_offers
     end
 end
 
+# The names of [profiles.NAME] in the settings file, which lies in either of two places.
+function __auditlog_tui_profiles
+    set -l settings $HOME/.config
+    test -n "$XDG_CONFIG_HOME"; and set settings $XDG_CONFIG_HOME
+    set -l file auditlog-tui/config.toml
+    cat $settings/$file "$HOME/Library/Application Support/$file" 2>/dev/null \
+        | string replace -rf '^\s*\[profiles\.([A-Za-z0-9_-]+)\].*' '$1'
+end
+
 function __auditlog_tui
     set -l command auditlog-tui
     set -l valued
@@ -58,6 +67,8 @@ function __auditlog_tui_reply -a head current
                 printf "$head%s\n" (__fish_complete_path $current)
             case '<folders>'
                 printf "$head%s\n" (__fish_complete_directories $current '')
+            case '<profiles>'
+                printf '%s\n' $head(__auditlog_tui_profiles)
             case '<filter>'
                 set -l term (string match -r '^(.*\s|)([-!(+]*)(.*)$' -- $current)
                 set head "$term[2]$term[3]"

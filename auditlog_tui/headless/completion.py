@@ -21,7 +21,7 @@ from auditlog_tui.settings.command_line import COMMANDS, FIRST_WORDS, OTHERS, PR
 
 SHELLS = ("bash", "zsh", "fish")
 
-FILES, FOLDERS, FILTER = "<files>", "<folders>", "<filter>"
+FILES, FOLDERS, FILTER, PROFILES = "<files>", "<folders>", "<filter>", "<profiles>"
 """What a script has to find out by itself, in place of words."""
 
 VALUES: Mapping[str, tuple[str, ...]] = {
@@ -102,6 +102,8 @@ def _of_parser(command: str, parser: ArgumentParser) -> Offers:
 def _values(action: Action) -> tuple[Offer, ...]:
     if action.dest == "query" and not action.metavar:
         return (Offer(FILTER),)
+    if action.dest == "profile":
+        return (Offer(PROFILES),)
     named = VALUES.get(action.metavar, ()) if isinstance(action.metavar, str) else ()
     return tuple(Offer(str(each)) for each in action.choices or named)
 

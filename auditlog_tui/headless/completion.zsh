@@ -8,6 +8,13 @@ _auditlog_tui_offers() {
     esac
 }
 
+# The names of [profiles.NAME] in the settings file, which lies in either of two places.
+_auditlog_tui_profiles() {
+    sed -n 's/^[[:space:]]*\[profiles\.\([A-Za-z0-9_-]*\)\].*/\1/p' \
+        "${XDG_CONFIG_HOME:-$HOME/.config}/auditlog-tui/config.toml" \
+        "$HOME/Library/Application Support/auditlog-tui/config.toml" 2>/dev/null
+}
+
 _auditlog_tui() {
     local command=auditlog-tui valued only_words count=1 word
     local -a offers
@@ -49,6 +56,7 @@ _auditlog_tui_reply() {
     case "$offers" in
         (*'<files>'*) _files; return ;;
         (*'<folders>'*) _path_files -/; return ;;
+        (*'<profiles>'*) whole+=(${(f)"$(_auditlog_tui_profiles)"}) ;;
         (*'<filter>'*)
             compset -P '*[[:space:]]'
             compset -P '[-!(+]##'

@@ -10,14 +10,17 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.errors import ApiError, AuditLogError, SettingsError
-from auditlog_tui.evidence.recheck import Checked, Recheck, in_order
+from auditlog_tui.evidence.recheck import AT_ONCE, Checked, Recheck, in_order
 from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
+from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import Progress, print_note, standard_out
 from auditlog_tui.log.log import Log, clock_skew
+from auditlog_tui.log.pace import Pace
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
@@ -50,6 +53,7 @@ async def recheck(settings: Settings, options: RecheckOptions, progress: Progres
 
 
 async def _recheck(settings: Settings, options: RecheckOptions, progress: Progress) -> int:
+    _check_file(Path(options.path))
     async with AsyncExitStack() as stack:
         saved = stack.enter_context(closing(await _read(options.path, progress)))
         _check_endpoint(settings, options, saved)
@@ -64,12 +68,27 @@ async def _recheck(settings: Settings, options: RecheckOptions, progress: Progre
         log = session.open_log(progress.on_wait)
         out, _ = standard_out(progress)
         running = _Running(log, saved, marked if options.marked else None)
+        progress.note(_asked(options, running.recheck.total, len(marked)))
         await running.go(progress)
         out.lines(running.lines(options, settings.log_name))
         if slow := clock_skew(log.api.clock_offset_us):
             print_note(f"{slow}.")
         running.raise_error()
         return running.status
+
+
+def _check_file(path: Path) -> None:
+    """Raise `SettingsError` for a folder, of an archive or not."""
+    if path.expanduser().is_dir():
+        raise SettingsError(mistaken_for(path.expanduser(), "entries"))
+
+
+def _asked(options: RecheckOptions, total: int, marked: int) -> str:
+    """How many entries are asked for, and how to ask for fewer."""
+    told = f"Asking for {counted(total, 'entry', 'entries')} in {safe(options.path, 300)}, one request each."
+    if options.marked or not 0 < marked < total:
+        return told
+    return f"{told} {counted(marked, 'is', 'are')} marked: --marked asks only for {'it' if marked == 1 else 'them'}."
 
 
 async def _read(path: str, progress: Progress) -> SavedLog:
@@ -112,7 +131,13 @@ class _Running:
     async def go(self, progress: Progress) -> None:
         """Ask for them, until an error breaks it off."""
         running = self.recheck
-        progress.describe = lambda: f"{running.progress}: {running.summary}"
+        pace = Pace(lambda: min(AT_ONCE, self._log.parallel))
+
+        def describe() -> str:
+            pace.note(running.done, running.total - running.done)
+            return ", ".join([f"{running.progress}: {running.summary}", *pace.speed()])
+
+        progress.describe = describe
         try:
             async with progress.shown():
                 await running.go(self._entries())

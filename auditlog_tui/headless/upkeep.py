@@ -9,6 +9,7 @@ from pathlib import Path
 from auditlog_tui.archive.checking import Checked, check
 from auditlog_tui.archive.dataset import Archive, Part
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError, ExitStatus
+from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import Out, Progress, print_note, standard_out
 from auditlog_tui.headless.verifying import CHANGED, UNREADABLE, WHOLE, Bar
 from auditlog_tui.output.files import shown
@@ -60,6 +61,8 @@ def compact(folder: Path, *, quiet: bool) -> ExitStatus:
     """Make one part of each day's small ones, and write what was done unless `quiet`."""
     progress = Progress(sys.stderr)
     try:
+        if told := mistaken_for(folder, "archive"):
+            raise ArchiveRefusedError(told)
         out, _ = standard_out(progress)
         with Archive(folder) as archive:
             try:

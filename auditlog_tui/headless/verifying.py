@@ -11,6 +11,7 @@ from auditlog_tui import __version__
 from auditlog_tui.errors import BundleError, ExitStatus
 from auditlog_tui.evidence.statement import Statement
 from auditlog_tui.evidence.verify import Verification, read_digest, verify
+from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import EVERY, Progress, standard_out
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import rfc3339
@@ -29,6 +30,8 @@ def write_verdict(path: Path, manifest: str | None = None) -> int:
         expected = read_digest(manifest) if manifest is not None else ""
     except BundleError as error:
         return _fail(f"--manifest: {error}")
+    if told := mistaken_for(path, "bundle"):
+        return _fail(told)
     try:
         out, _ = standard_out(progress)
         try:

@@ -6,6 +6,7 @@ What is slow to import is imported where it is needed, so that the screen shows 
 from __future__ import annotations
 
 import os
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -416,7 +417,13 @@ class Session:
         from auditlog_tui.session.journal import journal_of
 
         self._journal = journal_of(case, self.settings.secrets)
-        of = {"version": __version__, "log": self.settings.log_name, "profile": self.settings.profile}
+        of = {
+            "version": __version__,
+            "log": self.settings.log_name,
+            "profile": self.settings.profile,
+            "user": _user_name(),
+            "host": platform.node(),
+        }
         self._journal.note("opened", {name: value for name, value in of.items() if value})
 
     def check_locations(self) -> None:
@@ -481,6 +488,18 @@ class Session:
             for each in opened:
                 if each is not None:
                     each.close()
+
+
+def _user_name() -> str:
+    """The system's name of the user whose process this is, or their number; no variable can change it."""
+    try:
+        import pwd
+    except ImportError:  # Windows
+        return os.environ.get("USERNAME", "")
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _marks_in(saved: SavedLog) -> Iterator[Mark]:

@@ -355,7 +355,10 @@ def _make_recheck(parser: argparse.ArgumentParser) -> None:
     words = next(action for action in parser._actions if action.dest == "query")
     words.metavar, words.nargs = "PATH", "?"
     words.help = "a bundle, or another file that open reads"
-    parser.add_argument("--marked", action="store_true", help="only the entries that are marked in it")
+    parser.add_argument(
+        "--marked", action="store_true",
+        help="only the entries that are marked in it (default: all, one request each; of a case, all ever fetched)",
+    )  # fmt: skip
     parser.add_argument("--format", choices=WHO_FORMATS, help="text (default), or one JSON object")
 
 

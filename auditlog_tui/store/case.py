@@ -170,9 +170,20 @@ def read_case(path: Path, *, received: bool = False) -> CaseFile:
             _check_place(path)
         if not path.exists():
             raise CaseError(f"There is no file {shown(path)}.")
+        if not path.is_file():
+            raise CaseError(
+                f"{shown(path)} is {files.kind_of(path.stat())}, not an ordinary file. Choose another file."
+            )
+        if not path.stat().st_size and not os.path.lexists(f"{path}-wal"):
+            raise CaseError(f"{shown(path)} is an empty file, not a case. Choose another file.")
         alone = os.path.lexists(f"{path}-wal") and not _is_written(path)
         connection = _open_copy(_recovered(path, stack) if alone else path, stack, path)
         return CaseFile(path, connection, _read_owner(connection) or Owner(""), stack.pop_all(), read_only=True)
+
+
+def begins_like_a_case(start: bytes) -> bool:
+    """Whether a file with these first bytes is a case: a database with its application's number."""
+    return start.startswith(b"SQLite format 3\0") and start[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def journal_lines(case: CaseFile) -> Iterator[tuple[int, str]]:

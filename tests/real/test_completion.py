@@ -80,6 +80,16 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = home / "work"
     (folder / "archive").mkdir(parents=True)
     (folder / "saved log.jsonl").touch()
+    settings = home / ".config" / "auditlog-tui" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    tables = [
+        "[profiles.prod]",
+        "[profiles.prod.views]",
+        'x = "y"',
+        "  [profiles.staging-2] # z",
+        "# [profiles.probe]",
+    ]
+    settings.write_text("\n".join(['zone = "utc"', *tables]))
     command, start = START[name]
     with PtyTerminal(command, env=environment(home), size=(150, 50), cwd=folder) as terminal:
         terminal.settle()
@@ -128,6 +138,8 @@ CASES = {
     "verify --man": "verify --manifest X",
     "follow -n 3 metho": "follow -n 3 method:X",
     "-- metho": "-- method:X",
+    "--profile pr": "--profile prod X",
+    "list --profile=stag": "list --profile=staging-2 X",
     "-- list --for": "-- list --forX",
     "get ar": "get arX",
     "list zzz": "list zzzX",

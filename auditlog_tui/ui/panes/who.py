@@ -13,13 +13,19 @@ from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.times import count
 from auditlog_tui.ui.keys import WHO, bindings
 from auditlog_tui.ui.panes.detail import wrap
-from auditlog_tui.ui.panes.groups import Group, GroupList
+from auditlog_tui.ui.panes.groups import GAP, Group, GroupList
 
 if TYPE_CHECKING:
     from auditlog_tui.ui.panes.who_lines import Cell, Section, WhoLine
 
-MOST, LEAST, SCROLLED = 40, 1, 8
-"""Lines listed of a section: at most and at least if all sections fit, and if they don't."""
+MOST, ENOUGH, LEAST = 40, 8, 2
+"""Lines listed of a section: at most, and at least in one column or of the `FIRST` ones, and in several columns."""
+
+FIRST = ("actors", "addresses")
+"""Sections that get lines before the others do: whoever acted must not be hidden."""
+
+ORDER = ("refused or failed", "deleted", "created, not deleted", "succeeded")
+"""Sections that get the next line of a column first; the others follow as they stand."""
 
 OPENED = 500
 """Lines listed of a section that is opened."""
@@ -68,24 +74,45 @@ class WhoPane(GroupList["Heading | WhoLine | Error"]):
     # -- what there is room for --------------------------------------------------------------------------------
 
     def _divide(self) -> None:
-        """List as many lines of each section as all of them have room for, besides those that are opened."""
+        """List as many lines of each section as its column has room for, besides those that are opened."""
         room = self.scrollable_content_region.size
         error: list[Group[Heading | WhoLine | Error]] = []
         if self._error:
             error.append(Group([Error(self._error)], wide=True))
         wide = [*error, *(self._group(section, section.n) for section in self._sections if section.wide)]
-        heights = [len(self.draw(item, room.width)) for group in wide for item in group.items]
+        taken = sum(_lines(self, item, room.width) for group in wide for item in group.items)
         self.groups = [Group((), section.wide) for section in self._sections]  # the number of columns depends on it
-        columns, left = self.columns, room.height - sum(heights)
-        lengths = [section.n for section in self._sections if not section.wide]
-        most = next((n for n in range(MOST, LEAST - 1, -1) if _height(lengths, n, columns) <= left), SCROLLED)
-        self.groups = [*error, *(self._group(section, most) for section in self._sections)]
+        columns = _in_columns([section for section in self._sections if not section.wide], self.columns)
+        width = (room.width + GAP) // len(columns) - GAP
+        most: dict[str, int] = {}
+        for column in columns:
+            most |= self._shared(column, room.height - taken, width, ENOUGH if len(columns) == 1 else LEAST)
+        place = {section.title: number for number, column in enumerate(columns) for section in column}
+        self.groups = [
+            *error,
+            *(self._group(each, most.get(each.title, 0), place.get(each.title)) for each in self._sections),
+        ]
 
-    def _group(self, section: Section, most: int) -> Group[Heading | WhoLine | Error]:
+    def _shared(self, column: Sequence[Section], room: int, width: int, least: int) -> dict[str, int]:
+        """How many lines of each section of a column are listed: more in a higher one, never fewer."""
+        most = {each.title: min(each.n, ENOUGH if each.title in FIRST else least) for each in column}
+        able = {each.title: each.first(max(most[each.title], min(MOST, room))) for each in column}
+        left = room - sum(1 + sum(_lines(self, item, width) for item in able[title][:n]) for title, n in most.items())
+        for number in range(max(0, min(MOST, room))):
+            for title in sorted(most, key=_turn):
+                if most[title] != number or number >= len(able[title]):
+                    continue
+                left -= _lines(self, able[title][number], width)
+                if left < 0:
+                    return most
+                most[title] += 1
+        return most
+
+    def _group(self, section: Section, most: int, column: int | None = None) -> Group[Heading | WhoLine | Error]:
         opened = section.title in self.opened
         listed = section.first(section.n if section.wide else OPENED if opened else most)
         heading = [Heading(section, section.n - len(listed), opened)] if section.title else []
-        return Group([*heading, *listed], section.wide)
+        return Group([*heading, *listed], section.wide, column)
 
     # -- drawing -----------------------------------------------------------------------------------------------
 
@@ -161,12 +188,28 @@ class WhoPane(GroupList["Heading | WhoLine | Error"]):
         return True
 
 
-def _height(lengths: Sequence[int], most: int, columns: int) -> int:
-    """The lines of sections with so many lines each, if at most `most` of each are listed below its heading."""
+def _in_columns(sections: Sequence[Section], columns: int) -> list[list[Section]]:
+    """The sections of each column, which don't depend on the height."""
+    found: list[list[Section]] = [[] for _ in range(columns)]
     bottoms = [0] * columns
-    for length in lengths:
-        bottoms[bottoms.index(min(bottoms))] += 1 + min(length, most)
-    return max(bottoms)
+    for section in sections:
+        shortest = bottoms.index(min(bottoms))
+        found[shortest].append(section)
+        bottoms[shortest] += 1 + min(section.n, ENOUGH)
+    return found
+
+
+def _turn(title: str) -> int:
+    """The place of a section where lines are given to one after the other."""
+    names = (*FIRST, *ORDER)
+    return names.index(title) if title in names else len(names)
+
+
+def _lines(pane: WhoPane, item: Heading | WhoLine | Error, width: int) -> int:
+    """The lines that an item takes; only some have to be drawn to tell."""
+    if isinstance(item, Heading) or (not isinstance(item, Error) and not item.below and len(item.cells) > 1):
+        return 1
+    return len(pane.draw(item, width))
 
 
 def _wanted(cell: Cell) -> int:

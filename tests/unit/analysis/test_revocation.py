@@ -71,7 +71,7 @@ def test_every_reason_for_more_is_a_doubt() -> None:
         (replace(whole, unsure=1), "1 entry can't be read in full"),
         (replace(whole, acted_unnamed=1), "1 entry from here without a readable actor"),
         (
-            replace(whole, summary=replace(whole.summary, untold_creations=2)),
+            replace(whole, untold_creations=2),
             "2 creations without a readable target or status",
         ),
         (report(loaded), "not all of 1 identity's entries are known"),

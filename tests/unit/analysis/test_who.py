@@ -10,6 +10,7 @@ from auditlog_tui.analysis import gathering, lineage
 from auditlog_tui.analysis.counting import Counting
 from auditlog_tui.analysis.gathering import Basis, Figure, Gatherer
 from auditlog_tui.analysis.lineage import MOST_IDENTITIES, MOST_TARGETS, NOT_IN_LOG, State
+from auditlog_tui.analysis.revocation import revocation
 from auditlog_tui.analysis.who import HOUR_US, Report, Subject, Who, notes, subject_in, subjects_in
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log.log import Log
@@ -208,13 +209,84 @@ async def test_of_many_entries_the_counts_are_exact_and_the_rest_is_of_the_newes
     assert sum(each.n for each in report.summary.refused) == 180
     # its creations are far older than what is loaded, and were asked for by their action
     assert states(report) == {"second": State.KEPT, "third": State.DELETED, "fourth": State.KEPT}
-    assert report.partial == {"thief": ("api_key.created", "user.created")}
+    assert not report.partial
+    assert report.settled == {"thief"}
+    assert revocation(report).of.startswith("all: ")
     assert not report.exact
     said = notes(report)
     assert "200 of 404 entries are loaded, the newest: what is marked loaded is of these." in said
-    assert any(
-        note.startswith("Created by thief: known of the loaded entries, and of api_key.created") for note in said
+
+
+async def report_of_many(monkeypatch: pytest.MonkeyPatch, *between: Json, arrives: Json | None = None) -> Report:
+    """The report on a key with 800 entries, of which 200 are fetched, and others in between."""
+    monkeypatch.setattr(gathering, "MOST_WALKED", 200)
+    old, new = ([does(at + n, "thief", "vm.read", "vm-1") for n in range(400)] for at in (2_000, 4_000))
+    api = FakeApi([*INCIDENT[:-301], *noise(1_000, 300), *old, *between, *new])
+    counting, view = await opened(api)
+    gatherer = Gatherer(counting, view)
+    if arrives is not None:
+        await gatherer.of("actor", "thief")
+        api.entries.append(arrives)
+    who = Who(THIEF, gatherer)
+    await who.load(ignore)
+    return who.report
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        does(3_000, "thief", "invitation.sent", "guest"),
+        does(3_000, "thief", "secret.issued", "secret-1"),
+        does(3_000, "thief", "", "guest"),
+        {**does(3_000, "thief", "vm.read", "guest"), "action": None},
+    ],
+)
+async def test_an_action_that_was_not_seen_leaves_it_open_what_was_created(
+    between: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = await report_of_many(monkeypatch, between)
+    assert report.partial == {"thief": ("api_key.created", "user.created")}
+    assert not report.settled
+    (doubt,) = revocation(report).doubts
+    assert "What was created by another action" in doubt.text
+    said = notes(report)
+    assert any(note.startswith("Created by thief: known of the loaded entries") for note in said)
+
+
+async def test_a_creation_in_between_is_found_by_its_action_and_the_list_is_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = await report_of_many(monkeypatch, does(3_000, "thief", "user.created", "guest"))
+    assert "guest" in states(report)
+    assert revocation(report).of.startswith("all: ")
+
+
+async def test_new_entries_leave_the_list_all_and_late_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = does(9_000, "thief", "vm.read", "vm-1")
+    assert (await report_of_many(monkeypatch, arrives=new)).settled == {"thief"}
+    late = does(3_000, "thief", "invitation.sent", "guest")
+    assert not (await report_of_many(monkeypatch, arrives=late)).settled
+
+
+async def test_a_creation_without_a_target_by_what_was_created_leaves_it_open() -> None:
+    report = await report_on(FakeApi([*INCIDENT, does(33, "second", "api_key.created")]))
+    assert report.untold_creations == 1
+    assert any("without a readable target" in str(doubt) for doubt in revocation(report).doubts)
+    assert not report.exact
+
+
+@pytest.mark.parametrize("unseen", [[], [does(3_000, "stranger", "vm.read", "vm-1", client_ip="192.0.2.9")]])
+async def test_all_who_acted_from_a_busy_address_are_known_if_their_numbers_add_up(
+    unseen: list[Json], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "MOST_WALKED", 200)
+    old, new = (
+        [does(at + n, f"key-{n % 2}", "vm.read", "vm-1", client_ip="192.0.2.9") for n in range(400)]
+        for at in (2_000, 4_000)
     )
+    report = await report_on(FakeApi([*noise(1_000, 300), *old, *unseen, *new]), Subject("ip", "192.0.2.9"))
+    assert report.settled == (set() if unseen else {"192.0.2.9"})
+    assert bool(revocation(report).doubts) == bool(unseen)
 
 
 async def test_where_enough_was_fetched_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,8 +99,25 @@ def test_a_noted_digest_shows_that_the_end_was_cut_off(command: Command, lines: 
     status, out, _ = command("incident.db")
     assert (status, "VERIFIED: 3 lines hold" in out) == (0, True)
     status, out, _ = command("incident.db", "--digest", last)
-    assert (status, "the log was cut off or written anew" in out) == (1, True)
+    assert status == 1
+    verdict, rest = out.splitlines()[3:]
+    assert verdict.startswith("BROKEN: the log in incident.db was cut off or written anew")
+    assert rest.startswith("What is left agrees with itself: 3 lines hold")
+    assert "VERIFIED" not in out
     assert command("incident.db", "--digest", f"sha256:{third.upper()}")[0] == 0
+
+
+def test_a_broken_line_before_the_noted_one_is_not_said_to_be_a_cut(
+    command: Command, lines: list[str], tmp_path: Path
+) -> None:
+    last = json.loads(lines[3])["digest"]
+    with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
+        connection.execute("DELETE FROM journal WHERE seq = 2")
+    status, out, _ = command("incident.db", "--digest", last)
+    assert (status, "cut off" in out) == (1, False)
+    verdict, rest = out.splitlines()[-2:]
+    assert verdict.startswith("BROKEN: line 2")
+    assert rest == "The digest that was given is of none of the lines before it."
 
 
 def test_a_line_that_was_taken_out_is_found(command: Command, lines: list[str], tmp_path: Path) -> None:

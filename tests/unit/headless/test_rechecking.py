@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,6 +194,36 @@ def test_a_command_line_that_makes_no_sense_is_refused(words: list[str], command
     with pytest.raises(SystemExit) as ended:
         command(*words)
     assert ended.value.code == 2
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "incident.zip",
+            "Asking for 12 entries in incident.zip, one request each. 1 is marked: --marked asks only for",
+        ),
+        ("all.jsonl", "Asking for 12 entries in all.jsonl, one request each.\n"),
+    ],
+)
+def test_how_many_are_asked_for_is_told_on_a_terminal(
+    path: str, said: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = command("list", "--limit", "12", "--format", "jsonl")[1]
+    texts = [each.encode() for each in text.splitlines()]
+    stated = statement(12, endpoint=os.environ["NIRVANA_LABS_BASE_URL"])
+    notes = [Annotation(json.loads(texts[3])["id"], marked=True)]
+    (tmp_path / "incident.zip").write_bytes(made(tmp_path, texts, notes, stated))
+    (tmp_path / "all.jsonl").write_text(text)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert command("recheck", path)[0] == 0
+    assert said in terminal.getvalue()
 
 
 def test_what_is_no_log_is_refused(command: Command, tmp_path: Path, server: Serving) -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import platform
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+if sys.platform != "win32":
+    import pwd
 
 from auditlog_tui.evidence.journal import check
 from auditlog_tui.log.view import State
@@ -99,6 +106,19 @@ async def test_a_case_that_is_worked_in_has_a_log_without_the_key(tmp_path: Path
     assert check(lines).broken == 0
     assert [json.loads(text)["kind"] for _, text in lines] == ["opened", "query", "ended"] * 2
     assert KEY not in "".join(text for _, text in lines)
+    opened = json.loads(lines[0][1])["fields"]
+    assert opened["host"] == platform.node()
+    assert opened["user"] == (pwd.getpwuid(os.geteuid()).pw_name if sys.platform != "win32" else getpass.getuser())
+
+
+async def test_the_user_in_a_log_is_no_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "USERNAME", "HOSTNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    session = Session(Settings(key=Secret(KEY), case=str(tmp_path / "incident.db")))
+    session.open_case()
+    await session.close()
+    with closing(read_case(tmp_path / "incident.db")) as case:
+        assert "somebody-else" not in "".join(text for _, text in journal_lines(case))
 
 
 async def test_beside_the_process_that_writes_it_nothing_is_logged(tmp_path: Path) -> None:

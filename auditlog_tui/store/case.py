@@ -279,9 +279,9 @@ def _check_log(path: Path, named: Path) -> None:
     log = shown(Path(f"{path}-wal"))
     if _lacks_log(path) and not os.path.lexists(f"{path}{LOCK_SUFFIX}") and _lacks_log(path):
         raise CaseError(
-            f"{shown(named)} was not closed, and {log}, which holds what was saved last, is not beside it: the case was"
-            " moved, copied or linked alone. Bring that file here too. If it is lost, make an empty file of that name:"
-            " then what was saved last is missing."
+            f"{shown(named)} was not closed, and {log}, which holds what was saved last, is not beside it: the case"
+            " was moved, copied or linked alone. Bring that file here too. If it is lost, make an empty file of that"
+            " name: then what was saved last is missing."
         )
     with suppress(FileNotFoundError):
         if _mode(path) == _ROLLBACK and os.lstat(f"{path}-wal").st_size and _mode(path) == _ROLLBACK:

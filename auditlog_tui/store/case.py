@@ -251,6 +251,26 @@ def _end_lock(path: Path, lock: Path) -> None:
         lock.unlink(missing_ok=True)
 
 
+def _end_moved(path: Path, descriptor: int) -> None:
+    """Let a case that was renamed while it was open leave write-ahead mode under its new name, where SQLite did not.
+
+    The connection is closed, and everything was moved into the file, unless its log of writes is still there.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return
+        Path(f"{path}{LOCK_SUFFIX}").unlink(missing_ok=True)
+        now = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if now.exists() and not _has_log(path) and not _has_log(now):
+            with closing(_connect(f"{now.as_uri()}?mode=rw")) as connection:
+                connection.execute("PRAGMA journal_mode = DELETE")
+    except (OSError, sqlite3.Error):
+        pass  # then it is told when it is opened
+    finally:
+        os.close(descriptor)
+
+
 def _has_log(path: Path) -> bool:
     return os.path.lexists(f"{path}-wal")
 
@@ -301,6 +321,7 @@ def _open_to_write(path: Path, stack: ExitStack, owner: Owner) -> sqlite3.Connec
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600))
     if hasattr(os, "geteuid"):
         path.chmod(0o600)
+    stack.callback(_end_moved, path, os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)))
     connection = stack.enter_context(closing(_connect(f"{path.absolute().as_uri()}?mode=rw")))
     version = _check(path, connection)
     if version:

@@ -215,6 +215,25 @@ def test_one_that_could_not_leave_write_ahead_mode_is_not_taken_for_moved(path: 
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_one_that_is_renamed_while_it_is_open_loses_nothing(path: Path, tmp_path: Path, replaced: bool) -> None:
+    renamed = tmp_path / "renamed.db"
+    with opened(path) as case:
+        add_journal_line(case, "before")
+    with opened(path) as case:
+        add_journal_line(case, "open")
+        path.rename(renamed)
+        if replaced:
+            shutil.copyfile(renamed, path)
+        add_journal_line(case, "renamed")
+        with pytest.raises(CaseError, match="was not closed"):
+            read_case(renamed)
+    assert lines(renamed) == ["before", "open", "renamed"]
+    if replaced:
+        refused(path, "was not closed")  # it is a copy of it as it was in between
+    assert {each.name for each in tmp_path.iterdir()} == {renamed.name, *([path.name] if replaced else [])}
+
+
 def test_an_empty_file_is_no_case_to_be_read(path: Path) -> None:
     path.touch()
     with pytest.raises(CaseError, match=r"incident\.db is an empty file, not a case"):

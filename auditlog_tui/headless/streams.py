@@ -53,11 +53,14 @@ class Progress:
         """Callback for slow requests; `None` when none is slow any more."""
         self._wait = wait
         self.draw()
+        if wait is not None and wait.until is not None and self._stream is None and self.tells_pauses:
+            self._tell_pause(wait)
+
+    def _tell_pause(self, wait: Wait) -> None:
         now = time.monotonic()
-        pauses = wait is not None and wait.until is not None
-        if pauses and self._stream is None and self.tells_pauses and now - self._told_at >= PAUSES_S:
+        if now - self._told_at >= PAUSES_S:
             self._told_at = now
-            print_note(f"{self.describe()}; {self._waiting(wait)}".lstrip("; "))
+            print_note(f"{self.describe()}; {self._waiting(wait)}")
 
     def draw(self) -> None:
         if self._stream is None:

@@ -389,3 +389,37 @@ def test_a_signal_leaves_one_file_with_what_was_marked(path: Path, env: dict[str
         assert terminal.status() == 128 + number
     assert [each.name for each in path.parent.glob("incident*")] == ["incident.db"]
     assert marked(path) == 1
+
+
+# -- the key ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("in_case", [True, False])
+def test_the_key_is_in_no_file_and_not_on_the_screen_wherever_it_is_typed(
+    path: Path, env: dict[str, str], tmp_path: Path, in_case: bool, server: Serving
+) -> None:
+    key = "nv-key-0123456789abcdef"
+    words = ["--case", str(path)] if in_case else []
+    with PtyTerminal([*APP, *words], env={**env, "NIRVANA_LABS_API_KEY": key}, size=(140, 36)) as terminal:
+        terminal.wait_for(ROW)
+        for typed in (f"ua:{key}", f"status:403 {key} last:24h"):
+            terminal.send(f"/{typed}\r")
+            terminal.wait_for("not searched for and not kept")
+            assert key not in terminal.screen()
+            terminal.send("\x1b")
+            terminal.settle()
+        terminal.send(";")
+        terminal.wait_for("note on")
+        terminal.send(f"rotate {key}\r")
+        terminal.wait_for(r"rotate \[secret\]")
+        terminal.send("\x1b")
+        terminal.settle()
+        terminal.send("/status:403\r")
+        terminal.wait_for(r" 16  COMPLETE")
+        terminal.settle(2.0)
+        assert key not in terminal.screen()
+        kill(terminal)
+    files = [each for each in tmp_path.rglob("*") if each.is_file()]
+    assert any(b"status:403" in each.read_bytes() for each in files)
+    assert [each.name for each in files if key.encode() in each.read_bytes()] == []
+    assert not any(key in request.target for request in server.requests)

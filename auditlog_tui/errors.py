@@ -63,6 +63,17 @@ class QueryError(AuditLogError):
         self.offers = offers
 
 
+class SecretError(QueryError):
+    """A secret was typed, in a filter or elsewhere. `text` is what was typed without it, and has the columns."""
+
+    def __init__(self, text: str, start: int, end: int) -> None:
+        super().__init__(
+            "This has the API key in it, or the value of a custom header: it is not searched for and not kept.",
+            start, end, "Take it out.",
+        )  # fmt: skip
+        self.text = text
+
+
 class StoreError(AuditLogError):
     """The working set can't be read or written."""
 

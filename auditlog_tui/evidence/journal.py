@@ -8,7 +8,6 @@ digest that was noted elsewhere shows that this was not done.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,17 +20,8 @@ from auditlog_tui.text.safe import safe
 START = ""
 """The digest before the first line."""
 
-HIDDEN = "[secret]"
-"""What stands for a secret."""
-
 MOST_IDS = 100
 """The most IDs in a line; it counts all of them."""
-
-LONGEST_TEXT = 4_000
-"""Characters of a text from which on it is cut."""
-
-SHORTEST = 8
-"""Letters and digits of a secret from which on it is also looked for between other characters."""
 
 _NAMES = ("seq", "time", "kind", "fields", "before", "digest")
 
@@ -135,45 +125,6 @@ def check(lines: Iterable[tuple[object, object]], noted: str = "") -> Checked:
         digest, count = line.digest, expected
         found = found or digest == noted
     return Checked(count, digest, noted=found)
-
-
-# -- what may be written ---------------------------------------------------------------------------------------------
-
-
-class Redactor:
-    """Takes secrets out of texts, however they are quoted there."""
-
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
-        self._bare = [bare for secret in self._secrets if len(bare := _bare(secret)) >= SHORTEST]
-
-    def clean(self, value: Json) -> Json:
-        """The value without secrets, in all texts in it. Long texts are cut."""
-        if isinstance(value, str):
-            return self._clean_text(value)
-        if isinstance(value, list):
-            return [self.clean(each) for each in value]
-        if isinstance(value, dict):
-            return {self._clean_text(name): self.clean(each) for name, each in value.items()}
-        return value
-
-    def _clean_text(self, text: str) -> str:
-        for secret in self._secrets:
-            text = re.sub(re.escape(secret), HIDDEN, text, flags=re.IGNORECASE)
-        bare = _bare(text)
-        if any(secret in bare for secret in self._bare):  # in quotes, escaped, or with something between
-            return HIDDEN
-        text = text.encode("utf-8", "replace").decode()
-        return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
-
-
-_OTHER = re.compile(r"[^a-z0-9]+")
-_ESCAPED = re.compile(r"%[0-9a-f]{2}")
-
-
-def _bare(text: str) -> str:
-    """The letters and digits of a text, of which nothing is left by quoting."""
-    return _OTHER.sub("", _ESCAPED.sub("", text.casefold()))
 
 
 def ids_of(keys: Sequence[str]) -> dict[str, Json]:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from auditlog_tui.entries.contract import OLDEST_FIRST
 from auditlog_tui.entries.models import Entry
-from auditlog_tui.errors import BadRequestError, NotFoundError
+from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
 from auditlog_tui.evidence.statement import Changed, Rechecked
 from auditlog_tui.log.log import Log, differences
 from auditlog_tui.log.server_support import SMALLEST_PAGE
@@ -30,6 +30,9 @@ AT_ONCE = 4
 
 PROBED = 5
 """The most other entries of the same log that are asked for where none of the wanted ones is found."""
+
+MOST_FAILED = 3
+"""The most entries in a row at which the server may fail: then it fails at all of them, and no more are asked for."""
 
 MOST_NAMED = 100
 """The most changed, and the most gone, entries that a statement names; it counts all of them."""
@@ -111,6 +114,7 @@ class Recheck:
         self.oldest_us: int | None = None
         """The time of the log's oldest entry, if some were gone and the server tells."""
         self._unclear = _BROKEN_OFF
+        self._failed = 0
         self._log = log
         self._loaded = loaded
         self._others = others
@@ -185,6 +189,12 @@ class Recheck:
             return self._checked(stored, "gone")
         except BadRequestError as error:
             return self._checked(stored, "unasked", why=str(error).rstrip("."))
+        except ServerError as error:
+            self._failed += 1
+            if self._failed >= MOST_FAILED:
+                raise
+            return self._checked(stored, "unasked", why=str(error).rstrip("."))
+        self._failed = 0
         found = [differences(version, now) for version in versions]
         if not all(found):
             return self._checked(stored, "same")

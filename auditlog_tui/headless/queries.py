@@ -15,6 +15,7 @@ from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.session.opening import Session
 from auditlog_tui.session.typed_filter import FilterError, TypedFilter, read_filter
 from auditlog_tui.settings.options import Settings
+from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.text.zones import read_zone
 
 
@@ -23,9 +24,9 @@ async def read_query(
 ) -> tuple[TypedFilter, Query]:
     """The filter, and its query with times absolute by the server's clock; writes warnings about it.
 
-    `check` may refuse it by a `QueryError`. Raises `FilterError` and `ApiError`.
+    `check` may refuse it by a `QueryError`. Raises `FilterError`, `SecretError` and `ApiError`.
     """
-    typed, zone = read_filter(text, settings.views), read_zone(settings.zone).zone
+    typed, zone = read_filter(text, settings.views, Redactor(settings.secrets)), read_zone(settings.zone).zone
     query = typed.query(log.now_us(), zone)
     try:
         check(query)

@@ -64,6 +64,7 @@ async def _recheck(settings: Settings, options: RecheckOptions, progress: Progre
             raise SettingsError(f"{safe(options.path, 300)} has no marked entry. Nothing was sent.")
         session = Session(settings)
         stack.push_async_callback(session.close)
+        progress.tells_pauses = True
         session.connect()
         log = session.open_log(progress.on_wait)
         out, _ = standard_out(progress)

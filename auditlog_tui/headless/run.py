@@ -32,6 +32,7 @@ from auditlog_tui.errors import (
     ExportRefusedError,
     NotFoundError,
     QueryError,
+    SecretError,
     SettingsError,
 )
 from auditlog_tui.evidence.fields import NO_NOTE, Note
@@ -51,6 +52,7 @@ from auditlog_tui.session.opening import Session
 from auditlog_tui.session.typed_filter import FilterError
 from auditlog_tui.settings.command_line import STDOUT
 from auditlog_tui.settings.options import Settings
+from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import Glyphs, glyphs_for
 from auditlog_tui.text.safe import safe
@@ -92,7 +94,7 @@ def run(settings: Settings, command: Command) -> int:
         return 128 + ended_by[-1]
     except BrokenPipeError:
         return ExitStatus.BROKEN_PIPE
-    except FilterError as error:
+    except (FilterError, SecretError) as error:
         return _fail(pointed(error), ExitStatus.USAGE)
     except (SettingsError, ExportRefusedError, ArchiveRefusedError) as error:
         return _fail(str(error), ExitStatus.USAGE)
@@ -136,7 +138,7 @@ def _fail(text: str, status: ExitStatus) -> ExitStatus:
     return status
 
 
-def pointed(error: FilterError) -> str:
+def pointed(error: FilterError | SecretError) -> str:
     """The error in lines: what is wrong, the filter with marks under the term, and what would be valid."""
     text = error.text
     before, term, after = map(safe, (text[: error.start], text[error.start : error.end], text[error.end :]))
@@ -145,6 +147,9 @@ def pointed(error: FilterError) -> str:
 
 
 async def _run(settings: Settings, command: Command, progress: Progress) -> int:
+    redactor = Redactor(settings.secrets)
+    for typed in (command.text, *((command.export.by, command.export.out) if command.export is not None else ())):
+        redactor.check(typed)
     if command.export is not None:
         from auditlog_tui.headless.exporting import export, only_marked  # only this command needs it
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import select
 import shutil
@@ -28,6 +29,10 @@ EVERY = 0.2
 """Seconds between two updates of the progress line; shorter commands show none."""
 
 
+PAUSES_S = 5.0
+"""Seconds between two lines on pauses."""
+
+
 class Progress:
     """A progress line, redrawn in place on a terminal, and nothing elsewhere.
 
@@ -40,11 +45,22 @@ class Progress:
         self._stream = stream if stream is not None and stream.isatty() else None
         self._wait: Wait | None = None
         self._drawn = 0
+        self.tells_pauses = False
+        """Whether pauses are told in lines where there is no terminal, one in `PAUSES_S` at most."""
+        self._told_at = -math.inf
 
     def on_wait(self, wait: Wait | None) -> None:
         """Callback for slow requests; `None` when none is slow any more."""
         self._wait = wait
         self.draw()
+        if wait is not None and wait.until is not None and self._stream is None and self.tells_pauses:
+            self._tell_pause(wait)
+
+    def _tell_pause(self, wait: Wait) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= PAUSES_S:
+            self._told_at = now
+            print_note(f"{self.describe()}; {self._waiting(wait)}")
 
     def draw(self) -> None:
         if self._stream is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from auditlog_tui.errors import StoreError
@@ -11,7 +11,8 @@ from auditlog_tui.text.times import counted
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.raw_json import Json
-    from auditlog_tui.evidence.journal import Chain, Redactor
+    from auditlog_tui.evidence.journal import Chain
+    from auditlog_tui.settings.redactor import Redactor
     from auditlog_tui.store.case import CaseFile
 
 
@@ -82,14 +83,14 @@ class KeptJournal(Journal):
         return f"{lines} of the investigator's log could not be written: {self._trouble}" if self._waiting else ""
 
 
-def journal_of(case: CaseFile, secrets: Sequence[str]) -> Journal:
+def journal_of(case: CaseFile, redactor: Redactor) -> Journal:
     """The log of a case, which goes on after its last line; of one that is read only, nothing is kept.
 
-    `secrets` are texts that must not get into it. Raises `StoreError`.
+    `redactor` keeps secrets out of it. Raises `StoreError`.
     """
-    from auditlog_tui.evidence.journal import Chain, Redactor
+    from auditlog_tui.evidence.journal import Chain
     from auditlog_tui.store.case import add_journal_line, last_journal_line
 
     if case.read_only:
         return Journal()
-    return KeptJournal(Chain(*last_journal_line(case)), Redactor(secrets), lambda line: add_journal_line(case, line))
+    return KeptJournal(Chain(*last_journal_line(case)), redactor, lambda line: add_journal_line(case, line))

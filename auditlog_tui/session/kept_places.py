@@ -66,8 +66,9 @@ def begin(navigator: Navigator, text: str) -> Place:
             navigator.begun = begun
             navigator.journal.note("resumed", {"query": navigator.place.text})
             return navigator.place
+    place = navigator.submit(text)
     navigator.begun = text
-    return navigator.submit(text)
+    return place
 
 
 def keep_places(navigator: Navigator) -> None:
@@ -111,6 +112,8 @@ def _take_places(navigator: Navigator, text: str) -> str | None:
 
     Returns the filter that the program was started with then; `None` if there are no places. Raises `StoreError`.
     """
+    if navigator.redactor.has(text):
+        return None  # a version that kept secrets wrote it
     try:
         kept = msgspec.json.decode(text, type=_Places)
         navigator.log.server_support.ignored |= set(kept.ignored)

@@ -31,6 +31,7 @@ from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import restored, stored
 from auditlog_tui.errors import StoreError
 from auditlog_tui.output import files
+from auditlog_tui.settings.redactor import Redactor
 
 if TYPE_CHECKING:
     from auditlog_tui.evidence.statement import Annotation
@@ -108,6 +109,8 @@ class Marks:
         self.error = ""
         self.fixed = ""
         """Why marks and notes can't be changed; empty if they can."""
+        self.redactor = Redactor()
+        """Knows the secrets, which no note may have."""
         self.earlier: Earlier | None = None
         self.version = 0
         """Changes whenever a mark or a note does."""
@@ -237,9 +240,17 @@ class Marks:
         else:
             self._change(entries, marked=True)
 
+    def check_note(self, text: str) -> str:
+        """The note as it is stored. Raises `StoreError` if it is too long, and `SecretError`."""
+        self.redactor.check(text)
+        note = text.strip().encode("utf-8", "replace").decode()
+        if len(note) > NOTE_LIMIT:
+            raise StoreError(f"A note has at most {NOTE_LIMIT:,} characters; this has {len(note):,}.")
+        return note
+
     def note(self, entry: Entry, text: str) -> None:
         """Set the note of an entry and mark it; an empty text removes the note and keeps the mark."""
-        note = check_note(text)
+        note = self.check_note(text)
         if note:
             self._change([entry], marked=True, note=note)
         elif self.note_of(entry.key):
@@ -388,14 +399,6 @@ def _joined(one: Mark, other: Mark) -> str:
         if part in whole.split(BETWEEN) or part == whole:
             return whole
     return f"{newer.note}{BETWEEN}{older.note}"
-
-
-def check_note(text: str) -> str:
-    """The note as it is stored. Raises `StoreError` if it is too long."""
-    note = text.strip().encode("utf-8", "replace").decode()
-    if len(note) > NOTE_LIMIT:
-        raise StoreError(f"A note has at most {NOTE_LIMIT:,} characters; this has {len(note):,}.")
-    return note
 
 
 def tags_of(note: str) -> list[str]:

@@ -42,6 +42,7 @@ from auditlog_tui.session.journal import Journal
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.typed_filter import FilterError, TimeWords, TypedFilter, read_filter
 from auditlog_tui.settings.command_line import command_line
+from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.store.entries import Row
 from auditlog_tui.text.times import rfc3339
 
@@ -108,6 +109,7 @@ class Navigator:
     are the user's saved filters by name, those of the `profile` if there is one. `saved` is the path of a saved log.
     `unkept` says why marks and notes are not kept after the end; empty if they are. `case` keeps the places, if there
     is one; `begun` is the filter that the program was started with. `journal` is told of each place that is shown.
+    `redactor` knows the secrets, which no filter may have.
     """
 
     log: Log
@@ -126,6 +128,7 @@ class Navigator:
     case: Case | None = None
     begun: str = ""
     journal: Journal = field(default_factory=Journal)
+    redactor: Redactor = field(default_factory=Redactor)
     counting: Counting = field(init=False)
     words: TimeWords = field(default_factory=TimeWords)
 
@@ -196,7 +199,7 @@ class Navigator:
 
     def _read(self, text: str) -> tuple[TypedFilter, Query]:
         try:
-            typed = read_filter(text, self.views)
+            typed = read_filter(text, self.views, self.redactor)
             return typed, typed.query(self.log.now_us(), self.zone)
         except FilterError as error:
             raise error.in_typed(text) from error
@@ -383,6 +386,7 @@ class Navigator:
 
     def moment(self, text: str) -> int:
         """Read a time, in microseconds since 1970 UTC. Raises `QueryError`."""
+        self.redactor.check(text)
         return read_moment(text, self.log.now_us(), self.zone)
 
     def around(self, row: Row, half_us: int, above: int) -> Place | None:

@@ -24,6 +24,7 @@ from auditlog_tui.session.journal import Journal
 from auditlog_tui.settings.connection import DEFAULT_BASE_URL, DEMO_URL
 from auditlog_tui.settings.options import Settings, is_folder
 from auditlog_tui.settings.proxy import proxy_for
+from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.text.times import counted
 from auditlog_tui.text.zones import read_zone
 
@@ -91,6 +92,7 @@ class Session:
         self._case_file: CaseFile | None = None
         self._case: Case | None = None
         self._journal = Journal()
+        self._redactor = Redactor(settings.secrets)
         self._ids: list[str] = []
         """Of the newest entries in the case: one of them must be in the log."""
         self._lost: str | None = None
@@ -362,6 +364,7 @@ class Session:
             self._marks = Marks(marks_path(endpoint, profile) if endpoint else None)
             if saved is not None:
                 self._marks.begin_with(_marks_in(saved))
+        self._marks.redactor = self._redactor
         return self._marks
 
     def _why_unkept(self) -> str:
@@ -398,25 +401,29 @@ class Session:
             unkept=self._why_unkept(),
             case=case,
             journal=self._journal,
+            redactor=self._redactor,
         )
 
     def _history(self) -> History:
         """The filters typed before: in the case, or in the one that is opened as a file, else in this profile."""
         from auditlog_tui.session.filter_history import History, history_path
 
+        saved = self._saved
         if self._case is not None:
-            return self._case.history()
-        if self._saved is None or not self._saved.queries:
-            return History(history_path(self.settings.profile))
-        history = History()
-        history.texts = list(self._saved.queries)
+            history = self._case.history()
+        elif saved is None or not saved.queries:
+            history = History(history_path(self.settings.profile))
+        else:
+            history = History()
+            history.texts = list(saved.queries)
+        history.texts = [text for text in history.texts if not self._redactor.has(text)]
         return history
 
     def _begin_journal(self, case: CaseFile) -> None:
         """Note in the case's log that it was opened. Raises `StoreError`."""
         from auditlog_tui.session.journal import journal_of
 
-        self._journal = journal_of(case, self.settings.secrets)
+        self._journal = journal_of(case, self._redactor)
         of = {
             "version": __version__,
             "log": self.settings.log_name,
@@ -525,7 +532,7 @@ def _first_target(text: str, settings: Settings) -> str | None:
     from auditlog_tui.query import plan
     from auditlog_tui.session.typed_filter import read_filter
 
-    typed = read_filter(text, settings.views)
+    typed = read_filter(text, settings.views, Redactor(settings.secrets))
     if typed.relative:
         return None
     planned = plan(typed.query(time.time_ns() // 1000, read_zone(settings.zone).zone))

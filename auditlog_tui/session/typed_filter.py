@@ -10,10 +10,11 @@ from datetime import tzinfo
 
 from msgspec import Struct
 
-from auditlog_tui.errors import QueryError
+from auditlog_tui.errors import QueryError, SecretError
 from auditlog_tui.query import Query, depends_on_now, format_term, freeze, parse
 from auditlog_tui.query.saved_filters import expand
 from auditlog_tui.settings.command_line import filter_in
+from auditlog_tui.settings.redactor import Redactor
 
 
 class FilterError(QueryError):
@@ -76,14 +77,18 @@ class TimeWords:
         return text
 
 
-def read_filter(typed: str, views: Mapping[str, str]) -> TypedFilter:
+def read_filter(typed: str, views: Mapping[str, str], redactor: Redactor) -> TypedFilter:
     """The filter in a typed text or a pasted command line; `views` are the saved filters by name.
 
-    Raises `FilterError`.
+    Raises `FilterError`, and `SecretError` for one that the `redactor` finds a secret in.
     """
+    redactor.check(typed)
     text = filter_in(typed)
     try:
         text = expand(text, views)  # an error raised here is about the text before, one below about the new one
+        redactor.check(text)
         return TypedFilter(text, parse(text))
+    except SecretError:
+        raise
     except QueryError as error:
         raise FilterError(text, error) from error

@@ -3,7 +3,8 @@
 One process writes it. That one holds a lock on `PATH.lock`, which ends with the process; the next one works on a
 private copy, and changes nothing. The lock is on a file of its own because closing any descriptor of a database drops
 the locks that SQLite holds on it. Everything is in write-ahead mode, so a process that is killed leaves whole
-transactions; `close` moves all of them into the one file.
+transactions; `close` moves all of them into the one file, and leaves that mode. So the file itself tells whether the
+log of writes, `PATH-wal`, belongs beside it: one that was moved away alone, or put beside another log, is refused.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ MOVE_S, LOG_BYTES = 2.0, 4 << 20
 
 LOCK_S = 0.5
 """Seconds to wait for a process that is closing the case."""
+
+_HEAD = b"SQLite format 3\0"
+_ROLLBACK, _WRITE_AHEAD = 1, 2
+"""How an SQLite file begins, and the modes of writing that its head names."""
 
 _CHECKED_BYTES = 256 << 20
 """Files of up to so many bytes are checked whole when they are opened: half a second. What is damaged in a larger one
@@ -93,10 +98,7 @@ class CaseFile:
 
     def check_owner(self, owner: Owner) -> None:
         """Raise `CaseError` if it is of another log."""
-        if self.owner != owner:
-            raise CaseError(
-                f"{shown(self.path)} is a case of {self.owner}, and this is {owner}. Choose another file."
-            )
+        _check_owner(self.path, self.owner, owner)
 
     @property
     def has_entries(self) -> bool:
@@ -131,8 +133,9 @@ class CaseFile:
         """Move everything into the one file, and release it. What the disk has no room for stays safe beside it."""
         self._moving.close()
         if not self.read_only:
-            with suppress(sqlite3.Error):
-                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode = DELETE"):
+                with suppress(sqlite3.Error):
+                    self.connection.execute(statement)
         with suppress(sqlite3.Error, OSError):
             self._held.close()
 
@@ -145,8 +148,9 @@ def open_case(path: Path, owner: Owner) -> CaseFile:
     """
     with _explained(path), ExitStack() as stack:
         _check_place(path)
+        _check_log(path, path)
         writes = _take_lock(path, stack)
-        connection = (_open_to_write if writes else _open_copy)(path, stack)
+        connection = _open_to_write(path, stack, owner) if writes else _open_copy(path, stack)
         found = _read_owner(connection)
         if found is None:
             _write_owner(connection, owner)
@@ -168,17 +172,22 @@ def read_case(path: Path, *, received: bool = False) -> CaseFile:
     with _explained(path), ExitStack() as stack:
         if not received:
             _check_place(path)
-        if not path.exists():
+        real = Path(os.path.realpath(path))  # beside which SQLite keeps what was written last
+        if not real.exists():
             raise CaseError(f"There is no file {shown(path)}.")
-        if not path.is_file():
+        if not real.is_file():
             raise CaseError(
-                f"{shown(path)} is {files.kind_of(path.stat())}, not an ordinary file. Choose another file."
+                f"{shown(path)} is {files.kind_of(real.stat())}, not an ordinary file. Choose another file."
             )
-        if not path.stat().st_size and not os.path.lexists(f"{path}-wal"):
+        if not real.stat().st_size and not _has_log(real):
             raise CaseError(f"{shown(path)} is an empty file, not a case. Choose another file.")
-        alone = os.path.lexists(f"{path}-wal") and not _is_written(path)
-        connection = _open_copy(_recovered(path, stack) if alone else path, stack, path)
-        return CaseFile(path, connection, _read_owner(connection) or Owner(""), stack.pop_all(), read_only=True)
+        _check_log(real, path)
+        alone = _has_log(real) and not _is_written(real)
+        connection = _open_copy(_recovered(real, stack) if alone else real, stack, path)
+        owner = _read_owner(connection)
+        if owner is None:
+            raise CaseError(f"{shown(path)} does not say which log it is of, so it is no case. Choose another file.")
+        return CaseFile(path, connection, owner, stack.pop_all(), read_only=True)
 
 
 def begins_like_a_case(start: bytes) -> bool:
@@ -242,17 +251,90 @@ def _take_lock(path: Path, stack: ExitStack) -> bool:
                 return False
             time.sleep(0.02)
         else:
-            stack.callback(lock.unlink, missing_ok=True)  # before it is released
+            stack.callback(_end_lock, path, lock)  # before it is released
             return True
 
 
-def _open_to_write(path: Path, stack: ExitStack) -> sqlite3.Connection:
+def _end_lock(path: Path, lock: Path) -> None:
+    if not _lacks_log(path):  # else a full disk kept it from leaving write-ahead mode, and the lock tells so
+        lock.unlink(missing_ok=True)
+
+
+def _end_moved(path: Path, descriptor: int) -> None:
+    """Let a case that was renamed while it was open leave write-ahead mode under its new name, where SQLite did not.
+
+    The connection is closed, and everything was moved into the file, unless its log of writes is still there.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return
+        Path(f"{path}{LOCK_SUFFIX}").unlink(missing_ok=True)
+        now = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if now.exists() and not _has_log(path) and not _has_log(now):
+            with closing(_connect(f"{now.as_uri()}?mode=rw")) as connection:
+                connection.execute("PRAGMA journal_mode = DELETE")
+    except (OSError, sqlite3.Error):
+        pass  # then it is told when it is opened
+    finally:
+        os.close(descriptor)
+
+
+def _has_log(path: Path) -> bool:
+    return os.path.lexists(f"{path}-wal")
+
+
+def _lacks_log(path: Path) -> bool:
+    """Whether it is in write-ahead mode, and has no log of writes."""
+    return _mode(path) == _WRITE_AHEAD and not _has_log(path)
+
+
+def _mode(path: Path) -> int:
+    """The mode of writing in the head of an SQLite file, 0 of any other. Raises `OSError`."""
+    try:
+        with files.opened(path) as file:
+            head = file.read(20)
+    except FileNotFoundError:
+        return 0
+    return head[18] if len(head) == 20 and head.startswith(_HEAD) else 0
+
+
+def _check_log(path: Path, named: Path) -> None:
+    """Raise `CaseError` for a case without its log of writes, or with that of another state of it.
+
+    Only while the case is opened or closed it may be in write-ahead mode without one: its lock is there then. `named`
+    is the path in messages.
+    """
+    log = shown(Path(f"{path}-wal"))
+    if _lacks_log(path) and not os.path.lexists(f"{path}{LOCK_SUFFIX}") and _lacks_log(path):
+        raise CaseError(
+            f"{shown(named)} was not closed, and {log}, which holds what was saved last, is not beside it: the case"
+            " was moved, copied or linked alone. Bring that file here too. If it is lost, make an empty file of that"
+            " name: then what was saved last is missing."
+        )
+    with suppress(FileNotFoundError):
+        if _mode(path) == _ROLLBACK and os.lstat(f"{path}-wal").st_size and _mode(path) == _ROLLBACK:
+            raise CaseError(
+                f"{log} is not of {shown(named)}, which was closed and needs none: was that restored from a backup?"
+                f" Move {log} away, and {shown(Path(f'{path}-shm'))} if it is there."
+            )
+
+
+def _check_owner(path: Path, found: Owner, owner: Owner) -> None:
+    if found != owner:
+        raise CaseError(f"{shown(path)} is a case of {found}, and this is {owner}. Choose another file.")
+
+
+def _open_to_write(path: Path, stack: ExitStack, owner: Owner) -> sqlite3.Connection:
     if not os.path.lexists(path):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600))
     if hasattr(os, "geteuid"):
         path.chmod(0o600)
+    stack.callback(_end_moved, path, os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)))
     connection = stack.enter_context(closing(_connect(f"{path.absolute().as_uri()}?mode=rw")))
     version = _check(path, connection)
+    if version:
+        _check_owner(path, _read_owner(connection) or owner, owner)  # before anything is written
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a process that is killed loses nothing
     connection.execute("PRAGMA cache_size = -8000")
@@ -327,7 +409,7 @@ def _open_copy(path: Path, stack: ExitStack, named: Path | None = None) -> sqlit
     copy = stack.enter_context(closing(_connect("")))
     copy.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
     # Without a log of writes nobody has it open, and SQLite would begin one to read the file.
-    alone = "" if os.path.lexists(f"{path}-wal") else "&immutable=1"
+    alone = "" if _has_log(path) else "&immutable=1"
     with closing(_connect(f"{path.absolute().as_uri()}?mode=ro{alone}")) as source:
         source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
         source.execute("PRAGMA query_only = ON")
@@ -424,7 +506,8 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path) -> str:
-    return f"The case {shown(path)} is damaged. Restore it from a backup, or move it away."
+    beside = "" if not _has_log(path) else f" (move {shown(Path(f'{path}-wal'))} away first)"
+    return f"The case {shown(path)} is damaged. Restore it from a backup{beside}, or move it away."
 
 
 def _trouble(path: Path, error: sqlite3.Error) -> str:

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 from auditlog_tui.demo import demo_log, live_entries
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
-from auditlog_tui.store.case import read_case
+from auditlog_tui.store.case import Owner, add_journal_line, open_case, read_case
 from tests.effort import BRIEF, HANGS_S, THOROUGH
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
@@ -359,3 +359,67 @@ def test_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(small_disk: Pa
         quit_(terminal)
     assert os.listdir(small_disk) == ["incident.db"]
     assert marked(path) == 1
+
+
+@pytest.mark.parametrize("left", [0, 4096, 40960])
+def test_one_that_is_closed_on_a_full_disk_keeps_everything(small_disk: Path, left: int) -> None:
+    path, owner = small_disk / "incident.db", Owner("https://log.example")
+    with closing(open_case(path, owner)) as case:
+        for number in range(20):
+            add_journal_line(case, f"{number} {'x' * 3000}")
+        with (small_disk / "other").open("wb", buffering=0) as other:
+            with suppress(OSError):
+                while True:
+                    other.write(bytes(4096))
+            other.truncate(max(0, other.tell() - left))
+    assert one(path, "SELECT count(*) FROM journal") == 20
+    (small_disk / "other").unlink()
+    open_case(path, owner).close()
+    assert os.listdir(small_disk) == ["incident.db"]
+    assert one(path, "SELECT count(*) FROM journal") == 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_one_file_with_what_was_marked(path: Path, env: dict[str, str], number: int) -> None:
+    with opened(path, env) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send("m")
+        terminal.wait_for("⚑ 1")
+        os.kill(terminal.process.pid, number)
+        assert terminal.status() == 128 + number
+    assert [each.name for each in path.parent.glob("incident*")] == ["incident.db"]
+    assert marked(path) == 1
+
+
+# -- the key ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("in_case", [True, False])
+def test_the_key_is_in_no_file_and_not_on_the_screen_wherever_it_is_typed(
+    path: Path, env: dict[str, str], tmp_path: Path, in_case: bool, server: Serving
+) -> None:
+    key = "nv-key-0123456789abcdef"
+    words = ["--case", str(path)] if in_case else []
+    with PtyTerminal([*APP, *words], env={**env, "NIRVANA_LABS_API_KEY": key}, size=(140, 36)) as terminal:
+        terminal.wait_for(ROW)
+        for typed in (f"ua:{key}", f"status:403 {key} last:24h"):
+            terminal.send(f"/{typed}\r")
+            terminal.wait_for("not searched for and not kept")
+            assert key not in terminal.screen()
+            terminal.send("\x1b")
+            terminal.settle()
+        terminal.send(";")
+        terminal.wait_for("note on")
+        terminal.send(f"rotate {key}\r")
+        terminal.wait_for(r"rotate \[secret\]")
+        terminal.send("\x1b")
+        terminal.settle()
+        terminal.send("/status:403\r")
+        terminal.wait_for(r" 16  COMPLETE")
+        terminal.settle(2.0)
+        assert key not in terminal.screen()
+        kill(terminal)
+    files = [each for each in tmp_path.rglob("*") if each.is_file()]
+    assert any(b"status:403" in each.read_bytes() for each in files)
+    assert [each.name for each in files if key.encode() in each.read_bytes()] == []
+    assert not any(key in request.target for request in server.requests)

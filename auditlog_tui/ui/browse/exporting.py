@@ -201,6 +201,7 @@ class ExportController(Controller):
         from auditlog_tui.evidence.export import Export
         from auditlog_tui.evidence.part import earlier
 
+        self._host.navigator.redactor.check(request.path)
         out = path_of(request.path)
         left = await asyncio.to_thread(earlier, out)
         if left is not None and not left.plan.is_of(*self._log_named):

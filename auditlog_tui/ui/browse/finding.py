@@ -45,7 +45,8 @@ class FindController(Controller):
         from auditlog_tui.ui.dialogs.prompt import PromptScreen
 
         hint = "highlights it and goes to the next one; n and N walk. Only what is loaded: / asks the server"
-        prompt = PromptScreen("find in what is loaded", self._host.look.find, hint=hint, select=True)
+        check = self._host.navigator.redactor.check
+        prompt = PromptScreen("find in what is loaded", self._host.look.find, hint=hint, check=check, select=True)
         self._host.ask(prompt, self._find)
 
     def _find(self, text: str | None) -> None:

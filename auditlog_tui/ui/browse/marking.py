@@ -280,8 +280,6 @@ class MarkController(Controller):
 
     def action_note(self) -> None:
         """Ask for a note on the entry under the cursor."""
-        from auditlog_tui.session.marks import check_note
-
         row = wanted_row(self._host, self._table)
         if row is None:
             return
@@ -298,7 +296,7 @@ class MarkController(Controller):
             f"note on {row.action or 'this entry'}",
             self._marks.note_of(row.key),
             hint=safe(hint, 400),
-            check=check_note,
+            check=self._marks.check_note,
         )
         self._host.ask(prompt, lambda text: self._note(entry, text))
 

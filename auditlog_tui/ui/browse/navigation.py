@@ -173,6 +173,7 @@ class NavigationController(Controller):
 
     def _save(self, name: str, text: str) -> None:
         navigator = self._host.navigator
+        navigator.redactor.check(name)
         save_view(config_path(), name, text, navigator.profile)
         navigator.views = {**navigator.views, name: text}
 

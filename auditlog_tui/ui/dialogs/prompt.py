@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from auditlog_tui.errors import AuditLogError
+from auditlog_tui.errors import AuditLogError, SecretError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.patches.input_widget import SafeInput
@@ -54,6 +54,8 @@ class PromptScreen(Dialog[str | None]):
             if self._check is not None:
                 self._check(event.value)
         except AuditLogError as error:
+            if isinstance(error, SecretError):
+                self.query_one(SafeInput).value = error.text
             self.query_one(Static).update(Content.assemble((safe(str(error)), "$text-error")))
             return
         self.dismiss(event.value)

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 from textual.widgets.input import Selection
 
-from auditlog_tui.errors import QueryError
+from auditlog_tui.errors import QueryError, SecretError
 from auditlog_tui.text.cells import cell_width, fit, shorten_end, shorten_middle
 from auditlog_tui.text.glyphs import Glyphs
 from auditlog_tui.text.safe import safe
@@ -289,6 +289,11 @@ class FilterBar(Vertical):
             if self._refused is not None and self._refused[0] == text:
                 raise self._refused[1]
             explanation = explain(text)
+        except SecretError as error:
+            self._set_input(error.text, error.end)  # so that it is no longer on the screen
+            self.suggestions.show(None)
+            self.chips.show((), keep=True)
+            self.line.tell(*self._error(error.text, error))
         except QueryError as error:
             failed = failed or (self._refused is not None and error is self._refused[1])
             typing = self.input.has_focus and not failed and self.input.cursor_position == error.end
@@ -298,8 +303,8 @@ class FilterBar(Vertical):
                     return
             self.chips.show((), keep=True)
             self.line.tell(*([_quiet_error(error)] if typing else self._error(text, error)))
-            return
-        self._show_explanation(explanation)
+        else:
+            self._show_explanation(explanation)
 
     def _show_explanation(self, explanation: Explanation) -> None:
         self.chips.show(explanation.chips, keep=self.input.has_focus)

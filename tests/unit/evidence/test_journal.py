@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.evidence.journal import HIDDEN, LONGEST_TEXT, Chain, Redactor, check, read_line
+from auditlog_tui.evidence.journal import Chain, check, read_line
+from auditlog_tui.settings.redactor import HIDDEN, LONGEST_TEXT, Redactor
 
 NOON_US = 1_800_000_000_000_000
 KEY = "nv-Key_0123456789+abc/def=="

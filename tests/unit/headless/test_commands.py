@@ -335,3 +335,25 @@ def test_without_duckdb_nothing_is_collected_and_the_command_to_install_it_is_to
             2, "An archive needs DuckDB. In the clone of this program, run pip install '.[archive]'.\n",
         )  # fmt: skip
     assert len(server.requests) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", f"ua:{KEY}"], ["count", f'-"{KEY.upper()}"'], ["count", f"@mine ua:{KEY}"], ["get", KEY],
+        ["who", KEY], ["follow", f"actor:{KEY}"], ["export", "status:403", "--out", f"{KEY}.csv"],
+        ["export", "status:403", "--bundle", "a.zip", "--by", f"me {KEY}"], ["collect", "archive", f"ua:{KEY}"],
+    ],
+)  # fmt: skip
+def test_the_key_is_not_sent_and_not_kept_where_it_is_typed(
+    words: list[str], command: Command, server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server.requests.clear()
+    status, out, err = command(*words)
+    assert (status, out) == (2, "")
+    assert "This has the API key in it" in err
+    assert "[secret]" in err
+    assert KEY.casefold() not in err.casefold()
+    assert server.requests == []
+    assert not any(each.is_file() for each in tmp_path.rglob("*"))

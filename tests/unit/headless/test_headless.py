@@ -28,6 +28,7 @@ from auditlog_tui.offline.transport import OfflineTransport
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.session.typed_filter import FilterError, read_filter
 from auditlog_tui.settings.command_line import FORMATS, command_of, split, without_command
+from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import ASCII, UNICODE
 from tests.opened import lasting
@@ -453,7 +454,7 @@ def test_words_and_flags_are_told_apart(arguments: list[str], words: list[str], 
 
 def pointed_at(text: str, views: dict[str, str] | None = None) -> list[str]:
     with pytest.raises(FilterError) as caught:
-        read_filter(text, views or {}).query(START_US, UTC)
+        read_filter(text, views or {}, Redactor()).query(START_US, UTC)
     return pointed(caught.value).splitlines()
 
 

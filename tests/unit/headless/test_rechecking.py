@@ -14,7 +14,7 @@ import pytest
 
 from auditlog_tui import cli
 from auditlog_tui.demo import demo_log
-from auditlog_tui.demo.server import Serving, serving
+from auditlog_tui.demo.server import Fault, Serving, serving
 from auditlog_tui.evidence.statement import Annotation
 from auditlog_tui.offline.source import Filter, Found, Order, Place, Source
 from tests.unit.evidence.bundles import line, made, statement
@@ -168,6 +168,35 @@ def test_any_file_that_open_reads_can_be_rechecked(command: Command, log: Altere
     entry_id = json.loads((tmp_path / "all.jsonl").read_text().splitlines()[0])["id"]
     log.instead = {entry_id: None}
     assert command("recheck", "all.jsonl")[0] == 1
+
+
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_server_that_fails_ends_it_with_what_was_found_out(
+    command: Command, server: Serving, bundle: list[str], status: int
+) -> None:
+    server.faults.extend([Fault(status, {"retry-after-ms": "10"})] * 200)
+    code, out, err = command("recheck", "incident.zip")
+    first, *lines = out.splitlines()
+    assert code == 2
+    assert f" of {len(bundle)} entries re-checked: " in first
+    assert "same" not in first
+    assert all(line.endswith("(500)") for line in lines)
+    told, error = err.splitlines()
+    assert told.startswith(f"0 of {len(bundle)} entries re-checked: none; waiting 1 s, then attempt ")
+    assert str(status) in error
+    assert len(server.requests) < 30
+
+
+def test_entries_at_which_the_server_fails_are_not_asked_for_and_all_others_are(
+    command: Command, server: Serving, bundle: list[str]
+) -> None:
+    server.faults.extend([Fault(500, {"x-should-retry": "false"})] * 2)
+    status, out, err = command("recheck", "incident.zip")
+    first, *lines = out.splitlines()
+    assert (status, err) == (2, "")
+    assert first.endswith(f": {len(bundle) - 2} same, 2 not asked for.")
+    assert len(lines) == 2
+    assert all("not asked for: " in line and "(500)" in line for line in lines)
 
 
 def test_a_key_that_is_refused_tells_nothing(

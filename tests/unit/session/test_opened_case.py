@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ import pytest
 if sys.platform != "win32":
     import pwd
 
+from auditlog_tui.entries.models import read_entry
+from auditlog_tui.errors import SecretError
 from auditlog_tui.evidence.journal import check
 from auditlog_tui.log.view import State
+from auditlog_tui.session.kept_places import begin, keep_places
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.connection import Secret
 from auditlog_tui.settings.options import Settings
@@ -99,12 +103,26 @@ async def test_a_case_that_is_worked_in_has_a_log_without_the_key(tmp_path: Path
         session.open_case()
         session.prepare()
         navigator = session.open(lambda wait: None)
-        navigator.submit(f"ua:{KEY}")
+        begin(navigator, "status:403")
+        for text in (f"ua:{KEY}", f"-{KEY.upper()}", f'path:~"{KEY}"', f"auditlog-tui 'ua:{KEY}'", " ".join(KEY)):
+            for typed in (navigator.submit, navigator.explain, navigator.moment, partial(begin, navigator)):
+                with pytest.raises(SecretError, match="not searched for and not kept") as caught:
+                    typed(text)
+                assert KEY.casefold() not in f"{caught.value.text}{caught.value.hint}".casefold()
+            with pytest.raises(SecretError):
+                navigator.marks.note(read_entry("{}"), text)
+        keep_places(navigator)
+        navigator.journal.note("exported", {"by": KEY})
         await session.close()
+    written = b"".join(content(path).values()).lower()
+    assert b"status:403" in written
+    assert KEY.encode().lower() not in written
     with closing(read_case(path)) as case:
         lines = list(journal_lines(case))
     assert check(lines).broken == 0
-    assert [json.loads(text)["kind"] for _, text in lines] == ["opened", "query", "ended"] * 2
+    assert [json.loads(text)["kind"] for _, text in lines] == [
+        "opened", "query", "exported", "ended", "opened", "resumed", "exported", "ended",
+    ]  # fmt: skip
     assert KEY not in "".join(text for _, text in lines)
     opened = json.loads(lines[0][1])["fields"]
     assert opened["host"] == platform.node()

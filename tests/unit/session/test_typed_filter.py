@@ -7,6 +7,7 @@ from auditlog_tui.log.log import Log
 from auditlog_tui.query import format_query
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.session.typed_filter import FilterError, read_filter
+from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.store.entries import EntryStore
 from tests.unit.fake import START_US, FakeApi
 
@@ -14,7 +15,7 @@ VIEWS = {"mine": "method:DELETE", "bad": "statsu:1", "backwards": "status:500..4
 
 
 def written(typed: str) -> str:
-    return format_query(read_filter(typed, VIEWS).query(START_US, UTC))
+    return format_query(read_filter(typed, VIEWS, Redactor()).query(START_US, UTC))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_a_typed_filter_becomes_a_query_with_absolute_times(typed: str, meant: s
 
 
 def test_times_without_an_offset_are_read_in_the_zone() -> None:
-    typed = read_filter("created:>=2026-01-01T10:00", {})
+    typed = read_filter("created:>=2026-01-01T10:00", {}, Redactor())
     east = timezone(timedelta(hours=5))
     assert format_query(typed.query(START_US, east)) == "created:>=2026-01-01T10:00:00+05:00"
 
@@ -41,7 +42,7 @@ def test_times_without_an_offset_are_read_in_the_zone() -> None:
     ("typed", "relative"), [("last:1h", True), ("@last-hour", True), ("created:2026-01-01", False)]
 )
 def test_what_depends_on_now_is_relative(typed: str, relative: bool) -> None:
-    assert read_filter(typed, {}).relative is relative
+    assert read_filter(typed, {}, Redactor()).relative is relative
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_what_depends_on_now_is_relative(typed: str, relative: bool) -> None:
 )
 def test_an_error_has_the_text_that_its_columns_are_of(typed: str, text: str, pointed: str) -> None:
     with pytest.raises(FilterError) as caught:
-        read_filter(typed, VIEWS).query(START_US, UTC)
+        read_filter(typed, VIEWS, Redactor()).query(START_US, UTC)
     error = caught.value
     assert error.text == text
     assert text[error.start : error.end] == pointed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -108,6 +109,142 @@ def test_what_is_written_is_moved_into_the_file_while_it_is_open(path: Path, mon
             time.sleep(0.01)  # nothing tells when it is done
     assert len(lines(path)) == 300
     assert "case" not in [thread.name for thread in threading.enumerate()]
+
+
+def killed(path: Path) -> None:
+    """A case that was not closed, with a line that is still in its log of writes."""
+    if not path.exists():
+        opened(path).__enter__().close()
+    with another_process(path) as process:
+        process.kill()
+        process.wait(HANGS_S)
+    assert Path(f"{path}-wal").stat().st_size
+
+
+def linked(path: Path, tmp_path: Path, how: str) -> Path:
+    """Another path to the same file."""
+    link = tmp_path / "link.db"
+    match how:
+        case "relative":
+            link.symlink_to(path.name)
+        case "absolute":
+            link.symlink_to(path)
+        case "through two":
+            (tmp_path / "first.db").symlink_to(path)
+            link.symlink_to("first.db")
+        case "folder":
+            (tmp_path / "folder").symlink_to(path.parent)
+            return tmp_path / "folder" / path.name
+    return link
+
+
+@pytest.mark.parametrize("how", ["relative", "absolute", "through two", "folder"])
+@pytest.mark.parametrize("running", [True, False])
+def test_through_a_link_what_was_saved_last_is_read_too(path: Path, tmp_path: Path, how: str, running: bool) -> None:
+    with another_process(path) as process:
+        if not running:
+            process.kill()
+            process.wait(HANGS_S)
+        with closing(read_case(linked(path, tmp_path, how), received=True)) as case:
+            assert [line for _, line in journal_lines(case)] == ["saved"]
+
+
+def test_through_a_descriptor_what_was_saved_last_is_read_too(path: Path) -> None:
+    killed(path)
+    with path.open("rb") as file, closing(read_case(Path(f"/proc/self/fd/{file.fileno()}"), received=True)) as case:
+        assert [line for _, line in journal_lines(case)] == ["saved"]
+
+
+@pytest.mark.parametrize("move", [os.rename, os.link, shutil.copyfile])
+def test_one_that_was_moved_without_its_log_of_writes_is_refused(
+    path: Path, tmp_path: Path, move: Callable[[Path, Path], object]
+) -> None:
+    killed(path)
+    moved = tmp_path / "moved.db"
+    move(path, moved)
+    with pytest.raises(CaseError, match=r"moved\.db was not closed, and .*moved\.db-wal, .* is not beside it"):
+        read_case(moved, received=True)
+    if move is not os.link:
+        refused(moved, "was not closed")
+        Path(f"{path}-wal").rename(f"{moved}-wal")
+        assert lines(moved) == ["saved"]
+
+
+def test_without_its_log_of_writes_it_is_read_where_the_user_gives_that_up(path: Path) -> None:
+    killed(path)
+    for end in ("-wal", "-shm", ".lock"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+    refused(path, "make an empty file of that name")
+    Path(f"{path}-wal").touch()
+    with opened(path) as case:
+        assert [line for _, line in journal_lines(case)] == []
+
+
+def test_while_it_is_being_opened_or_closed_its_log_of_writes_may_be_missing(path: Path) -> None:
+    killed(path)  # as one that is killed in such a moment leaves it, with its lock
+    for end in ("-wal", "-shm"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+    assert lines(path) == []
+    with opened(path) as case:
+        add_journal_line(case, "later")
+    assert lines(path) == ["later"]
+
+
+def test_beside_the_log_of_writes_of_another_state_a_restored_one_is_refused(path: Path, tmp_path: Path) -> None:
+    with opened(path) as case:
+        add_journal_line(case, "backed up")
+    shutil.copyfile(path, tmp_path / "backup.db")
+    killed(path)
+    shutil.copyfile(tmp_path / "backup.db", path)
+    refused(path, r"incident\.db-wal is not of .*incident\.db, .* Move .*incident\.db-wal away")
+    Path(f"{path}-wal").unlink()
+    assert lines(path) == ["backed up"]
+
+
+def test_one_that_could_not_leave_write_ahead_mode_is_not_taken_for_moved(path: Path) -> None:
+    def refuse(action: int, name: str | None, *_: object) -> int:  # as a full disk does
+        denied = action == sqlite3.SQLITE_PRAGMA and name == "journal_mode"
+        return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
+
+    with opened(path) as case:
+        add_journal_line(case, "saved")
+        case.connection.set_authorizer(refuse)
+    assert not Path(f"{path}-wal").exists()
+    assert lines(path) == ["saved"]
+    opened(path).__enter__().close()
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_one_that_is_renamed_while_it_is_open_loses_nothing(path: Path, tmp_path: Path, replaced: bool) -> None:
+    renamed = tmp_path / "renamed.db"
+    with opened(path) as case:
+        add_journal_line(case, "before")
+    with opened(path) as case:
+        add_journal_line(case, "open")
+        path.rename(renamed)
+        if replaced:
+            shutil.copyfile(renamed, path)
+        add_journal_line(case, "renamed")
+        with pytest.raises(CaseError, match="was not closed"):
+            read_case(renamed)
+    assert lines(renamed) == ["before", "open", "renamed"]
+    if replaced:
+        refused(path, "was not closed")  # it is a copy of it as it was in between
+    assert {each.name for each in tmp_path.iterdir()} == {renamed.name, *([path.name] if replaced else [])}
+
+
+def test_an_empty_file_is_no_case_to_be_read(path: Path) -> None:
+    path.touch()
+    with pytest.raises(CaseError, match=r"incident\.db is an empty file, not a case"):
+        read_case(path)
+
+
+def test_one_that_names_no_log_is_no_case_to_be_read(path: Path) -> None:
+    with opened(path) as case:
+        case.connection.execute("DELETE FROM meta")
+    with pytest.raises(CaseError, match="does not say which log it is of"):
+        read_case(path, received=True)
 
 
 def test_beside_a_process_that_writes_it_only_a_copy_is_opened(path: Path) -> None:

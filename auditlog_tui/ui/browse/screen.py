@@ -44,6 +44,7 @@ from auditlog_tui.ui.browse.rechecking import RecheckController
 from auditlog_tui.ui.browse.side_panes import WIDE, SidePanes
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
+from auditlog_tui.ui.browse.type_ahead import ALWAYS, TypeAhead
 from auditlog_tui.ui.browse.who import WhoController
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, WHO, Situation, bindings
@@ -83,9 +84,6 @@ IDLE_S = 5.0
 
 SOON_S = 0.3
 """Seconds after a key within which another one is likely."""
-
-ALWAYS = frozenset({"help", "close", "escape", "redraw", "edit_filter", "cancel_filter", "focus_table"})
-"""Actions that work before the log is open."""
 
 PLACES: dict[type[Widget], str] = {
     EntryTable: TABLE,
@@ -145,6 +143,7 @@ class BrowseScreen(ShiftingScreen):
         self.long_work = LongWork(self)
         self.loader = LoadController(self, table)
         self.status = StatusController(self, self.header, bar, table, self.footer, self.loader)
+        self.type_ahead = TypeAhead(self, self.opening, self.loader, self.footer, lambda: self.opened)
         self.navigation = NavigationController(self, bar, table, pane, self.facets)
         self.side = SidePanes(pane, self.facets, table)
         self.detail = DetailController(self, pane, table, self.side)

@@ -75,8 +75,6 @@ class Opening:
     def fail(self, why: str) -> None:
         """Show that there is no log."""
         self.failed = True
-        self._header.absent = True
-        self._header.refresh()
         self._filter_bar.input.placeholder = "no log is open"
         self._table.states = States(
             blank=(*((line, "error") for line in why.split("; ")), ("", "dim"), ("q quits", "dim"))

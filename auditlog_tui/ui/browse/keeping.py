@@ -21,11 +21,13 @@ class KeepController(Controller):
         self._table = table
         self._header = header
         self._kept: tuple[object, ...] = ()
+        self._keeps = False
 
     def opened(self) -> None:
         case = self._host.navigator.case
         if case is None:
             return
+        self._keeps = True
         self._header.case = f"{case.name} read-only" if case.read_only else case.name
         self._header.refresh()
         self._host.set_interval(KEEP_S, self.keep)
@@ -39,7 +41,7 @@ class KeepController(Controller):
 
     def keep(self) -> None:
         """Keep the places, if they have changed. What can't be written now is written the next time."""
-        if not self._header.case:  # there is none, or it is not open yet
+        if not self._keeps:  # there is no case, or it is not open yet
             return
         from auditlog_tui.session.kept_places import keep_places  # late: it loads the models
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from textual.worker import Worker
+from textual.worker import Worker, WorkerState
 
 from auditlog_tui.runtime import pause_left
 from auditlog_tui.store import UNBOUNDED
@@ -49,6 +49,24 @@ class LoadController(Controller):
     @property
     def busy(self) -> bool:
         return self._worker is not None and self._worker.is_running
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the table has taken in a row of the view on the screen, and the cursor is on it."""
+        return self._table.view is self._host.view and self._table.port.entry is not None
+
+    @property
+    def expects_rows(self) -> bool:
+        """Whether the first rows of the view on the screen are being fetched, or are about to be."""
+        view, worker = self._host.view, self._worker
+        if self.has_rows or view.error is not None or view.paused:
+            return False
+        if worker is not None and self.job is not None and self.job.view is view:
+            if not worker.is_finished:
+                return True
+            if worker.state is WorkerState.ERROR:
+                return False
+        return not len(view) and not (view.older_done and view.newer_done)
 
     @property
     def redraws(self) -> bool:

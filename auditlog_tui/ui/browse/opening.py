@@ -62,7 +62,8 @@ class Opening:
         self._table = table
         self._header = header
         self._filter_bar = filter_bar
-        self._failed = False
+        self.failed = False
+        """There is no log."""
         self._name = name
         self._frame = 0
 
@@ -74,9 +75,7 @@ class Opening:
 
     def fail(self, why: str) -> None:
         """Show that there is no log."""
-        self._failed = True
-        self._header.absent = True
-        self._header.refresh()
+        self.failed = True
         self._filter_bar.input.placeholder = "no log is open"
         self._table.states = States(
             blank=(*((line, "error") for line in why.split("; ")), ("", "dim"), ("q quits", "dim"))
@@ -84,9 +83,9 @@ class Opening:
         self._table.refresh()
 
     def keyed(self, key: str) -> None:
-        """Say of a key for entries that there is none yet."""
-        if key in FOR_ENTRIES and not self._filter_bar.input.has_focus:
-            self._host.say("No log is open; q quits" if self._failed else TOO_EARLY, "warning")
+        """Say of a key for entries that there is no log."""
+        if self.failed and key in FOR_ENTRIES and not self._filter_bar.input.has_focus:
+            self._host.say("No log is open; q quits", "warning")
 
     async def prepare(self) -> None:
         """See `Opener.prepare`."""
@@ -157,7 +156,6 @@ FOR_ENTRIES = frozenset(
     if key.place == TABLE or key.action in ("timeline", "facets", "find", "go_to_time", "load_all", "only_marked")
     for name in key.keys.split(",")
 )
-"""Keys that do nothing before there are entries."""
+"""Keys that do nothing without entries."""
 
-TOO_EARLY = "The log is still being opened: press the key again once its entries are here"
 STOPS = "Esc stops, and shows what was read"

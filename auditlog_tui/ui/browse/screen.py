@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ from auditlog_tui import runtime
 from auditlog_tui.errors import AuditLogError, QueryError, StoreError
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.glyphs import Glyphs
+from auditlog_tui.text.safe import safe
 from auditlog_tui.text.zones import TimeDisplay, time_displays
 from auditlog_tui.ui.browse.appearance import AppearanceController
 from auditlog_tui.ui.browse.copying import CopyController
@@ -44,6 +46,7 @@ from auditlog_tui.ui.browse.rechecking import RecheckController
 from auditlog_tui.ui.browse.side_panes import WIDE, SidePanes
 from auditlog_tui.ui.browse.status import StatusController
 from auditlog_tui.ui.browse.timeline import TimelineController
+from auditlog_tui.ui.browse.type_ahead import ALWAYS, TypeAhead
 from auditlog_tui.ui.browse.who import WhoController
 from auditlog_tui.ui.dialogs.dialog import Dialog
 from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, TABLE, TIMELINE, WHO, Situation, bindings
@@ -84,9 +87,6 @@ IDLE_S = 5.0
 SOON_S = 0.3
 """Seconds after a key within which another one is likely."""
 
-ALWAYS = frozenset({"help", "close", "escape", "redraw", "edit_filter", "cancel_filter", "focus_table"})
-"""Actions that work before the log is open."""
-
 PLACES: dict[type[Widget], str] = {
     EntryTable: TABLE,
     DetailPane: DETAIL,
@@ -126,7 +126,8 @@ class BrowseScreen(ShiftingScreen):
         self._keyed_at = 0.0
         zones = time_displays(settings.zone)
         self._look = Look(glyphs, *zones[0], time.time_ns() // 1000, columns=read_columns(settings.columns))
-        self.header = HeaderBar(settings.endpoint, self._look, settings.profile)
+        case = safe(PurePath(settings.case).name, 200)
+        self.header = HeaderBar(settings.endpoint, self._look, settings.profile, case)
         self.filter_bar = FilterBar(glyphs)
         self.timeline = TimelineBar(self._look)
         self.table = EntryTable(self._look)
@@ -134,7 +135,7 @@ class BrowseScreen(ShiftingScreen):
         self.facets = FacetPane(glyphs)
         self.who = WhoPane(glyphs)
         self.footer = FooterBar()
-        self.opening = Opening(self, opener, self.table, self.header, self.filter_bar, settings.endpoint)
+        self.opening = Opening(self, opener, self.table, self.header, self.filter_bar, case or settings.endpoint)
         self.controllers = self._make_controllers(zones)
         for controller in self.controllers:
             self._add_actions(controller)
@@ -145,6 +146,7 @@ class BrowseScreen(ShiftingScreen):
         self.long_work = LongWork(self)
         self.loader = LoadController(self, table)
         self.status = StatusController(self, self.header, bar, table, self.footer, self.loader)
+        self.type_ahead = TypeAhead(self, self.opening, self.loader, self.footer, lambda: self.opened)
         self.navigation = NavigationController(self, bar, table, pane, self.facets)
         self.side = SidePanes(pane, self.facets, table)
         self.detail = DetailController(self, pane, table, self.side)
@@ -225,6 +227,7 @@ class BrowseScreen(ShiftingScreen):
             self.opening.fail(str(error))
             return
         self.opened = True
+        self.header.is_open = True
         self.header.origin = self.navigator.log.origin
         self.restyle(replace(self._look, now_us=self.navigator.log.now_us()))
         self.filter_bar.explain = self.navigator.explain

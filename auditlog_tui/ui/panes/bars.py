@@ -45,18 +45,18 @@ class HeaderBar(Widget):
     marked: reactive[int] = reactive(0)
     """Number of marked entries."""
 
-    def __init__(self, endpoint: str, look: Look, profile: str = "") -> None:
+    def __init__(self, endpoint: str, look: Look, profile: str = "", case: str = "") -> None:
         super().__init__()
         self.endpoint = endpoint
         self.profile = profile
         """The profile that the log belongs to; empty for none."""
-        self.case = ""
+        self.case = case
         """The case's name (safe text), and whether it is only read; empty for none."""
         self.look = look
         self.origin: Origin | None = None
         """What a saved log says of itself; set once it is open."""
-        self.absent = False
-        """There is no log: it could not be opened."""
+        self.is_open = False
+        """There is a log: it is not still being opened, and it could be."""
         self.summary: Summary | None = None
         self.busy = False
         self._frame = 0
@@ -251,7 +251,7 @@ class HeaderBar(Widget):
         return [(f"{count(summary.rows)} so far", "")]
 
     def _following(self) -> list[tuple[str, str]]:
-        if self.origin is not None or self.absent:
+        if self.origin is not None or not self.is_open:
             return []
         on, fresh = self._follow
         if not on:

@@ -76,7 +76,8 @@ class InputDecoder:
         self._before = joined[-len(_PASTE) + 1 :] if match is None else b""
         self.pasting = match is not None and match[0] == _PASTE
         self._mouse_bytes = 3 if match is not None and match[0] == _MOUSE else 0
-        return _INVALID.sub("", self._decoder.decode(data[:size])), data[size:]
+        typed = _INVALID.sub("", self._decoder.decode(data[:size]))
+        return typed.replace("\n", "\r"), data[size:]  # so the terminal sends Enter until the program sets its mode
 
     def _read_paste(self, data: bytes) -> tuple[str, bytes]:
         joined = self._held + data

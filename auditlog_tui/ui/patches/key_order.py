@@ -3,6 +3,7 @@
 Overrides: `App.on_event` (public). Uses `MessagePump.message_queue_size`.
 Why: Textual sends each key to the widget that has the focus at that moment, before the previous key's action has run.
     If `/status` arrives at once, as over a slow connection, the letters go to the table instead of the filter bar.
+    Keys that can't be done yet, as what they are for is not there, are kept in their order with all that follow them.
 Tested with Textual 8.2.8.
 If Textual changes: keys may be handled by the widget that had the focus before. After `MAX_TURNS` no key waits.
 """
@@ -18,9 +19,23 @@ from textual.dom import DOMNode
 from textual.message import Message
 
 from auditlog_tui.runtime import input_arrived, input_handled
+from auditlog_tui.ui.patches.timers import certain
 
 MAX_TURNS = 500
 """Turns of the event loop that a key waits for the previous one at most."""
+
+
+MOST_KEPT = 200
+"""Keys and pastes that are kept until they can be done. What follows them is dropped."""
+
+KEPT_S = 0.02
+"""Seconds between two looks at whether the first key that is kept can be done."""
+
+DROPS = frozenset({"escape", "ctrl+c"})
+"""Keys that drop those that are kept."""
+
+AT_ONCE = frozenset({"ctrl+q", "ctrl+z"})
+"""Keys that need nothing, and are done before those that are kept: to quit, and to suspend."""
 
 
 class Handled(Message):
@@ -30,29 +45,72 @@ class Handled(Message):
 
 
 class TypeAheadApp(App[None]):
-    """An app that handles each key and paste before the next one."""
+    """An app that handles each key and paste before the next one, and keeps those that can't be done yet."""
 
     def __init__(self) -> None:
         super().__init__()
         self._typed: deque[events.Key | events.Paste] = deque()
         self._waiting = False
         self._previous: tuple[Handled, DOMNode] | None = None
+        self._keeping = self._full = False
+
+    # -- hooks -------------------------------------------------------------------------------------------------
+
+    def must_wait(self, key: events.Key) -> bool:
+        """Whether a key can't be done yet. It may call `drop_typed`, and return True, if it never can be."""
+        return False
+
+    def keys_kept(self, number: int, *, full: bool) -> None:
+        """Called with the number of keys that are kept, each time it changes: 0 once they can be done.
+
+        `full` says that a key was dropped, as too many are kept.
+        """
+
+    def keys_dropped(self, number: int) -> None:
+        """Called after the user dropped the keys that were kept."""
+
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def drop_typed(self) -> int:
+        """Drop the keys that wait. Returns how many there were."""
+        number = len(self._typed)
+        self._typed.clear()
+        self._keeping = self._full = False
+        return number
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._keeping or self._full:
+            await self._keep(event)
+        else:
             input_arrived()
             self._typed.append(event)
             if not self._waiting:
                 await self._send_typed(0)
-        else:
+
+    async def _keep(self, event: events.Key | events.Paste) -> None:
+        """Keep a key after those that are kept, unless there are too many or one was dropped already."""
+        key = event.key if isinstance(event, events.Key) else ""
+        if key in AT_ONCE:
             await super().on_event(event)
+            return
+        if key in DROPS:
+            self.keys_dropped(self.drop_typed())
+            return
+        self._full = self._full or len(self._typed) >= MOST_KEPT
+        if not self._full:
+            self._typed.append(event)
+        self.keys_kept(len(self._typed), full=self._full)
 
     async def _send_typed(self, turns: int) -> None:
-        """Send the waiting keys, or try again in the next turn of the event loop."""
+        """Send the waiting keys, or try again in the next turn of the event loop, or later if they can't be done."""
         self._waiting = False
         if not self.screen_stack:  # the app is closing
             self._typed.clear()
         while self._typed and (self._previous_done() or turns > MAX_TURNS):
+            if self._first_waits():
+                return
             turns = 0
             target: DOMNode = self.focused or self.screen
             await super().on_event(self._typed.popleft())
@@ -61,6 +119,31 @@ class TypeAheadApp(App[None]):
         if self._typed:
             self._waiting = True
             self.call_later(self._try_again, turns + 1)
+        else:
+            self._full = False
+
+    def _first_waits(self) -> bool:
+        """Whether the first key has to be kept; if so, look again soon."""
+        first = self._typed[0]
+        if isinstance(first, events.Key) and self.must_wait(first):
+            if self._typed and not self._keeping:
+                self._keeping = True
+                while len(self._typed) > MOST_KEPT:
+                    self._typed.pop()
+                    self._full = True
+                input_handled()
+                self.keys_kept(len(self._typed), full=self._full)
+            if self._typed:
+                self._waiting = True
+                certain(self.set_timer(KEPT_S, self._look_again))
+            return True
+        if self._keeping:
+            self._keeping = False
+            self.keys_kept(0, full=False)
+        return False
+
+    async def _look_again(self) -> None:
+        await self._send_typed(0)
 
     async def _try_again(self, turns: int) -> None:
         await asyncio.sleep(0)
@@ -68,10 +151,11 @@ class TypeAheadApp(App[None]):
 
     def _previous_done(self) -> bool:
         """Whether the previous key has been handled, or its target is gone."""
-        if self._previous is None:
-            return True
-        handled, target = self._previous
-        return (handled.arrived or not target.is_running) and not self._has_queued_messages()
+        if self._previous is not None:
+            handled, target = self._previous
+            if target.is_running and not handled.arrived:
+                return False
+        return not self._has_queued_messages()
 
     def _has_queued_messages(self) -> bool:
         """Whether messages are waiting that may move the focus."""

@@ -89,7 +89,7 @@ class EntryTable(LineWidget, can_focus=True):
         self.states = States()
         self.signs: Callable[[Row], Signs] = lambda row: NO_SIGNS
         self.range = MarkRange()
-        self._port = Viewport(self.rows, lambda: self.body)
+        self.port = Viewport(self.rows, lambda: self.body)
         self.canvas = Canvas(self, self.rows, look)
         self._shown = ShownLines()
         self._lines: list[Line] = []
@@ -117,22 +117,22 @@ class EntryTable(LineWidget, can_focus=True):
     @property
     def cursor(self) -> int:
         """The row under the cursor, by number."""
-        return self._port.cursor
+        return self.port.cursor
 
     @property
     def top(self) -> int:
         """The first line shown, by the number of its row."""
-        return self._port.top
+        return self.port.top
 
     @property
     def moves(self) -> int:
         """How often the user moved the cursor or scrolled."""
-        return self._port.moves
+        return self.port.moves
 
     @property
     def row(self) -> Row | None:
         """The row under the cursor."""
-        return self.rows.row(self._port.cursor)
+        return self.rows.row(self.port.cursor)
 
     @property
     def span(self) -> range:
@@ -146,7 +146,7 @@ class EntryTable(LineWidget, can_focus=True):
 
     def show(self, view: View, entry: int | None = None, above: int = 0) -> None:
         """Show another view, the cursor on entry number `entry` with `above` lines over it, if the view has it."""
-        self._port.show(view, entry, above)
+        self.port.show(view, entry, above)
         self._forget_lines()
         if self._fitted != (view.query, view.marked):
             self._fitted = view.query, view.marked
@@ -156,7 +156,7 @@ class EntryTable(LineWidget, can_focus=True):
 
     def sync(self) -> None:
         """Take in rows that the view fetched; the rows on the screen stay where they are."""
-        view, port = self.view, self._port
+        view, port = self.view, self.port
         if view is None:
             return
         if self.rows.run is not view.run:
@@ -203,7 +203,7 @@ class EntryTable(LineWidget, can_focus=True):
         view = self.view
         if view is None:
             return
-        if self._port.clamp(view) or moved:
+        if self.port.clamp(view) or moved:
             self.post_message(self.Moved())
         self._note_zone()
         if ask:
@@ -234,7 +234,7 @@ class EntryTable(LineWidget, can_focus=True):
 
     def lacks(self, *, older: bool) -> bool:
         """Whether this end of what is loaded is less than a screen away, and there is more to fetch."""
-        return self.view is not None and self._port.lacks(self.view, older=older)
+        return self.view is not None and self.port.lacks(self.view, older=older)
 
     # -- drawing -----------------------------------------------------------------------------------------------
 
@@ -242,7 +242,7 @@ class EntryTable(LineWidget, can_focus=True):
         self._lay_out()
         self._begin_fitting()
         if self.view is not None and len(self.view):
-            self._port.scroll_to_cursor(self.view, self.top)
+            self.port.scroll_to_cursor(self.view, self.top)
         self._settle()
 
     @on(events.Focus)
@@ -297,7 +297,7 @@ class EntryTable(LineWidget, can_focus=True):
             return
         if view.paused and row >= len(view):
             self.post_message(self.ScanOn())
-        self._port.move_to(view, row, top)
+        self.port.move_to(view, row, top)
         self._settle()
         self.refresh()
 
@@ -348,7 +348,7 @@ class EntryTable(LineWidget, can_focus=True):
 
     def _scroll_top_to(self, top: int) -> None:
         if self.view is not None:
-            row, top = self._port.scrolled(self.view, top)
+            row, top = self.port.scrolled(self.view, top)
             self.move_to(row, top=top)
 
     @on(events.MouseDown)

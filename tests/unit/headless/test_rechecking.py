@@ -259,6 +259,8 @@ def test_what_is_no_log_is_refused(command: Command, tmp_path: Path, server: Ser
     (tmp_path / "no.txt").write_text("hello")
     assert command("recheck", "no.txt")[0] == 2
     assert command("recheck", "missing.zip")[0] == 2
+    wanted = "a file of entries, a bundle or a case"
+    assert command("recheck", ".") == (2, "", f". is a folder, not {wanted}. Name {wanted}.\n")
     assert server.requests == []
 
 

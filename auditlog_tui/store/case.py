@@ -77,7 +77,8 @@ class Owner:
     profile: str = ""
 
     def __str__(self) -> str:
-        return f"{self.endpoint} in profile {self.profile}" if self.profile else self.endpoint
+        endpoint, profile = safe(str(self.endpoint), 200), safe(str(self.profile), 100)  # a file may name any
+        return f"{endpoint} in profile {profile}" if profile else endpoint
 
 
 class CaseFile:

@@ -234,6 +234,17 @@ def test_one_that_is_renamed_while_it_is_open_loses_nothing(path: Path, tmp_path
     assert {each.name for each in tmp_path.iterdir()} == {renamed.name, *([path.name] if replaced else [])}
 
 
+@pytest.mark.parametrize("named", ["https://a.example\x1b]0;b\x07", b"\x1b[31m\xff"])
+def test_the_log_that_a_file_names_is_told_as_safe_text(path: Path, named: str | bytes) -> None:
+    with opened(path) as case:
+        case.connection.execute("UPDATE meta SET value = ?", [named])
+    with pytest.raises(CaseError, match="is a case of ") as opening:
+        open_case(path, OWNER)
+    with closing(read_case(path)) as case, pytest.raises(CaseError, match="is a case of ") as reading:
+        case.check_owner(OWNER)
+    assert f"{opening.value}{reading.value}".isprintable()
+
+
 def test_an_empty_file_is_no_case_to_be_read(path: Path) -> None:
     path.touch()
     with pytest.raises(CaseError, match=r"incident\.db is an empty file, not a case"):

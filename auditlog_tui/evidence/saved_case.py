@@ -14,6 +14,7 @@ from auditlog_tui.entries.models import read_entry
 from auditlog_tui.entries.raw_json import restored
 from auditlog_tui.evidence.statement import Annotation
 from auditlog_tui.log.kept_feeds import coverage_of
+from auditlog_tui.query import FIELDS, term_for
 from auditlog_tui.store import received
 from auditlog_tui.store.case import LARGEST_VALUE, CaseFile, read_case
 from auditlog_tui.text.safe import safe
@@ -80,7 +81,23 @@ class SavedCase:
 
 
 def _named(request: frozenset[tuple[str, str]]) -> str:
-    return safe("&".join(f"{name}={value}" for name, value in sorted(request)), 200)
+    """A request in the filter language; a parameter that has no place there as the API has it."""
+    left, terms = dict(request), []
+    for field in FIELDS.values():
+        values = [left.pop(name, "") for name in field.params]
+        if len(values) == 2 and any(values):
+            terms.append(f"{field.name}:{_range(*values)}")
+        elif any(values):
+            terms.append(term_for(field.columns[0], values[0]) or f"{field.name}:{values[0]}")
+    terms += [f"{name}={value}" for name, value in sorted(left.items())]
+    return safe(" ".join(terms), 200)
+
+
+def _range(low: str, high: str) -> str:
+    """A range of numbers or times, of which one bound may be missing."""
+    if low == high:
+        return low
+    return f"{low}..{high}" if low and high else f">={low}" if low else f"<={high}"
 
 
 @contextmanager

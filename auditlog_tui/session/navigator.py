@@ -178,7 +178,7 @@ class Navigator:
         place = self.place if same else Place(View(self.log, query, like=self._like), frozen)
         if typed.relative:
             place.typed, place.offset_us = text, self.log.api.clock_offset_us
-        self.history.add(self.words.in_words(frozen))
+        self.history.add(self.words.as_typed(text, typed, frozen))
         return place if same else self._show(place)
 
     def _is_shown(self, text: str) -> bool:
@@ -218,7 +218,7 @@ class Navigator:
         read, query = self._read(typed)
         self.words.keep(read, query)
         self.places[self.at] = Place(View(self.log, query), format_query(query))
-        self.history.add(self.shown)
+        self.history.add(self.words.as_typed(typed, read, self.place.text))
         self.journal.note(*_noted(self.place))
         return self.place
 

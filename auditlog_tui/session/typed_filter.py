@@ -76,6 +76,14 @@ class TimeWords:
                 text = text[: term.start] + words + text[term.end :]
         return text
 
+    def as_typed(self, text: str, typed: TypedFilter, frozen: str) -> str:
+        """The typed `text` of a filter without what a command line has around it, saved filters by their names.
+
+        One without saved filters is `frozen`, the same with absolute times, with these in words.
+        """
+        given = filter_in(text)
+        return self.in_words(frozen) if typed.text == given else given.strip()
+
 
 def read_filter(typed: str, views: Mapping[str, str], redactor: Redactor) -> TypedFilter:
     """The filter in a typed text or a pasted command line; `views` are the saved filters by name.

@@ -93,6 +93,7 @@ class AuditLogApp(PatchedApp):
 
     def get_default_screen(self) -> Screen[None]:
         self._browse = BrowseScreen(self.settings, self.opener, self.query_text, self._glyphs, self._keys)
+        self.kept_keys = self._browse.type_ahead
         return self._browse
 
     @property
@@ -118,22 +119,6 @@ class AuditLogApp(PatchedApp):
         """Use the light theme on a light background, unless the user has chosen one meanwhile."""
         if self.settings.theme == AUTO_THEME and self.theme == DARK and message.is_light:
             self.theme = LIGHT
-
-    # -- keys --------------------------------------------------------------------------------------------------
-
-    def must_wait(self, key: events.Key) -> bool:
-        browse = self._browse
-        if browse is None or self.screen is not browse:
-            return False  # a dialog takes keys as soon as it is open
-        return browse.type_ahead.must_wait(key.key, self.focused, self.drop_typed)
-
-    def keys_kept(self, number: int, *, full: bool) -> None:
-        if self._browse is not None:
-            self._browse.type_ahead.kept(number, full=full)
-
-    def keys_dropped(self, number: int) -> None:
-        if self._browse is not None:
-            self._browse.type_ahead.dropped(number)
 
     async def on_unmount(self) -> None:
         await self.opener.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC
@@ -14,8 +15,10 @@ import pytest
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.session.case import Case, SameLogApi
 from auditlog_tui.session.navigator import Navigator
+from auditlog_tui.settings.options import Settings
 from auditlog_tui.store.case import CaseFile, Owner, open_case
 from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import SIZE, Hand, PinnedLog, TestOpener, app_over
 from tests.app.wire import JsonLog, Wire, log_of
 from tests.unit.faulty import faulty
@@ -201,3 +204,20 @@ async def test_another_organizations_log_is_refused(path: Path) -> None:
         await hand.until(lambda: hand.app.return_code == 2 or not hand.app.is_running)
         assert "another organization" in hand.app.report
         assert len(hand.navigator.view) == before
+
+
+async def test_the_case_is_named_from_the_first_frame(path: Path) -> None:
+    opener = CaseOpener(Wire(log_of()), path)
+    may_open = threading.Event()
+    prepare = opener.prepare
+    opener.prepare = lambda: (may_open.wait(60), prepare())[1]  # type: ignore[method-assign]  # it is held
+    settings = Settings(base_url=opener.base_url, theme="textual-dark", case=str(path))
+    app = AuditLogApp(settings, opener)
+    async with app.run_test(size=SIZE) as pilot:
+        hand = Hand(pilot, app, Wire(log_of()))
+        try:
+            await hand.until(lambda: "opening incident.db" in hand.shown)
+            assert hand.header.startswith(" incident.db")
+        finally:
+            may_open.set()
+        await hand.until(lambda: hand.screen.opened)

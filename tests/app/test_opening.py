@@ -232,6 +232,13 @@ async def test_keys_are_dropped_where_nothing_matches() -> None:
         assert not marked(hand)
 
 
+async def test_the_header_says_nothing_of_following_before_the_log_is_open() -> None:
+    async with opening() as (hand, opener):
+        assert "follow" not in hand.header
+        await opened(hand, opener)
+        assert "follow" in hand.header
+
+
 async def test_a_filter_can_be_typed_while_the_rows_of_another_are_awaited() -> None:
     wire = Wire(log_of())
     async with running(wire) as hand:

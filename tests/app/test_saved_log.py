@@ -20,6 +20,7 @@ from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import Hand, settled
 from tests.app.wire import Wire, log_of
 from tests.unit.evidence.saved import LINES, line
+from tests.unit.evidence.test_saved_case import made
 from tests.unit.evidence.test_saved_log import a_bundle
 
 WIDE, NARROW = (160, 30), (80, 24)
@@ -253,3 +254,11 @@ async def test_counts_are_said_to_be_of_the_file_and_not_of_all_time(tmp_path: P
         assert "by the server" not in hand.text
         await hand.press("escape", "A", "s", "#")
         assert "all time" not in hand.text
+
+
+async def test_the_header_begins_to_say_why_it_is_incomplete_where_there_is_no_room_for_all(tmp_path: Path) -> None:
+    case = tmp_path / "incident.db"
+    await made(case, "status:200")
+    async with showing(case, "method:POST", size=(120, 36)) as hand:
+        assert "INCOMPLETE it is a case" in hand.header
+        assert hand.header.startswith(" incident.db")

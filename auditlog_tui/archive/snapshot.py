@@ -16,6 +16,7 @@ from auditlog_tui.archive.rows import UNKNOWN
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
 from auditlog_tui.offline.source import Filter
 from auditlog_tui.output.files import shown
+from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted, instant_us
 
 MISSING = -(2**62)
@@ -90,8 +91,8 @@ class Opened:
 class Snapshot:
     """The parts in the order in which they were added, without those that are `lacking`.
 
-    `as_of_us` is the time as of which the archive has every entry of its log, in microseconds; `None` if that is not
-    known.
+    `unnamed` are parts in the folder that the manifest does not name: it may have lost lines at its end. `as_of_us`
+    is the time as of which the archive has every entry of its log, in microseconds; `None` if that is not known.
     """
 
     manifest: Manifest
@@ -99,11 +100,12 @@ class Snapshot:
     parts: Sequence[Opened] = ()
     lacking: Sequence[str] = ()
     as_of_us: int | None = None
+    unnamed: Sequence[str] = ()
     reason: str = field(init=False)
     """What is lacking; empty if nothing is."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", "; ".join(_reasons(self.manifest, self.folder, self.lacking)))
+        object.__setattr__(self, "reason", "; ".join(_reasons(self)))
 
     def without(self, damaged: Iterable[Opened]) -> Snapshot:
         """The same, but these parts are lacking."""
@@ -132,7 +134,16 @@ def take(folder: Path, reader: Reader) -> Snapshot:
     parts = list(_open(found, reader, lacking, reliable=not manifest.broken))
     state = read_state(folder, manifest)
     as_of_us = None if state is None else state.complete_us
-    return Snapshot(manifest, folder, parts, lacking, as_of_us)
+    return Snapshot(manifest, folder, parts, lacking, as_of_us, _unnamed(folder, manifest))
+
+
+def _unnamed(folder: Path, manifest: Manifest) -> list[str]:
+    """The parts in the folder that its manifest does not name, though a part is named before it gets its name."""
+    found = [path.relative_to(folder).as_posix() for path in folder.glob("day=*/part-*.parquet")]
+    if set(found) <= {part.part for part in manifest.parts}:
+        return []
+    now = manifest_of(folder)  # a collect that is running may have added some
+    return sorted({*found} - {part.part for part in now.parts} - {*now.replaced})
 
 
 def manifest_of(folder: Path) -> Manifest:
@@ -233,9 +244,13 @@ def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup], *, reli
     return Opened(part.number, path, part.day, dated, low, high, blocks, odd, noted, part.part, part.sha256)
 
 
-def _reasons(manifest: Manifest, folder: Path, lacking: Sequence[str]) -> Iterator[str]:
-    if manifest.broken:
-        yield f"line {manifest.broken[0]} of its {MANIFEST} does not follow the one before: it was changed"
+def _reasons(taken: Snapshot) -> Iterator[str]:
+    folder, lacking, unnamed = taken.folder, taken.lacking, taken.unnamed
+    if taken.manifest.broken:
+        yield f"line {taken.manifest.broken[0]} of its {MANIFEST} does not follow the one before: it was changed"
+    if unnamed:
+        others = f" and {count(len(unnamed) - 1)} more" if len(unnamed) > 1 else ""
+        yield f"its {MANIFEST} does not name {safe(unnamed[0], 100)}{others}: it may have lost its last lines"
     if lacking:
         days = list(dict.fromkeys(name.partition("/")[0].removeprefix("day=") for name in lacking))
         more = len(days) - MOST_NAMED

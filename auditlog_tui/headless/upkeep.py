@@ -25,6 +25,8 @@ def verify(folder: Path, *, quiet: bool) -> int:
     """
     progress = Progress(sys.stderr)
     try:
+        if told := mistaken_for(folder, "archive"):
+            raise ArchiveRefusedError(told)
         out, _ = standard_out(progress)
         try:
             found = check(folder, Bar(progress))

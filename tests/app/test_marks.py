@@ -784,15 +784,17 @@ async def test_a_history_that_can_not_be_kept_is_told_of_once(tmp_path: Path) ->
         assert "Filters are kept" not in hand.status
 
 
-async def test_a_mark_where_no_entry_is_yet_is_refused_aloud() -> None:
+async def test_a_mark_where_no_entry_is_yet_waits_for_it() -> None:
     async with running() as hand:
         hand.wire.hold()
         hand.send("G", "m")
-        await hand.until(lambda: "nothing was marked" in hand.status)
+        await hand.pilot.pause()
+        assert hand.navigator.marks.count == 0
         hand.wire.release()
+        await hand.until(lambda: hand.navigator.marks.count == 1)
         await hand.settled()
         await hand.press("V")
         assert len(hand.table.span) == 1
         await hand.press("g", "m")
         assert "among other rows" in hand.status
-        assert hand.navigator.marks.count == 0
+        assert hand.navigator.marks.count == 1

@@ -82,9 +82,9 @@ async def test_pivots_are_a_table_of_one_line_each(size: tuple[int, int], monkey
         await hand.press("tab")
         await hand.settled()
         box = hand.app.screen.query_one(OptionList)
-        heads, *lines = [shown[y][box.region.x : box.region.right] for y in range(box.region.y, box.region.bottom)][
-            1:-1
-        ]
+        heads, *lines = [
+            hand.lines[y][box.region.x : box.region.right] for y in range(box.region.y, box.region.bottom)
+        ][1:-1]
         assert len(lines) == box.option_count - 1
         ends = [heads.index(head) + len(head) for head in ("here", "all time")]
         for line in lines:

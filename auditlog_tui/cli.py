@@ -40,16 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments[:1] == ["help"] and arguments[1:] in ([], *([name] for name in FIRST_WORDS)):
             arguments = [*(name for name in arguments[1:] if name != "help"), "--help"]
-        if (rest := after("config", arguments)) is not None:
-            return _config(rest)
-        if (rest := after("paths", arguments)) is not None:
-            return _paths(rest)
-        if (rest := after("verify", arguments)) is not None:
-            return _verify(rest)
-        if (rest := after("completion", arguments)) is not None:
-            return _completion(rest)
-        if (rest := after("log", arguments)) is not None:
-            return _log(rest)
+        for name, run_it in _WITHOUT_LOG.items():
+            if (rest := after(name, arguments)) is not None:
+                return run_it(rest)
         if (rest := after(OPEN, arguments)) is not None and not _HELP.isdisjoint(rest):
             _parser(OPEN).print_help()
             return ExitStatus.DONE
@@ -71,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *, prog: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
     def error(self, message: str) -> NoReturn:
         """argparse's, without the value of an unknown flag: that of `--api-key=…` would be a key."""
         super().error(re.sub(r"(--[^\s=]+)=\S*", r"\1=…", message))
@@ -90,8 +92,6 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
         prog="auditlog-tui open" if opens else "auditlog-tui",
         description=_OPEN_HELP if opens else "Browse the Nirvana Labs audit log. ? in the browser lists its keys.",
         epilog=f"{EXAMPLES}\n\nEach command has a --help of its own.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     if opens:
         parser.add_argument("file", metavar="FILE", help="the saved log")
@@ -187,8 +187,6 @@ def _verify_parser() -> argparse.ArgumentParser:
             "It needs no key and sends nothing."
         ),
         epilog=_VERIFY_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("path", metavar="PATH", help="the bundle, such as incident.zip, or the archive's folder")
     parser.add_argument(
@@ -230,8 +228,6 @@ def _completion_parser() -> argparse.ArgumentParser:
             "Completing starts no program and sends nothing."
         ),
         epilog=_COMPLETION_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads the script")
     return parser
@@ -278,8 +274,6 @@ def _log_parser() -> argparse.ArgumentParser:
             "copied, exported and re-checked, and when. It never has the API key. It needs no key and sends nothing."
         ),
         epilog=_LOG_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("path", metavar="PATH", help="the case, such as incident.db")
     parser.add_argument("--format", choices=LOG_FORMATS, default="text", help="text (default), or the lines as kept")
@@ -294,6 +288,10 @@ def _log(arguments: Sequence[str]) -> int:
 
     runtime.enable_collector()
     return write_log(Path(options.path), options.format, options.digest)
+
+
+_WITHOUT_LOG = {"config": _config, "paths": _paths, "verify": _verify, "completion": _completion, "log": _log}
+"""The commands that need no log, each with what runs it."""
 
 
 def _look_after(options: argparse.Namespace) -> int:

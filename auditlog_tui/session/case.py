@@ -20,10 +20,8 @@ from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.kept import (
     read_annotations,
     read_queries,
-    read_text,
     write_annotations,
     write_query,
-    write_text,
 )
 from auditlog_tui.text.safe import safe
 
@@ -39,6 +37,7 @@ class Case:
     def __init__(self, file: CaseFile, store: EntryStore) -> None:
         self.name = safe(file.path.name, 200)
         self.read_only = file.read_only
+        self._file = file
         self._store = store
 
     def history(self) -> History:
@@ -51,13 +50,11 @@ class Case:
 
     def read(self, name: str) -> str:
         """A text that was kept; empty if there is none. Raises `StoreError`."""
-        return read_text(self._store, name)
+        return self._file.text(name)
 
-    def keep(self, texts: Mapping[str, str]) -> None:
-        """Keep texts under their names. Raises `StoreError`."""
-        with self._store.together():
-            for name, text in texts.items():
-                write_text(self._store, name, text)
+    def keep(self, name: str, text: str) -> None:
+        """Keep a text under a name. Raises `StoreError`."""
+        self._file.keep_text(name, text)
 
 
 class CaseHistory(History):

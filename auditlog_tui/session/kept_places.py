@@ -74,7 +74,7 @@ def begin(navigator: Navigator, text: str) -> Place:
 def keep_places(navigator: Navigator) -> None:
     """Let the case keep the places as they are now. Raises `StoreError`."""
     if navigator.case is not None and navigator.places:
-        navigator.case.keep({PLACES: _text_of(navigator)})
+        navigator.case.keep(PLACES, _text_of(navigator))
 
 
 def _text_of(navigator: Navigator) -> str:

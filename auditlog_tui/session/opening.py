@@ -346,9 +346,9 @@ class Session:
     def marks(self) -> Marks:
         """The marks of the case, or of the endpoint and profile, read at the first call.
 
-        `error` says what could not be read.
-        Those of a saved log belong to its content, wherever it lies; the ones in it are there at first. Those of an
-        archive belong to the address and the filter that it is of, and stay as it grows.
+        `error` says what could not be read. Those of a saved log belong to its content, wherever it lies; the ones in
+        it are there at first. Those of an archive belong to the address and the filter that it is of, and stay as it
+        grows.
         """
         from auditlog_tui.session.marks import Marks, marks_path
 

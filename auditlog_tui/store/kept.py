@@ -1,4 +1,4 @@
-"""What a case keeps besides entries: feeds, marks and notes, typed filters, and small texts by name.
+"""What a case keeps besides entries: feeds, marks and notes, and typed filters.
 
 Every function takes the store that was opened on the case, and raises `StoreError`.
 """
@@ -59,14 +59,3 @@ def read_queries(store: EntryStore, most: int) -> list[str]:
     """The last `most` filters typed, oldest first."""
     found = store.read("SELECT query FROM typed ORDER BY number DESC LIMIT ?", [most])
     return [query for (query,) in found][::-1]
-
-
-def write_text(store: EntryStore, name: str, text: str) -> None:
-    """Keep a text under a name, in place of the one before."""
-    with store.writing():
-        store.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, text])
-
-
-def read_text(store: EntryStore, name: str) -> str:
-    """The text under a name; empty if there is none."""
-    return next((text for (text,) in store.read("SELECT value FROM meta WHERE name = ?", [name])), "")

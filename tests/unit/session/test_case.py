@@ -217,7 +217,7 @@ def test_places_that_this_program_did_not_write_are_left_out(path: Path, text: s
     api = FakeApi(log_of(5))
     with navigating(path, api) as navigator:
         assert navigator.case is not None
-        navigator.case.keep({"places": text})
+        navigator.case.keep("places", text)
     with navigating(path, api) as navigator:
         assert begin(navigator, "").text == ""
         assert len(navigator.places) == 1

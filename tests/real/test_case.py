@@ -318,17 +318,6 @@ def test_a_start_that_fails_leaves_one_file(path: Path, env: dict[str, str]) -> 
 # -- a disk that is full -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).returncode:
-        pytest.skip("file systems can't be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
 def test_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(small_disk: Path, env: dict[str, str]) -> None:
     path = small_disk / "incident.db"
     with opened(path, env) as terminal:

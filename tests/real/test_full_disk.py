@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from auditlog_tui.evidence.verify import verify
 from tests.real.pty_terminal import APP, PtyTerminal, environment
@@ -23,17 +20,6 @@ KEYS = (
 """Each key either uses the store that can't write, or closes what the one before opened."""
 
 FULL = "working set can't be read or written"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).returncode:
-        pytest.skip("file systems can't be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
 
 
 def test_loading_all_on_a_full_disk_keeps_the_rows_and_goes_on_when_there_is_room(

@@ -12,7 +12,6 @@ import pytest
 
 from tests.effort import HANGS_S
 from tests.real.pty_terminal import APP, PtyTerminal, environment
-from tests.real.test_full_disk import small_disk as small_disk  # a fixture
 from tests.real.test_offline import guarded, sockets
 from tests.unit.evidence.saved import LINES, line
 

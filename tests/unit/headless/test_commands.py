@@ -6,10 +6,9 @@ import asyncio
 import errno
 import importlib.util
 import json
-import os
 import re
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +22,15 @@ from auditlog_tui.evidence.formats import WITH_NOTES
 from auditlog_tui.output import files
 from auditlog_tui.session.marks import Marks, marks_path
 from auditlog_tui.settings.command_line import FORMATS
+from tests.unit.headless.conftest import KEY, Command
 
-KEY = "nirvana-key-0123456789abcdef"
 ENTRIES = 300
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serving]:
     with serving(demo_log(entries=ENTRIES), api_key=KEY) as running:
         yield running
-
-
-@pytest.fixture
-def command(
-    server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    """Runs a command line; its status and what it wrote on standard output and standard error."""
-    for name in [name for name in os.environ if name.startswith(("AUDITLOG_TUI_", "NIRVANA_LABS_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(cli, "config_path", lambda: tmp_path / "config.toml")
-    monkeypatch.setenv("NIRVANA_LABS_API_KEY", KEY)
-    monkeypatch.setenv("NIRVANA_LABS_BASE_URL", server.url)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        status = cli.main(list(arguments))
-        said = capfd.readouterr()
-        return int(status), said.out, said.err
-
-    return run
 
 
 def test_what_is_listed_is_what_is_counted(command: Command) -> None:

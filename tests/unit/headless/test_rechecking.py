@@ -6,23 +6,20 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from auditlog_tui import cli
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
 from auditlog_tui.evidence.statement import Annotation
 from auditlog_tui.offline.source import Filter, Found, Order, Place, Source
 from tests.unit.evidence.bundles import line, made, statement
+from tests.unit.headless.conftest import KEY, Command
 
-KEY = "nirvana-key-0123456789abcdef"
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 class Altered:
@@ -54,27 +51,6 @@ def log() -> Altered:
 def server(log: Altered) -> Iterator[Serving]:
     with serving(log, api_key=KEY) as running:
         yield running
-
-
-@pytest.fixture
-def command(
-    server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    """Runs a command line; its status and what it wrote on standard output and standard error."""
-    for name in [name for name in os.environ if name.startswith(("AUDITLOG_TUI_", "NIRVANA_LABS_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(cli, "config_path", lambda: tmp_path / "config.toml")
-    monkeypatch.setenv("NIRVANA_LABS_API_KEY", KEY)
-    monkeypatch.setenv("NIRVANA_LABS_BASE_URL", server.url)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        status = cli.main(list(arguments))
-        said = capfd.readouterr()
-        assert KEY not in said.out + said.err
-        return int(status), said.out, said.err
-
-    return run
 
 
 @pytest.fixture

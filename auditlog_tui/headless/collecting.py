@@ -37,13 +37,16 @@ from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.entries import EntryStore, Row, Run
-from auditlog_tui.store.scans import all_raws, left_out, stretches
+from auditlog_tui.store.scans import all_raws, left_out, stored, stretches
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted, moment, rfc3339
 from auditlog_tui.text.zones import read_zone
 
 PORTION = 500
 """Entries taken between two turns of the event loop."""
+
+LAST_ANSWER_S = 5.0
+"""How long the answer to a request is waited for when nobody needs it any more."""
 
 TRIES = 3
 """Hours in which more entries came while they were fetched are fetched so many times at most."""
@@ -213,7 +216,6 @@ class Collecting:
             cursor: str | None = None
             while True:
                 page = await self._api.list({**self._plan.params, "sort": sort}, limit=PAGE, cursor=cursor)
-                self._api.note(page)
                 fresh = {e.raw: e for e in page.entries if time_of(e) is None and e.raw not in found}
                 found |= fresh
                 cursor = page.next_cursor
@@ -259,15 +261,12 @@ class Collecting:
             log = Log(self._api, store, self._log.parallel)
             log.server_support = self._log.server_support
             self.walk = walk = Walk(log, query)
-            self._api.notes_all = span is not None and span.count is not None and span.count <= MOST
             try:
                 await walk.begin()
-                await walk.go(UNBOUNDED)
+                await walk.go(UNBOUNDED, self._api.drop_stored(store))
             except ApiError:
                 await self._add_rows(walk)
                 raise
-            finally:
-                self._api.notes_all = False
             await self._add_rows(walk)
             reason = walk.reason()
             if reason:
@@ -297,6 +296,7 @@ class Collecting:
             await give_way()
 
     async def _finish(self) -> None:
+        await self._api.settle()
         await self._add_noted()
         await self._keep()
 
@@ -333,24 +333,56 @@ class Collecting:
 
 
 class _NotingApi(ForwardingApi):
-    """The API. `noted` are entries by their JSON: those of the smallest pages, which are requested for their counts.
+    """The API. `noted` are the entries that came, by their JSON, until an archive has them.
 
-    With `notes_all`, those of all pages are: a walk may drop some and fetch them again, when they may be gone.
+    A walk drops what it fetched ahead when the log changes, and then the server may have removed it already.
     """
 
     def __init__(self, api: AuditLogApi) -> None:
         super().__init__(api)
         self.noted: dict[str, Entry] = {}
-        self.notes_all = False
+        self._under_way: set[asyncio.Task[Page]] = set()
 
     async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
-        page = await super().list(params, limit=limit, cursor=cursor)
-        if limit == SMALLEST_PAGE or self.notes_all:
-            self.note(page)
-        return page
+        """As the API's. Being cancelled takes up to `LAST_ANSWER_S`, as the server may be sending its answer."""
+        task = asyncio.create_task(super().list(params, limit=limit, cursor=cursor))
+        self._under_way.add(task)
+        task.add_done_callback(self._note)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            await self.settle(task)
+            raise
+        return task.result()
 
-    def note(self, page: Page) -> None:
-        self.noted |= {entry.raw: entry for entry in page.entries}
+    def _note(self, task: asyncio.Task[Page]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is None:
+            self.noted |= {entry.raw: entry for entry in task.result().entries}
+
+    async def settle(self, *tasks: asyncio.Task[Page]) -> None:
+        """Wait up to `LAST_ANSWER_S` for requests (by default for all that are under way), then end them."""
+        waiting = tasks or tuple(self._under_way)
+        if not waiting:
+            return
+        try:
+            await asyncio.wait(waiting, timeout=LAST_ANSWER_S)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    def drop_stored(self, store: EntryStore) -> Callable[[], None]:
+        """What, called after each page, drops what is in the store from `noted` where that has become much."""
+        passed = 0
+
+        def drop() -> None:
+            nonlocal passed
+            while len(self.noted) > MOST and passed < store.size:
+                first, passed = passed + 1, min(passed + PORTION, store.size)
+                for text in stored(store, first, passed + 1):
+                    self.noted.pop(text, None)
+
+        return drop
 
 
 def _rows(store: EntryStore, run: Run) -> Iterator[Row]:

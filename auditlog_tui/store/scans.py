@@ -271,6 +271,12 @@ def left_out(store: EntryStore, run: Run, first: int, after: int) -> list[str]:
     return [restored(raw) for (raw,) in store.read(sql, [first, after, run.number])]
 
 
+def stored(store: EntryStore, first: int, after: int) -> list[str]:
+    """The JSON of the versions numbered from `first` up to `after`, of any run, that the store keeps."""
+    found = store.read("SELECT raw FROM json WHERE n >= ? AND n < ? ORDER BY n", [first, after])
+    return [restored(raw) for (raw,) in found]
+
+
 def texts_since(store: EntryStore, entry: int, after: int, since_us: int) -> list[str]:
     """The JSON of an entry's versions numbered above `after`, in the order in which they came.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.entries.models import Page
 from auditlog_tui.errors import ApiError, QueryError, ServerError
+from auditlog_tui.headless import collecting
 from auditlog_tui.headless.collecting import Collecting, Outcome, check_collectable
 from auditlog_tui.log import changes
 from auditlog_tui.log.changes import HOUR_US
@@ -31,12 +33,12 @@ DAY = 24 * HOUR
 
 
 class ServingLog(TimedLog):
-    """Keeps what it has ever served."""
+    """Keeps what it has ever served, also where nobody waits for it any more."""
 
     served: set[str]
 
-    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
-        page = await super().list(params, limit=limit, cursor=cursor)
+    def _page(self, params: Mapping[str, str], limit: int, cursor: str | None, what: str) -> Page:
+        page = super()._page(params, limit, cursor, what)
         self.__dict__.setdefault("served", set()).update(entry.raw for entry in page.entries)
         return page
 
@@ -273,6 +275,31 @@ async def test_what_comes_or_goes_while_it_is_fetched_does_not_make_it_incomplet
     assert set(raws(log)) | log.served <= set(held(tmp_path))
 
 
+class HastyLog(ServingLog):
+    """Refuses a slice and removes its oldest entries then, while answers are on their way."""
+
+    def _page(self, params: Mapping[str, str], limit: int, cursor: str | None, what: str) -> Page:
+        if what == "refuse slice":
+            oldest = sorted((each for each in self.alive if each.ns is not None), key=lambda each: each.ns or 0)
+            for record in oldest[: len(oldest) * 4 // 5]:
+                record.gone = True
+            self._found.clear()
+        return super()._page(params, limit, cursor, what)
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        page = await super().list(params, limit=limit, cursor=cursor)
+        for _ in range(len(self.calls) * 7 % 20):
+            await asyncio.sleep(0)
+        return page
+
+
+@pytest.mark.parametrize("call", [23, 31])
+async def test_what_is_on_its_way_when_a_walk_begins_again_is_not_lost(call: int, tmp_path: Path) -> None:
+    log = HastyLog([n * HOUR // 20 for n in range(3_000)], happens={call: "refuse slice"})
+    await collect(log, tmp_path, parallel=8)
+    assert log.served <= set(held(tmp_path))
+
+
 HAPPENINGS = ("grow", "late", "forget", "undated", "throttle", "fail", "refuse cursor", "no total", "unclear")
 TIMES = st.lists(
     st.integers(0, 3 * DAY) | st.integers(0, 72).map(lambda hour: hour * HOUR) | st.just(ABSENT),
@@ -295,6 +322,7 @@ async def test_whatever_happens_nothing_that_was_served_is_lost_or_twice_and_com
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         patched.setattr(changes, "FEW", 5)
         patched.setattr(changes, "MOST", 20)
+        patched.setattr(collecting, "MOST", 20)
         for happens, more in runs:
             for time in more:
                 log.write(time)

@@ -865,6 +865,7 @@ class Keeping:
             self._feed.unasked = False
             if not counted:
                 self._feed.short = _NOT_COUNTED
+                self._feed._verified = True  # sums that agree would not tell either
 
 
 def _last_row(store: EntryStore, run: Run, sort: str, *, above: bool) -> Row | None:

@@ -17,12 +17,13 @@ from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError, NotTheApiError
 from auditlog_tui.log.bounds import TIME_BOUNDS, narrower_bound, violated_bounds
 from auditlog_tui.log.insertion import entry_time, insert
+from auditlog_tui.log.oldest import compare_oldest
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.log.sort_order import in_order, sort_values
 from auditlog_tui.log.view import View
 from auditlog_tui.query.times import FIRST, LAST
 from auditlog_tui.store.entries import Stretch
-from auditlog_tui.store.scans import count_records, count_undated, newer_than
+from auditlog_tui.store.scans import count_records, newer_than
 
 MARGIN_US = 2_000_000
 """A poll begins this many microseconds before the newest entry, so that slightly late entries come with it."""
@@ -38,6 +39,9 @@ FUTURE_US = 60_000_000
 
 MAX_PAGES = 50
 """Pages per poll; the next poll continues."""
+
+FEW_PAGES = 2
+"""Pages of the oldest entries that a poll compares."""
 
 CATCH_UPS = 20
 """Polls of one attempt to catch up; the next attempt continues."""
@@ -145,9 +149,10 @@ class LiveTail:
         if not self._truncated:
             self._reached_us = before_us if newest.served_at is None else _us(newest.served_at)
         await self.view.evaluate()
+        news = _news(inserted, since)
         if self._missing == 0 and self._server_counts and feed.complete and not self._polls % REREAD_EVERY:
-            await self._check_oldest()
-        return _news(inserted, since)
+            news += News(late=await self._check_oldest(FEW_PAGES) or 0)
+        return news
 
     async def mend(self) -> News:
         """Fetch what is missing if the last poll found that the server's count differs from what is loaded.
@@ -177,7 +182,7 @@ class LiveTail:
                 continue
             await self.mend()
             if self._missing == 0 and self._server_counts and feed.complete:
-                self.range_known = await self._check_oldest()
+                self.range_known = await self._check_oldest(MAX_PAGES) is not None
                 await self.mend()
             if self._missing == 0 or feed.short:
                 self.range_known &= not (feed.complete and "sort" in self._log.server_support.ignored)
@@ -357,61 +362,32 @@ class LiveTail:
         """
         feed = self.view.feed
         total, gone = feed.expected_count + (self._missing or 0), 0
-        if (found := await self._count_gone_at_bottom()) is not None:
-            gone, total = found
+        if (oldest := await compare_oldest(self.view, self._insert, MAX_PAGES)) is not None:
+            gone, total = oldest.gone, oldest.total
         fell = self._confirmed_total is not None and total < self._confirmed_total
         fewer = self._records(0, len(feed.run)) - feed.uncounted - total if fell else 0
         self._update_gone(max(gone, fewer, feed.gone), total)
         if self._missing == 0:
             self._settle()
 
-    async def _count_gone_at_bottom(self) -> tuple[int, int] | None:
-        """How many loaded entries are older than the server's oldest, and its count; `None` if unknown."""
-        feed, log = self.view.feed, self._log
-        if "sort" in log.server_support.ignored:
-            return None
-        params = {**feed.plan.params, "sort": OLDEST_FIRST}
-        page = await log.api.list(params, limit=SMALLEST_PAGE)
-        if page.total_count is None or _ignored(page.entries, params):
-            return None
-        oldest = next((entry.created_us for entry in page.entries if entry.created_us is not None), None)
-        if oldest is None:
-            return None
-        # Of those of the same time only if the page has all of them: the server may list them in any order.
-        below = newer_than(log.store, feed.run, oldest)
-        stretch = Stretch(feed.run.first + below, len(feed.run) - below)
-        undated = count_undated(log.store, feed.run, stretch)
-        older = count_records(log.store, feed.run, stretch, None, oldest - 1) - undated
-        return older + self._gone_of_oldest(page, oldest), page.total_count
-
-    def _gone_of_oldest(self, page: Page, oldest: int) -> int:
-        """How many loaded entries of the oldest time are not on the server's page of the oldest entries."""
-        if not page.last and not any(entry.created_us not in (None, oldest) for entry in page.entries):
-            return 0
-        run, store, on_page = self.view.feed.run, self._log.store, {entry.key for entry in page.entries}
-        first, end = newer_than(store, run, oldest + 1), newer_than(store, run, oldest)
-        gone = (
-            row
-            for row, found in enumerate(store.window(run, first, min(end - first, PAGE)), first)
-            if found.created_us == oldest and found.key not in on_page
-        )
-        return sum(self._records(row, row + 1) for row in gone)
-
     def _update_gone(self, gone: int, total: int) -> None:
         self._feed.update_gone(gone, total)
         self._missing = total - self._feed.expected_count
 
-    async def _check_oldest(self) -> bool:
-        """Where the counts agree, check that not just as many entries came late as are gone. False if it can't."""
+    async def _check_oldest(self, most: int) -> int | None:
+        """Where the counts agree, check that not just as many entries came late as are gone.
+
+        Returns how many late ones it has inserted; `None` if up to `most` pages don't tell.
+        """
         feed, total = self._feed, self._feed.total
-        found = await self._count_gone_at_bottom()
-        if found is None or total is None or feed is not self.view.feed:
-            return False
-        if found[0] > feed.gone:
-            self._update_gone(found[0], min(total, found[1]))
+        oldest = await compare_oldest(self.view, self._insert, most)
+        if oldest is None or total is None or feed is not self.view.feed:
+            return None
+        if oldest.gone > feed.gone or oldest.late:
+            self._update_gone(max(feed.gone, oldest.gone), min(total, oldest.total))
             if self._missing:
                 self._report_missing(self._missing)
-        return True
+        return oldest.late
 
     # -- finding late entries by counts ------------------------------------------------------------------------
 

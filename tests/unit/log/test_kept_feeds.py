@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditlog_tui.errors import ServerError, StoreError
@@ -146,6 +146,24 @@ async def test_just_as_many_late_as_gone_are_found_too(path: Path) -> None:
         await view.more(0)
         assert {f"id-{1_000 + n}" for n in range(10)} <= set(keys_of(view))
         assert (view.summary().state, view.summary().gone) == (State.COMPLETE, 10)
+
+
+@pytest.mark.parametrize("late", [1, 3, 20, 250])
+@pytest.mark.parametrize("kept_of_crowd", [1, 30])
+async def test_late_entries_below_a_crowd_that_retention_cut_in_two_are_found(
+    path: Path, late: int, kept_of_crowd: int
+) -> None:
+    crowd = [entry(100 + n, at=100) for n in range(40)]
+    api = server([*log_of(100), *crowd, *(entry(n, at=n) for n in range(140, 600))])
+    await loaded(path, api)
+    del api.entries[: 140 - kept_of_crowd]
+    api.entries[:0] = [entry(1_000 + n, at=99) for n in range(late)]
+    api.entries += [entry(n, at=n) for n in range(600, 605)]
+    with case(path, api) as log:
+        view = returned(log)
+        await view.more(0)
+        assert {data["id"] for data in api.entries} <= set(keys_of(view))
+        assert (view.summary().state, view.summary().gone) == (State.COMPLETE, 140 - kept_of_crowd)
 
 
 async def test_without_a_count_it_is_never_complete_again(path: Path) -> None:
@@ -336,6 +354,11 @@ def _us(text: str) -> int:
     return instant_us(text) or 0
 
 
+@example(
+    count=28, page_size=10, rows=30, generation=EVERY_FILTER, text="", during=[],
+    meanwhile=["forget", "forget", "late"],
+    seed=0,
+)  # fmt: skip
 @given(
     count=st.integers(0, 60),
     page_size=st.sampled_from([10, 15, 100]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -294,6 +295,14 @@ def test_the_columns_of_an_archive_are_named() -> None:
     assert [span for span in code(told) if span in ARCHIVE_COLUMNS] == [*ARCHIVE_COLUMNS, "raw"]
 
 
+def test_it_names_the_files_beside_a_running_case(tmp_path: Path) -> None:
+    path = tmp_path / "incident.db"
+    with closing(open_case(path, Owner("https://api.example"))):
+        beside = {each.name for each in tmp_path.iterdir()} - {path.name}
+    assert beside
+    assert beside <= set(code(TEXT))
+
+
 # -- every code span -----------------------------------------------------------------------------------------------
 
 SPELLED = {
@@ -306,7 +315,7 @@ SPELLED = {
     "audit.service", "audit.timer", "log", "first_seen", "day=unknown",
     "pre-commit install", "key_command", 'profile = "prod"', "--profile ''", "sh -c '…'", "history-NAME",
     "a.incomplete.csv", "compinit", 'eval "$(auditlog-tui completion bash)"', 'eval "$(auditlog-tui completion zsh)"',
-    "log --digest SHA256", "incident.db-wal", "read-only",
+    "log --digest SHA256", "incident.db-wal", "incident.db-shm", "incident.db.lock", "read-only",
     ".venv/bin/coverage report -m", "lint-imports", "created:yesterday 14:00 .. 15:30", "yesterday 14:00",
 }  # fmt: skip
 """Words of other programs, placeholders, and what the tests above check by itself."""

@@ -35,6 +35,9 @@ convention of hterm's `osc52.sh` a sequence has at most 100,000 bytes: 8, and 99
 SCREEN_LIMIT = 768
 """The most bytes in one control string of GNU screen, which drops longer ones."""
 
+TMUX, TERMINAL = "the tmux buffer", "the terminal's clipboard"
+"""Places that a text is copied to."""
+
 # In a separate process, because pyperclip ignores exit codes, can hang, and lets its programs write to the screen.
 _PYPERCLIP = """
 import sys, pyperclip
@@ -47,14 +50,16 @@ sys.exit(pyperclip.paste().replace("\\r\\n", "\\n") != text)
 class Copied(Struct, frozen=True):
     """Where a text was copied.
 
-    `message` completes "Copied the ID …", or "Sent the ID …" if the copy is not `confirmed`. `path` is the file that
-    was written if no clipboard took the text.
+    `confirmed` names where it certainly arrived, and `unconfirmed` where it was sent besides; both may be empty.
+    `message` completes "Copied the ID …", or "Sent the ID …" if nothing is confirmed. `path` is the file that was
+    written if no clipboard took the text.
     """
 
     route: str  # "tmux", "local", "osc52" or "file"
-    confirmed: bool
+    confirmed: str
     message: str
     path: str = ""
+    unconfirmed: str = ""
 
 
 async def copy(
@@ -77,18 +82,21 @@ async def copy(
         _copy_to_tmux(text, environ, deadline), _copy_to_desktop(text, environ, deadline)
     )
     if local:
-        return Copied("local", True, f"to the clipboard (read back){' and the tmux buffer' if buffer else ''}")
+        and_tmux = " and the tmux buffer" if buffer else ""
+        return Copied("local", f"the clipboard{and_tmux}", f"to the clipboard (read back){and_tmux}")
     if buffer == "forwarded":
-        return Copied("tmux", True, "to the tmux buffer, and to the terminal's clipboard if it accepts that")
+        message = "to the tmux buffer, and to the terminal's clipboard if it accepts that"
+        return Copied("tmux", TMUX, message, unconfirmed=TERMINAL)
     fits = len(text.encode()) <= OSC52_LIMIT
     if buffer:  # tmux before 3.2 passes a wrapped sequence through
         sent = fits and _send(tmux_wrapped(osc52_sequence(text)), write_escape)
-        return Copied("tmux", True, f"to the tmux buffer{', and sent to the terminal (unconfirmed)' if sent else ''}")
+        message = f"to the tmux buffer{', and sent to the terminal (unconfirmed)' if sent else ''}"
+        return Copied("tmux", TMUX, message, unconfirmed=TERMINAL if sent else "")
     if fits and _send(_sequence_for(environ, text), write_escape):
-        return Copied("osc52", False, "to the terminal's clipboard by OSC 52, unconfirmed")
+        return Copied("osc52", "", "to the terminal's clipboard by OSC 52, unconfirmed", unconfirmed=TERMINAL)
     path = _write_file(text, directory)
     reason = "no clipboard took it" if fits else "too long for the terminal's clipboard"
-    return Copied("file", True, f"to the file {safe(path)}, {reason}", path)
+    return Copied("file", f"the file {safe(path)}", f"to the file {safe(path)}, {reason}", path)
 
 
 # -- through the terminal ------------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ class AuditLogApp(PatchedApp):
             done, severity = ("Copied", "") if copied.confirmed else ("Sent", "warning")
             text = f"{done} {message.what} {copied.message}"
             if self._browse is not None and self._browse.opened:
-                self._browse.copying.note(message, confirmed=copied.confirmed)
+                self._browse.copying.note(message, copied)
         except AuditLogError as error:
             text, severity = str(error), "error"
         self._say(text, severity)

@@ -11,12 +11,14 @@ from textual.message import Message
 class CopyRequested(Message):
     """To the app: put `text` on the clipboard. `what` names it in the message that follows (safe text).
 
-    `ids` are those of the entries that it is about, for the investigator's log.
+    The rest is for the investigator's log: `ids` are those of the entries that it is about, `values` its lines if
+    these are other IDs.
     """
 
     text: str
     what: str
     ids: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 @dataclass

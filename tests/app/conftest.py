@@ -43,7 +43,7 @@ def clipboard(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     async def copy(text: str, **how: object) -> Copied:
         texts.append(text)
-        return Copied("local", True, "to a test's clipboard")
+        return Copied("local", "the clipboard", "to a test's clipboard")
 
     monkeypatch.setattr(app, "copy", copy)
     return texts

@@ -50,7 +50,7 @@ async def test_the_main_job(server: Serving, monkeypatch: pytest.MonkeyPatch) ->
 
     async def copy(text: str, **how: object) -> Copied:
         copied.append(text)
-        return Copied("local", True, "to a test's clipboard")
+        return Copied("local", "the clipboard", "to a test's clipboard")
 
     monkeypatch.setattr(app_module, "copy", copy)
     app = app_over(Opener(base_url=server.url))

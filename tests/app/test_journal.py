@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ import pytest
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.errors import StoreError
 from auditlog_tui.evidence.journal import Chain, check
+from auditlog_tui.output.clipboard import TERMINAL, TMUX, Copied
 from auditlog_tui.session.journal import KeptJournal
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.settings.redactor import Redactor
+from auditlog_tui.ui import app as app_module
 from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import NOW_US, JsonLog, Wire, log_of, made
@@ -67,6 +70,10 @@ async def keeping(log: JsonLog | None = None) -> AsyncIterator[tuple[Hand, Kept]
         yield Hand(pilot, app, wire), kept
 
 
+def digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
 async def test_where_the_user_went_is_written_down() -> None:
     async with keeping() as (hand, kept):
         assert kept.acts == [("query", {"query": "", "typed": ""})]
@@ -93,6 +100,35 @@ async def test_a_filter_with_a_relative_time_is_written_down_as_typed_and_with_i
         assert kept.last == ("query", {"query": "created:>=2026-06-30T12:00:00Z", "typed": "last:24h"})
 
 
+async def test_the_ids_to_revoke_that_were_copied_are_named(clipboard: list[str]) -> None:
+    created = made(1, action="api_key.created", target={"id": "key-1", "type": "api_key"})
+    async with keeping(JsonLog([created, made(2)])) as (hand, kept):
+        await hand.press("w", "a", "C")
+        kind, told = kept.last
+        assert clipboard == ["actor-1\nkey-1"]
+        assert (kind, told["values"], told["sha256"]) == ("copied", ["actor-1", "key-1"], digest(clipboard[0]))
+        assert "entries" not in told  # these are IDs of actors
+        await hand.press("c")
+        assert kept.last[1]["values"] == ["actor-1"]
+        await hand.press("escape", "y", "l")
+        assert kept.last[1]["sha256"] == digest(clipboard[-1])
+
+
+async def test_only_where_a_copy_certainly_arrived_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def copy(text: str, **how: object) -> Copied:
+        return next(ways)
+
+    ways = iter([Copied("tmux", TMUX, "", unconfirmed=TERMINAL), Copied("osc52", "", "", unconfirmed=TERMINAL)])
+    monkeypatch.setattr(app_module, "copy", copy)
+    async with keeping() as (hand, kept):
+        await hand.press("c")
+        told = kept.last[1]
+        assert (told["confirmed"], told["unconfirmed"]) == (TMUX, TERMINAL)
+        await hand.press("c")
+        assert "confirmed" not in kept.last[1]
+        assert kept.last[1]["unconfirmed"] == TERMINAL
+
+
 async def test_marks_notes_and_copies_are_written_down(clipboard: list[str]) -> None:
     async with keeping() as (hand, kept):
         key = hand.row.key
@@ -104,7 +140,9 @@ async def test_marks_notes_and_copies_are_written_down(clipboard: list[str]) -> 
         assert kept.last == ("noted", {"entries": 1, "ids": [key], "note": "the way in #inc42"})
         await hand.press("c")
         assert kept.last == (
-            "copied", {"what": f"ID {key}", "lines": 1, "confirmed": True, "entries": 1, "ids": [key]},
+            "copied",
+            {"what": f"ID {key}", "lines": 1, "sha256": digest(key), "confirmed": "the clipboard", "entries": 1,
+             "ids": [key]},
         )  # fmt: skip
         await hand.press("y", "j")
         assert (kept.last[0], kept.last[1]["ids"]) == ("copied", [key])

@@ -173,7 +173,7 @@ def _private() -> Iterator[Path]:
     """A folder for all files, a fake clipboard, and no delay before the detail pane follows the cursor."""
 
     async def copy(text: str, **_: object) -> Copied:
-        return Copied("local", True, "to a test's clipboard")
+        return Copied("local", "the clipboard", "to a test's clipboard")
 
     with tempfile.TemporaryDirectory() as folder:
         homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), folder)

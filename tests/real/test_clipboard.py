@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.output import clipboard
-from auditlog_tui.output.clipboard import Copied, copy, osc52_sequence
+from auditlog_tui.output.clipboard import TERMINAL, TMUX, Copied, copy, osc52_sequence
 from tests.effort import HANGS_S
 from tests.real.pty_terminal import PtyTerminal
 
@@ -58,7 +58,7 @@ def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
 @pytest.mark.parametrize("setting", ["external", "on", "off"])
 async def test_the_text_is_in_the_buffer_whatever_the_setting(tmux: Tmux, setting: str) -> None:
     tmux.run("set-option", "-s", "set-clipboard", setting)
-    assert await tmux.copy("vm_123\n漢字\n") == Copied("tmux", True, UNCONFIRMED)
+    assert await tmux.copy("vm_123\n漢字\n") == Copied("tmux", TMUX, UNCONFIRMED, unconfirmed=TERMINAL)
     assert tmux.run("show-buffer") == "vm_123\n漢字\n"
 
 
@@ -103,7 +103,9 @@ async def test_a_tmux_without_the_flag_has_the_text_and_lets_it_through(tmux: Tm
     with PtyTerminal([*tmux.command, "attach-session", "-t", "test"], env=tmux.environ) as outside:
         await asyncio.to_thread(outside.wait_raw, b"test")
         copied = await tmux.copy("for the terminal", sent.write_text)
-        assert copied == Copied("tmux", True, "to the tmux buffer, and sent to the terminal (unconfirmed)")
+        assert copied == Copied(
+            "tmux", TMUX, "to the tmux buffer, and sent to the terminal (unconfirmed)", unconfirmed=TERMINAL
+        )
         assert tmux.run("show-buffer") == "for the terminal"
         assert b"]52;" not in outside.raw
         tmux.run("new-window", f"cat {sent}; sleep 60")

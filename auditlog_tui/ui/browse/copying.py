@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditlog_tui.errors import StoreError
-from auditlog_tui.text.safe import safe
+from auditlog_tui.text.safe import safe, safe_lines
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
 from auditlog_tui.ui.browse.long_work import LongWork
@@ -15,6 +17,8 @@ from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.models import Entry
+    from auditlog_tui.entries.raw_json import Json
+    from auditlog_tui.output.clipboard import Copied
 
 COPIES = {
     "y": ("id", "ID"),
@@ -60,15 +64,21 @@ class CopyController(Controller):
         else:
             self._host.copy(row.key, f"ID {safe(row.key, 80)}", (row.key,))
 
-    def note(self, copied: CopyRequested, *, confirmed: bool) -> None:
-        """Write down what was copied: its name, how long it is and of which entries, not the text itself."""
-        from auditlog_tui.evidence.journal import ids_of
+    def note(self, asked: CopyRequested, copied: Copied) -> None:
+        """Write down what was copied and where it arrived: its name, its digest and IDs, not the text itself."""
+        journal = self._host.navigator.journal
+        if not journal.kept:
+            return
+        from auditlog_tui.evidence.journal import MOST_IDS, ids_of
 
-        lines = copied.text.count("\n") + 1
-        of = ids_of(copied.ids) if copied.ids else {}
-        self._host.navigator.journal.note(
-            "copied", {"what": copied.what, "lines": lines, "confirmed": confirmed, **of}
-        )
+        text = safe_lines(asked.text, sys.maxsize)  # as the clipboard got it
+        facts: dict[str, Json] = {
+            "what": asked.what, "lines": text.count("\n") + 1,
+            "sha256": sha256(text.encode(errors="backslashreplace")).hexdigest(),
+            "confirmed": copied.confirmed, "unconfirmed": copied.unconfirmed, "values": list(asked.values[:MOST_IDS]),
+        }  # fmt: skip
+        of = ids_of(asked.ids) if asked.ids else {}
+        journal.note("copied", {name: value for name, value in facts.items() if value} | of)
 
     def action_copy_menu(self) -> None:
         row = wanted_row(self._host, self._table)

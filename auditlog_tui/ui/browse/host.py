@@ -69,7 +69,7 @@ class Host(Protocol):
     def ask(self, dialog: Dialog[_T], answered: Answered[_T] | None = None) -> None:
         """Open a dialog over the screen, and call `answered` with its result."""
 
-    def copy(self, text: str, what: str, ids: tuple[str, ...] = ()) -> None:
+    def copy(self, text: str, what: str, ids: tuple[str, ...] = (), values: tuple[str, ...] = ()) -> None:
         """Put a text on the clipboard. See `CopyRequested`."""
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:

@@ -280,8 +280,8 @@ class BrowseScreen(ShiftingScreen):
     def ask(self, dialog: Dialog[_T], answered: Answered[_T] | None = None) -> None:
         self.app.push_screen(dialog, answered)
 
-    def copy(self, text: str, what: str, ids: tuple[str, ...] = ()) -> None:
-        self.post_message(CopyRequested(text, what, ids))
+    def copy(self, text: str, what: str, ids: tuple[str, ...] = (), values: tuple[str, ...] = ()) -> None:
+        self.post_message(CopyRequested(text, what, ids, values))
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> Worker[None]:
         return start(self, work, group)

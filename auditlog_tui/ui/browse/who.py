@@ -261,7 +261,7 @@ class WhoController(Controller):
         if line is None or not line.value:
             self._host.say("There is nothing here to copy", "warning")
         else:
-            self._host.copy(line.value, f"{line.what} {safe(line.value, 80)}")
+            self._host.copy(line.value, f"{line.what} {safe(line.value, 80)}", values=(line.value,))
 
     def action_page_copy_revoked(self) -> None:
         """Copy the IDs of all that must be revoked once they are known; pressed again, those known so far."""
@@ -286,7 +286,8 @@ class WhoController(Controller):
         doubts += ["perhaps not all, see “to revoke”"] if found.doubts else []
         told = f" ({', '.join(doubts)})" if doubts else ""
         if found.ids:
-            self._host.copy("\n".join(found.ids), f"{counted(len(found.ids), 'ID')} to revoke{told}")
+            what = f"{counted(len(found.ids), 'ID')} to revoke{told}"
+            self._host.copy("\n".join(found.ids), what, values=found.ids)
         else:
             self._host.say(f"Nothing is known that must be revoked{told}", "warning")
 

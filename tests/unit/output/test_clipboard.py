@@ -9,7 +9,7 @@ import pytest
 
 from auditlog_tui.errors import ClipboardError
 from auditlog_tui.output import clipboard
-from auditlog_tui.output.clipboard import OSC52_LIMIT, Copied, copy, osc52_sequence, tmux_wrapped
+from auditlog_tui.output.clipboard import OSC52_LIMIT, TERMINAL, TMUX, Copied, copy, osc52_sequence, tmux_wrapped
 from tests.unit.output.desk import Desk
 
 STORES_NOTHING = 'if [ "$3" = -o ]; then printf other; else cat >/dev/null; fi'
@@ -18,7 +18,9 @@ STORES_NOTHING = 'if [ "$3" = -o ]; then printf other; else cat >/dev/null; fi'
 async def test_in_tmux_the_text_goes_to_its_buffer(desk: Desk) -> None:
     desk.program("tmux", 'echo "$@" >"$STORE.arguments"; cat >"$STORE"')
     copied = await desk.copy("vm_123\n漢", TMUX="x,1,0", DISPLAY=":0")
-    assert copied == Copied("tmux", True, "to the tmux buffer, and to the terminal's clipboard if it accepts that")
+    assert copied == Copied(
+        "tmux", TMUX, "to the tmux buffer, and to the terminal's clipboard if it accepts that", unconfirmed=TERMINAL
+    )
     assert desk.store.read_text() == "vm_123\n漢"
     assert desk.arguments.read_text() == "load-buffer -w -\n"
     assert desk.sent == []
@@ -30,7 +32,9 @@ OLD_TMUX = '[ "$2" != -w ] || { echo "unknown flag -w" >&2; exit 1; }; cat >"$ST
 async def test_a_tmux_that_cannot_forward_keeps_the_text_and_lets_the_sequence_through(desk: Desk) -> None:
     desk.program("tmux", OLD_TMUX)
     copied = await desk.copy("vm_123\n漢", TMUX="x,1,0")
-    assert copied == Copied("tmux", True, "to the tmux buffer, and sent to the terminal (unconfirmed)")
+    assert copied == Copied(
+        "tmux", TMUX, "to the tmux buffer, and sent to the terminal (unconfirmed)", unconfirmed=TERMINAL
+    )
     assert desk.store.read_text() == "vm_123\n漢"
     encoded = base64.b64encode("vm_123\n漢".encode()).decode()
     assert desk.sent == [f"\x1bPtmux;\x1b\x1b]52;c;{encoded}\a\x1b\\"]
@@ -38,7 +42,7 @@ async def test_a_tmux_that_cannot_forward_keeps_the_text_and_lets_the_sequence_t
 
 async def test_what_is_too_long_to_be_sent_is_in_an_old_tmux_all_the_same(desk: Desk) -> None:
     desk.program("tmux", OLD_TMUX)
-    assert await desk.copy("x" * 100_000, TMUX="x,1,0") == Copied("tmux", True, "to the tmux buffer")
+    assert await desk.copy("x" * 100_000, TMUX="x,1,0") == Copied("tmux", TMUX, "to the tmux buffer")
     assert desk.store.read_text() == "x" * 100_000
     assert desk.sent == []
 
@@ -48,7 +52,9 @@ async def test_in_tmux_on_a_local_desktop_both_have_it(desk: Desk, script: str) 
     desk.program("tmux", script)
     xclip(desk)
     copied = await desk.copy("vm_123", TMUX="x,1,0", DISPLAY=":0")
-    assert copied == Copied("local", True, "to the clipboard (read back) and the tmux buffer")
+    assert copied == Copied(
+        "local", "the clipboard and the tmux buffer", "to the clipboard (read back) and the tmux buffer"
+    )
     assert desk.store.read_text() == "vm_123"
     assert desk.store.with_name("store.tmux").read_text() == "vm_123"
     assert desk.sent == []
@@ -58,21 +64,21 @@ async def test_a_tmux_that_fails_is_not_said_to_have_it(desk: Desk) -> None:
     desk.program("tmux", "exit 1")
     xclip(desk)
     assert await desk.copy("text", TMUX="x,1,0", DISPLAY=":0") == Copied(
-        "local", True, "to the clipboard (read back)"
+        "local", "the clipboard", "to the clipboard (read back)"
     )
 
 
 async def test_a_tmux_that_cannot_be_asked_gets_the_sequence_in_both_forms(desk: Desk) -> None:
     desk.program("tmux", "exit 1")
     copied = await desk.copy("text", TMUX="x,1,0")
-    assert (copied.route, copied.confirmed) == ("osc52", False)
+    assert (copied.route, copied.confirmed) == ("osc52", "")
     assert desk.sent == [osc52_sequence("text") + tmux_wrapped(osc52_sequence("text"))]
 
 
 @pytest.mark.parametrize("size", [1, 565, 566, 567, OSC52_LIMIT])
 async def test_gnu_screen_gets_pieces_that_it_can_hold(desk: Desk, size: int) -> None:
     copied = await desk.copy("x" * size, STY="1.pts-0.host")
-    assert copied == Copied("osc52", False, "to the terminal's clipboard by OSC 52, unconfirmed")
+    assert copied == Copied("osc52", "", "to the terminal's clipboard by OSC 52, unconfirmed", unconfirmed=TERMINAL)
     [sent] = desk.sent
     pieces = sent.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
     assert all(len(f"\x1bP{piece}\x1b\\") <= 768 for piece in pieces)
@@ -109,7 +115,7 @@ def xclip(desk: Desk) -> None:
 @pytest.mark.parametrize("text", ["vm_123", "one\ntwo\n", "漢é\ud800\x1b", "x" * 1_000_000])
 async def test_a_local_display_has_its_own_clipboard(desk: Desk, text: str) -> None:
     xclip(desk)
-    assert await desk.copy(text, DISPLAY=":0") == Copied("local", True, "to the clipboard (read back)")
+    assert await desk.copy(text, DISPLAY=":0") == Copied("local", "the clipboard", "to the clipboard (read back)")
     assert desk.store.read_text() == text.replace("\x1b", "␛").replace("\ud800", "⟨U+D800⟩")
     assert desk.sent == []
 
@@ -149,7 +155,7 @@ async def test_over_ssh_a_forwarded_display_is_not_used(desk: Desk, variable: st
 async def test_a_clipboard_that_does_not_give_the_text_back_is_not_believed(desk: Desk, script: str) -> None:
     desk.program("xclip", script)
     copied = await desk.copy("text", DISPLAY=":0")
-    assert (copied.route, copied.confirmed) == ("osc52", False)
+    assert (copied.route, copied.confirmed) == ("osc52", "")
 
 
 async def test_a_display_without_a_program_is_passed_over(desk: Desk) -> None:
@@ -182,7 +188,9 @@ async def test_a_module_in_the_working_directory_is_not_imported(desk: Desk, mon
 
 
 async def test_without_a_display_the_terminal_is_sent_the_text(desk: Desk) -> None:
-    assert await desk.copy("text\n漢") == Copied("osc52", False, "to the terminal's clipboard by OSC 52, unconfirmed")
+    assert await desk.copy("text\n漢") == Copied(
+        "osc52", "", "to the terminal's clipboard by OSC 52, unconfirmed", unconfirmed=TERMINAL
+    )
     assert desk.sent_text() == "text\n漢"
     assert list(desk.files.iterdir()) == []
 
@@ -210,7 +218,7 @@ def refuse(error: Exception) -> Callable[[str], None]:
 async def test_a_terminal_that_is_gone_leaves_a_file(desk: Desk, error: Exception) -> None:
     copied = await copy("text\n", environ={}, write_escape=refuse(error), directory=desk.files)
     [path] = desk.files.iterdir()
-    assert copied == Copied("file", True, f"to the file {path}, no clipboard took it", str(path))
+    assert copied == Copied("file", f"the file {path}", f"to the file {path}, no clipboard took it", str(path))
     assert path.read_text() == "text\n"
 
 

@@ -103,8 +103,7 @@ async def test_the_list_is_copied_once_it_is_complete_and_again_as_it_is(clipboa
         hand.send("j", "j", "j", "w", "C")
         await hand.until(lambda: "once all are known" in hand.status)
         hand.send("C")
-        await hand.until(lambda: len(clipboard) == 2)
-        assert "perhaps not all" in hand.status
+        await hand.until(lambda: len(clipboard) == 2 and "perhaps not all" in hand.status)
         wire.release()
         await hand.settled()
         assert len(clipboard) == 2
@@ -119,8 +118,26 @@ async def test_leaving_the_page_copies_nothing_later(clipboard: list[str]) -> No
         hand.send("[")
         wire.release()
         await hand.settled()
+        assert "nothing was copied" in hand.status
         await hand.press("]")
         assert clipboard == []
+
+
+async def test_escape_while_the_list_is_awaited_says_that_nothing_was_copied(clipboard: list[str]) -> None:
+    wire = Wire(log_of())
+    async with running(wire, REFUSED) as hand:
+        wire.hold()
+        hand.send("l", "l", "w", "C")
+        await hand.until(lambda: "once all are known" in hand.status)
+        hand.send("escape")
+        await hand.until(lambda: "nothing was copied" in hand.status)
+        assert is_open(hand)
+        hand.send("r", "escape")
+        await hand.until(lambda: hand.status.startswith("Stopped; r goes on"))  # nothing was to be copied
+        hand.send("C")
+        await hand.until(lambda: "perhaps not all" in hand.status)
+        assert len(clipboard) == 1
+        wire.release()
 
 
 async def test_a_page_without_anything_to_revoke_copies_nothing(clipboard: list[str]) -> None:

@@ -42,6 +42,7 @@ KINDS: dict[str, Kind] = {
 
 COLUMNS: dict[Kind, str] = {"actor": "actor_id", "ip": "client_ip", "target": "target_id"}
 NAMES: dict[Kind, str] = {"actor": "actor", "ip": "address", "target": "target"}
+UNCOPIED = "Stopped before all IDs to revoke were known: nothing was copied"
 NOBODY = "This is about no actor, address or target"
 
 
@@ -148,7 +149,9 @@ class WhoController(Controller):
         self._page = place.page
         if before is not place.page:
             self._work.cancel()
-            self._awaited = None
+            if self._awaited is not None:
+                self._awaited = None
+                self._host.call_later(self._host.say, UNCOPIED, "")
         covers = place.page is not None
         focused = screen.focused
         if covers and before is None and isinstance(focused, EntryTable | DetailPane | FacetPane):
@@ -216,11 +219,12 @@ class WhoController(Controller):
         page = self._page
         if page is None or not page.busy:
             return False
+        uncopied = self._awaited is page
         self._work.cancel()
         self._awaited = None
         page.stopped = True
         self._show()
-        self._host.say("Stopped; r goes on")
+        self._host.say(f"{UNCOPIED}; r goes on, C copies those known so far" if uncopied else "Stopped; r goes on")
         return True
 
     def leave(self) -> bool:

@@ -112,9 +112,13 @@ def _of(report: Report, suspects: Sequence[Suspect], doubts: Sequence[Doubt]) ->
     if report.subject.kind == "ip":
         made = sum(each.why == "created" for each in suspects)
         return f"{trust}{unknown}: {made:,} created from here, {len(suspects) - made:,} acted from here, not deleted"
-    itself = "itself and " if any(each.why == "itself" for each in suspects) else ""
-    made_by = counted(len(report.lineage), "key or user", "keys and users")
-    return f"{trust}{unknown}: of {itself}{made_by} created by it, theirs in turn"
+    itself = ["itself"] if any(each.why == "itself" for each in suspects) else []
+    if not report.lineage:
+        return f"{trust}{unknown}: {'nothing' if not itself else 'itself'}"
+    left = len(suspects) - len(itself)
+    made = counted(len({each.creation.target for each in report.lineage}), "key or user", "keys and users")
+    parts = [*itself, f"{left:,} of {made} created by it, theirs in turn"]
+    return f"{trust}{unknown}: {', and '.join(parts)}"
 
 
 def _doubts(report: Report) -> list[Doubt]:

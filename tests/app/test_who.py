@@ -79,6 +79,25 @@ async def test_a_key_that_still_works_must_be_revoked_itself(clipboard: list[str
         assert "perhaps not all" not in hand.status
 
 
+async def test_each_that_is_counted_to_revoke_has_a_line(clipboard: list[str]) -> None:
+    admin = {"id": "admin-1", "name": "Robin", "type": "user"}
+    entries = [
+        made(3, actor=admin, action="api_key.created", target={"id": "key-1", "type": "api_key"}),
+        made(2, actor=admin, action="api_key.deleted", target={"id": "key-1", "type": "api_key"}),
+        made(9, actor=admin, action="user.created", target={"id": "admin-1", "type": "user"}),
+    ]
+    async with running(JsonLog(entries)) as hand:
+        await hand.press("w", "a")
+        text = listed(hand)
+        section = text[text.index("TO REVOKE") :].split("SUCCEEDED")[0]
+        assert section.startswith("TO REVOKE 1  all: itself, and 0 of 1 key or user created by it")
+        unlike = [line for line in section.splitlines() if "not deleted" in line]
+        assert [("Robin" in line, "admin-1" in line) for line in unlike] == [(True, True)]
+        await to_line(hand, "itself")
+        await hand.press("c", "C")
+        assert clipboard == ["admin-1", "admin-1"]
+
+
 async def test_what_cannot_be_known_is_said_with_the_copy(clipboard: list[str]) -> None:
     created = made(1, action="api_key.created", target={"id": "key-1", "type": "api_key"})
     async with running(JsonLog([created, *map(made, range(2, 300))])) as hand:
@@ -238,7 +257,7 @@ async def test_each_section_says_what_it_rests_on() -> None:
         text = listed(hand)
         assert re.search(r"SUCCEEDED \d+  of 2,0\d\d loaded", text)
         assert re.search(r"LEFT|NOT DELETED \d+  of 2,0\d\d loaded", text)
-        assert "TO REVOKE 2  all: of" in text
+        assert "TO REVOKE 2  all: 2 of 3 keys and users created by it" in text
 
 
 HEIGHTS = (16, 20, 24, 30, 36, 44, 50, 60, 80)
@@ -564,4 +583,4 @@ async def test_what_may_be_missing_of_a_busy_key_is_settled_as_the_page_says(mon
         await hand.press("enter")
         assert hand.bar.applied == f"actor:{TRUTH.key_id}"
         await hand.press("A", "w", "a")
-        assert "TO REVOKE 2  all: of" in listed(hand)
+        assert "TO REVOKE 2  all: 2 of 3 keys and users created by it" in listed(hand)

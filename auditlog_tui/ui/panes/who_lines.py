@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from auditlog_tui.analysis.gathering import Basis, Figure
 from auditlog_tui.analysis.lineage import Creator, Identity, State, Survival
-from auditlog_tui.analysis.revocation import Doubt, family, revocation
+from auditlog_tui.analysis.revocation import Doubt, Suspect, family, revocation
 from auditlog_tui.analysis.who import (
     HOUR_US,
     Acted,
@@ -250,15 +250,19 @@ class _Page:
         if report.subject.kind == "target" or report.basis is Basis.UNKNOWN:
             return _wide("to revoke", "", [])
         found, relatives = revocation(report), family(report.lineage)
+        own = [each for each in found.suspects if each.why == "itself"]
+        names = [*(_name(each.name) for each in own), *map(_named, relatives)]
+        kinds = [*(safe(each.type or "", 60) for each in own), *map(_kind, relatives)]
         widths = (
-            min(MOST_NAME, max((cell_width(_named(each)) for each in relatives), default=0)),
-            min(MOST_NAME, max((cell_width(_kind(each)) for each in relatives), default=0)),
+            min(MOST_NAME, max(map(cell_width, names), default=0)),
+            min(MOST_NAME, max(map(cell_width, kinds), default=0)),
         )
-        lines = [self._identity(each, *widths) for each in relatives]
-        if not lines:
+        lines = [self._itself(each, *widths) for each in own]
+        lines += [self._identity(each, *widths) for each in relatives]
+        if not relatives:
             where = "from here" if report.subject.kind == "ip" else "by it"
             none = "no key or user was" if report.done else "no key or user is known to be"
-            lines = [WhoLine(None, (Cell(f"{none} created {where}", MUTED),))]
+            lines.append(WhoLine(None, (Cell(f"{none} created {where}", MUTED),)))
         if acted := [each for each in report.acted if each.survival.state is not State.DELETED]:
             lines.append(WhoLine(None, (Cell("acted from here, not deleted, may be legitimate:", MUTED),)))
             lines += map(self._acted, acted)
@@ -278,7 +282,7 @@ class _Page:
         glyphs, unknown = self.look.glyphs, acted.survival.state is State.UNKNOWN
         cells = (
             Cell(glyphs.unknown if unknown else glyphs.failed, WARNING),
-            Cell(safe(acted.name, 60) if acted.name else "(no name)", "bold"),
+            Cell(_name(acted.name), "bold"),
             Cell(safe(acted.type or "", 60), MUTED, drop=1), Cell(safe(acted.actor, VALUE), "", ID_CELLS),
             Cell("unknown if deleted" if unknown else "not deleted", WARNING, width=19),
         )  # fmt: skip
@@ -291,20 +295,38 @@ class _Page:
             what="ID", subject=Subject("actor", acted.actor),
         )  # fmt: skip
 
-    def _identity(self, identity: Identity, name: int, kind: int) -> WhoLine:
-        made, glyphs, state = identity.creation, self.look.glyphs, identity.survival.state
+    def _itself(self, suspect: Suspect, name: int, kind: int) -> WhoLine:
+        """The page's actor, which is one of those to revoke."""
+        report, subject = self.report, self.report.subject
+        cells = self._revocable(_name(suspect.name), name, safe(suspect.type or "", 60), kind, suspect.id,
+                                suspect.survival)  # fmt: skip
+        below = (Cell("  itself: whom this page is about", MUTED),)
+        return WhoLine(
+            ("identity", suspect.id), cells, 1, below, filter=subject.filter, entries=report.total, value=suspect.id,
+            what="ID", subject=subject,
+        )  # fmt: skip
+
+    def _revocable(
+        self, named: str, name: int, kind: str, kind_cells: int, value: str, survival: Survival
+    ) -> tuple[Cell, ...]:
+        """The cells of an identity: whether it is deleted, its name in `name` cells, its kind and its ID."""
+        glyphs, state = self.look.glyphs, survival.state
         mark, style = {
             State.DELETED: (glyphs.ok, MUTED),
             State.KEPT: (glyphs.failed, ERROR),
             State.UNKNOWN: (glyphs.unknown, WARNING),
         }[state]
-        told = {State.DELETED: f"deleted {self._brief(identity.survival.us)}", State.KEPT: "not deleted"}
-        cells = (
-            Cell(mark, style), Cell(_named(identity), "" if state is State.DELETED else "bold", name),
-            Cell(_kind(identity), MUTED, kind, drop=1),
-            Cell(safe(made.target, VALUE), "", ID_CELLS),
+        told = {State.DELETED: f"deleted {self._brief(survival.us)}", State.KEPT: "not deleted"}
+        return (
+            Cell(mark, style), Cell(named, "" if state is State.DELETED else "bold", name),
+            Cell(kind, MUTED, kind_cells, drop=1),
+            Cell(safe(value, VALUE), "", ID_CELLS),
             Cell(told.get(state, "unknown if deleted"), style, width=19),
         )  # fmt: skip
+
+    def _identity(self, identity: Identity, name: int, kind: int) -> WhoLine:
+        made = identity.creation
+        cells = self._revocable(_named(identity), name, _kind(identity), kind, made.target, identity.survival)
         below = (Cell(f"  {_indent(identity)}created {self._brief(made.us)}, {self._use(identity)}", MUTED),)
         whom = Subject("actor", made.target)
         return WhoLine(
@@ -450,7 +472,11 @@ def _indent(identity: Identity) -> str:
 
 def _named(identity: Identity) -> str:
     """An identity's name, indented below its creator."""
-    return f"{_indent(identity)}{safe(identity.name, 60) if identity.name else '(no name)'}"
+    return f"{_indent(identity)}{_name(identity.name)}"
+
+
+def _name(name: str | None) -> str:
+    return safe(name, 60) if name else "(no name)"
 
 
 def _kind(identity: Identity) -> str:

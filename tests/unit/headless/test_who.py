@@ -77,7 +77,7 @@ async def test_the_text_tells_what_is_left_to_revoke() -> None:
     (at,) = [number for number, line in enumerate(lines) if line.startswith("to revoke")]
     assert at < 12
     assert [" ".join(line.split()) for line in lines[at : at + 5]] == [
-        "to revoke 3 all: of itself and 3 keys and users created by it, theirs in turn",
+        "to revoke 3 all: itself, and 2 of 3 keys and users created by it, theirs in turn",
         "! thief itself name of thief api_key",
         "! second created name of second api_key",
         "! fourth created api_key",

@@ -16,13 +16,15 @@ from textual import screen as screens
 from auditlog_tui.output.clipboard import Copied
 from auditlog_tui.text.glyphs import glyphs_for
 from auditlog_tui.ui import app
-from auditlog_tui.ui.browse import detail
+from auditlog_tui.ui.browse import detail, status
 from tests.app.helpers import frames
+from tests.effort import HANGS_S
 
 
 @pytest.fixture(autouse=True)
 def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(detail, "REST_S", 0.0)
+    monkeypatch.setattr(status, "AT_ONCE_S", HANGS_S)
     monkeypatch.setattr(app, "glyphs_for", lambda encoding: glyphs_for("utf-8"))
     monkeypatch.setattr(constants, "COLOR_SYSTEM", "truecolor")
     monkeypatch.setattr(screens, "UPDATE_PERIOD", 0.5)

@@ -23,6 +23,7 @@ from auditlog_tui.evidence.forms import FORMS
 from auditlog_tui.evidence.part import Part
 from auditlog_tui.evidence.verify import verify
 from auditlog_tui.ui.browse import exporting as exporting_module
+from auditlog_tui.ui.browse import status
 from auditlog_tui.ui.browse.screen import BrowseScreen
 from auditlog_tui.ui.dialogs.export import Choices, ExportedScreen, ExportScreen
 from tests.app.helpers import Hand, drawn, running
@@ -593,7 +594,12 @@ async def test_browsing_goes_on_and_escape_closes_what_is_open_first(folder: Pat
             await hand.pilot.press("down", "down")
             await hand.until(lambda: hand.table.cursor == 2)
             assert hand.screen.exporting.busy
-        await hand.until(lambda: isinstance(hand.app.screen, ExportedScreen))
+        await hand.until(lambda: hand.status == "Saved 730 entries in a.zip, COMPLETE; e shows more")
+        assert not in_dialog(hand)
+        await hand.press("e")
+        assert "copy the SHA-256" in await ended(hand)
+        await hand.press("escape", "e")
+        assert isinstance(hand.app.screen, ExportScreen)
     assert names(folder) == ["a.zip"]
 
 
@@ -607,8 +613,42 @@ async def test_the_end_waits_until_nothing_is_typed(folder: Path) -> None:
         assert not in_dialog(hand)
         assert hand.input.value == "vmd"
         await hand.pilot.press("escape")
+        await hand.until(lambda: "e shows more" in hand.status)  # told again, as the keys removed it
+        assert not in_dialog(hand)
+        assert "COMPLETE" in hand.screen.exporting.left
+        await hand.press("e")
         assert "COMPLETE" in await ended(hand)
         assert hand.screen.exporting.left == ""
+
+
+async def test_the_end_takes_no_key_from_what_is_browsed(
+    folder: Path, clipboard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "AT_ONCE_S", 0.0)  # as it took a while, without a key
+    async with running() as hand:
+        async with exporting(hand):
+            pass
+        await hand.until(lambda: "e shows more" in hand.status)
+        assert not in_dialog(hand)
+        await hand.press("c")
+        assert clipboard == [hand.row.key]
+        await hand.press("e", "c")
+        assert clipboard[-1] == verify(folder / "a.zip").sha256
+
+
+async def test_an_export_that_cannot_be_written_takes_no_key_either(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status, "AT_ONCE_S", 0.0)
+    async with running() as hand:
+        async with exporting(hand, "mine.csv", "csv"):
+            (folder / "mine.csv").write_text("precious")
+        await hand.until(lambda: "e shows more" in hand.status)
+        assert "exists already" in hand.status
+        assert not in_dialog(hand)
+        await hand.press("e")
+        assert isinstance(hand.app.screen, ExportScreen)
+        assert path_of(hand) == "mine.csv"
 
 
 async def test_quitting_keeps_the_part_and_says_so_after_the_end(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.evidence.verify import verify
+from auditlog_tui.ui.browse import status
 from auditlog_tui.ui.dialogs.compare import CompareScreen
 from auditlog_tui.ui.dialogs.recheck import RecheckScreen, ResultList
 from tests.app.helpers import Hand, running
@@ -173,6 +174,18 @@ async def test_a_result_that_comes_while_the_user_goes_on_waits_for_r() -> None:
         await hand.press("R")
         assert isinstance(hand.app.screen, RecheckScreen)
         assert len(wire.gets) == 2
+
+
+async def test_a_result_that_comes_late_takes_no_key(clipboard: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "AT_ONCE_S", 0.0)
+    async with running(JsonLog(made(n) for n in range(200))) as hand:
+        await mark(hand, 2)
+        await hand.press("R")
+        assert "Re-checked: 2 same; R shows each" in hand.status
+        await hand.press("c")
+        assert clipboard == [hand.row.key]
+        await hand.press("R")
+        assert isinstance(hand.app.screen, RecheckScreen)
 
 
 async def test_a_bundle_states_what_the_recheck_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

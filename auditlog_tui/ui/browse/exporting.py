@@ -23,7 +23,7 @@ from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted, moment
 from auditlog_tui.ui.browse.host import Controller, Host
-from auditlog_tui.ui.browse.status import StatusController
+from auditlog_tui.ui.browse.status import Begun, StatusController
 from auditlog_tui.ui.panes.filter_bar import FilterBar
 from auditlog_tui.ui.patches.timers import certain
 from auditlog_tui.ui.table.table import EntryTable
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MARKED = "marked:yes"
 
 QUIET_S, SOON_S = 1.0, 0.05
-"""Seconds without a key before a dialog opens that the user does not wait for, and before another look if they do."""
+"""Seconds without a key before the end is told again that a key may have removed, and before another look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class ExportController(Controller):
         self._unread = ""
         """Why other terminals' notes could not be read."""
         self._last: Told | None = None
+        self._due: Callable[[], None] | None = None
+        """Shows how the last export ended, until that was shown."""
         self._line: list[Offer] = []
         """What is offered in place of the view's entries; empty for these."""
         self._stopped: Path | None = None
@@ -115,6 +117,9 @@ class ExportController(Controller):
         if self.busy:
             self._host.say("An export is running: Esc stops it, and then e begins another", "warning")
             return
+        if self._due is not None:
+            self._due()
+            return
         self._unread = ""
         try:
             self._host.navigator.marks.refresh()
@@ -126,7 +131,7 @@ class ExportController(Controller):
     def _ask(self, begun: Request | None = None, problem: str = "") -> None:
         from auditlog_tui.ui.dialogs.export import ExportScreen
 
-        self.left, now_us = "", self._host.navigator.log.now_us()
+        self._due, self.left, now_us = None, "", self._host.navigator.log.now_us()
         dialog = ExportScreen(
             self._line or [*([] if self._rest is None else [self._rest]), *self._offers()],
             self._host.look.glyphs,
@@ -282,14 +287,14 @@ class ExportController(Controller):
             work = lambda: export.loaded(view)  # noqa: E731
         elif request.what == "one" and row is not None:
             work = lambda: export.one(view, row.n)  # noqa: E731
-        self._escaped, self._last, self._rest, self.left = False, None, None, ""
+        self._escaped, self._last, self._due, self._rest, self.left = False, None, None, None, ""
         self._worker = self._host.start(lambda: self._run(request, export, work), "export")
         self._status.show_work(export)
 
     async def _run(self, request: Request, export: Export, work: Callable[[], Awaitable[Outcome]]) -> None:
         from auditlog_tui.evidence.part import Reporting
 
-        keyed = self._status.keyed
+        begun = self._status.begun()
         try:
             with Reporting(export.job.out):
                 outcome = await work()
@@ -304,15 +309,13 @@ class ExportController(Controller):
             self._keep_rest(export)
             if isinstance(error, ExportError):
                 self.left = problem = str(error)
-                self._host.say(problem, "error")
-                self._when_quiet(lambda: self._ask(request, problem), keyed)
+                self._end(lambda: self._ask(request, problem), problem, "error", begun)
                 return
             told = self._told_of_error(request, export, error)
         finally:
             self._status.show_work(None)
         self._last, self.left = told, told.sentence
-        self._host.say(told.sentence, told.severity)
-        self._when_quiet(self.action_show_exported, keyed)
+        self._end(self.action_show_exported, told.sentence, told.severity, begun)
 
     def _note(self, export: Export, told: Told, stated: Statement) -> None:
         """Write down what was exported; of an export without a file, that there is none."""
@@ -363,19 +366,37 @@ class ExportController(Controller):
         self._worker.cancel()
         return True
 
-    def _when_quiet(self, show: Callable[[], None], keyed: int) -> None:
-        """Open a dialog once nothing else is open or typed in, unless another export has begun by then.
+    def _end(self, show: Callable[[], None], sentence: str, severity: str, begun: Begun) -> None:
+        """Tell how an export ended, and show that in a dialog: at once if the user waits for it, else with `e`."""
+        self._due = show
+        if self._status.awaited(begun) and self._unused:
+            self._host.say(sentence, severity)
+            show()
+        else:
+            self._tell_end(sentence, severity)
+            self._when_quiet(lambda: self._tell_end(sentence, severity), begun.keyed)
+
+    def _tell_end(self, sentence: str, severity: str) -> None:
+        self._host.say(self._status.shortened(sentence.rstrip("."), "; e shows more"), severity)
+
+    @property
+    def _unused(self) -> bool:
+        """Whether nothing else is open or typed in."""
+        return self._table.screen.is_current and not self._filter_bar.input.has_focus
+
+    def _when_quiet(self, tell: Callable[[], None], keyed: int) -> None:
+        """Tell the end again once nothing else is open or typed in, unless it was shown by then.
 
         `keyed` is the count of keys at the last look.
         """
-        worker, now = self._worker, self._status.keyed
-        if now == keyed and self._table.screen.is_current and not self._filter_bar.input.has_focus:
-            show()
+        due, now = self._due, self._status.keyed
+        if now == keyed and self._unused:
+            tell()
             return
 
         def look_again() -> None:
-            if self._worker is worker:
-                self._when_quiet(show, now)
+            if self._due is due:
+                self._when_quiet(tell, now)
 
         certain(self._host.set_timer(SOON_S if now == keyed else QUIET_S, look_again))
 
@@ -439,7 +460,7 @@ class ExportController(Controller):
         """Show how the last export ended, and what can be done then."""
         from auditlog_tui.ui.dialogs.export import ExportedScreen
 
-        told, self.left = self._last, ""
+        told, self._due, self.left = self._last, None, ""
         if told is None:
             self._host.say("No export has ended in this run: e begins one")
             return

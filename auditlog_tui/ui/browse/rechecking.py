@@ -11,7 +11,7 @@ from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host, on_table
 from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.browse.long_work import PORTION, LongWork
-from auditlog_tui.ui.browse.status import StatusController
+from auditlog_tui.ui.browse.status import Begun, StatusController
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class RecheckController(Controller):
         elif navigator.log.origin is not None:
             self._host.say("This log is a file; auditlog-tui recheck FILE asks the API for its entries", "warning")
         elif entries := navigator.marks.marked():
-            keyed = self._status.keyed
-            await self._long.do(PORTION + 1, lambda: self._run(entries, keyed))
+            begun = self._status.begun()
+            await self._long.do(PORTION + 1, lambda: self._run(entries, begun))
         else:
             self._host.say("Nothing is marked: m marks an entry, and R asks the API for it again")
 
-    async def _run(self, entries: list[Entry], keyed: int) -> None:
-        """Ask for the entries. `keyed` is the count of keys by then."""
+    async def _run(self, entries: list[Entry], begun: Begun) -> None:
+        """Ask for the entries, and show what was found out if the user still waits for that."""
         from auditlog_tui.evidence.recheck import Recheck
 
         looked = count_up()
@@ -88,7 +88,7 @@ class RecheckController(Controller):
             self._waiting = recheck if recheck.done else None
         told = recheck.unclear or f"Re-checked: {recheck.summary}"
         self._host.say(f"{told.rstrip('.')}; R shows each", "warning" if recheck.deviates else "")
-        if self._status.keyed == keyed and self._table.screen.is_current:
+        if self._status.awaited(begun) and self._table.screen.is_current:
             self._show(recheck)
 
     def _note(self, recheck: Recheck) -> None:

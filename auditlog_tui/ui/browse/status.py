@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
@@ -28,6 +28,17 @@ QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
 
 SPINNER_S = 0.12
 """Seconds between two turns of the spinner."""
+
+
+AT_ONCE_S = 0.5
+"""Seconds after its key in which a result may open a dialog; later, that would take keys meant for the table."""
+
+
+class Begun(NamedTuple):
+    """When work began: the count of keys by then, and the time."""
+
+    keyed: int
+    at: float
 
 
 class Work(Protocol):
@@ -139,6 +150,14 @@ class StatusController(Controller):
         """See `Host.say`."""
         self._footer.say(safe(text, 1_000), severity)
 
+    def begun(self) -> Begun:
+        """That work begins now, for `awaited`."""
+        return Begun(self.keyed, time.monotonic())
+
+    def awaited(self, begun: Begun) -> bool:
+        """Whether the user still waits for the result of work: it came at once, and before another key."""
+        return self.keyed == begun.keyed and time.monotonic() - begun.at < AT_ONCE_S
+
     def note_key(self) -> None:
         """A key was pressed: the message was read, unless it is the pace, which would be shown again at once."""
         self.keyed += 1
@@ -219,7 +238,7 @@ class StatusController(Controller):
                 text if cell_width(text) <= self._footer.room else f"{pace.text(wait, short=True)}, Esc stops"
             )
         elif self._work is not None:
-            self._host.say(self._shortened(f"Exporting: {self._work.describe() or 'beginning'}", ", Esc stops"))
+            self._host.say(self.shortened(f"Exporting: {self._work.describe() or 'beginning'}", ", Esc stops"))
         elif self._footer.message:
             self.forget_message()
         self._progress = self._footer.message
@@ -230,7 +249,7 @@ class StatusController(Controller):
             return pace.tells(wait)
         return self._work is not None and self._work.tells(wait)
 
-    def _shortened(self, text: str, end: str) -> str:
+    def shortened(self, text: str, end: str) -> str:
         """The text and the end in one line."""
         return shorten_end(text, self._footer.room - cell_width(end), self._host.look.glyphs.ellipsis) + end
 
@@ -240,7 +259,7 @@ class StatusController(Controller):
             return f"waiting {wait.waited(now)} s, attempt {wait.attempt} of {wait.attempts}, Esc stops"
         again = f": trying again in {wait.left(now)} s ({wait.attempt} of {wait.attempts}), Esc stops"
         reason = safe(wait.brief, 1_000).rstrip(".")
-        return self._shortened(reason, again)
+        return self.shortened(reason, again)
 
     def stop_waiting(self) -> bool:
         """Cancel the request that is waited for. False if there is none."""

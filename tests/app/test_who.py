@@ -449,6 +449,22 @@ async def test_y_copies_of_the_lines_entries(clipboard: list[str]) -> None:
         assert "action:vm.deleted" in clipboard[1]
 
 
+async def test_more_entries_than_fit_on_a_screen_are_copied_once_their_number_is_confirmed(
+    clipboard: list[str],
+) -> None:
+    async with running(JsonLog(made(n) for n in range(300))) as hand:
+        await hand.press("A", "w", "a", "y", "d")
+        await hand.until(lambda: "copy 300 entries?" in hand.text)
+        assert clipboard == []
+        await hand.press("escape")
+        assert "Nothing was copied" in hand.status
+        await hand.press("y", "d")
+        await hand.until(lambda: "copy 300 entries?" in hand.text)
+        await hand.press("y")
+        await hand.until(lambda: len(clipboard) == 1)
+        assert len(clipboard[0].splitlines()) == 300
+
+
 async def test_m_marks_the_lines_entries_and_unmarks_them() -> None:
     async with running(log_of(), f"actor:{BACKUP_SYNC}") as hand:
         await hand.press("w", "a")

@@ -11,7 +11,7 @@ from auditlog_tui.errors import StoreError
 from auditlog_tui.text.safe import safe, safe_lines
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host, wanted_row
-from auditlog_tui.ui.browse.long_work import LongWork
+from auditlog_tui.ui.browse.long_work import PORTION, LongWork
 from auditlog_tui.ui.messages import CopyRequested
 from auditlog_tui.ui.table.table import EntryTable
 
@@ -39,11 +39,15 @@ MOST_MATCHING = 10_000
 
 
 class Source(NamedTuple):
-    """Entries to copy: `read` returns them, and `amount` is how many are read or searched for that."""
+    """Entries to copy: `read` returns them, and `amount` is how many are read or searched for that.
+
+    `told`: the title says how many they are.
+    """
 
     title: str
     amount: int
     read: Callable[[], Awaitable[list[Entry]]]
+    told: bool = True
 
 
 class CopyController(Controller):
@@ -103,7 +107,7 @@ class CopyController(Controller):
                 raise StoreError(f"{most}; here are {count(total)}.")
             return [navigator.log.store.entry(n) for n in {row.key: row.n for row in rows}.values()]
 
-        self._offer(Source("copy of this line's loaded entries", navigator.log.store.size, read), text)
+        self._offer(Source("copy of this line's loaded entries", navigator.log.store.size, read, told=False), text)
 
     def _offer(self, own: Source, text: str | None) -> None:
         """Offer copies of some entries, and of the marked ones. The link shows the filter `text`, or this view."""
@@ -137,12 +141,28 @@ class CopyController(Controller):
         elif key == "l":
             self._host.copy(self._host.navigator.link(), "the link to this view")
         elif key is not None:
-            await self._long.do(source.amount, lambda: self._copy_texts(*COPIES[key], source))
+            await self._long.do(source.amount, lambda: self._read_and_copy(key, source))
 
-    async def _copy_texts(self, kind: str, name: str, source: Source) -> None:
+    async def _read_and_copy(self, key: str, source: Source) -> None:
+        """Copy the entries; if they are many, and their number was not told, ask first."""
+        entries = await source.read()
+        if source.told or len(entries) <= PORTION:
+            await self._copy_texts(*COPIES[key], entries)
+            return
+        from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
+
+        async def answered(answer: str | None) -> None:
+            if answer is None:
+                self._host.say("Nothing was copied")
+            else:
+                await self._long.do(len(entries), lambda: self._copy_texts(*COPIES[key], entries))
+
+        choice = Choice("y", f"copy of each: {COPIES[key][1]}")
+        self._host.ask(MenuScreen(f"copy {count(len(entries))} entries?", [choice]), answered)
+
+    async def _copy_texts(self, kind: str, name: str, entries: list[Entry]) -> None:
         from auditlog_tui.output.copies import texts  # late: it loads the models
 
-        entries = await source.read()
         found: dict[str, None] = {}
         async for some in self._long.portions(entries, "Copying", lambda done: "nothing was copied"):
             found |= dict.fromkeys(texts(kind, some, self._base_url))

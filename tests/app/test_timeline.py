@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from auditlog_tui.analysis.timeline import Bucket
+from auditlog_tui.text.times import DAY_US
 from auditlog_tui.ui.panes.timeline import SCALE
 from tests.app.helpers import Hand, running
-from tests.app.wire import Json, JsonLog, log_of, made
+from tests.app.wire import NOW_US, Json, JsonLog, log_of, made
 
 
 def lines(hand: Hand) -> list[str]:
@@ -53,6 +55,36 @@ async def test_the_scale_tells_the_highest_bar_where_the_cursor_is_at_first() ->
         assert len(hand.screen.view) == 31
 
 
+def weekdays(days: int) -> JsonLog:
+    """An entry each two hours of so many days, but on Saturday, 2026-06-27, and on Sunday."""
+    hours = [n for n in range(0, days * 24, 2) if not 84 < n <= 108 and not 60 < n <= 84]
+    return JsonLog([made(n * 3_600) for n in hours])
+
+
+async def test_a_bar_of_days_without_entries_has_a_0_and_each_bar_its_date() -> None:
+    days = 2 * DAY_US
+    first = NOW_US // days * days - 12 * days
+    async with running(size=(120, 36)) as hand:
+        await hand.press("i")
+        counts = [5, 4, 0, 6, 5, 4, 0, None, 5, 4, 3, 2]
+        buckets = [Bucket(first + n * days, first + (n + 1) * days - 1, each, 0) for n, each in enumerate(counts)]
+        hand.screen.timeline.show(buckets, "")
+        await hand.settled()
+        *_, bars, axis, _ = lines(hand)
+        assert bars[SCALE:].count("0") == 2  # what is not counted yet has none
+        assert axis[SCALE:].startswith("│2026-06-")
+        assert len(re.findall(r"│0[67]-\d\d", axis)) == len(counts) - 2  # the first takes two
+
+
+async def test_a_stretch_of_narrow_bars_without_entries_has_one_0() -> None:
+    async with running(weekdays(8), query="last:30d", size=(120, 36)) as hand:
+        await hand.press("A", "i")
+        *_, bars, _, _ = lines(hand)
+        empty = [bucket.n == 0 for bucket in hand.screen.timeline.buckets]
+        assert sum(empty) > 3
+        assert bars[SCALE:].count("0") == 1
+
+
 async def test_the_chosen_bar_is_underlined_on_the_axis() -> None:
     async with running(spread()) as hand:
         await hand.press("i")
@@ -90,7 +122,7 @@ async def test_few_failures_do_not_colour_a_low_bar() -> None:
     async with running(JsonLog([*low, *many])) as hand:
         await hand.press("A", "i", "escape")
         bar = hand.screen.timeline
-        lowest = [part for part in bar.render_line(bar.size.height - 3) if part.text.strip()]
+        lowest = [part for part in bar.render_line(bar.size.height - 3) if part.text.strip(" 0")]
         assert len({part.style.color for part in lowest if part.style}) == 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import events
@@ -36,6 +36,9 @@ OTHER = 4
 
 LEAST_LABEL = 7
 """Cells between two times on the axis at least: a mark, `10:41` and a blank."""
+
+WIDE = 3
+"""Cells of a bar from which on it has a gap."""
 
 MINUTE = "2026-11-22 12:00"
 """A time to the minute."""
@@ -172,8 +175,12 @@ class TimelineBar(Widget, can_focus=True):
     def _row(self, bars: list[Bar], above: int, *, top: bool) -> list[Styled]:
         """One row of cells, `above` rows above the axis."""
         parts: list[Styled] = [(f"{_short(self._highest()) if top else '':>{SCALE - 1}} ", "$text-muted")]
+        zeros = _zeros(bars) if not above else set()
         for bar in bars:
-            gap = 1 if bar.width >= 3 * bar.bucket.intervals else 0
+            if not zeros.isdisjoint(cells := range(bar.start, bar.start + bar.width)):
+                parts.append(("".join("0" if cell in zeros else " " for cell in cells), "$text-muted"))
+                continue
+            gap = 1 if bar.width >= WIDE * bar.bucket.intervals else 0
             level, failed = (max(0, min(number - above * EIGHTHS, EIGHTHS)) for number in (bar.level, bar.failed))
             glyph, style = self._cell(level, failed, beyond=bar.bucket.beyond)
             parts.append((glyph * (bar.width - gap) + " " * gap, "" if glyph == " " else style))
@@ -226,16 +233,17 @@ class TimelineBar(Widget, can_focus=True):
             if step * cells < LEAST_LABEL * span:
                 continue
             at_step = [bar for bar in others if local[bar.start] % step == 0]
-            texts = [(bar.start, f"{tick}{self._label(bar.bucket.first_us, step)}") for bar in at_step]
-            if all(one[0] + len(one[1]) < other[0] for one, other in pairwise(texts)):
-                return labels + [(start, text) for start, text in texts if start >= free and start + len(text) <= end]
+            for year in (True, False):
+                texts = [(bar.start, f"{tick}{self._label(bar.bucket.first_us, step, year=year)}") for bar in at_step]
+                if all(one[0] + len(one[1]) < other[0] for one, other in pairwise(texts)):
+                    return labels + [(at, text) for at, text in texts if at >= free and at + len(text) <= end]
         return labels
 
-    def _label(self, us: int, step: int) -> str:
-        """A time on the axis: its date at midnight, seconds only where they matter."""
+    def _label(self, us: int, step: int, *, year: bool) -> str:
+        """A time on the axis: its date at midnight, with its year if wanted, and seconds only where they matter."""
         text = self._time(us)
         if step >= DAY_US or text[11:19] == "00:00:00":
-            return text[:10]
+            return text[0 if year else 5 : 10]
         return text[11:16] if step >= 60_000_000 else text[11:19]
 
     def _offset(self, us: int) -> int:
@@ -332,6 +340,20 @@ class TimelineBar(Widget, can_focus=True):
             self.action_range()
         else:
             self.post_message(self.Left())
+
+
+def _zeros(bars: list[Bar]) -> set[int]:
+    """The cells of a 0: in each bar without entries, or where bars are narrow, in the middle of such a stretch.
+
+    Without it, a day on which nothing happened looks like one that is missing.
+    """
+    found = set()
+    for (empty, _), group in groupby(bars, lambda bar: (bar.bucket.n == 0, bar.start if bar.width >= WIDE else None)):
+        stretch = list(group)
+        first, after = stretch[0].start, stretch[-1].start + stretch[-1].width
+        if empty and after - first >= WIDE:
+            found.add((first + after - 1) // 2)
+    return found
 
 
 def _cells(line: list[Styled]) -> int:

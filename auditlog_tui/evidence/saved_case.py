@@ -13,7 +13,7 @@ from pathlib import Path
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.entries.raw_json import restored
 from auditlog_tui.evidence.statement import Annotation
-from auditlog_tui.log.kept_feeds import coverage_of
+from auditlog_tui.log.kept_feeds import coverage_of, read_coverage
 from auditlog_tui.query import FIELDS, term_for
 from auditlog_tui.store import received
 from auditlog_tui.store.case import LARGEST_VALUE, CaseFile, read_case
@@ -30,7 +30,7 @@ MOST_QUERIES = 1_000
 """The most filters that are read, the last ones."""
 
 MOST_FEEDS = 10_000
-"""The most feeds whose state is looked at, the last ones."""
+"""The most feeds whose state is looked at, the last ones, and the most requests of those that were dropped."""
 
 MOST_NAMED = 2
 """The most requests that it names of which it has every entry, the latest ones."""
@@ -127,10 +127,9 @@ def _queries(case: CaseFile) -> list[str]:
 def _covered(case: CaseFile) -> dict[frozenset[tuple[str, str]], int]:
     """The requests of which it has every entry; where it has them twice, as of the later time."""
     found: dict[frozenset[tuple[str, str]], int] = {}
-    for state in received.feeds(case, MOST_FEEDS):
-        coverage = coverage_of(state) if isinstance(state, str) else None
-        if coverage is None or not coverage.whole or coverage.entry_id is not None or coverage.as_of_us is None:
-            continue
+    kept = (coverage_of(state) for state in received.feeds(case, MOST_FEEDS) if isinstance(state, str))
+    dropped = (read_coverage(*each) for each in received.covered(case, MOST_FEEDS))
+    for coverage in filter(None, (*kept, *dropped)):
         request = frozenset(coverage.params.items())
         found[request] = max(coverage.as_of_us, found.get(request, coverage.as_of_us))
     return found

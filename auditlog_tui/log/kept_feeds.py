@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +19,8 @@ from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.kept import read_feeds, write_feed
 
 MOST_FEEDS = 300
-"""Feeds that come back, besides those of the whole log. The rows of older ones are deleted."""
+"""Feeds that come back, besides those of the whole log. The rows of older ones are deleted; what they had whole stays
+known."""
 
 
 class _Kept(Struct, frozen=True):
@@ -43,6 +45,7 @@ class KeptFeeds:
 
     def __init__(self, store: EntryStore) -> None:
         self._store = store
+        store.covered_by = _covered_by
         self._waiting: dict[int, _Kept] = {}
         for run, text in read_feeds(store).items():
             try:
@@ -82,29 +85,46 @@ class KeptFeeds:
 
 
 class Coverage(Struct, frozen=True):
-    """What a kept feed has of the log: `whole` says that it has every entry of its request as of a time.
+    """A request of which every entry is in the case, as of a time (the server's, in microseconds since 1970 UTC).
 
-    The request is of `params`, whatever the order, or of one entry. `as_of_us` is the server's time, in microseconds
-    since 1970 UTC.
+    The request is of `params`, whatever the order.
     """
 
     params: Mapping[str, str]
-    entry_id: str | None
-    whole: bool
-    as_of_us: int | None
+    as_of_us: int
 
 
 def coverage_of(text: str) -> Coverage | None:
-    """The coverage of a feed whose kept state is in a text; `None` if this program did not write it."""
+    """What the feed whose kept state is in a text has whole; `None` if nothing, or if this program did not write it."""
     try:
         kept = msgspec.json.decode(text, type=_Kept)
     except (msgspec.MsgspecError, ValueError):
         return None
     state = kept.state
     whole = state.older.done and state.newer.done and not (state.short or state.lost_joint or state.too_deep)
-    us = None if state.as_of is None else (state.as_of - _EPOCH) // timedelta(microseconds=1)
+    if not whole or state.as_of is None or kept.entry_id is not None:
+        return None
     params = {name: value for name, value in kept.params.items() if name != "sort"}
-    return Coverage(params, kept.entry_id, whole and us is not None, us)
+    return Coverage(params, (state.as_of - _EPOCH) // timedelta(microseconds=1))
+
+
+def read_coverage(request: object, as_of_us: object) -> Coverage | None:
+    """The coverage of a feed that was dropped, from what the case kept; `None` if this program did not write it."""
+    try:
+        params = msgspec.json.decode(request if isinstance(request, str) else "", type=dict[str, str])
+        return Coverage(params, msgspec.convert(as_of_us, _Instant))
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _covered_by(text: str) -> tuple[str, int] | None:
+    """What a case keeps of a feed with this state that is dropped."""
+    found = coverage_of(text)
+    if found is None:
+        return None
+    return msgspec.json.encode(found.params, order="sorted").decode(), found.as_of_us
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Instant = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000_000, le=253_402_300_799_999_999)]
+"""Microseconds of the years 1 to 9999."""

@@ -64,7 +64,11 @@ CREATE TABLE typed (number INTEGER PRIMARY KEY, query TEXT NOT NULL);
 CREATE TABLE journal (seq INTEGER PRIMARY KEY, line TEXT NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA + _KEPT,)
+_COVERED = """
+CREATE TABLE covered (request TEXT PRIMARY KEY, as_of_us INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA + _KEPT, _COVERED)
 """Migration `n`, counted from 1, makes a case of version `n` out of one of the version before. Never change one that
 was released: add another."""
 

@@ -213,6 +213,9 @@ class EntryStore:
         self._runs = 0
         self.unused: deque[int] = deque()
         """Numbers of runs that no object refers to any more; `sweep` deletes their rows."""
+        self.covered_by: Callable[[str], tuple[str, int] | None] = lambda state: None
+        """The request of which a kept feed with this state has every entry, and as of when; `None` if it has not. A case
+        keeps that when the feed's rows are deleted: the entries stay."""
         self.passing = False
         """While set, whoever adds entries also writes them out at once, and only what tells entries apart and in
         which order they are is stored: key, time, status and a digest of the JSON. The JSON of those added last can
@@ -428,7 +431,7 @@ class EntryStore:
         while self.unused:
             with self.writing():
                 if self.kept:  # first of all, so that no feed of it is found again
-                    self.connection.execute("DELETE FROM kept_feed WHERE run = ?", [self.unused[0]])
+                    self._drop_feed(self.unused[0])
                 deleted = self.connection.execute(
                     "DELETE FROM place WHERE run = :run AND position IN"
                     " (SELECT position FROM place WHERE run = :run LIMIT :most)",
@@ -440,6 +443,17 @@ class EntryStore:
             if deleted < SWEPT:
                 self.unused.popleft()
             await give_way()
+
+    def _drop_feed(self, run: int) -> None:
+        """Delete the state of the feed in a run, but not what is known to be whole by it."""
+        for (state,) in self.read("SELECT state FROM kept_feed WHERE run = ?", [run]):
+            if (covered := self.covered_by(state)) is not None:
+                sql = (
+                    "INSERT INTO covered VALUES (?, ?)"
+                    " ON CONFLICT (request) DO UPDATE SET as_of_us = max(as_of_us, excluded.as_of_us)"
+                )
+                self.connection.execute(sql, covered)
+        self.connection.execute("DELETE FROM kept_feed WHERE run = ?", [run])
 
     def append(self, run: Run, numbers: Sequence[int]) -> int:
         """Add the entries that the run lacks at its older end. Returns how many were added."""

@@ -49,6 +49,11 @@ def feeds(case: CaseFile, most: int) -> Iterator[object]:
     return (state for (state,) in _read(case, "SELECT state FROM kept_feed ORDER BY run DESC LIMIT ?", most))
 
 
+def covered(case: CaseFile, most: int) -> Iterator[tuple[object, object]]:
+    """At most so many requests that feeds without rows had every entry of, and as of when."""
+    return ((request, as_of_us) for request, as_of_us in _read(case, "SELECT * FROM covered LIMIT ?", most))
+
+
 def _read(case: CaseFile, sql: str, *values: int) -> Iterator[tuple[Any, ...]]:
     try:
         yield from case.connection.execute(sql, values)

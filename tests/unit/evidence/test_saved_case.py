@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import AuditLogError, StoreError
 from auditlog_tui.evidence.saved_case import SavedCase
 from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
+from auditlog_tui.log import kept_feeds
 from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import View
@@ -137,6 +140,74 @@ async def test_one_that_was_not_loaded_to_its_end_states_nothing(path: Path, rea
     assert log.reason == "it is a case, which has only what was looked at"
 
 
+@contextmanager
+def working(path: Path, api: FakeApi) -> Iterator[Log]:
+    """A log that is worked with in the case; nothing of it is in use at the end, and what is of no use is deleted."""
+    file = open_case(path, OWNER)
+    with closing(EntryStore(kept=file)) as store:
+        yield Log(api, store)
+        file.close()
+
+
+async def swept(log: Log) -> int:
+    """Delete the rows of views that are gone; returns how many feeds the case still has."""
+    gc.collect()
+    await log.store.sweep()
+    return int(log.store.read("SELECT count(*) FROM kept_feed", [])[0][0])
+
+
+def some_refused() -> FakeApi:
+    return FakeApi([entry(n, status_code=403 if n % 2 else 200) for n in range(500)])
+
+
+async def load(log: Log, text: str, rows: int = UNBOUNDED) -> None:
+    await View(log, parse(text)).more(rows, everything=rows == UNBOUNDED)
+
+
+async def test_a_request_stays_complete_when_its_place_was_dropped(path: Path, read: Callable[[], SavedLog]) -> None:
+    with working(path, some_refused()) as log:
+        await load(log, "status:403")
+        await load(log, "status:200 sort:created", 100)  # not whole
+        await load(log, "status:403 sort:created")
+        assert await swept(log) == 0
+    found = read()
+    ((params, as_of_us),) = found.covered.items()
+    assert dict(params) == {"status_code_min": "403", "status_code_max": "403"}
+    assert as_of_us == found.as_of_us
+    assert "all of status:403 (as of 2027-" in found.reason
+    assert "status:200" not in found.reason
+    with working(path, FakeApi([])) as log:  # nor does another process forget it
+        log.forget()
+        assert await swept(log) == 0
+    assert read().covered == found.covered
+
+
+async def test_a_request_stays_complete_when_too_many_feeds_are_kept(
+    path: Path, read: Callable[[], SavedLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(path, "status:403", "status:200", "method:GET", api=some_refused())
+    before = read().covered
+    monkeypatch.setattr(kept_feeds, "MOST_FEEDS", 1)
+    with working(path, some_refused()) as log:
+        assert await swept(log) == 1
+    assert read().covered == before
+    assert len(before) == 3
+
+
+async def test_the_latest_time_as_of_which_a_request_was_complete_is_told(
+    path: Path, read: Callable[[], SavedLog]
+) -> None:
+    api = some_refused()
+    with working(path, api) as log:
+        await load(log, "status:403")
+        first = api.clock
+        api.clock += timedelta(hours=1)
+        await load(log, "status:403")
+        assert await swept(log) == 0
+    ((_, as_of_us),) = read().covered.items()
+    assert as_of_us - int(first.timestamp() * 1_000_000) >= 3_600_000_000
+
+
 async def test_what_a_killed_process_left_beside_it_is_read_too(path: Path, read: Callable[[], SavedLog]) -> None:
     await made(path, "", marks=2, close=False)
     log = read()
@@ -221,8 +292,11 @@ async def test_values_of_other_types_are_left_out_and_counted(path: Path, read: 
         connection.execute("INSERT INTO typed VALUES (-5, x'ff')")
         connection.execute("INSERT INTO kept_feed VALUES (77, 'gibberish')")
         connection.execute("INSERT INTO kept_feed VALUES (78, x'00')")
+        connection.execute("""INSERT INTO covered VALUES ('gibberish', 1), ('{"a": 1}', 1), ('{"a": "1"}', 'never')""")
+        connection.execute("""INSERT INTO covered VALUES ('{"a": "2"}', 9000000000000000000), (x'00ff', 1)""")
     log = read()
     assert "3 entries in it can't be read" in log.reason
+    assert set(log.covered) == {frozenset()}
     assert len(log.notes) == 1
 
 

@@ -95,7 +95,7 @@ class Coverage(Struct, frozen=True):
 
 
 def coverage_of(text: str) -> Coverage | None:
-    """What the feed whose kept state is in a text has whole; `None` if nothing, or if this program did not write it."""
+    """What a feed has whole by its kept state; `None` if nothing, or if this program did not write that."""
     try:
         kept = msgspec.json.decode(text, type=_Kept)
     except (msgspec.MsgspecError, ValueError):

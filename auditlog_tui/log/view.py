@@ -47,7 +47,8 @@ class Summary(Struct, frozen=True):
     `scanned_to_us` is the time that the local evaluation has reached. `more_above` and `more_below` say which ends
     are not reached. `gone` is how many of the loaded entries the server no longer has, usually by retention.
     `only` says that these are of the entries that the user `marked` or `noted`, and the state is about those.
-    `final` says that the reason is one of the file's, which nothing can be done about here.
+    `final` says that the reason is one of the file's, which nothing can be done about here; a view without rows
+    becomes INCOMPLETE for that once it has looked at the whole file.
     """
 
     rows: int
@@ -252,6 +253,7 @@ class View:
         final = bool(not reason and origin is not None and origin.reason and covered_us is None)
         if origin is not None and final:
             reason = origin.reason
+        begins = final and not self.complete and not len(self)  # an empty view is no result before all was looked at
         stated = origin is None or origin.stated or covered_us is not None
         whole = State.COMPLETE if stated else State.ALL_IN_FILE
         newest, oldest = self._time_of(0), self._time_of(len(feed.run) - 1)
@@ -260,7 +262,7 @@ class View:
             loaded=len(feed.run),
             filtered=self.plan.residual is not None,
             total=feed.total if self.log.server_support.proven(feed.plan.params) else None,
-            state=State.INCOMPLETE if reason else whole if self.complete else State.MORE,
+            state=State.INCOMPLETE if reason and not begins else whole if self.complete else State.MORE,
             reason=reason,
             as_of=feed.as_of if covered_us is None else _EPOCH + timedelta(microseconds=covered_us),
             newest_us=newest if feed.newest_first and self.newer_done else None,

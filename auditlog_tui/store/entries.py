@@ -214,8 +214,8 @@ class EntryStore:
         self.unused: deque[int] = deque()
         """Numbers of runs that no object refers to any more; `sweep` deletes their rows."""
         self.covered_by: Callable[[str], tuple[str, int] | None] = lambda state: None
-        """The request of which a kept feed with this state has every entry, and as of when; `None` if it has not. A case
-        keeps that when the feed's rows are deleted: the entries stay."""
+        """The request of which a kept feed with this state has every entry, and as of when; `None` if it has not. A
+        case keeps that when the feed's rows are deleted: the entries stay."""
         self.passing = False
         """While set, whoever adds entries also writes them out at once, and only what tells entries apart and in
         which order they are is stored: key, time, status and a digest of the JSON. The JSON of those added last can

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.evidence import saved_text
+from auditlog_tui.evidence.saved_index import SavedIndex
 from auditlog_tui.evidence.saved_log import SavedLogReader
 from auditlog_tui.evidence.statement import Annotation
+from auditlog_tui.offline.source import Filter, Found, Order
+from auditlog_tui.offline.source import Place as SavedPlace
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.text.cells import cell_width
@@ -262,3 +265,30 @@ async def test_the_header_begins_to_say_why_it_is_incomplete_where_there_is_no_r
     async with showing(case, "method:POST", size=(120, 36)) as hand:
         assert "INCOMPLETE it is a case" in hand.header
         assert hand.header.startswith(" incident.db")
+
+
+@pytest.mark.parametrize("form", ["case", "bundle"])
+async def test_what_is_still_looked_for_is_not_told_as_incomplete_with_nothing_found(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "incident.db" if form == "case" else a_bundle(tmp_path / "b.zip", "INCOMPLETE", "it broke off")
+    if form == "case":
+        await made(path, "status:200")
+    go, find = threading.Event(), SavedIndex.find
+
+    def slowly(index: SavedIndex, wanted: Filter, order: Order, after: SavedPlace | None, limit: int) -> Found:
+        if wanted.exact:
+            go.wait(60)
+        return find(index, wanted, order, after, limit)
+
+    async with showing(path, size=(120, 36)) as hand:
+        assert "INCOMPLETE" in hand.header
+        monkeypatch.setattr(SavedIndex, "find", slowly)
+        for key in ("/", *"method:GET", "enter"):
+            hand.send(key)
+        await hand.until(lambda: hand.navigator.place.text == "method:GET" and "asking for entries" in hand.text)
+        assert "COMPLETE" not in hand.header
+        assert "0 loaded  more below" in hand.header
+        go.set()
+        await settled(hand.pilot)
+        assert "INCOMPLETE" in hand.header

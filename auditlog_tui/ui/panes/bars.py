@@ -175,7 +175,8 @@ class HeaderBar(Widget):
         mode = "utc" if look.mode == "relative" else look.mode
         of_rows = None if summary is None or summary.as_of is None else int(summary.as_of.timestamp() * 1_000_000)
         at = format_time(origin.now_us if of_rows is None else of_rows, mode, look.now_us, look.zone)
-        loading = origin.stated and not (summary is not None and (summary.complete or summary.incomplete))
+        known = origin.reason or (summary is not None and (summary.complete or summary.reason))
+        loading = origin.stated and not known
         verdict = (" COMPLETE", "$text-success") if loading else ("", "")
         times = f" {'as of' if origin.dated else 'up to'} {at}", "$text-muted"
         query = f"  of {safe(origin.query, 500)}" if origin.query else ""

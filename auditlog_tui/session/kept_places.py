@@ -60,11 +60,13 @@ def begin(navigator: Navigator, text: str) -> Place:
 
     A case shows where it was left, if there is no filter, or the one that it was started with before.
     """
+    from auditlog_tui.session.navigator import whereabouts
+
     if navigator.case is not None:
         begun = _take_places(navigator, navigator.case.read(PLACES))
         if begun is not None and text in ("", begun):
             navigator.begun = begun
-            navigator.journal.note("resumed", {"query": navigator.place.text})
+            navigator.journal.note("resumed", whereabouts(navigator.place))
             return navigator.place
     place = navigator.submit(text)
     navigator.begun = text

@@ -339,7 +339,7 @@ class Navigator:
             return None
         way = "back" if to < self.at else "forward"
         self.at = to
-        self.journal.note(way, _noted(self.place)[1])
+        self.journal.note(way, whereabouts(self.place))
         return self.place
 
     def anchored(self, anchor: Anchor) -> Place:
@@ -466,6 +466,12 @@ def _noted(place: Place) -> tuple[str, dict[str, Json]]:
     if place.move:
         return "jump", {**query, "to": place.move}
     return "query", {**query, "typed": place.typed}
+
+
+def whereabouts(place: Place) -> dict[str, Json]:
+    """What the journal says of a place that is shown again."""
+    kind, fields = _noted(place)
+    return fields if kind in ("query", "reload") else {"place": kind, **fields}
 
 
 def _failed(view: View) -> bool:

@@ -292,10 +292,14 @@ async def test_values_of_other_types_are_left_out_and_counted(path: Path, read: 
         connection.execute("INSERT INTO typed VALUES (-5, x'ff')")
         connection.execute("INSERT INTO kept_feed VALUES (77, 'gibberish')")
         connection.execute("INSERT INTO kept_feed VALUES (78, x'00')")
-        connection.execute(
-            """INSERT INTO covered VALUES ('gibberish', 1), ('{"a": 1}', 1), ('{"a": "1"}', 'never')"""
-        )
-        connection.execute("""INSERT INTO covered VALUES ('{"a": "2"}', 9000000000000000000), (x'00ff', 1)""")
+        covered = [
+            ("gibberish", 1),
+            ('{"a": 1}', 1),
+            ('{"a": "1"}', "never"),
+            ('{"a": "2"}', 9 * 10**18),
+            (b"\xff", 1),
+        ]
+        connection.executemany("INSERT INTO covered VALUES (?, ?)", covered)
     log = read()
     assert "3 entries in it can't be read" in log.reason
     assert set(log.covered) == {frozenset()}

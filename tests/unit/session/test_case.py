@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC
 from pathlib import Path
@@ -14,10 +14,13 @@ import pytest
 
 from auditlog_tui.analysis.who import Subject
 from auditlog_tui.entries.models import read_entry
+from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.errors import CaseError, ServerError, StoreError
+from auditlog_tui.log.feed import Anchor
 from auditlog_tui.log.log import Log
 from auditlog_tui.log.view import State
 from auditlog_tui.session.case import Case, SameLogApi
+from auditlog_tui.session.journal import Journal
 from auditlog_tui.session.kept_places import begin, keep_places
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.store.case import Owner, open_case
@@ -210,6 +213,48 @@ async def test_pages_about_somebody_and_marked_entries_come_back(path: Path) -> 
         assert place is not None
         await place.view.more(1)
         assert (len(place.view), place.view.fixed) == (1, True)
+
+
+class Noted(Journal):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, Mapping[str, Json]]] = []
+
+    def note(self, kind: str, fields: Mapping[str, Json] | None = None) -> None:
+        self.lines.append((kind, dict(fields or {})))
+
+
+async def test_the_log_names_the_place_that_is_resumed_or_gone_back_to(path: Path) -> None:
+    api = FakeApi(log_of(50))
+    with navigating(path, api) as navigator:
+        begin(navigator, "method:POST")
+        await navigator.view.more(10)
+        navigator.marks.mark([ONE])
+        navigator.only_marked()
+        navigator.who(Subject("actor", "actor-1"))
+        navigator.around(navigator.places[0].view.window(0, 1)[0], 60_000_000, 5)
+        navigator.anchored(Anchor.OLDEST)
+        keep_places(navigator)
+        around, jump = (place.text for place in navigator.places[3:])
+    expected: list[Mapping[str, Json]] = [
+        {"query": "method:POST", "typed": ""},
+        {"place": "marked only"},
+        {"place": "who", "actor": "actor-1"},
+        {"place": "around", "query": around, "seconds": 60.0},
+        {"place": "jump", "query": jump, "to": "go to the oldest entry"},
+    ]
+    for at in reversed(range(5)):
+        with navigating(path, api) as navigator:
+            navigator.journal = journal = Noted()
+            begin(navigator, "")
+            assert journal.lines == [("resumed", expected[at])]
+            navigator.back()
+            assert journal.lines[1:] == ([("back", expected[at - 1])] if at else [])
+            navigator.forward()
+            assert journal.lines[2:] == ([("forward", expected[at])] if at else [])
+            navigator.back()
+            keep_places(navigator)
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "{}", '{"views": [], "places": [], "at": 0}'])

@@ -69,7 +69,7 @@ def read_line(text: str) -> Line:
         raise ValueError("it is no line of a log")
     line = Line(found["seq"], found["time"], found["kind"], found["fields"], found["before"])
     if line.digest != found["digest"] or line.text != text:
-        raise ValueError("it was changed: its digest is another")
+        raise ValueError("it was changed, as its digest shows")
     return line
 
 
@@ -117,7 +117,7 @@ def check(lines: Iterable[tuple[object, object]], noted: str = "") -> Checked:
                 raise ValueError("it is no text")
             line = read_line(text)
             if number != expected or line.seq != expected:
-                raise ValueError(f"its number is {safe(str(line.seq), 30)}: lines before it are missing, or moved")
+                raise ValueError(_misplaced(expected, number, line.seq))
             if line.before != digest:
                 raise ValueError("it does not follow the line before it")
         except ValueError as error:
@@ -125,6 +125,16 @@ def check(lines: Iterable[tuple[object, object]], noted: str = "") -> Checked:
         digest, count = line.digest, expected
         found = found or digest == noted
     return Checked(count, digest, noted=found)
+
+
+def _misplaced(expected: int, number: object, seq: int) -> str:
+    """Why the line that is found next is not the one with the expected number."""
+    if number != seq:
+        return f"it is kept under the number {safe(str(number), 30)}, and says {safe(str(seq), 30)} of itself"
+    if seq < expected:
+        return f"line {safe(str(seq), 30)} is in its place"
+    which = "it is" if seq == expected + 1 else f"it and all up to line {safe(f'{seq - 1:,}', 30)} are"
+    return f"{which} missing, as line {safe(f'{seq:,}', 30)} comes next"
 
 
 def ids_of(keys: Sequence[str]) -> dict[str, Json]:

@@ -30,6 +30,7 @@ from auditlog_tui.evidence.saved_text import BATCH, CHUNK, SavedText
 from auditlog_tui.evidence.statement import Annotation, read_annotation
 from auditlog_tui.output import files
 from auditlog_tui.runtime import give_way_in_thread
+from auditlog_tui.store.case import check_case
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
@@ -215,7 +216,7 @@ class SavedLogReader:
         self._finish(log, odd, case.lacks)
         index.repeated = 0  # marks hold their entries once more
         if not index.size and not self._stopped.is_set():
-            raise _no_log(self._path, "it is a case without entries")
+            raise _no_entry(self._path)
         return log
 
     def _digest_of(self, file: IO[bytes], path: Path) -> None:
@@ -318,13 +319,15 @@ class SavedLogReader:
 
 
 def check(path: str) -> None:
-    """Raise `SettingsError` if this is no file that can be read."""
+    """Raise `SettingsError` if this is no file that can be read, and `CaseError` for a case that can't be opened."""
     try:
         with _opened(path) as file:
-            if not bundle.is_bundle(_start(file)):
-                return
-        with bundle.read(Path(os.path.expanduser(path))):
-            pass
+            start = _start(file)
+        if start == saved_case.MAGIC and not check_case(Path(os.path.expanduser(path))):
+            raise _no_entry(path)
+        if bundle.is_bundle(start):
+            with bundle.read(Path(os.path.expanduser(path))):
+                pass
     except BundleError as error:
         raise _unreadable(path, str(error).rstrip(".")) from error
     except OSError as error:
@@ -391,6 +394,10 @@ def _unreadable(path: str, why: str) -> SettingsError:
 
 def _no_log(path: str, why: str) -> SettingsError:
     return SettingsError(f"{_name(path)} is no saved log: {WANTED}; {why}.")
+
+
+def _no_entry(path: str) -> SettingsError:
+    return _no_log(path, "it is a case without entries")
 
 
 def _refused(path: str, error: OSError) -> SettingsError:

@@ -94,7 +94,7 @@ def _verdict(found: Checked, shown: str, noted: str) -> Iterator[str]:
     """One verdict, the worst, and then what else is known."""
     hold = counted(found.lines, "line holds", "lines hold")
     if found.broken:
-        yield f"BROKEN: line {found.broken:,} of the log in {shown} does not hold: {found.why}. Before it, {hold}."
+        yield f"BROKEN at line {found.broken:,} of the log in {shown}: {found.why}. Before it, {hold}."
     elif noted and not found.noted:
         yield f"BROKEN: the log in {shown} was cut off or written anew: the digest given is of none of its lines."
         if found.lines:

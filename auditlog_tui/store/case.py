@@ -177,22 +177,49 @@ def read_case(path: Path, *, received: bool = False) -> CaseFile:
     with _explained(path), ExitStack() as stack:
         if not received:
             _check_place(path)
-        real = Path(os.path.realpath(path))  # beside which SQLite keeps what was written last
-        if not real.exists():
-            raise CaseError(f"There is no file {shown(path)}.")
-        if not real.is_file():
-            raise CaseError(
-                f"{shown(path)} is {files.kind_of(real.stat())}, not an ordinary file. Choose another file."
-            )
-        if not real.stat().st_size and not _has_log(real):
-            raise CaseError(f"{shown(path)} is an empty file, not a case. Choose another file.")
-        _check_log(real, path)
+        real = _real(path)
         alone = _has_log(real) and not _is_written(real)
         connection = _open_copy(_recovered(real, stack) if alone else real, stack, path)
         owner = _read_owner(connection)
         if owner is None:
-            raise CaseError(f"{shown(path)} does not say which log it is of, so it is no case. Choose another file.")
+            raise _no_owner(path)
         return CaseFile(path, connection, owner, stack.pop_all(), read_only=True)
+
+
+def check_case(path: Path) -> bool:
+    """Look whether `read_case` opens a case that may be anybody's, without copying all of it.
+
+    Returns whether it has entries or marks, as far as it looked: a large one that a process left open is not looked
+    at. Raises `CaseError`.
+    """
+    with _explained(path), ExitStack() as stack:
+        real = _real(path)
+        if _has_log(real) and not _is_written(real):
+            if real.stat().st_size > _CHECKED_BYTES:
+                return True
+            real = _recovered(real, stack)
+        source = stack.enter_context(_source(real))
+        if not _check(real, source, path) or _read_owner(source) is None:
+            raise _no_owner(path)
+        sql = "SELECT EXISTS (SELECT 1 FROM json) OR EXISTS (SELECT 1 FROM annotation)"
+        return bool(_value(source, sql)[0])
+
+
+def _no_owner(path: Path) -> CaseError:
+    return CaseError(f"{shown(path)} does not say which log it is of, so it is no case. Choose another file.")
+
+
+def _real(path: Path) -> Path:
+    """The file of a case to read, beside which SQLite keeps what was written last. Raises `CaseError`."""
+    real = Path(os.path.realpath(path))
+    if not real.exists():
+        raise CaseError(f"There is no file {shown(path)}.")
+    if not real.is_file():
+        raise CaseError(f"{shown(path)} is {files.kind_of(real.stat())}, not an ordinary file. Choose another file.")
+    if not real.stat().st_size and not _has_log(real):
+        raise CaseError(f"{shown(path)} is an empty file, not a case. Choose another file.")
+    _check_log(real, path)
+    return real
 
 
 def begins_like_a_case(start: bytes) -> bool:
@@ -413,15 +440,22 @@ def _open_copy(path: Path, stack: ExitStack, named: Path | None = None) -> sqlit
     """
     copy = stack.enter_context(closing(_connect("")))
     copy.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
+    with _source(path) as source:
+        version = _check(path, source, named)
+        source.backup(copy)
+    _migrate(copy, version)
+    return copy
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads a case."""
     # Without a log of writes nobody has it open, and SQLite would begin one to read the file.
     alone = "" if _has_log(path) else "&immutable=1"
     with closing(_connect(f"{path.absolute().as_uri()}?mode=ro{alone}")) as source:
         source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
         source.execute("PRAGMA query_only = ON")
-        version = _check(path, source, named)
-        source.backup(copy)
-    _migrate(copy, version)
-    return copy
+        yield source
 
 
 def _connect(uri: str) -> sqlite3.Connection:
@@ -446,8 +480,10 @@ def _check(path: Path, connection: sqlite3.Connection, named: Path | None = None
         raise CaseError(f"{shown(named)} is another program's database. Choose another file.")
     if version > len(MIGRATIONS):
         raise CaseError(f"A newer auditlog-tui wrote {shown(named)}. Use that one.")
-    if version < 1 or schema != _schema_made_by(MIGRATIONS[:version]):
-        raise CaseError(f"{shown(named)} was changed: it has other tables than a case has. Choose another file.")
+    if version < 1:
+        raise CaseError(f"{shown(named)} was changed: it does not say its version. Choose another file.")
+    if schema != (made := _schema_made_by(MIGRATIONS[:version])):
+        raise CaseError(f"{shown(named)} was changed: {_difference(schema, made)}. Choose another file.")
     if path.stat().st_size <= _CHECKED_BYTES and _value(connection, "PRAGMA quick_check(1)") != ("ok",):
         raise CaseError(_damaged(named))
     return int(version)
@@ -474,7 +510,24 @@ def _schema_of(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
     return sorted((kind, name, table, sql or "") for kind, name, table, sql in found if name != "sqlite_sequence")
 
 
-@lru_cache(maxsize=1)
+def _difference(found: list[tuple[str, ...]], made: list[tuple[str, ...]]) -> str:
+    """How tables, indexes, views and triggers that were found differ from those that a case is made with."""
+    there, wanted = ({each[:2]: each[2:] for each in schema} for schema in (found, made))
+    keys = sorted({*there, *wanted}, key=lambda each: (each[0] == "index", each))  # those of a table after it
+    told = [
+        *(f"it has the {_named(*each)}, which a case does not have" for each in keys if each not in wanted),
+        *(f"it lacks the {_named(*each)}" for each in keys if each not in there),
+        *(f"its {_named(*each)} is not as in a case" for each in keys if there.get(each) != wanted.get(each)),
+    ]
+    return next(iter(told), "its tables are not as in a case")
+
+
+def _named(kind: str, name: str) -> str:
+    """A part of a schema by its kind and its name, which may be anybody's."""
+    return f"{safe(kind, 20)} “{safe(name, 60)}”"
+
+
+@lru_cache(maxsize=2)
 def _schema_made_by(scripts: tuple[str, ...]) -> list[tuple[str, ...]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         for script in scripts:

@@ -93,7 +93,7 @@ def test_what_was_done_is_written_down_and_verified_without_a_key(env: dict[str,
     case.write_bytes(data)
     status, out, _ = log(case)
     assert (status, "VERIFIED" in out) == (1, False)
-    assert f"BROKEN: line {1 + kinds.index('rechecked')} of the log" in out
+    assert f"BROKEN at line {1 + kinds.index('rechecked')} of the log" in out
 
 
 def test_a_run_that_is_killed_keeps_its_lines_and_the_next_one_goes_on(env: dict[str, str], case: Path) -> None:

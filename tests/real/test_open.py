@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from tests.effort import HANGS_S
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 from tests.real.test_offline import guarded, sockets
 from tests.unit.evidence.saved import LINES, line
+from tests.unit.evidence.test_saved_case import made
+from tests.unit.evidence.test_saved_log import a_bundle
 
 MANY = 300_000
 
@@ -68,6 +73,33 @@ def test_what_is_no_file_is_refused_before_the_screen_is_drawn(tmp_path: Path) -
         with PtyTerminal([*APP, "open", str(path)], env=environment(tmp_path)) as terminal:
             assert terminal.status() == 2
             assert b"\x1b[?1049h" not in terminal.raw
+
+
+async def test_a_case_or_bundle_that_can_not_be_opened_is_refused_before_the_screen_is_drawn(tmp_path: Path) -> None:
+    whole, bundle = tmp_path / "whole.db", a_bundle(tmp_path / "whole.zip")
+    await made(whole, "")
+    for name, change in (
+        ("trigger", "CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM json; END"),
+        ("entries", "DELETE FROM json"),
+        ("owner", "DELETE FROM meta"),
+    ):
+        shutil.copyfile(whole, tmp_path / f"{name}.db")
+        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection, connection:
+            connection.execute(change)
+    (tmp_path / "cut.db").write_bytes(whole.read_bytes()[:30_000])
+    (tmp_path / "cut.zip").write_bytes(bundle.read_bytes()[:-40])
+    for name, why in (
+        ("trigger.db", "was changed: it has the trigger “t”, which a case does not have"),
+        ("entries.db", "it is a case without entries"),
+        ("owner.db", "does not say which log it is of"),
+        ("cut.db", "is damaged"),
+        ("cut.zip", "can't be opened"),
+    ):
+        with PtyTerminal([*APP, "open", name], env=environment(tmp_path), cwd=tmp_path, size=(200, 20)) as terminal:
+            assert terminal.status() == 2, name
+            assert b"\x1b" not in terminal.raw, name
+            assert why in terminal.raw.decode(), name
+        assert os.listdir(tmp_path / "tmp") == []
 
 
 def test_a_full_disk_is_an_error_on_the_screen(small_disk: Path, tmp_path: Path) -> None:

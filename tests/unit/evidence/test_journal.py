@@ -72,6 +72,15 @@ def test_a_line_that_is_missing_moved_or_there_twice_is_found() -> None:
     assert check([one, (2, three[1]), (3, two[1])]).broken == 2
 
 
+def test_where_lines_are_missing_it_says_which() -> None:
+    chain = Chain()
+    one, two, three, four, five = ((n, chain.add(NOON_US, "opened", {}).text) for n in range(1, 6))
+    assert check([one, three, four]).why == "it is missing, as line 3 comes next"
+    assert check([one, five]).why == "it and all up to line 4 are missing, as line 5 comes next"
+    assert check([one, (2, four[1])]).why == "it is kept under the number 2, and says 4 of itself"
+    assert check([one, two, two]).why == "line 2 is in its place"
+
+
 def test_a_line_made_anew_is_found_by_the_next_one() -> None:
     other = Chain(1, SOME[0][1]).add(NOON_US, "marked", {"ids": []}).text
     found = check([SOME[0], (2, other), SOME[2]])

@@ -85,10 +85,21 @@ def test_one_flipped_bit_breaks_it(command: Command, lines: list[str], tmp_path:
     path.write_bytes(data)
     status, out, _ = command("incident.db")
     assert status == 1
-    assert "BROKEN: line 2 of the log in incident.db does not hold: it " in out
+    assert "BROKEN at line 2 of the log in incident.db: it " in out
     assert "Before it, 1 line holds." in out
     assert "VERIFIED" not in out
     assert out.count("2027-01-15T08:00:03") == 1, "what follows is shown too"
+
+
+def test_a_missing_line_is_named(command: Command, lines: list[str], tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
+        connection.execute("DELETE FROM journal WHERE seq = 2")
+    status, out, _ = command("incident.db")
+    assert status == 1
+    broken = (
+        "BROKEN at line 2 of the log in incident.db: it is missing, as line 3 comes next. Before it, 1 line holds."
+    )
+    assert broken in out.splitlines()
 
 
 def test_a_noted_digest_shows_that_the_end_was_cut_off(command: Command, lines: list[str], tmp_path: Path) -> None:
@@ -116,7 +127,7 @@ def test_a_broken_line_before_the_noted_one_is_not_said_to_be_a_cut(
     status, out, _ = command("incident.db", "--digest", last)
     assert (status, "cut off" in out) == (1, False)
     verdict, rest = out.splitlines()[-2:]
-    assert verdict.startswith("BROKEN: line 2")
+    assert verdict.startswith("BROKEN at line 2")
     assert rest == "The digest that was given is of none of the lines before it."
 
 

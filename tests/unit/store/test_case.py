@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -20,7 +21,7 @@ import pytest
 
 from auditlog_tui.errors import CaseError
 from auditlog_tui.store import case as module
-from auditlog_tui.store.case import CaseFile, Owner, add_journal_line, journal_lines, open_case, read_case
+from auditlog_tui.store.case import CaseFile, Owner, add_journal_line, check_case, journal_lines, open_case, read_case
 from tests.effort import HANGS_S
 
 OWNER = Owner("https://log.example", "prod")
@@ -307,6 +308,15 @@ def test_an_older_version_is_migrated_in_one_go(path: Path, monkeypatch: pytest.
         open_case(path, OWNER)
 
 
+def test_one_made_by_hand_with_a_table_twice_is_refused(path: Path) -> None:
+    opened(path).__enter__().close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("INSERT INTO sqlite_schema SELECT * FROM sqlite_schema WHERE name = 'typed'")
+    with pytest.raises(CaseError, match=r"changed|damaged|can't be read"):
+        read_case(path, received=True)
+
+
 def test_the_schema_that_was_released_stays() -> None:
     digest = hashlib.sha256(module.MIGRATIONS[0].encode()).hexdigest()
     assert digest == FIRST, "cases of version 1 have other tables: restore the first migration, and add another"
@@ -339,20 +349,32 @@ def test_another_programs_database_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "why"),
     [
-        "CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM json; END",
-        "CREATE VIEW v AS SELECT 1",
-        "CREATE TABLE more (a)",
-        "DROP INDEX entry_of_hash",
+        (
+            "CREATE TRIGGER t AFTER INSERT ON journal BEGIN DELETE FROM json; END",
+            "it has the trigger “t”, which a case does not have",
+        ),
+        ("CREATE VIEW v AS SELECT 1", "it has the view “v”, which a case does not have"),
+        ('CREATE TABLE "\x1b[2Jmore" (a)', "it has the table “␛[2Jmore”, which a case does not have"),
+        ("CREATE INDEX i ON typed (query)", "it has the index “i”, which a case does not have"),
+        ("DROP INDEX entry_of_hash", "it lacks the index “entry_of_hash”"),
+        ("DROP TABLE typed", "it lacks the table “typed”"),
+        ("ALTER TABLE typed ADD COLUMN more", "its table “typed” is not as in a case"),
+        (
+            "CREATE TABLE one (a); CREATE TABLE two (a); DROP TABLE typed",
+            "it has the table “one”, which a case does not have",
+        ),
+        ("PRAGMA user_version = 0", "it does not say its version"),
     ],
 )
-def test_one_with_another_schema_is_refused(path: Path, change: str) -> None:
+def test_one_with_another_schema_is_refused_by_its_name(path: Path, change: str, why: str) -> None:
     opened(path).__enter__().close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(change)
-    with pytest.raises(CaseError, match="it has other tables than a case has"):
-        open_case(path, OWNER)
+        connection.executescript(change)
+    for look in (lambda: open_case(path, OWNER), lambda: read_case(path, received=True), lambda: check_case(path)):
+        with pytest.raises(CaseError, match=f"was changed: {re.escape(why)}. Choose another file"):
+            look()
 
 
 def test_a_damaged_one_is_refused(path: Path) -> None:

@@ -32,7 +32,7 @@ MOST_QUERIES = 1_000
 MOST_FEEDS = 10_000
 """The most feeds whose state is looked at, the last ones, and the most requests of those that were dropped."""
 
-MOST_NAMED = 2
+MOST_NAMED = 10
 """The most requests that it names of which it has every entry, the latest ones."""
 
 LONGEST_NOTE, LONGEST_QUERY = 40_000, 10_000
@@ -77,7 +77,7 @@ class SavedCase:
         if more := len(latest) - len(all_of):
             all_of.append(f"{counted(more, 'other request')}")
         has = f": all of {', '.join(all_of)}, and parts of others" if all_of else ""
-        return f"it is a case, which has only what was looked at{has}"
+        return f"only what was looked at is in this case{has}"
 
 
 def _named(request: frozenset[tuple[str, str]]) -> str:

@@ -31,7 +31,7 @@ KEYS: tuple[Key, ...] = (
     Key(EVERYWHERE, "right_square_bracket", "]", "forward", "Go forward again"),
     Key(EVERYWHERE, "z", "z", "park", "Turn the filter off, or on again", "filter off"),
     Key(EVERYWHERE, "r", "r", "retry", "Retry after an error, else reload", "again"),
-    Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops)"),
+    Key(EVERYWHERE, "A", "A", "load_all", "Load everything that matches (Escape stops); then, why it is INCOMPLETE"),
     Key(EVERYWHERE, "t", "t", "zone", "Times in UTC, in local time, or as ages"),
     Key(EVERYWHERE, "i", "i", "timeline", "Timeline: show, focus or hide it", "timeline"),
     Key(EVERYWHERE, "s", "s", "facets", "Facets: the most frequent or the rarest values, by field", "facets"),

@@ -83,7 +83,8 @@ async def test_what_cannot_be_read_makes_it_incomplete_under_every_filter(
             assert "r goes on" not in hand.text
         await hand.filter("")
         await hand.press("A")
-        assert "All of the file is loaded that matches. INCOMPLETE: line 4" in hand.status
+        assert "All in the file that matches is" in hand.text
+        await hand.press("escape")
 
 
 async def test_a_bundle_says_what_its_statement_does(tmp_path: Path) -> None:
@@ -263,8 +264,25 @@ async def test_the_header_begins_to_say_why_it_is_incomplete_where_there_is_no_r
     case = tmp_path / "incident.db"
     await made(case, "status:200")
     async with showing(case, "method:POST", size=(120, 36)) as hand:
-        assert "INCOMPLETE it is a case" in hand.header
+        assert "INCOMPLETE only what was looked at is in this case: all of" in hand.header
         assert hand.header.startswith(" incident.db")
+
+
+@pytest.mark.parametrize("size", [(120, 36), NARROW])
+async def test_all_of_why_it_is_incomplete_is_one_key_away(size: tuple[int, int], tmp_path: Path) -> None:
+    case, asked = tmp_path / "incident.db", ["status:200", "method:POST", "ip:203.0.113.7", "actor.type:user"]
+    await made(case, *asked)
+    async with showing(case, size=size) as hand:
+        assert "INCOMPLETE only what was looked at is in this case" in hand.header or size == NARROW
+        await hand.press("A")
+        if "may lack" not in hand.text:  # the first one loaded the rest
+            await hand.press("A")
+        box = " ".join(re.sub(r"[│┃]", " ", hand.text).split())
+        for text in asked:
+            assert f"{text} (as of 2027-" in box, box
+        assert "and parts of others" in box
+        await hand.press("escape", "j")
+        assert "may lack" not in hand.text
 
 
 @pytest.mark.parametrize("form", ["case", "bundle"])

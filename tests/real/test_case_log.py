@@ -131,7 +131,7 @@ def test_a_case_is_opened_without_key_and_network_and_not_touched(
         terminal.wait_for(r"incident\.db  as of \d{4}-.* COMPLETE")
         terminal.wait_for("⚑ 1")
         terminal.send("/\x15\r")
-        terminal.wait_for(r"incident\.db .* INCOMPLETE it is a case")
+        terminal.wait_for(r"incident\.db .* INCOMPLETE only what was looked at")
         terminal.send("M")
         terminal.wait_for("only what is marked: 1")
         terminal.send("m\x11")

@@ -9,6 +9,7 @@ from textual.worker import Worker, WorkerState
 
 from auditlog_tui.runtime import pause_left
 from auditlog_tui.store import UNBOUNDED
+from auditlog_tui.text.safe import safe
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.patches.timers import certain
 from auditlog_tui.ui.table.table import EntryTable
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from auditlog_tui.log.view import View
+
+LONGEST_REASON = 4_000
+"""Characters of the reason that is shown why a file lacks entries."""
 
 REDRAW_S = 0.25
 """Seconds between two updates of the screen while pages arrive: each takes as long as a page or two."""
@@ -158,12 +162,18 @@ class LoadController(Controller):
         if summary.complete:
             self._host.say("Everything that matches is loaded")
         elif view.complete and summary.final and view.log.origin is not None:
-            kind = view.log.origin.kind
-            self._host.say(f"All of the {kind} is loaded that matches. INCOMPLETE: {summary.reason}", "warning")
+            self._tell_why(view.log.origin.kind, summary.reason)
         elif view.complete:  # both ends were reached, and yet something is missing
             self._host.say(f"INCOMPLETE: {summary.reason}; r loads it anew", "warning")
         else:
             self.fetch(older=not view.older_done, everything=True)
+
+    def _tell_why(self, kind: str, reason: str) -> None:
+        """Show all of why a file or an archive lacks entries: the header has room for a part of it."""
+        from auditlog_tui.ui.dialogs.telling import TellingScreen
+
+        loaded = f"All in the {kind} that matches is loaded, and the {kind} may lack entries of the log:"
+        self._host.ask(TellingScreen("INCOMPLETE", [(loaded, ""), (safe(reason, LONGEST_REASON), "$text-error")]))
 
     def retry(self) -> bool:
         """Repeat a job that failed or was stopped. False if there is none."""

@@ -124,7 +124,7 @@ async def test_one_with_a_part_of_the_log_is_incomplete_but_for_what_it_has_whol
     await made(path, "status:403", api=api)
     log = read()
     assert (log.stated, len(keys(log))) == (False, 25)
-    assert log.reason.startswith("it is a case, which has only what was looked at: all of status:403 (as of 2027-")
+    assert log.reason.startswith("only what was looked at is in this case: all of status:403 (as of 2027-")
     (params,) = log.covered
     assert dict(params) == {"status_code_min": "403", "status_code_max": "403"}
 
@@ -137,7 +137,7 @@ async def test_one_that_was_not_loaded_to_its_end_states_nothing(path: Path, rea
         file.close()
     log = read()
     assert (log.stated, log.covered, len(keys(log))) == (False, {}, 100)
-    assert log.reason == "it is a case, which has only what was looked at"
+    assert log.reason == "only what was looked at is in this case"
 
 
 @contextmanager

@@ -314,12 +314,12 @@ def _browse(settings: Settings, text: str) -> int:
 
     session = Session(settings)
     session.check_locations()
-    session.open_case()
-    session.request_early(text)
-    from auditlog_tui.ui.app import AuditLogApp
-    from auditlog_tui.ui.ending import ending
-
     with session.releasing_case():
+        begun = session.begin(text)
+        from auditlog_tui.ui.app import AuditLogApp
+        from auditlog_tui.ui.ending import ending
+
+        begun()
         app = AuditLogApp(settings, session, text)
     session.refused = app.refuse
     with ending(app):

@@ -72,7 +72,7 @@ def _import_later() -> None:
 class Session:
     """What one run of the program holds open.
 
-    The browser calls `request_early`, then `prepare`, in any thread, then `open`; a command calls `prepare`, then
+    The browser calls `begin`, then `prepare`, in any thread, then `open`; a command calls `prepare`, then
     `open_log`. `close` releases everything.
     """
 
@@ -100,12 +100,29 @@ class Session:
         """Told if the log turns out not to be the case's."""
         self._closed = False
 
+    def begin(self, text: str) -> Callable[[], None]:
+        """Open the case in a thread, as a large one takes a while to be checked, then do what `request_early` does.
+
+        What is returned waits for that, and raises `CaseError` and `StoreError`.
+        """
+        if not self.settings.case:
+            self.request_early(text)
+            return lambda: None
+        from concurrent.futures import ThreadPoolExecutor
+
+        def begin() -> None:
+            self.open_case()
+            self.request_early(text)
+
+        return ThreadPoolExecutor(1).submit(begin).result
+
     def open_case(self) -> None:
-        """Open the case, if the settings name one, to work in it. Raises `CaseError`."""
+        """Open the case, if the settings name one, to work in it. Raises `CaseError` and `StoreError`."""
         if self.settings.case:
             from auditlog_tui.store.case import open_case
 
             self._case_file = open_case(self._case_path, self._owner)
+            self._read_ids()
 
     @contextmanager
     def releasing_case(self) -> Iterator[None]:
@@ -173,8 +190,8 @@ class Session:
         self.connect()
 
     def _read_ids(self) -> None:
-        """Read the IDs by which the log is known to be the case's. Raises `StoreError`."""
-        if self._case_file is not None:
+        """Read the IDs by which the log is known to be the case's, once. Raises `StoreError`."""
+        if self._case_file is not None and not self._ids:
             from auditlog_tui.entries.models import read_entry
 
             newest = map(read_entry, self._case_file.newest_texts(KNOWN_BY))

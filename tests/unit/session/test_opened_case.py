@@ -7,9 +7,11 @@ import json
 import os
 import platform
 import sys
+import threading
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,15 +19,16 @@ if sys.platform != "win32":
     import pwd
 
 from auditlog_tui.entries.models import read_entry
-from auditlog_tui.errors import SecretError
+from auditlog_tui.errors import CaseError, SecretError
 from auditlog_tui.evidence.journal import check
 from auditlog_tui.log.view import State
 from auditlog_tui.session.kept_places import begin, keep_places
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.connection import Secret
 from auditlog_tui.settings.options import Settings
-from auditlog_tui.store import UNBOUNDED
+from auditlog_tui.store import UNBOUNDED, case
 from auditlog_tui.store.case import Owner, journal_lines, open_case, read_case
+from tests.effort import HANGS_S
 from tests.unit.evidence.test_saved_case import made
 from tests.unit.fake import FakeApi, entry
 from tests.unit.views import ignore
@@ -117,8 +120,8 @@ async def test_a_case_that_is_worked_in_has_a_log_without_the_key(tmp_path: Path
     written = b"".join(content(path).values()).lower()
     assert b"status:403" in written
     assert KEY.encode().lower() not in written
-    with closing(read_case(path)) as case:
-        lines = list(journal_lines(case))
+    with closing(read_case(path)) as read:
+        lines = list(journal_lines(read))
     assert check(lines).broken == 0
     assert [json.loads(text)["kind"] for _, text in lines] == [
         "opened", "query", "exported", "ended", "opened", "resumed", "exported", "ended",
@@ -135,8 +138,8 @@ async def test_the_user_in_a_log_is_no_variable(tmp_path: Path, monkeypatch: pyt
     session = Session(Settings(key=Secret(KEY), case=str(tmp_path / "incident.db")))
     session.open_case()
     await session.close()
-    with closing(read_case(tmp_path / "incident.db")) as case:
-        assert "somebody-else" not in "".join(text for _, text in journal_lines(case))
+    with closing(read_case(tmp_path / "incident.db")) as read:
+        assert "somebody-else" not in "".join(text for _, text in journal_lines(read))
 
 
 async def test_beside_the_process_that_writes_it_nothing_is_logged(tmp_path: Path) -> None:
@@ -151,3 +154,29 @@ async def test_beside_the_process_that_writes_it_nothing_is_logged(tmp_path: Pat
         assert not navigator.journal.kept
         await session.close()
         assert list(journal_lines(writer)) == []
+
+
+async def test_a_case_is_opened_beside_the_start_and_the_start_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checking a large one takes as long as all that comes before the first frame."""
+    path = tmp_path / "incident.db"
+    may_check = threading.Event()
+    check = case._check
+
+    def held(*args: Any) -> int:
+        assert may_check.wait(HANGS_S)
+        return check(*args)
+
+    monkeypatch.setattr(case, "_check", held)
+    session = Session(Settings(key=Secret(KEY), case=str(path)))
+    begun = session.begin("")
+    assert content(path).get(path.name, b"") == b""  # nothing is written before it is checked
+    may_check.set()
+    begun()
+    session.prepare()
+    session.open(lambda wait: None)
+    await session.close()
+    path.write_bytes(b"no case")
+    with pytest.raises(CaseError, match="is no case"):
+        Session(Settings(key=Secret(KEY), case=str(path))).begin("")()

@@ -256,9 +256,10 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 
 
 _LOG_EPILOG = """\
-Each line holds the digest of the one before, so that a line that was changed or taken out is found. It can't be
-seen that lines at the end were cut off, or that the whole log was written anew: note the digest of the last line
-elsewhere, and look for it with --digest later.
+Each line holds the digest of the one before, so that a line that was changed or taken out is found. The case also
+keeps which line is the last one, so that lines cut off at the end are found. It can't be seen that somebody changed
+that too, or wrote the whole log anew: note the digest of the last line elsewhere, and look for it later with
+--digest.
 
 exit status:
   0 verified; 1 broken (the first line that does not hold is named); 2 it can't be read, or is no case; 130 Ctrl+C

@@ -113,6 +113,8 @@ def check(lines: Iterable[tuple[object, object]], noted: str = "") -> Checked:
     for number, text in lines:
         expected = count + 1
         try:
+            if text is None:
+                raise ValueError("it is longer than any that this program writes")
             if not isinstance(text, str):
                 raise ValueError("it is no text")
             line = read_line(text)

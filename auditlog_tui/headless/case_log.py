@@ -13,15 +13,18 @@ from auditlog_tui.evidence.journal import Checked, Line, check, read_line
 from auditlog_tui.evidence.verify import read_digest
 from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import Out, Progress, print_note, standard_out
-from auditlog_tui.store.case import CaseFile, journal_lines, read_case
+from auditlog_tui.store.case import JOURNAL_END, CaseFile, journal_end, journal_lines, read_case
 from auditlog_tui.store.received import be_lenient
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
 
 HOLDS, BROKEN, UNREADABLE = ExitStatus.DONE, 1, 2
 
-LIMIT = 1 << 20
-"""The most bytes of a line: the program writes shorter ones."""
+LIMIT = 32 << 20
+"""The most bytes of a line that is read: the program writes shorter ones, of 200 IDs of 4,000 characters at most."""
+
+_START = 1_000
+"""Characters of a line that does not hold from which on it is cut."""
 
 
 def write_log(path: Path, form: str = "text", noted: str | None = None) -> int:
@@ -37,11 +40,12 @@ def write_log(path: Path, form: str = "text", noted: str | None = None) -> int:
             raise CaseError(told)
         with closing(read_case(path, received=True)) as case:
             be_lenient(case, LIMIT)
-            lines = _written(case, out, form)
+            lines = _Lines(case, out, form)
             found = check(lines, wanted)
             for _ in lines:  # what follows a broken line is shown too
                 pass
-        verdict = list(_verdict(found, safe(str(path), 300), wanted))
+            cut = "" if found.broken else _cut(found, lines.end, case.text(JOURNAL_END))
+        verdict = list(_verdict(found, safe(str(path), 300), wanted, cut))
         if form == "text":
             out.lines(verdict)
         else:
@@ -57,22 +61,45 @@ def write_log(path: Path, form: str = "text", noted: str | None = None) -> int:
     except OSError as error:
         print_note(f"Standard output can't be written: {error.strerror}.")
         return UNREADABLE
-    return BROKEN if found.broken or (wanted and not found.noted) else HOLDS
+    return BROKEN if found.broken or cut or (wanted and not found.noted) else HOLDS
 
 
-def _written(case: CaseFile, out: Out, form: str) -> Iterator[tuple[object, object]]:
-    """The lines, each written before it is checked."""
-    for number, text in journal_lines(case):
-        out.lines([safe(str(text), LIMIT) if form == "jsonl" else _shown(number, text)])
-        yield number, text
+class _Lines(Iterator[tuple[object, object]]):
+    """The lines, each written before it is checked. `end` is the `journal_end` of the last one so far."""
+
+    def __init__(self, case: CaseFile, out: Out, form: str) -> None:
+        self.end = ""
+        self._lines = journal_lines(case)
+        self._out = out
+        self._form = form
+
+    def __next__(self) -> tuple[object, object]:
+        number, text = next(self._lines)
+        if self._form == "text":
+            self._out.lines([_shown(number, text)])
+        elif isinstance(text, str):
+            self._out.lines([safe(text, LIMIT)])
+        self.end = journal_end(number, text) if isinstance(text, str) else ""
+        return number, text
+
+
+def _cut(found: Checked, end: str, kept: str) -> str:
+    """How the end of the lines differs from what the case keeps of it, in a clause; empty if it does not."""
+    if kept in ("", end):
+        return ""
+    number = kept.partition(" ")[0]
+    if number.isdecimal() and len(number) < 20 and int(number) > found.lines:
+        return f"was cut off: the case counts {counted(int(number), 'line')}"
+    return "has another end than the case says: lines were added or written anew"
 
 
 def _shown(number: object, text: object) -> str:
     """A line for people."""
     try:
-        line = read_line(str(text))
+        line = read_line(text if isinstance(text, str) else "")
     except ValueError:
-        return f"{safe(str(number), 20):>5}  ?  {safe(str(text), 200)}"
+        start = text[:_START] if isinstance(text, str | bytes) else text
+        return f"{safe(str(number), 20):>5}  ?  {'' if text is None else safe(str(start), 200)}".rstrip()
     return f"{line.seq:>5}  {safe(line.time, 40)}  {safe(line.kind, 40):<11}{_details(line)}".rstrip()
 
 
@@ -90,13 +117,14 @@ def _details(line: Line) -> str:
     return "; ".join(parts)
 
 
-def _verdict(found: Checked, shown: str, noted: str) -> Iterator[str]:
+def _verdict(found: Checked, shown: str, noted: str, cut: str) -> Iterator[str]:
     """One verdict, the worst, and then what else is known."""
     hold = counted(found.lines, "line holds", "lines hold")
     if found.broken:
         yield f"BROKEN at line {found.broken:,} of the log in {shown}: {found.why}. Before it, {hold}."
-    elif noted and not found.noted:
-        yield f"BROKEN: the log in {shown} was cut off or written anew: the digest given is of none of its lines."
+    elif cut or (noted and not found.noted):
+        cut = cut or "was cut off or written anew: the digest given is of none of its lines"
+        yield f"BROKEN: the log in {shown} {cut}."
         if found.lines:
             yield f"What is left agrees with itself: {hold}, each with the one before. Its digest: {found.digest}"
     elif not found.lines:
@@ -109,6 +137,7 @@ def _verdict(found: Checked, shown: str, noted: str) -> Iterator[str]:
         yield "The digest that was given is of none of the lines before it."
     elif found.lines and not noted:
         yield (
-            "This does not show that its end was not cut off, or the whole not written anew. Note that digest"
-            " elsewhere: log --digest SHA256 looks for it later."
+            "This does not show that its end was not cut off, or the whole not written anew, by somebody who also"
+            " changed what the case keeps of its end. Note that digest elsewhere: log --digest SHA256 looks for it"
+            " later."
         )

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ from auditlog_tui.text.safe import safe
 
 APPLICATION_ID = 0x414C7463
 """Marks an SQLite file as a case of this program."""
+
+JOURNAL_END = "journal_end"
+"""The name of the `journal_end` among the texts of a case."""
 
 LOCK_SUFFIX = ".lock"
 
@@ -123,6 +127,12 @@ class CaseFile:
     def keep_text(self, name: str, text: str) -> None:
         """Keep a text under a name. Raises `StoreError`."""
         self._read("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, text])
+
+    def forget_text(self, name: str) -> None:
+        """Delete a text so that nothing of it stays in the file. Raises `StoreError`."""
+        self._read("PRAGMA secure_delete = ON")
+        self._read("DELETE FROM meta WHERE name = ?", [name])
+        self._read("PRAGMA secure_delete = OFF")
 
     def _read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:
@@ -227,12 +237,25 @@ def begins_like_a_case(start: bytes) -> bool:
     return start.startswith(b"SQLite format 3\0") and start[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
-def journal_lines(case: CaseFile) -> Iterator[tuple[int, str]]:
-    """The lines of the journal, in order, with their numbers. Raises `StoreError`."""
+def journal_lines(case: CaseFile) -> Iterator[tuple[int, str | None]]:
+    """The lines of the journal, in order, with their numbers; `None` is one that is too long for the connection.
+
+    Raises `StoreError`.
+    """
     try:
-        yield from case.connection.execute("SELECT seq, line FROM journal ORDER BY seq")
+        for (number,) in case.connection.execute("SELECT seq FROM journal ORDER BY seq"):
+            try:
+                (line,) = case.connection.execute("SELECT line FROM journal WHERE seq = ?", [number]).fetchone()
+            except sqlite3.DataError:
+                line = None
+            yield number, line
     except sqlite3.Error as error:
         raise case.trouble(error) from error
+
+
+def journal_end(number: int, line: str) -> str:
+    """What a case keeps of the journal's last line, apart from it: its number and its SHA-256."""
+    return f"{number} {sha256(line.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
 def last_journal_line(case: CaseFile) -> tuple[int, str]:
@@ -245,9 +268,17 @@ def last_journal_line(case: CaseFile) -> tuple[int, str]:
 
 
 def add_journal_line(case: CaseFile, line: str) -> int:
-    """Add a line to the journal; returns its number. Raises `StoreError`, and then nothing was added."""
+    """Add a line to the journal, and keep its `journal_end`; returns its number.
+
+    Raises `StoreError`, and then nothing was added.
+    """
     try:
-        return int(case.connection.execute("INSERT INTO journal (line) VALUES (?)", [line]).lastrowid or 0)
+        with case.connection as connection:
+            connection.execute("BEGIN")
+            number = int(connection.execute("INSERT INTO journal (line) VALUES (?)", [line]).lastrowid or 0)
+            end = journal_end(number, line)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [JOURNAL_END, end])
+        return number
     except sqlite3.Error as error:
         raise case.trouble(error) from error
 

@@ -269,7 +269,11 @@ def test_a_command_takes_marks_and_notes_from_it(path: Path, env: dict[str, str]
         terminal.wait_for("⚑ 2")
         kill(terminal)
     before = path.read_bytes()
-    for words, expected in ((["count", "marked:yes"], "2\n"), (["count", "status:403 marked:no"], None)):
+    export = ["export", "marked:yes", "--out", str(path.parent / "a.jsonl")]
+    for words, expected in (
+        (["count", "marked:yes"], "2\n"), (["count", "status:403 marked:no"], None), (["list", "marked:yes"], None),
+        (export, None),
+    ):  # fmt: skip
         found = subprocess.run(
             [*APP, *words, "--case", str(path)],
             env=env, capture_output=True, text=True, timeout=HANGS_S, check=False,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditlog_tui.evidence.journal import Chain, check, read_line
+from auditlog_tui.evidence.journal import MOST_IDS, Chain, check, read_line
+from auditlog_tui.headless.case_log import LIMIT
 from auditlog_tui.settings.redactor import HIDDEN, LONGEST_TEXT, Redactor
 
 NOON_US = 1_800_000_000_000_000
@@ -148,3 +149,10 @@ def test_long_texts_are_cut_and_odd_ones_can_be_written() -> None:
 def test_a_line_that_was_read_is_the_one_that_was_written() -> None:
     for _, text in SOME:
         assert read_line(text).text == text
+
+
+def test_the_longest_line_that_is_written_is_read() -> None:
+    ids = ["\N{PILE OF POO}" * 100_000] * MOST_IDS
+    more = {"result": ids[0], "unclear": ids[0], "query": ids[0]}
+    ((_, text),) = lines_of([("rechecked", {"changed": ids, "gone": ids, **more})])
+    assert 9_000_000 < len(text) < LIMIT

@@ -12,7 +12,8 @@ import pytest
 
 from auditlog_tui import cli
 from auditlog_tui.evidence.journal import Chain
-from auditlog_tui.store.case import Owner, add_journal_line, open_case
+from auditlog_tui.headless.case_log import LIMIT
+from auditlog_tui.store.case import JOURNAL_END, Owner, add_journal_line, journal_end, open_case
 
 Command = Callable[..., tuple[int, str, str]]
 NOON_US = 1_800_000_000_000_000
@@ -108,6 +109,12 @@ def test_a_noted_digest_shows_that_the_end_was_cut_off(command: Command, lines: 
     with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
         connection.execute("DELETE FROM journal WHERE seq = 4")
     status, out, _ = command("incident.db")
+    assert (status, "VERIFIED" in out) == (1, False)
+    verdict, rest = out.splitlines()[3:5]
+    assert verdict == "BROKEN: the log in incident.db was cut off: the case counts 4 lines."
+    assert rest.startswith("What is left agrees with itself: 3 lines hold")
+    forge_end(tmp_path)
+    status, out, _ = command("incident.db")
     assert (status, "VERIFIED: 3 lines hold" in out) == (0, True)
     status, out, _ = command("incident.db", "--digest", last)
     assert status == 1
@@ -146,8 +153,54 @@ def test_what_is_no_case_can_not_be_read(command: Command, tmp_path: Path) -> No
         assert err
 
 
-def test_a_line_of_endless_length_is_refused(command: Command, lines: list[str], tmp_path: Path) -> None:
+def forge_end(folder: Path) -> None:
+    """Let the case name the last line that is there now as its last one."""
+    with closing(sqlite3.connect(folder / "incident.db")) as connection, connection:
+        last = connection.execute("SELECT seq, line FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+        connection.execute("UPDATE meta SET value = ? WHERE name = ?", [journal_end(*last), JOURNAL_END])
+
+
+@pytest.mark.parametrize("more", [0, 1, 3])
+def test_an_end_that_was_replaced_by_lines_in_a_chain_is_found(
+    command: Command, lines: list[str], tmp_path: Path, more: int
+) -> None:
+    noted = json.loads(lines[-1])["digest"]
+    chain = Chain(2, lines[1])
+    forged = [chain.add(NOON_US, "query", {"query": "status:200"}).text for _ in range(2 + more)]
     with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
-        connection.execute("UPDATE journal SET line = zeroblob(30000000) WHERE seq = 3")
-    status, _, err = command("incident.db")
-    assert (status, "too big" in err) == (2, True)
+        connection.execute("DELETE FROM journal WHERE seq > 2")
+        connection.executemany("INSERT INTO journal VALUES (?, ?)", enumerate(forged, 3))
+    status, out, _ = command("incident.db")
+    assert (status, "VERIFIED" in out) == (1, False)
+    assert "BROKEN: the log in incident.db has another end than the case says" in out
+    forge_end(tmp_path)  # of which nothing in the file tells
+    assert command("incident.db")[0] == 0
+    assert command("incident.db", "--digest", noted)[0] == 1
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_a_line_of_10_mb_is_judged_as_any_other(command: Command, tmp_path: Path, form: str) -> None:
+    chain = Chain()
+    texts = [chain.add(NOON_US, "copied", {"ids": ["x" * size]}).text for size in (1, 10_000_000, 1)]
+    with closing(open_case(tmp_path / "incident.db", Owner("https://api.nirvanalabs.io"))) as case:
+        for text in texts:
+            add_journal_line(case, text)
+    status, out, err = command("incident.db", "--format", form)
+    assert (status, "VERIFIED: 3 lines hold" in out + err) == (0, True)
+    with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
+        connection.execute("UPDATE journal SET line = ? WHERE seq = 2", [texts[1].replace("xx", "xy", 1)])
+    status, out, err = command("incident.db", "--format", form)
+    assert (status, "BROKEN: line 2 " in out + err, "VERIFIED" in out + err) == (1, True, False)
+
+
+@pytest.mark.parametrize("size", [30_000_000, 50_000_000])
+def test_a_line_of_endless_length_is_not_read_and_breaks_it(
+    command: Command, lines: list[str], tmp_path: Path, size: int
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
+        connection.execute("UPDATE journal SET line = zeroblob(?) WHERE seq = 3", [size])
+    status, out, _ = command("incident.db")
+    why = "it is longer than any that this program writes" if size > LIMIT else "it is no text"
+    assert (status, f"BROKEN: line 3 of the log in incident.db does not hold: {why}" in out) == (1, True)
+    assert out.count("2027-01-15T08:00:03") == 1, "what follows is shown too"
+    assert len(out) < 10_000

@@ -15,9 +15,11 @@ from auditlog_tui.errors import BadRequestError, CaseError, NotFoundError, Store
 from auditlog_tui.output.files import shown
 from auditlog_tui.session.filter_history import KEPT, History
 from auditlog_tui.session.marks import MOST, Marks, read_mark
+from auditlog_tui.store import UNBOUNDED
 from auditlog_tui.store.case import CaseFile
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.store.kept import (
+    forget_queries,
     read_annotations,
     read_queries,
     write_annotations,
@@ -56,6 +58,10 @@ class Case:
         """Keep a text under a name. Raises `StoreError`."""
         self._file.keep_text(name, text)
 
+    def forget(self, name: str) -> None:
+        """Delete a text from the file. Raises `StoreError`."""
+        self._file.forget_text(name)
+
 
 class CaseHistory(History):
     """The filters typed in a case, oldest first."""
@@ -74,6 +80,9 @@ class CaseHistory(History):
             write_query(self._store, text.encode("utf-8", "replace").decode())
         except StoreError as error:
             self.error = f"Filters are kept for this run only. {error}"
+
+    def _delete(self, is_secret: Callable[[str], bool]) -> None:
+        forget_queries(self._store, list(filter(is_secret, read_queries(self._store, UNBOUNDED))))
 
 
 class CaseMarks(Marks):

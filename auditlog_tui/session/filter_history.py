@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,6 +45,26 @@ class History:
                 _append(self._path, f"{text}\n".encode("utf-8", "replace"))
             except OSError as error:
                 self._fail(error)
+
+    def forget(self, is_secret: Callable[[str], bool]) -> None:
+        """Drop the filters with a secret, which another version wrote, here and where they are kept."""
+        self.texts = [text for text in self.texts if not is_secret(text)]
+        self._delete(is_secret)
+
+    def _delete(self, is_secret: Callable[[str], bool]) -> None:
+        if self._path is None:
+            return
+        try:
+            if not any(map(is_secret, _read(self._path))):
+                return
+            with files.locked(self._path.parent) as alone:
+                lines = (line for line in _read(self._path) if not is_secret(line))
+                text = "".join(f"{line}\n" for line in lines)
+                files.replace(self._path, text.encode(), private=True, alone=alone)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._fail(error)
 
     def _load(self, path: Path) -> None:
         try:

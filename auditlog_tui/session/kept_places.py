@@ -114,8 +114,10 @@ def _take_places(navigator: Navigator, text: str) -> str | None:
 
     Returns the filter that the program was started with then; `None` if there are no places. Raises `StoreError`.
     """
-    if navigator.redactor.has(text):
-        return None  # a version that kept secrets wrote it
+    if navigator.redactor.has(text):  # a version that kept secrets wrote it
+        if navigator.case is not None:
+            navigator.case.forget(PLACES)
+        return None
     try:
         kept = msgspec.json.decode(text, type=_Places)
         navigator.log.server_support.ignored |= set(kept.ignored)

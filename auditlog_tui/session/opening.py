@@ -433,7 +433,8 @@ class Session:
         else:
             history = History()
             history.texts = list(saved.queries)
-        history.texts = [text for text in history.texts if not self._redactor.has(text)]
+        if self._redactor.has_secrets:
+            history.forget(self._redactor.has)
         return history
 
     def _begin_journal(self, case: CaseFile) -> None:

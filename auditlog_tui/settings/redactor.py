@@ -30,6 +30,11 @@ class Redactor:
         refused = [re.escape(secret) for secret in (*self._secrets, HIDDEN) if len(secret) >= SHORTEST]
         self._refused = re.compile("|".join(refused), re.IGNORECASE) if self._secrets else None
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._secrets)
+
     def clean(self, value: Json) -> Json:
         """The value without secrets, in all texts in it. Long texts are cut."""
         if isinstance(value, str):

@@ -55,6 +55,16 @@ def write_query(store: EntryStore, query: str) -> None:
         store.connection.execute("INSERT INTO typed (query) VALUES (?)", [query])
 
 
+def forget_queries(store: EntryStore, queries: Collection[str]) -> None:
+    """Delete filters so that nothing of them stays in the file."""
+    store.read("PRAGMA secure_delete = ON", [])
+    try:
+        with store.writing():
+            store.connection.executemany("DELETE FROM typed WHERE query = ?", [(query,) for query in queries])
+    finally:
+        store.read("PRAGMA secure_delete = OFF", [])
+
+
 def read_queries(store: EntryStore, most: int) -> list[str]:
     """The last `most` filters typed, oldest first."""
     found = store.read("SELECT query FROM typed ORDER BY number DESC LIMIT ?", [most])

@@ -22,12 +22,15 @@ from auditlog_tui.entries.models import read_entry
 from auditlog_tui.errors import CaseError, SecretError
 from auditlog_tui.evidence.journal import check
 from auditlog_tui.log.view import State
-from auditlog_tui.session.kept_places import begin, keep_places
+from auditlog_tui.session.filter_history import history_path
+from auditlog_tui.session.kept_places import PLACES, begin, keep_places
 from auditlog_tui.session.opening import Session
 from auditlog_tui.settings.connection import Secret
 from auditlog_tui.settings.options import Settings
 from auditlog_tui.store import UNBOUNDED, case
 from auditlog_tui.store.case import Owner, journal_lines, open_case, read_case
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.store.kept import write_query
 from tests.effort import HANGS_S
 from tests.unit.evidence.test_saved_case import made
 from tests.unit.fake import FakeApi, entry
@@ -180,3 +183,33 @@ async def test_a_case_is_opened_beside_the_start_and_the_start_waits_for_it(
     path.write_bytes(b"no case")
     with pytest.raises(CaseError, match="is no case"):
         Session(Settings(key=Secret(KEY), case=str(path))).begin("")()
+
+
+async def test_what_a_version_that_kept_secrets_left_in_a_case_is_deleted(tmp_path: Path) -> None:
+    path, settings = tmp_path / "incident.db", Settings(key=Secret(KEY), case=str(tmp_path / "incident.db"))
+    with closing(open_case(path, Owner(settings.base_url))) as file:
+        store = EntryStore(kept=file)
+        for text in ("status:403", f"ua:{KEY}", *(f"status:{n}" for n in range(600))):
+            write_query(store, text)
+        file.keep_text(PLACES, json.dumps({"begun": KEY, "more": KEY * 1_000}))
+    assert KEY.encode() in path.read_bytes()
+    session = Session(settings)
+    session.begin("")()
+    session.prepare()
+    navigator = session.open(lambda wait: None)
+    begin(navigator, "")
+    await session.close()
+    assert not any(KEY.encode() in data for data in content(path).values())
+    with closing(read_case(path)) as read:
+        assert read.connection.execute("SELECT count(*) FROM typed").fetchone()[0] >= 601
+
+
+async def test_what_a_version_that_kept_secrets_left_in_the_history_is_deleted(tmp_path: Path) -> None:
+    path = history_path()
+    path.parent.mkdir(parents=True)
+    path.write_text(f"status:403\nua:{KEY}\n-{KEY.upper()} status:404\nstatus:500\n")
+    session = Session(Settings(key=Secret(KEY)))
+    session.prepare()
+    assert session.open(lambda wait: None).history.texts == ["status:403", "status:500"]
+    await session.close()
+    assert path.read_text() == "status:403\nstatus:500\n"

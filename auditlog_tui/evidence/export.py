@@ -196,9 +196,12 @@ class Export:
         marks = "" if self.marks is None else self.marks.digest
         return replace(self.job.plan, content=content, marks=marks)
 
-    def _freeze_marks(self) -> None:
-        """Keep the marks and notes as they are now, whatever the user marks meanwhile."""
-        if plan(self.job.query).of_marks:
+    def freeze_marks(self) -> None:
+        """Keep the marks and notes as they are now, whatever the user marks meanwhile, unless they are kept already.
+
+        `matching` does it when it begins.
+        """
+        if self.marks is None and plan(self.job.query).of_marks:
             self.marks, self._notes = FrozenMarks(self._log.marks()), self.job.notes()
 
     # -- scopes ------------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ class Export:
     async def matching(self) -> Outcome:
         """Export every entry that matches, with its surroundings if they are asked for."""
         await _undisturbed(self._check_free)
-        self._freeze_marks()
+        self.freeze_marks()
         with self.part, closing(EntryStore()) as store:
             self._check_notes_free()
             store.seen = Unseen()

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -764,3 +765,45 @@ async def test_e_on_a_page_exports_the_entries_of_the_line(folder: Path) -> None
         await hand.press("tab", "down", "enter")
         assert "Saved 6 entries" in await ended(hand)
         assert set(ids(folder / f"{DEFAULT}.jsonl")) <= set(truth.entries)
+
+
+async def test_an_export_waits_for_the_marking_of_a_long_range(folder: Path) -> None:
+    async with running() as hand:
+        await hand.press("A", "m", "V", "G")
+        said: list[str] = []
+        say = hand.screen.status.say
+        hand.screen.status.say = lambda text, severity="": (said.append(text), say(text, severity))[1]  # type: ignore[method-assign,func-returns-value]  # it is listened to
+        hand.send("m", "e")
+        await hand.until(lambda: any("Marking goes first" in each for each in said) or in_dialog(hand))
+        assert not in_dialog(hand)
+        await hand.settled()
+        marked = hand.navigator.marks.count
+        assert marked > 700
+        await hand.press("e", "enter")
+        assert f"Saved {marked} entries" in await ended(hand)
+
+
+async def test_an_export_has_what_was_marked_at_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_look = threading.Event()
+    check = Export._check_free
+
+    def held(export: Export) -> None:
+        assert may_look.wait(HANGS_S)
+        check(export)
+
+    async with running() as hand:
+        await hand.press("m", "m")
+        marked = hand.navigator.marks.keys
+        await hand.press("e")
+        await hand.until(lambda: "the 2 marked" in chosen(hand, "what"))
+        monkeypatch.setattr(Export, "_check_free", held)
+        monkeypatch.setattr(exporting_module, "try_out", lambda export: None)
+        hand.send("enter")
+        await hand.until(lambda: hand.screen.exporting.busy and not in_dialog(hand))
+        hand.send("m", "m", "m")
+        await hand.until(lambda: hand.navigator.marks.count == 5)
+        may_look.set()
+        await hand.settled()
+    with ZipFile(folder / f"{DEFAULT}.zip") as file:
+        found = [json.loads(line)["id"] for line in file.read("entries.jsonl").decode().splitlines()]
+    assert sorted(found) == sorted(marked)

@@ -75,6 +75,7 @@ class ExportController(Controller):
         status: StatusController,
         settings: Settings,
         rechecks: Callable[[], Rechecks],
+        is_marking: Callable[[], bool],
     ) -> None:
         self.left = ""
         self._host = host
@@ -83,6 +84,7 @@ class ExportController(Controller):
         self._status = status
         self._settings = settings
         self._rechecks = rechecks
+        self._is_marking = is_marking
         self._worker: Worker[None] | None = None
         self._escaped = False
         self._unread = ""
@@ -119,6 +121,9 @@ class ExportController(Controller):
             return
         if self._due is not None:
             self._due()
+            return
+        if self._is_marking():
+            self._host.say("Marking goes first, and then e exports; Esc stops it", "warning")
             return
         self._unread = ""
         try:
@@ -278,6 +283,7 @@ class ExportController(Controller):
             return
         try:
             export = Export(self._job(request), self._host.navigator.log)
+            export.freeze_marks()
         except AuditLogError as error:
             self._ask(request, str(error))
             return

@@ -31,14 +31,16 @@ class LongWork:
     def busy(self) -> bool:
         return self._worker is not None and not self._worker.is_finished
 
-    async def do(self, amount: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run work on so many entries: at once if they are few, else in the background."""
+    async def do(self, amount: int, work: Callable[[], Coroutine[Any, Any, None]]) -> Worker[None] | None:
+        """Run work on so many entries: at once if they are few, else in the background, by the worker returned."""
         if amount <= PORTION:
             await work()
         elif self.busy:
             self._host.say(f"{self._doing}: that goes first, Esc stops it", "warning")
         else:
             self._worker = self._host.start(work, "long work")
+            return self._worker
+        return None
 
     def begin(self, doing: str, stopped: str) -> None:
         """Say what is being done. `stopped` describes the result if it is stopped now."""

@@ -20,6 +20,8 @@ from auditlog_tui.ui.table.lines import Signs
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
     from auditlog_tui.entries.models import Entry
     from auditlog_tui.entries.raw_json import Json
     from auditlog_tui.log.view import View
@@ -62,10 +64,17 @@ class MarkController(Controller):
         self._long = long
         self._novelty = novelty
         self._detail = detail
+        self._work: Worker[None] | None = None
+        """Marks many entries."""
         self._unkept_told = False
         self._stayed_at: tuple[int, int] | None = None
         """The entry marked last, if the cursor could not go on from it, and the table's moves then."""
         table.signs = self._signs
+
+    @property
+    def busy(self) -> bool:
+        """Whether entries are being marked in the background."""
+        return self._work is not None and not self._work.is_finished
 
     @property
     def _marks(self) -> Marks:
@@ -161,7 +170,7 @@ class MarkController(Controller):
             text = f"At most {count(MOST)} entries can be marked; the range has {count(wanted.count)}"
             self._host.say(text, "error")
         elif wanted is not None:
-            await self._long.do(wanted.count, lambda: self._mark_rows(wanted))
+            self._work = await self._long.do(wanted.count, lambda: self._mark_rows(wanted)) or self._work
 
     async def _mark_rows(self, wanted: Wanted) -> None:
         """Read the entries, mark them all at once, and save that."""
@@ -184,7 +193,8 @@ class MarkController(Controller):
 
         `of` takes their number and returns what follows the message.
         """
-        await self._long.do(self._host.navigator.log.store.size, lambda: self._mark_matching(text, of))
+        work = await self._long.do(self._host.navigator.log.store.size, lambda: self._mark_matching(text, of))
+        self._work = work or self._work
 
     async def _mark_matching(self, text: str, of: Callable[[int], str]) -> None:
         from auditlog_tui.query import parse

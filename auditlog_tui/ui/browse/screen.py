@@ -157,7 +157,9 @@ class BrowseScreen(ShiftingScreen):
         self.marking = MarkController(self, table, self.header, bar, self.long_work, self.novelty, self.detail)
         self.copying = CopyController(self, table, self.long_work, self._settings.base_url)
         self.rechecking = RecheckController(self, table, self.loader, self.long_work, self.status)
-        self.exporting = ExportController(self, table, bar, self.status, self._settings, self.rechecking.known)
+        self.exporting = ExportController(
+            self, table, bar, self.status, self._settings, self.rechecking.known, lambda: self.marking.busy
+        )
         self.whoing = WhoController(
             self, self.who, table, pane, self.facets, self.marking, self.copying, self.exporting
         )

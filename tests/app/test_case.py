@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from datetime import UTC
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,9 @@ import httpx
 import pytest
 
 from auditlog_tui.api.retry import Wait
+from auditlog_tui.demo import demo_log, live_entries
+from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
+from auditlog_tui.offline.transport import Endpoints
 from auditlog_tui.session.case import Case, SameLogApi
 from auditlog_tui.session.navigator import Navigator
 from auditlog_tui.settings.options import Settings
@@ -20,7 +24,7 @@ from auditlog_tui.store.case import CaseFile, Owner, open_case
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import SIZE, Hand, PinnedLog, TestOpener, app_over
-from tests.app.wire import JsonLog, Wire, log_of
+from tests.app.wire import NOW, JsonLog, Wire, log_of
 from tests.unit.faulty import faulty
 
 
@@ -221,3 +225,75 @@ async def test_the_case_is_named_from_the_first_frame(path: Path) -> None:
         finally:
             may_open.set()
         await hand.until(lambda: hand.screen.opened)
+
+
+@pytest.fixture
+def changing() -> Iterator[SqliteSource]:
+    """A log of which a test changes something."""
+    with closing(demo_log(entries=300, until=NOW)) as made:
+        yield made
+
+
+def change(log: SqliteSource, sql: str) -> None:
+    with log._db:
+        log._db.execute(sql)
+    log._pages._counts.clear()
+
+
+async def test_what_came_late_changed_and_went_between_two_starts_is_shown_and_said(
+    path: Path, changing: SqliteSource
+) -> None:
+    async with opened(path, Wire(Endpoints(changing, generation=2))) as hand:
+        await hand.press("A", "down", "m", "m")
+        assert "300  COMPLETE" in hand.header
+        first, second = (mark.entry.key for mark in hand.navigator.marks._marks.values())
+        us = hand.row.created_us or 0
+    change(changing, "DELETE FROM entry WHERE n IN (SELECT n FROM entry ORDER BY created_us LIMIT 10)")
+    change(changing, f"UPDATE entry SET status_code = 599 WHERE id = '{first}'")
+    changing.add([each._replace(id=f"late-{n}", created_us=us - 3_600_000_000) for n, each in enumerate(some())])
+    async with opened(path, Wire(Endpoints(changing, generation=2))) as hand:
+        assert "303  COMPLETE  10 gone since" in hand.header
+        for n in range(3):
+            assert hand.navigator.log.store.number(f"late-{n}") is not None
+        await hand.press("R")
+        assert "1 same, 1 changed (status_code)" in hand.text
+        await hand.press("escape")
+        await hand.filter("status:599")
+        assert (hand.row.key, len(hand.navigator.view)) == (first, 1)
+        assert "COMPLETE" in hand.header
+    change(changing, f"DELETE FROM entry WHERE id = '{second}'")
+    async with opened(path, Wire(Endpoints(changing, generation=2))) as hand:
+        await hand.press("[")
+        assert "303  COMPLETE  11 gone since" in hand.header
+        await hand.press("R")
+        assert "1 gone" in hand.text
+
+
+def some() -> list[FlatEntry]:
+    """Three entries."""
+    return list(islice(live_entries(until=NOW), 3))
+
+
+async def test_an_entry_that_matches_a_kept_filter_since_it_was_changed_is_shown(
+    path: Path, changing: SqliteSource
+) -> None:
+    async with opened(path, Wire(Endpoints(changing, generation=2)), "method:POST") as hand:
+        await hand.press("A")
+        rows = len(hand.navigator.view)
+        assert f"{rows}  COMPLETE" in hand.header
+    became = "SELECT n FROM entry WHERE method = 'GET' ORDER BY n LIMIT 1 OFFSET 100"
+    change(changing, f"UPDATE entry SET method = 'POST', id = 'now-post' WHERE n = ({became})")
+    async with opened(path, Wire(Endpoints(changing, generation=2)), "method:POST") as hand:
+        assert f"{rows + 1}  COMPLETE" in hand.header
+        assert hand.navigator.log.store.number("now-post") is not None
+
+
+async def test_what_came_in_place_of_another_is_found_by_loading_anew(path: Path, changing: SqliteSource) -> None:
+    """The count is the same, so nothing tells of it before."""
+    async with opened(path, Wire(Endpoints(changing, generation=2))) as hand:
+        await hand.press("A")
+    change(changing, "UPDATE entry SET id = 'another' WHERE n = 100")
+    async with opened(path, Wire(Endpoints(changing, generation=2))) as hand:
+        await hand.press("r", "A")
+        assert hand.navigator.log.store.number("another") is not None
+        assert "300  COMPLETE" in hand.header

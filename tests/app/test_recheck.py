@@ -224,3 +224,57 @@ async def test_a_bundle_of_other_entries_states_nothing_of_these(
         assert "rechecked" not in json.loads(file.read("manifest.json"))["statement"]
         assert json.loads(file.read("manifest.json"))["format_version"] == 1
     assert ENTRIES > 2
+
+
+async def test_escape_keeps_what_was_checked_and_says_that_the_rest_was_not() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 6)
+        wire.log = log(without=(5,))
+
+        handle = wire.handle_async_request
+
+        async def only_two(request: httpx.Request) -> httpx.Response:
+            if len(wire.gets) >= 2:
+                wire.hold()
+            return await handle(request)
+
+        wire.handle_async_request = only_two  # type: ignore[method-assign]  # the others wait
+        hand.send("R")
+        await hand.until(lambda: len(wire.gets) == 6)  # two were answered, and four wait
+        hand.send("escape")
+        await hand.until(lambda: "Stopped: 2 of 6 entries re-checked; R shows these" in hand.status)
+        wire.handle_async_request = handle  # type: ignore[method-assign]
+        wire.release()
+        await hand.settled()
+        asked = len(wire.gets)
+        await hand.press("R")
+        assert isinstance(hand.app.screen, RecheckScreen)
+        assert "2 of 6 marked entries re-checked" in hand.text
+        said = " ".join(results(hand))
+        assert "1 same, 1 gone" in said
+        assert len(wire.gets) == asked
+
+
+async def test_an_answer_with_another_entry_is_said_and_is_no_result() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 1)
+        wire.fail(lambda request: httpx.Response(200, json=made(7)))
+        await hand.press("R")
+        assert "was asked for entry id-00000 and answered with entry id-00007" in hand.status
+        assert "same" not in hand.status
+        assert hand.app.screen is hand.screen
+
+
+async def test_a_404_with_another_entry_in_it_is_no_change() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 2)
+
+        def refuse(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(404, json=made(7))
+
+        wire.fail(refuse, times=1)
+        await hand.press("R")
+        assert sorted(line.split("  ")[0] for line in results(hand)[1:]) == ["gone", "same"]

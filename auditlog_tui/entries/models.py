@@ -35,7 +35,7 @@ from auditlog_tui.entries.raw_json import (
     run_at_once,
 )
 from auditlog_tui.errors import NotTheApiError
-from auditlog_tui.text.times import instant_us
+from auditlog_tui.text.times import instant_us, instants_us
 
 if TYPE_CHECKING:
     from auditlog_tui.entries.schema import AuditLog
@@ -317,31 +317,79 @@ class _WholeFields(Fields, frozen=True, eq=False, gc=False, kw_only=True):
     target: _WholeTarget | None = None
 
 
+class _WholePagination(Struct, frozen=True):
+    next_cursor: str | None
+    previous_cursor: str | None
+    total_count: Annotated[int, Meta(ge=0, le=SQLITE_INT)]
+
+
 class _Slices(Struct, frozen=True):
     items: list[Raw]
     pagination: Raw
 
 
+class _WholeItems(Struct, frozen=True):
+    items: list[_WholeFields]
+
+
 _slices = msgspec.json.Decoder(_Slices).decode
 _whole_fields = msgspec.json.Decoder(_WholeFields).decode
+_whole_items = msgspec.json.Decoder(_WholeItems).decode
+_whole_pagination = msgspec.json.Decoder(_WholePagination).decode
+_UNREADABLE = (msgspec.MsgspecError, UnicodeEncodeError, RecursionError)
 
 
 def _plain_page(text: str, served_at: datetime | None) -> Portions[Page | None]:
     """The page, if its text is exactly a list of valid entries and a pagination; else `None`.
 
-    Entries that have more than the contract take several times as long each, so it pauses after `PORTION` of them.
+    All entries are read at once. Where one has more than the contract, each is read by itself; those that have more
+    take several times as long, so it pauses after `PORTION` of them.
     """
     text = text.strip(" \t\r\n")
     try:
         slices = _slices(text)
         items, pagination = [str(item, "utf-8") for item in slices.items], str(slices.pagination, "utf-8")
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+    except _UNREADABLE:
         return None
     if len(items) > MOST_ITEMS or not _consists_of(text, items, pagination):
         return None
+    entries = _plain_entries(text, items, pagination)
+    if entries is None:
+        entries = yield from _entries_one_by_one(slices.items, items)
+    if entries is None:
+        return None
+    whole = _plain_pagination(pagination)
+    if whole is None:
+        return _page(entries, [pagination], served_at)
+    return Page(
+        tuple(entries), whole.next_cursor or None, whole.previous_cursor or None, whole.total_count, served_at
+    )
+
+
+def _plain_entries(text: str, items: list[str], pagination: str) -> list[Entry] | None:
+    """The entries of a page that consists of these parts, if each is as in the contract and nothing else."""
+    try:
+        found = _whole_items(text).items
+    except _UNREADABLE:
+        return None
+    # No entry has fewer quotes than its fields take, so where the sums are equal, each has as many.
+    quotes = text.count('"') - pagination.count('"') - 2 * len(("items", "pagination"))
+    if quotes != sum(map(_quotes, found, items)):
+        return None
+    times = instants_us([fields.created_at for fields in found])
+    if None in times:
+        return None
+    return [
+        Entry(fields.id or _fingerprint(raw), fields, raw, us)
+        for fields, raw, us in zip(found, items, times, strict=True)
+    ]
+
+
+def _entries_one_by_one(slices: Sequence[Raw], items: Sequence[str]) -> Portions[list[Entry] | None]:
+    """The entries with these texts; `None` if one is not valid JSON."""
     entries: list[Entry] = []
     others = 0
-    for item, raw in zip(slices.items, items, strict=True):
+    for item, raw in zip(slices, items, strict=True):
         entry = _plain_entry(item, raw)
         if entry is None:
             others += 1
@@ -352,7 +400,7 @@ def _plain_page(text: str, served_at: datetime | None) -> Portions[Page | None]:
                 return None
             entry = _entry(value, raw)
         entries.append(entry)
-    return _page(entries, [pagination], served_at)
+    return entries
 
 
 def _consists_of(text: str, items: Sequence[str], pagination: str) -> bool:
@@ -367,11 +415,21 @@ def _plain_entry(item: Raw | str, raw: str) -> Entry | None:
     """The entry in a JSON text, if that is an entry as in the contract and nothing else."""
     try:
         fields = _whole_fields(item)
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+    except _UNREADABLE:
         return None
     if raw.count('"') != _quotes(fields, raw):
         return None
     return _with_time(fields, raw, {})
+
+
+def _plain_pagination(text: str) -> _WholePagination | None:
+    """The pagination in a JSON text, if that is one as in the contract and nothing else."""
+    try:
+        found = _whole_pagination(text)
+    except _UNREADABLE:
+        return None
+    texts = 3 + (found.next_cursor is not None) + (found.previous_cursor is not None)
+    return found if text.count('"') == 2 * texts and "\\" not in text else None
 
 
 def _quotes(fields: _WholeFields, raw: str) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal
+
+import msgspec
 
 from auditlog_tui.text.safe import safe
 
@@ -62,6 +65,15 @@ def instant_us(text: str) -> int | None:
         offset = (int(match[10]) * 60 + int(match[11])) * 60_000_000
         micros -= offset if match[9] == "+" else -offset
     return micros
+
+
+def instants_us(texts: Sequence[str]) -> list[int | None]:
+    """`instant_us` of each of these, in a quarter of the time where all have the API's own form."""
+    # msgspec reads `+0100` too, and rounds digits below the microsecond.
+    if {text[-1:] for text in texts} == {"Z"} and max(map(len, texts)) <= len("2000-01-01T00:00:00.000000Z"):
+        with suppress(msgspec.ValidationError):
+            return [(moment - _EPOCH) // _MICROSECOND for moment in msgspec.convert(texts, list[datetime])]
+    return list(map(instant_us, texts))
 
 
 def rfc3339(us: int) -> str:

@@ -16,7 +16,10 @@ from auditlog_tui.text.times import (
     distance,
     format_time,
     format_time_exact,
+    instant_us,
+    instants_us,
     local_zone,
+    rfc3339,
     zone_label,
 )
 
@@ -251,3 +254,28 @@ def test_the_machines_zone_is_a_zone_of_its_own_kind() -> None:
     assert zone.utcoffset(None) in (timedelta(hours=-4), timedelta(hours=-5))
     assert zone.dst(datetime(2026, 7, 1)) is None
     assert zone.tzname(datetime(2026, 7, 1)) == "EDT"
+
+
+@st.composite
+def timestamps(draw: st.DrawFn) -> str:
+    """A timestamp in the API's form, or in one that looks almost like it."""
+    text = rfc3339(draw(st.integers(FIRST_US, LAST_US))) if draw(st.booleans()) else "2026-06-30T23:59:59.123456Z"
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        at = draw(st.integers(0, len(text)))
+        put = draw(
+            st.sampled_from(["", "0", "6", "60", "24", "Z", "z", " ", ".", "+0100", "+01:00", "-00:00", "\u0666"])
+        )
+        text = text[:at] + put + text[at + draw(st.integers(0, 2)) :]
+    return text
+
+
+@given(st.lists(timestamps(), max_size=4))
+def test_times_of_many_texts_are_those_of_each(texts: list[str]) -> None:
+    assert instants_us(texts) == [instant_us(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-06-30T23:59:59.12+0100", "2026-06-30T23:59:59.1234567Z", "2026-06-30T23:59:60Z"]
+)
+def test_what_msgspec_reads_in_another_way_is_left_to_the_pattern(text: str) -> None:
+    assert instants_us([text]) == [instant_us(text)]

@@ -31,11 +31,11 @@ from auditlog_tui.log.slices import Limits, LookAhead, Part, Stretch
 from auditlog_tui.log.sort_order import (
     SortKey,
     SortValues,
-    in_order,
+    ascending,
+    entry_keys,
     primary_term,
     reversed_order,
     sort_key,
-    sort_keys,
     sort_values,
 )
 from auditlog_tui.log.undated import DATED, all_dated, count_others, find_last
@@ -153,13 +153,13 @@ class End(Struct):
         """Which of the entries are certainly sorted before `resume_key`."""
         if (resume := self.resume_key) is None:
             return [False] * len(entries)
-        return [key is not None and key < resume for key in sort_keys(map(sort_values, entries), self.sort)]
+        return [key is not None and key < resume for key in entry_keys(entries, self.sort)]
 
     def passes_resume_point(self, entries: Sequence[Entry]) -> bool:
         """Whether any of the entries is certainly sorted after `resume_key`."""
         if (resume := self.resume_key) is None:
             return False
-        return any(key is not None and key > resume for key in sort_keys(map(sort_values, entries), self.sort))
+        return any(key is not None and key > resume for key in entry_keys(entries, self.sort))
 
     def meet(self, page: Page) -> None:
         """Note that `joint` has come again, if it has."""
@@ -469,7 +469,7 @@ class Feed:
             for entry in page.entries:
                 found |= self.plan.violations(entry)
         last = self._last_fetched(end)
-        if not in_order([*([last] if last else []), *map(sort_values, new)], end.sort):
+        if not ascending([sort_key(last, end.sort) if last else None, *entry_keys(new, end.sort)]):
             if "sort" in end.params:
                 found.add("sort")
             else:

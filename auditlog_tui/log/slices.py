@@ -16,7 +16,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from auditlog_tui.entries.models import Entry, Page
 from auditlog_tui.errors import BadRequestError, NotFoundError
 from auditlog_tui.log.bounds import narrower_bound, violated_bounds
-from auditlog_tui.log.sort_order import SortValues, ascending, sort_keys, sort_values
+from auditlog_tui.log.sort_order import SortValues, ascending, entry_keys, sort_key, sort_values
 
 FIRST_AT_ONCE = 4
 """Requests under way at first; one more with each answer that is quick."""
@@ -403,12 +403,12 @@ class LookAhead:
 
     def _receive(self, piece: _Slice, page: Page) -> None:
         """Check a page and keep it. Raises `_UnusableError`."""
-        values = list(map(sort_values, page.entries))
-        last = [] if piece.last is None else [piece.last]
+        sort = self._stretch.sort
+        last = None if piece.last is None else sort_key(piece.last, sort)
+        keys = entry_keys(page.entries, sort)
         piece.idle = 0 if page.entries else piece.idle + 1
         repeated = page.next_cursor in piece.cursors
-        keys = sort_keys([*last, *values], self._stretch.sort)
-        disordered = not ascending(keys)
+        disordered = not ascending([last, *keys])
         if page.unclear or repeated or disordered or piece.idle >= IDLE_PAGES:
             raise _UnusableError
         if violated_bounds(page.entries, piece.bound):
@@ -418,12 +418,12 @@ class LookAhead:
         fell = piece.count is not None and page.total_count is not None and page.total_count < piece.count
         first, piece.asked = not piece.asked, piece.asked + 1
         piece.count = page.total_count if page.total_count is not None else piece.count
-        known = [each for each, key in zip(values, keys[len(last) :], strict=True) if key is not None]
-        piece.last = known[-1] if known else piece.last
+        known = [each for each, key in zip(page.entries, keys, strict=True) if key is not None]
+        piece.last = sort_values(known[-1]) if known else piece.last
         if first and piece.count is not None:
             self._learn(piece, known)
         elif not page.last and piece.received >= 1.5 * piece.target:
-            self._shorten(piece, self._near(piece), piece.received + len(values))
+            self._shorten(piece, self._near(piece), piece.received + len(page.entries))
         kept = self._before_cut(page.entries, piece)
         piece.received += len(kept)
         piece.ended = page.last or len(kept) < len(page.entries)
@@ -441,7 +441,7 @@ class LookAhead:
                 return entries[:at]
         return entries
 
-    def _learn(self, piece: _Slice, values: list[SortValues]) -> None:
+    def _learn(self, piece: _Slice, known: Sequence[Entry]) -> None:
         """Take over the count of a slice's first page: the rate of its entries, and where it should end."""
         count = piece.count or 0
         after = self._gap_after(piece)
@@ -450,9 +450,9 @@ class LookAhead:
         if not count:
             return
         piece.rate = count / self._width(piece)
-        if count > 1.4 * piece.target and values:
-            first, last = (self._way * (each.created_us or 0) / SECOND for each in (values[0], values[-1]))
-            here = len(values) / max(1.0, last - first)
+        if count > 1.4 * piece.target and known:
+            first, last = (self._way * (each.created_us or 0) / SECOND for each in (known[0], known[-1]))
+            here = len(known) / max(1.0, last - first)
             piece.rate = math.sqrt(max(here, piece.rate) * piece.rate)
             self._shorten(piece, self._near(piece) + piece.target / piece.rate, piece.target)
 

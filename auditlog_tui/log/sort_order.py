@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from operator import le
 from typing import NamedTuple
@@ -68,6 +68,15 @@ def sort_keys(entries: Iterable[SortValues], sort: str) -> list[SortKey | None]:
         return [sort_key(values, sort) for values in entries]
     sign = terms[0][1]
     return [None if us is None else (sign * us,) for us, _ in entries]
+
+
+def entry_keys(entries: Sequence[Entry], sort: str) -> list[SortKey | None]:
+    """`sort_key` of each of these."""
+    terms = _terms(sort)
+    if len(terms) > 1 or not terms[0][0]:
+        return [sort_key(sort_values(entry), sort) for entry in entries]
+    sign = terms[0][1]
+    return [None if (us := entry.created_us) is None else (sign * us,) for entry in entries]
 
 
 def in_order(entries: Iterable[SortValues], sort: str) -> bool:

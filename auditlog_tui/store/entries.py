@@ -121,6 +121,9 @@ _INSERT_PLACES = (
     " INSERT INTO place SELECT :run, :begin + :step * i, :n + i, :n + i FROM added"
 )
 
+SLOTS = 1 << 22
+"""Slots for the hashes of keys. Only keys whose slot is taken are looked up: of new ones, a fifth with a million."""
+
 PASSED_KEPT = 1_000
 """JSON texts kept of the entries that were added last while the store is `passing`."""
 
@@ -207,6 +210,8 @@ class EntryStore:
         self.sorting = asyncio.Lock()
         """Held while a run is sorted: a database can't be detached while another one is read."""
         self._entries = 0
+        self._slots = bytearray(SLOTS) if kept is None else None
+        """Has a 1 for each key stored in a temporary working set; memory that was never written takes none."""
         self._last_keys: list[str] | None = None
         self._last_firsts: dict[str, int] = {}
         """The result of `_firsts` for `_last_keys`: a page is looked up before it is checked and when it is added."""
@@ -290,25 +295,39 @@ class EntryStore:
         """The number of the first version of each key that is stored."""
         if keys != self._last_keys:
             found: dict[str, int] = {}
-            for batch in _batches(keys):
+            for batch in _batches(self._perhaps_stored(keys)):
                 sql = f"SELECT key, first FROM entry WHERE hash IN ({_placeholders(batch)})"  # noqa: S608 (placeholders only)
                 found.update(self.read(sql, list(map(self._hash, batch))))
             self._last_keys, self._last_firsts = list(keys), {key: found[key] for key in keys if key in found}
         return dict(self._last_firsts)
 
+    def _perhaps_stored(self, keys: Sequence[str]) -> Sequence[str]:
+        """The keys without those that are certainly not stored."""
+        slots = self._slots
+        return keys if slots is None else [key for key in keys if slots[hash(key) % SLOTS]]
+
+    def _take_slots(self, entries: Iterable[Entry]) -> None:
+        """Note that the keys of these are stored."""
+        if (slots := self._slots) is not None:
+            for entry in entries:
+                slots[hash(entry.key) % SLOTS] = 1
+
     def _insert(self, entries: Iterable[tuple[int, int, Entry, int]]) -> None:
         """Insert versions: number, number of the first version, entry, number of other versions."""
         self._last_keys = None
-        columns, texts = [], []
+        columns, texts, fresh = [], [], []
         for n, first, entry, versions in entries:
             columns.append(_columns(n, first, entry, versions, self._hash(entry.key)))
             texts.append((n, stored(entry.raw)))
+            fresh.append(entry)
+        self._take_slots(fresh)
         self.connection.executemany(_INSERT, columns)
         self.connection.executemany(_INSERT_JSON, texts)
 
     def _insert_passing(self, entries: Mapping[int, Entry]) -> None:
         """Insert what is kept of entries that pass through, by number."""
         self._last_keys = None
+        self._take_slots(entries.values())
         self.connection.executemany(
             _INSERT_PASSING,
             [

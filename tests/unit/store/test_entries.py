@@ -33,6 +33,17 @@ def test_keys_with_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> N
     assert store.add([read(entry(1, path="/other")), read(entry(3))]) == [5, 4]
 
 
+@pytest.mark.parametrize("passing", [False, True])
+def test_only_keys_that_may_be_stored_are_looked_up(store: EntryStore, passing: bool) -> None:
+    store.passing = passing
+    statements: list[str] = []
+    store.connection.set_trace_callback(statements.append)
+    numbers = store.add([read(each) for each in log_of(50)])
+    assert not [each for each in statements if "WHERE hash IN" in each]
+    assert store.add([read(each) for each in log_of(51)])[:50] == numbers
+    assert [each for each in statements if "WHERE hash IN" in each]
+
+
 def test_a_key_that_was_looked_up_is_looked_up_again_once_it_is_added(store: EntryStore) -> None:
     run = store.new_run()
     assert store.lacking(run, ["id-1"]) == {"id-1"}

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from auditlog_tui.api import http
-from auditlog_tui.api.request import BODY_LIMIT
+from auditlog_tui.api.request import BODY_LIMIT, list_target
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries import models
 from auditlog_tui.errors import (
@@ -53,6 +54,18 @@ async def test_requests_at_once_have_a_connection_each_and_use_it_again() -> Non
         for _ in range(3):
             assert await asyncio.gather(*(client.total() for _ in range(4))) == [7] * 4
             assert server.connections == 4
+
+
+@pytest.mark.parametrize("base", ["", "/gateway%20x", "/x/../y", "/a//B~._-!$&'()*+,;=:%7e%C3%a4"])
+@pytest.mark.parametrize(
+    "value", ["a b+c", "%2F..&=?#", "ü漢\ud800\x00", "a" * 40_000], ids=["spaces", "signs", "other", "long"]
+)
+async def test_a_target_goes_over_the_wire_as_httpx_writes_it(base: str, value: str) -> None:
+    async with serving(FINE) as server, Client(server.url + base) as client:
+        await client.list({"action": value, "sort": "created_at:asc"}, limit=10, cursor="c/+=")
+        target = list_target({"action": value, "sort": "created_at:asc"}, limit=10, cursor="c/+=")
+        written = httpx.URL(server.url + base.rstrip("/") + target).raw_path
+    assert server.requests[0].split()[1] == written
 
 
 async def test_what_goes_over_the_wire() -> None:

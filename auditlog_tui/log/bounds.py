@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter
 
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.query.contradicts import contradicts
@@ -30,11 +30,11 @@ def violated_bounds(entries: Sequence[Entry], params: Mapping[str, str]) -> set[
     """The time bounds among `params` that an entry is certainly outside of."""
     bounds = TIME_BOUNDS & params.keys()
     timed = [
-        (us, entry)
+        entry
         for entry in (entries if bounds else ())
-        if (us := entry.created_us) is not None and "created_at" not in entry.unreadable
+        if entry.created_us is not None and "created_at" not in entry.unreadable
     ]
     if not timed:
         return set()
-    ends = [get(timed, key=itemgetter(0))[1] for get in (min, max)]  # the others lie between them
+    ends = [get(timed, key=attrgetter("created_us")) for get in (min, max)]  # the others lie between them
     return {name for name in bounds for entry in ends if contradicts(entry, name, params[name])}

@@ -429,7 +429,8 @@ class Feed:
         if ignored:
             return Step(received, ignored=ignored)
         apart = end.unproven and not _overlaps(self._store, self.run, page)
-        if violated_bounds(page.entries, end.bound) or (apart and end.bound):
+        violated = part is None and violated_bounds(page.entries, end.bound)  # pages of slices are checked already
+        if violated or (apart and end.bound):
             # Resume with a bound of whole seconds, or with none where that fails too.
             self._bounds_rounded, self._bounds_unsupported = True, self._bounds_rounded
             self._restart(end)

@@ -12,7 +12,15 @@ from pathlib import Path
 import msgspec
 
 from auditlog_tui.archive import counts
-from auditlog_tui.archive.dataset import MANIFEST, Manifest, Part, survey_manifest, temporary_of
+from auditlog_tui.archive.dataset import (
+    MANIFEST,
+    STATE,
+    Manifest,
+    Part,
+    is_behind_state,
+    survey_manifest,
+    temporary_of,
+)
 from auditlog_tui.archive.engine import Reader, check_installed
 from auditlog_tui.archive.snapshot import manifest_of
 from auditlog_tui.errors import ArchiveError
@@ -45,6 +53,8 @@ def check(folder: Path, progress: Progress) -> Checked:
     folder = folder.resolve()
     found = Checked(manifest)
     found.changed += [f"{MANIFEST}: line {at} does not follow the one before" for at in manifest.broken]
+    if is_behind_state(folder, manifest):
+        found.changed.append(f"{MANIFEST}: it lacks the line that {STATE} is about")
     done, whole = 0, sum(part.bytes for part in manifest.parts)
     with closing(Reader(folder)) as reader:
         for part in manifest.parts:

@@ -201,6 +201,23 @@ class State(msgspec.Struct):
 
 def read_state(folder: Path, manifest: Manifest, *, private: bool = False) -> State | None:
     """The state, if it is about this manifest or an earlier one of the same archive."""
+    state = _any_state(folder, private=private)
+    return state if state is not None and state.digest in manifest.digests else None
+
+
+def is_behind_state(folder: Path, manifest: Manifest) -> bool:
+    """Whether the state is about a line that the manifest lacks: its last lines were removed or changed.
+
+    Raises as `read_manifest` does.
+    """
+    state = _any_state(folder)
+    if state is None or state.digest in manifest.digests:
+        return False
+    now = survey_manifest(folder)  # a collect that is running may have added lines
+    return now is None or state.digest not in now.digests
+
+
+def _any_state(folder: Path, *, private: bool = False) -> State | None:
     try:
         data = files.read(folder / STATE, _MOST_BYTES, private=private)
         head, _, known = data.partition(b"\n")
@@ -208,7 +225,7 @@ def read_state(folder: Path, manifest: Manifest, *, private: bool = False) -> St
     except (OSError, msgspec.MsgspecError):
         return None
     state.known = known
-    return state if state.digest in manifest.digests else None
+    return state
 
 
 def temporary_of(folder: Path, number: int) -> Path:

@@ -10,7 +10,16 @@ from pathlib import Path
 import msgspec
 
 from auditlog_tui.archive import counts as by_value
-from auditlog_tui.archive.dataset import MANIFEST, Manifest, Part, read_state, survey_manifest, temporary_of
+from auditlog_tui.archive.dataset import (
+    MANIFEST,
+    STATE,
+    Manifest,
+    Part,
+    is_behind_state,
+    read_state,
+    survey_manifest,
+    temporary_of,
+)
 from auditlog_tui.archive.engine import Reader, RowGroup
 from auditlog_tui.archive.rows import UNKNOWN
 from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
@@ -91,8 +100,9 @@ class Opened:
 class Snapshot:
     """The parts in the order in which they were added, without those that are `lacking`.
 
-    `unnamed` are parts in the folder that the manifest does not name: it may have lost lines at its end. `as_of_us`
-    is the time as of which the archive has every entry of its log, in microseconds; `None` if that is not known.
+    `unnamed` are parts in the folder that the manifest does not name: it may have lost lines at its end. It has if it
+    is `behind` the state. `as_of_us` is the time as of which the archive has every entry of its log, in microseconds;
+    `None` if that is not known.
     """
 
     manifest: Manifest
@@ -101,6 +111,7 @@ class Snapshot:
     lacking: Sequence[str] = ()
     as_of_us: int | None = None
     unnamed: Sequence[str] = ()
+    behind: bool = False
     reason: str = field(init=False)
     """What is lacking; empty if nothing is."""
 
@@ -131,10 +142,11 @@ def take(folder: Path, reader: Reader) -> Snapshot:
             lacking.append(part.part)
         else:
             found.append((part, path))
-    parts = list(_open(found, reader, lacking, reliable=not manifest.broken))
+    behind = is_behind_state(folder, manifest)
+    parts = list(_open(found, reader, lacking, reliable=not (manifest.broken or behind)))
     state = read_state(folder, manifest)
     as_of_us = None if state is None else state.complete_us
-    return Snapshot(manifest, folder, parts, lacking, as_of_us, _unnamed(folder, manifest))
+    return Snapshot(manifest, folder, parts, lacking, as_of_us, _unnamed(folder, manifest), behind)
 
 
 def _unnamed(folder: Path, manifest: Manifest) -> list[str]:
@@ -251,6 +263,8 @@ def _reasons(taken: Snapshot) -> Iterator[str]:
     if unnamed:
         others = f" and {count(len(unnamed) - 1)} more" if len(unnamed) > 1 else ""
         yield f"its {MANIFEST} does not name {safe(unnamed[0], 100)}{others}: it may have lost its last lines"
+    if taken.behind and not (taken.manifest.broken or unnamed):
+        yield f"its {MANIFEST} lacks the line that its {STATE} is about: its last lines were removed or changed"
     if lacking:
         days = list(dict.fromkeys(name.partition("/")[0].removeprefix("day=") for name in lacking))
         more = len(days) - MOST_NAMED

@@ -484,6 +484,16 @@ def test_a_check_finds_changed_lines_of_the_manifest(tmp_path: Path) -> None:
     assert wrong(tmp_path) == [f"{PARTS[1]}: the manifest has wrong counts of its entries"]
 
 
+def test_a_check_finds_that_a_manifest_lost_lines_with_their_parts(tmp_path: Path) -> None:
+    add(tmp_path, [entry(1), entry(3, hours=13)])
+    with Archive(tmp_path, ORIGIN) as archive:
+        archive.write_state(b"")
+    path = tmp_path / "_manifest.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    (tmp_path / PARTS[1]).unlink()
+    assert wrong(tmp_path) == ["_manifest.jsonl: it lacks the line that _state.json is about"]
+
+
 def test_a_part_that_can_not_be_read_was_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path, [entry(1), entry(3, hours=13)])
     opened = files.opened

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui.archive import counts, dataset, source
+from auditlog_tui.archive import counts, dataset, snapshot, source
 from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.archive.rows import day_of, time_of
 from auditlog_tui.archive.source import ArchiveSource
@@ -276,6 +276,7 @@ def test_counts_of_a_manifest_that_was_changed_are_not_relied_on(tmp_path: Path)
     for changed in (
         [first.replace(b'"404":200', b'"404":199'), *lines],  # breaks the chain
         [first, *lines[:-1], last],  # more than the part has
+        [first, *lines[:-1], lines[-1].replace(b'"404":200', b'"404":199')],  # the state is about another line
     ):
         path.write_bytes(b"".join([head, *changed]))
         with closing(ArchiveSource(tmp_path)) as archive:
@@ -400,8 +401,47 @@ def test_a_broken_manifest_is_said_and_its_other_parts_open(tmp_path: Path) -> N
             assert f"does not name day=2026-07-05/{last.name}" in archive.snapshot.reason
             assert archive.find(Filter(), NEWEST, None, 11).total == 4
     last.rename(tmp_path / "_part-000005.tmp")  # another process is writing
+    (tmp_path / "_state.json").unlink()
     with closing(ArchiveSource(tmp_path)) as archive:
         assert (archive.snapshot.reason, archive.find(Filter(), NEWEST, None, 11).total) == ("", 4)
+
+
+@pytest.mark.parametrize("left", [0, 2, 20])
+def test_a_manifest_that_lost_lines_with_their_parts_is_behind_the_state(left: int, tmp_path: Path) -> None:
+    collected(tmp_path, [plain(1)], START_US)
+    collected(tmp_path, [plain(day, created_at=f"2026-07-0{day}T00:00:00Z") for day in range(1, 3)], START_US)
+    manifest = tmp_path / "_manifest.jsonl"
+    *lines, last = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(b"".join(lines) + last[:left])
+    next(tmp_path.glob("day=2026-07-02/*.parquet")).unlink()
+    with closing(ArchiveSource(tmp_path)) as archive:
+        found = archive.snapshot
+        assert (found.reason, found.as_of_us) == (
+            "its _manifest.jsonl lacks the line that its _state.json is about:"
+            " its last lines were removed or changed",
+            None,
+        )
+    collected(tmp_path, [], START_US)
+    with closing(ArchiveSource(tmp_path)) as archive:
+        assert (archive.snapshot.reason, archive.snapshot.as_of_us) == ("", START_US)
+
+
+def test_a_run_that_ends_while_the_archive_is_opened_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected(tmp_path, [plain(1)], START_US)
+    survey, surveys = snapshot.survey_manifest, list[int]()
+
+    def survey_and_collect(folder: Path) -> dataset.Manifest | None:
+        found = survey(folder)
+        surveys.append(1)
+        if len(surveys) == 2:  # the first only looks whether it is an archive
+            collected(folder, [plain(2)], START_US + 1)
+        return found
+
+    monkeypatch.setattr(snapshot, "survey_manifest", survey_and_collect)
+    with closing(ArchiveSource(tmp_path)) as archive:
+        assert (archive.snapshot.reason, archive.snapshot.manifest.rows) == ("", 1)
 
 
 # -- the database is locked in ---------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ A column with many values in a part is not noted, and the part has to be read to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 import msgspec
@@ -14,6 +14,9 @@ from auditlog_tui.offline.source import Filter
 
 COUNTED = ("status_code", "action", "actor_id", "actor_type", "client_ip", "method", "target_id", "target_type")
 """The columns that filters are about, but for the time and the path."""
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+"""The statuses that a part can have."""
 
 MOST_VALUES, MOST_BYTES = 256, 16 * 1024
 """A column that has more values in a part, or whose counts take more bytes, is not noted."""
@@ -79,20 +82,19 @@ def _conditions(where: Filter) -> Iterator[Condition]:
     for name, value in where.exact:
         yield name, partial(_equal, value)
     if any(field == "status_code" for field, _, _ in where.bounds):
-        yield "status_code", partial(_within, where)
+        yield "status_code", partial(_within, *status_bounds(where))
 
 
 def _equal(value: str, values: Values) -> int:
     return values.get(value, 0)
 
 
-def _within(where: Filter, values: Values) -> int:
-    return sum(n for status, n in values.items() if allows(where.bounds, int(status)))
+def _within(low: int, high: int, values: Values) -> int:
+    return sum(n for status, n in values.items() if low <= int(status) <= high)
 
 
-def allows(bounds: Sequence[tuple[str, int | None, int | None]], status: int) -> bool:
-    """Whether a status is within all bounds of the status."""
-    return all(
-        field != "status_code" or ((low is None or low <= status) and (high is None or status <= high))
-        for field, low, high in bounds
-    )
+def status_bounds(where: Filter) -> tuple[int, int]:
+    """The lowest and the highest status within all bounds of the status."""
+    bounds = [(low, high) for field, low, high in where.bounds if field == "status_code"]
+    lowest = max((low for low, _ in bounds if low is not None), default=_LEAST)
+    return lowest, min((high for _, high in bounds if high is not None), default=_MOST)

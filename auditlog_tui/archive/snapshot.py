@@ -63,6 +63,7 @@ class Opened:
     number: int
     path: Path
     day: str
+    rows: int
     dated: bool
     low: int
     high: int
@@ -71,10 +72,6 @@ class Opened:
     counts: msgspec.Raw | None
     name: str
     sha256: str
-
-    @property
-    def rows(self) -> int:
-        return sum(block.rows for block in self.blocks)
 
     def matching(self, where: Filter) -> int | None:
         """How many entries match a filter without bounds of time; `None` if they have to be read for that."""
@@ -253,7 +250,9 @@ def _opened(at: int, part: Part, path: Path, groups: Sequence[RowGroup], *, reli
     odd = any(group.unreadable for group in groups)
     # an entry with a value that can't be read matches every filter by it
     noted = part.counts if reliable and not odd else None
-    return Opened(part.number, path, part.day, dated, low, high, blocks, odd, noted, part.part, part.sha256)
+    return Opened(
+        part.number, path, part.day, part.rows, dated, low, high, blocks, odd, noted, part.part, part.sha256
+    )
 
 
 def _reasons(taken: Snapshot) -> Iterator[str]:

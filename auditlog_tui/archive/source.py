@@ -31,7 +31,7 @@ from auditlog_tui.archive.conditions import (
     sorted_by,
     within,
 )
-from auditlog_tui.archive.counts import allows
+from auditlog_tui.archive.counts import status_bounds
 from auditlog_tui.archive.engine import ROW_GROUP, Reader, Value, check_installed
 from auditlog_tui.archive.integrity import DamagedError, Integrity
 from auditlog_tui.archive.snapshot import MISSING, Block, Opened, Snapshot
@@ -318,7 +318,7 @@ class ArchiveSource:
                 unknown.append(at)
             elif n:
                 part = state.snapshot.parts[at]
-                found.append(part.block(0, part.rows, n))
+                found.append(Block(at, 0, part.rows, n, part.low, part.high))
         return [*found, *self._blocks(state, query, unknown)]
 
     def _shared(self, state: _State, base: Filter, parts: Sequence[int]) -> Mapping[int, int]:
@@ -454,7 +454,8 @@ class ArchiveSource:
                 if statuses is None:
                     return None
                 found.update(statuses)
-        return sorted(status for status in map(int, found) if allows(query.base.bounds, status))
+        low, high = status_bounds(query.base)
+        return sorted(status for status in map(int, found) if low <= status <= high)
 
     def _keys_by_status(
         self, state: _State, query: _Query, order: Order, after: Place | None, limit: int, statuses: Sequence[int]

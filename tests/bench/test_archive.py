@@ -46,6 +46,16 @@ def test_the_same_number_makes_the_same_log() -> None:
     assert list(big_log.lines(500)) == list(big_log.lines(500))
 
 
+def test_every_time_of_the_file_has_a_fraction_and_is_the_same(tmp_path: Path) -> None:
+    found = [json.loads(line) for line in big_log.jsonl(tmp_path, 500).read_text().splitlines()]
+    assert {len(entry["created_at"]) for entry in found} == {len("2026-07-01T00:00:00.000000Z")}
+    meant = [json.loads(text) for text in big_log.lines(500)]
+    assert any("." not in entry["created_at"] for entry in meant)
+    for entry in (*found, *meant):
+        entry["created_at"] = instant_us(entry["created_at"])
+    assert found == meant
+
+
 def test_an_archive_is_made_once_and_anew_if_it_is_not_whole(tmp_path: Path) -> None:
     folder = big_log.archive(tmp_path, 500)
     made = read_manifest(folder)

@@ -9,6 +9,13 @@ import pytest
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import serving
+from tests.real import forked
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_forks_after_the_tests() -> Iterator[None]:
+    yield
+    forked.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import sys
 import termios
 import time
@@ -20,8 +19,9 @@ from typing import Any, Self
 import pyte
 
 from tests.effort import HANGS_S
+from tests.real import forked
 
-APP = (sys.executable, "-m", "auditlog_tui")
+APP = forked.STARTED
 LOOK_S = 0.02
 """Between two looks at whether the program waits."""
 
@@ -86,9 +86,10 @@ class PtyTerminal:
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = os.openpty()
         self._set_size(width, height)
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _LAUNCHER if controlling else _UNCONTROLLED, *command],
-            stdin=slave, stdout=slave, stderr=slave, env=dict(env), start_new_session=True, cwd=cwd,
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER if controlling else _UNCONTROLLED]
+        self.process = forked.start(
+            command, before=launcher, controlling=controlling, stdin=slave, stdout=slave, stderr=slave, env=dict(env),
+            start_new_session=True, cwd=cwd,
         )  # fmt: skip
         os.close(slave)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 from tests.real.test_pty import ROW
 
 ODD = {

@@ -20,7 +20,8 @@ from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from auditlog_tui.store.case import Owner, add_journal_line, open_case, read_case
 from tests.effort import BRIEF, HANGS_S, THOROUGH
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP, run
+from tests.real.pty_terminal import PtyTerminal, environment
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 ENTRIES = 1_500
@@ -246,7 +247,7 @@ def test_another_organizations_key_is_refused_and_nothing_more_is_asked_for(path
             terminal.wait_for(r"None of the 5 newest entries in .*incident\.db is in this log")
             terminal.wait_for("another organization")
         assert targets(server) == ["/v1/audit_logs/ID"] * 5
-        found = subprocess.run(
+        found = run(
             [*APP, "count", "status:403", "--case", str(path)],
             env=env, capture_output=True, text=True, timeout=HANGS_S, check=False,
         )  # fmt: skip
@@ -274,14 +275,14 @@ def test_a_command_takes_marks_and_notes_from_it(path: Path, env: dict[str, str]
         (["count", "marked:yes"], "2\n"), (["count", "status:403 marked:no"], None), (["list", "marked:yes"], None),
         (export, None),
     ):  # fmt: skip
-        found = subprocess.run(
+        found = run(
             [*APP, *words, "--case", str(path)],
             env=env, capture_output=True, text=True, timeout=HANGS_S, check=False,
         )  # fmt: skip
         assert found.returncode == 0, found.stderr
         assert expected is None or found.stdout == expected
     assert path.read_bytes() == before
-    assert subprocess.run([*APP, "count", "marked:yes"], env=env, capture_output=True, check=True).stdout == b"0\n"
+    assert run([*APP, "count", "marked:yes"], env=env, capture_output=True, check=True).stdout == b"0\n"
 
 
 def test_the_demo_keeps_a_case_of_its_own(path: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,8 @@ import pytest
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from tests.effort import HANGS_S
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP, run
+from tests.real.pty_terminal import PtyTerminal, environment
 from tests.real.test_offline import guarded, sockets
 
 KEY = "nirvana-key-0123456789abcdef"
@@ -45,9 +45,7 @@ def case(tmp_path: Path) -> Path:
 def log(path: Path, *words: str) -> tuple[int, str, str]:
     """What `log` writes without a key."""
     env = environment(path.parent)
-    found = subprocess.run(
-        [*APP, "log", str(path), *words], env=env, capture_output=True, timeout=HANGS_S, check=False
-    )
+    found = run([*APP, "log", str(path), *words], env=env, capture_output=True, timeout=HANGS_S, check=False)
     shutil.rmtree(path.parent / "tmp", ignore_errors=True)
     return found.returncode, found.stdout.decode(), found.stderr.decode()
 

@@ -26,13 +26,14 @@ from auditlog_tui.evidence.verify import verify
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from tests.effort import HANGS_S, THOROUGH
 from tests.opened import lasting
-from tests.real.children import INTERRUPTIBLE
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real import forked
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 from tests.unit.evidence.bundles import members
 
 ENTRIES = 3_000
 KILLS = 25 if THOROUGH else 5
-EXPORT = [*INTERRUPTIBLE, sys.executable, "-m", "auditlog_tui", "export"]
+EXPORT = [*APP, "export"]
 
 
 @cache
@@ -56,7 +57,7 @@ class Exporter:
         self.env = environment(folder, NIRVANA_LABS_BASE_URL=server.url, NIRVANA_LABS_API_KEY="any")
 
     def start(self, *words: str, **more: object) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # as given
+        return forked.start(
             [*EXPORT, *words],
             cwd=self.folder,
             env=self.env,
@@ -259,8 +260,8 @@ def test_an_answer_that_refuses_the_key_is_told_with_what_arrived(tmp_path: Path
 
 def test_standard_output_is_as_list_writes_it(exporter: Exporter) -> None:
     found = [
-        subprocess.run(
-            [sys.executable, "-m", "auditlog_tui", *words], env=exporter.env, cwd=exporter.folder,
+        forked.run(
+            [*APP, *words], env=exporter.env, cwd=exporter.folder,
             capture_output=True, timeout=HANGS_S, check=True,
         ).stdout
         for words in (
@@ -301,8 +302,8 @@ def test_marked_entries_and_their_surroundings_become_a_bundle_that_verifies(exp
         assert opened.statement.endpoint == exporter.server.url
         assert [each.note for each in opened.notes if not each.context] == ["seen 0 #inc42", "seen 1 #inc42"]
         assert sum(each.context for each in opened.notes) == opened.statement.rows - 2 > 2
-    checked = subprocess.run(
-        [sys.executable, "-m", "auditlog_tui", "verify", "a.zip"],
+    checked = forked.run(
+        [*APP, "verify", "a.zip"],
         env=exporter.env, cwd=exporter.folder, capture_output=True, timeout=HANGS_S, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout

@@ -20,6 +20,7 @@ from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.settings.file import read_config, save_option, save_view, write_beginning
 from tests.effort import HANGS_S
+from tests.real import forked
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 from tests.unit.output.desk import Desk
 
@@ -128,9 +129,9 @@ def config_of(home: Path) -> Path:
 
 
 def run(home: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-    command = [*APP, *arguments]
+    command = [*forked.APP, *arguments]
     env = environment(home, **more)
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return forked.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(

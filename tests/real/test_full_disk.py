@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from auditlog_tui.evidence.verify import verify
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 
 LONG_S = 180.0
 """Seconds to wait for loading all; on a busy machine it takes a while."""

@@ -24,6 +24,7 @@ from auditlog_tui.demo.server import Fault, Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from auditlog_tui.offline.transport import Answer, Endpoints
 from tests.opened import lasting
+from tests.real import forked
 from tests.real.children import INTERRUPTIBLE, wait_until_full
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
@@ -80,7 +81,8 @@ class Runner:
 
     def start(self, *arguments: str, before: Sequence[str] = (), **options: object) -> "subprocess.Popen[bytes]":
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        return subprocess.Popen([*INTERRUPTIBLE, *before, *PROGRAM, *arguments], env=self.environ, **pipes)  # type: ignore[call-overload,no-any-return]  # as given
+        command = [*INTERRUPTIBLE, *before, *PROGRAM] if before else forked.APP
+        return forked.start([*command, *arguments], env=self.environ, **pipes)
 
     def done(self, *arguments: str) -> tuple[int, str, str]:
         with self.start(*arguments) as process:

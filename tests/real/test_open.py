@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.effort import HANGS_S
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real import forked
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 from tests.real.test_offline import guarded, sockets
 from tests.unit.evidence.saved import LINES, line
 from tests.unit.evidence.test_saved_case import made
@@ -131,7 +133,7 @@ def test_commands_read_a_file_and_standard_input(tmp_path: Path) -> None:
     path = a_log(tmp_path, [*LINES, "garbage"], "log.jsonl")
 
     def run(*arguments: str, given: bytes = b"") -> tuple[int, str, str]:
-        done = subprocess.run([*APP, *arguments], input=given, capture_output=True, env=env, check=False)
+        done = forked.run([*APP, *arguments], input=given, capture_output=True, env=env, check=False)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     text = "\n".join(LINES) + "\n"
@@ -167,7 +169,7 @@ def test_commands_read_a_file_and_standard_input(tmp_path: Path) -> None:
 def test_help_and_slips_of_open(tmp_path: Path) -> None:
     env = environment(tmp_path)
     for arguments in (["open", "--help"], ["help", "open"], ["open", "x", "-h"]):
-        done = subprocess.run([*APP, *arguments], capture_output=True, env=env, check=False, text=True)
+        done = forked.run([*APP, *arguments], capture_output=True, env=env, check=False, text=True)
         assert done.returncode == 0
         assert done.stdout.startswith("usage: auditlog-tui open ")
         assert "Nothing is written to it" in done.stdout

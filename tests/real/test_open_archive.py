@@ -16,7 +16,9 @@ import pytest
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from tests.opened import lasting
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real import forked
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 from tests.real.test_offline import guarded, sockets
 from tests.unit.archive.damage import HARMS, damage
 
@@ -31,7 +33,7 @@ def server() -> Iterator[Serving]:
 
 
 def run(env: dict[str, str], *words: str, cwd: Path) -> tuple[int, str, str]:
-    done = subprocess.run([*APP, *words], capture_output=True, env=env, cwd=cwd, check=False)
+    done = forked.run([*APP, *words], capture_output=True, env=env, cwd=cwd, check=False)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -90,9 +92,7 @@ def test_the_screen_opens_it_without_key_and_network(collected: Path, tmp_path: 
 def test_it_is_read_while_it_is_collected_into(server: Serving, tmp_path: Path) -> None:
     env = environment(tmp_path, NIRVANA_LABS_BASE_URL=server.url, NIRVANA_LABS_API_KEY="any")
     offline = environment(tmp_path)
-    with subprocess.Popen(
-        [*APP, "collect", "archive"], env=env, cwd=tmp_path, stderr=subprocess.DEVNULL
-    ) as collecting:
+    with forked.start([*APP, "collect", "archive"], env=env, cwd=tmp_path, stderr=subprocess.DEVNULL) as collecting:
         counts = []
         while collecting.poll() is None:
             if (tmp_path / "archive" / "_manifest.jsonl").exists():

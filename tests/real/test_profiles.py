@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import pytest
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
 from tests.effort import HANGS_S
+from tests.real import forked
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
@@ -44,7 +44,7 @@ def env(tmp_path: Path, server: Serving) -> dict[str, str]:
 
 
 def done(env: dict[str, str], *words: str) -> tuple[int, str, str]:
-    found = subprocess.run([*APP, *words], env=env, capture_output=True, timeout=HANGS_S, check=False)
+    found = forked.run([*forked.APP, *words], env=env, capture_output=True, timeout=HANGS_S, check=False)
     return found.returncode, found.stdout.decode(), found.stderr.decode()
 
 

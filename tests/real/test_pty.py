@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
 from tests.effort import HANGS_S, THOROUGH
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP, STARTED
+from tests.real.pty_terminal import PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
@@ -59,7 +61,7 @@ ENDS: dict[str, tuple[Callable[[PtyTerminal], None], int]] = {
 @pytest.mark.parametrize("end", ENDS)
 def test_every_end_leaves_the_terminal_as_it_was(end: str, tmp_path: Path, served: dict[str, str]) -> None:
     deed, status = ENDS[end]
-    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+    with PtyTerminal(STARTED, env=environment(tmp_path, **served)) as terminal:
         before = terminal.modes()
         terminal.wait_for(ROW)
         assert terminal.modes() != before
@@ -157,7 +159,7 @@ cli.run()
 def test_a_crash_tells_no_secret_and_leaves_a_usable_terminal(where: str, tmp_path: Path, server: Serving) -> None:
     driver = tmp_path / "driver.py"
     driver.write_text(CRASH.replace("WHERE", where))
-    with PtyTerminal([APP[0], str(driver)], env=with_key(tmp_path, server)) as terminal:
+    with PtyTerminal([sys.executable, str(driver)], env=with_key(tmp_path, server)) as terminal:
         if where.endswith("help"):
             terminal.wait_for("Nothing|nothing|No entries|no entries|empty")
         if where.endswith(("help", "process_message")):

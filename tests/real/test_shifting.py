@@ -13,7 +13,8 @@ import pytest
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from tests.effort import THOROUGH
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 
 DOWN, UP, PAGE_DOWN, PAGE_UP, END, HOME = "\x1b[B", "\x1b[A", "\x1b[6~", "\x1b[5~", "\x1b[F", "\x1b[H"
 WHEEL_DOWN, WHEEL_UP = "\x1b[<65;20;10M", "\x1b[<64;20;10M"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import pytest
 
 from auditlog_tui.demo import demo_log, demo_truth
 from auditlog_tui.demo.server import Serving, serving
+from tests.real import forked
 from tests.real.pty_terminal import APP, PtyTerminal, environment
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
@@ -40,7 +40,7 @@ def saved_as(kind: str, server: Serving, home: Path) -> str:
     """Save the log with a command; returns the path."""
     path = home / ("log.jsonl" if kind == "file" else "archive")
     words = ["list", "--format", "jsonl"] if kind == "file" else ["collect", str(path), "--quiet"]
-    done = subprocess.run([*APP, *words], env=using(server, home), capture_output=True, timeout=200, check=False)
+    done = forked.run([*forked.APP, *words], env=using(server, home), capture_output=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     if kind == "file":
         path.write_bytes(done.stdout)

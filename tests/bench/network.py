@@ -43,7 +43,7 @@ SCANNED = "ua:terraform"
 """A filter that the server can't evaluate."""
 
 LOADED = rb"[\d,]+ of [\d,]+ loaded|COMPLETE"
-FIRST_ROWS, KEYS = 15, 4
+FIRST_ROWS, KEYS = 11, 3
 """How often the first rows are timed, and how often all is loaded while keys are pressed."""
 
 

@@ -71,7 +71,7 @@ def refused(path: Path, why: str) -> None:
 
 def lines(path: Path) -> list[str]:
     with closing(read_case(path)) as case:
-        return [line for _, line in journal_lines(case)]
+        return [str(line) for _, line in journal_lines(case)]
 
 
 def test_it_is_one_private_file_once_it_is_closed(path: Path) -> None:

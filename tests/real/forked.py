@@ -6,6 +6,7 @@ the time that a start takes have `STARTED`.
 
 from __future__ import annotations
 
+import _sqlite3
 import ctypes
 import fcntl
 import gc
@@ -58,7 +59,8 @@ def start(
     if command[0] != APP[0] or APP == STARTED:
         return subprocess.Popen([*before, *command], env=env, **options)
     words = command[len(APP) :]
-    if all(_ENVIRONMENT.get(name) == value for name, value in env.items() if name.startswith(_BEFORE_IT)):
+    other = {name: value for name, value in env.items() if name.startswith(_BEFORE_IT)}
+    if other.items() <= _ENVIRONMENT.items() and _sqlite() is not None:
         return _Forked([*STARTED, *words], env=env, controlling=controlling, **options)
     return subprocess.Popen([*before, *STARTED, *words], env=env, **options)
 
@@ -153,6 +155,12 @@ def close() -> None:
         _sources.pop().close()
 
 
+def _sqlite() -> ctypes.CDLL | None:
+    """SQLite, which reads the environment once, where it can be told to do so again."""
+    library = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
+    return library if hasattr(library, "sqlite3_shutdown") else None
+
+
 # -- in the process that forks -------------------------------------------------------------------------------------
 
 
@@ -204,6 +212,9 @@ def _become(request: Mapping[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
+    if (sqlite := _sqlite()) is not None:
+        sqlite.sqlite3_shutdown()
+        sqlite.sqlite3_initialize()  # reads TMPDIR and SQLITE_TMPDIR
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = open(  # noqa: SIM115  # stays open, as Python's own
             number, "w" if number else "r", 1 if number == 2 or os.isatty(number) else -1, "utf-8",

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ class Exporter:
         self.folder = folder
         self.env = environment(folder, NIRVANA_LABS_BASE_URL=server.url, NIRVANA_LABS_API_KEY="any")
 
-    def start(self, *words: str, **more: object) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
         return forked.start(
             [*EXPORT, *words],
             cwd=self.folder,

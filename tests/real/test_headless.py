@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,8 +80,8 @@ class Runner:
     def __init__(self, url: str, environ: dict[str, str]) -> None:
         self.environ = environ | {"NIRVANA_LABS_BASE_URL": url}
 
-    def start(self, *arguments: str, before: Sequence[str] = (), **options: object) -> "subprocess.Popen[bytes]":
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    def start(self, *arguments: str, before: Sequence[str] = (), **options: Any) -> "subprocess.Popen[bytes]":
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
         command = [*INTERRUPTIBLE, *before, *PROGRAM] if before else forked.APP
         return forked.start([*command, *arguments], env=self.environ, **pipes)
 

@@ -119,7 +119,7 @@ def test_a_command_that_reads_a_file_is_ended_by_signals(signal: str, tmp_path: 
 
     env = environment(tmp_path)
     command = [*APP, "count", "--from", "-"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+    with forked.start(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
         assert process.stdin is not None
         for n in range(20_000):  # more than the pipe holds: it is reading by then
             process.stdin.write(line(n % 3_600, id=f"id-{n}").encode() + b"\n")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from auditlog_tui.archive import counts, dataset, snapshot, source
+from auditlog_tui.archive import counts, dataset, engine, snapshot, source
 from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.archive.rows import day_of, time_of
 from auditlog_tui.archive.source import ArchiveSource
@@ -308,6 +308,53 @@ def test_joined_parts_keep_the_order_of_arrival(tmp_path: Path) -> None:
         writing.join(writing.small_parts()[0])
     with closing(ArchiveSource(tmp_path)) as archive:
         assert walked(archive, Filter(), NEWEST, 50) == before
+
+
+@pytest.mark.parametrize("limit", [7, 20, 45])
+def test_entries_of_one_instant_are_in_the_order_of_arrival(limit: int, tmp_path: Path) -> None:
+    found = [plain(1, id=f"id-{n}") for n in range(60)]
+    for at in range(0, 60, 20):
+        collected(tmp_path, found[at : at + 20])
+    came = [entry.raw for entry in found]
+    with closing(ArchiveSource(tmp_path)) as archive:
+        assert walked(archive, Filter(), reverse(NEWEST), limit) == came
+        assert walked(archive, Filter(), NEWEST, limit) == came[::-1]
+        assert walked(archive, Filter(), (("status_code", False), *NEWEST), limit) == came[::-1]
+
+
+def test_what_has_no_status_or_time_is_below_all_others_and_in_no_range(tmp_path: Path) -> None:
+    statuses = [200, None, -1, 0, 404]
+    found = [plain(n, status_code=status) for n, status in enumerate(statuses)]
+    undated = plain(9, created_at=None)
+    with closing(ArchiveSource(collected(tmp_path, [*found, undated]))) as archive:
+        by_status = walked(archive, Filter(path="v1"), (("status_code", False), *NEWEST), 2)
+        assert [json.loads(text)["status_code"] for text in by_status] == [None, -1, 0, 200, 200, 404]
+        assert walked(archive, Filter(), NEWEST, 2) == [*(entry.raw for entry in reversed(found)), undated.raw]
+        for low, high in ((None, START_US + 10**9), (-(2**62), None)):
+            where = Filter(bounds=(("created_at", low, high),))
+            assert archive.find(where, NEWEST, None, 11).total == len(walked(archive, where, NEWEST, 2)) == 5
+
+
+@pytest.mark.parametrize("edges", [0, 16])
+def test_a_count_between_two_times_has_each_entry_once(
+    edges: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "ROW_GROUP", 5)
+    monkeypatch.setattr(source, "MOST_EDGES", edges)
+    monkeypatch.setattr(engine, "ROW_GROUP", 5)
+    with closing(ArchiveSource(collected(tmp_path, [plain(n) for n in range(30)]))) as archive:
+        for low, high in ((0, 29), (3, 12), (4, 5), (5, 9), (6, 6), (9, 10), (0, 4)):
+            bounds = (("created_at", START_US + low * 1_000_000, START_US + high * 1_000_000),)
+            assert archive.find(Filter(path="v1", bounds=bounds), NEWEST, None, 1).total == high - low + 1
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4), max_size=6), st.integers(1, 9), st.booleans())
+def test_the_chosen_blocks_have_the_first_entries(times: list[list[int]], limit: int, down: bool) -> None:
+    blocks = [source.Block(at, 0, len(each), len(each), min(each), max(each)) for at, each in enumerate(times)]
+    query = source._Query.of(Filter())
+    chosen = {block.part for block in source.choose(blocks, down, query, None, limit)}
+    first = sorted((us for each in times for us in each), reverse=down)[:limit]
+    assert chosen >= {at for at, each in enumerate(times) if any(us in first for us in each)}
 
 
 def test_what_is_collected_meanwhile_is_not_there_before_a_reload(tmp_path: Path) -> None:

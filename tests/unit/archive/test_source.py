@@ -345,7 +345,7 @@ def test_a_count_between_two_times_has_each_entry_once(
     monkeypatch.setattr(engine, "ROW_GROUP", 5)
     found = [plain(n, created_at=rfc3339(START_US + n)) for n in range(30)]
     with closing(ArchiveSource(collected(tmp_path, found))) as archive:
-        for low, high in ((0, 29), (3, 12), (4, 5), (5, 9), (6, 6), (9, 10), (0, 4)):
+        for low, high in ((0, 29), (1, 29), (0, 28), (3, 12), (4, 5), (5, 9), (6, 6), (9, 10), (0, 4)):
             bounds = (("created_at", START_US + low, START_US + high),)
             assert archive.find(Filter(path="v1", bounds=bounds), NEWEST, None, 1).total == high - low + 1
 

@@ -238,7 +238,8 @@ class Export:
         store = view.log.store
         run = store.new_run()
         store.append(run, [n])
-        as_of_us, sent = _us(view.summary().as_of), view.feed.requests
+        as_of_us = None if view.marked else _us(view.summary().as_of)  # that of marks is not the entry's
+        sent = view.feed.requests
         return await self._given(_Found(store, run, self.job.query, "", 1, as_of_us, sent))
 
     async def _given(self, found: _Found) -> Outcome:

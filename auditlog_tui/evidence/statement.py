@@ -16,6 +16,9 @@ from auditlog_tui.query.plan import Only
 
 TOOL = "auditlog-tui"
 
+NOT_COVERED = "The rest of the log is not covered."
+"""Follows a `Statement.scope`."""
+
 Verdict = Literal["COMPLETE", "INCOMPLETE"]
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -62,7 +65,8 @@ class Statement:
     """The facts about an export. All times are in microseconds since 1970 UTC.
 
     `query` is the filter as typed, `frozen` the same with absolute times. `low_us` and `high_us` are the window that
-    it names, `None` where it names no bound. `as_of_us` is the server's time to which the entries are up to date, and
+    it names, `None` where it names no bound. `as_of_us` is the server's time to which the entries are up to date, or
+    at which just these were marked or noted, and
     `clock_offset_ms` how far its clock is ahead of this machine's; both `None` if it sends no time. `requests` were
     answered; where the export was `resumed`, in all its runs and at least, as answers that came after the last one
     that was noted are not known. `entries` is the number of lines of JSON, `rows` the number of entries (the rest
@@ -94,6 +98,21 @@ class Statement:
     profile: str = ""
     resumed: bool = False
     rechecked: Rechecked | None = None
+
+    @property
+    def scope(self) -> str:
+        """What a COMPLETE is about, where that is only what the user picked; empty for all that matches the query.
+
+        For example `all 3 entries that were marked`.
+        """
+        if not self.picked:
+            return ""
+        also, entries = "" if self.frozen == "marked:yes" else " and match the query", f"{self.rows:,} entries"
+        if self.context_us:
+            return f"all that were {self.picked}{also}, and what surrounds them: {entries}"
+        if self.rows == 1:
+            return f"the only entry that was {self.picked}{also.replace('match', 'matches')}"
+        return f"all {entries} that were {self.picked}{also}"
 
 
 @dataclass(frozen=True, slots=True)

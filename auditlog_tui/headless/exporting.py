@@ -14,6 +14,7 @@ from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRe
 from auditlog_tui.evidence.endings import ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
 from auditlog_tui.evidence.forms import BUNDLE, form_of
+from auditlog_tui.evidence.statement import NOT_COVERED
 from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note
 from auditlog_tui.log.log import clock_skew
@@ -149,7 +150,8 @@ def _end(running: Export, outcome: Outcome) -> ExitStatus:
     beside = "" if outcome.notes is None else f" Notes: {shown(outcome.notes)}."
     written = f"{outcome.counted()}: {shown(outcome.written)}."
     if outcome.complete:
-        print_note(f"COMPLETE{as_of}. {written}{beside}")
+        scope = f": {statement.scope}. {NOT_COVERED}" if statement.scope else "."
+        print_note(f"COMPLETE{as_of}{scope} {written}{beside}")
         return ExitStatus.DONE
     print_note(f"INCOMPLETE{as_of}: {safe(statement.reason, 500)}.\n{written}{beside}")
     return ExitStatus.INCOMPLETE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from auditlog_tui import __version__
 from auditlog_tui.errors import BundleError, ExitStatus
-from auditlog_tui.evidence.statement import Statement
+from auditlog_tui.evidence.statement import NOT_COVERED, Statement
 from auditlog_tui.evidence.verify import Verification, read_digest, verify
 from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import EVERY, Progress, standard_out
@@ -95,12 +95,13 @@ def _stated(statement: Statement, *, changed: bool) -> Iterator[str]:
     as_of = "" if statement.as_of_us is None else f" as of {rfc3339(statement.as_of_us)}"
     reason = f": {safe(statement.reason, 500)}" if statement.reason else "."
     missing = " Entries may be missing" + reason if statement.verdict != "COMPLETE" else ""
+    scope = f": {statement.scope}. {NOT_COVERED}" if statement.scope and not missing else "."
     asked = f"{safe(statement.frozen, 500) or '(the whole log)'}, asked of {safe(statement.endpoint, 200)}"
     if changed:
-        yield f"It states {statement.verdict}{as_of}. Don't rely on that: it was changed.{missing}"
+        yield f"It states {statement.verdict}{as_of}{scope} Don't rely on that: it was changed.{missing}"
         yield f"It states this query: {asked}. Don't rely on that either."
     else:
-        yield f"{statement.verdict}{as_of}, by its own statement.{missing}"
+        yield f"{statement.verdict}{as_of}, by its own statement{scope}{missing}"
         yield f"Query: {asked}"
 
 

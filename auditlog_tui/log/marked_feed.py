@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from auditlog_tui.log.log import Log
     from auditlog_tui.log.server_support import ServerSupport
     from auditlog_tui.query import Plan
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PORTION = 500
 """Entries, or marks, stored at a time: 3 ms."""
@@ -93,12 +96,13 @@ class StoredMarks:
 class MarkedFeed(Feed):
     """The entries that have a mark or a note, from where they are kept: no request is made.
 
-    Views of the log never reuse it.
+    It is of the marks and notes that there are `as_of` its beginning. Views of the log never reuse it.
     """
 
     def __init__(self, log: Log, plan: Plan) -> None:
         super().__init__(log.api, log.store, plan)
         self.request_key = None
+        self.as_of = _EPOCH + timedelta(microseconds=log.now_us())
         self._left: Iterator[Entry] = iter(log.marks().entries())
 
     async def older(self) -> Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import stat
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -129,8 +130,12 @@ async def test_the_marked_go_into_a_bundle_with_two_keys(folder: Path) -> None:
         assert "the 2 marked" in chosen(hand, "what")
         await hand.press("enter")
         text = await ended(hand)
-        assert text.startswith("exported: COMPLETE COMPLETE Saved 2 entries in auditlog-2026-07-01T1200Z.zip")
-        assert hand.status.startswith(f"Saved 2 entries in {DEFAULT}.zip, COMPLETE")
+        assert re.match(
+            r"exported: all that was marked COMPLETE as of \d{4}-[-\d]+ [:\d]+ UTC: all 2 entries that were marked"
+            r" The rest of the log is not covered\. Saved 2 entries in auditlog-2026-07-01T1200Z\.zip",
+            text,
+        )
+        assert f"Saved 2 entries in {DEFAULT}.zip, COMPLETE: all 2 entries that were marked" in hand.status
         assert len(hand.wire.requests) == sent
     assert names(folder) == [f"{DEFAULT}.zip"]
     found = verify(folder / f"{DEFAULT}.zip")
@@ -718,7 +723,7 @@ async def test_nothing_is_cut_without_an_ellipsis(size: tuple[int, int]) -> None
         await hand.press("enter")
         text = await ended(hand)
         assert "copy the path Esc closes" in text
-        assert text.startswith("exported: COMPLETE COMPLETE Saved")
+        assert text.startswith("exported: all that was marked COMPLETE as of ")
 
 
 async def test_without_colours_the_list_with_the_focus_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

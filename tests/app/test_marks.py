@@ -358,6 +358,7 @@ async def test_capital_m_shows_exactly_the_marks_newest_first_and_asks_nobody() 
         assert keys(hand) == wanted
         assert len(hand.wire.requests) == before
         assert "only what is marked: 3" in hand.header
+        assert "as of 12:00:00" in hand.header
         assert "end: 3 marked" in hand.shown
         assert "only what is marked" in hand.lines[1]
 

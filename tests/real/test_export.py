@@ -292,7 +292,9 @@ def test_marked_entries_and_their_surroundings_become_a_bundle_that_verifies(exp
         [sys.executable, "-c", NOTE, exporter.server.url], env=exporter.env, timeout=HANGS_S, check=True,
         input=b"".join([lines[10], lines[500]]),
     )  # fmt: skip
-    assert exporter.done("--marked", "--out", "a.jsonl")[0] == 0
+    status, err = exporter.done("--marked", "--out", "a.jsonl")
+    assert status == 0
+    assert re.search(r"COMPLETE as of .+ UTC: .* marked\. The rest of the log is not covered\.", err)
     assert (exporter.folder / "a.jsonl").read_bytes() == lines[10] + lines[500]
     words = ("--marked", "--with-context", "2h", "--by", "Jo", "--bundle", "a.zip")
     status, told = exporter.done(*words)

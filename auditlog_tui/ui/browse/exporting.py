@@ -411,21 +411,23 @@ class ExportController(Controller):
     async def _told(self, request: Request, export: Export, outcome: Outcome) -> Told:
         from auditlog_tui.evidence.bundle import manifest_sha256
         from auditlog_tui.evidence.forms import BUNDLE
+        from auditlog_tui.evidence.statement import NOT_COVERED
 
         statement, out = outcome.statement, outcome.written
         as_of = "" if statement.as_of_us is None else f" as of {moment(statement.as_of_us, self._host.look.zone)}"
         verdict = f"{statement.verdict}{as_of}"
         style = "bold $text-success" if outcome.complete else "bold $text-error"
-        if statement.reason:
-            verdict += f": {safe(statement.reason, 500)}"
+        scope = "" if statement.reason else statement.scope
+        if why := safe(statement.reason, 500) or scope:
+            verdict += f": {why}"
         if out is None:
             told_of_part = self._told_of_part(request, export, statement.verdict, [(verdict, style)])
             if not (advice := outcome.advice):
                 return told_of_part
             return replace(told_of_part, paragraphs=(*told_of_part.paragraphs, (advice, "")), final=True)
         saved = f"Saved {outcome.counted()} in {shown(out)}"
-        sentence = f"{saved}, {statement.verdict}"
-        told = [(verdict, style), (saved, ""), *_notes_of(export, outcome)]
+        sentence = f"{saved}, COMPLETE: {scope}" if scope else f"{saved}, {statement.verdict}"
+        told = [(verdict, style), *([(NOT_COVERED, "")] if scope else []), (saved, ""), *_notes_of(export, outcome)]
         command = manifest = digest = ""
         if export.job.form == BUNDLE:
             manifest = await asyncio.to_thread(manifest_sha256, out)
@@ -445,7 +447,7 @@ class ExportController(Controller):
             sentence = f"INCOMPLETE: {saved}, but {safe(statement.reason, 300)}"
         severity = "" if outcome.complete else "error"
         path = safe(str(out.absolute()), 4_000)
-        title = f"exported: {statement.verdict}"
+        title = f"exported: all that was {statement.picked}" if scope else f"exported: {statement.verdict}"
         return Told(title, sentence, severity, tuple(told), request, path, command, manifest, digest)
 
     def _told_of_error(self, request: Request, export: Export, error: AuditLogError) -> Told:

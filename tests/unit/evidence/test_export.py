@@ -213,6 +213,8 @@ async def test_the_marked_are_exported_without_a_request(tmp_path: Path) -> None
     outcome = await done(job(tmp_path / "a.jsonl", "marked:yes", notes=marks.annotations), api, marks)
     assert ids(tmp_path / "a.jsonl") == ["id-9", "id-5"]
     assert outcome.complete
+    assert outcome.statement.scope == "all 2 entries that were marked"
+    assert outcome.statement.as_of_us is not None
     assert api.calls == []
 
 

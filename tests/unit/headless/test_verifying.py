@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,27 @@ def bundle(tmp_path: Path) -> bytes:
 
 def digest(data: bytes) -> str:
     return sha256(members(data)[MANIFEST]).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("stated", "scope"),
+    [
+        ({"frozen": "marked:yes"}, "all 120 entries that were marked"),
+        ({"frozen": "marked:yes method:GET"}, "all 120 entries that were marked and match the query"),
+        ({"frozen": "tag:inc42", "picked": "noted"}, "all 120 entries that were noted and match the query"),
+        (
+            {"frozen": "marked:yes", "context_us": 1_000_000},
+            "all that were marked, and what surrounds them: 120 entries",
+        ),
+    ],
+)
+def test_that_of_what_was_picked_says_what_is_complete(
+    command: Command, tmp_path: Path, stated: dict[str, Any], scope: str
+) -> None:
+    given = {"picked": "marked", **stated}
+    (tmp_path / "incident.zip").write_bytes(made(tmp_path, LINES, stated=statement(120, **given)))
+    _, out, _ = command("incident.zip")
+    assert f"COMPLETE as of 2027-01-15T08:15:00Z, by its own statement: {scope}. The rest of the log is not" in out
 
 
 def test_one_that_is_consistent_says_what_that_does_not_show(command: Command, bundle: bytes) -> None:

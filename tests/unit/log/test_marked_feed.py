@@ -171,3 +171,12 @@ async def test_many_marks_are_taken_in_a_little_at_a_time(monkeypatch: pytest.Mo
     assert (len(view), view.complete) == (0, True)
     assert max(written) == marked_feed.PORTION
     assert sum(written) == 2 * len(case.entries) - 2
+
+
+def test_it_is_as_of_when_it_was_opened() -> None:
+    case = Case.of([entry(n) for n in range(3)])
+    case.note(1, "")
+    before = case.log.now_us()
+    first, after = case.view("marked:yes").summary().as_of, case.log.now_us()
+    assert first is not None
+    assert before <= round(first.timestamp() * 1_000_000) <= after

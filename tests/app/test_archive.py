@@ -131,7 +131,9 @@ async def test_a_part_that_turns_out_to_be_damaged_makes_it_incomplete(kind: str
         await hand.press("A")
         await hand.until(lambda: "400  INCOMPLETE" in hand.header)
         await hand.press("A")
-        assert f"INCOMPLETE: 1 part is missing or was changed: entries of {DAYS[1]} are lacking" in hand.status
+        assert f"1 part is missing or was changed: entries of {DAYS[1]} are lacking" in hand.text
+        assert "All in the archive that matches is loaded" in hand.text
+        await hand.press("escape")
         assert "gone" not in hand.header
         await hand.press("G")
         assert f"{DAYS[0]} 12:00:00" in hand.rows[-2]

@@ -142,7 +142,7 @@ def test_a_line_that_was_taken_out_is_found(command: Command, lines: list[str], 
     with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
         connection.execute("DELETE FROM journal WHERE seq = 2")
     status, out, _ = command("incident.db")
-    assert (status, "BROKEN: line 2" in out) == (1, True)
+    assert (status, "BROKEN at line 2" in out) == (1, True)
 
 
 def test_what_is_no_case_can_not_be_read(command: Command, tmp_path: Path) -> None:

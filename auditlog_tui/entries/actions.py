@@ -78,6 +78,20 @@ _RESOURCES = frozenset({
 }) | _NETWORK  # fmt: skip
 
 
+_COMMON: Mapping[str, str] = {
+    "api_key": "created deleted read", "audit_log": "read", "connect_connection": "read updated",
+    "firewall_rule": "created deleted read updated", "nks_cluster": "read updated", "node_pool": "read updated",
+    "project": "deleted read updated", "subnet": "read updated", "vm": "created deleted read restarted updated",
+    "volume": "attached created deleted detached read snapshotted updated", "vpc": "read updated",
+}  # fmt: skip
+
+COMMON = tuple(f"{kind}.{verb}" for kind, verbs in _COMMON.items() for verb in verbs.split())
+"""Actions to offer where no log is at hand: those of the demo. A log may have others."""
+
+KINDS = tuple(kind for kind in _COMMON if kind != "audit_log")
+"""The kinds of their targets."""
+
+
 @lru_cache(1024)
 def severity(action: str | None) -> Severity:
     """An action's effect if it succeeds, by its verb and kind; unknown verbs count as changes."""

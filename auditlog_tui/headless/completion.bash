@@ -14,6 +14,21 @@ _auditlog_tui_profiles() {
         "$HOME/Library/Application Support/auditlog-tui/config.toml" 2>/dev/null
 }
 
+# The saved filters of that file, those of all profiles.
+_auditlog_tui_saved() {
+    cat "${XDG_CONFIG_HOME:-$HOME/.config}/auditlog-tui/config.toml" \
+        "$HOME/Library/Application Support/auditlog-tui/config.toml" 2>/dev/null |
+        awk '/^[ \t]*\[/ { views = /^[ \t]*\[(profiles\.[A-Za-z0-9_-]+\.)?views\]/ }
+        views && /^[ \t]*[A-Za-z0-9_-]+[ \t]*=/ { gsub(/^[ \t]*|[ \t]*=.*/, ""); print "@" $0 }'
+}
+
+# Whether a file can be a case, which is a database of SQLite.
+_auditlog_tui_is_case() {
+    local file=${1/#\~\//$HOME/} start=
+    [[ -f $file && -r $file ]] && IFS= read -r -n 15 start <"$file"
+    [[ $start == "SQLite format 3" ]]
+}
+
 _auditlog_tui() {
     local line=${COMP_LINE:0:COMP_POINT} command=auditlog-tui valued= only_words= count=0 word current head=
     local -a offers before
@@ -65,6 +80,13 @@ _auditlog_tui_reply() {
         case $word in
             '<files>') compopt -o default 2>/dev/null; return ;;
             '<folders>') compopt -o dirnames 2>/dev/null; return ;;
+            '<cases>')
+                value=${current#"$head"}
+                [[ $quoted ]] || value=${value//\\/}
+                while IFS= read -r word; do
+                    _auditlog_tui_is_case "$word" && words+=("$word")
+                done < <(compgen -f -- "$value")
+                [[ ${words[*]} ]] || compopt -o dirnames 2>/dev/null ;;
             '<profiles>') words+=($(_auditlog_tui_profiles)) ;;
             '<filter>')
                 sign=${current%%[!-!(+]*} value=${current#*:}
@@ -75,6 +97,9 @@ _auditlog_tui_reply() {
                     word=${current:${#sign}}
                     words=()
                     _auditlog_tui_offers "${word%%:*}:"
+                elif [[ $current == @* ]]; then
+                    words=($(_auditlog_tui_saved))
+                    _auditlog_tui_offers @
                 else
                     _auditlog_tui_offers filter
                 fi
@@ -88,9 +113,11 @@ _auditlog_tui_reply() {
     if [[ ! $quoted && $bare == *["$COMP_WORDBREAKS"]* ]]; then
         value=${bare##*["$COMP_WORDBREAKS"]}
         broken=${current:0:${#current}-${#value}}
+        broken=${broken%@}  # which bash counts to the word behind it
     fi
     for word in "${words[@]}"; do
         [[ $quoted ]] || printf -v word %q "$word"
+        [[ $word == '\~/'* ]] && word=${word:1}
         [[ $head$word == "$current"* ]] && COMPREPLY+=("$kept${head:${#broken}}${word:$((${#broken} > ${#head} ? ${#broken} - ${#head} : 0))}")
     done
     if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[:=] ]]; then

@@ -15,6 +15,31 @@ function __auditlog_tui_profiles
         | string replace -rf '^\s*\[profiles\.([A-Za-z0-9_-]+)\].*' '$1'
 end
 
+# The saved filters of that file, those of all profiles.
+function __auditlog_tui_saved
+    set -l settings $HOME/.config
+    test -n "$XDG_CONFIG_HOME"; and set settings $XDG_CONFIG_HOME
+    set -l file auditlog-tui/config.toml
+    cat $settings/$file "$HOME/Library/Application Support/$file" 2>/dev/null | awk '/^[ \t]*\[/ { views = /^[ \t]*\[(profiles\.[A-Za-z0-9_-]+\.)?views\]/ }
+        views && /^[ \t]*[A-Za-z0-9_-]+[ \t]*=/ { gsub(/^[ \t]*|[ \t]*=.*/, ""); print "@" $0 }'
+end
+
+# The files that can be a case, which is a database of SQLite; folders where there are none.
+function __auditlog_tui_cases -a current
+    set -l found
+    for line in (__fish_complete_path $current)
+        set -l file (string split -m 1 \t -- $line)[1]
+        set -l real (string replace -r '^~/' $HOME/ -- $file)
+        test -f $real -a -r $real; and read -n 15 -l start <$real; or set -l start
+        test "$start" = "SQLite format 3"; and set -a found $file
+    end
+    if set -q found[1]
+        printf '%s\n' $found
+    else
+        __fish_complete_directories $current ''
+    end
+end
+
 function __auditlog_tui
     set -l command auditlog-tui
     set -l valued
@@ -67,6 +92,8 @@ function __auditlog_tui_reply -a head current
                 printf "$head%s\n" (__fish_complete_path $current)
             case '<folders>'
                 printf "$head%s\n" (__fish_complete_directories $current '')
+            case '<cases>'
+                printf "$head%s\n" (__auditlog_tui_cases $current)
             case '<profiles>'
                 printf '%s\n' $head(__auditlog_tui_profiles)
             case '<filter>'
@@ -75,6 +102,8 @@ function __auditlog_tui_reply -a head current
                 set -l value (string match -r '^([^:]*:)(.*,|)' -- $term[4])
                 if set -q value[1]
                     printf '%s\n' "$head$value[1]"(__auditlog_tui_offers $value[2])
+                else if string match -q '@*' -- $term[4]
+                    printf '%s\n' $head(__auditlog_tui_offers @) $head(__auditlog_tui_saved)
                 else
                     printf '%s\n' $head(__auditlog_tui_offers filter)
                 end

@@ -2,7 +2,8 @@
 
 The scripts' code lies beside this file; only what they offer is filled in. Each asks for it by a key: `COMMAND 1` is
 the first word after a command and `COMMAND 2` each further one, `COMMAND -` the command's flags, `COMMAND --flag` the
-values of a flag, `filter` the keys of filters and `status:` the values of a key. The browser counts as a command.
+values of a flag, `filter` the keys of filters, `status:` the values of a key and `@` the predefined filters. The
+browser counts as a command.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import NamedTuple
 
+from auditlog_tui.entries.actions import COMMON, KINDS
 from auditlog_tui.headless.streams import print_lines
 from auditlog_tui.query.complete import complete
 from auditlog_tui.query.fields import FIELDS
+from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.settings.command_line import COMMANDS, FIRST_WORDS, OTHERS, PROGRAM
 
 SHELLS = ("bash", "zsh", "fish")
 
-FILES, FOLDERS, FILTER, PROFILES = "<files>", "<folders>", "<filter>", "<profiles>"
+FILES, FOLDERS, CASES, FILTER, PROFILES = "<files>", "<folders>", "<cases>", "<filter>", "<profiles>"
 """What a script has to find out by itself, in place of words."""
 
 VALUES: Mapping[str, tuple[str, ...]] = {
@@ -29,6 +32,9 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "NAME": (), "NAMES": (), "URL": (), "COMMAND": (), "N": (), "TIME": (), "ID": (), "SHA256": (),
 }  # fmt: skip
 """What is offered for a value by its name in the help (argparse's metavar)."""
+
+KNOWN = {"action": COMMON, "target.type": KINDS}
+"""Values of keys that are offered here, where no log is at hand."""
 
 _HELP_WIDTH = 72
 _TAB = "\t"
@@ -76,30 +82,37 @@ def offers_of(parsers: Mapping[str, ArgumentParser]) -> Offers:
         "help 1": words,
         "config 1": (Offer("init", OTHERS["config"]),),
         "filter": tuple(Offer(f"{name}:", _short(field.help)) for name, field in FIELDS.items()),
+        "@": tuple(Offer(f"@{name}", _short(text)) for name, text in BUILT_IN.items()),
     }
     for command in ("", *sorted(FIRST_WORDS)):
         parser = parsers.get(command, plain)
         found.update(_of_parser(command or PROGRAM, parser))
     found[f"{PROGRAM} 1"] = (*words, Offer("help", "Tell about a command."), Offer(FILTER))
     for key in found["filter"]:
-        values = complete(key.word, len(key.word), lambda field: ()).candidates
+        values = complete(key.word, len(key.word), _known).candidates
         found[key.word] = tuple(Offer(value.text, _short(value.help)) for value in values)
     return {key: offers for key, offers in found.items() if offers}
+
+
+def _known(field: str) -> list[tuple[str, int]]:
+    return [(value, 0) for value in KNOWN.get(field, ())]
 
 
 def _of_parser(command: str, parser: ArgumentParser) -> Offers:
     flags = [action for action in parser._actions if action.option_strings and action.help is not SUPPRESS]
     words = [action for action in parser._actions if not action.option_strings]
-    found = {f"{command} {flag}": _values(action) for action in flags for flag in action.option_strings}
+    found = {f"{command} {flag}": _values(command, action) for action in flags for flag in action.option_strings}
     found |= {f"{command} -": tuple(_flag(action) for action in flags)}
     for number, action in enumerate(words, 1):
-        found[f"{command} {number}"] = _values(action)
+        found[f"{command} {number}"] = _values(command, action)
         if action.nargs == "*":
             found[f"{command} {number + 1}"] = (Offer(FILTER),)
     return found
 
 
-def _values(action: Action) -> tuple[Offer, ...]:
+def _values(command: str, action: Action) -> tuple[Offer, ...]:
+    if action.dest == "case" or (command, action.dest) == ("log", "path"):
+        return (Offer(CASES),)
     if action.dest == "query" and not action.metavar:
         return (Offer(FILTER),)
     if action.dest == "profile":

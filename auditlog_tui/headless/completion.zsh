@@ -15,6 +15,21 @@ _auditlog_tui_profiles() {
         "$HOME/Library/Application Support/auditlog-tui/config.toml" 2>/dev/null
 }
 
+# The saved filters of that file, those of all profiles.
+_auditlog_tui_saved() {
+    cat "${XDG_CONFIG_HOME:-$HOME/.config}/auditlog-tui/config.toml" \
+        "$HOME/Library/Application Support/auditlog-tui/config.toml" 2>/dev/null |
+        awk '/^[ \t]*\[/ { views = /^[ \t]*\[(profiles\.[A-Za-z0-9_-]+\.)?views\]/ }
+        views && /^[ \t]*[A-Za-z0-9_-]+[ \t]*=/ { gsub(/^[ \t]*|[ \t]*=.*/, ""); print "@" $0 }'
+}
+
+# Whether the file $REPLY can be a case, which is a database of SQLite.
+_auditlog_tui_is_case() {
+    local start
+    [[ -f $REPLY && -r $REPLY ]] && read -r -u 0 -k 15 start <$REPLY
+    [[ $start == "SQLite format 3" ]]
+}
+
 _auditlog_tui() {
     local command=auditlog-tui valued only_words count=1 word
     local -a offers
@@ -56,6 +71,7 @@ _auditlog_tui_reply() {
     case "$offers" in
         (*'<files>'*) _files; return ;;
         (*'<folders>'*) _path_files -/; return ;;
+        (*'<cases>'*) _path_files -g '*(+_auditlog_tui_is_case)' || _path_files -/; return ;;
         (*'<profiles>'*) whole+=(${(f)"$(_auditlog_tui_profiles)"}) ;;
         (*'<filter>'*)
             compset -P '*[[:space:]]'
@@ -65,6 +81,9 @@ _auditlog_tui_reply() {
                 _auditlog_tui_offers "${PREFIX%%:*}:"
                 compset -P '*:'
                 compset -P '*,'
+            elif [[ $PREFIX == @* ]]; then
+                whole=(${(f)"$(_auditlog_tui_saved)"})
+                _auditlog_tui_offers @
             else
                 _auditlog_tui_offers filter
             fi

@@ -86,7 +86,8 @@ _LIST = (
     Field(
         "status", Kind.NUMBER, ("status_code_min", "status_code_max"), ("status_code",),
         "HTTP status", "status:>=400", here="lists: `status:403,409` (the API gets 403 to 409)",
-        server_order="status_code", values=(">=400", "2xx", "4xx", "5xx", "403", "400..499"),
+        server_order="status_code",
+        values=(">=400", "2xx", "4xx", "5xx", "400", "401", "403", "404", "409", "429", "500", "503", "400..499"),
     ),
     Field(
         "target", Kind.EXACT, ("target_id",), ("target_id",),

@@ -80,6 +80,10 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = home / "work"
     (folder / "archive").mkdir(parents=True)
     (folder / "saved log.jsonl").touch()
+    (folder / "bundle.zip").write_bytes(b"PK")
+    (folder / "archive" / "old.db").touch()
+    for path in (folder / "incident.db", folder / "archive" / "deep.db", folder / "two words"):
+        path.write_bytes(b"SQLite format 3\0")
     settings = home / ".config" / "auditlog-tui" / "config.toml"
     settings.parent.mkdir(parents=True)
     tables = [
@@ -87,6 +91,10 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "[profiles.prod.views]",
         'x = "y"',
         "  [profiles.staging-2] # z",
+        "[views]",
+        'night-deletions = "action:*.deleted"',
+        "[profiles.staging-2.views]",
+        'stage = "x"',
         "# [profiles.probe]",
     ]
     settings.write_text("\n".join(['zone = "utc"', *tables]))
@@ -110,6 +118,22 @@ CASES = {
     "list method:GET,D": "list method:GET,DELETE X",
     "list actor.type:a": "list actor.type:api_key X",
     "list status:403 last:24": "list status:403 last:24h X",
+    "list action:vm.c": "list action:vm.created X",
+    "list action:volume.created,api_key.d": "list action:volume.created,api_key.deleted X",
+    "list target.type:nk": "list target.type:nks_cluster X",
+    "list status:401,42": "list status:401,429 X",
+    "list @fail": "list @failures X",
+    "list 'status:401 @destr": "list 'status:401 @destructive' X",
+    "@night": "@night-deletions X",
+    "list @sta": "list @stage X",
+    "st": "status:X",
+    "--case inc": "--case incident.db X",
+    "--case=inc": "--case=incident.db X",
+    "--case bun": "--case bunX",
+    "--case tw": r"--case two\ words X",
+    "--case 'tw": "--case 'two words' X",
+    "--case arch": "--case archive/X",
+    "log archive/": "log archive/deep.db X",
     "list created:tod": "list created:today X",
     "list sort:-statu": "list sort:-status X",
     r"list status:\>": r"list status:\>=400 X",
@@ -156,7 +180,11 @@ OFFERED = {
     "": ["list", "completion", "open", "help", "status:", "actor.name:"],
     "list ": ["action:", "tag:"],
     "list --": ["--format", "--limit", "--from", "--help"],
-    "list status:": [">=400", "4xx"],
+    "list status:": [">=400", "4xx", "401"],
+    "list status:4": ["401", "429", "4xx"],
+    "list action:vm.": ["vm.created", "vm.deleted", "vm.restarted"],
+    "list @": ["@failures", "@last-hour", "@night-deletions", "@stage"],
+    "--case ": ["incident.db", r"two\\? words"],
     "export --format ": ["jsonl", "ecs"],
     "open ": ["archive", r"saved\\? log\.jsonl"],
 }
@@ -167,6 +195,11 @@ OFFERED = {
 def test_tab_shows_what_can_follow(shell: Shell, typed: str) -> None:
     shown = shell.shown(f"auditlog-tui {typed}")
     assert [each for each in OFFERED[typed] if not re.search(each, shown)] == [], shown
+
+
+def test_only_what_can_be_a_case_is_shown_for_one(shell: Shell) -> None:
+    shown = shell.shown("auditlog-tui --case ")
+    assert not re.search(r"bundle|archive|saved", shown), shown
 
 
 def test_bash_may_take_colons_as_parts_of_words(shell: Shell) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from auditlog_tui.cli import main, parsers
-from auditlog_tui.headless.completion import FILES, FILTER, FOLDERS, SHELLS, VALUES, Offers, offers_of, script
+from auditlog_tui.demo import demo_entries
+from auditlog_tui.headless.completion import CASES, FILES, FILTER, FOLDERS, SHELLS, VALUES, Offers, offers_of, script
 from auditlog_tui.query.fields import FIELDS
+from auditlog_tui.query.saved_filters import BUILT_IN
 from auditlog_tui.settings.command_line import COMMANDS, FIRST_WORDS, FORMATS, VALUED
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,16 @@ def test_keys_of_filters_and_their_known_values(offers: Offers) -> None:
     assert words(offers, "method:") == set(FIELDS["method"].values)
     assert words(offers, "last:") == set(FIELDS["last"].values)
     assert {"created", "-created"} <= words(offers, "sort:")
+    demo = [entry for seed in range(3) for entry in demo_entries(seed=seed, until=NOW)]
+    assert words(offers, "action:") == {entry.action for entry in demo}
+    assert words(offers, "target.type:") == {entry.target_type for entry in demo if entry.target_type}
+    assert words(offers, "@") == {f"@{name}" for name in BUILT_IN}
     assert not words(offers, "ip:")
+
+
+def test_a_case_is_offered_where_one_is_opened(offers: Offers) -> None:
+    for key in ("auditlog-tui --case", "list --case", "log 1"):
+        assert words(offers, key) == {CASES}
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -114,10 +114,10 @@ def _of(report: Report, suspects: Sequence[Suspect], doubts: Sequence[Doubt]) ->
         return f"{trust}{unknown}: {made:,} created from here, {len(suspects) - made:,} acted from here, not deleted"
     itself = ["itself"] if any(each.why == "itself" for each in suspects) else []
     if not report.lineage:
-        return f"{trust}{unknown}: {'nothing' if not itself else 'itself'}"
+        return f"{trust}{unknown}: {'itself' if itself else 'nothing'}"
     left = len(suspects) - len(itself)
-    made = counted(len({each.creation.target for each in report.lineage}), "key or user", "keys and users")
-    parts = [*itself, f"{left:,} of {made} created by it, theirs in turn"]
+    created = counted(len({each.creation.target for each in report.lineage}), "key or user", "keys and users")
+    parts = [*itself, f"{left:,} of {created} created by it, theirs in turn"]
     return f"{trust}{unknown}: {', and '.join(parts)}"
 
 

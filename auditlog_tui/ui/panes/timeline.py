@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -233,15 +235,28 @@ class TimelineBar(Widget, can_focus=True):
             if step * cells < LEAST_LABEL * span:
                 continue
             at_step = [bar for bar in others if local[bar.start] % step == 0]
-            for year in (True, False):
-                texts = [(bar.start, f"{tick}{self._label(bar.bucket.first_us, step, year=year)}") for bar in at_step]
+            ways: list[Callable[[Bucket], str]] = [
+                partial(self._label, step=step, year=True),
+                partial(self._label, step=step, year=False),
+            ]
+            if len(at_step) == len(others) and others[0].bucket.last_us - others[0].bucket.first_us > DAY_US:
+                ways.insert(0, self._days)
+            for way in ways:
+                texts = [(bar.start, f"{tick}{way(bar.bucket)}") for bar in at_step]
                 if all(one[0] + len(one[1]) < other[0] for one, other in pairwise(texts)):
                     return labels + [(at, text) for at, text in texts if at >= free and at + len(text) <= end]
         return labels
 
-    def _label(self, us: int, step: int, *, year: bool) -> str:
-        """A time on the axis: its date at midnight, with its year if wanted, and seconds only where they matter."""
-        text = self._time(us)
+    def _days(self, bucket: Bucket) -> str:
+        """The first and the last day of an interval, without the year."""
+        first, last = (self._time(us)[5:10] for us in (bucket.first_us, bucket.last_us))
+        if first == last:
+            return first
+        return f"{first}..{last[3:] if first[:3] == last[:3] else last}"
+
+    def _label(self, bucket: Bucket, *, step: int, year: bool) -> str:
+        """When an interval begins: its date at midnight, with the year if wanted, else seconds where they matter."""
+        text = self._time(bucket.first_us)
         if step >= DAY_US or text[11:19] == "00:00:00":
             return text[0 if year else 5 : 10]
         return text[11:16] if step >= 60_000_000 else text[11:19]

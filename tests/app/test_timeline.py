@@ -76,8 +76,8 @@ async def test_a_bar_of_days_without_entries_has_a_0_and_each_bar_its_date() -> 
         assert len(re.findall(r"│0[67]-\d\d", axis)) == len(counts) - 2  # the first takes two
         hand.screen.timeline.show(buckets[-8:], "")
         await hand.settled()
-        days = re.findall(r"│(0[\d.-]+)", lines(hand)[-2])
-        assert days == ["06-18..19", "06-20..21", "06-22..23", "06-24..25", "06-26..27", "06-28..29"]
+        labels = re.findall(r"│(0[\d.-]+)", lines(hand)[-2])
+        assert labels == ["06-18..19", "06-20..21", "06-22..23", "06-24..25", "06-26..27", "06-28..29"]
 
 
 async def test_a_stretch_of_narrow_bars_without_entries_has_one_0() -> None:

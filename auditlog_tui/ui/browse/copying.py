@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditlog_tui.errors import StoreError
@@ -73,6 +72,8 @@ class CopyController(Controller):
         journal = self._host.navigator.journal
         if not journal.kept:
             return
+        from hashlib import sha256
+
         from auditlog_tui.evidence.journal import MOST_IDS, ids_of
 
         text = safe_lines(asked.text, sys.maxsize)  # as the clipboard got it

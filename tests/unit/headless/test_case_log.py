@@ -190,7 +190,7 @@ def test_a_line_of_10_mb_is_judged_as_any_other(command: Command, tmp_path: Path
     with closing(sqlite3.connect(tmp_path / "incident.db")) as connection, connection:
         connection.execute("UPDATE journal SET line = ? WHERE seq = 2", [texts[1].replace("xx", "xy", 1)])
     status, out, err = command("incident.db", "--format", form)
-    assert (status, "BROKEN: line 2 " in out + err, "VERIFIED" in out + err) == (1, True, False)
+    assert (status, "BROKEN at line 2 " in out + err, "VERIFIED" in out + err) == (1, True, False)
 
 
 @pytest.mark.parametrize("size", [30_000_000, 50_000_000])
@@ -201,6 +201,6 @@ def test_a_line_of_endless_length_is_not_read_and_breaks_it(
         connection.execute("UPDATE journal SET line = zeroblob(?) WHERE seq = 3", [size])
     status, out, _ = command("incident.db")
     why = "it is longer than any that this program writes" if size > LIMIT else "it is no text"
-    assert (status, f"BROKEN: line 3 of the log in incident.db does not hold: {why}" in out) == (1, True)
+    assert (status, f"BROKEN at line 3 of the log in incident.db: {why}" in out) == (1, True)
     assert out.count("2027-01-15T08:00:03") == 1, "what follows is shown too"
     assert len(out) < 10_000

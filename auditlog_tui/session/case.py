@@ -82,7 +82,8 @@ class CaseHistory(History):
             self.error = f"Filters are kept for this run only. {error}"
 
     def _delete(self, is_secret: Callable[[str], bool]) -> None:
-        forget_queries(self._store, list(filter(is_secret, read_queries(self._store, UNBOUNDED))))
+        if found := list(filter(is_secret, read_queries(self._store, UNBOUNDED))):
+            forget_queries(self._store, found)
 
 
 class CaseMarks(Marks):

@@ -34,6 +34,12 @@ from auditlog_tui.query import Condition
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.runtime import give_way
 
+_MARK_TABLES = (
+    "CREATE TABLE mark (key TEXT PRIMARY KEY, marked INTEGER, note TEXT) WITHOUT ROWID",
+    "CREATE TABLE tag (key TEXT, tag TEXT, PRIMARY KEY (key, tag)) WITHOUT ROWID",
+)
+"""Copies of marks and tags, for filters."""
+
 SCHEMA = """
 CREATE TABLE entry (
     n INTEGER PRIMARY KEY,
@@ -62,9 +68,7 @@ CREATE TABLE version_of (
 CREATE UNIQUE INDEX version_of_entry ON version_of (run, entry, n);
 CREATE TABLE record_of (run INTEGER, entry INTEGER, more INTEGER, PRIMARY KEY (run, entry)) WITHOUT ROWID;
 CREATE TABLE version (entry INTEGER, raw TEXT, PRIMARY KEY (entry, raw)) WITHOUT ROWID;
-CREATE TABLE mark (key TEXT PRIMARY KEY, marked INTEGER, note TEXT) WITHOUT ROWID;
-CREATE TABLE tag (key TEXT, tag TEXT, PRIMARY KEY (key, tag)) WITHOUT ROWID;
-"""
+""" + "".join(f"{table};\n" for table in _MARK_TABLES)
 
 
 _DIGEST = "ALTER TABLE entry ADD COLUMN digest INTEGER;"
@@ -236,7 +240,10 @@ class EntryStore:
             self._go_on()
 
     def _go_on(self) -> None:
-        """Take over what is in the database. Runs of no feed are of no use any more, nor are copies of marks."""
+        """Take over what is in the database. Runs of no feed are of no use any more, nor are copies of marks.
+
+        These are made anew in tables of the same names that only this connection sees, which takes no room there.
+        """
         ((self._entries, self._runs),) = self.read(
             "SELECT (SELECT coalesce(max(n), 0) FROM entry), (SELECT coalesce(max(run), 0) FROM place)", []
         )
@@ -249,9 +256,8 @@ class EntryStore:
             if run not in runs:
                 self.unused.append(run)
             place = self.read("SELECT min(run) FROM place WHERE run > ?", [run])
-        with self.writing():
-            self.connection.execute("DELETE FROM mark")
-            self.connection.execute("DELETE FROM tag")
+        for table in _MARK_TABLES:
+            self.read(f"CREATE TEMP {table.removeprefix('CREATE ')}", [])
         newest = self.read("SELECT raw FROM json ORDER BY n DESC LIMIT ?", [SEEN_AGAIN])
         self.seen.take([read_entry(restored(raw)) for (raw,) in newest])
 

@@ -11,6 +11,7 @@ from textual import constants, events
 from textual.message import Message
 
 from auditlog_tui.ui.patches.input_parser import (
+    LIKELY_S,
     BackgroundReported,
     InputDecoder,
     InputReader,
@@ -310,11 +311,28 @@ def test_the_background_is_read_however_the_reply_is_split(
 REPLY = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
 
 
-def waiting(clock: Clock) -> InputReader:
-    """The reader after the terminal was asked for its background."""
+def waiting(clock: Clock, asked_s: float = LIKELY_S) -> InputReader:
+    """The reader so many seconds after the terminal was asked for its background."""
     replies = ReplyReader()
-    replies.expect(clock.now)
+    replies.expect(clock.now - asked_s)
     return InputReader(replies, clock)
+
+
+def test_escape_alone_right_after_the_question_begins_the_reply() -> None:
+    clock = Clock()
+    reader = waiting(clock, 0)
+    messages = list(reader.feed(REPLY[:1]))
+    for _ in range(9):
+        clock.now += 0.1
+        messages += reader.tick()
+    messages += reader.feed(REPLY[1:])
+    assert typed(messages) == []
+    assert colours(messages) == [WHITE]
+    for asked_s in (0, 0.5):  # no reply comes: it was the key
+        reader = waiting(clock, asked_s)
+        messages = list(reader.feed(b"\x1b"))
+        clock.now += LIKELY_S - asked_s + 0.01
+        assert typed([*messages, *reader.tick()]) == ["escape"]
 
 
 @pytest.mark.parametrize("at", range(1, 25))

@@ -50,7 +50,7 @@ def check_whole(terminal: PtyTerminal, after: list[str]) -> None:
     terminal.send(REDRAW)
     terminal.settle()
     for y, (line, drawn) in enumerate(zip(was, terminal.cells()[2:], strict=True), 2):
-        assert line == drawn, f"line {y} after {after[-12:]}"
+        assert line == drawn, f"line {y} after {after[-12:]}, {terminal.process.poll()=}:\n{terminal.screen()}"
 
 
 @pytest.mark.parametrize(("width", "height", "seed"), [(80, 24, 1), (120, 36, 2), (160, 48, 3)])

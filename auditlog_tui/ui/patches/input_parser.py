@@ -126,6 +126,9 @@ REPLY_S = 2.0
 EXPECTED_S = 30.0
 """Seconds for which a reply is expected. Most come in the first of them, unless the connection stalls."""
 
+LIKELY_S = 1.0
+"""Seconds after a question for which Escape alone is taken for the beginning of the reply."""
+
 PASTE_S = 5.0
 """Seconds without input after which a paste is over: a connection that breaks off may lose its end."""
 
@@ -172,8 +175,8 @@ class ReplyReader:
     """Takes the terminal's replies (OSC sequences) out of the decoded input, in however many pieces they arrive.
 
     Escape and `]` begin a reply and are keys as well, so they are held until what follows tells which. Escape is
-    held for Textual's delay at most. While a reply is expected, one whose beginning was taken for Escape is still
-    found, and `]` after Escape waits for the rest of it.
+    held for Textual's delay at most, or until `LIKELY_S` after a question that has no reply yet. While a reply is
+    expected, one whose beginning was taken for Escape is still found, and `]` after Escape waits for the rest of it.
     """
 
     def __init__(self) -> None:
@@ -181,11 +184,11 @@ class ReplyReader:
         self._escaped = False
         """Whether the Escape that begins what is held was taken for a key already."""
         self._since = 0.0
-        self._expected_until = 0.0
+        self._likely_until = self._expected_until = 0.0
 
     def expect(self, now: float) -> None:
         """The terminal was asked something."""
-        self._expected_until = now + EXPECTED_S
+        self._likely_until, self._expected_until = now + LIKELY_S, now + EXPECTED_S
 
     def feed(self, text: str, now: float) -> tuple[str, list[str]]:
         """The text without replies, and the replies without the characters around them."""
@@ -199,7 +202,7 @@ class ReplyReader:
             if match := _REPLY.match(rest):
                 replies.append(match[1])
                 rest = rest[match.end() :]
-                self._expected_until = 0.0
+                self._likely_until = self._expected_until = 0.0
             elif rest and (rest == "\x1b" or _BEGUN.fullmatch(rest)):
                 self._since = self._since if begun and not escaped else now
                 self._held, self._escaped, rest = rest, escaped, ""
@@ -215,7 +218,7 @@ class ReplyReader:
         held, waited = self._held, now - self._since
         over = waited >= REPLY_S or (now >= self._expected_until and held in ("\x1b", "\x1b]"))
         keys = (held if over else held[:1]) if held in ("\x1b", "\x1b]") else ""
-        if waited < (constants.ESCAPE_DELAY if keys else REPLY_S):
+        if waited < (constants.ESCAPE_DELAY if keys else REPLY_S) or (keys and now < self._likely_until):
             return ""
         typed = keys[self._escaped :]
         self._held, self._escaped = ("", False) if over else (held, True)

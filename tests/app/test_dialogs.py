@@ -13,6 +13,8 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 
 from auditlog_tui.ui.browse.screen import BrowseScreen
+from auditlog_tui.ui.dialogs.menu import Choice
+from auditlog_tui.ui.dialogs.pivot_menu import PivotMenu
 from tests.app.helpers import Hand, drawn, running
 
 DIALOGS = ["e", "y", "semicolon", "question_mark", "C", "p", "ctrl+t", "ctrl+f", "D"]
@@ -34,6 +36,19 @@ async def offered(hand: Hand) -> list[str]:
     assert isinstance(hand.app.screen, CommandPalette)
     options = hand.app.screen.query_one(OptionList).options
     return [option.hit.text or "" for option in options if isinstance(option, Command)]
+
+
+async def test_a_menu_that_is_opening_or_closed_takes_keys_and_counts() -> None:
+    async with running() as hand:
+        menu = PivotMenu("pivot", [Choice("a", "action")], "Esc closes", [], None)
+        menu.add_legend("early")
+        menu.action_list("cursor_down")
+        hand.app.push_screen(menu)
+        await hand.settled()
+        assert "pivot (early)" in str(menu.query_one(OptionList).border_title)
+        await hand.press("escape")
+        menu.add_legend("late")
+        menu.action_list("cursor_down")
 
 
 @pytest.mark.parametrize("key", DIALOGS)

@@ -205,7 +205,8 @@ class ExportScreen(Dialog[Request | None]):
 
     async def _add_earlier(self) -> None:
         self._offers += await self._find_earlier()
-        self.query_one("#what", Choices).replace_lines(self._lines())
+        for box in self.query("#what").results(Choices):  # none once the dialog is being closed
+            box.replace_lines(self._lines())
 
     def _tell(self, text: str, style: str = "$foreground-muted") -> None:
         told = self.query_one("#told", Static)
@@ -307,13 +308,15 @@ class ExportScreen(Dialog[Request | None]):
         try:
             found = await self._check(request)
         except AuditLogError as error:
+            if not self.is_current:  # closed meanwhile
+                return
             self._problem, self._told_of = str(error), self.query_one(Input).value
             self.query_one(Input).focus()
             self._tell(self._problem, "$text-error")
             return
         finally:
             self._checking = False
-        if not self.is_current:  # closed meanwhile
+        if not self.is_current:
             return
         if found:
             self._asked, self._told_of = request, self.query_one(Input).value

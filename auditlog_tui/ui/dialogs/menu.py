@@ -85,7 +85,8 @@ class MenuScreen(Dialog[str | None]):
     def set_title(self, title: str, hint: str) -> None:
         """Replace the title and the hint."""
         self._title, self._hint = title, hint
-        self._set_title(self.query_one(OptionList))
+        for box in self.query(OptionList):  # empty while the menu is opening or closing
+            self._set_title(box)
 
     def _set_title(self, box: OptionList) -> None:
         set_frame(box, self._title, self._hint)
@@ -108,7 +109,7 @@ class MenuScreen(Dialog[str | None]):
         self._redraw()
 
     def _redraw(self) -> None:
-        for box in self.query(OptionList):  # empty while the menu is closing
+        for box in self.query(OptionList):
             for option in self._options():
                 box.replace_option_prompt(str(option.id), option.prompt)
 
@@ -159,7 +160,8 @@ class MenuScreen(Dialog[str | None]):
         return Content.assemble((f" {choice.key}  ", "bold $text-accent"), label, (details.rstrip(), "$text-muted"))
 
     def action_list(self, action: str) -> None:
-        getattr(self.query_one(OptionList), f"action_{action}")()
+        for box in self.query(OptionList):
+            getattr(box, f"action_{action}")()
 
     def on_key(self, event: events.Key) -> None:
         for choice in self._choices:

@@ -41,16 +41,32 @@ MOST_FETCHED = 20_000
 
 
 class Basis(Enum):
-    """What a statement rests on: all entries, only those loaded, or nothing yet."""
+    """What a statement rests on: all entries, all those of a part of the log, only those loaded, or nothing yet."""
 
     EXACT = "exact"
+    HERE = "of what is here"
     LOADED = "of the loaded"
     UNKNOWN = "unknown"
+
+    @property
+    def of_a_part(self) -> Basis:
+        """What it is if the source may lack entries of the log."""
+        return Basis.HERE if self is Basis.EXACT else self
+
+    @property
+    def suffix(self) -> str:
+        """What to add to a number of entries."""
+        return {Basis.EXACT: "", Basis.HERE: " here"}.get(self, " loaded")
+
+    @property
+    def all_here(self) -> bool:
+        """Whether it rests on all that the source has."""
+        return self in (Basis.EXACT, Basis.HERE)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number; `None` if it is unknown. On the basis of the loaded entries it is a lower bound."""
+    """A number; `None` if it is unknown. On the basis of the loaded entries, or of a part, it is a lower bound."""
 
     n: int | None = None
     basis: Basis = Basis.UNKNOWN
@@ -58,7 +74,7 @@ class Figure:
     def __str__(self) -> str:
         if self.n is None:
             return "unknown"
-        return f"{self.n:,}" if self.basis is Basis.EXACT else f"{self.n:,} loaded"
+        return f"{self.n:,}{self.basis.suffix}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from auditlog_tui.analysis.gathering import MOST_KEPT, Basis
+from auditlog_tui.analysis.gathering import MOST_KEPT
 from auditlog_tui.analysis.lineage import MOST_IDENTITIES, Identity, State, Survival
 from auditlog_tui.analysis.who import Report, Subject
 from auditlog_tui.text.times import counted
@@ -114,7 +114,7 @@ def _of(report: Report, suspects: Sequence[Suspect], doubts: Sequence[Doubt]) ->
         return f"{trust}{unknown}: {made:,} created from here, {len(suspects) - made:,} acted from here, not deleted"
     itself = ["itself"] if any(each.why == "itself" for each in suspects) else []
     if not report.lineage:
-        return f"{trust}{unknown}: {'itself' if itself else 'nothing'}"
+        return f"{trust}{unknown}: {'itself' if itself else 'nothing known' if doubts else 'nothing'}"
     left = len(suspects) - len(itself)
     created = counted(len({each.creation.target for each in report.lineage}), "key or user", "keys and users")
     parts = [*itself, f"{left:,} of {created} created by it, theirs in turn"]
@@ -124,13 +124,15 @@ def _of(report: Report, suspects: Sequence[Suspect], doubts: Sequence[Doubt]) ->
 def _doubts(report: Report) -> list[Doubt]:
     """Why a report may lack something that must be revoked."""
     found = [] if report.done else [Doubt("not everything was asked yet")]
+    if report.lacks:
+        found.append(Doubt("entries of the log may be missing here"))
     if report.subject.kind == "target":
         return found
     partial = report.partial or {}
-    if report.basis is not Basis.EXACT and report.subject.value not in {*partial, *report.settled}:
+    if not report.basis.all_here and report.subject.value not in {*partial, *report.settled}:
         found.append(Doubt("only the loaded entries are known", "the whole log, loaded in full, settles it"))
     found += [_partial(report, value, actions) for value, actions in partial.items()]
-    lacking = [each for each in report.lineage if each.children.basis is not Basis.EXACT]
+    lacking = [each for each in report.lineage if not each.children.basis.all_here]
     if missing := [each for each in lacking if each.creation.target not in partial]:
         what = counted(len(missing), "identity's", "identities'")
         found.append(Doubt(f"not all of {what} entries are known, so what they created may be missing"))
@@ -146,7 +148,8 @@ def _partial(report: Report, value: str, actions: Sequence[str]) -> Doubt:
     known = f"; all its {' and '.join(actions)} are" if actions else ""
     if value == subject.value:
         whose = "from here" if subject.kind == "ip" else f"of {report.name or value}"
-        read = f"{report.loaded:,} of {report.total} entries {whose} are read{known}"
+        of = f"the {total or 0:,}" if report.lacks else report.total
+        read = f"{report.loaded:,} of {of} entries {whose} are read{known}"
         query, acted = subject.filter, ", and who acted from here," if subject.kind == "ip" else ""
     else:
         identity = next((each for each in report.lineage if each.creation.target == value), None)
@@ -156,6 +159,7 @@ def _partial(report: Report, value: str, actions: Sequence[str]) -> Doubt:
     settle = f"the filter {query}, loaded in full, settles it"
     if total is not None and total > MOST_KEPT:
         query = f"{query} action:*.created status:2xx"
+    if report.lacks or (total is not None and total > MOST_KEPT):
         settle = f"the filter {query} finds these"
     other = "by another action" if actions else "in the others"
     return Doubt(f"{read}. What was created {other}{acted} may be missing", settle, query)

@@ -19,6 +19,7 @@ from auditlog_tui.analysis.lineage import (
     MOST_IDENTITIES,
     MOST_TARGETS,
     NOT_ASKED,
+    NOT_IN_LOG,
     Creation,
     Creator,
     Descent,
@@ -50,6 +51,9 @@ HOURLY_US = 3 * DAY_US
 HOUR_US = 3_600_000_000
 CHUNK = 500
 """Rows summarized in one go."""
+
+AS_FAR_AS_HERE = "as far as what is here tells"
+NOT_HERE = "its creation is not among what is here"
 
 _SUCCEEDED = parse("status:200..299").terms
 _REFUSED = parse("status:>=400").terms
@@ -226,6 +230,7 @@ class Report:
     `partial` maps the IDs of actors of which not everything created is known to the actions by which all is;
     `settled` are those of which all is, although not all of their entries were fetched. `untold_creations` lack their
     target or status, so that what they created can't be followed. `began` is the time of the log's oldest entry.
+    `lacks` says why the source, a file or an archive, may lack entries of the log; nothing is exact then.
     Everything holds as of `as_of_us` at least, by the server's clock (microseconds since 1970 UTC). `done` is true
     once nothing more is to come.
     """
@@ -241,6 +246,7 @@ class Report:
     refused: Figure = NO_FIGURE
     unsure: int = 0
     reason: str = ""
+    lacks: str = ""
     summary: Summary = NO_SUMMARY
     created: tuple[Created, ...] = ()
     unasked: int = 0
@@ -274,22 +280,68 @@ class Report:
                 each is Basis.EXACT for each in (self.basis, self.total.basis, *(figure.basis for figure in used))
             )
             and not any(each.state is State.UNKNOWN for each in states)
-            and not (doubts or self.partial or self.reason or self.untold_creations)
+            and not (doubts or self.partial or self.reason or self.lacks or self.untold_creations)
             and not any(each.doubtful for each in self.ancestors)
         )
+
+
+def of_a_part(report: Report) -> Report:
+    """What a report says if its source may lack entries of the log: nothing in it is exact or new."""
+
+    def figure(each: Figure) -> Figure:
+        return replace(each, basis=each.basis.of_a_part)
+
+    def when(each: When) -> When:
+        return replace(each, basis=each.basis.of_a_part)
+
+    def kept(each: Survival) -> Survival:
+        return replace(each, reason=AS_FAR_AS_HERE) if each.state is State.KEPT else each
+
+    def seen(values: Sequence[Seen]) -> tuple[Seen, ...]:
+        return tuple(replace(each, novel=False) for each in values)
+
+    def identity(each: Identity) -> Identity:
+        return replace(
+            each, survival=kept(each.survival), used=figure(each.used), first=when(each.first), last=when(each.last),
+            refused=figure(each.refused), destructive=figure(each.destructive), children=figure(each.children),
+        )  # fmt: skip
+
+    summary = report.summary
+    return replace(
+        report,
+        basis=report.basis.of_a_part, total=figure(report.total), first=when(report.first), last=when(report.last),
+        refused=figure(report.refused), began=when(report.began), survival=kept(report.survival),
+        summary=replace(
+            summary, actors=seen(summary.actors), addresses=seen(summary.addresses), agents=seen(summary.agents)
+        ),
+        created=tuple(replace(each, survival=kept(each.survival)) for each in report.created),
+        lineage=tuple(map(identity, report.lineage)),
+        acted=tuple(replace(each, survival=kept(each.survival)) for each in report.acted),
+        ancestors=tuple(
+            replace(each, reason=NOT_HERE) if each.reason == NOT_IN_LOG else each for each in report.ancestors
+        ),
+    )  # fmt: skip
 
 
 class Who:
     """Finds out about a subject. `report` is what is known so far."""
 
     def __init__(self, subject: Subject, gatherer: Gatherer, zone: tzinfo = UTC) -> None:
-        self.report = Report(subject)
+        self._found = Report(subject)
+        self._shown: tuple[Report, Report] | None = None
         self._gatherer = gatherer
         self._zone = zone
 
     @property
+    def report(self) -> Report:
+        found, shown = self._found, self._shown
+        if shown is None or shown[0] is not found:
+            shown = self._shown = found, of_a_part(found) if found.lacks else found
+        return shown[1]
+
+    @property
     def subject(self) -> Subject:
-        return self.report.subject
+        return self._found.subject
 
     async def load(self, changed: Callable[[], None]) -> None:
         """Find out everything; `changed` is called whenever `report` or the progress is new.
@@ -297,10 +349,10 @@ class Who:
         May be cancelled, and called again: what was answered is not asked again. Raises `ApiError`, `StoreError`.
         """
         gatherer, subject = self._gatherer, self.subject
-        self.report = replace(self.report, done=False)
+        self._found = replace(self._found, done=False, lacks=gatherer.log.lacks)
         await gatherer.begin()
-        if self.report.as_of_us is None:  # what was answered is not asked again
-            self.report = replace(self.report, as_of_us=gatherer.log.now_us())
+        if self._found.as_of_us is None:  # what was answered is not asked again
+            self._found = replace(self._found, as_of_us=gatherer.log.now_us())
         own = await gatherer.of(subject.kind, subject.value, changed)
         await self._take(own)
         changed()
@@ -309,12 +361,14 @@ class Who:
             await self._ask_after_creations(own, changed)
         if subject.kind == "ip":
             await self._ask_after_actors(own, changed)
-        self.report = replace(self.report, began=await gatherer.log_begins(), done=True)
+        began = await gatherer.log_begins()
+        lacks = gatherer.log.lacks or self._found.lacks  # reading may have shown what is missing
+        self._found = replace(self._found, began=began, lacks=lacks, done=True)
         changed()
 
     def describe(self) -> str:
         """What is being done, for a progress line."""
-        report = self.report
+        report = self._found
         if self._gatherer.walk is not None or report.basis is Basis.UNKNOWN:
             return self._gatherer.describe()
         return f"following {len(report.created) + len(report.lineage):,} created"
@@ -324,8 +378,8 @@ class Who:
         named = [row for row in rows if row.actor_name] if subject.kind == "actor" else []
         typed = [row.actor_type if subject.kind == "actor" else row.target_type for row in rows]
         types = [each for each in typed if each] if subject.kind != "ip" else []
-        self.report = replace(
-            self.report,
+        self._found = replace(
+            self._found,
             name=named[-1].actor_name if named else None,
             type=types[-1] if types else None,
             basis=own.basis,
@@ -348,7 +402,7 @@ class Who:
         pages: dict[str, Gathered] = {}
         await self._gatherer.targets([subject.value], pages.__setitem__)
         own = chain[0].creation if chain else None
-        self.report = replace(self.report, ancestors=tuple(chain), survival=survival(pages[subject.value], own))
+        self._found = replace(self._found, ancestors=tuple(chain), survival=survival(pages[subject.value], own))
         changed()
 
     async def _ask_after_creations(self, own: Gathered, changed: Callable[[], None]) -> None:
@@ -364,8 +418,8 @@ class Who:
         place_of = {each.target: place for place, each in enumerate(made)}
 
         def show() -> None:
-            self.report = replace(
-                self.report,
+            self._found = replace(
+                self._found,
                 created=tuple(created),
                 unasked=unasked,
                 lineage=tuple(descent.identities),
@@ -392,9 +446,9 @@ class Who:
 
     async def _ask_after_actors(self, own: Gathered, changed: Callable[[], None]) -> None:
         """Which of those that acted from an address are deleted; those that acted last are asked about first."""
-        made = {each.creation.target for each in self.report.lineage}
+        made = {each.creation.target for each in self._found.lineage}
         types = {row.actor_id: row.actor_type for row in own.rows if row.actor_type}
-        seen = {each.value: each for each in self.report.summary.actors if each.value and each.value not in made}
+        seen = {each.value: each for each in self._found.summary.actors if each.value and each.value not in made}
         order = sorted(seen, key=lambda actor: seen[actor].last_us or 0, reverse=True)
         states = dict.fromkeys(order[:MOST_TARGETS], NOT_ASKED)
         unnamed = sum(not row.actor_id and outcome(row.status_code) != "refused" for row in own.rows)
@@ -409,7 +463,7 @@ class Who:
                       states.get(actor, TOO_MANY), seen[actor].terms)
                 for actor in order
             ]  # fmt: skip
-            self.report = replace(self.report, acted=tuple(acted), acted_unnamed=unnamed)
+            self._found = replace(self._found, acted=tuple(acted), acted_unnamed=unnamed)
             changed()
 
         show()
@@ -435,13 +489,17 @@ async def subject_in(text: str, gatherer: Gatherer) -> Subject | None:
     return None
 
 
+def incomplete(report: Report) -> str:
+    """What has to be said first of a report whose source may lack entries; empty if it does not."""
+    return f"Incomplete: {report.lacks}. Entries of the log may be missing here." if report.lacks else ""
+
+
 def notes(report: Report, zone: tzinfo = UTC) -> list[str]:
-    """Sentences on what a report does not know."""
+    """Sentences on what a report does not know, besides what `incomplete` says."""
     summary, found = report.summary, list[str]()
-    if report.basis is Basis.LOADED and report.total.basis is Basis.EXACT:
-        found.append(
-            f"{report.loaded:,} of {report.total} entries are loaded, the newest: what is marked loaded is of these."
-        )
+    if report.basis is Basis.LOADED and report.total.basis.all_here:
+        total = f"{report.total.n or 0:,} entries{' here' if report.lacks else ''}"
+        found.append(f"{report.loaded:,} of {total} are loaded, the newest: what is marked loaded is of these.")
     elif report.basis is Basis.LOADED:
         found.append(f"Everything is of the {counted(report.loaded, 'entry', 'entries')} loaded: others may exist.")
     if report.reason:
@@ -473,7 +531,8 @@ def notes(report: Report, zone: tzinfo = UTC) -> list[str]:
     if any(each.survival.state is State.KEPT for each in report.created):
         found.append("What was deleted with its parent counts as not deleted: the log does not tell.")
     if report.began.us is not None:
-        found.append(f"The log begins {moment(report.began.us, zone)}: what was before is unknown.")
+        begins = "What is here begins" if report.lacks else "The log begins"
+        found.append(f"{begins} {moment(report.began.us, zone)}: what was before is unknown.")
     return found
 
 

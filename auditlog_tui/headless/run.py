@@ -347,7 +347,8 @@ class _Run:
         if subject is None:
             subject, missing = await self._actor_named(command.text, gatherer)
         if subject is None:
-            return self._end("\n".join(filter(None, [missing, self._file_lacks(Query())])), [])
+            lacks = f"Incomplete: {self._log.lacks}." if self._log.lacks else ""
+            return self._end("\n".join(filter(None, [missing, lacks])), [])
         self._progress.tells = gatherer.tells
         who = Who(subject, gatherer, self._zone)
         self._progress.describe = lambda: f"{who.describe()} · {counted(self._client.requests, 'request')}"
@@ -368,7 +369,7 @@ class _Run:
         subjects = subjects_in(text)
         known = [await gatherer.of(each.kind, each.value) for each in subjects]
         if not has_name(subjects):
-            return None, nobody(subjects, None, sure=all(each.none for each in known))
+            return None, nobody(subjects, None, sure=all(each.none for each in known), lacks=self._log.lacks)
         search = NameSearch(self._log, subjects[0].value)
         self._show_progress(search.walk)
         await search.go()
@@ -376,7 +377,8 @@ class _Run:
         if len(search.found) > 1:
             raise SettingsError(choice(search, missing, self._zone))
         if not search.found:
-            none = nobody(subjects, search, sure=all(each.none for each in known) and not missing)
+            sure = all(each.none for each in known) and not missing
+            none = nobody(subjects, search, sure=sure, lacks=self._log.lacks)
             return None, "\n".join(filter(None, [none, missing]))
         (actor,) = search.found
         self._tell(f"{search.name} is no ID here, but the name of the actor {actor}.")

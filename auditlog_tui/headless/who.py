@@ -13,7 +13,7 @@ from auditlog_tui.analysis.lineage import Creator, Identity, State, Survival
 from auditlog_tui.analysis.names import NameSearch
 from auditlog_tui.analysis.pivots import is_id
 from auditlog_tui.analysis.revocation import Revocation, revocation
-from auditlog_tui.analysis.who import HOUR_US, Bar, Deeds, Deletion, Report, Seen, Session, Subject, notes
+from auditlog_tui.analysis.who import HOUR_US, Bar, Deeds, Deletion, Report, Seen, Session, Subject, incomplete, notes
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.evidence.fields import json_line
 from auditlog_tui.text.cells import fit, shorten_end, shorten_middle
@@ -72,11 +72,11 @@ def who_json(report: Report, zone: tzinfo) -> str:
         ],
         "lineage": [_identity(each) for each in report.lineage],
         "to_revoke": _to_revoke(revocation(report)) if subject.kind != "target" else None,
-        "notes": list[Json](notes(report, zone)),
+        "notes": list[Json]([*filter(None, [incomplete(report)]), *notes(report, zone)]),
     })  # fmt: skip
 
 
-_BASES = {Basis.EXACT: "exact", Basis.LOADED: "loaded", Basis.UNKNOWN: "unknown"}
+_BASES = {Basis.EXACT: "exact", Basis.HERE: "loaded", Basis.LOADED: "loaded", Basis.UNKNOWN: "unknown"}
 _STATES = {State.DELETED: "deleted", State.KEPT: "not deleted", State.UNKNOWN: "unknown"}
 
 _Object = dict[str, Json]
@@ -189,6 +189,7 @@ class _Text:
 
     def lines(self) -> Iterator[str]:
         report, summary = self.report, self.report.summary
+        yield from wrap(safe(incomplete(report), 1_000), WIDTH, subsequent_indent="  ")
         yield from self._head()
         yield from self._to_revoke()
         yield from self._section("succeeded", map(self._deeds, summary.succeeded))
@@ -263,7 +264,7 @@ class _Text:
         shown = found[:MOST_LINES] if cut else found
         lines = chain.from_iterable(each.splitlines() for each in shown)
         more = [f"  {self.glyphs.ellipsis} {len(found) - len(shown):,} more: --format json has all"]
-        head = f"{title} ({len(found):,}{'' if self.report.basis is Basis.EXACT else ' loaded'})"
+        head = f"{title} ({len(found):,}{self.report.basis.suffix})"
         return ["", head, *lines, *(more if len(shown) < len(found) else [])]
 
     def _deeds(self, deeds: Deeds) -> str:
@@ -303,7 +304,8 @@ class _Text:
             f" {self._fit(each.creation.target, 36)} {self._survival(each.survival, brief=True)}"
             for each in reversed(left)
         ]
-        title = "created, and not deleted since as far as this log tells"
+        tells = "what is here" if self.report.lacks else "this log"
+        title = f"created, and not deleted since as far as {tells} tells"
         return self._section(title, lines, cut=False)
 
     def _lineage(self) -> Iterator[str]:
@@ -327,7 +329,7 @@ class _Text:
             return ["never used"]
         used, dot = identity.used, f" {self.glyphs.separator} "
         if not used.n:
-            return [f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"]
+            return [f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is{used.basis.suffix or ' loaded'}"]
         span = self._span(identity.first.us, identity.last.us)
         figures = (identity.refused, "refused"), (identity.destructive, "destructive"), (identity.children, "created")
         return [
@@ -350,13 +352,13 @@ class _Text:
             return f"deleted {self._time(survival.us)} by {named}{self._value(survival.by)}"
         if survival.state is State.UNKNOWN:
             return f"unknown: {safe(survival.reason, 120)}"
-        return "" if brief else "not deleted as far as this log tells"
+        return "" if brief else f"not deleted {survival.reason or 'as far as this log tells'}"
 
     def _when(self, when: When) -> str:
         zone = f" {zone_label(self.zone, when.us)}" if when.us is not None else ""
         if when.us is None:
             return "none" if when.basis is Basis.EXACT else "unknown"
-        return f"{self._time(when.us)}{zone}{'' if when.basis is Basis.EXACT else ' (of the loaded)'}"
+        return f"{self._time(when.us)}{zone}{'' if when.basis is Basis.EXACT else f' ({when.basis.value})'}"
 
     def _span(self, first: int | None, last: int | None) -> str:
         return self._time(first) if first == last else f"{self._time(first)} ~ {self._time(last)}"
@@ -376,6 +378,8 @@ def missing_from(report: Report) -> str:
     """A sentence on why a report is not exact; empty if it is."""
     if report.exact:
         return ""
+    if report.lacks:
+        return incomplete(report)
     return "Incomplete: not everything in this report is of all entries of the log; its notes and lines say what."
 
 
@@ -390,18 +394,22 @@ def has_name(subjects: Sequence[Subject]) -> bool:
     return subjects[0].kind == "actor" and not is_id(subjects[0].value)
 
 
-def nobody(subjects: Sequence[Subject], search: NameSearch | None, *, sure: bool) -> str:
-    """A sentence: no entry is known to be about what was typed; `search` looked for the name."""
+def nobody(subjects: Sequence[Subject], search: NameSearch | None, *, sure: bool, lacks: str = "") -> str:
+    """A sentence: no entry is known to be about what was typed; `search` looked for the name.
+
+    `lacks` says why the source may lack entries of the log.
+    """
+    here = " here" if lacks else ""
     what = "address" if subjects[0].kind == "ip" else "ID"
     if not sure:
         named = "" if search is None else " or actor's name"
         return f"No entry is known to have this {what}{named}, but not every entry could be read."
     if search is None:
-        return f"No entry has this {what}."
+        return f"No entry{here} has this {what}."
     if search.without_id:
         entries = counted(search.without_id, "entry has", "entries have")
-        return f"No entry has this ID. {entries} this actor's name, but no ID of the actor."
-    return "No entry has this ID, and no actor has this name."
+        return f"No entry{here} has this ID. {entries} this actor's name, but no ID of the actor."
+    return f"No entry{here} has this ID, and no actor{here} has this name."
 
 
 def choice(search: NameSearch, missing: str, zone: tzinfo) -> str:

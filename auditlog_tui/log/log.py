@@ -145,6 +145,11 @@ class Log:
             return self.origin.now_us
         return time.time_ns() // 1000 + (self.api.clock_offset_us or 0)
 
+    @property
+    def lacks(self) -> str:
+        """Why its source may lack entries of the log; empty if it states that it has all, and for the API."""
+        return "" if self.origin is None else self.origin.partial
+
     def note_missing(self, reason: str) -> None:
         """Take note of why entries are missing in the origin, as far as it is known by now."""
         if self.origin is not None and self.origin.reason != reason:

@@ -43,8 +43,17 @@ class Origin:
     @property
     def lacks(self) -> str:
         """Why entries of the log may be missing in what is made of the file; empty if it states that none are."""
-        if self.reason:
+        if self.reason or not self.partial:
             return self.reason
         if not self.stated:
             return f"it was made of {self.name}, {self.noun} that does not say whether it has all of the log"
-        return f"it was made of {self.name}, which has only the entries of {self.query}" if self.query else ""
+        return f"it was made of {self.name}, which has only the entries of {self.query}"
+
+    @property
+    def partial(self) -> str:
+        """Why entries of the log may be missing in the file itself; empty if it states that none are."""
+        if self.reason:
+            return self.reason
+        if not self.stated:
+            return f"{self.name} does not say whether it has all of the log"
+        return f"{self.name} has only the entries of {self.query}" if self.query else ""

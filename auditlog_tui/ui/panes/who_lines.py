@@ -21,6 +21,7 @@ from auditlog_tui.analysis.who import (
     Seen,
     Session,
     Subject,
+    incomplete,
     notes,
 )
 from auditlog_tui.entries.actions import is_identity
@@ -50,6 +51,8 @@ MOST_NAME = 36
 
 LOUD = {"destroy": "bold $text-warning", "access": "bold $text-warning", "read": "$text-muted"}
 """The style of an action by its severity."""
+
+NOT_YET = "not known yet whether a key or user was created {}"
 
 MUTED, WARNING, ERROR = "$text-muted", "$text-warning", "bold $text-error"
 
@@ -114,7 +117,8 @@ def sections(report: Report, look: Look) -> list[Section]:
 def title(report: Report) -> str:
     """What the page is about, in a few words."""
     kind = {"actor": "actor", "ip": "address", "target": "target"}[report.subject.kind]
-    return f"who: {kind} {safe(report.name or report.subject.value, 60)}, in the whole log"
+    of = "in a log that may lack entries" if report.lacks else "in the whole log"
+    return f"who: {kind} {safe(report.name or report.subject.value, 60)}, {of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +153,15 @@ class _Page:
     def _basis(self, basis: Basis) -> str:
         if basis is Basis.EXACT:
             return "exact"
-        return f"of {count(self.report.loaded)} loaded"
+        return f"of {count(self.report.loaded)}{basis.suffix}"
 
     # -- who ---------------------------------------------------------------------------------------------------
 
     def _who(self) -> Iterable[WhoLine]:
         report, subject = self.report, self.report.subject
         dot = f" {self.look.glyphs.separator} "
+        if said := incomplete(report):
+            yield WhoLine(None, (Cell(safe(said, 2 * VALUE), WARNING),))
         glyph = f"{actor_glyph(report.type, self.look.glyphs)} " if subject.kind == "actor" and report.type else ""
         named = [safe(each, VALUE) for each in (report.name, report.type) if each]
         whom = subject
@@ -182,17 +188,17 @@ class _Page:
     def _amount(self) -> str:
         """How many entries there are, and how many of them were refused."""
         total, refused = self.report.total, self.report.refused
-        of = "" if total.basis is Basis.EXACT else " loaded"
-        entries = f"{counted(total.n or 0, 'entry', 'entries')}{of}"
+        entries = f"{counted(total.n or 0, 'entry', 'entries')}{total.basis.suffix}"
         return f"{entries}, {_figure(refused)} refused or failed"
 
     def _times(self) -> str:
         first, last = self.report.first, self.report.last
         if first.us is None or last.us is None:
-            return "no readable time" if first.basis is Basis.EXACT else "times unknown"
-        whole = Basis.EXACT is first.basis is last.basis
+            return "no readable time" if first.basis.all_here else "times unknown"
+        basis = first.basis if last.basis is Basis.EXACT else last.basis
+        of = "" if basis is Basis.EXACT else f", {(Basis.HERE if basis is Basis.HERE else Basis.LOADED).value}"
         span = f"{self._full(first.us)} ~ {self._full(last.us)} {self._zone(last.us)}"
-        return f"{span}, {distance(last.us - first.us)}{'' if whole else ', of the loaded'}"
+        return f"{span}, {distance(last.us - first.us)}{of}"
 
     def _zone(self, us: int) -> str:
         return "UTC" if self.look.mode in ("utc", "relative") else zone_label(self.look.zone, us)
@@ -227,7 +233,7 @@ class _Page:
             return f"deleted {self._full(survival.us)} by {named}{_shown(survival.by)}"
         if survival.state is State.UNKNOWN:
             return f"deleted or not: unknown, {safe(survival.reason, 200)}"
-        return "not deleted, as far as this log tells"
+        return f"not deleted, {survival.reason or 'as far as this log tells'}"
 
     def _creator(self, creator: Creator) -> WhoLine:
         made = creator.creation
@@ -261,8 +267,8 @@ class _Page:
         lines += [self._identity(each, *widths) for each in relatives]
         if not relatives:
             where = "from here" if report.subject.kind == "ip" else "by it"
-            none = "no key or user was" if report.done else "no key or user is known to be"
-            lines.append(WhoLine(None, (Cell(f"{none} created {where}", MUTED),)))
+            known = f"no key or user {'is known to be' if found.doubts else 'was'} created {where}"
+            lines.append(WhoLine(None, (Cell(known if report.done else NOT_YET.format(where), MUTED),)))
         if acted := [each for each in report.acted if each.survival.state is not State.DELETED]:
             lines.append(WhoLine(None, (Cell("acted from here, not deleted, may be legitimate:", MUTED),)))
             lines += map(self._acted, acted)
@@ -280,11 +286,12 @@ class _Page:
 
     def _acted(self, acted: Acted) -> WhoLine:
         glyphs, unknown = self.look.glyphs, acted.survival.state is State.UNKNOWN
+        kept = "no deletion here" if self.report.lacks else "not deleted"
         cells = (
             Cell(glyphs.unknown if unknown else glyphs.failed, WARNING),
             Cell(_name(acted.name), "bold"),
             Cell(safe(acted.type or "", 60), MUTED, drop=1), Cell(safe(acted.actor, VALUE), "", ID_CELLS),
-            Cell("unknown if deleted" if unknown else "not deleted", WARNING, width=19),
+            Cell("unknown if deleted" if unknown else kept, WARNING, width=19),
         )  # fmt: skip
         below = (
             Cell(f"  {counted(acted.n, 'entry', 'entries')} from here, last {self._brief(acted.last_us)}", MUTED),
@@ -316,7 +323,8 @@ class _Page:
             State.KEPT: (glyphs.failed, ERROR),
             State.UNKNOWN: (glyphs.unknown, WARNING),
         }[state]
-        told = {State.DELETED: f"deleted {self._brief(survival.us)}", State.KEPT: "not deleted"}
+        kept = "no deletion here" if self.report.lacks else "not deleted"
+        told = {State.DELETED: f"deleted {self._brief(survival.us)}", State.KEPT: kept}
         return (
             Cell(mark, style), Cell(named, "" if state is State.DELETED else "bold", name),
             Cell(kind, MUTED, kind_cells, drop=1),
@@ -339,11 +347,11 @@ class _Page:
             return "never used"
         used = identity.used
         if not used.n:
-            return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is loaded"
+            return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is{used.basis.suffix or ' loaded'}"
         last = f", last {self._brief(identity.last.us)}" if identity.last.us is not None else ""
         more = ((identity.refused, "refused"), (identity.destructive, "destructive"), (identity.children, "created"))
         told = "".join(f", {_figure(figure)} {word}" for figure, word in more if figure.n != 0)
-        return f"{counted(used.n, 'entry', 'entries')}{'' if used.basis is Basis.EXACT else ' loaded'}{last}{told}"
+        return f"{counted(used.n, 'entry', 'entries')}{used.basis.suffix}{last}{told}"
 
     # -- what the rows say -------------------------------------------------------------------------------------
 

@@ -107,6 +107,8 @@ def _latest_first(identities: Sequence[Identity]) -> list[Identity]:
 def _of(report: Report, suspects: Sequence[Suspect], doubts: Sequence[Doubt]) -> str:
     """What the list is of, and whether it is all of it."""
     trust = "all" if not doubts else "perhaps not all" if report.done else "so far"
+    if not (report.done or suspects):
+        return "not known yet"
     maybe = sum(each.survival.state is State.UNKNOWN for each in suspects)
     unknown = f", {maybe:,} of them perhaps deleted" if maybe else ""
     if report.subject.kind == "ip":

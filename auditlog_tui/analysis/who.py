@@ -140,7 +140,8 @@ class Seen(Line):
 class Session(Line):
     """A burst of entries of one actor, address and agent, with no pause above `SESSION_GAP_US`.
 
-    `worst` is the most dangerous action of it that succeeded, or else was tried.
+    `worst` is the most dangerous action of it that succeeded, or else was tried; `worst_refused` that of the refused
+    ones, of which there may be others.
     """
 
     actor: str | None
@@ -152,6 +153,8 @@ class Session(Line):
     refused: int
     worst: str | None
     worst_succeeded: bool
+    worst_refused: str | None
+    refused_others: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,8 +338,9 @@ class Who:
     @property
     def report(self) -> Report:
         found, shown = self._found, self._shown
-        if shown is None or shown[0] is not found:
-            shown = self._shown = found, of_a_part(found) if found.lacks else found
+        lacks = found.lacks or self._gatherer.log.lacks  # reading may show what is missing, even after the end
+        if shown is None or shown[0] is not found or shown[1].lacks != lacks:
+            shown = self._shown = found, of_a_part(replace(found, lacks=lacks)) if lacks else found
         return shown[1]
 
     @property
@@ -361,9 +365,7 @@ class Who:
             await self._ask_after_creations(own, changed)
         if subject.kind == "ip":
             await self._ask_after_actors(own, changed)
-        began = await gatherer.log_begins()
-        lacks = gatherer.log.lacks or self._found.lacks  # reading may have shown what is missing
-        self._found = replace(self._found, began=began, lacks=lacks, done=True)
+        self._found = replace(self._found, began=await gatherer.log_begins(), done=True)
         changed()
 
     def describe(self) -> str:
@@ -637,6 +639,7 @@ def sessions(subject: Subject, rows: Sequence[Row]) -> tuple[Session, ...]:
 def _session(subject: Subject, burst: Sequence[Row]) -> Session:
     first, first_us, last_us = burst[0], burst[0].created_us or 0, burst[-1].created_us or 0
     worst = max(burst, key=lambda row: (outcome(row.status_code) == "succeeded", danger(row.action)))
+    refused = [row for row in burst if outcome(row.status_code) == "refused"]
     during = Term("created", (Times(Instant(first_us), Instant(last_us)),))
     values = (("actor", first.actor_id), ("ip", first.client_ip), ("ua", first.user_agent))
     terms = [term for field, value in values if value for term in query_for(field, value).terms]
@@ -648,9 +651,11 @@ def _session(subject: Subject, burst: Sequence[Row]) -> Session:
         first_us,
         last_us,
         len(burst),
-        sum(outcome(row.status_code) == "refused" for row in burst),
+        len(refused),
         worst.action,
         outcome(worst.status_code) == "succeeded",
+        max((row.action for row in refused), key=danger, default=None),
+        len({row.action for row in refused}) > 1,
     )
 
 

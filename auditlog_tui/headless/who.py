@@ -192,9 +192,9 @@ class _Text:
         yield from wrap(safe(incomplete(report), 1_000), WIDTH, subsequent_indent="  ")
         yield from self._head()
         yield from self._to_revoke()
-        yield from self._section("succeeded", map(self._deeds, summary.succeeded))
-        yield from self._section("refused or failed", map(self._deeds, summary.refused))
-        yield from self._section("unclear outcome", map(self._deeds, summary.unknown))
+        yield from self._section("succeeded", map(self._deeds, summary.succeeded), unit="kind")
+        yield from self._section("refused or failed", map(self._deeds, summary.refused), unit="kind")
+        yield from self._section("unclear outcome", map(self._deeds, summary.unknown), unit="kind")
         if report.subject.kind != "actor":
             yield from self._section("actors", map(self._seen, summary.actors))
         if report.subject.kind != "ip":
@@ -255,16 +255,16 @@ class _Text:
         shown = [counts.get(at, 0) for at in range(first, last + 1)]
         return "".join(bars[-(-n * (len(bars) - 1) // most)] for n in shown)
 
-    def _section(
-        self, title: str, lines: Iterable[str], *, cut: bool = True, basis: Basis | None = None
-    ) -> list[str]:
+    def _section(self, title: str, lines: Iterable[str], *, cut: bool = True, unit: str = "") -> list[str]:
+        """The lines under a title with their number, which counts a `unit` if the title doesn't say what."""
         found = list(lines)
         if not found:
             return []
         shown = found[:MOST_LINES] if cut else found
         lines = chain.from_iterable(each.splitlines() for each in shown)
         more = [f"  {self.glyphs.ellipsis} {len(found) - len(shown):,} more: --format json has all"]
-        head = f"{title} ({len(found):,}{self.report.basis.suffix})"
+        n = counted(len(found), unit) if unit else f"{len(found):,}"
+        head = f"{title} ({n}{self.report.basis.suffix})"
         return ["", head, *lines, *(more if len(shown) < len(found) else [])]
 
     def _deeds(self, deeds: Deeds) -> str:
@@ -288,9 +288,14 @@ class _Text:
         width = (29 - max(0, len(parts) - 1)) // max(1, len(parts))
         who = " ".join(self._fit(each, width) for each in parts)
         worst = f"{'' if session.worst_succeeded else self.glyphs.refused}{session.worst or '?'}"
+        refused, below = f"{session.refused:>5,}{self.glyphs.refused}", ""
+        if session.refused and session.worst_succeeded:  # the mark must not stand beside what succeeded
+            others = " and others" if session.refused_others else ""
+            below = f"\n{'':39}{refused} {self._fit(session.worst_refused, VALUE - 20).rstrip()}{others}"
+            refused = " " * 6
         return (
             f"  {self._time(session.first_us)} {distance(session.last_us - session.first_us):>10}"
-            f" {session.n:>6,} {session.refused:>5,}{self.glyphs.refused} {self._fit(worst, 22)} {self._fit(who, 29)}"
+            f" {session.n:>6,} {refused} {self._fit(worst, 22)} {self._fit(who, 29)}{below}"
         )
 
     def _deletion(self, deletion: Deletion) -> str:
@@ -329,7 +334,8 @@ class _Text:
             return ["never used"]
         used, dot = identity.used, f" {self.glyphs.separator} "
         if not used.n:
-            return [f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is{used.basis.suffix or ' loaded'}"]
+            among = used.basis.suffix or " loaded"
+            return [f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is{among}"]
         span = self._span(identity.first.us, identity.last.us)
         figures = (identity.refused, "refused"), (identity.destructive, "destructive"), (identity.children, "created")
         return [

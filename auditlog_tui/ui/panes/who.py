@@ -142,7 +142,7 @@ class WhoPane(GroupList["Heading | WhoLine | Error"]):
         section = heading.section
         sign = self.glyphs.folded if heading.hidden else self.glyphs.unfolded if heading.opened else ""
         name = shorten_end(section.title.upper(), width, self.glyphs.ellipsis)
-        amount = "" if section.wide else f" {count(section.n)}"
+        amount = "" if section.wide else f" {count(section.n)} {section.unit}".rstrip()
         of = shorten_end(f"  {section.of}", max(0, width - cell_width(name + amount)), self.glyphs.ellipsis)
         room = width - cell_width(name + amount + of)
         more = f"  {sign} {count(heading.hidden)} more" if heading.hidden else f"  {sign} all" if sign else ""

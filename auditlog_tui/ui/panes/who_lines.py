@@ -98,7 +98,7 @@ class WhoLine:
 class Section:
     """A title, what its lines rest on, their number, and the first so many of them.
 
-    `wide` ones take the whole width and are never cut.
+    `wide` ones take the whole width and are never cut. `unit` is what the number counts, where the title doesn't say.
     """
 
     title: str
@@ -107,6 +107,7 @@ class Section:
     first: Callable[[int], Sequence[WhoLine]]
     wide: bool = False
     doubtful: bool = False
+    unit: str = ""
 
 
 def sections(report: Report, look: Look) -> list[Section]:
@@ -130,9 +131,9 @@ class _Page:
         report, summary = self.report, self.report.summary
         found = [_wide("", "", list(self._who())), self._lineage()]
         found += [
-            self._of_rows("refused or failed", summary.refused, self._refused),
-            self._of_rows("succeeded", summary.succeeded, self._succeeded),
-            self._of_rows("unclear outcome", summary.unknown, self._unclear),
+            self._of_actions("refused or failed", summary.refused, self._refused),
+            self._of_actions("succeeded", summary.succeeded, self._succeeded),
+            self._of_actions("unclear outcome", summary.unknown, self._unclear),
             self._of_rows("sessions", summary.sessions, self._session),
         ]
         if report.subject.kind != "actor":
@@ -149,6 +150,10 @@ class _Page:
         """A section that rests on the subject's rows."""
         exact = self.report.basis is Basis.EXACT
         return _cut(title, self._basis(self.report.basis), found, line, doubtful=not exact)
+
+    def _of_actions(self, title: str, found: Sequence[Deeds], line: Callable[[Deeds], WhoLine]) -> Section:
+        """The same with a line for each kind of action: their number is not that of the entries."""
+        return replace(self._of_rows(title, found, line), unit="kind" if len(found) == 1 else "kinds")
 
     def _basis(self, basis: Basis) -> str:
         if basis is Basis.EXACT:
@@ -273,7 +278,7 @@ class _Page:
             lines.append(WhoLine(None, (Cell("acted from here, not deleted, may be legitimate:", MUTED),)))
             lines += map(self._acted, acted)
         lines += [self._doubt(number, each) for number, each in enumerate(found.doubts)]
-        title = f"to revoke {count(len(found.ids))}"
+        title = f"to revoke {count(len(found.ids)) if report.done or found.ids else '?'}"
         return _wide(title, found.of, lines, doubtful=bool(found.doubts or found.unknown))
 
     def _doubt(self, number: int, doubt: Doubt) -> WhoLine:
@@ -347,7 +352,8 @@ class _Page:
             return "never used"
         used = identity.used
         if not used.n:
-            return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is{used.basis.suffix or ' loaded'}"
+            among = used.basis.suffix or " loaded"
+            return f"use unknown: {'none' if used.n == 0 else 'not asked'} among what is{among}"
         last = f", last {self._brief(identity.last.us)}" if identity.last.us is not None else ""
         more = ((identity.refused, "refused"), (identity.destructive, "destructive"), (identity.children, "created"))
         told = "".join(f", {_figure(figure)} {word}" for figure, word in more if figure.n != 0)
@@ -389,6 +395,11 @@ class _Page:
         acting = self.report.subject.kind == "actor"
         who = session.address if acting else session.actor
         refused = f"{count(session.refused)}{self.look.glyphs.refused}" if session.refused else ""
+        below: tuple[Cell, ...] = ()
+        if refused and session.worst_succeeded:  # the mark must not stand beside what succeeded
+            others = " and others" if session.refused_others else ""
+            below = (Cell(f"  {refused} {_shown(session.worst_refused)}{others}", "$text-error"),)
+            refused = ""
         length = distance(session.last_us - session.first_us)
         cells = (
             Cell(self._brief(session.first_us), MUTED, width=11), Cell(length, MUTED, 10, right=True, drop=2),
@@ -401,7 +412,7 @@ class _Page:
         name = "session", session.actor, session.address, session.agent, session.last_us
         kind: Kind = "ip" if acting else "actor"
         line = self._line(name, cells, 4, session.terms, session.n, who, _what(kind))
-        return replace(line, subject=Subject(kind, who) if who else None)
+        return replace(line, below=below, subject=Subject(kind, who) if who else None)
 
     def _deletion(self, deletion: Deletion) -> WhoLine:
         cells = (Cell(self._brief(deletion.us), MUTED, 11), Cell(_shown(deletion.target), "", ID_CELLS),

@@ -14,6 +14,7 @@ from auditlog_tui.analysis.revocation import revocation
 from auditlog_tui.analysis.who import HOUR_US, Report, Subject, Who, notes, subject_in, subjects_in
 from auditlog_tui.errors import ServerError
 from auditlog_tui.log.log import Log
+from auditlog_tui.log.origin import Origin
 from auditlog_tui.log.view import View
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.times import DAY_US
@@ -633,3 +634,17 @@ async def test_a_target_tells_who_acted_on_it() -> None:
     assert (report.survival.state, report.survival.by) == (State.DELETED, "admin")
     assert not report.created
     assert not report.lineage
+
+
+async def test_what_turns_out_to_be_missing_later_makes_nothing_exact() -> None:
+    origin = Origin("kept", START_US + DAY_US, stated=True, kind="archive")
+    log = Log(FakeApi(INCIDENT), EntryStore(), origin=origin)
+    who = Who(Subject("actor", "thief"), Gatherer(Counting(log)))
+    await who.load(ignore)
+    assert who.report.exact
+    assert not revocation(who.report).doubts
+    log.note_missing("a part of it is damaged")
+    assert who.report.lacks == "a part of it is damaged"
+    assert not who.report.exact
+    assert who.report.total == Figure(5, Basis.HERE)
+    assert revocation(who.report).doubts

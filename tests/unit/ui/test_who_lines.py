@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from auditlog_tui.analysis.lineage import State, Survival
 from auditlog_tui.analysis.who import Report, Subject
+from auditlog_tui.headless.who import who_text
 from auditlog_tui.text.glyphs import UNICODE
 from auditlog_tui.ui.look import Look
-from auditlog_tui.ui.panes.who import WhoPane
+from auditlog_tui.ui.panes.who import Heading, WhoPane
 from auditlog_tui.ui.panes.who_lines import WhoLine, sections
 from tests.unit.analysis.test_who import INCIDENT, does
 from tests.unit.fake import START_US, FakeApi, entry
@@ -52,3 +54,54 @@ async def test_a_session_stays_the_same_line_while_older_entries_come() -> None:
     after = lines_of(replace(report, summary=replace(report.summary, sessions=longer)), "sessions")
     assert [line.name for line in after] == [line.name for line in before]
     assert len({line.name for line in before}) == len(before) > 0
+
+
+async def test_the_mark_of_a_refusal_stands_beside_the_action_that_was_refused() -> None:
+    log = [
+        does(1, "thief", "vm.deleted", status_code=403), does(2, "thief", "vm.read", status_code=403),
+        does(3, "thief", "project.read"), does(4, "thief", "project.read"),
+    ]  # fmt: skip
+    report = await report_on(FakeApi(log), Subject("actor", "thief"))
+    (line,) = lines_of(report, "sessions")
+    first, second = drawn(line, 52).splitlines()
+    assert "project.read" in first
+    assert UNICODE.refused not in first
+    assert second.strip() == f"2{UNICODE.refused} vm.deleted and others"
+    text = who_text(report, UTC, UNICODE)
+    (at,) = [number for number, each in enumerate(text) if each.startswith("sessions")]
+    assert "project.read" in text[at + 1]
+    assert UNICODE.refused not in text[at + 1]
+    assert text[at + 2].split() == [f"2{UNICODE.refused}", "vm.deleted", "and", "others"]
+
+
+async def test_what_all_of_was_refused_has_the_mark_in_its_line() -> None:
+    log = [does(n, "thief", "vm.read", status_code=403) for n in (1, 2)]
+    (line,) = lines_of(await report_on(FakeApi(log), Subject("actor", "thief")), "sessions")
+    assert f"2{UNICODE.refused} {UNICODE.refused}vm.read" in drawn(line, 78)
+    assert "\n" not in drawn(line, 78)
+
+
+async def test_the_number_of_kinds_of_actions_is_not_told_as_that_of_entries() -> None:
+    log = [does(n, "thief", ("vm.read", "vm.deleted")[n % 2], status_code=403) for n in range(9)]
+    report = await report_on(FakeApi([*log, does(9, "thief", "vm.read")]), Subject("actor", "thief"))
+    pane = WhoPane(UNICODE)
+    headings = [pane.draw(Heading(each), 78)[0].plain for each in sections(report, LOOK)]
+    assert "REFUSED OR FAILED 2 kinds  exact" in headings
+    assert "SUCCEEDED 1 kind  exact" in headings
+    assert "ADDRESSES 1  exact" in headings
+    text = who_text(report, UTC, UNICODE)
+    assert "refused or failed (2 kinds)" in text
+    assert "succeeded (1 kind)" in text
+
+
+async def test_nothing_is_told_of_what_is_to_revoke_before_it_is_known() -> None:
+    report = await report_on(FakeApi([does(1, "thief", "vm.read")]), Subject("actor", "thief"))
+    early = replace(report, survival=Survival(State.DELETED), done=False)
+    (section,) = [each for each in sections(early, LOOK) if each.title.startswith("to revoke")]
+    assert (section.title, section.of) == ("to revoke ?", "not known yet")
+    told = [drawn(line, 116) for line in section.first(section.n)]
+    assert "not known yet whether a key or user was created by it" in told
+    late = replace(early, done=True)
+    (section,) = [each for each in sections(late, LOOK) if each.title.startswith("to revoke")]
+    assert (section.title, section.of) == ("to revoke 0", "all: nothing")
+    assert "no key or user was created by it" in [drawn(line, 116) for line in section.first(section.n)]

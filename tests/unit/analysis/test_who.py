@@ -641,10 +641,12 @@ async def test_what_turns_out_to_be_missing_later_makes_nothing_exact() -> None:
     log = Log(FakeApi(INCIDENT), EntryStore(), origin=origin)
     who = Who(Subject("actor", "thief"), Gatherer(Counting(log)))
     await who.load(ignore)
-    assert who.report.exact
-    assert not revocation(who.report).doubts
+    before = who.report
+    assert before.exact
+    assert not revocation(before).doubts
     log.note_missing("a part of it is damaged")
-    assert who.report.lacks == "a part of it is damaged"
-    assert not who.report.exact
-    assert who.report.total == Figure(5, Basis.HERE)
-    assert revocation(who.report).doubts
+    after = who.report
+    assert after.lacks == "a part of it is damaged"
+    assert not after.exact
+    assert after.total == Figure(5, Basis.HERE)
+    assert revocation(after).doubts

@@ -17,7 +17,7 @@ from tests.unit.analysis.test_who import INCIDENT, does
 from tests.unit.evidence.bundles import made as bundled
 from tests.unit.evidence.bundles import statement
 from tests.unit.evidence.test_saved_case import made as case_made
-from tests.unit.fake import START_US, FakeApi
+from tests.unit.fake import START_US, FakeApi, Json
 
 LATER_US = START_US + 30 * 86_400_000_000
 THIEF = "actor:thief"
@@ -39,11 +39,11 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     return run
 
 
-def texts(log: Sequence[object]) -> list[str]:
+def texts(log: Sequence[Json]) -> list[str]:
     return [json.dumps(each) for each in log]
 
 
-def an_archive(folder: Path, query: str, complete_us: int | None, log: Sequence[object] = INCIDENT) -> Path:
+def an_archive(folder: Path, query: str, complete_us: int | None, log: Sequence[Json] = INCIDENT) -> Path:
     with Archive(folder, Origin("https://log.example", query)) as archive:
         rest = [read_entry(text) for text in texts(log)]
         while rest := rest[archive.take(rest) :]:
@@ -53,7 +53,7 @@ def an_archive(folder: Path, query: str, complete_us: int | None, log: Sequence[
     return folder
 
 
-def a_source(folder: Path, kind: str, log: Sequence[object] = INCIDENT) -> tuple[Path, str]:
+def a_source(folder: Path, kind: str, log: Sequence[Json] = INCIDENT) -> tuple[Path, str]:
     """A log saved in one of the ways, and why it may lack entries; empty if it states that it does not."""
     match kind:
         case "plain file":

@@ -44,7 +44,7 @@ class Basis(Enum):
     """What a statement rests on: all entries, all those of a part of the log, only those loaded, or nothing yet."""
 
     EXACT = "exact"
-    HERE = "of what is here"
+    HERE = "of these entries"
     LOADED = "of the loaded"
     UNKNOWN = "unknown"
 
@@ -56,7 +56,7 @@ class Basis(Enum):
     @property
     def suffix(self) -> str:
         """What to add to a number of entries."""
-        return {Basis.EXACT: "", Basis.HERE: " here"}.get(self, " loaded")
+        return {Basis.EXACT: "", Basis.HERE: " found"}.get(self, " loaded")
 
     @property
     def all_here(self) -> bool:

@@ -113,7 +113,8 @@ def _of(report: Report, suspects: Sequence[Suspect], doubts: Sequence[Doubt]) ->
     unknown = f", {maybe:,} of them perhaps deleted" if maybe else ""
     if report.subject.kind == "ip":
         made = sum(each.why == "created" for each in suspects)
-        return f"{trust}{unknown}: {made:,} created from here, {len(suspects) - made:,} acted from here, not deleted"
+        acted = f"{len(suspects) - made:,} acted from here, {'no deletion found' if report.lacks else 'not deleted'}"
+        return f"{trust}{unknown}: {made:,} created from here, {acted}"
     itself = ["itself"] if any(each.why == "itself" for each in suspects) else []
     if not report.lineage:
         return f"{trust}{unknown}: {'itself' if itself else 'nothing known' if doubts else 'nothing'}"
@@ -127,7 +128,7 @@ def _doubts(report: Report) -> list[Doubt]:
     """Why a report may lack something that must be revoked."""
     found = [] if report.done else [Doubt("not everything was asked yet")]
     if report.lacks:
-        found.append(Doubt("entries of the log may be missing here"))
+        found.append(Doubt("entries of the log may be missing"))
     if report.subject.kind == "target":
         return found
     partial = report.partial or {}

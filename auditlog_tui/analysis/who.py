@@ -52,8 +52,11 @@ HOUR_US = 3_600_000_000
 CHUNK = 500
 """Rows summarized in one go."""
 
-AS_FAR_AS_HERE = "as far as what is here tells"
-NOT_HERE = "its creation is not among what is here"
+AS_FAR_AS_HERE = "as far as these entries tell"
+"""Added to "not deleted" where the source may lack entries."""
+
+NOT_HERE = "its creation is not among these entries"
+
 
 _SUCCEEDED = parse("status:200..299").terms
 _REFUSED = parse("status:>=400").terms
@@ -493,14 +496,14 @@ async def subject_in(text: str, gatherer: Gatherer) -> Subject | None:
 
 def incomplete(report: Report) -> str:
     """What has to be said first of a report whose source may lack entries; empty if it does not."""
-    return f"Incomplete: {report.lacks}. Entries of the log may be missing here." if report.lacks else ""
+    return f"Incomplete: {report.lacks}. Entries of the log may be missing." if report.lacks else ""
 
 
 def notes(report: Report, zone: tzinfo = UTC) -> list[str]:
     """Sentences on what a report does not know, besides what `incomplete` says."""
     summary, found = report.summary, list[str]()
     if report.basis is Basis.LOADED and report.total.basis.all_here:
-        total = f"{report.total.n or 0:,} entries{' here' if report.lacks else ''}"
+        total = f"{report.total.n or 0:,} entries{' found' if report.lacks else ''}"
         found.append(f"{report.loaded:,} of {total} are loaded, the newest: what is marked loaded is of these.")
     elif report.basis is Basis.LOADED:
         found.append(f"Everything is of the {counted(report.loaded, 'entry', 'entries')} loaded: others may exist.")

@@ -13,7 +13,19 @@ from auditlog_tui.analysis.lineage import Creator, Identity, State, Survival
 from auditlog_tui.analysis.names import NameSearch
 from auditlog_tui.analysis.pivots import is_id
 from auditlog_tui.analysis.revocation import Revocation, revocation
-from auditlog_tui.analysis.who import HOUR_US, Bar, Deeds, Deletion, Report, Seen, Session, Subject, incomplete, notes
+from auditlog_tui.analysis.who import (
+    AS_FAR_AS_HERE,
+    HOUR_US,
+    Bar,
+    Deeds,
+    Deletion,
+    Report,
+    Seen,
+    Session,
+    Subject,
+    incomplete,
+    notes,
+)
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.evidence.fields import json_line
 from auditlog_tui.text.cells import fit, shorten_end, shorten_middle
@@ -289,7 +301,9 @@ class _Text:
         who = " ".join(self._fit(each, width) for each in parts)
         worst = f"{'' if session.worst_succeeded else self.glyphs.refused}{session.worst or '?'}"
         refused, below = f"{session.refused:>5,}{self.glyphs.refused}", ""
-        if session.refused and session.worst_succeeded:  # the mark must not stand beside what succeeded
+        if not session.refused:
+            refused = " " * 6
+        elif session.worst_succeeded:  # the mark must not stand beside what succeeded
             others = " and others" if session.refused_others else ""
             below = f"\n{'':39}{refused} {self._fit(session.worst_refused, VALUE - 20).rstrip()}{others}"
             refused = " " * 6
@@ -309,8 +323,8 @@ class _Text:
             f" {self._fit(each.creation.target, 36)} {self._survival(each.survival, brief=True)}"
             for each in reversed(left)
         ]
-        tells = "what is here" if self.report.lacks else "this log"
-        title = f"created, and not deleted since as far as {tells} tells"
+        so_far = AS_FAR_AS_HERE if self.report.lacks else "as far as this log tells"
+        title = f"created, and not deleted since {so_far}"
         return self._section(title, lines, cut=False)
 
     def _lineage(self) -> Iterator[str]:

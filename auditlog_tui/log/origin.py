@@ -55,5 +55,5 @@ class Origin:
         if self.reason:
             return self.reason
         if not self.stated:
-            return f"{self.name} does not say whether it has all of the log"
-        return f"{self.name} has only the entries of {self.query}" if self.query else ""
+            return f"this {self.kind} does not say whether it has all of the log"
+        return f"this {self.kind} has only the entries of {self.query}" if self.query else ""

@@ -275,7 +275,8 @@ class _Page:
             known = f"no key or user {'is known to be' if found.doubts else 'was'} created {where}"
             lines.append(WhoLine(None, (Cell(known if report.done else NOT_YET.format(where), MUTED),)))
         if acted := [each for each in report.acted if each.survival.state is not State.DELETED]:
-            lines.append(WhoLine(None, (Cell("acted from here, not deleted, may be legitimate:", MUTED),)))
+            kept = "no deletion found" if report.lacks else "not deleted"
+            lines.append(WhoLine(None, (Cell(f"acted from here, {kept}, may be legitimate:", MUTED),)))
             lines += map(self._acted, acted)
         lines += [self._doubt(number, each) for number, each in enumerate(found.doubts)]
         title = f"to revoke {count(len(found.ids)) if report.done or found.ids else '?'}"
@@ -291,7 +292,7 @@ class _Page:
 
     def _acted(self, acted: Acted) -> WhoLine:
         glyphs, unknown = self.look.glyphs, acted.survival.state is State.UNKNOWN
-        kept = "no deletion here" if self.report.lacks else "not deleted"
+        kept = "no deletion found" if self.report.lacks else "not deleted"
         cells = (
             Cell(glyphs.unknown if unknown else glyphs.failed, WARNING),
             Cell(_name(acted.name), "bold"),
@@ -328,7 +329,7 @@ class _Page:
             State.KEPT: (glyphs.failed, ERROR),
             State.UNKNOWN: (glyphs.unknown, WARNING),
         }[state]
-        kept = "no deletion here" if self.report.lacks else "not deleted"
+        kept = "no deletion found" if self.report.lacks else "not deleted"
         told = {State.DELETED: f"deleted {self._brief(survival.us)}", State.KEPT: kept}
         return (
             Cell(mark, style), Cell(named, "" if state is State.DELETED else "bold", name),

@@ -58,13 +58,15 @@ def a_source(folder: Path, kind: str, log: Sequence[Json] = INCIDENT) -> tuple[P
     match kind:
         case "plain file":
             (folder / "log.jsonl").write_text("".join(f"{text}\n" for text in texts(log)))
-            return folder / "log.jsonl", "log.jsonl does not say whether it has all of the log"
+            return folder / "log.jsonl", "this file does not say whether it has all of the log"
         case "archive of a filter":
             return an_archive(
                 folder / "kept", "actor:thief", LATER_US, log
-            ), "kept has only the entries of actor:thief"
+            ), "this archive has only the entries of actor:thief"
         case "archive of a part":
-            return an_archive(folder / "kept", "", None, log), "kept does not say whether it has all of the log"
+            return an_archive(
+                folder / "kept", "", None, log
+            ), "this archive does not say whether it has all of the log"
         case "archive":
             return an_archive(folder / "kept", "", LATER_US, log), ""
         case "case of a filter" | "case":
@@ -79,7 +81,7 @@ def a_source(folder: Path, kind: str, log: Sequence[Json] = INCIDENT) -> tuple[P
             }[kind]  # fmt: skip
             stated = statement(len(log), **({"frozen": ""} | told))
             (folder / "b.zip").write_bytes(bundled(folder, [text.encode() for text in texts(log)], stated=stated))
-            short = "the server stopped" if "short" in kind else f"b.zip has only the entries of {stated.frozen}"
+            short = "the server stopped" if "short" in kind else f"this file has only the entries of {stated.frozen}"
             return folder / "b.zip", short if told else ""
 
 
@@ -101,12 +103,12 @@ def test_of_a_source_that_may_lack_entries_nothing_is_called_all(kind: str, tmp_
     assert "to revoke" in out
     for claim in ("  all", "exact", "whole log", "this log", "never used", "The log begins", "no key or user"):
         assert claim not in out
-    assert " here" in out
+    assert " found" in out
     status, out, err = command(path, THIEF, "--format", "json")
     assert (status, err.startswith(first)) == (1, True)
     found = json.loads(out)
     assert (found["exact"], found["to_revoke"]["all"]) == (False, False)
-    assert found["to_revoke"]["doubts"][0]["text"] == "entries of the log may be missing here"
+    assert found["to_revoke"]["doubts"][0]["text"] == "entries of the log may be missing"
     assert '"exact"' not in out.replace('"exact":', "")
     assert 'never_used":true' not in out.replace(" ", "")
     assert '"novel":true' not in out.replace(" ", "")
@@ -145,6 +147,17 @@ def test_more_entries_than_are_read_are_told_besides(
     status, out, _ = command(path, words)
     assert status == 1
     assert out.startswith(f"Incomplete: {why}")
-    assert "of 250 entries here are loaded, the newest" in out
+    assert "of 250 entries found are loaded, the newest" in out
     assert "settles it" not in out
     assert rfc3339(START_US + 1_000 * 1_000_000)[11:19] in out  # the first of all that is here
+
+
+def test_what_acted_from_an_address_is_not_deleted_as_far_as_that_tells(tmp_path: Path, command: Command) -> None:
+    path, _ = a_source(tmp_path, "plain file")
+    of = "perhaps not all: 0 created from here, 1 acted from here, no deletion found"
+    status, out, _ = command(path, "203.0.113.9")
+    assert status == 1
+    assert of in out
+    found = json.loads(command(path, "203.0.113.9", "--format", "json")[1])
+    assert found["to_revoke"]["of"] == of
+    assert [each["reason"] for each in found["to_revoke"]["identities"]] == ["as far as these entries tell"]

@@ -23,6 +23,7 @@ AuditLogError
     ├── TimedOutError      no complete response within the deadline
     ├── StoppedError       the user stopped the request
     └── NotTheApiError     a response that is not from this API (HTML, a redirect, other JSON)
+        └── AnotherEntryError  another entry than the one that was asked for
 """
 
 from __future__ import annotations
@@ -152,6 +153,14 @@ class StoppedError(ApiError):
 
 class NotTheApiError(ApiError):
     """The response is not from this API."""
+
+
+class AnotherEntryError(NotTheApiError):
+    """One entry was asked for, and another one came. `got` is the ID of that one."""
+
+    def __init__(self, message: str, got: str) -> None:
+        super().__init__(message)
+        self.got = got
 
 
 class ExitStatus(IntEnum):

@@ -49,6 +49,7 @@ from auditlog_tui.api.retry import (
 from auditlog_tui.entries.models import Entry, Page, page_in_portions, read_entry
 from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
+    AnotherEntryError,
     ApiError,
     NotTheApiError,
     ServerError,
@@ -189,7 +190,9 @@ class AuditLogClient:
         entry = await self._ask(entry_target(entry_id), _entry)
         if entry.fields.id is not None and entry.fields.id.casefold() != entry_id.casefold():
             asked, got = safe(entry_id, 60), safe(entry.fields.id, 60)
-            raise NotTheApiError(f"{self._host} was asked for entry {asked} and answered with entry {got}.")
+            raise AnotherEntryError(
+                f"{self._host} was asked for entry {asked} and answered with entry {got}.", entry.fields.id
+            )
         return entry
 
     async def _ask(self, target: str, read: Callable[[Answer], Portions[_Read]]) -> _Read:

@@ -20,6 +20,7 @@ from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.models import PORTION, Page
 from auditlog_tui.entries.raw_json import Portions
 from auditlog_tui.errors import (
+    AnotherEntryError,
     ApiError,
     BadRequestError,
     KeyRefusedError,
@@ -779,8 +780,9 @@ async def test_an_entry_that_was_not_asked_for_is_no_answer() -> None:
 
     assert (await client_of(server).get("id-1")).log.action == "vm.read"
     other = client_of(lambda request: httpx.Response(200, json={"id": "id-7", "action": "vm.read"}))
-    with pytest.raises(NotTheApiError, match="asked for entry id-1 and answered with entry id-7"):
+    with pytest.raises(AnotherEntryError, match="asked for entry id-1 and answered with entry id-7") as caught:
         await other.get("id-1")
+    assert caught.value.got == "id-7"
 
 
 async def test_answers_that_arrive_together_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ same entries, notes and statement give the same bytes on every system.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,14 +49,18 @@ NOTES_LIMIT = 128 << 20
 MANIFEST_LIMIT = 1 << 20
 """The most bytes of the manifest."""
 
-FORMAT, VERSION = "auditlog-tui bundle", 2
+FORMAT, VERSION = "auditlog-tui bundle", 3
 """The version changes with what is in the manifest, and with the notes and digests: all versions compare those.
 
-2 has `LATER` in the statement. A bundle of which none of that is stated is of version 1, with the same bytes.
+2 has `LATER` in the statement, and 3 has `RESULTS` in what it says of a re-check. A bundle of which none of that is
+stated is of an earlier version, with the same bytes.
 """
 
 LATER: dict[str, Json] = {"profile": "", "resumed": False, "rechecked": None}
 """What version 2 added to the statement, and the values that are not written."""
+
+RESULTS: dict[str, Json] = {"untold": 0, "other": 0, "failed": 0}
+"""The same of version 3 and `rechecked`."""
 
 
 # -- contents ------------------------------------------------------------------------------------------------------
@@ -109,11 +113,11 @@ NAMES = (ENTRIES, *DERIVED, MANIFEST)
 def manifest_lines(content: Content, members: Sequence[Member]) -> list[str]:
     """The lines of the manifest of a bundle with these other members."""
     statement, notes = content.statement, content.notes
-    stated = {name: value for name, value in asdict(statement).items() if name not in LATER or value != LATER[name]}
+    version, stated = _stated(statement)
     times = {"from": statement.low_us, "to": statement.high_us, "as_of": statement.as_of_us}
     found: dict[str, Json] = {
         "format": FORMAT,
-        "format_version": VERSION if LATER.keys() & stated.keys() else 1,
+        "format_version": version,
         "statement": stated,
         "times_utc": {name: utc(us) for name, us in times.items()},
         "counts": {
@@ -124,6 +128,21 @@ def manifest_lines(content: Content, members: Sequence[Member]) -> list[str]:
         "members": [{"name": each.name, "size": each.size, "sha256": each.sha256} for each in members],
     }
     return json.dumps(found, indent=2, allow_nan=False).split("\n")
+
+
+def _stated(statement: Statement) -> tuple[int, dict[str, Json]]:
+    """What a manifest says of a statement, and the version that this needs."""
+    stated = _without(LATER, asdict(statement))
+    version = 2 if LATER.keys() & stated.keys() else 1
+    if statement.rechecked is not None:
+        rechecked = _without(RESULTS, asdict(statement.rechecked))
+        version = 3 if RESULTS.keys() & rechecked.keys() else version
+        stated["rechecked"] = rechecked
+    return version, stated
+
+
+def _without(defaults: Mapping[str, Json], found: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in found.items() if name not in defaults or value != defaults[name]}
 
 
 class Named(msgspec.Struct, frozen=True):

@@ -464,14 +464,14 @@ class Export:
 
     def _rechecked(self, found: _Found) -> Rechecked | None:
         """What is known of those of these rows that were asked for again; only a bundle states it."""
-        rechecks, store = self.job.rechecks(), found.store
+        store = found.store
         here = dict[str, Checked]()
-        for key, each in rechecks.checked.items() if self.job.form == BUNDLE else ():
+        for key, each in self.job.rechecks().checked.items() if self.job.form == BUNDLE else ():
             n = store.number(key)
             row = None if n is None else store.row_of(found.run, n)
             if row is not None and 0 <= row < len(found.run):
                 here[key] = each
-        return stated(here, rechecks.unclear)
+        return stated(here)
 
     async def _write(self, entries: Path, notes: list[Annotation], statement: Statement) -> Path:
         """Let the ending write its file beside the one that it will be; returns its path."""

@@ -1,7 +1,7 @@
 """Asks for stored entries again by their IDs, and tells which are the same, which changed, and which are gone.
 
-A server answers 404 for every entry of another organization. So where no entry at all was found, it is not said that
-all are gone: `Recheck.unclear` says what can't be told apart.
+A server answers 404 for every entry of another organization, and a broken one may for all of its own. So an entry is
+gone only where the same server finds another one by its ID: else it can't be told, and `Recheck.unclear` says why.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Literal
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from auditlog_tui.entries.contract import OLDEST_FIRST
 from auditlog_tui.entries.models import Entry
-from auditlog_tui.errors import BadRequestError, NotFoundError, ServerError
+from auditlog_tui.errors import AnotherEntryError, BadRequestError, NotFoundError, ServerError
 from auditlog_tui.evidence.statement import Changed, Rechecked
 from auditlog_tui.log.log import Log, differences
 from auditlog_tui.log.server_support import SMALLEST_PAGE
@@ -37,11 +37,30 @@ MOST_FAILED = 3
 MOST_NAMED = 100
 """The most changed, and the most gone, entries that a statement names; it counts all of them."""
 
-Result = Literal["same", "changed", "gone", "unasked"]
+Result = Literal["same", "changed", "gone", "untold", "other", "failed", "unasked"]
+"""`untold`: not found, which does not prove that it is gone. `other`: another entry came. `failed`: at the server."""
 
-RESULTS: tuple[Result, ...] = ("changed", "gone", "unasked", "same")
+RESULTS: tuple[Result, ...] = ("changed", "gone", "untold", "other", "failed", "unasked", "same")
 """All results, in the order in which they are shown."""
 
+DOUBTFUL: tuple[Result, ...] = ("untold", "other", "failed")
+"""Results of entries that were asked for in vain."""
+
+_WORDS: dict[Result, str] = {
+    "same": "same",
+    "changed": "changed",
+    "gone": "gone",
+    "untold": "can't be told",
+    "other": "answered with another entry",
+    "failed": "failed",
+    "unasked": "not asked for",
+}
+"""What is said of a number of entries, in this order."""
+
+_FOUND: tuple[Result, ...] = ("same", "changed")
+
+_NOT_RECHECKED: tuple[Result, ...] = (*DOUBTFUL, "unasked")
+"""Results that tell nothing of the entry."""
 
 _BROKEN_OFF = "It was broken off before it was found out whether this is the log that the entries came from."
 
@@ -51,7 +70,7 @@ class Checked(Struct, frozen=True):
 
     `stored` is the entry as it was, `now` as the server sends it, `None` unless it has changed. `fields` are the
     top-level fields that differ. `expired` says of one that is gone that it is older than the log's oldest entry.
-    `why` says why one could not be asked for.
+    `why` says why it can't be told, why it failed or was not asked for; of another entry that came it is the ID.
     """
 
     key: str
@@ -70,23 +89,22 @@ class Checked(Struct, frozen=True):
             return f"changed: {safe(', '.join(self.fields), 200)}"
         if self.result == "gone":
             return "gone: older than the log's oldest entry" if self.expired else "gone"
-        return f"not asked for: {safe(self.why, 200)}" if self.result == "unasked" else "same"
+        words = "another entry came" if self.result == "other" else _WORDS[self.result]
+        return f"{words}: {safe(self.why, 200)}" if self.result in ("other", "failed", "unasked") else words
 
 
 @dataclass(slots=True)
 class Rechecks:
-    """What is known of the entries that were asked for again in this run, by their keys: the last result of each.
-
-    `unclear` is that of the last re-check.
-    """
+    """What is known of the entries that were asked for again in this run, by their keys: the last result of each."""
 
     checked: dict[str, Checked] = field(default_factory=dict)
-    unclear: str = ""
+    seen: set[str] = field(default_factory=set)
+    """The keys of those that were found, even if they were not later."""
 
     def take(self, recheck: Recheck) -> None:
         """Add the results of a re-check."""
         self.checked |= recheck.checked
-        self.unclear = recheck.unclear
+        self.seen.update(key for key, each in recheck.checked.items() if each.result in _FOUND)
 
 
 class Recheck:
@@ -113,7 +131,7 @@ class Recheck:
         """The entries that are the same and not in `checked`."""
         self.oldest_us: int | None = None
         """The time of the log's oldest entry, if some were gone and the server tells."""
-        self._unclear = _BROKEN_OFF
+        self._amounts = Counter[Result]()
         self._failed = 0
         self._log = log
         self._loaded = loaded
@@ -123,34 +141,51 @@ class Recheck:
 
     @property
     def done(self) -> int:
-        """How many entries were asked for."""
+        """How many entries have a result."""
         return len(self.checked) + self.same
 
     @property
+    def rechecked(self) -> int:
+        """How many entries are known to be the same, changed or gone."""
+        return self.done - sum(self._amounts[name] for name in _NOT_RECHECKED)
+
+    @property
     def progress(self) -> str:
-        """How far it has come, for example `5 of 12 entries re-checked`."""
-        return f"{count(self.done)} of {counted(self.total, 'entry', 'entries')} re-checked"
+        """How far it has come, for example `5 of 12 entries re-checked, 2 failed`."""
+        told = f"{count(self.rechecked)} of {counted(self.total, 'entry', 'entries')} re-checked"
+        others = (f"{count(self._amounts[name])} {_WORDS[name]}" for name in _NOT_RECHECKED if self._amounts[name])
+        return ", ".join([told, *others])
 
     @property
     def found(self) -> bool:
         """Whether any entry was found."""
-        return self.same > 0 or any(each.result in ("same", "changed") for each in self.checked.values())
+        return any(self._amounts[name] for name in _FOUND)
 
     @property
     def unclear(self) -> str:
-        """Why it can't be told whether the entries are gone, in a sentence; empty if it can, or if none are."""
-        gone = any(each.result == "gone" for each in self.checked.values())
-        return self._unclear if gone and not self.found else ""
+        """Why it can't be told whether entries are gone, in a sentence; empty if it can, or if none are."""
+        return _unclear(self.checked.values())
 
     @property
     def deviates(self) -> bool:
         """Whether any entry is not the same."""
-        return any(each.result != "same" for each in self.checked.values())
+        return self.done > self._amounts["same"]
 
     @property
     def summary(self) -> str:
         """See `summary`."""
         return summary(self.checked.values(), self.same)
+
+    @property
+    def told(self) -> str:
+        """The results, after how far it has come unless it has come to the end (safe text).
+
+        For example `5 of 12 entries re-checked, 2 failed: 4 same, 1 gone`.
+        """
+        if self.rechecked == self.total:
+            return self.summary
+        known = [each for each in self.checked.values() if each.result not in _NOT_RECHECKED]
+        return f"{self.progress}: {summary(known, self.same)}" if known or self.same else self.progress
 
     async def go(self, entries: Iterable[Sequence[Entry]]) -> None:
         """Ask for each entry, of which all stored versions are given. Raises `ApiError` if the log can't be asked.
@@ -168,13 +203,37 @@ class Recheck:
         await self._look_at_gone()
 
     async def _work(self, waiting: Iterator[Sequence[Entry]]) -> None:
-        for versions in waiting:
-            checked = await self._check(versions)
-            if self._brief and checked.result == "same":
-                self.same += 1
-            else:
-                self.checked[checked.key] = checked
-            self._on_progress()
+        for versions in takewhile(lambda _: self._failed < MOST_FAILED, waiting):
+            try:
+                checked = await self._check(versions)
+            except ServerError as error:
+                self._failed += 1
+                self._take(self._checked(versions[0], "failed", why=str(error).rstrip(".")))
+                if self._failed >= MOST_FAILED:
+                    raise
+                continue
+            if checked.result != "unasked":
+                self._failed = 0
+            self._take(checked)
+
+    def _take(self, checked: Checked) -> None:
+        first = checked.result in _FOUND and not self.found
+        self._amounts[checked.result] += 1
+        if self._brief and checked.result == "same":
+            self.same += 1
+        else:
+            self.checked[checked.key] = checked
+        if first:
+            self._settle("")
+        self._on_progress()
+
+    def _settle(self, why: str) -> None:
+        """All that were not found are gone, or for a reason it can't be told."""
+        for each in [each for each in self.checked.values() if each.result == "untold"]:
+            now = replace(each, why=why, expired=False) if why else replace(each, result="gone", why="")
+            self.checked[each.key] = now
+            self._amounts.update({each.result: -1})
+            self._amounts[now.result] += 1
 
     async def _check(self, versions: Sequence[Entry]) -> Checked:
         stored = versions[0]
@@ -186,15 +245,13 @@ class Recheck:
         except NotFoundError as error:
             if error.status is None:  # nothing was sent
                 return self._checked(stored, "unasked", why="no request can name its ID")
-            return self._checked(stored, "gone")
+            return self._checked(stored, "gone") if self.found else self._checked(stored, "untold", why=_BROKEN_OFF)
+        except AnotherEntryError as error:
+            return self._checked(stored, "other", why=error.got)
         except BadRequestError as error:
             return self._checked(stored, "unasked", why=str(error).rstrip("."))
-        except ServerError as error:
-            self._failed += 1
-            if self._failed >= MOST_FAILED:
-                raise
-            return self._checked(stored, "unasked", why=str(error).rstrip("."))
-        self._failed = 0
+        if not now.fields.id:
+            return self._checked(stored, "other", why="it has no ID")
         found = [differences(version, now) for version in versions]
         if not all(found):
             return self._checked(stored, "same")
@@ -207,16 +264,16 @@ class Recheck:
 
     async def _look_at_gone(self) -> None:
         """Find out which entries are gone by retention, and whether it is their log at all. Raises `ApiError`."""
-        gone = [each for each in self.checked.values() if each.result == "gone"]
-        if not gone:
+        missing = [each for each in self.checked.values() if each.result in ("gone", "untold")]
+        if not missing:
             return
         await self._find_oldest()
-        for each in gone:
+        for each in missing:
             us = each.stored.created_us
             expired = us is not None and self.oldest_us is not None and us < self.oldest_us
             self.checked[each.key] = replace(each, expired=expired)
         if not self.found:
-            self._unclear = await self._why_unclear([self.checked[each.key] for each in gone])
+            self._settle(await self._why_unclear([self.checked[each.key] for each in missing]))
 
     async def _find_oldest(self) -> None:
         page = await self._log.api.list({"sort": OLDEST_FIRST}, limit=SMALLEST_PAGE)
@@ -229,15 +286,15 @@ class Recheck:
             self.oldest_us = min(known)
 
     async def _why_unclear(self, gone: Sequence[Checked]) -> str:
-        if any(self._loaded(each.key) for each in gone):
-            return ""
         none = f"None of the {count(len(gone))} entries is" if len(gone) > 1 else "The entry is not"
         page = await self._log.api.list({}, limit=SMALLEST_PAGE)
         if not page.entries:
             return f"{none} in this log, which is empty for this key."
-        newest = page.entries[0].fields.id
+        newest = page.entries[0].fields.id or ""
         if newest and not await self._has(newest):
             return "The server finds no entry by its ID, not even the newest one, so nothing can be re-checked."
+        if newest and any(self._loaded(each.key) for each in gone):
+            return ""
         for other in islice(self._others(), PROBED):
             if await self._has(other):
                 return ""
@@ -245,10 +302,9 @@ class Recheck:
 
     async def _has(self, entry_id: str) -> bool:
         try:
-            await self._log.api.get(entry_id)
-        except (NotFoundError, BadRequestError):
+            return bool((await self._log.api.get(entry_id)).fields.id)
+        except (NotFoundError, BadRequestError, AnotherEntryError):
             return False
-        return True
 
     def _or(self, gone: Sequence[Checked]) -> str:
         """What else may be why all of these are gone."""
@@ -269,13 +325,10 @@ def summary(checked: Iterable[Checked], same: int = 0) -> str:
     amounts = Counter[Result]({"same": same})
     amounts.update(each.result for each in found)
     fields = list(dict.fromkeys(name for each in found for name in each.fields))
-    expired = sum(each.expired for each in found)
-    of: dict[Result, str] = {
-        "same": "same",
-        "changed": f"changed ({safe(', '.join(fields), 200)})",
-        "gone": f"gone ({count(expired)} older than the log's oldest entry)" if expired else "gone",
-        "unasked": "not asked for",
-    }
+    expired = sum(each.result == "gone" and each.expired for each in found)
+    of = {**_WORDS, "changed": f"changed ({safe(', '.join(fields), 200)})"}
+    if expired:
+        of["gone"] = f"gone ({count(expired)} older than the log's oldest entry)"
     return ", ".join(f"{count(amounts[name])} {told}" for name, told in of.items() if amounts[name]) or "none"
 
 
@@ -284,7 +337,11 @@ def in_order(checked: Iterable[Checked]) -> list[Checked]:
     return sorted(checked, key=lambda each: (RESULTS.index(each.result), -(each.stored.created_us or 0), each.key))
 
 
-def stated(checked: Mapping[str, Checked], unclear: str = "") -> Rechecked | None:
+def _unclear(checked: Iterable[Checked]) -> str:
+    return next((each.why for each in checked if each.result == "untold"), "")
+
+
+def stated(checked: Mapping[str, Checked]) -> Rechecked | None:
     """What a bundle of these entries states of their re-check; `None` if they were not re-checked."""
     if not checked:
         return None
@@ -296,9 +353,12 @@ def stated(checked: Mapping[str, Checked], unclear: str = "") -> Rechecked | Non
         same=len(of["same"]),
         changed=len(of["changed"]),
         gone=len(of["gone"]),
-        expired=sum(each.expired for each in found),
+        expired=sum(each.expired for each in of["gone"]),
         unasked=len(of["unasked"]),
         changes=tuple(Changed(each.key, each.fields) for each in of["changed"][:MOST_NAMED]),
         missing=tuple(each.key for each in of["gone"][:MOST_NAMED]),
-        unclear=unclear if of["gone"] and not (of["same"] or of["changed"]) else "",
+        unclear=_unclear(found),
+        untold=len(of["untold"]),
+        other=len(of["other"]),
+        failed=len(of["failed"]),
     )

@@ -16,7 +16,7 @@ from auditlog_tui.evidence.container import Region
 from auditlog_tui.evidence.digests import text_of
 from auditlog_tui.evidence.fields import Fields, fields_of, utc
 from auditlog_tui.evidence.markdown import code
-from auditlog_tui.evidence.statement import Annotation, Statement
+from auditlog_tui.evidence.statement import Annotation, Rechecked, Statement
 from auditlog_tui.text.times import counted, distance
 
 MOST_VALUES = 100_000
@@ -125,8 +125,8 @@ def _recheck(statement: Statement) -> Iterator[str]:
     parts += [f"{found.unasked:,} can't be asked for"] if found.unasked else []
     yield from ("", "## Re-checked", "")
     yield (
-        f"At {_instant(found.from_us)}{until}, by the server's clock, {found.count:,} of the"
-        f" {counted(statement.rows, 'entry', 'entries')} here were asked for again by their IDs: {', '.join(parts)}."
+        f"At {_instant(found.from_us)}{until}, by the server's clock, {_asked(found, statement.rows)}:"
+        f" {', '.join(parts)}."
     )
     if found.unclear:
         yield from ("", f"**It can't be told whether entries are gone.** {code(found.unclear)}")
@@ -136,6 +136,16 @@ def _recheck(statement: Statement) -> Iterator[str]:
         yield from ("", *_table(("ID", "result"), rows))
     if left := found.changed + found.gone - len(rows):
         yield from ("", f"{left:,} more are not listed here.")
+
+
+def _asked(found: Rechecked, rows: int) -> str:
+    """How many entries were re-checked."""
+    here = f"of the {counted(rows, 'entry', 'entries')} here were"
+    amounts = {"can't be told": found.untold, "answered with another entry": found.other, "failed": found.failed}
+    others = [f"{amount:,} {told}" for told, amount in amounts.items() if amount]
+    if not others:
+        return f"{found.count:,} {here} asked for again by their IDs"
+    return f"{found.same + found.changed + found.gone:,} {here} re-checked by their IDs, {', '.join(others)}"
 
 
 def _instant(us: int | None, unknown: str = "unknown") -> str:

@@ -40,8 +40,11 @@ class Rechecked:
     """The result of asking the server again for entries of an export, by their IDs, between two times.
 
     The numbers count entries: `expired` those that are gone and older than the log's oldest, `unasked` those that
-    can't be asked for. `changes` and `missing` name the first of the `changed` and of the `gone` ones. `unclear` says
-    why it can't be told whether entries are gone.
+    can't be asked for, `untold` those that were not found without proof that they are gone, `other` those for which
+    another entry came, and `failed` those at which the server failed. `changes` and `missing` name the first of the
+    `changed` and of the `gone` ones. `unclear` says why it can't be told whether the `untold` ones are gone.
+
+    Before there was `untold`, those entries were counted as `gone` where `unclear` is not empty.
     """
 
     from_us: Instant
@@ -54,10 +57,14 @@ class Rechecked:
     changes: tuple[Changed, ...]
     missing: tuple[str, ...]
     unclear: str = ""
+    untold: Number = 0
+    other: Number = 0
+    failed: Number = 0
 
     @property
     def count(self) -> int:
-        return self.same + self.changed + self.gone + self.unasked
+        """How many were asked for, if that was possible."""
+        return self.same + self.changed + self.gone + self.unasked + self.untold + self.other + self.failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from auditlog_tui.entries.models import Entry, read_entry
 from auditlog_tui.entries.raw_json import Json
 from auditlog_tui.errors import ApiError, AuditLogError, SettingsError
-from auditlog_tui.evidence.recheck import AT_ONCE, Checked, Recheck, in_order
+from auditlog_tui.evidence.recheck import AT_ONCE, RESULTS, Checked, Recheck, in_order
 from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
 from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import Progress, print_note, standard_out
@@ -136,14 +136,14 @@ class _Running:
 
         def describe() -> str:
             pace.note(running.done, running.total - running.done)
-            return ", ".join([f"{running.progress}: {running.summary}", *pace.speed()])
+            return ", ".join([running.told, *pace.speed()])
 
         progress.describe = describe
         try:
             async with progress.shown():
                 await running.go(self._entries())
         except (asyncio.CancelledError, KeyboardInterrupt):
-            print_note(f"Stopped: {running.progress}: {running.summary}.")
+            print_note(f"Stopped: {running.told}.")
             raise
         except AuditLogError as error:
             self._error = error
@@ -168,11 +168,10 @@ class _Running:
     @property
     def status(self) -> int:
         found = self.recheck
-        unasked = any(each.result == "unasked" for each in found.checked.values())
         different = any(each.result in ("changed", "gone") for each in found.checked.values())
         if found.unclear or self._error is not None:
             return UNKNOWN
-        return DIFFERENT if different else UNKNOWN if unasked or found.done < found.total else SAME
+        return DIFFERENT if different else UNKNOWN if found.rechecked < found.total else SAME
 
     def raise_error(self) -> None:
         """Raise what broke it off, or for marked entries that the file lacks a `SettingsError`."""
@@ -189,13 +188,12 @@ class _Running:
         at_us = self._log.now_us()
         if options.format == "json":
             return [json.dumps(self._json(options, endpoint, found, at_us))]
-        whole = "" if self.recheck.done == self.recheck.total else f"{self.recheck.progress}: "
-        lines = [f"Re-checked at {rfc3339(at_us)} at {safe(endpoint, 200)}: {whole}{self.recheck.summary}."]
+        lines = [f"Re-checked at {rfc3339(at_us)} at {safe(endpoint, 200)}: {self.recheck.told}."]
         lines += [self.recheck.unclear] if self.recheck.unclear else []
         return [*lines, *map(_line, found)]
 
     def _json(self, options: RecheckOptions, endpoint: str, found: list[Checked], at_us: int) -> Json:
-        amounts = {name: sum(each.result == name for each in found) for name in ("changed", "gone", "unasked")}
+        amounts = {name: sum(each.result == name for each in found) for name in RESULTS if name != "same"}
         entries: list[Json] = [
             {
                 "id": each.key,
@@ -213,7 +211,8 @@ class _Running:
             "endpoint": endpoint,
             "checked_at": rfc3339(at_us),
             "entries": self.recheck.total,
-            "asked": self.recheck.done,
+            "asked": self.recheck.done - amounts["unasked"],
+            "rechecked": self.recheck.rechecked,
             "same": self.recheck.same,
             **amounts,
             "unclear": self.recheck.unclear or None,

@@ -35,7 +35,7 @@ COMMANDS = {
     "recheck": (
         "Ask the API again for each entry in a bundle or another saved log, by its ID, and write which are the\n"
         "same, which have changed (and in which fields), and which are gone. For the key of another organization,\n"
-        "every entry is: if none is found, that is said. The key is sent only to the address of your settings: if\n"
+        "no entry is found: if none is, it can't be told. The key is sent only to the address of your settings: if\n"
         "a bundle was made at another one, nothing is sent, unless --base-url is on the command line."
     ),
 }

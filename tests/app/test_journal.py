@@ -21,7 +21,7 @@ from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.ui import app as app_module
 from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
-from tests.app.wire import NOW_US, JsonLog, Wire, log_of, made
+from tests.app.wire import NOW_US, JsonLog, Wire, WithoutIds, answers, log_of, made
 
 KEY = "nv-key-0123456789abcdef"
 
@@ -167,6 +167,20 @@ async def test_rechecks_and_exports_are_written_down(tmp_path: Path, monkeypatch
             "rechecked",
             {"result": "1 same, 1 gone", "of": 2, "unclear": "", "changed": [], "gone": ["id-00000"]},
         )
+        await hand.press("escape")
+        hand.wire.fail(answers(500, {"message": "boom"}, x_should_retry="false"))
+        await hand.press("R")
+        kind, fields = kept.last
+        assert (kind, fields["result"]) == ("rechecked", "0 of 2 entries re-checked, 2 failed")
+        assert (fields["gone"], fields["failed"]) == ([], ["id-00000", "id-00001"])
+        hand.wire.fail(answers(500), times=0)
+        await hand.press("escape")
+        hand.wire.log = WithoutIds(made(n) for n in range(30))
+        await hand.press("R")
+        kind, fields = kept.last
+        assert (kind, fields["result"]) == ("rechecked", "0 of 2 entries re-checked, 2 can't be told")
+        assert (fields["gone"], fields["untold"]) == ([], ["id-00000", "id-00001"])
+        assert str(fields["unclear"]).startswith("The server finds no entry by its ID")
         await hand.press("escape", "e", "enter")
         kind, fields = kept.last
         assert (kind, fields["form"], fields["verdict"], fields["entries"]) == ("exported", "bundle", "COMPLETE", 2)

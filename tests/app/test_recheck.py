@@ -15,7 +15,7 @@ from auditlog_tui.ui.browse import status
 from auditlog_tui.ui.dialogs.compare import CompareScreen
 from auditlog_tui.ui.dialogs.recheck import RecheckScreen, ResultList
 from tests.app.helpers import Hand, running
-from tests.app.wire import ENTRIES, Json, JsonLog, Wire, log_of, made
+from tests.app.wire import ENTRIES, Json, JsonLog, Wire, WithoutIds, log_of, made
 
 
 def log(*, without: tuple[int, ...] = ()) -> JsonLog:
@@ -31,6 +31,12 @@ def results(hand: Hand) -> list[str]:
 def bundle_in(folder: Path) -> Path:
     (path,) = folder.glob("*.zip")
     return path
+
+
+def told_by(bundle: Path) -> tuple[str, Json]:
+    """Its report and its manifest."""
+    with ZipFile(bundle) as file:
+        return file.read("report.md").decode(), json.loads(file.read("manifest.json"))
 
 
 async def mark(hand: Hand, entries: int) -> None:
@@ -110,7 +116,7 @@ async def test_another_organizations_log_is_not_told_as_all_gone() -> None:
         marked = [read_entry(json.dumps(made(n))) for n in (1, 2)]
         hand.navigator.marks.mark(marked)  # in an earlier run, with another key
         await hand.press("R")
-        assert results(hand)[0].endswith(": 2 gone")
+        assert results(hand)[0].endswith(": 2 can't be told")
         assert "None of the 2 entries is in this log: the key may belong to another organization" in results(hand)[1]
         await hand.press("escape", "M")
         await hand.press("R")
@@ -195,8 +201,7 @@ async def test_a_bundle_states_what_the_recheck_found(tmp_path: Path, monkeypatc
         await change(hand, wire)
         await hand.press("R", "escape", "e", "enter", "escape")
     path = bundle_in(tmp_path)
-    with ZipFile(path) as file:
-        report, manifest = file.read("report.md").decode(), json.loads(file.read("manifest.json"))
+    report, manifest = told_by(path)
     assert (
         "At 2026-07-01T12:00:00.000000Z, by the server's clock, 4 of the 4 entries here were asked for again by their"
         " IDs: 2 same, 1 changed (`status_code`), 1 gone."
@@ -204,6 +209,8 @@ async def test_a_bundle_states_what_the_recheck_found(tmp_path: Path, monkeypatc
     assert "| `id-00001` | changed: `status_code` |\n| `id-00002` | gone |" in report
     stated: Json = manifest["statement"]["rechecked"]
     assert (stated["same"], stated["changed"], stated["gone"]) == (2, 1, 1)
+    assert not {"untold", "other", "failed"} & stated.keys()
+    assert manifest["format_version"] == 2
     assert verify(path).findings == []
 
 
@@ -262,9 +269,62 @@ async def test_an_answer_with_another_entry_is_said_and_is_no_result() -> None:
         await mark(hand, 1)
         wire.fail(lambda request: httpx.Response(200, json=made(7)))
         await hand.press("R")
-        assert "was asked for entry id-00000 and answered with entry id-00007" in hand.status
-        assert "same" not in hand.status
-        assert hand.app.screen is hand.screen
+        assert "0 of 1 marked entry re-checked" in hand.text
+        said, line = results(hand)
+        assert said.endswith(": 1 answered with another entry")
+        assert line.startswith("another entry came: id-00007  ")
+
+
+def fails(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(500, json={"message": "boom"}, headers={"x-should-retry": "false"})
+
+
+async def test_a_server_that_finds_nothing_by_its_id_proves_nothing_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(WithoutIds(made(n) for n in range(200))) as hand:
+        await mark(hand, 3)
+        await hand.press("R")
+        said, why, *lines = results(hand)
+        assert said.endswith(": 3 can't be told")
+        assert "0 of 3 marked entries re-checked" in hand.text
+        assert why.startswith("The server finds no entry by its ID, not even the newest one")
+        assert [line.split("  ")[0] for line in lines] == ["can't be told"] * 3
+        await hand.press("escape", "e", "enter", "escape")
+    report, manifest = told_by(bundle_in(tmp_path))
+    assert (
+        "0 of the 3 entries here were re-checked by their IDs, 3 can't be told: 0 same, 0 changed, 0 gone." in report
+    )
+    assert "**It can't be told whether entries are gone.** `The server finds no entry" in report
+    stated: Json = manifest["statement"]["rechecked"]
+    assert (stated["gone"], stated["missing"], stated["untold"]) == (0, [], 3)
+    assert manifest["format_version"] == 3
+    assert verify(bundle_in(tmp_path)).findings == []
+
+
+async def test_entries_at_which_the_server_fails_are_told_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wire = Wire(log())
+    async with running(wire) as hand:
+        await mark(hand, 14)
+        wire.fail(fails)
+        await hand.press("R")
+        assert "0 of 14 entries re-checked, " in hand.status
+        wire.fail(fails, times=0)
+        await hand.press("R")
+        assert "0 of 14 marked entries re-checked" in hand.text
+        said, *lines = results(hand)
+        assert said.endswith(f": {len(lines)} failed")
+        assert all(line.startswith("failed: ") for line in lines)
+        await hand.press("escape", "e", "enter", "escape")
+    report, manifest = told_by(bundle_in(tmp_path))
+    assert f"0 of the 14 entries here were re-checked by their IDs, {len(lines)} failed: 0 same" in report
+    stated: Json = manifest["statement"]["rechecked"]
+    assert (stated["failed"], stated["unasked"]) == (len(lines), 0)
+    assert verify(bundle_in(tmp_path)).findings == []
 
 
 async def test_a_404_with_another_entry_in_it_is_no_change() -> None:

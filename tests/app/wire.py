@@ -89,6 +89,14 @@ class JsonLog:
         return Answer(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
+class WithoutIds(JsonLog):
+    """A server that lists its entries, and finds none by its ID."""
+
+    def answer(self, method: str, target: str, headers: Any) -> Answer:
+        by_id = target.partition("?")[0] != LIST_PATH
+        return Answer(404, {}, b"") if by_id else super().answer(method, target, headers)
+
+
 class Wire(httpx.AsyncBaseTransport):
     """A transport that answers from a log at `NOW` and keeps every request; it fails or waits on request.
 

@@ -71,7 +71,7 @@ class RecheckController(Controller):
         looked = count_up()
 
         def loaded(key: str) -> bool:
-            return next(looked) < MOST_LOOKED_FOR and self._is_loaded(key)
+            return key in self.known().seen or (next(looked) < MOST_LOOKED_FOR and self._is_loaded(key))
 
         recheck = Recheck(
             self._host.navigator.log, len(entries), loaded=loaded, on_progress=lambda: self._progressed(recheck)
@@ -80,13 +80,13 @@ class RecheckController(Controller):
         try:
             await recheck.go([entry] for entry in entries)
         except AuditLogError as error:
-            self._host.say(f"{error} {recheck.progress}{'; R shows these' if recheck.done else ''}", "error")
+            self._host.say(f"{error} {recheck.told}{'; R shows these' if recheck.done else ''}", "error")
             return
         finally:
             self.known().take(recheck)
             self._note(recheck)
             self._waiting = recheck if recheck.done else None
-        told = recheck.unclear or f"Re-checked: {recheck.summary}"
+        told = recheck.unclear or f"Re-checked: {recheck.told}"
         self._host.say(f"{told.rstrip('.')}; R shows each", "warning" if recheck.deviates else "")
         if self._status.awaited(begun) and self._table.screen.is_current:
             self._show(recheck)
@@ -94,13 +94,14 @@ class RecheckController(Controller):
     def _note(self, recheck: Recheck) -> None:
         """Write down what was found out."""
         from auditlog_tui.evidence.journal import MOST_IDS
-        from auditlog_tui.evidence.recheck import in_order
+        from auditlog_tui.evidence.recheck import DOUBTFUL, RESULTS, in_order
 
         found = in_order(recheck.checked.values())
+        of = {name: [each.key for each in found if each.result == name][:MOST_IDS] for name in RESULTS}
         named: dict[str, Json] = {
-            name: [each.key for each in found if each.result == name][:MOST_IDS] for name in ("changed", "gone")
+            name: keys for name, keys in of.items() if name in ("changed", "gone") or (keys and name in DOUBTFUL)
         }
-        told: dict[str, Json] = {"result": recheck.summary, "of": recheck.total, "unclear": recheck.unclear}
+        told: dict[str, Json] = {"result": recheck.told, "of": recheck.total, "unclear": recheck.unclear}
         self._host.navigator.journal.note("rechecked", {**told, **named})
 
     def _progressed(self, recheck: Recheck) -> None:
@@ -133,7 +134,7 @@ class RecheckController(Controller):
         sentences = [(f"At {self._host.look.date_time(at)}: {recheck.summary}", style)]
         if recheck.unclear:
             sentences.append((recheck.unclear, "bold $text-error"))
-        of = f"{count(recheck.done)} of " if recheck.done < recheck.total else ""
+        of = f"{count(recheck.rechecked)} of " if recheck.rechecked < recheck.total else ""
         title = f"{of}{counted(recheck.total, 'marked entry', 'marked entries')} re-checked"
         dialog = RecheckScreen(title, checked, sentences, self._host.look)
         self._host.ask(dialog, lambda chosen: self._chosen(recheck, chosen))

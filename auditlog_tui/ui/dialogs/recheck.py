@@ -146,5 +146,8 @@ _STYLES = {
     "same": "$text-muted",
     "changed": "bold $text-warning",
     "gone": "bold $text-error",
+    "untold": "$text-warning",
+    "other": "bold $text-error",
+    "failed": "$text-warning",
     "unasked": "$text-warning",
 }

@@ -25,7 +25,7 @@ from auditlog_tui.errors import BundleError
 from auditlog_tui.evidence import bundle, container, report
 from auditlog_tui.evidence.bundle import DIGESTS, ENTRIES, MANIFEST, NAMES, NOTES, Bundle, read, write
 from auditlog_tui.evidence.fields import plain
-from auditlog_tui.evidence.statement import Annotation, Ending, Statement
+from auditlog_tui.evidence.statement import Annotation, Ending, Rechecked, Statement
 from auditlog_tui.evidence.verify import verify
 from tests.effort import THOROUGH
 from tests.unit.entries.test_malformed import DAMAGES, FIELDS, damaged
@@ -477,6 +477,51 @@ def put(name: str, content: bytes) -> Callable[[bytes], bytes]:
     return lambda data: packed({**members(data), name: content})
 
 
+RECHECKED = Rechecked(
+    from_us=AS_OF_US, to_us=AS_OF_US, same=0, changed=0, gone=3, expired=0, unasked=1, changes=(),
+    missing=("id-3", "id-4", "id-5"), unclear="None of the 3 entries is in this log.",
+)  # fmt: skip
+"""As it was stated before there were more results."""
+
+
+@pytest.mark.parametrize(
+    ("more", "version", "told"),
+    [
+        ({}, 2, "4 of the 250 entries here were asked for again by their IDs: 0 same, 0 changed, 3 gone"),
+        (
+            {"gone": 0, "missing": (), "untold": 3},
+            3,
+            "0 of the 250 entries here were re-checked by their IDs, 3 can't be told: 0 same",
+        ),
+        (
+            {"failed": 2},
+            3,
+            "3 of the 250 entries here were re-checked by their IDs, 2 failed: 0 same, 0 changed, 3 gone",
+        ),
+        (
+            {"other": 1},
+            3,
+            "re-checked by their IDs, 1 answered with another entry: 0 same, 0 changed, 3 gone, 1 can't",
+        ),
+    ],
+)
+def test_results_of_a_recheck_that_came_later_are_stated_where_there_are_any(
+    more: dict[str, Any], version: int, told: str, tmp_path: Path
+) -> None:
+    stated = statement(250, rechecked=replace(RECHECKED, **more))
+    data = made(tmp_path, LINES, stated=stated)
+    manifest = json.loads(members(data)[MANIFEST])
+    assert manifest["format_version"] == version
+    later = {"untold", "other", "failed"}
+    assert manifest["statement"]["rechecked"].keys() & later == more.keys() & later
+    report = members(data)["report.md"].decode()
+    assert told in report
+    assert report.count(" | gone |") == len(more.get("missing", RECHECKED.missing))
+    (tmp_path / "a.zip").write_bytes(data)
+    assert verify(tmp_path / "a.zip").findings == []
+    assert opened(tmp_path, data)[2] == stated
+
+
 def edited(name: str, old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     """A change of some bytes of a member."""
     return lambda data: packed({**members(data), name: members(data)[name].replace(old, new)})
@@ -495,7 +540,7 @@ UNSOUND: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "manifest of bytes": (put(MANIFEST, b"\xff"), "not a manifest"),
     "manifest of digits": (put(MANIFEST, b"9" * 9_999), "not a manifest"),
     "huge manifest": (put(MANIFEST, b" " * (1 << 20) + b"{}"), "larger than"),
-    "newer": (edited(MANIFEST, b'"format_version": 1', b'"format_version": 3'), "A newer auditlog-tui made it"),
+    "newer": (edited(MANIFEST, b'"format_version": 1', b'"format_version": 4'), "A newer auditlog-tui made it"),
     "another verdict": (edited(MANIFEST, b'"COMPLETE"', b'"PERFECT"'), "not a manifest of this version"),
     "another type": (edited(MANIFEST, b'"requests": 5', b'"requests": []'), "not a manifest of this version"),
     "note with another type": (edited(NOTES, b"true", b'"no"'), "Line 1 of notes.jsonl"),

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from auditlog_tui.entries.models import Entry, read_entry
-from auditlog_tui.errors import ApiError, BadRequestError, KeyRefusedError, NotFoundError
+from auditlog_tui.errors import (
+    AnotherEntryError,
+    ApiError,
+    BadRequestError,
+    KeyRefusedError,
+    NotFoundError,
+    ServerError,
+)
 from auditlog_tui.evidence.recheck import MOST_NAMED, Recheck, Rechecks, in_order, stated
 from auditlog_tui.log.log import Log
 from auditlog_tui.store.entries import EntryStore
@@ -104,8 +111,26 @@ async def test_a_server_without_entries_by_id_proves_nothing() -> None:
         raise NotFoundError("no such endpoint", status=404)
 
     api.get = get  # type: ignore[method-assign]  # such a server
-    found = await rechecked(api, read(entry(5)))
-    assert found.unclear.startswith("The server finds no entry by its ID, not even the newest one")
+    for loaded in (False, True):  # the list has them still
+        found = await rechecked(api, read(entry(5), entry(6)), loaded=lambda key, so=loaded: so)
+        assert found.unclear.startswith("The server finds no entry by its ID, not even the newest one")
+        assert set(results(found).values()) == {found.summary.removeprefix("2 ")} == {"can't be told"}
+
+
+async def test_nothing_is_proved_by_a_newest_entry_that_is_another_one() -> None:
+    api = FakeApi(log_of(20))
+
+    async def get(entry_id: str) -> Entry:
+        if entry_id == "id-5":
+            raise NotFoundError("no such entry", status=404)
+        raise AnotherEntryError("Another entry came.", "id-1")
+
+    api.get = get  # type: ignore[method-assign]  # such a server
+    assert results(await rechecked(api, read(entry(5)), loaded=lambda key: True)) == {"id-5": "can't be told"}
+
+
+async def test_nothing_is_proved_by_an_empty_log() -> None:
+    assert results(await rechecked(FakeApi([]), read(entry(5)), loaded=lambda key: True)) == {"id-5": "can't be told"}
 
 
 @pytest.mark.parametrize("how", [{"others": lambda: ["gone-too", "id-7"]}, {"loaded": lambda key: key == "id-5"}])
@@ -135,6 +160,42 @@ async def test_what_no_request_can_name_is_not_gone() -> None:
         "not asked for: It is no UUID", "not asked for: it has no ID", "not asked for: no request can name its ID",
         "same",
     ]  # fmt: skip
+
+
+async def test_an_answer_with_another_entry_counts_for_that_entry_alone() -> None:
+    api = FakeApi(log_of(20))
+
+    async def get(entry_id: str) -> Entry:
+        if entry_id == "id-3":
+            raise AnotherEntryError("Another entry came.", "id-7")
+        if entry_id == "id-4":
+            return read_entry(json.dumps({key: value for key, value in entry(4).items() if key != "id"}))
+        return read_entry(json.dumps(entry(int(entry_id[3:]))))
+
+    api.get = get  # type: ignore[method-assign]  # such a server
+    found = await rechecked(api, read(*(entry(n) for n in (2, 3, 4, 5))))
+    assert results(found) == {
+        "id-2": "same",
+        "id-3": "another entry came: id-7",
+        "id-4": "another entry came: it has no ID",
+        "id-5": "same",
+    }
+    assert found.told == "2 of 4 entries re-checked, 2 answered with another entry: 2 same"
+    assert found.summary == "2 same, 2 answered with another entry"
+
+
+async def test_entries_at_which_the_server_fails_are_not_rechecked() -> None:
+    api = FakeApi(log_of(20))
+    api.fails = ServerError("The server failed (500).", status=500)
+    entries = read(*log_of(14))
+    running = Recheck(Log(api, EntryStore()), len(entries))
+    with pytest.raises(ServerError):
+        await running.go([each] for each in entries)
+    assert running.told == running.progress == "0 of 14 entries re-checked, 3 failed"
+    assert set(results(running).values()) == {"failed: The server failed (500)"}
+    found = stated(running.checked)
+    assert found is not None
+    assert (found.failed, found.unasked, found.count) == (3, 0, 3)
 
 
 async def test_an_error_ends_it_and_keeps_what_was_found_out() -> None:
@@ -172,9 +233,10 @@ async def test_what_is_gone_when_it_is_stopped_is_not_told_as_gone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert running.unclear.startswith("It was broken off before")
-    found = stated(running.checked, running.unclear)
+    assert set(results(running).values()) == {"can't be told"}
+    found = stated(running.checked)
     assert found is not None
-    assert found.unclear
+    assert (found.gone, found.untold, found.unclear) == (0, 9, running.unclear)
 
 
 async def test_few_requests_are_under_way_at_once() -> None:
@@ -200,7 +262,7 @@ async def test_a_statement_names_some_and_counts_all() -> None:
     found = await rechecked(FakeApi(log_of(500)[300:]), read(*log_of(301)))
     known = Rechecks()
     known.take(found)
-    told = stated(known.checked, known.unclear)
+    told = stated(known.checked)
     assert told is not None
     assert (told.same, told.gone, told.expired, len(told.missing), told.count) == (1, 300, 300, MOST_NAMED, 301)
 
@@ -208,10 +270,21 @@ async def test_a_statement_names_some_and_counts_all() -> None:
 async def test_a_later_result_takes_the_place_of_an_earlier_one() -> None:
     known = Rechecks()
     known.take(await rechecked(FakeApi(log_of(20)), read(entry(3), entry(4))))
-    known.take(await rechecked(FakeApi([each for each in log_of(20) if each["id"] != "id-3"]), read(entry(3))))
-    told = stated(known.checked, known.unclear)
+    less = FakeApi([each for each in log_of(20) if each["id"] != "id-3"])
+    known.take(await rechecked(less, read(entry(3)), loaded=known.seen.__contains__))
+    told = stated(known.checked)
     assert told is not None
-    assert (told.same, told.gone, told.unclear) == (1, 1, "")
+    assert (told.same, told.gone, told.untold, told.unclear) == (1, 1, 0, "")
+
+
+async def test_what_can_t_be_told_stays_so_after_a_recheck_of_others() -> None:
+    known = Rechecks()
+    known.take(await rechecked(FakeApi([entry(n, id=f"other-{n}") for n in range(20)]), read(entry(3))))
+    known.take(await rechecked(FakeApi(log_of(20)), read(entry(4))))
+    told = stated(known.checked)
+    assert told is not None
+    assert (told.same, told.gone, told.untold) == (1, 0, 1)
+    assert told.unclear.startswith("The entry is not in this log")
 
 
 def test_nothing_is_stated_of_entries_that_were_not_rechecked() -> None:

@@ -103,6 +103,34 @@ def test_for_another_organizations_key_nothing_is_told_as_gone(
     status, out, _ = command("recheck", "incident.zip")
     assert status == 2
     assert f"None of the {len(bundle)} entries is in this log: the key may belong to another organization" in out
+    assert "gone" not in out.replace("retention", "")
+
+
+def test_on_a_server_that_finds_nothing_by_its_id_no_entry_is_told_as_gone(
+    command: Command, log: Altered, bundle: list[str]
+) -> None:
+    newest = command("list", "--limit", "1", "--format", "ids")[1].split()
+    log.instead = dict.fromkeys([*bundle, *newest])
+    status, out, _ = command("recheck", "incident.zip")
+    first, why, *lines = out.splitlines()
+    assert status == 2
+    assert first.endswith(f": 0 of {len(bundle)} entries re-checked, {len(bundle)} can't be told.")
+    assert why.startswith("The server finds no entry by its ID, not even the newest one")
+    assert len(lines) == len(bundle)
+    assert all(line.endswith("  can't be told") for line in lines)
+    found = json.loads(command("recheck", "incident.zip", "--format", "json")[1])
+    assert (found["gone"], found["untold"], found["unclear"]) == (0, len(bundle), why)
+
+
+def test_an_answer_with_another_entry_does_not_end_it(command: Command, log: Altered, bundle: list[str]) -> None:
+    log.instead = {bundle[2]: log.get(bundle[5])}
+    status, out, err = command("recheck", "incident.zip")
+    first, line = out.splitlines()
+    same, total = len(bundle) - 1, len(bundle)
+    assert (status, err) == (2, "")
+    assert first.endswith(f": {same} of {total} entries re-checked, 1 answered with another entry: {same} same.")
+    assert line.startswith(bundle[2])
+    assert line.endswith(f"  another entry came: {bundle[5]}")
 
 
 def test_of_one_marked_entry_that_is_gone_the_others_prove_whose_log_it_is(
@@ -154,25 +182,27 @@ def test_a_server_that_fails_ends_it_with_what_was_found_out(
     code, out, err = command("recheck", "incident.zip")
     first, *lines = out.splitlines()
     assert code == 2
-    assert f" of {len(bundle)} entries re-checked: " in first
-    assert "same" not in first
-    assert all(line.endswith("(500)") for line in lines)
+    failed = f", {len(lines)} failed" if status == 500 else ""
+    assert first.endswith(f": 0 of {len(bundle)} entries re-checked{failed}.")
+    assert all("  failed: " in line and line.endswith("(500)") for line in lines)
+    assert len(lines) >= 3 or status != 500
     told, error = err.splitlines()
-    assert told.startswith(f"0 of {len(bundle)} entries re-checked: none; waiting 1 s, then attempt ")
+    assert told.startswith(f"0 of {len(bundle)} entries re-checked; waiting 1 s, then attempt ")
     assert str(status) in error
     assert len(server.requests) < 30
 
 
-def test_entries_at_which_the_server_fails_are_not_asked_for_and_all_others_are(
+def test_entries_at_which_the_server_fails_are_told_as_failed_and_all_others_are_rechecked(
     command: Command, server: Serving, bundle: list[str]
 ) -> None:
     server.faults.extend([Fault(500, {"x-should-retry": "false"})] * 2)
     status, out, err = command("recheck", "incident.zip")
     first, *lines = out.splitlines()
     assert (status, err) == (2, "")
-    assert first.endswith(f": {len(bundle) - 2} same, 2 not asked for.")
+    same, total = len(bundle) - 2, len(bundle)
+    assert first.endswith(f": {same} of {total} entries re-checked, 2 failed: {same} same.")
     assert len(lines) == 2
-    assert all("not asked for: " in line and "(500)" in line for line in lines)
+    assert all("  failed: " in line and "(500)" in line for line in lines)
 
 
 def test_a_key_that_is_refused_tells_nothing(
@@ -181,7 +211,7 @@ def test_a_key_that_is_refused_tells_nothing(
     monkeypatch.setenv("NIRVANA_LABS_API_KEY", "another-key-0123456789")
     status, out, err = command("recheck", "incident.zip")
     assert status == 2
-    assert f"0 of {len(bundle)} entries re-checked: none." in out
+    assert f"0 of {len(bundle)} entries re-checked.\n" in out
     assert "refused the API key (401)" in err
 
 

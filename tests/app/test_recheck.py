@@ -132,6 +132,17 @@ async def test_of_an_entry_that_this_log_has_sent_it_is_said_that_it_is_gone() -
         assert [line.split("  ")[0] for line in results(hand)[1:]] == ["gone"]
 
 
+async def test_of_an_entry_that_an_earlier_recheck_found_it_is_said_that_it_is_gone() -> None:
+    wire = Wire(log())
+    async with running(wire) as hand:
+        hand.navigator.marks.mark([read_entry(json.dumps(made(150)))])  # not loaded
+        await hand.press("R")
+        assert results(hand)[0].endswith(": 1 same")
+        wire.log = log(without=(150,))
+        await hand.press("R")
+        assert results(hand)[0].endswith(": 1 gone")
+
+
 async def test_escape_stops_it_and_says_how_far_it_came() -> None:
     wire = Wire(log())
     async with running(wire) as hand:

@@ -18,8 +18,10 @@ from auditlog_tui.archive.dataset import (
     Manifest,
     Part,
     is_behind_state,
+    read_state,
     survey_manifest,
     temporary_of,
+    why_no_state,
 )
 from auditlog_tui.archive.engine import Reader, check_installed
 from auditlog_tui.archive.snapshot import manifest_of
@@ -34,11 +36,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Checked:
-    """The manifest as it was read, and what is wrong: what was changed, and what can't be read."""
+    """The manifest as it was read, and what is wrong: what was changed, and what can't be read.
+
+    `unsure` says why the archive does not say whether it has all of its log; empty if it does.
+    """
 
     manifest: Manifest
     changed: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    unsure: str = ""
 
 
 def check(folder: Path, progress: Progress) -> Checked:
@@ -51,7 +57,7 @@ def check(folder: Path, progress: Progress) -> Checked:
     folder = folder.expanduser()
     manifest = manifest_of(folder)
     folder = folder.resolve()
-    found = Checked(manifest)
+    found = Checked(manifest, unsure=_why_unsure(folder, manifest))
     found.changed += [f"{MANIFEST}: line {at} does not follow the one before" for at in manifest.broken]
     if is_behind_state(folder, manifest):
         found.changed.append(f"{MANIFEST}: it lacks the line that {STATE} is about")
@@ -69,6 +75,13 @@ def check(folder: Path, progress: Progress) -> Checked:
             done += part.bytes
     found.changed += _strangers(folder, manifest)
     return found
+
+
+def _why_unsure(folder: Path, manifest: Manifest) -> str:
+    if why := why_no_state(folder):
+        return f"{STATE}: {why}"
+    state = read_state(folder, manifest)
+    return "" if state is not None and state.complete_us is not None else "no collect has found all of it"
 
 
 def _wrong(reader: Reader, folder: Path, part: Part) -> str:

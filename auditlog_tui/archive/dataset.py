@@ -217,6 +217,13 @@ def is_behind_state(folder: Path, manifest: Manifest) -> bool:
     return now is None or state.digest not in now.digests
 
 
+def why_no_state(folder: Path) -> str:
+    """What is wrong with the file of the state, in words; empty if it can be read."""
+    if _any_state(folder) is not None:
+        return ""
+    return "it can't be read" if os.path.lexists(folder / STATE) else "it is missing"
+
+
 def _any_state(folder: Path, *, private: bool = False) -> State | None:
     try:
         data = files.read(folder / STATE, _MOST_BYTES, private=private)

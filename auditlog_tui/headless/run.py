@@ -317,8 +317,11 @@ class _Run:
         if unread := self._unread_marks(query):
             return self._end(unread, [])
         number, missing = await count_matching(self._log, query, self._show_progress)
-        if missing := missing or self._file_lacks(query):
-            return self._end(f"{missing} {number:,} of them {'matches' if number == 1 else 'match'}.", [])
+        matching = "matches" if number == 1 else "match"
+        if missing:
+            return self._end(f"{missing} {number:,} of them {matching}.", [])
+        if missing := self._file_lacks(query):
+            return self._end(f"{missing} {counted(number, 'entry', 'entries')} there {matching}.", [])
         self._printer.line(str(number))
         return self._end("", [] if number else await self._why_nothing(query))
 
@@ -330,6 +333,7 @@ class _Run:
             if origin is None:
                 raise
             why = f" It is incomplete: {origin.reason}." if origin.reason else ""
+            why = why or (" It does not say whether it has all of the log." if origin.unsure else "")
             raise NotFoundError(f"{origin.name} has no entry with this ID.{why}", status=error.status) from error
         self._printer.entry(entry)
         return self._finish("")
@@ -359,7 +363,8 @@ class _Run:
         else:
             for line in who_text(report, self._zone, self._glyphs, where.text):
                 self._printer.line(line)
-        return self._end("\n".join(filter(None, [missing, missing_from(report)])), where.take_problems())
+        lacks = missing_from(report) or self._unsure()
+        return self._end("\n".join(filter(None, [missing, lacks])), where.take_problems())
 
     async def _actor_named(self, text: str, gatherer: Gatherer) -> tuple[Subject | None, str]:
         """The actor of a name, and what may be missing; if there is none, what was looked for in vain.
@@ -385,11 +390,16 @@ class _Run:
         return Subject("actor", actor), missing and f"{missing}\nOther actors may have this name too."
 
     def _file_lacks(self, query: Query) -> str:
-        """Why entries are missing in the file that the log was saved to; empty if none are, or if it is no file."""
+        """Why entries are or may be missing in what the log was saved to; empty if none are, or if it was not."""
         origin, planned = self._log.origin, plan(query)
-        if origin is None or not origin.reason or planned.only or origin.covered_us(planned.params) is not None:
+        if origin is None or planned.only or origin.covered_us(planned.params) is not None:
             return ""
-        return f"Incomplete: {origin.reason}."
+        return f"Incomplete: {origin.reason}." if origin.reason else self._unsure()
+
+    def _unsure(self) -> str:
+        """Why what was found may lack entries of the log, in a sentence; empty if it has all that are there."""
+        unsure = "" if self._log.origin is None else self._log.origin.unsure
+        return f"Incomplete: {unsure}." if unsure else ""
 
     def _unread_marks(self, query: Query) -> str:
         """Why marks could not be read that the query is about; empty if all were."""
@@ -402,7 +412,7 @@ class _Run:
     async def _why_nothing(self, query: Query) -> Sequence[str]:
         """That nothing matches, with possible reasons, for which a few small requests are made."""
         if not query:
-            return ["The log is empty."]
+            return ["The log is empty." if self._log.origin is None else self._log.origin.empty]
         if only := plan(query).only:
             return [f"No entry that you {only} matches."]
         seen = Seen()

@@ -57,6 +57,8 @@ def _verdict(name: str, found: Checked, *, quiet: bool) -> Iterator[str]:
         yield f"The manifest's last line has the SHA-256 {manifest.digests[-1]}."
         yield "Whoever changes an archive can write its manifest anew: keep this digest elsewhere to notice it."
     yield from (f"- {each}" for each in (*found.changed, *found.unreadable))
+    if found.unsure and not quiet:
+        yield f"It does not say whether it has all of its log ({found.unsure}): collect finds out."
 
 
 def compact(folder: Path, *, quiet: bool) -> ExitStatus:

@@ -41,12 +41,30 @@ class Origin:
         return f"{'an' if self.kind == 'archive' else 'a'} {self.kind}"
 
     @property
+    def unsure(self) -> str:
+        """Why an answer may lack entries although it has all that are here; empty if it has all that it is taken for.
+
+        A file without a statement is taken for nothing more than the entries in it, an archive for its whole log.
+        """
+        return "" if self.stated or self.kind != "archive" else self._unstated
+
+    @property
+    def _unstated(self) -> str:
+        return f"it was made of {self.name}, {self.noun} that does not say whether it has all of the log"
+
+    @property
+    def empty(self) -> str:
+        """A sentence that says that no entry is here."""
+        whole = self.stated and not (self.query or self.reason)
+        return "The log is empty." if whole else f"There is no entry in this {self.kind}."
+
+    @property
     def lacks(self) -> str:
         """Why entries of the log may be missing in what is made of the file; empty if it states that none are."""
         if self.reason or not self.partial:
             return self.reason
         if not self.stated:
-            return f"it was made of {self.name}, {self.noun} that does not say whether it has all of the log"
+            return self._unstated
         return f"it was made of {self.name}, which has only the entries of {self.query}"
 
     @property

@@ -107,6 +107,14 @@ async def test_an_archive_that_does_not_know_that_it_is_complete_says_all_in_arc
         assert "This log is an archive, which curl can't ask" in hand.status
 
 
+async def test_an_archive_without_entries_is_called_no_empty_log(tmp_path: Path) -> None:
+    add(tmp_path, [], complete_us=None)
+    async with showing(tmp_path) as hand:
+        assert "0  ALL IN ARCHIVE" in hand.header
+        assert "There is no entry in this archive." in hand.shown
+        assert "The log is empty" not in hand.text
+
+
 async def test_days_that_are_lacking_make_every_filter_incomplete(tmp_path: Path) -> None:
     add(tmp_path, some(each=20))
     with (tmp_path / f"day={DAYS[1]}" / "part-000002.parquet").open("ab") as file:

@@ -132,7 +132,9 @@ def _blank(navigator: Navigator, summary: Summary, look: Look, spinner: str) -> 
         scanned = f"  {_progress(summary, look)}" if summary.loaded else ""
         return [(f"{spinner or look.glyphs.spinner[0]} asking for entries …{scanned}", "dim")]
     if not text:
-        return [("The log is empty.", "text"), ("", "dim"), ("r asks again", "dim")]
+        origin = view.log.origin
+        empty = "The log is empty." if origin is None else origin.empty
+        return [(empty, "text"), ("", "dim"), ("r asks again", "dim")]
     as_of = "" if summary.as_of is None else f"as of {summary.as_of:%Y-%m-%d %H:%M:%S} UTC. "
     scanned = f"Scanned {count(summary.loaded)}{_back_to(summary, look)}." if summary.loaded else ""
     return [

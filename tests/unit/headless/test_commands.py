@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from auditlog_tui import cli
+from auditlog_tui.archive.dataset import Archive, Origin
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.entries.models import Entry, read_entry
@@ -263,6 +264,63 @@ def test_an_archive_is_collected_and_looked_after_without_a_key(
     status, out, err = command("collect", str(tmp_path / "none"), "--verify")
     assert (status, out) == (2, "")
     assert "none is no archive" in err
+
+
+@pytest.mark.parametrize("state", ["missing", "unreadable", "never complete"])
+def test_an_archive_that_may_lack_entries_says_so_with_every_answer(
+    state: str, command: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    assert command("collect", str(folder), "--quiet") == (0, "", "")
+    assert command("verify", str(folder))[1].count("\n") == 3
+    if state == "missing":
+        (folder / "_state.json").unlink()
+    elif state == "unreadable":
+        (folder / "_state.json").write_text("{")
+    else:
+        with Archive(folder) as archive:
+            archive.write_state(b"{}")
+    unsure = "an archive that does not say whether it has all of the log"
+    _, entry_id, _ = command("list", "--limit", "1", "--format", "ids")
+    for words, expected, written in (
+        (("list", "--format", "ids"), f"Incomplete: it was made of archive, {unsure}.\n", ENTRIES),
+        (("list", "path:nowhere"), f"Incomplete: it was made of archive, {unsure}.\n", 0),
+        (("count",), f"Incomplete: it was made of archive, {unsure}. {ENTRIES} entries there match.\n", 0),
+        (("who", "203.0.113.7"), f"Incomplete: it was made of archive, {unsure}.\n", None),
+        (("who", "192.0.2.250"), f"Incomplete: it was made of archive, {unsure}.\n", None),
+        (("export", "--out", "-"), f"Incomplete: it was made of archive, {unsure}.\n", ENTRIES),
+    ):
+        status, out, err = command(*words, "--from", str(folder))
+        assert status == 1, words
+        assert err.endswith(expected), words
+        assert written in (None, len(out.splitlines())), words
+    assert command("get", entry_id.strip(), "--from", str(folder))[0] == 0
+    status, _, err = command("get", "none", "--from", str(folder))
+    assert (status, "It does not say whether it has all of the log." in err) == (3, True)
+    status, out, _ = command("verify", str(folder))
+    why = {"missing": "_state.json: it is missing", "unreadable": "_state.json: it can't be read"}
+    told = why.get(state, "no collect has found all of it")
+    assert (status, f"It does not say whether it has all of its log ({told})" in out) == (0, True)
+
+
+def test_an_archive_without_entries_is_no_empty_log(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    with Archive(folder, Origin("https://log.example")):
+        pass
+    status, out, err = command("count", "--from", str(folder))
+    assert (status, out) == (1, "")
+    assert err.endswith("does not say whether it has all of the log. 0 entries there match.\n")
+    status, out, err = command("list", "--format", "ids", "--from", str(folder))
+    assert (status, out, "The log is empty" in err) == (1, "", False)
+    with Archive(folder) as archive:
+        archive.write_state(b"{}", 1)
+    assert command("count", "--from", str(folder)) == (0, "0\n", "The log is empty.\n")
+
+
+def test_what_was_saved_of_a_filter_is_not_the_whole_log(command: Command, tmp_path: Path) -> None:
+    bundle = str(tmp_path / "b.zip")
+    assert command("export", "status:418", "--bundle", bundle)[0] == 0
+    assert command("count", "--from", bundle) == (0, "0\n", "There is no entry in this file.\n")
 
 
 def test_what_is_collected_of_a_span_says_so(command: Command, tmp_path: Path) -> None:

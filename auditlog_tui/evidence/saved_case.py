@@ -127,7 +127,7 @@ def _queries(case: CaseFile) -> list[str]:
 def _covered(case: CaseFile) -> dict[frozenset[tuple[str, str]], int]:
     """The requests of which it has every entry; where it has them twice, as of the later time."""
     found: dict[frozenset[tuple[str, str]], int] = {}
-    kept = (coverage_of(state) for state in received.feeds(case, MOST_FEEDS) if isinstance(state, str))
+    kept = (coverage_of(state, rows) for state, rows in received.feeds(case, MOST_FEEDS) if isinstance(state, str))
     dropped = (read_coverage(*each) for each in received.covered(case, MOST_FEEDS))
     for coverage in filter(None, (*kept, *dropped)):
         request = frozenset(coverage.params.items())

@@ -40,18 +40,19 @@ class _Kept(Struct, frozen=True):
 class KeptFeeds:
     """The feeds in a case, by the number of their run; `save` keeps one. Raises `StoreError`.
 
-    What can't be read, which this program did not write, is as if it were not there.
+    What can't be read, which this program did not write, and what lacks rows is as if it were not there.
     """
 
     def __init__(self, store: EntryStore) -> None:
         self._store = store
         store.covered_by = _covered_by
         self._waiting: dict[int, _Kept] = {}
-        for run, text in read_feeds(store).items():
-            try:
-                self._waiting[run] = msgspec.json.decode(text, type=_Kept)
-            except (msgspec.MsgspecError, ValueError):
+        for run, (text, rows) in read_feeds(store).items():
+            kept = _read(text, rows)
+            if kept is None:
                 store.unused.append(run)
+            else:
+                self._waiting[run] = kept
         parts = [run for run, kept in self._waiting.items() if kept.params or kept.entry_id is not None]
         for run in parts[:-MOST_FEEDS]:
             store.unused.append(run)
@@ -94,11 +95,19 @@ class Coverage(Struct, frozen=True):
     as_of_us: int
 
 
-def coverage_of(text: str) -> Coverage | None:
-    """What a feed has whole by its kept state; `None` if nothing, or if this program did not write that."""
+def _read(text: str, rows: int) -> _Kept | None:
+    """A kept state; `None` if this program did not write it, or if fewer rows are left than have arrived."""
     try:
         kept = msgspec.json.decode(text, type=_Kept)
     except (msgspec.MsgspecError, ValueError):
+        return None
+    return kept if kept.state.older.arrived + kept.state.newer.arrived <= rows else None
+
+
+def coverage_of(text: str, rows: int) -> Coverage | None:
+    """What a feed with so many rows has whole by its kept state; `None` if nothing, or if that can't be relied on."""
+    kept = _read(text, rows)
+    if kept is None:
         return None
     state = kept.state
     whole = state.older.done and state.newer.done and not (state.short or state.lost_joint or state.too_deep)
@@ -117,9 +126,9 @@ def read_coverage(request: object, as_of_us: object) -> Coverage | None:
         return None
 
 
-def _covered_by(text: str) -> tuple[str, int] | None:
-    """What a case keeps of a feed with this state that is dropped."""
-    found = coverage_of(text)
+def _covered_by(text: str, rows: int) -> tuple[str, int] | None:
+    """What a case keeps of a feed with this state and so many rows that is dropped."""
+    found = coverage_of(text, rows)
     if found is None:
         return None
     return msgspec.json.encode(found.params, order="sorted").decode(), found.as_of_us

@@ -31,6 +31,7 @@ from auditlog_tui.errors import CaseError, StoreError
 from auditlog_tui.output import files
 from auditlog_tui.output.files import shown
 from auditlog_tui.store.entries import SCHEMA
+from auditlog_tui.store.intact import missing_rows
 from auditlog_tui.text.safe import safe
 
 APPLICATION_ID = 0x414C7463
@@ -189,7 +190,7 @@ def read_case(path: Path, *, received: bool = False) -> CaseFile:
             _check_place(path)
         real = _real(path)
         alone = _has_log(real) and not _is_written(real)
-        connection = _open_copy(_recovered(real, stack) if alone else real, stack, path)
+        connection = _open_copy(_recovered(real, stack) if alone else real, stack, path, whole=received)
         owner = _read_owner(connection)
         if owner is None:
             raise _no_owner(path)
@@ -464,15 +465,15 @@ def _move(path: Path, end: threading.Event) -> None:
                 moved_ns = found.st_mtime_ns
 
 
-def _open_copy(path: Path, stack: ExitStack, named: Path | None = None) -> sqlite3.Connection:
+def _open_copy(path: Path, stack: ExitStack, named: Path | None = None, *, whole: bool = False) -> sqlite3.Connection:
     """A private temporary database with the case's content as of now. Nothing is written beside the case.
 
-    `named` is the case in messages, if `path` is a copy of it.
+    `named` is the case in messages, if `path` is a copy of it. `whole` is as for `_check`.
     """
     copy = stack.enter_context(closing(_connect("")))
     copy.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
     with _source(path) as source:
-        version = _check(path, source, named)
+        version = _check(path, source, named, whole=whole)
         source.backup(copy)
     _migrate(copy, version)
     return copy
@@ -500,8 +501,11 @@ def _connect(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _check(path: Path, connection: sqlite3.Connection, named: Path | None = None) -> int:
-    """The version of a case, 0 of an empty file. Raises `CaseError`, and `sqlite3.Error` if it is damaged."""
+def _check(path: Path, connection: sqlite3.Connection, named: Path | None = None, *, whole: bool = False) -> int:
+    """The version of a case, 0 of an empty file. Of a large one, rows are looked for only to read it `whole`.
+
+    Raises `CaseError`, and `sqlite3.Error` if it is damaged.
+    """
     named = named or path
     (application,), (version,) = (_value(connection, f"PRAGMA {name}") for name in ("application_id", "user_version"))
     schema = _schema_of(connection)
@@ -515,8 +519,11 @@ def _check(path: Path, connection: sqlite3.Connection, named: Path | None = None
         raise CaseError(f"{shown(named)} was changed: it does not say its version. Choose another file.")
     if schema != (made := _schema_made_by(MIGRATIONS[:version])):
         raise CaseError(f"{shown(named)} was changed: {_difference(schema, made)}. Choose another file.")
-    if path.stat().st_size <= _CHECKED_BYTES and _value(connection, "PRAGMA quick_check(1)") != ("ok",):
+    small = path.stat().st_size <= _CHECKED_BYTES
+    if small and _value(connection, "PRAGMA quick_check(1)") != ("ok",):
         raise CaseError(_damaged(named))
+    if (small or whole) and (why := missing_rows(connection)):
+        raise CaseError(_damaged(named, why))
     return int(version)
 
 
@@ -594,9 +601,11 @@ def _explained(path: Path) -> Iterator[None]:
         raise CaseError(_trouble(path, error)) from error
 
 
-def _damaged(path: Path) -> str:
+def _damaged(path: Path, why: str = "") -> str:
     beside = "" if not _has_log(path) else f" (move {shown(Path(f'{path}-wal'))} away first)"
-    return f"The case {shown(path)} is damaged. Restore it from a backup{beside}, or move it away."
+    return (
+        f"The case {shown(path)} is damaged{why and f': {why}'}. Restore it from a backup{beside}, or move it away."
+    )
 
 
 def _trouble(path: Path, error: sqlite3.Error) -> str:

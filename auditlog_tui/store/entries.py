@@ -131,6 +131,12 @@ SLOTS = 1 << 22
 PASSED_KEPT = 1_000
 """JSON texts kept of the entries that were added last while the store is `passing`."""
 
+ROWS_OF_FEED = (
+    "coalesce((SELECT max(position) FROM place WHERE run = kept_feed.run)"
+    " - (SELECT min(position) FROM place WHERE run = kept_feed.run) + 1, 0)"
+)
+"""Counts the rows of a kept feed's run, whose positions are consecutive, by two looks into the index."""
+
 _ROW = ", ".join(f"e.{name}" for name in Row._fields)
 
 
@@ -222,9 +228,9 @@ class EntryStore:
         self._runs = 0
         self.unused: deque[int] = deque()
         """Numbers of runs that no object refers to any more; `sweep` deletes their rows."""
-        self.covered_by: Callable[[str], tuple[str, int] | None] = lambda state: None
-        """The request of which a kept feed with this state has every entry, and as of when; `None` if it has not. A
-        case keeps that when the feed's rows are deleted: the entries stay."""
+        self.covered_by: Callable[[str, int], tuple[str, int] | None] = lambda state, rows: None
+        """The request of which a kept feed with this state and so many rows has every entry, and as of when; `None`
+        if it has not. A case keeps that when the feed's rows are deleted: the entries stay."""
         self.passing = False
         """While set, whoever adds entries also writes them out at once, and only what tells entries apart and in
         which order they are is stored: key, time, status and a digest of the JSON. The JSON of those added last can
@@ -471,8 +477,8 @@ class EntryStore:
 
     def _drop_feed(self, run: int) -> None:
         """Delete the state of the feed in a run, but not what is known to be whole by it."""
-        for (state,) in self.read("SELECT state FROM kept_feed WHERE run = ?", [run]):
-            if (covered := self.covered_by(state)) is not None:
+        for state, rows in self.read(f"SELECT state, {ROWS_OF_FEED} FROM kept_feed WHERE run = ?", [run]):  # noqa: S608 (our own names)
+            if (covered := self.covered_by(state, rows)) is not None:
                 sql = (
                     "INSERT INTO covered VALUES (?, ?)"
                     " ON CONFLICT (request) DO UPDATE SET as_of_us = max(as_of_us, excluded.as_of_us)"

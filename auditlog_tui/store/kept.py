@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.store.entries import ROWS_OF_FEED, EntryStore
 
 Annotated = tuple[str, str | bytes, bool, str, int]
 """The key and the stored JSON of an entry, whether it is marked, its note, and the time of that (microseconds)."""
@@ -31,9 +31,10 @@ def write_feed(store: EntryStore, run: int, state: str) -> None:
         store.connection.execute("INSERT OR REPLACE INTO kept_feed VALUES (?, ?)", [run, state])
 
 
-def read_feeds(store: EntryStore) -> dict[int, str]:
-    """The states of feeds by the number of their run, those begun last at the end."""
-    return dict(store.read("SELECT run, state FROM kept_feed ORDER BY run", []))
+def read_feeds(store: EntryStore) -> dict[int, tuple[str, int]]:
+    """The states of feeds and the numbers of their rows by the number of their run, those begun last at the end."""
+    found = store.read(f"SELECT run, state, {ROWS_OF_FEED} FROM kept_feed ORDER BY run", [])  # noqa: S608 (our own names)
+    return {run: (state, rows) for run, state, rows in found}
 
 
 def write_annotations(store: EntryStore, rows: Sequence[Annotated], removed: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditlog_tui.store.case import CaseFile
+from auditlog_tui.store.entries import ROWS_OF_FEED
 
 _TEXTS = "SELECT raw FROM json UNION ALL SELECT raw FROM version UNION ALL SELECT raw FROM annotation"
 
@@ -44,9 +45,10 @@ def queries(case: CaseFile, most: int) -> list[object]:
     return [query for (query,) in _read(case, "SELECT query FROM typed ORDER BY number DESC LIMIT ?", most)]
 
 
-def feeds(case: CaseFile, most: int) -> Iterator[object]:
-    """The states of the `most` feeds begun last, the newest first."""
-    return (state for (state,) in _read(case, "SELECT state FROM kept_feed ORDER BY run DESC LIMIT ?", most))
+def feeds(case: CaseFile, most: int) -> Iterator[tuple[object, int]]:
+    """The states of the `most` feeds begun last, each with the number of its rows, the newest first."""
+    sql = f"SELECT state, {ROWS_OF_FEED} FROM kept_feed ORDER BY run DESC LIMIT ?"  # noqa: S608  # our own names
+    return ((state, int(rows)) for state, rows in _read(case, sql, most))
 
 
 def covered(case: CaseFile, most: int) -> Iterator[tuple[object, object]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui.entries.models import read_entry
-from auditlog_tui.errors import AuditLogError, StoreError
+from auditlog_tui.errors import AuditLogError, CaseError, StoreError
 from auditlog_tui.evidence.saved_case import SavedCase
 from auditlog_tui.evidence.saved_log import SavedLog, SavedLogReader
 from auditlog_tui.log import kept_feeds
@@ -247,6 +247,58 @@ async def test_one_that_was_tampered_with_is_refused(name: str, path: Path, read
         connection.executescript(HOSTILE[name])
     with pytest.raises(AuditLogError, match=r"changed|newer|another program"):
         read()
+
+
+LOST = {
+    "it lacks the JSON of 10 entries": "DELETE FROM json WHERE n BETWEEN 101 AND 110",
+    "it lacks 1 entry that it lists": "DELETE FROM json WHERE n = 101; DELETE FROM entry WHERE n = 101",
+    "it lacks 250 entries that it lists": "DELETE FROM json; DELETE FROM entry",
+    "it lacks 2 entries that it lists": "UPDATE place SET shown = 999 WHERE position IN (3, 4)",
+    "it lacks 20 entries in the middle of its lists": "DELETE FROM place WHERE position BETWEEN 101 AND 120",
+}
+
+
+@pytest.mark.parametrize("why", LOST)
+async def test_one_that_lost_rows_is_refused(why: str, path: Path, read: Callable[[], SavedLog]) -> None:
+    await made(path, "", marks=2)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(LOST[why])
+    with pytest.raises(AuditLogError, match=f"is damaged: {why}"):
+        read()
+    with pytest.raises(CaseError, match=f"is damaged: {why}"):
+        open_case(path, OWNER)
+
+
+async def test_a_large_one_that_lost_rows_is_refused_where_it_is_read_whole(
+    path: Path, read: Callable[[], SavedLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(path, "")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM json WHERE n = 7")
+    monkeypatch.setattr("auditlog_tui.store.case._CHECKED_BYTES", 0)
+    with pytest.raises(AuditLogError, match="lacks the JSON of 1 entry"):
+        read()
+    open_case(path, OWNER).close()
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+async def test_one_whose_list_lost_its_end_has_not_the_whole_log(
+    dropped: bool, path: Path, read: Callable[[], SavedLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(path, "", "status:200")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM place WHERE run = 1 AND position >= 240")
+        connection.execute("DELETE FROM json WHERE n NOT IN (SELECT entry FROM place)")
+        connection.execute("DELETE FROM entry WHERE n NOT IN (SELECT entry FROM place)")
+    if dropped:  # the list was not what it says even before
+        monkeypatch.setattr(kept_feeds, "MOST_FEEDS", 0)
+        with working(path, FakeApi(log_of(250))) as log:
+            await swept(log)
+    log = read()
+    assert not log.stated
+    assert "only what was looked at is in this case" in log.reason
+    assert frozenset() not in log.covered
+    assert len(log.covered) == 1, "the other list has all that it says"
 
 
 async def test_a_schema_written_by_hand_is_refused(path: Path, read: Callable[[], SavedLog]) -> None:

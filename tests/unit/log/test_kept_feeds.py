@@ -265,6 +265,18 @@ async def test_what_cannot_be_read_of_a_feed_is_loaded_anew(path: Path) -> None:
 # -- a disk that is full -------------------------------------------------------------------------------------------
 
 
+async def test_a_feed_that_lost_rows_is_loaded_anew(path: Path) -> None:
+    api = server(log_of(250))
+    before = await loaded(path, api)
+    with case(path, api) as log:
+        log.store.connection.execute("DELETE FROM place WHERE position >= 240")
+    with case(path, api) as log:
+        assert log.kept_feed(plan(query_of("")), Anchor.NEWEST) is None
+        view = View(log, query_of(""))
+        await view.more(ALL, everything=True)
+        assert keys_of(view) == before
+
+
 @pytest.mark.parametrize("fails", ["writes fail", "inserts fail", "fails at times"])
 async def test_a_page_that_cannot_be_saved_is_not_shown_and_comes_once_there_is_room(path: Path, fails: str) -> None:
     api = server(log_of(450))

@@ -13,7 +13,7 @@ from auditlog_tui.evidence.journal import Checked, Line, check, read_line
 from auditlog_tui.evidence.verify import read_digest
 from auditlog_tui.headless.kinds import mistaken_for
 from auditlog_tui.headless.streams import Out, Progress, print_note, standard_out
-from auditlog_tui.store.case import JOURNAL_END, CaseFile, journal_end, journal_lines, read_case
+from auditlog_tui.store.case import JOURNAL_END, MARKED, CaseFile, journal_end, journal_lines, read_case
 from auditlog_tui.store.received import be_lenient
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import counted
@@ -44,7 +44,7 @@ def write_log(path: Path, form: str = "text", noted: str | None = None) -> int:
             found = check(lines, wanted)
             for _ in lines:  # what follows a broken line is shown too
                 pass
-            cut = "" if found.broken else _cut(found, lines.end, case.text(JOURNAL_END))
+            cut = "" if found.broken else _cut(found, lines.end, case)
         verdict = list(_verdict(found, safe(str(path), 300), wanted, cut))
         if form == "text":
             out.lines(verdict)
@@ -83,8 +83,16 @@ class _Lines(Iterator[tuple[object, object]]):
         return number, text
 
 
-def _cut(found: Checked, end: str, kept: str) -> str:
-    """How the end of the lines differs from what the case keeps of it, in a clause; empty if it does not."""
+def _cut(found: Checked, end: str, case: CaseFile) -> str:
+    """How the end of the lines differs from what the case keeps of it, in a clause; empty if it does not.
+
+    Raises `StoreError`.
+    """
+    kept = case.text(JOURNAL_END)
+    if not kept and found.lines and case.version >= MARKED:
+        return "is not as it was kept: what the case keeps of its end is missing"
+    if not kept and not found.lines and case.has_entries:
+        return "is empty, but the case has entries: its lines were removed"
     if kept in ("", end):
         return ""
     number = kept.partition(" ")[0]

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from auditlog_tui.entries.raw_json import restored
 from auditlog_tui.errors import CaseError, StoreError
@@ -73,7 +73,12 @@ _COVERED = """
 CREATE TABLE covered (request TEXT PRIMARY KEY, as_of_us INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (SCHEMA + _KEPT, _COVERED)
+_IDENTIFIED = "INSERT OR IGNORE INTO meta VALUES ('case_id', lower(hex(randomblob(16))));"
+
+MARKED = 3
+"""From this version on, a case that has lines of the journal has a `journal_end` too."""
+
+MIGRATIONS: tuple[str, ...] = (SCHEMA + _KEPT, _COVERED, _IDENTIFIED)
 """Migration `n`, counted from 1, makes a case of version `n` out of one of the version before. Never change one that
 was released: add another."""
 
@@ -90,15 +95,21 @@ class Owner:
         return f"{endpoint} in profile {profile}" if profile else endpoint
 
 
+class _Opened(NamedTuple):
+    connection: sqlite3.Connection
+    version: int
+
+
 class CaseFile:
     """An open case. `connection` is to the file, or to a private copy of it where it is `read_only`.
 
     `owner` is the log that it is of. Methods raise `StoreError` where they can't read or write.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, owner: Owner, held: ExitStack, *, read_only: bool):
+    def __init__(self, path: Path, opened: _Opened, owner: Owner, held: ExitStack, *, read_only: bool):
         self.path = path
-        self.connection = connection
+        self.connection, self.version = opened
+        """The version is that of the file, even if the copy is of the last one."""
         self.owner = owner
         self.read_only = read_only
         self._moving = ExitStack()
@@ -166,11 +177,11 @@ def open_case(path: Path, owner: Owner) -> CaseFile:
         _check_place(path)
         _check_log(path, path)
         writes = _take_lock(path, stack)
-        connection = _open_to_write(path, stack, owner) if writes else _open_copy(path, stack)
-        found = _read_owner(connection)
+        made = _open_to_write(path, stack, owner) if writes else _open_copy(path, stack)
+        found = _read_owner(made.connection)
         if found is None:
-            _write_owner(connection, owner)
-        case = CaseFile(path, connection, found or owner, stack.pop_all(), read_only=not writes)
+            _write_owner(made.connection, owner)
+        case = CaseFile(path, made, found or owner, stack.pop_all(), read_only=not writes)
     try:
         case.check_owner(owner)
     except CaseError:
@@ -190,11 +201,11 @@ def read_case(path: Path, *, received: bool = False) -> CaseFile:
             _check_place(path)
         real = _real(path)
         alone = _has_log(real) and not _is_written(real)
-        connection = _open_copy(_recovered(real, stack) if alone else real, stack, path, whole=received)
-        owner = _read_owner(connection)
+        made = _open_copy(_recovered(real, stack) if alone else real, stack, path, whole=received)
+        owner = _read_owner(made.connection)
         if owner is None:
             raise _no_owner(path)
-        return CaseFile(path, connection, owner, stack.pop_all(), read_only=True)
+        return CaseFile(path, made, owner, stack.pop_all(), read_only=True)
 
 
 def check_case(path: Path) -> bool:
@@ -271,14 +282,17 @@ def last_journal_line(case: CaseFile) -> tuple[int, str]:
 def add_journal_line(case: CaseFile, line: str) -> int:
     """Add a line to the journal, and keep its `journal_end`; returns its number.
 
-    Raises `StoreError`, and then nothing was added.
+    One that was wrong or missing before stays so: it shows that lines were removed. Raises `StoreError`, and then
+    nothing was added.
     """
     try:
         with case.connection as connection:
             connection.execute("BEGIN")
+            before = last_journal_line(case)
+            right = case.text(JOURNAL_END) == journal_end(*before) if before[0] else not case.has_entries
             number = int(connection.execute("INSERT INTO journal (line) VALUES (?)", [line]).lastrowid or 0)
-            end = journal_end(number, line)
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [JOURNAL_END, end])
+            if right:
+                case.keep_text(JOURNAL_END, journal_end(number, line))
         return number
     except sqlite3.Error as error:
         raise case.trouble(error) from error
@@ -389,7 +403,7 @@ def _check_owner(path: Path, found: Owner, owner: Owner) -> None:
         raise CaseError(f"{shown(path)} is a case of {found}, and this is {owner}. Choose another file.")
 
 
-def _open_to_write(path: Path, stack: ExitStack, owner: Owner) -> sqlite3.Connection:
+def _open_to_write(path: Path, stack: ExitStack, owner: Owner) -> _Opened:
     if not os.path.lexists(path):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600))
     if hasattr(os, "geteuid"):
@@ -403,9 +417,18 @@ def _open_to_write(path: Path, stack: ExitStack, owner: Owner) -> sqlite3.Connec
     connection.execute("PRAGMA synchronous = NORMAL")  # a process that is killed loses nothing
     connection.execute("PRAGMA cache_size = -8000")
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # `_moving` does it, so that no key waits for the disk
+    if 0 < version < MARKED:
+        _mark_journal_end(connection)
     _migrate(connection, version)
     files.sync_folder(path.parent)
-    return connection
+    return _Opened(connection, len(MIGRATIONS))
+
+
+def _mark_journal_end(connection: sqlite3.Connection) -> None:
+    """Keep the `journal_end` of a case of a version that did not always have it."""
+    for number, line in connection.execute("SELECT seq, line FROM journal ORDER BY seq DESC LIMIT 1").fetchall():
+        end = journal_end(number, str(line))
+        connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", [JOURNAL_END, end])
 
 
 def _is_written(path: Path) -> bool:
@@ -465,7 +488,7 @@ def _move(path: Path, end: threading.Event) -> None:
                 moved_ns = found.st_mtime_ns
 
 
-def _open_copy(path: Path, stack: ExitStack, named: Path | None = None, *, whole: bool = False) -> sqlite3.Connection:
+def _open_copy(path: Path, stack: ExitStack, named: Path | None = None, *, whole: bool = False) -> _Opened:
     """A private temporary database with the case's content as of now. Nothing is written beside the case.
 
     `named` is the case in messages, if `path` is a copy of it. `whole` is as for `_check`.
@@ -476,7 +499,7 @@ def _open_copy(path: Path, stack: ExitStack, named: Path | None = None, *, whole
         version = _check(path, source, named, whole=whole)
         source.backup(copy)
     _migrate(copy, version)
-    return copy
+    return _Opened(copy, version)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ _NO_JSON = "SELECT count(*) FROM entry e NOT INDEXED WHERE NOT EXISTS (SELECT 1 
 _NO_ENTRY = (
     "SELECT count(DISTINCT p.entry) FROM place p"
     " WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.n = p.entry)"
-    " OR NOT EXISTS (SELECT 1 FROM entry e WHERE e.n = p.shown)"
+    " OR (p.shown <> p.entry AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.n = p.shown))"
 )
 _GAPS = (
     "SELECT coalesce(sum(lacking), 0) FROM ("

@@ -11,11 +11,21 @@ from pathlib import Path
 import pytest
 
 from auditlog_tui import cli
+from auditlog_tui.entries.models import read_entry
 from auditlog_tui.evidence.journal import Chain
 from auditlog_tui.headless.case_log import LIMIT
-from auditlog_tui.store.case import JOURNAL_END, Owner, add_journal_line, journal_end, open_case
+from auditlog_tui.store.case import (
+    JOURNAL_END,
+    Owner,
+    add_journal_line,
+    journal_end,
+    last_journal_line,
+    open_case,
+)
+from auditlog_tui.store.entries import EntryStore
 
 Command = Callable[..., tuple[int, str, str]]
+OWNER = Owner("https://api.nirvanalabs.io")
 NOON_US = 1_800_000_000_000_000
 
 
@@ -45,7 +55,7 @@ def lines(tmp_path: Path) -> list[str]:
         ("copied", {"what": "2 × ID", "ids": ["id-1", "\x1b[31mid-2"]}),
     ]
     texts = [chain.add(NOON_US + 1_000_000 * n, kind, fields).text for n, (kind, fields) in enumerate(acts)]  # type: ignore[arg-type]  # JSON
-    with closing(open_case(tmp_path / "incident.db", Owner("https://api.nirvanalabs.io"))) as case:
+    with closing(open_case(tmp_path / "incident.db", OWNER)) as case:
         for text in texts:
             add_journal_line(case, text)
     return texts
@@ -151,6 +161,64 @@ def test_what_is_no_case_can_not_be_read(command: Command, tmp_path: Path) -> No
         status, out, err = command(*words)
         assert (status, out) == (2, ""), words
         assert err
+
+
+def change(folder: Path, script: str) -> None:
+    with closing(sqlite3.connect(folder / "incident.db")) as connection:
+        connection.executescript(script)
+
+
+def add_entry(folder: Path) -> None:
+    with closing(open_case(folder / "incident.db", OWNER)) as case:
+        EntryStore(kept=case).add([read_entry('{"id": "id-1"}')])
+
+
+NO_END = f"DELETE FROM meta WHERE name = '{JOURNAL_END}';"
+
+
+def test_without_what_the_case_keeps_of_its_end_a_log_is_broken(
+    command: Command, lines: list[str], tmp_path: Path
+) -> None:
+    change(tmp_path, NO_END)
+    status, out, _ = command("incident.db")
+    assert (status, "VERIFIED" in out) == (1, False)
+    assert "BROKEN: the log in incident.db is not as it was kept: what the case keeps of its end is missing." in out
+    assert "What is left agrees with itself: 4 lines hold" in out
+
+
+def test_an_empty_log_of_a_case_with_entries_is_broken(command: Command, lines: list[str], tmp_path: Path) -> None:
+    change(tmp_path, f"DELETE FROM journal; {NO_END}")
+    assert command("incident.db") == (0, "The log in incident.db is empty.\n", "")
+    add_entry(tmp_path)
+    told = "BROKEN: the log in incident.db is empty, but the case has entries: its lines were removed.\n"
+    assert command("incident.db") == (1, told, "")
+
+
+@pytest.mark.parametrize("harm", [NO_END, "DELETE FROM journal WHERE seq > 2", f"DELETE FROM journal; {NO_END}"])
+def test_lines_that_are_added_later_do_not_hide_that_others_were_removed(
+    harm: str, command: Command, lines: list[str], tmp_path: Path
+) -> None:
+    add_entry(tmp_path)
+    change(tmp_path, harm)
+    with closing(open_case(tmp_path / "incident.db", OWNER)) as case:
+        chain = Chain(*last_journal_line(case))
+        for n in range(5):
+            add_journal_line(case, chain.add(NOON_US, "query", {"query": str(n)}).text)
+    status, out, _ = command("incident.db")
+    assert (status, "VERIFIED" in out, "BROKEN" in out) == (1, False, True)
+
+
+def test_a_log_of_a_version_that_did_not_keep_its_end_holds(
+    command: Command, lines: list[str], tmp_path: Path
+) -> None:
+    change(tmp_path, f"{NO_END} DELETE FROM meta WHERE name = 'case_id'; PRAGMA user_version = 2")
+    status, out, _ = command("incident.db")
+    assert (status, "VERIFIED: 4 lines hold" in out) == (0, True)
+    open_case(tmp_path / "incident.db", OWNER).close()
+    status, out, _ = command("incident.db")
+    assert (status, "VERIFIED: 4 lines hold" in out) == (0, True)
+    change(tmp_path, "DELETE FROM journal WHERE seq = 4")
+    assert command("incident.db")[0] == 1
 
 
 def forge_end(folder: Path) -> None:

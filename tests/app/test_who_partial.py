@@ -40,6 +40,7 @@ async def test_of_a_source_that_may_lack_entries_nothing_is_called_all(
         assert [claim for claim in CLAIMS if claim in text] == []
         assert "perhaps not all: itself" in text
         assert "no deletion found" in text
+        assert "NOT DELETED" not in text
         await hand.press("C")
         assert len(clipboard) == 1
         assert "perhaps not all" in hand.status

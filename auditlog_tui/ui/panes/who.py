@@ -24,7 +24,7 @@ MOST, ENOUGH, LEAST = 40, 8, 2
 FIRST = ("actors", "addresses")
 """Sections that get lines before the others do: whoever acted must not be hidden."""
 
-ORDER = ("refused or failed", "deleted", "created, not deleted", "succeeded")
+ORDER = ("refused or failed", "deleted", "created, not deleted", "created, no deletion found", "succeeded")
 """Sections that get the next line of a column first; the others follow as they stand."""
 
 OPENED = 500

@@ -437,7 +437,8 @@ class _Page:
         unknown = sum(each.survival.state is State.UNKNOWN for each in left)
         exact = self.report.basis is Basis.EXACT and not unknown
         of = f"{self._basis(self.report.basis)}{f', {count(unknown)} unknown' if unknown else ''}"
-        return _cut("created, not deleted", of, left, self._created, doubtful=not exact)
+        title = "created, no deletion found" if self.report.lacks else "created, not deleted"
+        return _cut(title, of, left, self._created, doubtful=not exact)
 
     def _created(self, created: Created) -> WhoLine:
         made = created.creation

@@ -104,17 +104,25 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
 
     def flow(self) -> None:
         """Place and draw all items anew."""
-        self._room = self.scrollable_content_region.size
-        self.placed, self._drawn = _place(self, self._room.width, between=1), {}
-        if _height(self.placed) > self._room.height:
-            self.placed = _place(self, self._room.width, between=0)
-        self.virtual_size = Size(self._room.width, _height(self.placed))
+        self._room, self._drawn = self._room_now, {}
+        narrow = self._room.width - self.styles.scrollbar_size_vertical
+        for width, between in ((self._room.width, 1), (self._room.width, 0), (narrow, 0)):
+            self.placed = _place(self, width, between=between)
+            self.virtual_size = Size(width, _height(self.placed))
+            if self.virtual_size.height <= self._room.height:
+                break
         before = list(self._choices)
         self._index()
         if self.at not in self._choices:
             self.at = self._nearest(before)
         self._scroll_to_cursor()
         self.refresh()
+
+    @property
+    def _room_now(self) -> Size:
+        """The room without a scrollbar, whether there is one now or not: what is shown depends on its size alone."""
+        room = self.scrollable_content_region.size
+        return Size(room.width + self.styles.scrollbar_size_vertical * self.show_vertical_scrollbar, room.height)
 
     def _nearest(self, before: list[tuple[Hashable, int]]) -> tuple[Hashable, int] | None:
         """Of the names `before`, in their order, the nearest to the cursor's that is still there; else the first."""
@@ -136,8 +144,8 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
 
     @property
     def columns(self) -> int:
-        """The number of columns that fit."""
-        widest = self.scrollable_content_region.width
+        """The number of columns that fit, beside a scrollbar too."""
+        widest = self._room_now.width - self.styles.scrollbar_size_vertical
         narrow = sum(not group.wide for group in self.groups)
         return max(1, min(narrow, (widest + GAP) // (self.column + GAP)))
 
@@ -184,7 +192,7 @@ class GroupList(ScrollView, Generic[_T], can_focus=True):
         super().notify_style_update()
 
     def on_resize(self) -> None:
-        if self._room is not None and self._room != self.scrollable_content_region.size:
+        if self._room is not None and self._room != self._room_now:
             self.flow()
 
     def on_focus(self) -> None:

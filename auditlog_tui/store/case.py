@@ -31,7 +31,7 @@ from auditlog_tui.errors import CaseError, StoreError
 from auditlog_tui.output import files
 from auditlog_tui.output.files import shown
 from auditlog_tui.store.entries import SCHEMA
-from auditlog_tui.store.intact import missing_rows
+from auditlog_tui.store.intact import is_of_another, missing_rows, renew_id
 from auditlog_tui.text.safe import safe
 
 APPLICATION_ID = 0x414C7463
@@ -378,7 +378,7 @@ def _mode(path: Path) -> int:
 
 
 def _check_log(path: Path, named: Path) -> None:
-    """Raise `CaseError` for a case without its log of writes, or with that of another state of it.
+    """Raise `CaseError` for a case without its log of writes, or with that of another case or another state of it.
 
     Only while the case is opened or closed it may be in write-ahead mode without one: its lock is there then. `named`
     is the path in messages.
@@ -396,6 +396,11 @@ def _check_log(path: Path, named: Path) -> None:
                 f"{log} is not of {shown(named)}, which was closed and needs none: was that restored from a backup?"
                 f" Move {log} away, and {shown(Path(f'{path}-shm'))} if it is there."
             )
+    if _mode(path) == _WRITE_AHEAD and is_of_another(path):
+        raise CaseError(
+            f"{log} is not of {shown(named)}, but of another case. Move it away, and bring the one of this case here."
+            " If that is lost, make an empty file of that name: then what was saved last is missing."
+        )
 
 
 def _check_owner(path: Path, found: Owner, owner: Owner) -> None:
@@ -419,7 +424,12 @@ def _open_to_write(path: Path, stack: ExitStack, owner: Owner) -> _Opened:
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # `_moving` does it, so that no key waits for the disk
     if 0 < version < MARKED:
         _mark_journal_end(connection)
-    _migrate(connection, version)
+    if version < len(MIGRATIONS):
+        _migrate(connection, version)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the ID is in the file
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        renew_id(connection)
     files.sync_folder(path.parent)
     return _Opened(connection, len(MIGRATIONS))
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from auditlog_tui.store.entries import ROWS_OF_FEED, EntryStore
+from auditlog_tui.store.intact import renew_id
 
 Annotated = tuple[str, str | bytes, bool, str, int]
 """The key and the stored JSON of an entry, whether it is marked, its note, and the time of that (microseconds)."""
@@ -29,6 +30,7 @@ def write_feed(store: EntryStore, run: int, state: str) -> None:
     """Keep the state of the feed that fills a run; within `together`, in the transaction of its rows."""
     with store.writing():
         store.connection.execute("INSERT OR REPLACE INTO kept_feed VALUES (?, ?)", [run, state])
+        renew_id(store.connection)
 
 
 def read_feeds(store: EntryStore) -> dict[int, tuple[str, int]]:

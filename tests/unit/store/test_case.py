@@ -21,7 +21,18 @@ import pytest
 
 from auditlog_tui.errors import CaseError
 from auditlog_tui.store import case as module
-from auditlog_tui.store.case import CaseFile, Owner, add_journal_line, check_case, journal_lines, open_case, read_case
+from auditlog_tui.store.case import (
+    CaseFile,
+    Owner,
+    add_journal_line,
+    check_case,
+    journal_lines,
+    last_journal_line,
+    open_case,
+    read_case,
+)
+from auditlog_tui.store.entries import EntryStore
+from auditlog_tui.store.kept import write_feed
 from tests.effort import HANGS_S
 
 OWNER = Owner("https://log.example", "prod")
@@ -200,6 +211,61 @@ def test_beside_the_log_of_writes_of_another_state_a_restored_one_is_refused(pat
     refused(path, r"incident\.db-wal is not of .*incident\.db, .* Move .*incident\.db-wal away")
     Path(f"{path}-wal").unlink()
     assert lines(path) == ["backed up"]
+
+
+def left(path: Path, name: str) -> Path:
+    """What a process that is killed now would leave of the case, under another name."""
+    for end in ("", "-wal"):
+        shutil.copyfile(f"{path}{end}", f"{path.with_name(name)}{end}")
+    return path.with_name(name)
+
+
+@pytest.mark.parametrize("moved", ["", "line", "feed"])
+def test_beside_the_log_of_writes_of_another_case_it_is_refused(moved: str, path: Path, tmp_path: Path) -> None:
+    with opened(path) as case:
+        add_journal_line(case, "ours")
+        ours = left(path, "ours.db")
+    with opened(tmp_path / "other.db") as case:
+        add_journal_line(case, "theirs")
+        if moved:  # then the log of writes begins anew
+            assert case.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+        if moved == "line":
+            add_journal_line(case, "more")
+        elif moved == "feed":
+            write_feed(EntryStore(kept=case), 1, "{}")
+        theirs = left(tmp_path / "other.db", "theirs.db")
+        shutil.copyfile(f"{theirs}-wal", f"{ours}-wal")
+    before = {each.name: each.read_bytes() for each in tmp_path.glob("ours.db*")}
+    refused(ours, r"ours\.db-wal is not of .*ours\.db, but of another case\. Move it away")
+    with pytest.raises(CaseError, match="of another case"):
+        check_case(ours)
+    assert {each.name: each.read_bytes() for each in tmp_path.glob("ours.db*")} == before
+    assert lines(theirs) == (["theirs", "more"] if moved == "line" else ["theirs"])
+
+
+def test_its_own_log_of_writes_is_read_after_each_of_several_kills(path: Path, tmp_path: Path) -> None:
+    with opened(path) as case:
+        add_journal_line(case, "one")
+        again = left(path, "again.db")
+    with opened(again) as case:
+        add_journal_line(case, "two")
+        last = left(again, "last.db")
+    assert lines(last) == ["one", "two"]
+    with opened(last) as case:
+        assert last_journal_line(case) == (2, "two")
+
+
+def test_an_older_version_gets_an_id(path: Path) -> None:
+    opened(path).__enter__().close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE name = 'case_id'")
+        connection.execute("PRAGMA user_version = 2")
+    found = []
+    for _ in range(2):
+        with opened(path) as case:
+            found.append(case.text("case_id"))
+    assert re.fullmatch("[0-9a-f]{32}", found[0])
+    assert found[0] == found[1]
 
 
 def test_one_that_could_not_leave_write_ahead_mode_is_not_taken_for_moved(path: Path) -> None:

@@ -427,7 +427,7 @@ def _open_to_write(path: Path, stack: ExitStack, owner: Owner) -> _Opened:
     if version < len(MIGRATIONS):
         _migrate(connection, version)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that the ID is in the file
-    with connection:
+    with suppress(sqlite3.Error), connection:  # a full disk, say: what is written next has the ID too
         connection.execute("BEGIN IMMEDIATE")
         renew_id(connection)
     files.sync_folder(path.parent)

@@ -292,8 +292,8 @@ async def test_one_whose_list_lost_its_end_has_not_the_whole_log(
         connection.execute("DELETE FROM entry WHERE n NOT IN (SELECT entry FROM place)")
     if dropped:  # the list was not what it says even before
         monkeypatch.setattr(kept_feeds, "MOST_FEEDS", 0)
-        with working(path, FakeApi(log_of(250))) as log:
-            await swept(log)
+        with working(path, FakeApi(log_of(250))) as working_log:
+            await swept(working_log)
     log = read()
     assert not log.stated
     assert "only what was looked at is in this case" in log.reason

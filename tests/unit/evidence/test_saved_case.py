@@ -294,11 +294,11 @@ async def test_one_whose_list_lost_its_end_has_not_the_whole_log(
         monkeypatch.setattr(kept_feeds, "MOST_FEEDS", 0)
         with working(path, FakeApi(log_of(250))) as working_log:
             await swept(working_log)
-    log = read()
-    assert not log.stated
-    assert "only what was looked at is in this case" in log.reason
-    assert frozenset() not in log.covered
-    assert len(log.covered) == 1, "the other list has all that it says"
+    saved = read()
+    assert not saved.stated
+    assert "only what was looked at is in this case" in saved.reason
+    assert frozenset() not in saved.covered
+    assert len(saved.covered) == 1, "the other list has all that it says"
 
 
 async def test_a_schema_written_by_hand_is_refused(path: Path, read: Callable[[], SavedLog]) -> None:

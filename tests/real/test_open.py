@@ -92,7 +92,7 @@ async def test_a_case_or_bundle_that_can_not_be_opened_is_refused_before_the_scr
     (tmp_path / "cut.zip").write_bytes(bundle.read_bytes()[:-40])
     for name, why in (
         ("trigger.db", "was changed: it has the trigger “t”, which a case does not have"),
-        ("entries.db", "it is a case without entries"),
+        ("entries.db", "lacks the JSON of 250 entries"),
         ("owner.db", "does not say which log it is of"),
         ("cut.db", "is damaged"),
         ("cut.zip", "can't be opened"),
@@ -145,7 +145,7 @@ def test_commands_read_a_file_and_standard_input(tmp_path: Path) -> None:
     assert "Incomplete: line 4 can't be read" in err
     status, out, err = run("count", "--from", str(path))
     assert (status, out) == (1, "")
-    assert err == "Incomplete: line 4 can't be read. 3 of them match.\n"
+    assert err == "Incomplete: line 4 can't be read. 3 entries there match.\n"
     for words in (["--limit", "1"], ["status:500"]):
         status, _, err = run("list", "--from", str(path), *words)
         assert status == 1

@@ -1,13 +1,8 @@
 from functools import partial
 
 import pytest
-from hypothesis import settings
 
 from auditlog_tui import demo
-
-# A busy machine must not fail a test.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 
 @pytest.fixture

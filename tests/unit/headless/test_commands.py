@@ -286,8 +286,8 @@ def test_an_archive_that_may_lack_entries_says_so_with_every_answer(
         (("list", "--format", "ids"), f"Incomplete: it was made of archive, {unsure}.\n", ENTRIES),
         (("list", "path:nowhere"), f"Incomplete: it was made of archive, {unsure}.\n", 0),
         (("count",), f"Incomplete: it was made of archive, {unsure}. {ENTRIES} entries there match.\n", 0),
-        (("who", "203.0.113.7"), f"Incomplete: it was made of archive, {unsure}.\n", None),
-        (("who", "192.0.2.250"), f"Incomplete: it was made of archive, {unsure}.\n", None),
+        (("who", "203.0.113.7"), "Incomplete: this archive does not say whether it has all of the log.\n", None),
+        (("who", "192.0.2.250"), "Incomplete: this archive does not say whether it has all of the log.\n", None),
         (("export", "--out", "-"), f"Incomplete: it was made of archive, {unsure}.\n", ENTRIES),
     ):
         status, out, err = command(*words, "--from", str(folder))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -107,12 +109,19 @@ async def test_what_cannot_be_known_is_said_with_the_copy(clipboard: list[str]) 
         assert "perhaps not all" in hand.status
 
 
-async def test_the_list_is_copied_once_it_is_complete_and_again_as_it_is(clipboard: list[str]) -> None:
+@asynccontextmanager
+async def awaiting_the_list() -> AsyncIterator[tuple[Wire, Hand]]:
+    """The page after `C`, while the answers that the list to revoke needs are held back."""
     wire = Wire(log_of())
     async with running(wire, REFUSED) as hand:
         wire.hold()
         hand.send("l", "l", "w", "C")
         await hand.until(lambda: "once all are known" in hand.status)
+        yield wire, hand
+
+
+async def test_the_list_is_copied_once_it_is_complete_and_again_as_it_is(clipboard: list[str]) -> None:
+    async with awaiting_the_list() as (wire, hand):
         assert clipboard == []
         wire.release()
         await hand.settled()
@@ -129,11 +138,7 @@ async def test_the_list_is_copied_once_it_is_complete_and_again_as_it_is(clipboa
 
 
 async def test_leaving_the_page_copies_nothing_later(clipboard: list[str]) -> None:
-    wire = Wire(log_of())
-    async with running(wire, REFUSED) as hand:
-        wire.hold()
-        hand.send("l", "l", "w", "C")
-        await hand.until(lambda: "once all are known" in hand.status)
+    async with awaiting_the_list() as (wire, hand):
         hand.send("[")
         wire.release()
         await hand.settled()
@@ -143,11 +148,7 @@ async def test_leaving_the_page_copies_nothing_later(clipboard: list[str]) -> No
 
 
 async def test_escape_while_the_list_is_awaited_says_that_nothing_was_copied(clipboard: list[str]) -> None:
-    wire = Wire(log_of())
-    async with running(wire, REFUSED) as hand:
-        wire.hold()
-        hand.send("l", "l", "w", "C")
-        await hand.until(lambda: "once all are known" in hand.status)
+    async with awaiting_the_list() as (wire, hand):
         hand.send("escape")
         await hand.until(lambda: "nothing was copied" in hand.status)
         assert is_open(hand)

@@ -1,7 +1,7 @@
 """What holds for every test: how much it tries, what is traced of it, and that it closes what it opened.
 
 Properties are tried as often as a change can wait for; `BRIEF=1` in the environment makes them try less, and
-`THOROUGH=1` as often as each of them says. `BRIEF=1` leaves out some arguments of long tests too.
+`THOROUGH=1` as often as each of them says. `BRIEF=1` also takes one argument of each test only.
 """
 
 from __future__ import annotations
@@ -50,11 +50,8 @@ TRACED_ARGUMENTS = TRACED_EXAMPLES = 3
 reach little more.
 """
 
-WALKS = ("unit/analysis", "unit/headless", "unit/log", "unit/offline", "unit/store")
-"""The tests that page through whole logs, which take most of the time."""
-
-BRIEF_ARGUMENTS = 3
-"""So many arguments of one of them are tried in a brief run."""
+BRIEF_ARGUMENTS = 1
+"""So many of a test's arguments are tried in a brief run."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -102,7 +99,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _limit(item)
         name = item.nodeid.partition("[")[0]
         arguments[name] += 1
-        if BRIEF and arguments[name] > BRIEF_ARGUMENTS and _is_in(WALKS, item.path):
+        if BRIEF and arguments[name] > BRIEF_ARGUMENTS:
             left_out.append(item)
         if arguments[name] > TRACED_ARGUMENTS or not _is_in(TRACED, item.path):
             item.add_marker("untraced")

@@ -11,5 +11,5 @@ BRIEF = bool(os.environ.get("BRIEF")) and not THOROUGH
 HANGS_S = 120.0
 """Seconds after which something counts as hung, on a machine that does much else."""
 
-EXAMPLES = None if THOROUGH else 10 if BRIEF else 30
+EXAMPLES = None if THOROUGH else 5 if BRIEF else 30
 """Of each property at most; `None` is as many as it says itself."""

@@ -10,6 +10,7 @@ import pytest
 
 from auditlog_tui.ui.keys import CHIPS, DETAIL, EVERYWHERE, FACETS, FILTER, KEYS, TABLE, TIMELINE, WHO
 from tests.app.helpers import SIZE, Hand, running
+from tests.effort import THOROUGH
 from tests.unit.faulty import FaultyConnection, faulty
 
 TOLD = "can't be read or written"
@@ -40,9 +41,18 @@ async def failing(
 
 
 def keys_in(place: str) -> list[str]:
-    """Every key that does something there, but for those that end it."""
-    shown = [key for key in KEYS if key.place in (EVERYWHERE, place) and key.action not in ENDS]
-    return [name for key in shown for name in key.keys.split(",")]
+    """Every key that does something there, but for those that end it.
+
+    Those that do the same everywhere are pressed in the table and in one other place.
+    """
+    everywhere, own = (
+        [name for key in KEYS if key.place == at and key.action not in ENDS for name in key.keys.split(",")]
+        for at in (EVERYWHERE, place)
+    )
+    others = [each for each in PLACES if each != TABLE]
+    if place != TABLE and not THOROUGH:
+        everywhere = everywhere[others.index(place) :: len(others)]
+    return [*everywhere, *own]
 
 
 @pytest.mark.parametrize("place", PLACES)

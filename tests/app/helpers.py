@@ -278,6 +278,10 @@ class Hand:
             await self.press("j")
             assert self.pane.at != before, f"there is no field {name}"
 
+    async def resize(self, width: int, height: int) -> None:
+        await self.pilot.resize_terminal(width, height)
+        await self.settled()
+
     async def until(self, condition: Callable[[], bool]) -> None:
         await until(self.pilot, condition)
 

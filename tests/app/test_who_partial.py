@@ -10,8 +10,12 @@ import pytest
 from tests.app.helpers import Hand
 from tests.app.test_saved_log import showing
 from tests.app.test_who import listed, page
+from tests.effort import THOROUGH
 from tests.unit.analysis.test_who import does
 from tests.unit.headless.test_who_partial import PARTIAL, WHOLE, a_source
+
+SOME = ["plain file", "archive of a part", "bundle of marked"]
+"""Without a screen, all of them are tried."""
 
 CLAIMS = ("exact", "in the whole log", "this log", "no key or user was", "never used", "The log begins")
 
@@ -27,7 +31,7 @@ def told(hand: Hand) -> str:
     return " ".join(f"{page(hand).border_title}\n{listed(hand, 200)}".split())
 
 
-@pytest.mark.parametrize("kind", PARTIAL)
+@pytest.mark.parametrize("kind", PARTIAL if THOROUGH else SOME)
 async def test_of_a_source_that_may_lack_entries_nothing_is_called_all(
     kind: str, tmp_path: Path, clipboard: list[str]
 ) -> None:
@@ -46,7 +50,7 @@ async def test_of_a_source_that_may_lack_entries_nothing_is_called_all(
         assert "perhaps not all" in hand.status
 
 
-@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("kind", WHOLE if THOROUGH else ["archive", "case"])
 async def test_of_one_that_is_complete_for_the_whole_log_everything_is(
     kind: str, tmp_path: Path, clipboard: list[str]
 ) -> None:

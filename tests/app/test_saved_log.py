@@ -22,6 +22,7 @@ from auditlog_tui.text.cells import cell_width
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import Hand, settled
 from tests.app.wire import Wire, log_of
+from tests.effort import THOROUGH
 from tests.unit.evidence.saved import LINES, line
 from tests.unit.evidence.test_saved_case import made
 from tests.unit.evidence.test_saved_log import a_bundle
@@ -70,7 +71,7 @@ async def test_a_plain_file_says_that_all_of_it_is_there_and_never_complete(
         assert "COMPLETE" not in hand.text
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, (60, 20), (40, 10)])
+@pytest.mark.parametrize("size", [NARROW, (40, 10), *([WIDE, (60, 20)] if THOROUGH else [])])
 async def test_what_cannot_be_read_makes_it_incomplete_under_every_filter(
     size: tuple[int, int], tmp_path: Path
 ) -> None:

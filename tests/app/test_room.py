@@ -64,106 +64,121 @@ def groups_of(pane: GroupList[Any]) -> list[Region]:
 # -- cut text ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_no_facet_is_cut_beside_unused_cells(size: tuple[int, int]) -> None:
-    async with running(query="last:7d", size=size) as hand:
+async def test_no_facet_is_cut_beside_unused_cells() -> None:
+    async with running(query="last:7d") as hand:
         await hand.press("A", "s", "l", "#")
-        groups = groups_of(hand.screen.facets)
-        assert len(groups) > 1 or size[1] <= 24
-        for region in groups:
-            assert_used([line for line in lines_in(hand, region)[1:] if " more" not in line] or [""])
+        for size in SIZES:
+            await hand.resize(*size)
+            groups = groups_of(hand.screen.facets)
+            assert len(groups) > 1 or size[1] <= 24, size
+            for region in groups:
+                assert_used([line for line in lines_in(hand, region)[1:] if " more" not in line] or [""])
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("query", ["", "status:401"])
-async def test_no_pivot_is_cut_beside_unused_cells(size: tuple[int, int], query: str) -> None:
-    async with running(query=query, size=size) as hand:
-        await hand.press("p")
-        box = hand.app.screen.query_one(OptionList)
-        assert_used(lines_in(hand, box.content_region), reserved=NUMBER - 1)
-        assert box.virtual_size.height == box.option_count
+async def test_no_pivot_is_cut_beside_unused_cells(query: str) -> None:
+    async with running(query=query) as hand:
+        for size in SIZES:
+            await hand.resize(*size)
+            await hand.press("p")
+            box = hand.app.screen.query_one(OptionList)
+            assert_used(lines_in(hand, box.content_region), reserved=NUMBER - 1)
+            assert box.virtual_size.height == box.option_count, size
+            await hand.press("escape")
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("query", ["", "action:*.deleted"])
-async def test_no_cell_of_the_table_is_cut_beside_unused_cells(size: tuple[int, int], query: str) -> None:
-    async with running(query=query, size=size) as hand:
-        rows = [line for line in hand.rows if "──" not in line]
-        fitted = hand.table.canvas.layout.seen(0, hand.table.canvas.inner_width)
-        cut = [
-            column.title
-            for column, offset, width in zip(fitted.columns, fitted.offsets, fitted.widths, strict=True)
-            if any("…" in line[2 + offset : 2 + offset + width] for line in rows)
-        ]
-        assert not cut or fitted.drawn >= hand.table.canvas.inner_width - GAP
-        if "ACTION" in cut or "ACTOR" in cut or "TARGET" in cut:
-            assert not {"TYPE", "AGENT"} & {c.title for c, w in zip(fitted.columns, fitted.widths, strict=True) if w}
+async def test_no_cell_of_the_table_is_cut_beside_unused_cells(query: str) -> None:
+    async with running(query=query) as hand:
+        for size in SIZES:
+            await hand.resize(*size)
+            rows = [line for line in hand.rows if "──" not in line]
+            fitted = hand.table.canvas.layout.seen(0, hand.table.canvas.inner_width)
+            columns = list(zip(fitted.columns, fitted.offsets, fitted.widths, strict=True))
+            cut = [
+                column.title
+                for column, offset, width in columns
+                if any("…" in line[2 + offset : 2 + offset + width] for line in rows)
+            ]
+            assert not cut or fitted.drawn >= hand.table.canvas.inner_width - GAP, size
+            if "ACTION" in cut or "ACTOR" in cut or "TARGET" in cut:
+                assert not {"TYPE", "AGENT"} & {column.title for column, _, width in columns if width}, size
 
 
-@pytest.mark.parametrize("size", [*SIZES, *SMALL])
-async def test_the_header_is_never_cut_without_an_ellipsis(size: tuple[int, int]) -> None:
-    async with running(query="status:>=400 actor.type:api_key -path:/vpcs", size=size) as hand:
-        width = hand.screen.header.size.width
-        assert hand.screen.header.render().cell_length == width == size[0]
-        if not hand.screen.view.complete:
-            rows = len(hand.screen.view)
-            assert f"{rows} match in" in hand.header or f"{rows} so far" in hand.header
+async def test_the_header_is_never_cut_without_an_ellipsis() -> None:
+    async with running(query="status:>=400 actor.type:api_key -path:/vpcs") as hand:
+        rows = len(hand.screen.view)
+        for size in (*SIZES, *SMALL):
+            await hand.resize(*size)
+            assert hand.screen.header.render().cell_length == hand.screen.header.size.width == size[0]
+            if not hand.screen.view.complete:
+                assert f"{rows} match in" in hand.header or f"{rows} so far" in hand.header, size
         await hand.press("A")
-        assert "COMPLETE" in hand.header
-        assert str(len(hand.screen.view)) in hand.header
+        for size in (*SIZES, *SMALL):
+            await hand.resize(*size)
+            assert "COMPLETE" in hand.header, size
+            assert str(len(hand.screen.view)) in hand.header, size
 
 
 # -- panes in small windows ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", SMALL)
 @pytest.mark.parametrize("key", ["enter", "s"])
-async def test_a_pane_shows_what_is_chosen_in_a_window_of_any_size(key: str, size: tuple[int, int]) -> None:
-    async with running(query="status:>=400", size=size) as hand:
-        await hand.press(key, "j", "j")
-        pane = hand.screen.pane if key == "enter" else hand.screen.facets
-        assert pane.has_focus
-        placed = next(placed for placed in pane.placed if placed.item is pane.chosen_item)
-        shown = placed.region.translate(pane.content_region.offset - pane.scroll_offset)
-        assert pane.content_region.intersection(hand.screen.region).overlaps(shown)
-        assert lines_in(hand, shown)[0].strip()
-        assert hand.lines[-1].strip().endswith("help")
-        below_or_beside = hand.table.size.height > 1
-        assert below_or_beside == (size[1] >= SHORT or size[0] >= 150)
-        await hand.press("escape")
-        assert "2026-" in hand.shown
-        assert hand.table.has_focus
+async def test_a_pane_shows_what_is_chosen_in_a_window_of_any_size(key: str) -> None:
+    async with running(query="status:>=400") as hand:
+        for size in SMALL:
+            await hand.resize(*size)
+            await hand.press(key, "j", "j")
+            pane = hand.screen.pane if key == "enter" else hand.screen.facets
+            assert pane.has_focus, size
+            placed = next(placed for placed in pane.placed if placed.item is pane.chosen_item)
+            shown = placed.region.translate(pane.content_region.offset - pane.scroll_offset)
+            assert pane.content_region.intersection(hand.screen.region).overlaps(shown), size
+            assert lines_in(hand, shown)[0].strip()
+            assert hand.lines[-1].strip().endswith("help")
+            below_or_beside = hand.table.size.height > 1
+            assert below_or_beside == (size[1] >= SHORT or size[0] >= 150), size
+            await hand.press("escape")
+            assert "2026-" in hand.shown, size
+            assert hand.table.has_focus
+            await hand.press(key, "q")
+            assert not pane.display
 
 
-@pytest.mark.parametrize("size", [*SMALL, (80, 24), (200, 50)])
-async def test_the_timeline_leaves_room_for_what_is_around_it(size: tuple[int, int]) -> None:
-    async with running(query="status:>=400", size=size) as hand:
-        await hand.press("A", "i")
+async def test_the_timeline_leaves_room_for_what_is_around_it() -> None:
+    async with running(query="status:>=400") as hand:
+        await hand.press("A")
         bar: Widget = hand.screen.timeline
-        lines = lines_in(hand, bar.region)
-        assert bar.region.bottom < size[1]
-        assert re.search(r"[▁▂▃▄▅▆▇█]", "".join(lines))
-        assert re.search(r"\d+ entr(y|ies)", lines[-1])
-        assert not lines[-1].rstrip().endswith((",", " the", " the pe"))
-        assert hand.lines[-1].strip().endswith("help")
-        await hand.press("escape")
-        assert (bar.size.height == 1) == (size[1] < SHORT)
-        assert "2026-" in hand.shown
+        for size in (*SMALL, (80, 24), (200, 50)):
+            await hand.resize(*size)
+            await hand.press("i")
+            lines = lines_in(hand, bar.region)
+            assert bar.region.bottom < size[1]
+            assert re.search(r"[▁▂▃▄▅▆▇█]", "".join(lines)), size
+            assert re.search(r"\d+ entr(y|ies)", lines[-1]), size
+            assert not lines[-1].rstrip().endswith((",", " the", " the pe")), size
+            assert hand.lines[-1].strip().endswith("help")
+            await hand.press("escape")
+            assert (bar.size.height == 1) == (size[1] < SHORT), size
+            assert "2026-" in hand.shown, size
 
 
 # -- dialogs and the footer ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(40, 12), (60, 20), (120, 36)])
-async def test_two_entries_are_compared_below_each_other_in_a_narrow_window(size: tuple[int, int]) -> None:
-    async with running(query="status:>=400", size=size) as hand:
+async def test_two_entries_are_compared_below_each_other_in_a_narrow_window() -> None:
+    async with running(query="status:>=400") as hand:
         one, other = (row.key for row in hand.screen.view.window(0, 2))
-        await hand.press("m", "m", "D")
-        ids = [line for line in hand.lines if one in line or other in line]
-        assert len(ids) == {40: 0, 60: 2, 120: 1}[size[0]]
-        box = hand.app.screen.query_one(OptionList)
-        prompts = [str(option.prompt) for option in box.options]
-        assert max(len(line) for prompt in prompts for line in prompt.split("\n")) <= box.content_size.width
+        await hand.press("m", "m")
+        for size in ((40, 12), (60, 20), (120, 36)):
+            await hand.resize(*size)
+            await hand.press("D")
+            ids = [line for line in hand.lines if one in line or other in line]
+            assert len(ids) == {40: 0, 60: 2, 120: 1}[size[0]]
+            box = hand.app.screen.query_one(OptionList)
+            prompts = [str(option.prompt) for option in box.options]
+            assert max(len(line) for prompt in prompts for line in prompt.split("\n")) <= box.content_size.width
+            await hand.press("escape")
 
 
 @pytest.mark.parametrize("width", [14, 20, 40, 80])

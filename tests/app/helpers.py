@@ -134,8 +134,8 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 
 class Frames:
-    """Draws the first frame of a screen and of each size of it, those that a test looks at, and its last one; if they
-    are `all` drawn, each frame in which what is shown has come to rest.
+    """Draws the first frame of a dialog and of each unusual size of the window, those that a test looks at, and its
+    last one; if they are `all` drawn, each frame in which what is shown has come to rest.
 
     Half of a test's time would go into drawing what nobody looks at, and
     more if those frames were drawn that Textual draws in between if the machine is fast enough.
@@ -166,7 +166,8 @@ class Frames:
             self._draw(screen)
 
     def are_due(self, screen: Screen[Any]) -> bool:
-        return self.all or self._drawn != (screen, screen.size)
+        is_usual = isinstance(screen, BrowseScreen) and screen.size == SIZE
+        return self.all or (self._drawn != (screen, screen.size) and not is_usual)
 
     def draw_held(self, screen: Screen[Any]) -> None:
         if not self._are_held and screen._compositor._dirty_regions:

@@ -53,15 +53,15 @@ async def focus(hand: Hand, place: str) -> DOMNode:
     raise AssertionError(f"nothing binds the keys of {place}")
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_the_keys_of_a_place_are_its_own_and_those_for_everywhere(place: str) -> None:
+async def test_the_keys_of_a_place_are_its_own_and_those_for_everywhere() -> None:
     async with running(query="status:>=400") as hand:
-        node = await focus(hand, place)
-        check_that_every_action_exists(hand, node, place)
-        check_that_its_keys_win_over_all_others(hand, node, place)
-        if place not in WITHOUT_KEYS_OF_THEIR_OWN:
-            check_that_those_for_everywhere_work_unless_it_uses_them(hand, place)
-            check_that_what_textual_binds_besides_is_known(hand, place)
+        for place in PLACES:
+            node = await focus(hand, place)
+            check_that_every_action_exists(hand, node, place)
+            check_that_its_keys_win_over_all_others(hand, node, place)
+            if place not in WITHOUT_KEYS_OF_THEIR_OWN:
+                check_that_those_for_everywhere_work_unless_it_uses_them(hand, place)
+                check_that_what_textual_binds_besides_is_known(hand, place)
 
 
 def check_that_every_action_exists(hand: Hand, node: DOMNode, place: str) -> None:
@@ -158,12 +158,14 @@ async def test_a_narrow_footer_keeps_what_matters_most() -> None:
             assert named in hand.status
 
 
-@pytest.mark.parametrize("width", [20, 60, 80, 120, 200])
-async def test_the_footer_never_cuts_a_key(width: int) -> None:
-    async with running(size=(width, 24)) as hand:
-        for word in hand.status.split("  "):
-            if word.strip():
-                assert any(f"{key.shown} {key.label}" in word for key in KEYS if key.label), hand.status
+async def test_the_footer_never_cuts_a_key() -> None:
+    async with running(size=(20, 24)) as hand:
+        for width in (20, 60, 80, 120, 200):
+            await hand.resize(width, 24)
+            status = hand.status
+            for word in status.split("  "):
+                if word.strip():
+                    assert any(f"{key.shown} {key.label}" in word for key in KEYS if key.label), status
 
 
 async def test_the_help_lists_every_key_and_every_filter() -> None:
@@ -195,22 +197,23 @@ async def help_lines(hand: Hand) -> list[str]:
     return hand.lines
 
 
-@pytest.mark.parametrize(
-    ("keys", "title"), [((), "Keys: table"), (("enter",), "Keys: detail"), (("i",), "Keys: timeline")]
-)
-async def test_the_help_begins_with_the_keys_of_what_has_the_focus(keys: tuple[str, ...], title: str) -> None:
+async def test_the_help_begins_with_the_keys_of_what_has_the_focus() -> None:
     async with running(size=(80, 24)) as hand:
-        await hand.press(*keys)
-        lines = await help_lines(hand)
-        assert title in lines[2]
+        for keys_, title in ((), "Keys: table"), (("enter",), "Keys: detail"), (("i",), "Keys: timeline"):
+            await hand.press(*keys_)
+            lines = await help_lines(hand)
+            assert title in lines[2]
+            await hand.press("escape")
 
 
-@pytest.mark.parametrize(("width", "columns"), [(80, 1), (120, 2), (200, 3)])
-async def test_the_help_stands_in_as_many_columns_as_fit(width: int, columns: int) -> None:
-    async with running(size=(width, 50)) as hand:
-        lines = await help_lines(hand)
-        heads = [title for title in ("Keys: table", "Keys: everywhere", "Signs") if title in lines[2]]
-        assert len(heads) == columns
+async def test_the_help_stands_in_as_many_columns_as_fit() -> None:
+    async with running() as hand:
+        for width, columns in (80, 1), (120, 2), (200, 3):
+            await hand.resize(width, 50)
+            lines = await help_lines(hand)
+            heads = [title for title in ("Keys: table", "Keys: everywhere", "Signs") if title in lines[2]]
+            assert len(heads) == columns, width
+            await hand.press("escape")
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
@@ -253,16 +256,16 @@ async def test_a_section_is_found_by_its_title_and_deletions_by_their_filters() 
         assert "@destructive" in hand.text
 
 
-@pytest.mark.parametrize("key", ["escape", "q", "?"])
-async def test_the_help_scrolls_and_closes(key: str) -> None:
+async def test_the_help_scrolls_and_closes() -> None:
     async with running(size=(80, 24)) as hand:
-        await hand.press("?")
-        before = hand.lines
-        await hand.press("j", "j", "space")
-        assert hand.lines != before
-        await hand.press(key)
-        assert hand.app.screen is hand.screen
-        assert hand.app.is_running
+        for key in ("escape", "q", "?"):
+            await hand.press("?")
+            before = hand.lines
+            await hand.press("j", "j", "space")
+            assert hand.lines != before
+            await hand.press(key)
+            assert hand.app.screen is hand.screen, key
+            assert hand.app.is_running, key
 
 
 async def test_the_palette_finds_every_action() -> None:

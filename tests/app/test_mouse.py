@@ -7,6 +7,7 @@ import pytest
 from auditlog_tui.ui.browse.status import QUIT_HINT
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.helpers import Hand, running, table_lines
+from tests.effort import THOROUGH
 
 
 async def click(hand: Hand, x: int, y: int) -> None:
@@ -22,13 +23,13 @@ async def click_text(hand: Hand, y: int, text: str) -> None:
 # -- column titles -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("title", "field"), [("ACTION", "action"), ("ST ", "status"), ("IP ", "ip")])
-async def test_a_click_on_a_title_sorts_as_o_does(title: str, field: str) -> None:
+async def test_a_click_on_a_title_sorts_as_o_does() -> None:
     async with running() as hand:
-        for wanted in (f"sort:-{field}", f"sort:{field}", ""):
-            await click_text(hand, hand.table.region.y, title)
-            assert hand.navigator.place.text == wanted
-            assert hand.table.canvas.field == field
+        for title, field in ("ACTION", "action"), ("ST ", "status"), ("IP ", "ip"):
+            for wanted in (f"sort:-{field}", f"sort:{field}", ""):
+                await click_text(hand, hand.table.region.y, title)
+                assert hand.navigator.place.text == wanted
+                assert hand.table.canvas.field == field
 
 
 async def test_a_drag_that_ends_on_a_title_does_not_sort() -> None:
@@ -114,7 +115,7 @@ async def test_a_click_on_a_message_or_beside_the_hints_does_nothing() -> None:
 # -- ctrl+c --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("before", [(), ("/",), ("enter",), ("?",), ("p",), (":",)], ids=" ".join)
+@pytest.mark.parametrize("before", [(), ("/",), ("?",), (":",), *([("enter",), ("p",)] if THOROUGH else [])], ids=str)
 async def test_ctrl_c_twice_quits_and_the_first_says_so(before: tuple[str, ...]) -> None:
     async with running() as hand:
         await hand.press(*before, "ctrl+c")

@@ -21,20 +21,25 @@ async def on_column(hand: Hand, field: str) -> None:
     assert hand.table.canvas.field == field
 
 
-@pytest.mark.parametrize(
-    ("field", "parameter"),
-    [("action", "action"), ("actor", "actor_id"), ("ip", "client_ip"), ("method", "method"), ("target", "target_id")],
-)
-async def test_include_asks_for_the_cells_value(field: str, parameter: str) -> None:
+async def test_include_asks_for_the_cells_value() -> None:
+    parameters = {
+        "action": "action",
+        "actor": "actor_id",
+        "ip": "client_ip",
+        "method": "method",
+        "target": "target_id",
+    }
     async with running() as hand:
         await hand.press("down")
-        await on_column(hand, field)
-        value = hand.navigator.value_of(hand.row, field)
-        await hand.press("=")
-        assert hand.wire.pages[-1] == {parameter: value}
-        rows = hand.table.rows.visible(0, len(hand.table.view or ()))
-        assert rows
-        assert {hand.navigator.value_of(row, field) for row in rows} == {value}
+        for field, parameter in parameters.items():
+            await on_column(hand, field)
+            value = hand.navigator.value_of(hand.row, field)
+            await hand.press("=")
+            assert hand.wire.pages[-1] == {parameter: value}
+            rows = hand.table.rows.visible(0, len(hand.table.view or ()))
+            assert rows
+            assert {hand.navigator.value_of(row, field) for row in rows} == {value}, field
+            await hand.press("[", *["h"] * COLUMNS.index(field))
 
 
 async def test_include_of_a_status_asks_for_just_that() -> None:

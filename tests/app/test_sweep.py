@@ -27,7 +27,7 @@ async def test_the_screen_sweeps_what_old_places_held(monkeypatch: pytest.Monkey
     monkeypatch.setattr(log, "FEEDS_KEPT", KEPT)
     monkeypatch.setattr(screen, "CLOCK_S", 0.01)
     async with running() as hand:
-        for minutes in range(10):
+        for minutes in range(2 * KEPT):
             await hand.filter(f"ua:a created:>=2026-06-30T12:{minutes:02}")
         assert len(hand.navigator.places) == KEPT
         # The feed of the whole log, and for each place the feed and the rows of it that match.

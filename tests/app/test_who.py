@@ -17,8 +17,14 @@ from tests.app.wire import NOW, JsonLog, Wire, answers, log_of, made
 from tests.effort import THOROUGH
 
 TRUTH = demo_truth(until=NOW)
-MANY = 20_000
-"""Entries of a log in which the stolen key has more than are fetched."""
+MANY = 3_000
+
+
+@pytest.fixture
+def few_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a log of `MANY` entries, the stolen key has more than are fetched."""
+    monkeypatch.setattr("auditlog_tui.analysis.gathering.MOST_WALKED", 200)
+
 
 REFUSED = "status:401"
 BACKUP_SYNC = TRUTH.new_keys[0]
@@ -59,7 +65,7 @@ async def open_page(hand: Hand, filter_text: str) -> None:
 
 
 async def test_six_keys_lead_from_a_refused_entry_to_the_list_of_what_must_be_revoked(clipboard: list[str]) -> None:
-    wire = Wire(log_of(MANY))
+    wire = Wire(log_of(20_000))
     async with running(wire, REFUSED) as hand:
         asked = len(wire.requests)
         keys = ("down", "down", "down", "w", "a", "C")
@@ -245,7 +251,7 @@ async def test_the_sections_stand_in_the_order_of_an_investigation(size: tuple[i
 
 
 async def test_it_is_one_screen_at_120_by_36() -> None:
-    async with running(log_of(MANY), f"actor:{BACKUP_SYNC}", size=(120, 36)) as hand:
+    async with running(log_of(20_000), f"actor:{BACKUP_SYNC}", size=(120, 36)) as hand:
         await hand.press("w", "a")
         assert not page(hand).max_scroll_y
         await hand.press("escape")
@@ -253,12 +259,13 @@ async def test_it_is_one_screen_at_120_by_36() -> None:
         assert not page(hand).max_scroll_y
 
 
+@pytest.mark.usefixtures("few_walked")
 async def test_each_section_says_what_it_rests_on() -> None:
     async with running(log_of(MANY)) as hand:
         await open_page(hand, f"actor:{TRUTH.key_id}")
         text = listed(hand)
-        assert re.search(r"SUCCEEDED \d+ kinds  of 2,0\d\d loaded", text)
-        assert re.search(r"LEFT|NOT DELETED \d+  of 2,0\d\d loaded", text)
+        assert re.search(r"SUCCEEDED \d+ kinds  of 2\d\d loaded", text)
+        assert re.search(r"LEFT|NOT DELETED \d+  of 2\d\d loaded", text)
         assert "TO REVOKE 2  all: 2 of 3 keys and users created by it" in text
 
 
@@ -481,11 +488,12 @@ async def test_m_marks_the_lines_entries_and_unmarks_them() -> None:
         assert len(hand.wire.requests) == asked
 
 
+@pytest.mark.usefixtures("few_walked")
 async def test_m_says_what_is_not_loaded() -> None:
     async with running(log_of(MANY)) as hand:
         await open_page(hand, f"actor:{TRUTH.key_id}")
         await hand.press("m")
-        assert re.search(r"Marked 2,\d\d\d, ", hand.status)
+        assert re.search(r"Marked [23]\d\d, ", hand.status)
         assert "more are not loaded" in hand.status
 
 
@@ -591,11 +599,12 @@ async def test_who_acted_from_an_address_and_is_not_deleted_is_listed_and_copied
         assert hand.bar.applied == f"ip:{TRUTH.addresses[1]} actor:{acted}"
 
 
+@pytest.mark.usefixtures("few_walked")
 async def test_what_may_be_missing_of_a_busy_key_is_settled_as_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auditlog_tui.analysis.gathering.MOST_VALUES", 3)
     async with running(log_of(MANY)) as hand:
         await open_page(hand, f"actor:{TRUTH.key_id}")
-        await to_line(hand, "perhaps not all: 2,0")
+        await to_line(hand, "perhaps not all: 2")
         assert "created by another action may be missing" in " ".join(listed(hand).split())
         await hand.press("enter")
         assert hand.bar.applied == f"actor:{TRUTH.key_id}"

@@ -22,6 +22,7 @@ from auditlog_tui.ui import app as app_module
 from tests.app.helpers import SIZE, Hand, app_over, running, settled
 from tests.app.helpers import TestOpener as Opener
 from tests.app.wire import NOW_US, JsonLog, Wire, WithoutIds, answers, log_of, made
+from tests.effort import THOROUGH
 
 KEY = "nv-key-0123456789abcdef"
 
@@ -201,7 +202,8 @@ async def test_the_key_is_not_written_down_wherever_it_is_typed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with keeping() as (hand, kept):
-        for text in (KEY, f"ua:{KEY}", f'"{KEY}"', f"-{KEY}", f"path:~{KEY}", f"actor:{KEY} last:24h", KEY.upper()):
+        others = [f'"{KEY}"', f"-{KEY}", f"path:~{KEY}", f"actor:{KEY} last:24h"] if THOROUGH else []
+        for text in (KEY, f"ua:{KEY}", KEY.upper(), *others):
             await hand.filter(text)
             assert "not searched for and not kept" in hand.text, text
             assert KEY.casefold() not in hand.text.casefold()

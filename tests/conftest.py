@@ -32,7 +32,7 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 YOUNG = 400_000
-"""Objects made between two collections: those of thirty apps. With 60,000, an eighth of an app's time is collecting."""
+"""Objects made between two collections, by thirty apps. With 60,000, an eighth of an app's time is collecting."""
 
 TRACED = (
     "unit",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from auditlog_tui.demo import demo_entries
 from tests.app.helpers import Hand, running
 from tests.app.wire import NOW, log_of

@@ -106,7 +106,7 @@ class Wire(httpx.AsyncBaseTransport):
     def __init__(self, log: Answers) -> None:
         self.log = log
         self.requests: list[httpx.Request] = []
-        self.edit: Callable[[int, Json], Json] = lambda number, body: body
+        self.edit: Callable[[int, Json], Json] | None = None
         self._fault: Fault | None = None
         self._times = 0
         self._open = asyncio.Event()
@@ -134,7 +134,7 @@ class Wire(httpx.AsyncBaseTransport):
             return self._fault(request)
         answer = self.log.answer(request.method, request.url.raw_path.decode("ascii"), request.headers)
         body = answer.body
-        if answer.status == 200:
+        if answer.status == 200 and self.edit is not None:
             body = json.dumps(self.edit(number, json.loads(body))).encode()
         headers = answer.headers | {"Date": format_datetime(NOW, usegmt=True)}
         return httpx.Response(answer.status, headers=headers, content=body)

@@ -23,7 +23,7 @@ from auditlog_tui.ui.dialogs.choose_columns import ColumnsScreen
 from auditlog_tui.ui.dialogs.menu import Choice, MenuScreen
 from tests.app.helpers import SIZE, Hand, app_over, frames, running, settled
 from tests.app.helpers import TestOpener as Opener
-from tests.app.wire import NOW, NOW_US, UNREACHABLE, JsonLog, Wire, answers, log_of, made
+from tests.app.wire import NOW, NOW_US, UNREACHABLE, JsonLog, Wire, answers, log_of, made, source_of
 
 ENTRIES = 730
 both = pytest.mark.parametrize("generation", [1, 2])
@@ -31,9 +31,8 @@ both = pytest.mark.parametrize("generation", [1, 2])
 
 @asynccontextmanager
 async def browsing(generation: int = 2) -> AsyncIterator[tuple[Hand, Serving]]:
-    """The app at rest on a log of its own, served over HTTP."""
-    log = demo_log(entries=ENTRIES, until=NOW)
-    with serving(log, generation=generation) as server:
+    """The app at rest on the demo's log, served over HTTP."""
+    with serving(source_of(ENTRIES), generation=generation) as server:
         app = app_over(Opener(base_url=server.url))
         async with app.run_test(size=SIZE) as pilot:
             await settled(pilot)

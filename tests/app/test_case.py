@@ -25,6 +25,7 @@ from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.ui.app import AuditLogApp
 from tests.app.helpers import SIZE, Hand, PinnedLog, TestOpener, app_over
 from tests.app.wire import NOW, JsonLog, Wire, log_of
+from tests.effort import THOROUGH
 from tests.unit.faulty import faulty
 
 
@@ -97,7 +98,7 @@ async def test_all_is_shown_before_the_server_answers_and_complete_after_it(path
         assert len(wire.requests) == 2  # the newest end, and the oldest entry
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 120])
+@pytest.mark.parametrize("width", [60, 120, *([80, 100] if THOROUGH else [])])
 async def test_the_header_names_the_case(path: Path, width: int) -> None:
     async with opened(path, size=(width, 24)) as hand:
         assert hand.header.startswith(" incident.db ")

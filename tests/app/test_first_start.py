@@ -20,9 +20,8 @@ class FirstOpener(Opener):
         return True
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
-@pytest.mark.parametrize("query", ["", "status:>=400"])
-async def test_a_first_start_shows_three_keys_until_the_bar_is_used(size: tuple[int, int], query: str) -> None:
+@pytest.mark.parametrize(("query", "size"), [("", (120, 36)), ("status:>=400", (80, 24))])
+async def test_a_first_start_shows_three_keys_until_the_bar_is_used(query: str, size: tuple[int, int]) -> None:
     wire = Wire(log_of())
     app = app_over(FirstOpener(wire), query)
     async with app.run_test(size=size) as pilot:

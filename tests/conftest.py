@@ -45,10 +45,13 @@ TRACED = (
 reach little more of it, and tracing makes them take more than twice as long.
 """
 
-TRACED_ARGUMENTS = TRACED_EXAMPLES = 3
+TRACED_ARGUMENTS, TRACED_EXAMPLES = 1, 2
 """So many of one test's arguments are traced, and of a property's examples: it takes as long again, and the others
-reach little more.
+reach little more. The first example of a property is the simplest.
 """
+
+LONGEST_NAME = 60
+"""Characters of one argument in the name of a test. The name goes into the environment and through the report."""
 
 BRIEF_ARGUMENTS = 1
 """So many of a test's arguments are tried in a brief run."""
@@ -90,6 +93,12 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector all that was imported and collected: it stays to the end."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
+        return f"{val[: LONGEST_NAME // 2]!a}, {len(val)} in all"
+    return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

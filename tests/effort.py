@@ -13,3 +13,6 @@ HANGS_S = 120.0
 
 EXAMPLES = None if THOROUGH else 5 if BRIEF else 30
 """Of each property at most; `None` is as many as it says itself."""
+
+LONG_EXAMPLES = 100 if THOROUGH else 12
+"""Of a property whose examples take long."""

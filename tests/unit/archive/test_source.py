@@ -27,7 +27,7 @@ from auditlog_tui.evidence.saved_index import SavedIndex
 from auditlog_tui.offline.requests import reverse
 from auditlog_tui.offline.source import ARRIVAL, Filter, Found, Order, Place, Source
 from auditlog_tui.text.times import rfc3339
-from tests.effort import HANGS_S
+from tests.effort import HANGS_S, LONG_EXAMPLES
 
 START_US = 1_787_000_000_000_000
 ORIGIN = Origin("https://log.example")
@@ -121,7 +121,7 @@ def page(source: Source, where: Filter, order: Order, after: Place | None, limit
 
 
 # Each example writes an archive: shrinking one would take minutes.
-@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate], max_examples=LONG_EXAMPLES)
 @given(entries(), st.lists(st.tuples(filters, orders()), min_size=1, max_size=6), st.data())
 def test_an_archive_answers_as_a_saved_log_does(
     found: list[Entry], asked: list[tuple[Filter, Order]], data: st.DataObject

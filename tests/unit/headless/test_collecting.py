@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -24,6 +24,7 @@ from auditlog_tui.log.changes import HOUR_US
 from auditlog_tui.log.log import Log
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.store.entries import EntryStore
+from tests.effort import LONG_EXAMPLES
 from tests.unit.fake import START_US, FakeApi, log_of
 from tests.unit.timed_log import ABSENT, UNREADABLE, TimedLog
 
@@ -71,14 +72,14 @@ def raws(log: TimedLog) -> list[str]:
 
 @pytest.mark.parametrize("parallel", [1, 4])
 async def test_the_archive_gets_the_log_and_then_what_is_new(parallel: int, tmp_path: Path) -> None:
-    log = TimedLog([n * 7 * 60 * SECOND for n in range(3_000)])
+    log = TimedLog([n * 7 * 60 * SECOND for n in range(1_000)])
     outcome = await collect(log, tmp_path, parallel=parallel)
     assert outcome.complete
     assert held(tmp_path) == raws(log)
     calls = len(log.calls)
     assert (await collect(log, tmp_path)).complete
     assert len(log.calls) - calls <= 12  # three counts, and what finds out whether they can be used
-    log.write(3_000 * 7 * 60 * SECOND)
+    log.write(1_000 * 7 * 60 * SECOND)
     log.write(DAY + 1)  # late
     calls = len(log.calls)
     assert (await collect(log, tmp_path)).complete
@@ -253,7 +254,7 @@ async def test_a_server_that_excludes_its_bounds_loses_no_entry_between_two_span
 
 
 async def test_an_error_leaves_what_had_arrived_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    log = ServingLog([n * HOUR // 20 for n in range(3_000)], happens=dict.fromkeys(range(20, 24), "fail"))
+    log = ServingLog([n * HOUR // 20 for n in range(1_500)], happens=dict.fromkeys(range(12, 16), "fail"))
     failures = 0
     for _ in range(10):
         try:
@@ -270,7 +271,7 @@ async def test_an_error_leaves_what_had_arrived_and_the_next_run_goes_on(tmp_pat
 
 @pytest.mark.parametrize("what", ["late", "forget"])
 async def test_what_comes_or_goes_while_it_is_fetched_does_not_make_it_incomplete(what: str, tmp_path: Path) -> None:
-    log = ServingLog([n * HOUR // 20 for n in range(3_000)], happens={20: what, 25: what})
+    log = ServingLog([n * HOUR // 20 for n in range(1_500)], happens={10: what, 13: what})
     assert (await collect(log, tmp_path)).complete
     assert set(raws(log)) | log.served <= set(held(tmp_path))
 
@@ -302,7 +303,7 @@ async def test_what_is_on_its_way_when_a_walk_begins_again_is_not_lost(call: int
 
 HAPPENINGS = ("grow", "late", "forget", "undated", "throttle", "fail", "refuse cursor", "no total", "unclear")
 TIMES = st.lists(
-    st.integers(0, 3 * DAY) | st.integers(0, 72).map(lambda hour: hour * HOUR) | st.just(ABSENT),
+    st.integers(0, 36 * HOUR) | st.integers(0, 36).map(lambda hour: hour * HOUR) | st.just(ABSENT),
     min_size=0,
     max_size=60,
 )
@@ -313,6 +314,7 @@ RUNS = st.lists(
 )
 
 
+@settings(max_examples=LONG_EXAMPLES)
 @given(TIMES, RUNS, st.sampled_from([1, 1000, 10**9]), st.booleans())
 async def test_whatever_happens_nothing_that_was_served_is_lost_or_twice_and_complete_is_true(
     times: list[int | str], runs: list[tuple[dict[int, str], list[int | str]]], unit: int, exclusive: bool

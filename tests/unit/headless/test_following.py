@@ -34,6 +34,7 @@ from auditlog_tui.log.polling import POLL_S, SLOWEST_S, slower
 from auditlog_tui.query.seen_values import Unseen
 from auditlog_tui.store.entries import EntryStore
 from auditlog_tui.text.glyphs import UNICODE
+from tests.effort import LONG_EXAMPLES
 from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of, read
 from tests.unit.tails import GENERATIONS, set_clock
 from tests.unit.views import query_of
@@ -338,7 +339,7 @@ def healed(run: Run) -> None:
     [("", ()), ("method:DELETE", ()), ("ua:tool", ()), ("method:DELETE", EVERY_FILTER)],
     ids=["everything", "pushed", "evaluated here", "generation-1"],
 )
-@settings(phases=(Phase.explicit, Phase.generate))
+@settings(phases=(Phase.explicit, Phase.generate), max_examples=LONG_EXAMPLES)
 @example(
     plan=[
         ([("late", True, 1_115), ("again", True, 1)], None, ERRORS[0], 1),

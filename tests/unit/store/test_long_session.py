@@ -9,16 +9,22 @@ from typing import NamedTuple
 
 import pytest
 
-from auditlog_tui.log.log import FEEDS_KEPT, Log
-from auditlog_tui.session.navigator import MOST_PLACES, Navigator, Place
+from auditlog_tui.log import log
+from auditlog_tui.log.log import Log
+from auditlog_tui.session import navigator as navigating
+from auditlog_tui.session.navigator import Navigator, Place
 from auditlog_tui.store.entries import EntryStore, Run
+from tests.effort import THOROUGH
 from tests.unit.fake import START_US, FakeApi, log_of
 from tests.unit.views import ignore
 
-pytestmark = pytest.mark.untraced  # hundreds of times the same
+pytestmark = pytest.mark.untraced  # a hundred times the same
 ENTRIES = 20
-STEPS = 500
-SETTLED = 199
+KEPT = 100 if THOROUGH else 30
+"""Places, and feeds besides."""
+
+STEPS = 5 * KEPT
+SETTLED = 2 * KEPT - 1
 """The step after which nothing may grow any more: every place and every feed kept has been replaced by then."""
 
 
@@ -39,7 +45,9 @@ class Held(NamedTuple):
 
 
 @pytest.fixture
-def navigator() -> Navigator:
+def navigator(monkeypatch: pytest.MonkeyPatch) -> Navigator:
+    monkeypatch.setattr(log, "FEEDS_KEPT", KEPT)
+    monkeypatch.setattr(navigating, "MOST_PLACES", KEPT)
     return Navigator(Clock(FakeApi(log_of(ENTRIES)), EntryStore()), UTC)
 
 
@@ -75,22 +83,22 @@ async def walk(navigator: Navigator, step: Callable[[int], Place]) -> tuple[Held
     return on_the_way, await held(navigator)
 
 
-async def test_five_hundred_filters_hold_no_more_than_two_hundred(navigator: Navigator) -> None:
+async def test_many_filters_hold_no_more_than_fewer(navigator: Navigator) -> None:
     texts = ("last:{}m", "ua:curl last:{}m", "sort:path ua:curl last:{}m", "ua:curl -path:/x{}", "id:id-{}")
     on_the_way, at_the_end = await walk(
         navigator, lambda number: navigator.submit(texts[number % len(texts)].format(number + 1_000))
     )
     assert at_the_end == on_the_way
-    assert at_the_end.places == MOST_PLACES
-    assert at_the_end.feeds <= FEEDS_KEPT + 1
+    assert at_the_end.places == KEPT
+    assert at_the_end.feeds <= KEPT + 1
     assert at_the_end.rows <= at_the_end.runs * ENTRIES
     assert at_the_end.entries == ENTRIES
 
 
-async def test_five_hundred_instants_hold_no_more_than_two_hundred(navigator: Navigator) -> None:
+async def test_many_instants_hold_no_more_than_fewer(navigator: Navigator) -> None:
     whole = navigator.submit("").view.feed
     on_the_way, at_the_end = await walk(navigator, lambda number: navigator.at_moment(START_US + number))
     assert at_the_end == on_the_way
-    assert at_the_end.places == MOST_PLACES
-    assert at_the_end.feeds == FEEDS_KEPT + 1
+    assert at_the_end.places == KEPT
+    assert at_the_end.feeds == KEPT + 1
     assert navigator.submit("ua:curl").view.feed is whole

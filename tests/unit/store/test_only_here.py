@@ -20,6 +20,10 @@ STATEMENT = re.compile(
     r"|ATTACH|DETACH|PRAGMA|CREATE (?:TABLE|INDEX)|IS NULL|IS NOT NULL)\b|\b[ep]\.[a-z_]+ ",
     re.DOTALL,
 )
+WORD = re.compile(
+    r"SELECT|FROM|WHERE|JOIN|BY|INSERT|DELETE|UPDATE|ATTACH|DETACH|PRAGMA|CREATE|NULL"
+    r"|\b[ep]\.|\.(?:read|writing|connection)\b"
+)
 STORES = ("store", "_store", "entries")
 ITS_OWN = ("read", "writing", "connection")
 
@@ -27,6 +31,11 @@ ITS_OWN = ("read", "writing", "connection")
 def modules() -> list[Path]:
     found = [path for path in ROOT.rglob("*.py") if path.parent != ROOT / "store"]
     return [path for path in found if not path.relative_to(ROOT).as_posix().startswith(OTHERS)]
+
+
+def may_have_some(source: str) -> bool:
+    """Whether a module has a word without which it has no statement; this is told sooner than by parsing it."""
+    return WORD.search(source) is not None
 
 
 def docstrings(tree: ast.AST) -> set[ast.expr]:
@@ -51,7 +60,8 @@ def statements(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_other_room_writes_sql(path: Path) -> None:
-    assert list(statements(path.read_text(encoding="utf-8"))) == []
+    source = path.read_text(encoding="utf-8")
+    assert not may_have_some(source) or list(statements(source)) == []
 
 
 @pytest.mark.parametrize(
@@ -68,6 +78,7 @@ def test_no_other_room_writes_sql(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_it_would_be_found(source: str) -> None:
+    assert may_have_some(source)
     assert list(statements(source))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -336,7 +337,7 @@ def test_a_member_with_any_odd_value_is_changed_and_said_to_be(check: Check, nam
     found = members(sound())
     found[ENTRIES] = found[ENTRIES].replace(b"POST", b"HEAD", 1)
     first, rest = (found[name], b"") if name == MANIFEST else found[name].split(b"\n", 1)
-    for data in odd(first, 2 if name == MANIFEST else None):
+    for data in islice(odd(first, 2 if name == MANIFEST else None), None, None, 1 if THOROUGH else 5):
         told = check(packed({**found, name: data + rest})).findings
         assert told
         assert all(each.isprintable() for each in told)

@@ -36,7 +36,7 @@ from tests.unit.fake import EVERY_FILTER, START_US, FakeApi, Json, entry, log_of
 from tests.unit.views import query_of
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
-ENTRIES = 1_500
+ENTRIES = 700
 LOOK = TableStyle(None, "utc", UTC, START_US, UNICODE)
 
 

@@ -17,6 +17,7 @@ from auditlog_tui.log.walk import Walk
 from auditlog_tui.store import entries
 from auditlog_tui.store.entries import EntryStore, Stretch
 from auditlog_tui.store.scans import raws
+from tests.effort import THOROUGH
 from tests.unit.evidence.test_export import done, job
 from tests.unit.fake import EVERY_FILTER, TROUBLES, FakeApi, Json, entry, log_of, read
 from tests.unit.headless.test_headless import LOOK, listed, log_over
@@ -47,7 +48,7 @@ def made_up(dice: random.Random) -> list[Json]:
     return log
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(40 if THOROUGH else 16))
 async def test_the_same_is_written(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(seed)
     log, size, text = made_up(dice), dice.choice((5, 10)), dice.choice(QUERIES)
@@ -65,7 +66,7 @@ async def test_the_same_is_written(seed: int, monkeypatch: pytest.MonkeyPatch) -
     assert await found() == passed
 
 
-EXPORTED = [(seed, FORMATS[seed % len(FORMATS)]) for seed in range(48)]
+EXPORTED = [(seed, FORMATS[seed % len(FORMATS)]) for seed in range(48 if THOROUGH else 16)]
 
 
 @pytest.mark.parametrize(("seed", "form"), EXPORTED)

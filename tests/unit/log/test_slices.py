@@ -15,10 +15,16 @@ from auditlog_tui.log.log import Log
 from auditlog_tui.log.slices import MOST_HELD
 from auditlog_tui.log.view import SCAN_REQUESTS, State, View
 from auditlog_tui.store.entries import EntryStore
+from tests.effort import THOROUGH
 from tests.unit.timed_log import ABSENT, Time, TimedLog
 from tests.unit.views import ALL, error_of, ignore, keys_of, load, now, query_of
 
 SECOND = 10**9
+BOUNDS = [(False, Anchor.NEWEST), (True, Anchor.OLDEST)]
+"""Whether a server excludes its bounds, and from where a log is read."""
+
+if THOROUGH:
+    BOUNDS += [(True, Anchor.NEWEST), (False, Anchor.OLDEST)]
 
 
 def even(count: int) -> list[Time]:
@@ -93,8 +99,7 @@ async def test_a_limit_of_rows_is_not_read_beyond() -> None:
         ("the edge of a second", [n // 4 * SECOND + (1_000, 1_999, 2_000, 999)[n % 4] for n in range(1_200)]),
     ],
 )
-@pytest.mark.parametrize("exclusive", [False, True])
-@pytest.mark.parametrize("anchor", Anchor)
+@pytest.mark.parametrize(("exclusive", "anchor"), BOUNDS)
 async def test_uneven_logs_come_whole_and_in_bounded_requests(
     name: str, times: list[Time], exclusive: bool, anchor: Anchor
 ) -> None:
@@ -195,8 +200,7 @@ DENSE: dict[str, list[Time]] = {
 
 @pytest.mark.parametrize("name", DENSE)
 @pytest.mark.parametrize("unit", [MS, SECOND])
-@pytest.mark.parametrize("exclusive", [False, True])
-@pytest.mark.parametrize("anchor", Anchor)
+@pytest.mark.parametrize(("exclusive", "anchor"), BOUNDS)
 async def test_a_server_that_rounds_bounds_loses_nothing(
     name: str, unit: int, exclusive: bool, anchor: Anchor
 ) -> None:

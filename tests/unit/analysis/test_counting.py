@@ -23,7 +23,7 @@ from tests.unit.walks import Held
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 UNTIL_US = 1_795_132_800_000_000
-ENTRIES = 700
+ENTRIES = 400
 
 
 class Gauge(FakeApi):

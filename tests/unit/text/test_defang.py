@@ -71,7 +71,7 @@ def test_every_address_is_broken_and_can_be_mended(address: ipaddress.IPv4Addres
 
 
 @pytest.mark.untraced  # much of the same
-def test_a_megabyte_takes_no_time_that_grows_with_its_square() -> None:
+def test_a_long_text_takes_no_time_that_grows_with_its_square() -> None:
     for character in "a", "1", ":", ".", "_", "http://":
-        text = character * (1_000_000 // len(character))
+        text = character * (300_000 // len(character))
         assert defang(defang(text)) == defang(text)

@@ -12,7 +12,7 @@ import pkgutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import wraps
+from functools import cache, wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,18 @@ TRACED = (
 """The tests of the core, which alone are traced where coverage is measured. Those of the screen and of whole programs
 reach little more of it, and tracing makes them take more than twice as long.
 """
+
+UNTRACED = (
+    "unit/ui",
+    "unit/store/test_only_here.py",
+    "unit/test_animation.py",
+    "unit/test_facts_once.py",
+    "unit/test_import_hygiene.py",
+    "unit/test_paths.py",
+    "unit/test_pythons.py",
+    "unit/test_structure.py",
+)
+"""Those among them that read the source, run other programs or are of the screen."""
 
 TRACED_ARGUMENTS, TRACED_EXAMPLES = 1, 2
 """So many of one test's arguments are traced, and of a property's examples: it takes as long again, and the others
@@ -110,7 +122,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         arguments[name] += 1
         if BRIEF and arguments[name] > BRIEF_ARGUMENTS:
             left_out.append(item)
-        if arguments[name] > TRACED_ARGUMENTS or not _is_in(TRACED, item.path):
+        if arguments[name] > TRACED_ARGUMENTS or not _is_in(TRACED, item.path) or _is_in(UNTRACED, item.path):
             item.add_marker("untraced")
         elif (property_ := getattr(getattr(item, "obj", None), "hypothesis", None)) is not None:
             property_.inner_test = _first_traced(property_.inner_test)
@@ -162,7 +174,8 @@ def _limit(item: pytest.Item) -> None:
         getattr(test, "__func__", test)._hypothesis_internal_use_settings = settings(own, max_examples=EXAMPLES)
 
 
-def _is_in(places: Iterable[str], path: Path) -> bool:
+@cache
+def _is_in(places: tuple[str, ...], path: Path) -> bool:
     return any(path.is_relative_to(Path(__file__).parent / place) for place in places)
 
 

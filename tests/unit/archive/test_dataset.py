@@ -29,6 +29,7 @@ from auditlog_tui.errors import ArchiveError, ArchiveRefusedError
 from auditlog_tui.headless import upkeep
 from auditlog_tui.output import files
 
+pytestmark = pytest.mark.usefixtures("one_database")
 ORIGIN = Origin("https://log.example")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -29,6 +29,7 @@ from auditlog_tui.offline.source import ARRIVAL, Filter, Found, Order, Place, So
 from auditlog_tui.text.times import rfc3339
 from tests.effort import HANGS_S, LONG_EXAMPLES
 
+pytestmark = pytest.mark.usefixtures("one_database")
 START_US = 1_787_000_000_000_000
 ORIGIN = Origin("https://log.example")
 FIELDS = ("action", "actor_id", "actor_type", "client_ip", "method", "target_id", "target_type")

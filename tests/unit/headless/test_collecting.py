@@ -28,6 +28,7 @@ from tests.effort import LONG_EXAMPLES
 from tests.unit.fake import START_US, FakeApi, log_of
 from tests.unit.timed_log import ABSENT, UNREADABLE, TimedLog
 
+pytestmark = pytest.mark.usefixtures("one_database")
 ORIGIN = Origin("https://log.example")
 SECOND, HOUR = 10**9, 3_600 * 10**9
 DAY = 24 * HOUR
@@ -88,13 +89,13 @@ async def test_the_archive_gets_the_log_and_then_what_is_new(parallel: int, tmp_
 
 
 async def test_entries_that_come_late_while_as_many_old_ones_go_are_found(tmp_path: Path) -> None:
-    log = TimedLog([n * HOUR // 20 for n in range(2_000)])
+    log = TimedLog([n * HOUR // 20 for n in range(1_000)])
     assert (await collect(log, tmp_path)).complete
     before = set(raws(log))
     for record in log.records[:5]:
         record.gone = True
     for n in range(5):
-        log.write(50 * HOUR + n)
+        log.write(25 * HOUR + n)
     assert (await collect(log, tmp_path)).complete
     assert set(held(tmp_path)) == before | set(raws(log))
 
@@ -154,9 +155,8 @@ async def test_the_archive_keeps_as_of_when_it_had_everything(tmp_path: Path) ->
     assert complete_at(tmp_path) is None
 
 
-@pytest.mark.parametrize("where", [0, 2_000])
-async def test_entries_without_a_time_are_collected(where: int, tmp_path: Path) -> None:
-    log = TimedLog([n * HOUR // 20 for n in range(2_000)])
+async def test_entries_without_a_time_are_collected(tmp_path: Path) -> None:
+    log = TimedLog([n * HOUR // 20 for n in range(800)])
     log.write(ABSENT)
     assert (await collect(log, tmp_path)).complete
     assert held(tmp_path) == raws(log)

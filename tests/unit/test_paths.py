@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.effort import THOROUGH
 from tests.paths import JOURNEYS, PACKAGE, Figures, Tracer, most, once
 
 FIRST = """
@@ -158,7 +159,7 @@ def test_what_most_rounds_have_counts() -> None:
     assert most([odd, usual, usual]) == usual
 
 
-@pytest.mark.parametrize("name", JOURNEYS)
+@pytest.mark.parametrize("name", JOURNEYS if THOROUGH else [*JOURNEYS][-1:])
 def test_a_journey_through_the_app(name: str) -> None:
     figures = once(name)
     assert all((PACKAGE / file).is_file() for file in figures.files)

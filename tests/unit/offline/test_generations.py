@@ -110,7 +110,7 @@ QUERIES = (
 @lru_cache
 def source() -> SqliteSource:
     with lasting():
-        return demo_log(entries=500, until=NOW)
+        return demo_log(entries=250, until=NOW)
 
 
 async def everything(generation: int, query: Query) -> tuple[View, list[Entry]]:

@@ -299,7 +299,8 @@ def names_in(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [node.name]
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            names = [node.attr] if ast.unparse(node.value) in ("self", "cls") else []
+            own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            names = [node.attr] if own else []
         elif isinstance(node, ast.ClassDef):  # no local variables, which stand deeper
             stored = (target for line in node.body for target in ast.iter_child_nodes(line))
             names = [name.id for name in stored if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import sys
@@ -26,6 +27,7 @@ from auditlog_tui.settings.command_line import (
     command_of,
     make_command,
     mistaken,
+    options_of,
     read_options,
     with_file,
 )
@@ -40,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments[:1] == ["help"] and arguments[1:] in ([], *([name] for name in FIRST_WORDS)):
             arguments = [*(name for name in arguments[1:] if name != "help"), "--help"]
+        elif arguments[:1] == ["help"] and len(arguments) == 2 and (meant := mistaken(arguments[1:])):
+            raise SettingsError(f"There is no command {arguments[1]}. Did you mean help {meant}?")
         for name, run_it in _WITHOUT_LOG.items():
             if (rest := after(name, arguments)) is not None:
                 return run_it(rest)
@@ -63,6 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitStatus.USAGE
 
 
+_UNRECOGNIZED = "unrecognized arguments:"  # how argparse begins the message
+_UNKNOWN_OPTION = re.compile(r"(?<!\S)--[^\s=]+")
+
+
 class _Parser(argparse.ArgumentParser):
     def __init__(self, *, prog: str, description: str, epilog: str) -> None:
         super().__init__(
@@ -75,7 +83,20 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """argparse's, without the value of an unknown flag: that of `--api-key=…` would be a key."""
-        super().error(re.sub(r"(--[^\s=]+)=\S*", r"\1=…", message))
+        unknown = _UNKNOWN_OPTION.findall(message) if message.startswith(_UNRECOGNIZED) else []
+        message = re.sub(r"(--[^\s=]+)=\S*", r"\1=…", message)
+        super().error(f"{message}; {self._instead_of(unknown[0])}" if unknown else message)
+
+    def _instead_of(self, flag: str) -> str:
+        """What helps against an unknown option: a similar one, or a command that has it."""
+        able = {name or "the browser": options_of(parser) for name, parser in parsers().items()}
+        if others := [name for name, options in able.items() if flag in options]:
+            return f"{flag} is for {', '.join(others)}"
+        own = options_of(self)
+        begun = [option for option in own if option.startswith(flag)]
+        if near := begun or difflib.get_close_matches(flag[:40], own, 1, 0.7):
+            return f"did you mean {' or '.join(near)}?"
+        return f"{self.prog} --help lists the options"
 
 
 _OPEN_HELP = """\

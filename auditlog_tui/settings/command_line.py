@@ -257,6 +257,12 @@ def read_options(parser: argparse.ArgumentParser, command: str, arguments: Seque
     return options
 
 
+def options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """The options that a parser takes, as its help lists them."""
+    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    return [name for action in shown for name in action.option_strings if name.startswith("--")]
+
+
 def _refuses(command: str, option: str) -> bool:
     return option in _BROWSER_ONLY and (command, option) != ("who", "mmdb")
 
@@ -311,8 +317,8 @@ def _make_export(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=EXPORT_FORMATS,
-        help="its format (default: what FILE ends in, such as .csv or .md; else jsonl, byte for byte what the server"
-        " sent; notes lie beside it)",
+        help="its format (default: what FILE ends in, such as .csv or .md; jsonl if it has no ending: byte for byte"
+        " what the server sent; notes lie beside it)",
     )  # fmt: skip
     parser.add_argument("--marked", action="store_true", help="only entries that you marked")
     parser.add_argument(

@@ -253,7 +253,36 @@ def test_an_option_that_there_is_not_is_no_word(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["count", "--prallel", "4"], "--prallel; did you mean --parallel?"),
+        (["count", f"--prallel={KEY}"], "--prallel=…; did you mean --parallel?"),
+        (["--demmo"], "--demmo; did you mean --demo?"),
+        (["list", "--limt", "4"], "did you mean --limit?"),
+        (["collect", "archive", "--compct"], "did you mean --compact?"),
+        (["verify", "a.zip", "--manifst", "0"], "did you mean --manifest?"),
+        (["log", "a.db", "--digst", "0"], "did you mean --digest?"),
+        (["count", "--par", "4"], "did you mean --parallel?"),
+        (["--key", "a"], "did you mean --key-file or --key-command?"),
+        (["count", "--limit", "4"], "--limit is for list, follow"),
+        (["--out", "a.csv"], "--out is for export"),
+        (["count", "--nothing-like-it"], "auditlog-tui count --help lists the options"),
+    ],
+)
+def test_an_unknown_option_says_what_may_be_meant(
+    arguments: list[str], said: str, browsed: Browsed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    told = capsys.readouterr().err
+    assert (ended.value.code, browsed) == (2, [])
+    assert said in told.replace("\n", " ")
+    assert KEY not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
         (["lst"], "Did you mean list?"),
+        (["help", "lst"], "Did you mean help list?"),
         (["lists", "status:403"], "Did you mean list?"),
         (["--demo", "cuont"], "Did you mean count?"),
         (["cofnig", "init"], "Did you mean config?"),
@@ -357,6 +386,11 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--out", "a", "--marked", "--with-context", "soon"], "--with-context soon: this is not a length of time."),
         (["--out", "a", "nonsense:1"], "nonsense"),
         (["--out", "a.zip"], "a.zip has the name of a bundle: write --bundle"),
+        (
+            ["--demo", "--out", "a.foo"],
+            "no format has the ending .foo, so nothing was written.\nUse one of .jsonl, .csv",
+        ),
+        (["--demo", "--out", "a.jsonl.gz"], "say --format with any name: jsonl, csv"),
         (["--out", "~nobody-of-this-name/a"], "there is no such user"),
         (["--demo", "--out", "nowhere/a.csv"], "There is no folder nowhere."),
         (["--demo", "--out", "a", "--marked"], "No entry is marked at http"),

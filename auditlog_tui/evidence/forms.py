@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 BUNDLE = "bundle"
@@ -29,6 +30,8 @@ FORMS = (
 
 
 def form_of(name: str) -> str:
-    """The form that a file's name ends in; `jsonl` if it ends in none."""
+    """The form that a file's name ends in: `jsonl` if it has no ending, empty if no form has that ending."""
     ends = [form for form in FORMS if name.lower().endswith(form.suffix)]
-    return max(ends, key=lambda form: len(form.suffix)).name if ends else "jsonl"
+    if ends:
+        return max(ends, key=lambda form: len(form.suffix)).name
+    return "" if os.path.splitext(name)[1].strip(".") else "jsonl"  # noqa: PTH122  # "a.b/" is a folder

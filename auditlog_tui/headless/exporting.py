@@ -13,7 +13,7 @@ from pathlib import Path
 from auditlog_tui.errors import AuditLogError, ExitStatus, ExportError, ExportRefusedError, SettingsError
 from auditlog_tui.evidence.endings import ending_of
 from auditlog_tui.evidence.export import Export, Job, Outcome
-from auditlog_tui.evidence.forms import BUNDLE, form_of
+from auditlog_tui.evidence.forms import BUNDLE, FORMS, form_of
 from auditlog_tui.evidence.statement import NOT_COVERED
 from auditlog_tui.headless.queries import connected, read_query
 from auditlog_tui.headless.streams import Progress, print_note
@@ -52,6 +52,8 @@ def options_of(options: argparse.Namespace) -> ExportOptions:
     out, form = options.bundle or options.out, options.format or form_of(options.out)
     if form == BUNDLE:
         raise SettingsError(f"{safe(out, 200)} has the name of a bundle: write --bundle, or name a --format.")
+    if not form:
+        raise SettingsError(_no_ending(out))
     return ExportOptions(
         out if out == STDOUT else _expanded(out),
         BUNDLE if options.bundle else form,
@@ -59,6 +61,16 @@ def options_of(options: argparse.Namespace) -> ExportOptions:
         context_us,
         options.by,
         options.incomplete,
+    )
+
+
+def _no_ending(out: str) -> str:
+    ending = safe(Path(out).suffix, 40)
+    endings = ", ".join(form.suffix for form in FORMS if form.name != BUNDLE)
+    formats = ", ".join(form.name for form in FORMS if form.name != BUNDLE)
+    return (
+        f"{safe(out, 200)}: no format has the ending {ending}, so nothing was written.\n"
+        f"Use one of {endings}; or say --format with any name: {formats}."
     )
 
 

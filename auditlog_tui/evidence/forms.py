@@ -34,4 +34,4 @@ def form_of(name: str) -> str:
     ends = [form for form in FORMS if name.lower().endswith(form.suffix)]
     if ends:
         return max(ends, key=lambda form: len(form.suffix)).name
-    return "" if os.path.splitext(name)[1].strip(".") else "jsonl"  # noqa: PTH122  # "a.b/" is a folder
+    return "" if os.path.splitext(name)[1].strip(".") else "jsonl"  # "a.b/" is a folder

@@ -388,7 +388,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--out", "a.zip"], "a.zip has the name of a bundle: write --bundle"),
         (
             ["--demo", "--out", "a.foo"],
-            "no format has the ending .foo, so nothing was written.\nUse one of .jsonl, .csv",
+            "no format has the ending .foo, so nothing was written.\nUse one of .jsonl,",
         ),
         (["--demo", "--out", "a.jsonl.gz"], "say --format with any name: jsonl, csv"),
         (["--out", "~nobody-of-this-name/a"], "there is no such user"),

@@ -9,11 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from auditlog_tui.analysis.pivots import is_id
+from auditlog_tui.entries.actions import COMMON, activity
 from auditlog_tui.errors import QueryError
 from auditlog_tui.log.server_support import SMALLEST_PAGE
 from auditlog_tui.query import FIELDS, Query, Term, format_term, parse
 from auditlog_tui.query.addresses import addresses_in, one_spelling
-from auditlog_tui.query.fields import Kind
+from auditlog_tui.query.fields import Kind, field_of
 from auditlog_tui.query.reserved import ZERO_WIDTH
 from auditlog_tui.query.seen_values import Seen
 from auditlog_tui.query.syntax import WORD, Address, Glob, Instant, Text, Times, Value
@@ -22,22 +23,25 @@ from auditlog_tui.text.times import rfc3339
 if TYPE_CHECKING:
     from auditlog_tui.api.client import AuditLogApi
 
-_COMPARED = 300
-"""Values of a field compared with the one typed, most frequent first."""
+_MOST_COMPARED = 1_000
+"""Values of a field, or different parts of them, compared with the text typed, most frequent first."""
 
-_MOST_PARTS = 2_000
-"""Parts of these values compared with a part that was typed."""
+_ALIKE, _SLIGHTLY = 0.7, 0.5
+"""The ratios of `difflib` from which texts are similar, and from which the nearest of few values is offered."""
 
-_ALIKE = 0.7
-"""The ratio of `difflib` from which texts are similar."""
+_FEW = frozenset(("action", "method", "target.type"))
+"""Fields with few values, of which the nearest one is offered even if it is only slightly similar."""
+
+_IN_WORDS = ("action", "actor.name", "target.type", "ua", "path")
+"""Fields whose parts are compared with a word."""
 
 _LONGEST, _LONGEST_VALUE = 80, 400
 """Characters of the text typed, and of a value split into words, that are compared."""
 
 _WORDS = re.compile(r"[^\W_]+")
 
-FORMS_TRIED = 2
-"""Other forms of a verb requested when the one typed finds nothing."""
+TRIED = 2
+"""Similar actions requested when the one typed finds nothing."""
 
 _PART_OF_ID = re.compile(r"(?=.*[0-9])[0-9a-f][0-9a-f-]{3,34}", re.IGNORECASE)
 
@@ -77,16 +81,42 @@ def reasons(query: Query, seen: Seen, now_us: int, sample: str = "") -> list[str
     return list(dict.fromkeys(found))
 
 
-def other_forms(query: Query) -> list[str]:
-    """The actions of a filter with another form of their verb: `vm.created` for `vm.create`."""
+def compared_fields(query: Query) -> frozenset[str]:
+    """The fields whose values `reasons` compares with terms that no server evaluates."""
+    terms = [term for term in query.terms if not term.negated]
+    here = [term for term in terms if not field_of(term.key).params or any(isinstance(v, Glob) for v in term.values)]
+    keys = {term.key for term in here}
+    return frozenset(keys - {WORD}).union(_IN_WORDS if WORD in keys else ())
+
+
+def similar_actions(query: Query, seen: Seen) -> list[str]:
+    """Actions that a filter may mean and that were not seen: another form of the verb, or one similar to the text.
+
+    The similar ones are made of the kinds and verbs of actions that are known.
+    """
     terms = [term for term in query.terms if term.key == "action" and not term.negated]
-    return [form for term in terms for value in term.values if isinstance(value, Text) for form in _forms(value.text)]
+    typed = [value.text for term in terms for value in term.values if isinstance(value, Text) and value.text]
+    seen_texts = [each.text for each in seen.values("action")]
+    known = list(dict.fromkeys((*seen_texts, *islice(_actions((*COMMON, *seen_texts)), _MOST_COMPARED))))
+    found: list[str] = []
+    for text in typed:
+        forms = _forms(text)
+        likely = [form for form in forms if form in known]
+        found += likely or [*_near("action", text, known), *forms]
+    return [text for text in dict.fromkeys(found) if text not in seen_texts]
 
 
-async def take_other_forms(query: Query, seen: Seen, api: AuditLogApi) -> None:
-    """Add entries with the other forms to `seen`: at most two small requests. Raises `ApiError`."""
-    for form in other_forms(query)[:FORMS_TRIED]:
-        seen.take((await api.list({"action": form}, limit=SMALLEST_PAGE)).entries)
+async def take_similar(query: Query, seen: Seen, api: AuditLogApi) -> None:
+    """Add entries with similar actions to `seen`: at most two small requests. Raises `ApiError`."""
+    for action in similar_actions(query, seen)[:TRIED]:
+        seen.take((await api.list({"action": action}, limit=SMALLEST_PAGE)).entries)
+
+
+def _actions(known: Iterable[str]) -> Iterator[str]:
+    """Every kind of the known actions with every verb of them."""
+    pairs = [action.rpartition(".") for action in known]
+    verbs = dict.fromkeys(verb for _, _, verb in pairs)
+    return (f"{kind}.{verb}" for kind in dict.fromkeys(kind for kind, _, _ in pairs) if kind for verb in verbs)
 
 
 def _forms(action: str) -> list[str]:
@@ -98,12 +128,15 @@ def _forms(action: str) -> list[str]:
 def _reason(key: str, value: Value, seen: Seen, sample: str) -> str:
     if isinstance(value, Address):
         return _other_spelling(value.text, seen)
+    if isinstance(value, Glob):
+        return _similar_glob(key, value, [each.text for each in seen.values(key)], sample)
     if not isinstance(value, Text) or not value.text:
         return ""
     if any(character in ZERO_WIDTH for character in value.text):
         return f"{_name(key)} contains an invisible character: type it again."
     if key == WORD:
-        return _as_term(value.text)
+        texts = [each.text for field in _IN_WORDS for each in seen.values(field)]
+        return _as_term(value.text) or _similar(key, _near_parts(value.text.casefold(), texts), sample)
     texts = [each.text for each in seen.values(key)]
     if key == "id" or value.text in (*texts, *FIELDS[key].values):
         return ""
@@ -114,9 +147,28 @@ def _reason(key: str, value: Value, seen: Seen, sample: str) -> str:
         return f"actor: takes the ID; the name is {_terms('actor.name', [label])}"
     if key == "action" and (forms := [form for form in _forms(value.text) if form in texts]):
         return f"Similar: {_terms(key, forms)}"
-    offered = _near(key, value.text, texts[:_COMPARED])
+    # Similar actions were requested, and may be none of the sample's.
+    return _similar(key, _near(key, value.text, texts), "" if key == "action" else sample)
+
+
+def _similar(key: str, offered: Iterable[str | Glob], sample: str) -> str:
     among = f" in {sample}" if sample else ""
-    return f"Similar{among}: {_terms(key, offered)}" if offered else ""
+    terms = [format_term(Term(key, (each if isinstance(each, Glob) else Text(each),))) for each in offered]
+    return f"Similar{among}: {', '.join(terms)}" if terms else ""
+
+
+def _similar_glob(key: str, glob: Glob, texts: list[str], sample: str) -> str:
+    """The glob with a part in place of a similar one that no value has."""
+    if any(re.fullmatch(".*".join(map(re.escape, glob.pieces)), text) for text in texts):
+        return ""
+    offered = []
+    for at, piece in enumerate(glob.pieces):
+        word = piece.strip("._-")
+        parts = _near_parts(word.casefold(), texts) if word else []
+        offered += [
+            Glob((*glob.pieces[:at], piece.replace(word, part), *glob.pieces[at + 1 :])) for part in parts[:1]
+        ]
+    return _similar(key, offered, sample)
 
 
 def _near(key: str, text: str, texts: list[str]) -> list[str]:
@@ -124,10 +176,33 @@ def _near(key: str, text: str, texts: list[str]) -> list[str]:
     typed = text.casefold()
     if FIELDS[key].kind is Kind.PART:
         return _near_parts(typed, texts)
+    texts = texts[:_MOST_COMPARED]
     begun = [each for each in texts if each.casefold().startswith(typed)]
     near = difflib.get_close_matches(text[:_LONGEST], dict.fromkeys((*texts, *FIELDS[key].values)), 3, _ALIKE)
     within = [each for each in texts if typed in each.casefold()]
-    return list(dict.fromkeys([*begun, *near, *within]))[:3]
+    found = [*begun, *near, *within]
+    if key == "action":
+        found = [*_with_its_effect(typed, texts), *found] or _near_actions(typed, texts)
+    if not found and key in _FEW:
+        found = difflib.get_close_matches(text[:_LONGEST], texts, 3, _SLIGHTLY)
+    return list(dict.fromkeys(found))[:3]
+
+
+def _with_its_effect(action: str, texts: list[str]) -> list[str]:
+    """Actions of the same kind that do the same in another word: `vm.deleted` for `vm.remove`."""
+    kind, dot, _ = action.rpartition(".")
+    effect = activity(action) if kind else None
+    return [each for each in texts if effect != "other" and each.startswith(kind + dot) and activity(each) == effect]
+
+
+def _near_actions(typed: str, texts: list[str]) -> list[str]:
+    """Actions of the kind typed; or with a similar kind or verb."""
+    kind, dot, _ = typed.rpartition(".")
+    if kind:
+        return [each for each in texts if each.casefold().startswith(kind + dot)]
+    parts = {each: each.casefold().rpartition(".")[::2] for each in texts}
+    near = difflib.get_close_matches(typed[:_LONGEST], {part for both in parts.values() for part in both}, 1, _ALIKE)
+    return [each for each, both in parts.items() if near and near[0] in both]
 
 
 def _near_parts(typed: str, texts: list[str]) -> list[str]:
@@ -135,8 +210,10 @@ def _near_parts(typed: str, texts: list[str]) -> list[str]:
     if any(typed in text.casefold() for text in texts):
         return []
     words = max(1, len(_WORDS.findall(typed[:_LONGEST])))
-    found = islice((part for text in texts for part in _parts(text, words)), _MOST_PARTS)
-    parts = {part.casefold(): part for part in found}
+    found = dict.fromkeys(part for text in texts for part in _parts(text, words))
+    parts: dict[str, str] = {}
+    for part in islice(found, _MOST_COMPARED):
+        parts.setdefault(part.casefold(), part)
     return [parts[near] for near in difflib.get_close_matches(typed[:_LONGEST], parts, 3, _ALIKE)]
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from auditlog_tui.analysis.counting import Counting
 from auditlog_tui.analysis.gathering import Gatherer
 from auditlog_tui.analysis.names import NameSearch
-from auditlog_tui.analysis.no_matches import reasons, take_other_forms
+from auditlog_tui.analysis.no_matches import compared_fields, reasons, take_similar
 from auditlog_tui.analysis.who import Subject, Who, subject_in, subjects_in
 from auditlog_tui.api.client import AuditLogClient
 from auditlog_tui.entries.contract import PAGE
@@ -247,6 +247,8 @@ class _Run:
     async def query(self, text: str, check: Callable[[Query], None] = lambda query: None) -> Query:
         """`read_query` of the settings' saved filters, in their zone."""
         _, query = await read_query(text, self._log, self._settings, check)
+        if fields := compared_fields(query):
+            self._log.store.seen = Seen(fields)
         return query
 
     @property
@@ -418,13 +420,15 @@ class _Run:
         seen = Seen()
         with suppress(AuditLogError):  # the count is right without the reasons
             seen = await self._sample(query)
-        sample = f"the {PAGE} newest and {SMALLEST_PAGE} oldest entries"
+        read = compared_fields(query) and self._log.store.seen.first_us is not None
+        sample = "what was read" if read else f"the {PAGE} newest and {SMALLEST_PAGE} oldest entries"
         return ["No entry matches.", *reasons(query, seen, self._log.now_us(), sample)]
 
     async def _sample(self, query: Query) -> Seen:
-        """Values of the log, and other forms of the query's actions if the log has them. Raises `AuditLogError`."""
+        """Values of the log, and actions similar to the query's if the log has them. Raises `AuditLogError`."""
         seen = await seen_of(self._log, query)
-        await take_other_forms(query, seen, self._log.api)
+        await take_similar(query, seen, self._log.api)
+        seen.add(self._log.store.seen)
         return seen
 
     def _end(self, missing: str, notes: Sequence[str]) -> ExitStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -40,10 +40,12 @@ _FIELDS = tuple(
 class Seen:
     """Counts the values of entries as they arrive, at a constant cost per entry.
 
-    `first_us` and `last_us` are the times of the oldest and newest entry seen (microseconds since 1970 UTC).
+    `fields` limits the fields whose values are counted. `first_us` and `last_us` are the times of the oldest and
+    newest entry seen (microseconds since 1970 UTC).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Collection[str] | None = None) -> None:
+        self._fields = _FIELDS if fields is None else tuple(each for each in _FIELDS if each[0] in fields)
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._labels: dict[tuple[str, str], str] = {}
         self.first_us: int | None = None
@@ -55,7 +57,7 @@ class Seen:
         known = (self.first_us, self.last_us, *(entry.created_us for entry in entries))
         times = [us for us in known if us is not None]
         self.first_us, self.last_us = min(times, default=None), max(times, default=None)
-        for field, read, read_label in _FIELDS:
+        for field, read, read_label in self._fields:
             values = tuple(map(read, entries))
             counts = self._counts[field]
             for value, count in Counter(values).items():
@@ -67,6 +69,12 @@ class Seen:
             if len(counts) > 2 * MOST:
                 self._counts[field] = Counter(dict(counts.most_common(MOST)))
                 self._labels = {key: label for key, label in self._labels.items() if key[1] in self._counts[key[0]]}
+
+    def add(self, other: Seen) -> None:
+        """Take the values of another count as well; a value of both keeps the higher count."""
+        for field, counts in other._counts.items():
+            self._counts[field] |= counts
+        self._labels = {**other._labels, **self._labels}
 
     def replace(self, field: str, counts: Counter[str]) -> None:
         """Take these values of a field that no entry has, with their counts, in place of those known."""

@@ -436,6 +436,23 @@ async def test_another_form_of_the_verb_is_looked_for_in_the_log_once() -> None:
         assert len(hand.wire.requests) - before == asked
 
 
+@pytest.mark.parametrize(
+    ("typed", "similar"),
+    [
+        ("action:volume.snapshoted", "action:volume.snapshotted"),
+        ("action:api_key.delted", "action:api_key.deleted"),
+        ("action:*.deletd", "action:*.deleted"),
+        ("actor.name:alise", "actor.name:Alice"),
+        ("terafrom", "Similar in what was loaded: terraform"),
+    ],
+)
+async def test_the_nearest_value_of_the_log_is_offered_for_a_misspelt_one(typed: str, similar: str) -> None:
+    async with running() as hand:
+        await hand.filter(typed)
+        assert "No entry matches" in hand.shown
+        assert similar in hand.shown.replace("\n", " ")
+
+
 async def test_a_name_where_an_id_goes_is_said() -> None:
     async with running() as hand:
         await hand.filter("actor:ci-deploy")

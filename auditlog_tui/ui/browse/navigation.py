@@ -150,11 +150,11 @@ class NavigationController(Controller):
             self._host.start(lambda: self._try_forms(view), "forms")
 
     async def _try_forms(self, view: View) -> None:
-        """For an action that matches nothing, look in the log for another form of it, and show that as a reason."""
-        from auditlog_tui.analysis.no_matches import take_other_forms  # late: it loads the models
+        """For an action that matches nothing, look in the log for similar ones, and show these as a reason."""
+        from auditlog_tui.analysis.no_matches import take_similar  # late: it loads the models
 
         with suppress(ApiError):  # the user did not ask for it
-            await take_other_forms(view.query, view.log.store.seen, view.log.api)
+            await take_similar(view.query, view.log.store.seen, view.log.api)
         if view is self._host.view:
             self._host.show_state()
             self._table.refresh()

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from auditlog_tui.analysis.no_matches import other_forms, reasons, warnings
+from auditlog_tui.analysis.no_matches import compared_fields, reasons, similar_actions, warnings
 from auditlog_tui.entries.models import read_entry
 from auditlog_tui.query import Query, freeze, parse
 from auditlog_tui.query.seen_values import Seen
@@ -38,12 +38,26 @@ def query(text: str) -> Query:
     [
         ("action:VM.DELETED", ["Case matters; seen: action:vm.deleted"]),
         ("action:vm.delete", ["Similar: action:vm.deleted"]),
-        ("action:vm.deletes", ["Similar in a sample: action:vm.deleted"]),
-        ("action:volume.cre", ["Similar in a sample: action:volume.created"]),
-        ("action:deleted", ["Similar in a sample: action:vm.deleted"]),
+        ("action:vm.deletes", ["Similar: action:vm.deleted"]),
+        ("action:volume.cre", ["Similar: action:volume.created"]),
+        ("action:deleted", ["Similar: action:vm.deleted"]),
         ("action:vm.deleted,volume.create", ["Similar: action:volume.created"]),
         ("target:VM-1", ["Case matters; seen: target:vm-1"]),
-        ("target.type:vn method:GET", []),
+        ("action:vm.remove", ["Similar: action:vm.deleted"]),
+        ("action:vm.rebooted", ["Similar: action:vm.deleted"]),
+        ("action:deletd", ["Similar: action:vm.deleted"]),
+        ("action:volum", ["Similar: action:volume.created"]),
+        ("action:login", []),
+        ("action:*.deletd", ["Similar in a sample: action:*.deleted"]),
+        ("action:vm.delt*", ["Similar in a sample: action:vm.deleted*"]),
+        ("action:*.deleted status:500", []),
+        ("action:*_*", []),
+        ("target.type:vn method:GET", ["Similar in a sample: target.type:vm"]),
+        ("target:vn-1", ["Similar in a sample: target:vm-1", "target: takes the ID; a kind is target.type:vn-1"]),
+        ("alise", []),
+        ("grase", ["Similar in a sample: Grace"]),
+        ("deletd status:500", ["Similar in a sample: deleted"]),
+        ("grace status:500", []),
         ("method:DELTE", ["Similar in a sample: method:DELETE"]),
         ('actor:"grace chen"', ['actor: takes the ID; the name is actor.name:"Grace Chen"']),
         ("actor:ci-deploy", ["actor: takes the ID; a name is actor.name:ci-deploy"]),
@@ -106,17 +120,58 @@ def test_the_form_of_the_verb_typed_goes_before_whatever_is_more_alike() -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "forms"),
+    ("text", "first"),
     [
         ("action:vm.create", ["vm.created"]),
+        ("action:volume.deletd", ["volume.deleted"]),
+        ("action:volume.purge", ["volume.deleted"]),
+        ("action:subnet.updatd", ["subnet.updated"]),
         ("action:volume.detach status:500", ["volume.detached"]),
-        ("action:vm.deleted", ["vm.delete", "vm.delet"]),
         ("-action:vm.create", []),
         ("action:vm.* actor:delete", []),
     ],
 )
-def test_the_other_forms_of_a_verb(text: str, forms: list[str]) -> None:
-    assert other_forms(query(text)) == forms
+def test_actions_similar_to_the_one_typed_are_made_of_known_kinds_and_verbs(text: str, first: list[str]) -> None:
+    assert similar_actions(query(text), seen())[:1] == first
+
+
+def test_an_action_that_was_seen_is_not_asked_for_again() -> None:
+    assert "vm.deleted" not in similar_actions(query("action:vm.deletd"), seen())
+
+
+def test_a_kind_that_only_this_log_has_is_known() -> None:
+    found = Seen()
+    found.take(
+        [
+            read_entry('{"id": "1", "action": "robot.found"}'),
+            read_entry('{"id": "2", "action": "vm.polished"}'),
+        ]
+    )
+    assert similar_actions(query("action:robot.polishd"), found)[0] == "robot.polished"
+
+
+def test_a_rare_value_among_many_is_still_compared() -> None:
+    found = Seen()
+    path = '"path": "/v1/a/b"'
+    found.take(
+        [read_entry(f'{{"id": "{n}", {path}, "actor": {{"id": "{n}", "name": "x{n}"}}}}') for n in range(900)] * 2
+    )
+    found.take([read_entry('{"id": "e", "path": "/v1/secrets", "actor": {"id": "m", "name": "mallory"}}')])
+    assert reasons(query("actor.name:malory"), found, NOON_US) == ["Similar: actor.name:mallory"]
+    assert reasons(query("path:secrts"), found, NOON_US) == ["Similar: path:secrets"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("actor.name:a action:vm.read", {"actor.name"}),
+        ("action:vm.read -ua:b last:1h", set()),
+        ("action:*.deletd target.type:vm", {"action"}),
+        ("word", {"action", "actor.name", "target.type", "ua", "path"}),
+    ],
+)
+def test_fields_that_only_this_program_evaluates_are_compared(text: str, fields: set[str]) -> None:
+    assert compared_fields(query(text)) == fields
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -113,6 +113,31 @@ class ForwardingApi:
 
     async def get(self, entry_id: str) -> Entry:
         return await self._api.get(entry_id)
+
+
+class WatchedApi(ForwardingApi):
+    """Tells `answered` how each request ended: with an error, or with `None`."""
+
+    def __init__(self, api: AuditLogApi, answered: Callable[[ApiError | None], None]) -> None:
+        super().__init__(api)
+        self._answered = answered
+
+    async def list(self, params: Mapping[str, str], *, limit: int, cursor: str | None = None) -> Page:
+        with self._watched():
+            return await super().list(params, limit=limit, cursor=cursor)
+
+    async def get(self, entry_id: str) -> Entry:
+        with self._watched():
+            return await super().get(entry_id)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            self._answered(error)
+            raise
+        self._answered(None)
 
 
 class AuditLogClient:

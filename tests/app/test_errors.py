@@ -598,6 +598,36 @@ async def test_a_reload_that_fails_keeps_the_rows() -> None:
         assert len(hand.navigator.places) == places + 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "lost"),
+    [(UNREACHABLE, "not connected"), (REFUSED, "key refused"), (HTML, "not the API"), (answers(500), "server error")],
+)
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_that_requests_fail_stays_in_the_header_until_one_succeeds(
+    fault: Fault, lost: str, size: tuple[int, int]
+) -> None:
+    async with running(size=size) as hand:
+        assert lost not in hand.header
+        hand.wire.fail(fault)
+        await hand.press("r")
+        await hand.press("down", "down", "t")  # the message is gone, and the times are others
+        assert lost in hand.header
+        assert "so far" in hand.header or "loaded" in hand.header
+        hand.wire.fail(fault, 0)
+        await hand.press("G")
+        assert lost not in hand.header
+
+
+async def test_a_refused_filter_and_an_entry_that_is_gone_are_answers_of_the_server() -> None:
+    async with running() as hand:
+        hand.wire.fail(UNREACHABLE)
+        await hand.press("r")
+        assert "not connected" in hand.header
+        hand.wire.fail(answers(404, {"message": "there is no such entry"}))
+        await hand.press("down", "enter")
+        assert "not connected" not in hand.header
+
+
 MOVES = {
     "G": "go to the oldest entry",
     "end": "go to the oldest entry",
@@ -632,7 +662,7 @@ async def test_a_move_within_the_log_that_fails_keeps_the_rows_and_r_tries_it_ag
                 await move(hand, pressed)
                 assert f"Can't {MOVES[key]}, r tries again: " in hand.status
                 assert (hand.row, hand.navigator.place, hand.screen.view) == (at, place, view), key
-                assert "not connected" not in hand.header
+                assert "not connected" in hand.header
             hand.wire.fail(UNREACHABLE, 0)
             await hand.press("r")
             assert hand.screen.view is not view, key

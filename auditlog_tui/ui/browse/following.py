@@ -11,7 +11,7 @@ from auditlog_tui.log.polling import POLL_S, next_try, slower
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.loading import LoadController
-from auditlog_tui.ui.panes.bars import HeaderBar
+from auditlog_tui.ui.panes.bars import NO_ANSWER, HeaderBar
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class FollowController(Controller):
         try:
             await self._host.navigator.log.reach()
         except AuditLogError as error:
-            self._state = "no answer"
+            self._state = NO_ANSWER
             self._show()
             if not isinstance(error, PASSING):
                 self._left = None
@@ -132,11 +132,11 @@ class FollowController(Controller):
             self._take_in(await tail.mend())
         except AuditLogError as error:
             delay = slower(delay, error)
-            if self._state != "no answer":
+            if self._state != NO_ANSWER:
                 look = self._host.look
                 again = next_try(self._host.navigator.log.now_us(), delay, look.zone if look.mode == "local" else UTC)
                 self._host.say(f"{error} Trying again {again}, until an answer comes.", "warning")
-            self._state = "no answer"
+            self._state = NO_ANSWER
             self._show()
             return delay
         self._host.rows_changed()

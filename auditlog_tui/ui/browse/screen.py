@@ -225,6 +225,7 @@ class BrowseScreen(ShiftingScreen):
         try:
             await self.opening.prepare()
             self.navigator = self._opener.open(self.status.waiting)
+            self.status.watch(self.navigator.log)
         except AuditLogError as error:
             self.opening.fail(str(error))
             return

@@ -15,13 +15,14 @@ from auditlog_tui.ui.browse.host import Controller, Host
 from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.panes.bars import FooterBar, HeaderBar
 from auditlog_tui.ui.panes.filter_bar import FilterBar
-from auditlog_tui.ui.table.states import States, describe, why_nothing
+from auditlog_tui.ui.table.states import States, describe, why_lost, why_nothing
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
     from auditlog_tui.api.retry import Wait
+    from auditlog_tui.log.log import Log
     from auditlog_tui.log.pace import Pace
 
 QUIT_HINT = "Ctrl+C again quits; to copy, select with the mouse first"
@@ -82,6 +83,13 @@ class StatusController(Controller):
 
     def opened(self) -> None:
         self._host.navigator.journal.tell(self._say_later)
+
+    def watch(self, log: Log) -> None:
+        """Let the header say from now on that requests fail, until one succeeds. A file is not asked for anything."""
+        from auditlog_tui.api.client import WatchedApi  # late: it loads the models
+
+        if log.origin is None:
+            log.api = WatchedApi(log.api, lambda error: self._header.lose(why_lost(error, self._header.lost)))
 
     def _say_later(self, text: str, severity: str) -> None:
         """Say it after what the key itself says, which would take its place."""

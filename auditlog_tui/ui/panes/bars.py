@@ -41,6 +41,9 @@ MIN_REASON_CELLS = 20
 MIN_ENDPOINT_CELLS = 20
 """The reason leaves so many cells to the endpoint's name at least, if that is not shorter."""
 
+NO_ANSWER = "no answer"
+"""What it says beside `follow` while the server can't be asked for new entries."""
+
 YEAR_US = 365 * 86_400_000_000
 
 
@@ -69,12 +72,20 @@ class HeaderBar(Widget):
         self._follow = False, ""
         self._labels: tuple[str, ...] = ()
         self._failed = ""
+        self.lost = ""
+        """Why the server does not serve the log, in two words; empty as far as is known that it does."""
 
     def show(self, summary: Summary | None, *, busy: bool, failed: str = "") -> None:
         """`failed` says in two words why nothing could be loaded."""
         self.summary, self.busy, self._failed = summary, busy, failed
         self._frame += 1
         self.refresh()
+
+    def lose(self, why: str) -> None:
+        """Show in two words why the server does not serve the log; empty once it does."""
+        if why != self.lost:
+            self.lost = why
+            self.refresh()
 
     def follow(self, on: bool, fresh: str) -> None:
         """Show whether new entries are followed, and how many there are."""
@@ -112,11 +123,14 @@ class HeaderBar(Widget):
         marks = (f"  {self.look.glyphs.marked} {count(self.marked)}" if self.marked else "", "bold $text-accent")
         zone = [(f"  {self._zone()} ", "$text-muted"), *self._following()]
         for parts, zoned in (
-            ([*self._amount(), *why, self._spinner(), marks, *zone], True),
-            ([*self._amount(), *self._cut(why, room, marks, zone), self._spinner(), marks, *zone], True),
-            ([*self._amount(), self._spinner(), marks, *zone], True),
-            ([*self._verdict(), marks, *zone], True),
-            ([*self._verdict(), marks], False),
+            ([*self._lost(), *self._amount(), *why, self._spinner(), marks, *zone], True),
+            (
+                [*self._lost(), *self._amount(), *self._cut(why, room, marks, zone), self._spinner(), marks, *zone],
+                True,
+            ),
+            ([*self._lost(), *self._amount(), self._spinner(), marks, *zone], True),
+            ([*self._lost(), *self._verdict(), marks, *zone], True),
+            ([*self._lost(following=False), *self._verdict(), marks], False),
         ):
             content = Content.assemble(*parts)
             if content.cell_length <= room:
@@ -128,7 +142,7 @@ class HeaderBar(Widget):
         self, why: list[tuple[str, str]], room: int, marks: tuple[str, str], zone: list[tuple[str, str]]
     ) -> list[tuple[str, str]]:
         """The beginning of the reason that fits beside the rest and the endpoint; none if that is too short."""
-        rest = Content.assemble(*self._amount(), self._spinner(), marks, *zone).cell_length
+        rest = Content.assemble(*self._lost(), *self._amount(), self._spinner(), marks, *zone).cell_length
         left = room - rest - min(cell_width(self.endpoint), MIN_ENDPOINT_CELLS) - 3
         fits = left >= MIN_REASON_CELLS
         return [(shorten_end(text, left, self.look.glyphs.ellipsis), style) for text, style in why] if fits else []
@@ -236,6 +250,11 @@ class HeaderBar(Widget):
             (f"{rows}{loaded}{of_total} loaded", ""),
             (f"  more {where}", "$text-muted"),
         ]
+
+    def _lost(self, *, following: bool = True) -> list[tuple[str, str]]:
+        """That the server does not serve the log, unless something beside it says so; `following` is one of these."""
+        said = self._failed or (following and self._follow[0] and NO_ANSWER in self._follow[1])
+        return [(f"{self.lost}  ", "bold $text-error")] if self.lost and not said else []
 
     def _whole(self, summary: Summary) -> tuple[str, str]:
         """The verdict on a view that has everything."""

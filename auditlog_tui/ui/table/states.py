@@ -6,11 +6,16 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditlog_tui.errors import (
+    AnotherEntryError,
     AuditLogError,
     BadRequestError,
     KeyRefusedError,
+    NotFoundError,
     NotPermittedError,
     NotTheApiError,
+    RateLimitedError,
+    ServerError,
+    StoppedError,
     TimedOutError,
     UnreachableError,
 )
@@ -47,6 +52,22 @@ def why_nothing(error: AuditLogError) -> str:
             return "not the API"
         case _:
             return "nothing loaded"
+
+
+def why_lost(error: AuditLogError | None, before: str) -> str:
+    """Why the server does not serve the log, in two words, after a request that ended with `error`; empty if it does.
+
+    `before` is what was said before: an error that tells nothing about other requests changes nothing.
+    """
+    match error:
+        case None | NotFoundError() | BadRequestError():
+            return ""
+        case ServerError():
+            return "server error"
+        case StoppedError() | RateLimitedError() | AnotherEntryError():
+            return before
+        case _:
+            return why_nothing(error)
 
 
 def is_refusal(error: AuditLogError) -> bool:

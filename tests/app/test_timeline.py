@@ -74,11 +74,29 @@ async def test_a_bar_of_days_without_entries_has_a_0_and_each_bar_its_date() -> 
         *_, bars, axis, _ = lines(hand)
         assert bars[SCALE:].count("0") == 2  # what is not counted yet has none
         assert axis[SCALE:].startswith("│2026-06-")
-        assert len(re.findall(r"│0[67]-\d\d", axis)) == len(counts) - 2  # the first takes two
+        assert len(re.findall(r"│Ju[nl] \d\d", axis)) == len(counts) - 2  # the first takes two
         hand.screen.timeline.show(buckets[-8:], "")
         await hand.settled()
-        labels = re.findall(r"│(0[\d.-]+)", lines(hand)[-2])
-        assert labels == ["06-18..19", "06-20..21", "06-22..23", "06-24..25", "06-26..27", "06-28..29"]
+        labels = re.findall(r"│(Jun [\d.]+)", lines(hand)[-2])
+        assert labels == ["Jun 18..19", "Jun 20..21", "Jun 22..23", "Jun 24..25", "Jun 26..27", "Jun 28..29"]
+
+
+async def test_who_counted_is_told_at_80_columns_for_whole_days_too_and_hours_stay() -> None:
+    first = NOW_US // DAY_US * DAY_US - 20 * DAY_US
+    note = "counted by the server"
+    async with running(size=(80, 24)) as hand:
+        await hand.press("i")
+        days = [Bucket(first + n * DAY_US, first + (n + 2) * DAY_US - 1, 3_000 + n, 105) for n in range(0, 20, 2)]
+        hand.screen.timeline.show(days, note)
+        await hand.settled()
+        peak = lines(hand)[-1].strip()
+        assert re.fullmatch(r"2026-\S+ to 2026-\S+  3,018 entries, 105 failed  the peak  by the server", peak)
+        await hand.press("left")
+        assert "3,016 entries, 105 failed  counted by the server" in lines(hand)[-1]
+        hours = [Bucket(first + n * DAY_US // 4, first + (n + 1) * DAY_US // 4 - 1, 9, 1) for n in range(10)]
+        hand.screen.timeline.show([hours[0], hours[-1]], note)
+        await hand.press("V", "left")
+        assert re.search(r"00:00\S* to 2026-\S+ 11:59", lines(hand)[-1])
 
 
 async def test_a_stretch_of_narrow_bars_without_entries_has_one_0() -> None:

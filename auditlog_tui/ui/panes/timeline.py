@@ -42,6 +42,9 @@ LEAST_LABEL = 7
 WIDE = 3
 """Cells of a bar from which on it has a gap."""
 
+COUNTED = "counted "
+"""The beginning of a note that is left out where there is little room."""
+
 MINUTE = "2026-11-22 12:00"
 """A time to the minute."""
 
@@ -251,14 +254,14 @@ class TimelineBar(Widget, can_focus=True):
         """The first and the last day of an interval, without the year."""
         first, last = (self._time(us)[5:10] for us in (bucket.first_us, bucket.last_us))
         if first == last:
-            return first
-        return f"{first}..{last[3:] if first[:3] == last[:3] else last}"
+            return _day(first)
+        return f"{_day(first)}..{last[3:] if first[:3] == last[:3] else _day(last)}"
 
     def _label(self, bucket: Bucket, *, step: int, year: bool) -> str:
         """When an interval begins: its date at midnight, with the year if wanted, else seconds where they matter."""
         text = self._time(bucket.first_us)
         if step >= DAY_US or text[11:19] == "00:00:00":
-            return text[0 if year else 5 : 10]
+            return text[:10] if year else _day(text[5:10])
         return text[11:16] if step >= 60_000_000 else text[11:19]
 
     def _offset(self, us: int) -> int:
@@ -279,12 +282,13 @@ class TimelineBar(Widget, can_focus=True):
             full = [*entries, refused, self._of_the_peak(span)]
         room = self.size.width - 1
         choices = full, [*entries, refused], entries
+        exact, times = self._exact(shown), self._between(shown)
         for said in choices:
-            for between in self._between(shown):
-                note = (f"  {self.note}", "$text-muted")
-                for line in ([(f"{between}  ", "bold"), *said, note], [(f"{between}  ", "bold"), *said]):
-                    if _cells(line) <= room:
-                        return [(" ", ""), *line]
+            ways = [(note, between) for note in (self.note, self.note.removeprefix(COUNTED)) for between in exact]
+            for note, between in [*ways, *(("", between) for between in times)]:
+                line = [(f"{between}  ", "bold"), *said, (f"  {note}" if note else "", "$text-muted")]
+                if _cells(line) <= room:
+                    return [(" ", ""), *line]
         text = "".join(text for text, _ in entries)
         cut = [(shorten_end(text, room, self.look.glyphs.ellipsis), "")]
         return [(" ", ""), *next((said for said in choices if _cells(said) <= room), cut)]
@@ -296,6 +300,12 @@ class TimelineBar(Widget, can_focus=True):
         if first[:day] == last[:day]:
             return [*(f"{first[:size]} to {last[day + 1 : size]}" for size in (len(first), len(MINUTE))), first[:day]]
         return [f"{first[:size]} to {last[:size]}" for size in (len(first), len(MINUTE), day)]
+
+    def _exact(self, shown: list[Bucket]) -> list[str]:
+        """Those of the times between that leave out nothing but seconds: the note takes the room of these."""
+        clock = (self._time(shown[0].first_us), self._time(shown[-1].last_us + 1))
+        days = all(text[11:].startswith("00:00:00") for text in clock)
+        return self._between(shown)[: None if days else 2]
 
     def _beyond(self) -> Styled:
         """Counts of the outliers before and after all other entries, which have bars of their own."""
@@ -369,6 +379,13 @@ def _zeros(bars: list[Bar]) -> set[int]:
         if empty and after - first >= WIDE:
             found.add((first + after - 1) // 2)
     return found
+
+
+def _day(text: str) -> str:
+    """`11-15` as a day that can't be read as a time or a range: `Nov 15`."""
+    from auditlog_tui.query.times import MONTHS  # late: the first frame needs none
+
+    return f"{MONTHS[int(text[:2]) - 1].title()} {text[3:]}"
 
 
 def _cells(line: list[Styled]) -> int:

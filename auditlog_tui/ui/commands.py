@@ -52,7 +52,11 @@ class KeyCommands(Provider):
         keys = [key for key in (*KEYS, *KEYLESS) if key.action not in _OWN]
         if not places:  # a dialog
             return [key for key in keys if key.action.startswith("app.")]
-        return sorted((key for key in keys if key.place in (EVERYWHERE, *places)), key=_rank)
+        here = sorted((key for key in keys if key.place in (EVERYWHERE, *places)), key=_rank)
+        found: dict[tuple[str, bool], Key] = {}
+        for key in here:  # a key of the detail pane often does what that of the table does
+            found.setdefault((key.help, key.place == WHO), key)
+        return list(found.values())
 
     @property
     def _widgets(self) -> dict[str, Widget]:
@@ -88,4 +92,5 @@ def _line(key: Key, title: Content) -> Content:
 
 
 def _title(key: Key) -> str:
-    return f"{key.help} ({key.place})" if key.place == DETAIL else key.help
+    own = key.place == DETAIL or (key.place == WHO and not key.action.startswith("screen."))
+    return f"{key.help} ({key.place})" if own else key.help

@@ -291,6 +291,17 @@ async def test_the_palette_has_a_line_each_the_most_used_first() -> None:
         assert shown == ["/", "p", "⏎", "=", "-", "[", ".", "y", "m", "e"]
 
 
+@pytest.mark.parametrize("keys", ["", "enter", "w a", "enter w a"])
+async def test_the_palette_offers_nothing_twice(keys: str) -> None:
+    async with running() as hand:
+        await hand.press(*keys.split())
+        titles = [str(hit.text) async for hit in KeyCommands(hand.screen).discover()]
+        assert len(titles) > 30
+        assert sorted({title.removesuffix(" (detail)") for title in titles}) == sorted(
+            title.removesuffix(" (detail)") for title in titles
+        )
+
+
 async def test_the_palette_does_what_was_chosen() -> None:
     async with running() as hand:
         await hand.press(":")

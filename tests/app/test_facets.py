@@ -30,7 +30,7 @@ async def test_s_lists_what_is_most_frequent_of_what_is_loaded_without_a_request
     async with running() as hand:
         asked = len(hand.wire.requests)
         await hand.press("s")
-        assert "most frequent of 100 loaded, not of all" in hand.text
+        assert "most frequent, % of 100 loaded, not of all" in hand.text
         actors = Counter(row.actor_name for row in hand.screen.view.window(0, 100))
         name, n = actors.most_common(1)[0]
         assert f"  {name}" in listed(hand)
@@ -60,7 +60,7 @@ async def test_the_servers_count_stands_beside_the_value() -> None:
 async def test_they_grow_with_what_is_loaded() -> None:
     async with running() as hand:
         await hand.press("s", "A")
-        assert "most frequent of all 730 entries" in hand.text
+        assert "most frequent, % of all 730 entries" in hand.text
 
 
 async def test_escape_and_s_leave_them() -> None:
@@ -129,7 +129,7 @@ async def test_enter_on_the_line_of_more_lists_them() -> None:
 async def test_o_turns_the_order() -> None:
     async with running() as hand:
         await hand.press("s", "o")
-        assert "rarest of 100 loaded" in hand.text
+        assert "rarest, % of 100 loaded" in hand.text
         statuses = Counter(row.status_code for row in hand.screen.view.window(0, 100))
         assert statuses[chosen(hand)[1]] == min(statuses.values())  # type: ignore[index]  # a status
         await hand.press("o")

@@ -180,7 +180,7 @@ async def test_who_is_refused_most() -> None:
         await asker.press("s")
         truth = Counter(str(entry.actor_name) for entry in those(bad_key))
         assert facet(asker.hand, "ACTORS") == truth.most_common()
-        assert f"most frequent of all {truth.total()} entries" in asker.hand.text
+        assert f"most frequent, % of all {truth.total()} entries" in asker.hand.text
 
 
 async def test_which_addresses_one_actor_used() -> None:
@@ -190,7 +190,7 @@ async def test_which_addresses_one_actor_used() -> None:
         truth = Counter(entry.client_ip for entry in those(lambda entry: entry.actor_id == actor))
         assert len(truth) > 1
         assert facet(asker.hand, "ADDRESSES") == truth.most_common()
-        assert f"most frequent of all {truth.total()} entries" in asker.hand.text
+        assert f"most frequent, % of all {truth.total()} entries" in asker.hand.text
 
 
 async def test_who_made_a_given_key(clipboard: list[str]) -> None:

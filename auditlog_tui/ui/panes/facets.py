@@ -110,7 +110,7 @@ class FacetPane(GroupList[Line]):
         """
         self._shown, self._where = (facets, rows, of, where), where
         order = "rarest" if self._rarest else "most frequent"
-        self.border_title = Content(f"{order} {of}")
+        self.border_title = Content(f"{order}, % {of}")
         self.groups = [Group(()) for _ in facets]  # the number of columns depends on it
         listed, columns = self._listed(len(facets)), self.columns
         self.set_groups([self._group(number, facet, rows, listed, columns) for number, facet in enumerate(facets)])

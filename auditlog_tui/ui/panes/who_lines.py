@@ -24,7 +24,7 @@ from auditlog_tui.analysis.who import (
     incomplete,
     notes,
 )
-from auditlog_tui.entries.actions import is_identity
+from auditlog_tui.entries.actions import RANKS, is_identity, severity
 from auditlog_tui.query import Query, format_query
 from auditlog_tui.text.cells import cell_width
 from auditlog_tui.text.glyphs import actor_glyph
@@ -51,6 +51,9 @@ MOST_NAME = 36
 
 LOUD = {"destroy": "bold $text-warning", "access": "bold $text-warning", "read": "$text-muted"}
 """The style of an action by its severity."""
+
+USUAL = 6
+"""Sessions from which on what more than half of them did is usual, and not coloured."""
 
 NOT_YET = "not known yet whether a key or user was created {}"
 
@@ -391,7 +394,7 @@ class _Page:
         return replace(line, below=below, subject=Subject(kind, seen.value) if kind and seen.value else None)
 
     def _session(self, session: Session) -> WhoLine:
-        style = LOUD["destroy"] if session.worst_succeeded and session.worst else MUTED
+        style = self._loudness(session)
         worst = f"{'' if session.worst_succeeded else self.look.glyphs.refused}{_shown(session.worst)}"
         acting = self.report.subject.kind == "actor"
         who = session.address if acting else session.actor
@@ -414,6 +417,15 @@ class _Page:
         kind: Kind = "ip" if acting else "actor"
         line = self._line(name, cells, 4, session.terms, session.n, who, _what(kind))
         return replace(line, below=below, subject=Subject(kind, who) if who else None)
+
+    def _loudness(self, session: Session) -> str:
+        """The style of a session's worst action: that of its severity, unless most sessions are as bad."""
+        if not session.worst_succeeded:
+            return MUTED
+        sessions, worst = self.report.summary.sessions, severity(session.worst)
+        style = LOUD.get(worst, "")
+        as_bad = sum(each.worst_succeeded and RANKS[severity(each.worst)] >= RANKS[worst] for each in sessions)
+        return "" if style == LOUD["destroy"] and len(sessions) >= USUAL and 2 * as_bad > len(sessions) else style
 
     def _deletion(self, deletion: Deletion) -> WhoLine:
         cells = (Cell(self._brief(deletion.us), MUTED, 11), Cell(_shown(deletion.target), "", ID_CELLS),

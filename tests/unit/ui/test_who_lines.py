@@ -47,6 +47,26 @@ async def test_who_deleted_it_has_a_name_beside_the_id(width: int) -> None:
     assert " ".join(drawn(now, width).split()).endswith("by name of admin admin")
 
 
+def styles_of_sessions(report: Report) -> dict[str, str]:
+    """The style of each session's worst action."""
+    return {line.cells[4].text: line.cells[4].style for line in lines_of(report, "sessions")}
+
+
+async def test_only_sessions_that_did_something_dangerous_are_coloured() -> None:
+    acts = ["vm.read", "vm.updated", "vm.deleted", "api_key.created"]
+    log = [does(n * 7_200, "thief", action, f"t-{n}") for n, action in enumerate(acts)]
+    styles = styles_of_sessions(await report_on(FakeApi(log), Subject("actor", "thief")))
+    loud = "bold $text-warning"
+    assert styles == {"vm.read": "$text-muted", "vm.updated": "", "vm.deleted": loud, "api_key.created": loud}
+
+
+async def test_what_most_sessions_do_is_not_coloured_and_what_is_worse_is() -> None:
+    acts = ["vm.deleted"] * 7 + ["vm.read", "api_key.created"]
+    log = [does(n * 7_200, "ci", action, f"t-{n}") for n, action in enumerate(acts)]
+    styles = styles_of_sessions(await report_on(FakeApi(log), Subject("actor", "ci")))
+    assert styles == {"vm.deleted": "", "vm.read": "$text-muted", "api_key.created": "bold $text-warning"}
+
+
 async def test_a_session_stays_the_same_line_while_older_entries_come() -> None:
     report = await report_on(FakeApi(INCIDENT), Subject("actor", "thief"))
     before = lines_of(report, "sessions")

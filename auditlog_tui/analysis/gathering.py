@@ -17,6 +17,7 @@ from auditlog_tui.analysis.counting import AT_ONCE, EVERY_PARAMETER, Count, Coun
 from auditlog_tui.api.retry import Wait
 from auditlog_tui.entries.actions import outcome
 from auditlog_tui.errors import BadRequestError, NotFoundError
+from auditlog_tui.log.feed import Anchor, Feed
 from auditlog_tui.log.view import View
 from auditlog_tui.query import Query, Term, parse, plan
 from auditlog_tui.query.addresses import one_spelling
@@ -159,6 +160,8 @@ class Gatherer:
         self.walk: View | None = None
         """What is being fetched, for the progress."""
         self._view = view
+        self._anew = view is None
+        """Nothing that was loaded before is used."""
         self._everything = everything
         self._fetched_log = False
         self._walking = asyncio.Lock()
@@ -303,10 +306,19 @@ class Gatherer:
         async with self._walking:
             if self.fetched + min(total, MOST_WALKED) > MOST_FETCHED:
                 return None
-            view = View(self.log, query)
-            await self._walk(view, UNBOUNDED if total <= MOST_WALKED else MOST_WALKED, changed)
+            rows, kept = UNBOUNDED if total <= MOST_WALKED else MOST_WALKED, self._kept_feed(query)
+            view = View(self.log, query, feed=kept)
+            await self._walk(view, rows, changed)
+            if kept is not None and rows == UNBOUNDED and not view.summary().complete:  # it can't be relied on
+                view = View(self.log, query)
+                await self._walk(view, rows, changed)
             self.fetched += len(view)
             return view
+
+    def _kept_feed(self, query: Query) -> Feed | None:
+        """What a case has of these entries from before; it is brought up to date as it is walked."""
+        planned = plan(query, frozenset(self.log.server_support.ignored))
+        return None if self._anew else self.log.kept_feed(planned, Anchor.NEWEST)
 
     async def _walk(self, view: View, rows: int, changed: Callable[[], None]) -> None:
         self.walk = view

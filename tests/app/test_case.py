@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
@@ -298,3 +299,39 @@ async def test_what_came_in_place_of_another_is_found_by_loading_anew(path: Path
         await hand.press("r", "A")
         assert hand.navigator.log.store.number("another") is not None
         assert "300  COMPLETE" in hand.header
+
+
+def killed(path: Path) -> Path:
+    """The case as it is when the program that writes it is killed now."""
+    left = path.with_name("left.db")
+    for end in ("", "-wal"):
+        shutil.copy(f"{path}{end}", f"{left}{end}")
+    return left
+
+
+async def page_done(hand: Hand) -> None:
+    def done() -> bool:
+        page = hand.navigator.place.page
+        return page is not None and not page.busy
+
+    await hand.until(done)
+    await hand.settled()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_the_page_of_a_case_that_was_killed_reads_nothing_again(path: Path, *, whole: bool) -> None:
+    log, actor = log_of(8_000), "actor.name:ci-deploy-2"
+    async with opened(path, Wire(log), actor) as hand:
+        await hand.press(*(["A"] if whole else []), "w", "a")
+        await page_done(hand)
+        before = [line for line in hand.lines[2:-1] if "│" in line]
+        left = killed(path)
+    wire = Wire(log)
+    async with opened(left, wire) as hand:
+        await page_done(hand)
+        assert [line for line in hand.lines[2:-1] if "│" in line] == before
+        assert "exact" in hand.text
+        assert "TO REVOKE 1" in hand.text
+        asked = [page for page in wire.pages if "actor_id" in page]
+        assert not asked if whole else asked
+        assert not [page for page in asked if "cursor" in page]

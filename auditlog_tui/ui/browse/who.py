@@ -73,6 +73,8 @@ class WhoController(Controller):
         """What had the focus when a page covered it."""
         self._awaited: Page | None = None
         """The page whose IDs to revoke are to be copied once they are known."""
+        self._waits = False
+        """The page is still to be loaded."""
         self._work = TargetWork(host, "who")
         self._redraw: Timer | None = None
         self._drawn_at = 0.0
@@ -168,12 +170,22 @@ class WhoController(Controller):
             self._pane.focus()
         self._pane.opened, self._pane.at = page.opened, cast("tuple[object, int] | None", page.line)
         self._show()
-        if page.busy:
-            self._load(page)
+        self._waits = page.busy
+        self._load_if_up_to_date()
 
     def rows_changed(self) -> None:
         if self._page is not None:
+            self._load_if_up_to_date()
             self._changed()
+
+    def _load_if_up_to_date(self) -> None:
+        """Load the page that waits, but not before a log from a case is up to date: it may then have all of it."""
+        page, view = self._page, self._host.view
+        if page is None or not self._waits or (view.feed.unasked and view.error is None and not view.paused):
+            return
+        self._waits = False
+        if not page.stopped:
+            self._load(page)
 
     def focus_main(self) -> None:
         """Give the focus to the page, or to the table if there is none."""

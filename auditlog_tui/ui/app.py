@@ -65,6 +65,8 @@ class AuditLogApp(PatchedApp):
         self.report = ""
         self._browse: BrowseScreen | None = None
         self._leaving = False
+        self._kept_note = ""
+        """What became of a note that was being typed when the program was ended."""
         self.ask_end: Callable[[int], None] = _no_ending
         self.animation_level = "none"
         if settings.theme not in (AUTO_THEME, *self.available_themes):
@@ -98,8 +100,9 @@ class AuditLogApp(PatchedApp):
 
     @property
     def left(self) -> str:
-        """What the user must know of an export once the screen is closed; empty if there is nothing."""
-        return self._browse.exporting.left if self._browse is not None else ""
+        """What the user must know of an export or a note once the screen is closed; empty if there is nothing."""
+        export = self._browse.exporting.left if self._browse is not None else ""
+        return "\n".join(filter(None, [export, self._kept_note]))
 
     def get_css_variables(self) -> dict[str, str]:
         """The theme's; at 16 colours, the pale ones that would become grey are replaced by strong ones."""
@@ -199,8 +202,12 @@ class AuditLogApp(PatchedApp):
     def before_shutdown(self) -> None:
         """Cancel the workers before the widgets that they draw in are removed."""
         self._leaving = True
-        if self._browse is not None:
-            self._browse.keeping.keep()
+        browse = self._browse
+        if browse is not None:
+            browse.keeping.keep()
+        if browse is not None and browse.opened and self.return_code:  # by a signal, or an error
+            self._kept_note = browse.marking.keep_typed()
+            browse.navigation.keep_typed()
         self.workers.cancel_all()
 
     def report_crash(self, error: BaseException) -> None:

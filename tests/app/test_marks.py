@@ -12,6 +12,7 @@ from auditlog_tui.entries.models import read_entry
 from auditlog_tui.session.filter_history import History
 from auditlog_tui.session.marks import Marks
 from auditlog_tui.session.navigator import Navigator
+from auditlog_tui.settings.redactor import Redactor
 from auditlog_tui.text.glyphs import ASCII
 from auditlog_tui.ui import app as app_module
 from auditlog_tui.ui.dialogs.compare import CompareScreen, PairList
@@ -799,3 +800,65 @@ async def test_a_mark_where_no_entry_is_yet_waits_for_it() -> None:
         await hand.press("g", "m")
         assert "among other rows" in hand.status
         assert hand.navigator.marks.count == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "kept"),
+    [
+        ("", "the way in", "the way in #unfinished"),
+        ("known", " to Jo", "known to Jo #unfinished"),
+        ("known", "", "known"),
+        ("", " ", ""),
+    ],
+)
+async def test_a_note_being_typed_at_an_end_that_nobody_asked_for_loses_nothing(
+    before: str, typed: str, kept: str
+) -> None:
+    async with running() as hand:
+        entry = hand.navigator.log.store.entry(hand.row.n)
+        hand.navigator.marks.note(entry, before)
+        await hand.press(";")
+        await hand.write(typed)
+        told = hand.screen.marking.keep_typed()
+        assert hand.navigator.marks.note_of(entry.key) == kept
+        assert ("#unfinished" in told) == ("#unfinished" in kept)
+
+
+async def test_a_note_that_was_being_replaced_is_kept_before_the_new_one() -> None:
+    async with running() as hand:
+        entry = hand.navigator.log.store.entry(hand.row.n)
+        hand.navigator.marks.note(entry, "known")
+        await hand.press(";", "ctrl+u")
+        await hand.write("oth")
+        hand.screen.marking.keep_typed()
+        assert hand.navigator.marks.note_of(entry.key) == "known #unfinished: oth"
+
+
+async def test_a_note_that_was_cancelled_is_not_kept() -> None:
+    async with running() as hand:
+        await hand.press(";")
+        await hand.write("the way in")
+        await hand.press("escape")
+        assert hand.screen.marking.keep_typed() == ""
+        assert not hand.navigator.marks.notes
+
+
+async def test_a_note_with_a_secret_is_not_kept_at_the_end_either() -> None:
+    async with running() as hand:
+        hand.navigator.marks.redactor = Redactor(["nirvana-key-0123456789"])
+        await hand.press(";")
+        await hand.write("x nirvana-key-0123456789")
+        told = hand.screen.marking.keep_typed()
+        assert "is not kept" in told
+        assert "0123456789" not in told
+        assert not hand.navigator.marks.notes
+
+
+async def test_a_note_being_typed_where_none_is_kept_is_told() -> None:
+    async with running() as hand:
+        hand.navigator.unkept = "the demo keeps no marks and no notes after its end"
+        await hand.press(";")
+        await hand.write("the way in")
+        told = hand.screen.marking.keep_typed()
+        assert told == f"The note that was being typed: the way in ({hand.navigator.unkept})"
+        assert not hand.navigator.marks.notes

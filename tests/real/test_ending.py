@@ -84,6 +84,51 @@ def test_it_ends_when_its_terminal_goes_away(
         assert os.listdir(tmp_path / "tmp") == []
 
 
+def typing(home: Path, served: dict[str, str], keys: str, typed: str) -> PtyTerminal:
+    """The browser over the log, with a text that is being typed after these keys."""
+    terminal = PtyTerminal(APP, env=environment(home, **served))
+    terminal.wait_for(ROW)
+    terminal.send(keys)
+    terminal.wait_for("note on" if keys == ";" else "⏎ apply")
+    terminal.send(typed)
+    terminal.wait_for(typed)
+    return terminal
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_note_that_is_being_typed_is_kept(name: str, tmp_path: Path, served: dict[str, str]) -> None:
+    with typing(tmp_path, served, ";", "the way in") as terminal:
+        terminal.signal(number_of(name))
+        assert terminal.status() == 128 + number_of(name)
+        assert b"The note that was being typed is kept, with the tag #unfinished." in terminal.raw
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        terminal.wait_for("1 mark and 1 note from")
+        terminal.send(";")
+        terminal.wait_for("the way in #unfinished")
+
+
+def test_a_note_that_is_being_typed_is_kept_when_the_terminal_goes_away(
+    tmp_path: Path, served: dict[str, str]
+) -> None:
+    with typing(tmp_path, served, ";", "the way in") as terminal:
+        terminal.hang_up()
+        assert terminal.process.wait(HANGS_S) == 129
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        terminal.wait_for("1 mark and 1 note from")
+
+
+def test_a_filter_that_is_being_typed_is_in_the_history(tmp_path: Path, served: dict[str, str]) -> None:
+    with typing(tmp_path, served, "/", "status:50") as terminal:
+        terminal.signal(signal.SIGTERM)
+        assert terminal.status() == 143
+    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+        terminal.wait_for(ROW)
+        terminal.send("/")
+        terminal.wait_for("⏎ apply")
+        terminal.send("\x1b[A")
+        terminal.wait_for("status:50")
+
+
 def test_a_signal_before_the_screen_ends_it_as_any_program(tmp_path: Path, served: dict[str, str]) -> None:
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.signal(signal.SIGTERM)

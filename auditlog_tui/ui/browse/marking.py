@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from auditlog_tui.errors import AuditLogError
+from auditlog_tui.errors import AuditLogError, SecretError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.detail import DetailController
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from auditlog_tui.log.view import View
     from auditlog_tui.session.marks import Marks
     from auditlog_tui.store.entries import Row, Run
+    from auditlog_tui.ui.dialogs.prompt import PromptScreen
+
+UNFINISHED = "#unfinished"
+"""The tag of a note that was still being typed when the program was ended."""
 
 TAGS_OFFERED = 8
 """Tags used before that the prompt for a note lists."""
@@ -67,6 +71,8 @@ class MarkController(Controller):
         self._work: Worker[None] | None = None
         """Marks many entries."""
         self._unkept_told = False
+        self._noting: tuple[Entry, PromptScreen] | None = None
+        """The entry that a note is being typed on, and where."""
         self._stayed_at: tuple[int, int] | None = None
         """The entry marked last, if the cursor could not go on from it, and the table's moves then."""
         table.signs = self._signs
@@ -308,9 +314,36 @@ class MarkController(Controller):
             hint=safe(hint, 400),
             check=self._marks.check_note,
         )
+        self._noting = entry, prompt
         self._host.ask(prompt, lambda text: self._note(entry, text))
 
+    def keep_typed(self) -> str:
+        """As the program is being ended: keep a note that is being typed, tagged as unfinished, after the old one.
+
+        Returns what the user must know of it; empty if none is being typed.
+        """
+        (entry, prompt), self._noting = self._noting or (None, None), None
+        if entry is None or prompt is None or not prompt.is_mounted:
+            return ""
+        typed, before = prompt.typed.strip(), self._marks.note_of(entry.key)
+        if typed in ("", before):
+            return ""
+        if unkept := self._host.navigator.unkept:
+            return (
+                "" if self._marks.redactor.has(typed) else f"The note that was being typed: {safe(typed)} ({unkept})"
+            )
+        text = f"{typed} {UNFINISHED}" if typed.startswith(before) else f"{before} {UNFINISHED}: {typed}"
+        try:
+            self._marks.note(entry, text)
+            self._journal("noted", [entry.key], note=text)
+        except SecretError as error:
+            return f"The note that was being typed is not kept. {error}"
+        except AuditLogError as error:
+            return f"The note that was being typed could not be saved: {safe(typed)}\n{error}"
+        return f"The note that was being typed is kept, with the tag {UNFINISHED}."
+
     def _note(self, entry: Entry, text: str | None) -> None:
+        self._noting = None
         if text is None:
             return
         try:

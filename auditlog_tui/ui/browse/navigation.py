@@ -65,6 +65,13 @@ class NavigationController(Controller):
         self._filter_bar.restore()
         (self.focused if self.focused.focusable else self._table).focus()
 
+    def keep_typed(self) -> None:
+        """As the program is being ended: keep a filter that is being typed in the history."""
+        bar, navigator = self._filter_bar, self._host.navigator
+        text = bar.input.value
+        if bar.input.has_focus and text != bar.applied and not navigator.redactor.has(text):
+            navigator.history.add(text)
+
     def submit(self, text: str) -> None:
         """See `Host.submit`."""
         navigator = self._host.navigator

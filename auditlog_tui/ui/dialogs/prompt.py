@@ -47,6 +47,11 @@ class PromptScreen(Dialog[str | None]):
             yield SafeInput(self._value, compact=True, select_on_focus=self._select)
             yield Static(self._hint, markup=False)
 
+    @property
+    def typed(self) -> str:
+        """What is in the line now."""
+        return self.query_one(SafeInput).value
+
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()

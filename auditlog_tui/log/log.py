@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from msgspec import Struct
 
-from auditlog_tui.api.client import AuditLogApi
+from auditlog_tui.api.client import AuditLogApi, WatchedApi
 from auditlog_tui.entries.models import Entry
 from auditlog_tui.entries.raw_json import UNREAD, Json, members_of
+from auditlog_tui.errors import ApiError
 from auditlog_tui.log.feed import Anchor, At, Feed, RequestKey, request_key
 from auditlog_tui.log.kept_feeds import KeptFeeds
 from auditlog_tui.log.marked_feed import PORTION, MarkSource, NoMarks, StoredMarks
@@ -76,6 +77,10 @@ class Log:
         self._foreground = 0
         self._details: OrderedDict[int, Detail] = OrderedDict()
         self._kept = KeptFeeds(store) if store.kept else None
+
+    def watch(self, answered: Callable[[ApiError | None], None]) -> None:
+        """Tell `answered` how each request ends from now on: with an error, or with `None`."""
+        self.api = WatchedApi(self.api, answered)
 
     def feed(self, plan: Plan, anchor: Anchor | At) -> Feed:
         """Create a feed, which `reusable_feed` then returns."""

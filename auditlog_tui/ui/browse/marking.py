@@ -329,9 +329,8 @@ class MarkController(Controller):
         if typed in ("", before):
             return ""
         if unkept := self._host.navigator.unkept:
-            return (
-                "" if self._marks.redactor.has(typed) else f"The note that was being typed: {safe(typed)} ({unkept})"
-            )
+            secret = self._marks.redactor.has(typed)
+            return "" if secret else f"The note that was being typed: {safe(typed)} ({unkept})"
         text = f"{typed} {UNFINISHED}" if typed.startswith(before) else f"{before} {UNFINISHED}: {typed}"
         try:
             self._marks.note(entry, text)

@@ -86,10 +86,8 @@ class StatusController(Controller):
 
     def watch(self, log: Log) -> None:
         """Let the header say from now on that requests fail, until one succeeds. A file is not asked for anything."""
-        from auditlog_tui.api.client import WatchedApi  # late: it loads the models
-
         if log.origin is None:
-            log.api = WatchedApi(log.api, lambda error: self._header.lose(why_lost(error, self._header.lost)))
+            log.watch(lambda error: self._header.lose(why_lost(error, self._header.lost)))
 
     def _say_later(self, text: str, severity: str) -> None:
         """Say it after what the key itself says, which would take its place."""

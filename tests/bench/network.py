@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from tests.bench.figures import Figure, at_most, median, ms, p99
 from tests.bench.loading import press_while_loading
 from tests.bench.startup import newest, until
 from tests.bench.terminal import Terminal
-from tests.bench.walking import LIST, bare_page, cpu_a_page, run
+from tests.bench.walking import LIST, NOWHERE, Ran, bare_page, cpu_a_page, run
 
 FAR_MS = 150.0
 """Latency for the first rows."""
@@ -30,7 +31,9 @@ FAR_MS = 150.0
 NEAR_MS = 50.0
 """Latency for walks."""
 
-LOG = 40_000
+LOG = 32_000
+"""Entries of every walk: slices reach their full length at 16 requests at once; one cursor takes about 20 seconds."""
+
 PAGES = LOG // 100
 ORDER = (8, 16, 1, 16, 8)
 """Requests at once, in the order of the runs. One cursor's time hardly varies: its latency is nearly all of it."""
@@ -43,8 +46,14 @@ SCANNED = "ua:terraform"
 """A filter that the server can't evaluate."""
 
 LOADED = rb"[\d,]+ of [\d,]+ loaded|COMPLETE"
-FIRST_ROWS, KEYS = 11, 3
-"""How often the first rows are timed, and how often all is loaded while keys are pressed."""
+FIRST_ROWS = 9
+"""How often the first rows are timed."""
+
+KEYS = (8, 1, 8, 1, 8)
+"""Requests at once while all is loaded and keys are pressed. One cursor's are beside the goal, so fewer will do."""
+
+KEYS_UNTIL = {8: 0.9, 1: 0.15}
+"""The share of the log after which no more keys are pressed."""
 
 
 class Walked(NamedTuple):
@@ -61,8 +70,11 @@ def measure(bench: Bench) -> None:
     _compare(bench, f"`A`, {LOG:,} entries in a pty", lambda parallel: _load_all(bench, server, parallel))
     _compare(bench, f"`count {SCANNED}`, {LOG:,} entries", lambda parallel: _scan(bench, server, parallel))
     listed = _compare(bench, f"`list` of {LOG:,} entries", lambda parallel: _list(bench, server, parallel))
-    bare = bare_page(bench, server.url, PAGES // 4)
-    bench.add(cpu_a_page(f"{NEAR_MS:.0f} ms a request, 8 at once", [each.cpu_ms for each in listed[8]], [bare]))
+    bare = bare_page(bench, server.url, PAGES // 5)
+    exported = _compare(bench, f"`export` of {LOG:,} entries", lambda parallel: _export(bench, server, parallel))
+    where = f"{NEAR_MS:.0f} ms a request, 8 at once"
+    for name, walks in (("list --format jsonl", listed), ("export", exported)):
+        bench.add(cpu_a_page(name, where, [each.cpu_ms for each in walks[8]], [bare]))
     _same_output(bench)
     _keys(bench, server)
     _limited(bench)
@@ -117,25 +129,44 @@ def _load_all(bench: Bench, server: Server, parallel: int) -> Walked:
 
 def _scan(bench: Bench, server: Server, parallel: int) -> Walked:
     env = _env(bench, server, parallel)
-    start = run([*APP, "count"], env)
+    start = _start(bench, server, *APP, "count")
     before = server.requests()
     whole = run([*APP, "count", SCANNED], env, bench.home / f"count-{parallel}")
     return Walked(whole.seconds - start.seconds, server.requests() - before)
 
 
 def _list(bench: Bench, server: Server, parallel: int) -> Walked:
-    env = _env(bench, server, parallel)
-    start = run([*LIST, "--limit", "100"], env)
+    return _written(bench, server, parallel, LIST, _listed(bench, parallel))
+
+
+def _export(bench: Bench, server: Server, parallel: int) -> Walked:
+    out = _exported(bench, parallel)
+    out.unlink(missing_ok=True)
+    return _written(bench, server, parallel, [*APP, "export", "--out", str(out)])
+
+
+def _written(bench: Bench, server: Server, parallel: int, command: list[str], output: Path = NOWHERE) -> Walked:
+    """A command that writes all entries; its start is what `list` takes for one page."""
+    start = _start(bench, server, *LIST, "--limit", "100")
     before = server.requests()
-    whole = run(LIST, env, _listed(bench, parallel))
+    whole = run(command, _env(bench, server, parallel), output)
     cpu_ms = (whole.cpu_ms - start.cpu_ms) / (PAGES - 1)
     return Walked(whole.seconds - start.seconds, server.requests() - before, cpu_ms)
+
+
+@cache
+def _start(bench: Bench, server: Server, *command: str) -> Ran:
+    """A command that asks for one page, whose time is no part of a walk's: its median of three."""
+    ran = [run(list(command), bench.env(server.url)) for _ in range(3)]
+    return Ran(median([each.cpu_ms for each in ran]), median([each.seconds for each in ran]))
 
 
 def _same_output(bench: Bench) -> None:
     """Raise `RuntimeError` if the number of requests at once changed what was written."""
     for parallel in FASTER:
         for one, other in ((_listed(bench, 1), _listed(bench, parallel)),
+                           (_listed(bench, 1), _exported(bench, parallel)),
+                           (_exported(bench, 1), _exported(bench, parallel)),
                            (bench.home / "count-1", bench.home / f"count-{parallel}")):  # fmt: skip
             if not filecmp.cmp(one, other, shallow=False):
                 raise RuntimeError(f"{other.name} differs from {one.name}")
@@ -159,11 +190,10 @@ def _limited(bench: Bench) -> None:
 def _keys(bench: Bench, server: Server) -> None:
     """The response to keys while everything is loaded, with eight requests at once and with one cursor, in turn."""
     found: dict[int, list[float]] = defaultdict(list)
-    for _ in range(KEYS):
-        for parallel, share in ((8, 0.9), (1, 0.2)):
-            bench.say(f"keys while everything is loaded, {parallel} at once")
-            with _opened(bench, server, parallel) as program:
-                press_while_loading(program, int(LOG * share), found[parallel])
+    for parallel in KEYS:
+        bench.say(f"keys while everything is loaded, {parallel} at once")
+        with _opened(bench, server, parallel) as program:
+            press_while_loading(program, int(LOG * KEYS_UNTIL[parallel]), found[parallel])
     bench.add(
         Figure(f"key in view to frame while all is loaded, {NEAR_MS:.0f} ms a request, 8 at once",
                f"{ms(found[8])}, {len(found[8])} keys", f"one cursor {ms(found[1])}, {len(found[1])} keys", "",
@@ -190,3 +220,7 @@ def _opened(bench: Bench, server: Server, parallel: int) -> Iterator[Terminal]:
 
 def _listed(bench: Bench, parallel: int) -> Path:
     return bench.home / f"list-{parallel}"
+
+
+def _exported(bench: Bench, parallel: int) -> Path:
+    return bench.home / f"export-{parallel}.jsonl"

@@ -24,6 +24,7 @@ TIMES = 3
 READ = 200
 EXPORTED = 200_000
 LIST = [*APP, "list", "--format", "jsonl"]
+NOWHERE = Path(os.devnull)
 
 
 class Ran(NamedTuple):
@@ -47,7 +48,7 @@ def measure(bench: Bench) -> None:
         seconds.append(whole.seconds)
         bare.append(bare_page(bench, url, pages))
     bench.add(
-        cpu_a_page("no latency", ours, bare),
+        cpu_a_page("list --format jsonl", "no latency", ours, bare),
         Figure(f"`list` of {LOG:,} entries, no latency", f"{median(seconds):.1f} s"),
     )
 
@@ -106,14 +107,14 @@ def bare_page(bench: Bench, url: str, pages: int) -> float:
     return (whole.cpu_ms - one.cpu_ms) / (pages - 1)
 
 
-def cpu_a_page(where: str, ours: list[float], bare: list[float]) -> Figure:
+def cpu_a_page(command: str, where: str, ours: list[float], bare: list[float]) -> Figure:
     return at_most(
-        f"`list --format jsonl`, CPU a page, {where}", median(ours), median(bare), 2,
+        f"`{command}`, CPU a page, {where}", median(ours), median(bare), 2,
         f"{median(ours):.2f} ms", f"httpx and json {median(bare):.2f} ms",
     )  # fmt: skip
 
 
-def run(command: list[str], env: Mapping[str, str], output: Path = Path(os.devnull)) -> Ran:
+def run(command: list[str], env: Mapping[str, str], output: Path = NOWHERE) -> Ran:
     """Run a program to its end; its standard output goes to a file. Raises `RuntimeError` if it fails."""
     start = time.perf_counter()
     with output.open("wb") as file:

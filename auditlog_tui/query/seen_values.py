@@ -27,14 +27,15 @@ class SeenValue(Struct, frozen=True):
     label: str = ""
 
 
-_LABELS = {"actor": attrgetter("actor.name"), "target": attrgetter("target.type")}
+_LABELS = {"actor": "name", "target": "type"}
 
 _FIELDS = tuple(
-    (field.name, attrgetter(attribute_of(field.columns[0])), _LABELS.get(field.name))
+    (field.name, *attribute_of(field.columns[0]).split("."), _LABELS.get(field.name, ""))
     for field in FIELDS.values()
     if field.kind in (Kind.EXACT, Kind.PART, Kind.ADDRESS, Kind.NUMBER) and field.name != "id" and field.columns
 )
-"""The fields whose values are counted, each with what reads its value and its label from an entry."""
+"""The fields whose values are counted: name, what holds the value (`fields`, `actor`, `target`), and its attributes
+with the value and with the label, if it has one."""
 
 
 class Seen:
@@ -46,8 +47,9 @@ class Seen:
 
     def __init__(self, fields: Collection[str] | None = None) -> None:
         self._fields = _FIELDS if fields is None else tuple(each for each in _FIELDS if each[0] in fields)
-        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._labels: dict[tuple[str, str], str] = {}
+        self._counts: defaultdict[str, Counter[str | int | None]] = defaultdict(Counter)
+        """By field, as they are in the entries, so that a page is counted without a step for each entry."""
+        self._labels: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self.first_us: int | None = None
         self.last_us: int | None = None
 
@@ -57,35 +59,34 @@ class Seen:
         known = (self.first_us, self.last_us, *(entry.created_us for entry in entries))
         times = [us for us in known if us is not None]
         self.first_us, self.last_us = min(times, default=None), max(times, default=None)
-        for field, read, read_label in self._fields:
-            values = tuple(map(read, entries))
+        holders = {name: tuple(map(attrgetter(name), entries)) for name in ("fields", "actor", "target")}
+        for field, holder, name, label in self._fields:
+            values = tuple(map(attrgetter(name), holders[holder]))
             counts = self._counts[field]
-            for value, count in Counter(values).items():
-                if value is not None and value != "":
-                    counts[str(value)] += count
-            if read_label is not None:
-                labels = zip(values, map(read_label, entries), strict=True)
-                self._labels |= {(field, value): label for value, label in labels if value and label}
+            counts.update(values)
+            if label:
+                labels = zip(values, map(attrgetter(label), holders[holder]), strict=True)
+                self._labels[field] |= {value: text for value, text in labels if value and text}
             if len(counts) > 2 * MOST:
-                self._counts[field] = Counter(dict(counts.most_common(MOST)))
-                self._labels = {key: label for key, label in self._labels.items() if key[1] in self._counts[key[0]]}
+                self._counts[field] = counts = Counter(dict(counts.most_common(MOST)))
+                self._labels[field] = {key: text for key, text in self._labels[field].items() if key in counts}
 
     def add(self, other: Seen) -> None:
         """Take the values of another count as well; a value of both keeps the higher count."""
         for field, counts in other._counts.items():
             self._counts[field] |= counts
-        self._labels = {**other._labels, **self._labels}
+            self._labels[field] = {**other._labels[field], **self._labels[field]}
 
     def replace(self, field: str, counts: Counter[str]) -> None:
         """Take these values of a field that no entry has, with their counts, in place of those known."""
-        self._counts[field] = counts
+        self._counts[field] = Counter(dict(counts))
 
     def values(self, field: str) -> list[SeenValue]:
         """The values of a field, most frequent first."""
-        counts = self._counts[field]
-        return [
-            SeenValue(text, count, self._labels.get((field, text), "")) for text, count in counts.most_common(MOST)
-        ]
+        counts, labels = self._counts[field], self._labels[field]
+        for nothing in (None, ""):
+            counts.pop(nothing, None)
+        return [SeenValue(str(value), count, labels.get(str(value), "")) for value, count in counts.most_common(MOST)]
 
 
 class Unseen(Seen):

@@ -94,15 +94,14 @@ class Novelty:
     def __contains__(self, n: object) -> bool:
         return n in self._bits or n in self._shared
 
-    async def catch_up(self, changed: Callable[[], None]) -> None:
-        """Read the rows that came since, in slices; `changed` is called after each. Raises `StoreError`.
+    async def catch_up(self, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Read the rows that came since, in slices, as long as that is `wanted`. Raises `StoreError`.
 
         May be cancelled at any point; calling it again continues from there.
         """
-        while self.behind:
+        while self.behind and wanted():
             await give_way()
             self.read_slice()
-            changed()
 
     def read_slice(self) -> None:
         """Read the next slice of rows. Raises `StoreError`, after which the same call may be made again."""

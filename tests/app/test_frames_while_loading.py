@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from auditlog_tui import runtime
+from auditlog_tui.analysis.novelty import Novelty
 from auditlog_tui.log.pace import Pace
+from auditlog_tui.ui.browse import novelty as novelties
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.helpers import Hand, running
+from tests.app.wire import Json, log_of
 
 
 def refreshes(hand: Hand, do: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -93,3 +96,63 @@ async def test_a_tick_waits_for_what_was_typed_and_comes_all_the_same(monkeypatc
         assert collected == 0
         runtime.input_arrived()
         await hand.until(lambda: collected > 0)
+
+
+def rows_read(hand: Hand) -> int:
+    """Of how many rows it is known how they are new for their actor."""
+    novelty = hand.screen.novelty._novelty
+    return novelty.read if novelty is not None else 0
+
+
+def novel(hand: Hand) -> list[tuple[int, str]]:
+    return [(n, sign) for n in range(1, len(hand.screen.view) + 1) if (sign := hand.screen.novelty.of(n))]
+
+
+async def load_some(hand: Hand) -> None:
+    """Begin to load everything; requests wait once two pages have come."""
+    rows, requests = len(hand.screen.view), len(hand.wire.requests)
+
+    def edit(number: int, body: Json) -> Json:
+        if number == requests + 2:
+            hand.wire.hold()
+        return body
+
+    hand.wire.edit = edit
+    hand.send("A")
+    await hand.until(lambda: len(hand.screen.view) > rows + 100 and hand.screen.loader._redraw is None)
+
+
+async def test_what_is_new_is_read_once_everything_is_loaded() -> None:
+    async with running(log_of(900)) as hand:
+        read = rows_read(hand)
+        assert read == len(hand.screen.view)
+        await load_some(hand)
+        assert hand.screen.loader.loads_all
+        assert rows_read(hand) == read
+        hand.wire.release()
+        await hand.settled()
+        assert rows_read(hand) == len(hand.screen.view) == 900
+        view = hand.screen.view
+        whole = Novelty(view.log.store, view.matched)
+        await whole.catch_up()
+        assert [n for n, _ in novel(hand)] == [n for n in range(1, 901) if n in whole]
+
+
+async def test_what_is_new_is_read_when_no_row_has_come_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(novelties, "QUIET_S", 0.05)
+    async with running(log_of(900)) as hand:
+        await load_some(hand)
+        await hand.until(lambda: rows_read(hand) == len(hand.screen.view))
+        assert hand.screen.loader.loads_all
+        hand.wire.release()
+        await hand.settled()
+        assert rows_read(hand) == 900
+
+
+async def test_what_is_new_is_read_after_loading_was_stopped() -> None:
+    async with running(log_of(900)) as hand:
+        await load_some(hand)
+        hand.send("escape")
+        await hand.until(lambda: rows_read(hand) == len(hand.screen.view))
+        hand.wire.release()
+        await hand.settled()

@@ -55,6 +55,11 @@ class LoadController(Controller):
         return self._worker is not None and self._worker.is_running
 
     @property
+    def loads_all(self) -> bool:
+        """Whether everything in the view on the screen is being loaded."""
+        return self.busy and self.job is not None and self.job.everything and self.job.view is self._host.view
+
+    @property
     def has_rows(self) -> bool:
         """Whether the table has taken in a row of the view on the screen, and the cursor is on it."""
         return self._table.view is self._host.view and self._table.port.entry is not None

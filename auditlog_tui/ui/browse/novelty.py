@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import age, count
 from auditlog_tui.ui.browse.host import Controller, Host
+from auditlog_tui.ui.browse.loading import LoadController
 from auditlog_tui.ui.browse.long_work import TargetWork
+from auditlog_tui.ui.patches.timers import certain
 from auditlog_tui.ui.table.table import EntryTable
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
     from auditlog_tui.analysis.novelty import Novelty
     from auditlog_tui.log.view import View
 
+QUIET_S = 1.0
+"""Seconds without new rows after which those that came are read, although everything is still being loaded."""
+
 
 class NoveltyController(Controller):
-    """`x` and `X`; the table's sign for new entries."""
+    """`x` and `X`; the table's sign for new entries.
 
-    def __init__(self, host: Host, table: EntryTable) -> None:
+    While everything is loaded, rows are read at the end, or when none has come for a moment: it would take a tenth of
+    the processor time meanwhile, and an older entry often replaces one that was new.
+    """
+
+    def __init__(self, host: Host, table: EntryTable, loader: LoadController) -> None:
         self._host = host
         self._table = table
+        self._loader = loader
+        self._changed_at = 0.0
+        self._quiet: Timer | None = None
         self._novelty: Novelty | None = None
         self._work = TargetWork(host, "novelty")
 
@@ -31,12 +46,37 @@ class NoveltyController(Controller):
         if self._novelty is None or self._novelty.run is not view.matched:
             store = self._host.navigator.log.store
             self._novelty = Novelty(store, view.matched, ascending=not view.feed.newest_first)
+        self._changed_at = time.monotonic()
+        if self._novelty.behind:
+            self._read()
+
+    @property
+    def _waits(self) -> bool:
+        return self._loader.loads_all and time.monotonic() - self._changed_at < QUIET_S
+
+    def _read(self) -> None:
+        """Read the rows that came, now or later."""
         novelty = self._novelty
-        if novelty.behind:
+        if self._waits:
+            self._wait()
+        elif novelty is not None:
             self._work.run(novelty, lambda: self._catch_up(novelty))
 
+    def _wait(self) -> None:
+        if self._quiet is None:
+            left = self._changed_at + QUIET_S - time.monotonic()
+            self._quiet = certain(self._host.set_timer(max(0.001, left), self._on_quiet))
+
+    def _on_quiet(self) -> None:
+        self._quiet = None
+        self._read()
+
     async def _catch_up(self, novelty: Novelty) -> None:
-        await novelty.catch_up(lambda: None)
+        while novelty.behind:
+            await novelty.catch_up(lambda: not self._waits)
+            if self._waits:
+                self._wait()
+                break
         self._table.refresh()
 
     def of(self, n: int) -> str:

@@ -152,7 +152,7 @@ class BrowseScreen(ShiftingScreen):
         self.detail = DetailController(self, pane, table, self.side)
         self.pivoting = PivotController(self, table)
         self.finding = FindController(self, table, self.footer)
-        self.novelty = NoveltyController(self, table)
+        self.novelty = NoveltyController(self, table, self.loader)
         self.faceting = FacetController(self, self.facets, self.side)
         self.marking = MarkController(self, table, self.header, bar, self.long_work, self.novelty, self.detail)
         self.copying = CopyController(self, table, self.long_work, self._settings.base_url)

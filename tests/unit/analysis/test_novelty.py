@@ -57,7 +57,7 @@ def stored(some: list[Use], parts: int) -> tuple[EntryStore, Run, list[int]]:
 async def test_each_pairs_first_is_its_oldest(some: list[Use], parts: int) -> None:
     store, run, numbers = stored(some, parts)
     novelty = Novelty(store, run)
-    await novelty.catch_up(lambda: None)
+    await novelty.catch_up()
     oldest_first = list(zip(numbers, sorted(some, key=lambda use: -use[0]), strict=True))[::-1]
     seen: set[tuple[int, str, str]] = set()
     firsts: dict[int, set[int]] = {}
@@ -76,7 +76,7 @@ async def test_each_pairs_first_is_its_oldest(some: list[Use], parts: int) -> No
 async def test_a_key_from_two_addresses_within_ten_minutes_is_flagged(some: list[Use]) -> None:
     store, run, numbers = stored(some, 1)
     novelty = Novelty(store, run)
-    await novelty.catch_up(lambda: None)
+    await novelty.catch_up()
     oldest_first = list(zip(numbers, sorted(some, key=lambda use: -use[0]), strict=True))[::-1]
     last: dict[str, tuple[int, str]] = {}
     flagged = set()
@@ -96,14 +96,14 @@ async def test_a_key_from_two_addresses_within_ten_minutes_is_flagged(some: list
 async def test_rows_that_come_later_take_the_place_of_what_was_first() -> None:
     store, run, _ = stored([(10, "a", "192.0.2.1", "curl", "vm.read")], 1)
     novelty = Novelty(store, run)
-    await novelty.catch_up(lambda: None)
+    await novelty.catch_up()
     assert 1 in novelty
     older = json_of(
         id="older", created_at=rfc3339(0), action="vm.read", client_ip="192.0.2.1", user_agent="curl",
         actor={"id": "a", "name": "a", "type": "api_key"},
     )  # fmt: skip
     store.append(run, store.add([read_entry(older)]))
-    await novelty.catch_up(lambda: None)
+    await novelty.catch_up()
     assert 1 not in novelty
     assert 2 in novelty
 
@@ -116,7 +116,7 @@ def found(novelty: Novelty, numbers: list[int]) -> dict[int, tuple[list[str], bo
 async def test_it_is_the_same_whichever_end_rows_come_to(some: list[Use], data: st.DataObject) -> None:
     store, whole, numbers = stored(some, 1)
     at_once = Novelty(store, whole)
-    await at_once.catch_up(lambda: None)
+    await at_once.catch_up()
     low = high = data.draw(st.integers(0, len(numbers)))
     run = store.new_run()
     piecewise = Novelty(store, run)
@@ -128,7 +128,7 @@ async def test_it_is_the_same_whichever_end_rows_come_to(some: list[Use], data: 
         else:
             store.prepend(run, numbers[max(0, low - step) : low][::-1])
             low = max(0, low - step)
-        await piecewise.catch_up(lambda: None)
+        await piecewise.catch_up()
     assert found(piecewise, numbers) == found(at_once, numbers)
     store.close()
 
@@ -137,11 +137,11 @@ async def test_it_is_the_same_whichever_end_rows_come_to(some: list[Use], data: 
 async def test_it_is_the_same_in_a_log_that_begins_with_its_oldest_entry(some: list[Use]) -> None:
     store, run, numbers = stored(some, 1)
     newest_first = Novelty(store, run)
-    await newest_first.catch_up(lambda: None)
+    await newest_first.catch_up()
     turned = store.new_run()
     store.append(turned, numbers[::-1])
     oldest_first = Novelty(store, turned, ascending=True)
-    await oldest_first.catch_up(lambda: None)
+    await oldest_first.catch_up()
     assert found(oldest_first, numbers) == found(newest_first, numbers)
     store.close()
 
@@ -151,10 +151,10 @@ async def test_what_is_cut_off_is_forgotten() -> None:
         [(5, "a", "192.0.2.2", "curl", "vm.read"), (0, "a", "192.0.2.1", "curl", "vm.read")], 1
     )
     novelty = Novelty(store, run)
-    await novelty.catch_up(lambda: None)
+    await novelty.catch_up()
     assert novelty.is_shared(numbers[0])
     store.cut(run, 1)
-    await novelty.catch_up(lambda: None)
+    await novelty.catch_up()
     assert numbers[0] not in novelty
     assert numbers[1] in novelty
 
@@ -170,5 +170,5 @@ async def test_users_and_entries_without_an_address_share_nothing() -> None:
     numbers = store.add(entries)
     store.append(run, numbers)
     novelty = Novelty(store, run)
-    await novelty.catch_up(lambda: None)
+    await novelty.catch_up()
     assert not [n for n in numbers if novelty.is_shared(n)]

@@ -19,6 +19,10 @@ MOST = 1_000
 """The most values kept of each field; above that, the least frequent ones are dropped."""
 
 
+Value = str | int | None
+"""What a field of an entry holds."""
+
+
 class SeenValue(Struct, frozen=True):
     """A value and its count. `label` describes an id: an actor's name, or a target's type."""
 
@@ -47,7 +51,7 @@ class Seen:
 
     def __init__(self, fields: Collection[str] | None = None) -> None:
         self._fields = _FIELDS if fields is None else tuple(each for each in _FIELDS if each[0] in fields)
-        self._counts: defaultdict[str, Counter[str | int | None]] = defaultdict(Counter)
+        self._counts: defaultdict[str, Counter[Value]] = defaultdict(Counter)
         """By field, as they are in the entries, so that a page is counted without a step for each entry."""
         self._labels: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self.first_us: int | None = None
@@ -68,7 +72,7 @@ class Seen:
                 labels = zip(values, map(attrgetter(label), holders[holder]), strict=True)
                 self._labels[field] |= {value: text for value, text in labels if value and text}
             if len(counts) > 2 * MOST:
-                self._counts[field] = counts = Counter(dict(counts.most_common(MOST)))
+                self._counts[field] = counts = Counter(dict(_most_common(counts)))
                 self._labels[field] = {key: text for key, text in self._labels[field].items() if key in counts}
 
     def add(self, other: Seen) -> None:
@@ -86,7 +90,12 @@ class Seen:
         counts, labels = self._counts[field], self._labels[field]
         for nothing in (None, ""):
             counts.pop(nothing, None)
-        return [SeenValue(str(value), count, labels.get(str(value), "")) for value, count in counts.most_common(MOST)]
+        return [SeenValue(str(value), count, labels.get(str(value), "")) for value, count in _most_common(counts)]
+
+
+def _most_common(counts: Counter[Value]) -> list[tuple[Value, int]]:
+    """`counts.most_common(MOST)` with one sort, which takes a third of the time for so many."""
+    return counts.most_common()[:MOST]
 
 
 class Unseen(Seen):

@@ -1,6 +1,7 @@
 import gc
 import json
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,29 @@ def test_keys_with_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> N
     assert [store.number(f"id-{n}") for n in range(4)] == [*numbers, None]
     assert store.lacking(run, ["id-1", "id-3"]) == {"id-3"}
     assert store.add([read(entry(1, path="/other")), read(entry(3))]) == [5, 4]
+
+
+IO = Path("/proc/self/io")
+
+
+def written() -> int:
+    """Bytes that this process has written so far, to files of any kind."""
+    return int(IO.read_text().split("wchar: ")[1].split()[0])
+
+
+@pytest.mark.skipif(not IO.exists(), reason="counts bytes as Linux does")
+def test_no_page_writes_much_to_the_temporary_file() -> None:
+    store = EntryStore()
+    run, each = store.new_run(), []
+    for start in range(0, 10_000, 100):
+        page = [read(entry(n, user_agent="x" * 200)) for n in range(start, start + 100)]
+        before = written()
+        store.append(run, store.add(page))
+        each.append(written() - before)
+    first, *rest = filter(None, each)  # the first one writes the whole cache
+    assert first < 2_500_000
+    assert max(rest) < 1_000_000
+    store.close()
 
 
 @pytest.mark.parametrize("passing", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from tests.bench.bench import Bench
@@ -51,7 +52,7 @@ def _load(program: Terminal, goal: int, keys: list[float]) -> str:
     """Load about `goal` entries while pressing keys, then stop."""
     start, first, cpu = time.perf_counter(), _loaded(program), program.cpu_ms()
     press_while_loading(program, goal, keys)
-    count = max(1, _loaded(program) - first)
+    count = max(1, int(_loaded(program)) - int(first))
     seconds, used = time.perf_counter() - start, program.cpu_ms() - cpu
     program.type("\x1b")
     program.idle(0.3)
@@ -71,7 +72,7 @@ def press_while_loading(program: Terminal, goal: int, keys: list[float]) -> None
         number += 1
 
 
-def _loaded(program: Terminal) -> int:
-    """The header's latest count."""
-    _, found = program.wait_for(rb"(?s).*[ m]([\d,]+) of [\d,]+ loaded")
-    return int(found[1].replace(b",", b""))
+def _loaded(program: Terminal) -> float:
+    """The header's latest count; infinite once everything is loaded."""
+    _, found = program.wait_for(rb"(?s).*(?:[ m]([\d,]+) of [\d,]+ loaded|COMPLETE)")
+    return math.inf if found[1] is None else int(found[1].replace(b",", b""))

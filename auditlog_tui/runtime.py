@@ -123,7 +123,10 @@ async def give_way() -> None:
 
 
 async def pause() -> None:
-    """Wait if what the user typed may not be drawn yet; otherwise return at once."""
+    """Wait if what the user typed may not be drawn yet; otherwise return at once.
+
+    What is typed between two turns is waited for as well, but once: steady input must not stop the work.
+    """
     from asyncio import sleep
 
     if (left := pause_left()) > 0:
@@ -135,6 +138,8 @@ async def pause() -> None:
                 await sleep(0)
         finally:
             _Pause.waiting -= 1
+        if (left := pause_left()) > 0:
+            await sleep(left)
 
 
 async def wait_for_end(task: Future[Any]) -> CancelledError | None:

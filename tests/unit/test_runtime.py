@@ -118,6 +118,23 @@ async def test_background_work_pauses_after_a_key(monkeypatch: pytest.MonkeyPatc
     assert slept == [0]
 
 
+async def test_background_work_waits_for_a_key_that_comes_between_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = [100.0], list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+        if seconds == 0:  # in each turn
+            runtime.input_arrived()
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    runtime.input_arrived()
+    now[0] += runtime.LONGEST_S
+    await runtime.pause()
+    assert slept == [*[0] * runtime.TURNS, pytest.approx(runtime.LONGEST_S)]
+
+
 def test_background_work_goes_on_once_a_key_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])

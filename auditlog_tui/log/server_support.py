@@ -7,7 +7,6 @@ the count must be 0.
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 
@@ -21,11 +20,12 @@ SMALLEST_PAGE = 10
 
 
 def _word() -> str:
-    return f"canary-{secrets.token_hex(8)}"
+    return f"canary-{uuid.uuid4().hex}"
 
 
 def _address() -> str:
-    return "2001:db8:" + ":".join(secrets.token_hex(2) for _ in range(6))
+    digits = uuid.uuid4().hex
+    return "2001:db8:" + ":".join(digits[at : at + 4] for at in range(0, 24, 4))
 
 
 _CANARIES: Mapping[str, Callable[[], str]] = {

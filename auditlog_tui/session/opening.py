@@ -274,7 +274,6 @@ class Session:
     def open_log(self, on_wait: Callable[[Wait | None], None]) -> Log:
         """The log over a new working set; `on_wait` is told of slow requests. Raises `StoreError`."""
         from auditlog_tui.log.log import Log
-        from auditlog_tui.session.case import Case
         from auditlog_tui.store.entries import EntryStore
 
         if self.client is None:
@@ -284,6 +283,8 @@ class Session:
         if self._case_file is None or self._case is not None:
             self._store = EntryStore()
         else:
+            from auditlog_tui.session.case import Case
+
             self._store = EntryStore(kept=self._case_file)
             self._case = Case(self._case_file, self._store)
         # What answers in this process takes no less time for several requests at once.

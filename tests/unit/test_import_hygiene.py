@@ -99,6 +99,16 @@ def test_the_first_frame_waits_for_nothing_that_it_does_not_show() -> None:
     assert dialogs == {"auditlog_tui.ui.dialogs.dialog"}
 
 
+def test_the_first_rows_wait_for_nothing_that_only_a_case_or_a_test_of_the_server_needs() -> None:
+    modules = modules_after(
+        "from auditlog_tui.session import opening; from auditlog_tui.settings.options import Settings;"
+        " session = opening.Session(Settings()); session._early = object(); session.prepare();"
+        " session.open(lambda _: None)"
+    )
+    assert "auditlog_tui.session.navigator" in modules
+    assert not modules & {"auditlog_tui.session.case", "auditlog_tui.store.case", "secrets", "hmac"}
+
+
 def test_files_with_locations_are_checked_and_shown_without_what_reads_them() -> None:
     modules = modules_after(
         "from auditlog_tui.analysis.locations import Locations, check; check([]); print(Locations([]).text('::1'))"

@@ -89,6 +89,7 @@ def test_the_locale_and_the_seed_of_hashes_change_nothing(tmp_path: Path) -> Non
     assert len(results) == 1
 
 
+@pytest.mark.untraced  # much of the same
 def test_texts_for_reading_are_the_same_on_every_python() -> None:
     """Each Python knows another version of Unicode; the digest is that of all of them."""
     shown = sha256()
@@ -261,6 +262,7 @@ def test_it_can_be_stopped_while_a_member_is_made(tmp_path: Path, monkeypatch: p
     assert out.beats >= passes * ((tmp_path / "part.jsonl").stat().st_size // 4_096)
 
 
+@pytest.mark.untraced  # in other processes
 def test_memory_does_not_grow_with_the_entries(tmp_path: Path) -> None:
     """Bundles of few and many entries of 9 KB, in processes of their own."""
     program = (

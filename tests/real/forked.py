@@ -38,6 +38,8 @@ _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONPATH": _ROOT}
 _BEFORE_IT = ("PYTHON", "TEXTUAL", "LANG", "LC_", "TERM_PROGRAM", "ESCDELAY", "COVERAGE", "LD_")
 """Variables that are read before the program's first line, or once, when a module is imported."""
 
+_RUN = "import runpy; runpy.run_module('auditlog_tui', run_name='__main__', alter_sys=True)"
+
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _REQUEST = 1 << 17
 """Bytes that the longest request may have."""
@@ -49,20 +51,23 @@ def start(
     env: Mapping[str, str],
     before: Sequence[str] = INTERRUPTIBLE,
     controlling: bool = False,
+    patch: str = "",
     **options: Any,
 ) -> subprocess.Popen[Any]:
     """As `subprocess.Popen`, of a program in which signals have their defaults.
 
     It is forked if the command begins with `APP` and nothing in `env` makes it another program before its first line.
     If not, it is what `before` starts. `controlling` makes standard input its controlling terminal, if it is forked.
+    `patch` is Python that a program of `APP` runs before its first line.
     """
     if command[0] != APP[0] or APP == STARTED:
         return subprocess.Popen([*before, *command], env=env, **options)
     words = command[len(APP) :]
     other = {name: value for name, value in env.items() if name.startswith(_BEFORE_IT)}
     if other.items() <= _ENVIRONMENT.items() and _sqlite() is not None:
-        return _Forked([*STARTED, *words], env=env, controlling=controlling, **options)
-    return subprocess.Popen([*before, *STARTED, *words], env=env, **options)
+        return _Forked([*STARTED, *words], env=env, controlling=controlling, patch=patch, **options)
+    started = (sys.executable, "-c", f"{patch}\n{_RUN}") if patch else STARTED
+    return subprocess.Popen([*before, *started, *words], env=env, **options)
 
 
 def run(
@@ -93,8 +98,8 @@ def run(
 
 
 class _Forked(subprocess.Popen[Any]):
-    def __init__(self, command: Sequence[str], *, controlling: bool, **options: Any) -> None:
-        self._controlling = controlling
+    def __init__(self, command: Sequence[str], *, controlling: bool, patch: str, **options: Any) -> None:
+        self._controlling, self._patch = controlling, patch
         super().__init__(command, **options)
 
     def _execute_child(self, *given: Any) -> None:
@@ -107,6 +112,7 @@ class _Forked(subprocess.Popen[Any]):
             "cwd": os.fspath(how["cwd"] or Path.cwd()),
             "session": how["start_new_session"],
             "controlling": self._controlling,
+            "patch": self._patch,
         }
         if not _sources:
             _sources.append(_Source())
@@ -164,8 +170,8 @@ def _sqlite() -> ctypes.CDLL | None:
 # -- in the process that forks -------------------------------------------------------------------------------------
 
 
-def _serve(requests: socket.socket) -> list[str]:
-    """Fork at each request; returns in the forked process, with the words of its command line."""
+def _serve(requests: socket.socket) -> dict[str, Any]:
+    """Fork at each request; returns it in the forked process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         text, streams, *_ = socket.recv_fds(requests, _REQUEST, 3)
@@ -173,9 +179,9 @@ def _serve(requests: socket.socket) -> list[str]:
             os._exit(0)
         if (program := _fork_twice()) == 0:
             requests.close()
-            request = json.loads(text)
+            request: dict[str, Any] = json.loads(text)
             _become(request, streams)
-            return [str(word) for word in request["words"]]
+            return request
         for stream in streams:
             os.close(stream)
         requests.send(b"%d" % program)
@@ -211,6 +217,7 @@ def _become(request: Mapping[str, Any], streams: list[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    os.fsync = os.fstat  # type: ignore[assignment]  # nothing waits for the disk, as in the tests' own process
     time.tzset()
     if (sqlite := _sqlite()) is not None:
         sqlite.sqlite3_shutdown()
@@ -237,5 +244,7 @@ def _import_all() -> None:
 
 if __name__ == "__main__":
     _import_all()
-    sys.argv[1:] = _serve(socket.socket(fileno=int(sys.argv[1])))
+    asked = _serve(socket.socket(fileno=int(sys.argv[1])))
+    sys.argv[1:] = asked["words"]
+    exec(asked["patch"], {"__name__": "patch"})
     runpy.run_module("auditlog_tui", run_name="__main__", alter_sys=True)

@@ -79,6 +79,7 @@ class PtyTerminal:
         size: tuple[int, int] = (120, 36),
         cwd: Path | None = None,
         controlling: bool = True,
+        patch: str = "",
     ) -> None:
         width, height = size
         self.raw = bytearray()
@@ -89,7 +90,7 @@ class PtyTerminal:
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER if controlling else _UNCONTROLLED]
         self.process = forked.start(
             command, before=launcher, controlling=controlling, stdin=slave, stdout=slave, stderr=slave, env=dict(env),
-            start_new_session=True, cwd=cwd,
+            start_new_session=True, cwd=cwd, patch=patch,
         )  # fmt: skip
         os.close(slave)
 

@@ -68,6 +68,12 @@ def test_how_it_ends_and_what_it_writes_is_told_as_of_a_start(tmp_path: Path, se
         assert process.wait() == -signal.SIGKILL
 
 
+def test_a_patch_is_run_before_its_first_line(tmp_path: Path) -> None:
+    for env in (environment(tmp_path), environment(tmp_path, PYTHONUTF8="0")):  # forked, and started
+        done = run([*APP, "paths"], env=env, patch="print('patched')", capture_output=True, check=True)
+        assert b"patched\n" in done.stdout
+
+
 def test_what_python_reads_before_its_first_line_is_read(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.exit('customized')")
     found = run([*APP, "paths"], env=environment(tmp_path, PYTHONPATH=str(tmp_path)), capture_output=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.effort import HANGS_S, THOROUGH
-from tests.real.children import INTERRUPTIBLE, wait_until_full
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real import forked
+from tests.real.children import wait_until_full
+from tests.real.forked import APP, STARTED
+from tests.real.pty_terminal import PtyTerminal, environment
 from tests.real.test_pty import ROW, check_put_back
 
 REDRAWS = "?\x1b[27u"  # opens and closes help, which redraws the whole screen each time
@@ -46,7 +48,7 @@ def test_a_broken_pipe_elsewhere_does_not_end_it(tmp_path: Path, served: dict[st
 
 def test_what_was_told_to_ignore_a_hangup_goes_on_ignoring_it(tmp_path: Path, served: dict[str, str]) -> None:
     with PtyTerminal(
-        ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *APP], env=environment(tmp_path, **served)
+        ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *STARTED], env=environment(tmp_path, **served)
     ) as terminal:
         terminal.wait_for(ROW)
         terminal.signal(signal.SIGHUP)
@@ -130,12 +132,9 @@ def test_a_filter_that_is_being_typed_is_in_the_history(tmp_path: Path, served: 
 
 
 def test_a_signal_before_the_screen_ends_it_as_any_program(tmp_path: Path, served: dict[str, str]) -> None:
-    with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
+    with PtyTerminal(STARTED, env=environment(tmp_path, **served)) as terminal:
         terminal.signal(signal.SIGTERM)
         assert terminal.status() == 143
-
-
-COMMAND = [sys.executable, "-m", "auditlog_tui", "list", "--format", "jsonl"]
 
 
 @pytest.mark.parametrize("name", [*SIGNALS, "SIGXCPU"])
@@ -143,8 +142,8 @@ def test_a_command_whose_output_nobody_reads_ends_by_each_signal(
     name: str, tmp_path: Path, served: dict[str, str]
 ) -> None:
     number = number_of(name)
-    with subprocess.Popen(
-        [*INTERRUPTIBLE, *COMMAND],
+    with forked.start(
+        [*APP, "list", "--format", "jsonl"],
         env=environment(tmp_path, **served),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -187,14 +186,12 @@ def hang(*_, **__):
     open("asked", "w").close()
     time.sleep(3_600)
 socket.getaddrinfo = hang
-from auditlog_tui import cli
-cli.run()
 """
 
 
 def test_it_quits_while_a_name_server_gives_no_answer(tmp_path: Path) -> None:
     env = environment(tmp_path, NIRVANA_LABS_API_KEY="any", NIRVANA_LABS_BASE_URL="https://log.example")
-    with PtyTerminal([sys.executable, "-c", RESOLVING], env=env, cwd=tmp_path) as terminal:
+    with PtyTerminal(APP, env=env, cwd=tmp_path, patch=RESOLVING) as terminal:
         before = terminal.modes()
         while not (tmp_path / "asked").exists():
             terminal.wait_for("log.example")

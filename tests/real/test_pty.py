@@ -4,7 +4,6 @@ import base64
 import os
 import re
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,7 +120,6 @@ def test_a_size_that_changes_and_changes_back_is_drawn_anew(tmp_path: Path, serv
 
 CRASH = """
 import os
-from auditlog_tui import cli
 from auditlog_tui.session import opening as session
 import threading
 from auditlog_tui.ui.patches.input_parser import InputReader
@@ -144,7 +142,6 @@ if ThreadedLook.start:
         opened(self)
         threading.Thread(target=fail, args=(self,)).start()
     MarkController.opened = failing
-cli.run()
 """
 
 
@@ -157,9 +154,7 @@ cli.run()
     ],
 )  # fmt: skip
 def test_a_crash_tells_no_secret_and_leaves_a_usable_terminal(where: str, tmp_path: Path, server: Serving) -> None:
-    driver = tmp_path / "driver.py"
-    driver.write_text(CRASH.replace("WHERE", where))
-    with PtyTerminal([sys.executable, str(driver)], env=with_key(tmp_path, server)) as terminal:
+    with PtyTerminal(APP, env=with_key(tmp_path, server), patch=CRASH.replace("WHERE", where)) as terminal:
         if where.endswith("help"):
             terminal.wait_for("Nothing|nothing|No entries|no entries|empty")
         if where.endswith(("help", "process_message")):

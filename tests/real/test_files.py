@@ -21,7 +21,8 @@ from auditlog_tui.session.marks import Marks
 from auditlog_tui.settings.file import read_config, save_option, save_view, write_beginning
 from tests.effort import HANGS_S
 from tests.real import forked
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 from tests.unit.output.desk import Desk
 
 KEY = "nirvana-key-0123456789abcdef"

@@ -14,7 +14,8 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
 from tests.effort import HANGS_S
 from tests.real import forked
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP
+from tests.real.pty_terminal import PtyTerminal, environment
 
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
 KEYS = {"one": "key-of-one-0123456789", "two": "key-of-two-0123456789"}

@@ -1,6 +1,7 @@
 """Valid and invalid settings, seen in a real terminal."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from auditlog_tui.demo.server import Serving, serving
 from auditlog_tui.offline.sqlite_source import SqliteSource
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP, STARTED
+from tests.real.pty_terminal import PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789abcdef"
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
@@ -44,7 +46,7 @@ sys.exit(status)
 
 
 def test_without_a_key_it_says_how_to_make_one_and_loads_no_screen(tmp_path: Path) -> None:
-    with PtyTerminal([APP[0], "-c", WITHOUT_A_KEY], env=environment(tmp_path)) as terminal:
+    with PtyTerminal([sys.executable, "-c", WITHOUT_A_KEY], env=environment(tmp_path)) as terminal:
         assert terminal.status() == 2
         said = terminal.raw.decode()
     for part in ("API key", "read permission on audit_log", "NIRVANA_LABS_API_KEY", "--key-file", "--demo"):
@@ -89,7 +91,9 @@ def test_a_private_key_file_is_used(tmp_path: Path, server: Serving) -> None:
 def test_without_a_terminal_it_says_so_instead_of_waiting(stream: str, tmp_path: Path) -> None:
     redirected = {"stdin": "</dev/null", "stdout": f"| cat >{tmp_path}/out", "stderr": f"2>{tmp_path}/out"}[stream]
     line = f'set -o pipefail; "$@" {redirected}; echo "status $?"; cat {tmp_path}/out'
-    with PtyTerminal(["bash", "-c", line, "bash", *DEMO], env=environment(tmp_path), size=(200, 40)) as terminal:
+    with PtyTerminal(
+        ["bash", "-c", line, "bash", *STARTED, "--demo"], env=environment(tmp_path), size=(200, 40)
+    ) as terminal:
         terminal.status()
         said = terminal.raw.decode()
     assert "status 2" in said

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,12 +24,11 @@ from auditlog_tui.offline.source import ARRIVAL, Filter, Found, Order, Place
 from auditlog_tui.offline.sqlite_source import FlatEntry, SqliteSource
 from tests.effort import HANGS_S, THOROUGH
 from tests.opened import lasting
-from tests.real.children import INTERRUPTIBLE
+from tests.real import forked
 from tests.real.pty_terminal import environment
 
 ENTRIES = 3_000
 KILLS = 50 if THOROUGH else 10
-PROGRAM = [*INTERRUPTIBLE, sys.executable, "-m", "auditlog_tui"]
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 
 
@@ -56,8 +54,8 @@ class Collector:
 
     @contextmanager
     def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-        with subprocess.Popen(
-            [*PROGRAM, *words], cwd=self.folder, env=self.env, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        with forked.start(
+            [*forked.APP, *words], cwd=self.folder, env=self.env, stderr=subprocess.PIPE, stdout=subprocess.PIPE
         ) as process:
             yield process
 

@@ -24,7 +24,7 @@ from tests.bench.terminal import HEIGHT, WIDTH, Terminal, environment
 
 BASELINE = Path(__file__).with_name("baseline.json")
 TOLERANCE = 0.1
-SMALL, LARGE = 1_000, 50_000
+SMALL, LARGE = 1_000, 10_000
 KEYS = {"down in view": "down", "scroll": "down", "page": "pagedown", "End": "end", "Home": "home"}
 
 Counts = dict[str, float]

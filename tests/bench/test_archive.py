@@ -73,6 +73,7 @@ def test_it_measures_all_and_says_which_goals_are_met(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(archive, "TIMES", 1)
+    monkeypatch.setattr(archive, "PROGRAMS", 1)
     monkeypatch.setattr(archive, "SILENCE_S", 0.5)
     words = ["--entries", str(ENTRIES), "--beside", "1000", "--rounds", "2", "--folder", str(tmp_path)]
     assert archive.main(words) == 0

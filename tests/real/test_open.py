@@ -22,7 +22,7 @@ from tests.unit.evidence.saved import LINES, line
 from tests.unit.evidence.test_saved_case import made
 from tests.unit.evidence.test_saved_log import a_bundle
 
-MANY = 300_000
+MANY = 180_000
 
 
 def a_log(folder: Path, lines: list[str], name: str = "log.jsonl.gz") -> Path:
@@ -31,6 +31,12 @@ def a_log(folder: Path, lines: list[str], name: str = "log.jsonl.gz") -> Path:
     path.write_bytes(gzip.compress(text, 1) if name.endswith(".gz") else text)
     path.chmod(0o400)
     return path
+
+
+def many(entries: int) -> list[str]:
+    """Lines of as many entries as are asked for, or up to 3,599 more."""
+    hour = "\n".join(line(second, id=f"id-HOUR-{second}") for second in range(3_600))
+    return [hour.replace("HOUR", str(number)) for number in range(-(-entries // 3_600))]
 
 
 def test_the_browser_opens_a_file_without_key_and_network_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -52,7 +58,7 @@ def test_the_browser_opens_a_file_without_key_and_network_and_leaves_nothing_beh
 
 
 def test_a_long_file_is_stopped_by_escape_and_left_by_q(tmp_path: Path) -> None:
-    path = a_log(tmp_path, [line(n % 3_600, id=f"id-{n}") for n in range(MANY)], "long.jsonl")
+    path = a_log(tmp_path, many(MANY), "long.jsonl")
     for keys in ("q", "\x11"):
         with PtyTerminal([*APP, "open", str(path)], env=environment(tmp_path)) as terminal:
             terminal.wait_for(r"reading long\.jsonl: [\d,]+ entries, \d+ % read")
@@ -105,7 +111,7 @@ async def test_a_case_or_bundle_that_can_not_be_opened_is_refused_before_the_scr
 
 
 def test_a_full_disk_is_an_error_on_the_screen(small_disk: Path, tmp_path: Path) -> None:
-    path = a_log(tmp_path, [line(n % 3_600, id=f"id-{n}") for n in range(100_000)], "long.jsonl")
+    path = a_log(tmp_path, many(40_000), "long.jsonl")
     env = environment(tmp_path, SQLITE_TMPDIR=str(small_disk))
     with PtyTerminal([*APP, "open", str(path)], env=env) as terminal:
         terminal.wait_for("working set can't be read or written")
@@ -121,8 +127,8 @@ def test_a_command_that_reads_a_file_is_ended_by_signals(signal: str, tmp_path: 
     command = [*APP, "count", "--from", "-"]
     with forked.start(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
         assert process.stdin is not None
-        for n in range(20_000):  # more than the pipe holds: it is reading by then
-            process.stdin.write(line(n % 3_600, id=f"id-{n}").encode() + b"\n")
+        for lines in many(7_200):  # more than the pipe holds: it is reading by then
+            process.stdin.write(lines.encode() + b"\n")
         process.stdin.flush()
         process.send_signal(Signals[signal])
         assert process.wait(HANGS_S) == 128 + Signals[signal]  # and its input has no end yet

@@ -254,11 +254,14 @@ def test_ctrl_c_ends_it_even_where_nobody_reads(program: Runner) -> None:
 
 # -- following -----------------------------------------------------------------------------------------------------
 
+OFTEN = "from auditlog_tui.headless import following; following.POLL_S = 0.2"
+"""Lets the program poll so often (seconds); a user's waits for 5 s."""
+
 
 def test_follow_writes_what_comes_outlives_faults_and_ends_by_ctrl_c(grown: Grown, environ: dict[str, str]) -> None:
     runner = Runner(grown.server.url, environ)
     newest = runner.done("list", "--limit", "2", "--format", "ids")[1].splitlines()
-    with runner.start("follow", "-n", "2", "--format", "jsonl") as process:
+    with runner.start("follow", "-n", "2", "--format", "jsonl", patch=OFTEN) as process:
         assert process.stdout is not None
         assert [json.loads(process.stdout.readline())["id"] for _ in newest] == newest[::-1]
         came = grown.grow(150)
@@ -266,7 +269,7 @@ def test_follow_writes_what_comes_outlives_faults_and_ends_by_ctrl_c(grown: Grow
         # The client asks three times, and a test of what the server honours may go on without an answer.
         grown.server.faults += [Fault(503, {"Retry-After": "0"})] * 6
         while grown.server.faults:
-            time.sleep(0.05)  # a poll is seconds away
+            time.sleep(0.05)
         came = grown.grow()
         assert [json.loads(process.stdout.readline())["id"] for _ in came] == came
         process.send_signal(signal.SIGINT)
@@ -284,20 +287,17 @@ def test_follow_ends_at_its_limit_and_at_its_deadline(grown: Grown, environ: dic
     status, written, told = runner.done("follow", "--until", "1s", "-n0", "--format", "csv")
     assert (status, written) == (0, runner.done("list", "status:418", "--format", "csv")[1])
     assert re.fullmatch(r"Following until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.\n", told)
-    with runner.start("follow", "--limit", "1", "-n0", "--format", "ids") as process:
-        asked = len(grown.server.requests)
-        while len(grown.server.requests) == asked:
-            time.sleep(0.05)
-        while len(grown.server.requests) > asked:  # until it has begun: it then waits for its first poll
-            asked = len(grown.server.requests)
-            time.sleep(1)
+    grown.server.requests.clear()
+    with runner.start("follow", "--limit", "1", "-n0", "--format", "ids", patch=OFTEN) as process:
+        while sum(request.target.rpartition("?")[2] == "limit=10" for request in grown.server.requests) < 2:
+            time.sleep(0.05)  # until it polls
         came = grown.grow(2)
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out.decode().split(), err) == (0, came[:1], b"")
 
 
 def test_follow_ends_at_a_write_that_nobody_reads(grown: Grown, environ: dict[str, str]) -> None:
-    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids") as process:
+    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids", patch=OFTEN) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline()
@@ -309,7 +309,7 @@ def test_follow_ends_at_a_write_that_nobody_reads(grown: Grown, environ: dict[st
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_follow_ends_by_a_signal(grown: Grown, environ: dict[str, str], number: signal.Signals) -> None:
-    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids") as process:
+    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids", patch=OFTEN) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
         process.send_signal(number)
@@ -317,11 +317,10 @@ def test_follow_ends_by_a_signal(grown: Grown, environ: dict[str, str], number: 
 
 
 def test_follow_ends_when_its_key_is_revoked(grown: Grown, environ: dict[str, str]) -> None:
-    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids") as process:
+    with Runner(grown.server.url, environ).start("follow", "-n", "1", "--format", "ids", patch=OFTEN) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
-        time.sleep(1)  # it loads what is older first
-        grown.server.faults.append(Fault(401))
+        grown.server.faults += [Fault(401)] * 100
         _, err = process.communicate(timeout=60)
         assert process.returncode == 3
         assert "refused the API key (401)" in err.decode()
@@ -352,7 +351,7 @@ def test_a_full_disk_is_told(program: Runner) -> None:
 
 
 def test_progress_and_waits_are_seen_on_a_terminal_and_gone_at_the_end(environ: dict[str, str]) -> None:
-    with serving(log_of(400), latency_ms=300) as running:
+    with serving(log_of(400), latency_ms=100) as running:
         running.faults.append(Fault(503, {"Retry-After": "1"}))
         main, side = pty.openpty()
         with Runner(running.url, environ).start("list", "--format", "ids", stderr=side) as process:
@@ -367,7 +366,7 @@ def test_progress_and_waits_are_seen_on_a_terminal_and_gone_at_the_end(environ: 
     assert seen.endswith(" \r")
 
 
-@pytest.mark.parametrize("arguments", [(), ("sort:created",), ("method:GET",), ("--limit", "1500")])
+@pytest.mark.parametrize("arguments", [(), ("sort:created", "method:GET"), ("--limit", "1500")])
 def test_several_requests_at_once_write_the_same_bytes(program: Runner, arguments: tuple[str, ...]) -> None:
     status, one, err = program.done("list", "--format", "jsonl", "--parallel", "1", *arguments)
     assert (status, err) == (0, "")
@@ -376,12 +375,12 @@ def test_several_requests_at_once_write_the_same_bytes(program: Runner, argument
 
 
 def test_progress_tells_of_the_requests_at_once(environ: dict[str, str]) -> None:
-    with serving(demo_log(entries=6_000, until=UNTIL), latency_ms=200) as running:
+    with serving(log_of(3_000), latency_ms=200) as running:
         main, side = pty.openpty()
         with Runner(running.url, environ).start("list", "--format", "ids", "--parallel", "3", stderr=side) as process:
             os.close(side)
             assert process.stdout is not None
-            assert len(process.stdout.read().splitlines()) == 6_000
+            assert len(process.stdout.read().splitlines()) == 3_000
             assert process.wait(60) == 0
             seen = everything(main)
     assert re.search(r"fetched · 3 at once, [\d,]+/s", seen)
@@ -389,7 +388,7 @@ def test_progress_tells_of_the_requests_at_once(environ: dict[str, str]) -> None
 
 @pytest.mark.parametrize("generation", [1, 2])
 def test_who_shows_its_progress_and_then_writes_everything(generation: int, environ: dict[str, str]) -> None:
-    with serving(demo_log(entries=2_500, until=UNTIL), latency_ms=250, generation=generation) as running:
+    with serving(log_of(2_000), latency_ms=50, generation=generation) as running:
         main, side = pty.openpty()
         command = ("who", cast.CI_DEPLOY.id, "--format", "json")
         with Runner(running.url, environ).start(*command, stderr=side) as process:
@@ -461,20 +460,24 @@ def test_a_key_that_is_refused(environ: dict[str, str]) -> None:
 
 
 def test_no_command_but_the_screen_needs_textual(program: Runner) -> None:
-    code = (
-        "import sys; from auditlog_tui.cli import main; status = main(sys.argv[1:]);"
-        "assert 'textual' not in sys.modules and 'auditlog_tui.ui' not in sys.modules, 'textual'; sys.exit(status)"
-    )
-    for arguments in (
+    code = """
+import json, sys
+from auditlog_tui.cli import main
+for words in json.loads(sys.argv[1]):
+    print("status", main(words), {"textual", "auditlog_tui.ui"} & set(sys.modules), flush=True)
+"""
+    commands = [
         ["list", "--limit", "1"],
         ["count", "-method:GET", "--demo"],
         ["list", "--format", "csv", "--limit", "1"],
         ["who", "198.51.100.23"],
-    ):
-        command = [sys.executable, "-c", code, *arguments]
-        found = subprocess.run(command, env=program.environ, capture_output=True, timeout=60, check=False)
-        assert (found.returncode, found.stderr) == (0, b"")
-        assert found.stdout
+    ]
+    command = [sys.executable, "-c", code, json.dumps(commands)]
+    found = subprocess.run(command, env=program.environ, capture_output=True, timeout=60, check=True)
+    assert found.stderr == b""
+    told = found.stdout.decode().splitlines()
+    assert [line for line in told if line.startswith("status")] == ["status 0 set()"] * len(commands)
+    assert len(told) > 3 * len(commands)
 
 
 # -- the server's clock --------------------------------------------------------------------------------------------

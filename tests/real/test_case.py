@@ -25,7 +25,7 @@ from tests.real.pty_terminal import PtyTerminal, environment
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 ENTRIES = 1_500
-KILLS = 50 if THOROUGH else 3 if BRIEF else 10
+KILLS = 50 if THOROUGH else 3 if BRIEF else 6
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
 WHOLE = r"1,500  COMPLETE"
 

@@ -57,10 +57,10 @@ def show_end(terminal: PtyTerminal, end: str) -> None:
 
 
 def test_an_export_on_a_full_disk_is_told_at_the_path_and_goes_on_when_there_is_room(
-    small_disk: Path, tmp_path: Path
+    small_disk: Path, tmp_path: Path, served: dict[str, str]
 ) -> None:
-    with PtyTerminal([*APP, "--demo"], env=environment(tmp_path), cwd=small_disk) as terminal:
-        terminal.wait_for(r"100 of 20,000 loaded")
+    with PtyTerminal(APP, env=environment(tmp_path, **served), cwd=small_disk) as terminal:
+        terminal.wait_for(r"100 of 3,000 loaded")
         terminal.send("e")
         terminal.wait_for("all that match")
         terminal.send("\t\t\x15a.zip\r")

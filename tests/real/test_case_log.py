@@ -16,7 +16,7 @@ from auditlog_tui.demo.server import Serving, serving
 from tests.effort import HANGS_S
 from tests.real.forked import APP, run
 from tests.real.pty_terminal import PtyTerminal, environment
-from tests.real.test_offline import guarded, sockets
+from tests.real.test_offline import GUARD, guarded, sockets
 
 KEY = "nirvana-key-0123456789abcdef"
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
@@ -125,7 +125,7 @@ def test_a_case_is_opened_without_key_and_network_and_not_touched(
     before = {name: (case.parent / name).read_bytes() for name in os.listdir(case.parent)}
     home = tmp_path / "other"
     home.mkdir()
-    with PtyTerminal([*APP, "open", str(case), "status:403"], env=guarded(home)) as terminal:
+    with PtyTerminal([*APP, "open", str(case), "status:403"], env=guarded(home), patch=GUARD) as terminal:
         terminal.wait_for(r"incident\.db  as of \d{4}-.* COMPLETE")
         terminal.wait_for("⚑ 1")
         terminal.send("/\x15\r")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import serving
-from tests.real.pty_terminal import APP, PtyTerminal, environment
+from tests.real.forked import APP, STARTED
+from tests.real.pty_terminal import PtyTerminal, environment
 
 KEY = "nirvana-key-0123456789"
 ROW = r"\d\d:\d\d:\d\d +\w+\.\w+"
@@ -31,10 +32,8 @@ sys.addaudithook(guard)
 
 
 def guarded(home: Path, **more: str) -> dict[str, str]:
-    (home / "guard").mkdir()
-    (home / "guard" / "sitecustomize.py").write_text(GUARD)
-    env = environment(home, SOCKETS=str(home / "sockets"), SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22", **more)
-    return {**env, "PYTHONPATH": f"{home / 'guard'}:{env['PYTHONPATH']}"}
+    """For a program that is started with `GUARD` as its patch."""
+    return environment(home, SOCKETS=str(home / "sockets"), SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22", **more)
 
 
 def sockets(home: Path) -> list[str]:
@@ -59,7 +58,12 @@ def do_the_main_job(terminal: PtyTerminal) -> None:
 
 
 def test_the_demo_opens_no_socket(tmp_path: Path) -> None:
-    with PtyTerminal([*APP, "--demo"], env=guarded(tmp_path)) as terminal:
+    """Nor while it imports its libraries."""
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD)
+    env = guarded(tmp_path)
+    env["PYTHONPATH"] = f"{tmp_path / 'guard'}:{env['PYTHONPATH']}"
+    with PtyTerminal([*STARTED, "--demo"], env=env) as terminal:
         do_the_main_job(terminal)
     assert sockets(tmp_path) == []
 
@@ -68,7 +72,7 @@ def test_over_http_it_talks_to_its_server_alone(tmp_path: Path) -> None:
     with serving(demo_log(), api_key=KEY) as server:
         port = int(server.url.rpartition(":")[2])
         env = guarded(tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL=server.url)
-        with PtyTerminal(APP, env=env) as terminal:
+        with PtyTerminal(APP, env=env, patch=GUARD) as terminal:
             do_the_main_job(terminal)
     connected = [line for line in sockets(tmp_path) if line.startswith("socket.connect ")]
     assert connected
@@ -78,7 +82,7 @@ def test_over_http_it_talks_to_its_server_alone(tmp_path: Path) -> None:
 
 def test_what_is_blocked_is_blocked(tmp_path: Path) -> None:
     env = guarded(tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL="https://192.0.2.1:9")
-    with PtyTerminal(APP, env=env) as terminal:
+    with PtyTerminal(APP, env=env, patch=GUARD) as terminal:
         terminal.wait_for(r"trying again in|reach")
         terminal.send("\x11")
         assert terminal.status() == 0
@@ -92,7 +96,7 @@ def test_a_proxy_of_the_environment_is_not_asked(tmp_path: Path) -> None:
             tmp_path, NIRVANA_LABS_API_KEY=KEY, NIRVANA_LABS_BASE_URL=server.url, HTTP_PROXY=proxy,
             HTTPS_PROXY=proxy, ALL_PROXY=proxy, http_proxy=proxy,
         )  # fmt: skip
-        with PtyTerminal(APP, env=env) as terminal:
+        with PtyTerminal(APP, env=env, patch=GUARD) as terminal:
             terminal.wait_for(ROW)
             terminal.send("q")
             assert terminal.status() == 0

@@ -17,7 +17,7 @@ from tests.effort import HANGS_S
 from tests.real import forked
 from tests.real.forked import APP
 from tests.real.pty_terminal import PtyTerminal, environment
-from tests.real.test_offline import guarded, sockets
+from tests.real.test_offline import GUARD, guarded, sockets
 from tests.unit.evidence.saved import LINES, line
 from tests.unit.evidence.test_saved_case import made
 from tests.unit.evidence.test_saved_log import a_bundle
@@ -45,7 +45,9 @@ def test_the_browser_opens_a_file_without_key_and_network_and_leaves_nothing_beh
     folder.mkdir()
     path = a_log(folder, LINES)
     before = path.read_bytes(), path.stat().st_mtime_ns
-    with PtyTerminal([*APP, "open", str(path), "status:200"], env=guarded(home), size=(80, 24)) as terminal:
+    with PtyTerminal(
+        [*APP, "open", str(path), "status:200"], env=guarded(home), patch=GUARD, size=(80, 24)
+    ) as terminal:
         terminal.wait_for(r"log\.jsonl\.gz  up to 2026-07-01 12:00:03 .*3  ALL IN FILE")
         terminal.send("\r")
         terminal.wait_for("full record")

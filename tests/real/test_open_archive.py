@@ -20,7 +20,7 @@ from tests.opened import lasting
 from tests.real import forked
 from tests.real.forked import APP
 from tests.real.pty_terminal import PtyTerminal, environment
-from tests.real.test_offline import guarded, sockets
+from tests.real.test_offline import GUARD, guarded, sockets
 from tests.unit.archive.damage import HARMS, damage
 
 ENTRIES = 3_000
@@ -78,7 +78,9 @@ def test_commands_answer_as_the_server_did(collected: Path, server: Serving, tmp
 def test_the_screen_opens_it_without_key_and_network(collected: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    with PtyTerminal([*APP, "open", str(collected / "archive") + "/"], env=guarded(home), size=(140, 30)) as terminal:
+    with PtyTerminal(
+        [*APP, "open", str(collected / "archive") + "/"], env=guarded(home), patch=GUARD, size=(140, 30)
+    ) as terminal:
         terminal.wait_for(r" archive  COMPLETE as of .*100 of 3,000 loaded")
         terminal.send("G")
         terminal.wait_for("the archive's oldest entry")

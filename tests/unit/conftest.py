@@ -20,7 +20,7 @@ def one_database() -> Iterator[None]:
     """Archives are written by connections to one database: opening one takes as long as writing a part."""
     import duckdb  # which not every installation has
 
-    with closing(duckdb.connect(config=engine._CONFIG)) as database, pytest.MonkeyPatch.context() as patched:
+    with closing(duckdb.connect(config={**engine._CONFIG})) as database, pytest.MonkeyPatch.context() as patched:
 
         def share(self: engine.Engine, _: Path) -> None:
             self._error = duckdb.Error

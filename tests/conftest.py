@@ -57,9 +57,9 @@ UNTRACED = (
 )
 """Those among them that read the source, run other programs or are of the screen."""
 
-TRACED_ARGUMENTS, TRACED_EXAMPLES = 3, 2
+TRACED_ARGUMENTS = TRACED_EXAMPLES = 3
 """So many of one test's arguments are traced, and of a property's examples: it takes as long again, and the others
-reach little more. The first example of a property is the simplest.
+reach little more.
 """
 
 LONGEST_NAME = 60

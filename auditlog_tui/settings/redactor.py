@@ -67,6 +67,12 @@ class Redactor:
         """
         return (self._refused is not None and self._refused.search(text) is not None) or self._has_bare(text)
 
+    def has_begun(self, text: str) -> bool:
+        """Whether a secret is in a text that was still being typed, or the beginning of one at its end."""
+        bare = _bare(text)
+        beginnings = (secret[:size] for secret in self._bare for size in range(SHORTEST, len(secret)))
+        return self.has(text) or bare.endswith(tuple(beginnings))
+
     def check(self, text: str) -> None:
         """Raise `SecretError` for a text with a secret in it: it would be kept, or sent as part of a request."""
         if not self.has(text):

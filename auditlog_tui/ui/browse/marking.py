@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from auditlog_tui.errors import AuditLogError, SecretError
+from auditlog_tui.errors import AuditLogError
 from auditlog_tui.text.safe import safe
 from auditlog_tui.text.times import count, counted
 from auditlog_tui.ui.browse.detail import DetailController
@@ -328,15 +328,14 @@ class MarkController(Controller):
         typed, before = prompt.typed.strip(), self._marks.note_of(entry.key)
         if typed in ("", before):
             return ""
+        if self._marks.redactor.has_begun(typed):
+            return "The note that was being typed is not kept: it may contain a key."
         if unkept := self._host.navigator.unkept:
-            secret = self._marks.redactor.has(typed)
-            return "" if secret else f"The note that was being typed: {safe(typed)} ({unkept})"
+            return f"The note that was being typed: {safe(typed)} ({unkept})"
         text = f"{typed} {UNFINISHED}" if typed.startswith(before) else f"{before} {UNFINISHED}: {typed}"
         try:
             self._marks.note(entry, text)
             self._journal("noted", [entry.key], note=text)
-        except SecretError as error:
-            return f"The note that was being typed is not kept. {error}"
         except AuditLogError as error:
             return f"The note that was being typed could not be saved: {safe(typed)}\n{error}"
         return f"The note that was being typed is kept, with the tag {UNFINISHED}."

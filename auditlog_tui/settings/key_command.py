@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import IO, Final
 
 from auditlog_tui.errors import SettingsError
@@ -26,7 +27,8 @@ TOLD_LIMIT: Final = 10_000
 """The most bytes of its standard error that are passed on."""
 
 _LAST_S = 1.0
-"""Seconds to wait for the end of its output after its own end: a process that it left behind may hold that open."""
+"""Seconds to wait for its end once it is killed; and for the end of its output, as a process that it left behind may
+hold that open."""
 
 
 def read_key(command: str, environ: Mapping[str, str], secret: tuple[str, ...], wait_s: float = WAIT_S) -> str:
@@ -68,8 +70,8 @@ def _answer(process: subprocess.Popen[bytes], name: str, wait_s: float) -> str:
         if len(written) > LIMIT:
             process.kill()
 
-    readers = [_reading(process.stdout, keep), _reading(process.stderr, _Telling())]
     try:
+        readers = [_reading(process.stdout, keep), _reading(process.stderr, _Telling())]
         status = process.wait(wait_s)
         for reader in readers:
             reader.join(_LAST_S)
@@ -77,7 +79,8 @@ def _answer(process: subprocess.Popen[bytes], name: str, wait_s: float) -> str:
         raise SettingsError(f"{name} did not end within {wait_s:g} s.") from error
     finally:
         process.kill()
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):  # Ctrl+C just now may have left a lock of `Popen` closed
+            process.wait(_LAST_S)
     if len(written) > LIMIT:
         raise SettingsError(f"{name} wrote more than {LIMIT:,} bytes, which is no key.")
     if status:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from auditlog_tui.demo import demo_log
 from auditlog_tui.demo.server import Fault, Serving, serving
 from tests.effort import HANGS_S
 from tests.real import forked
+from tests.real.children import wait_until_ended
 from tests.real.forked import APP
 from tests.real.pty_terminal import PtyTerminal, environment
 
@@ -142,8 +142,7 @@ def test_ctrl_c_ends_a_key_command_that_waits(tmp_path: Path, env: dict[str, str
         terminal.send("\x03")
         assert terminal.status() == 130
         assert b"Traceback" not in terminal.raw
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+    wait_until_ended(int(pid.read_text()))
 
 
 def test_a_key_command_can_ask_in_the_terminal(server: Serving, env: dict[str, str], tmp_path: Path) -> None:

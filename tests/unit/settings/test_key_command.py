@@ -3,9 +3,13 @@
 import os
 import shlex
 import signal
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,7 @@ from auditlog_tui.settings import key_command
 from auditlog_tui.settings.connection import HEADERS_VARIABLE
 from auditlog_tui.settings.key_command import LIMIT, TOLD_LIMIT, read_key
 from auditlog_tui.settings.options import load
+from tests.effort import HANGS_S
 
 KEY = "nirvana-key-0123456789"
 SECRET = (KEY_VARIABLE, HEADERS_VARIABLE)
@@ -147,3 +152,48 @@ def test_it_can_not_read_the_log_on_standard_input(monkeypatch: pytest.MonkeyPat
     with os.fdopen(read) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
         assert key_by("import sys; print('k' + sys.stdin.read())") == "k\n"
+
+
+def interrupted_in(place: object, name: str, interrupt: Callable[..., int], patched: pytest.MonkeyPatch) -> int:
+    """Raise `KeyboardInterrupt` in place of a function; returns the exit status of the program that was started."""
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen.__init__
+
+    def noted(process: subprocess.Popen[bytes], *args: Any, **options: Any) -> None:
+        started.append(process)
+        start(process, *args, **options)
+
+    def read() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            read_key("sleep 600", os.environ, ())
+
+    patched.setattr(subprocess.Popen, "__init__", noted)
+    patched.setattr(place, name, interrupt)
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    reading.join(HANGS_S)
+    assert not reading.is_alive()
+    patched.undo()
+    lock = started[0]._waitpid_lock  # type: ignore[attr-defined]  # what the interrupted wait has left
+    if lock.locked():
+        lock.release()
+    with started[0] as process:  # closes its pipes
+        return process.wait(HANGS_S)
+
+
+def test_ctrl_c_before_it_is_waited_for_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    assert interrupted_in(key_command, "_reading", interrupt, monkeypatch) == -signal.SIGKILL
+
+
+def test_ctrl_c_just_when_it_is_waited_for_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = subprocess.Popen.wait
+
+    def interrupt(process: Any, timeout: float | None = None) -> int:
+        if process._waitpid_lock.acquire(False) and timeout == key_command.WAIT_S:
+            raise KeyboardInterrupt  # before `Popen` comes to release it
+        return wait(process, timeout)
+
+    assert interrupted_in(subprocess.Popen, "wait", interrupt, monkeypatch) == -signal.SIGKILL

@@ -12,6 +12,7 @@ from auditlog_tui.ui.browse import novelty as novelties
 from auditlog_tui.ui.table.table import EntryTable
 from tests.app.helpers import Hand, running
 from tests.app.wire import Json, log_of
+from tests.effort import HANGS_S
 
 
 def refreshes(hand: Hand, do: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
@@ -126,9 +127,11 @@ async def test_what_is_new_is_read_once_everything_is_loaded() -> None:
     async with running(log_of(900)) as hand:
         read = rows_read(hand)
         assert read == len(hand.screen.view)
+        assert novel(hand)
         await load_some(hand)
         assert hand.screen.loader.loads_all
         assert rows_read(hand) == read
+        assert not novel(hand)  # an older entry may take it away
         hand.wire.release()
         await hand.settled()
         assert rows_read(hand) == len(hand.screen.view) == 900
@@ -147,6 +150,17 @@ async def test_what_is_new_is_read_when_no_row_has_come_for_a_moment(monkeypatch
         hand.wire.release()
         await hand.settled()
         assert rows_read(hand) == 900
+
+
+async def test_the_next_new_entry_is_looked_for_in_all_that_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(novelties, "QUIET_S", 10 * HANGS_S)
+    async with running(log_of(900)) as hand:
+        await load_some(hand)
+        hand.send("x")
+        await hand.until(lambda: rows_read(hand) == len(hand.screen.view))
+        assert hand.screen.loader.loads_all
+        hand.wire.release()
+        await hand.settled()
 
 
 async def test_what_is_new_is_read_after_loading_was_stopped() -> None:

@@ -80,8 +80,11 @@ class NoveltyController(Controller):
         self._table.refresh()
 
     def of(self, n: int) -> str:
-        """How entry number `n` is new: `first`, `shared` (a key used from two addresses), or empty."""
-        if self._novelty is None or n not in self._novelty:
+        """How entry number `n` is new: `first`, `shared` (a key used from two addresses), or empty.
+
+        Empty as well while it waits to read what has come, which may take the news away.
+        """
+        if self._novelty is None or n not in self._novelty or (self._novelty.behind and self._waits):
             return ""
         return "shared" if self._novelty.is_shared(n) else "first"
 
@@ -93,8 +96,11 @@ class NoveltyController(Controller):
         from auditlog_tui.analysis.search import next_novel
 
         view, novelty = self._host.view, self._novelty
-        row = await next_novel(view, novelty, self._table.cursor, way) if novelty is not None else None
-        if view is not self._host.view or novelty is None:
+        if novelty is None:
+            return
+        await novelty.catch_up()
+        row = await next_novel(view, novelty, self._table.cursor, way)
+        if view is not self._host.view:
             return
         if row is None:
             scanned = (

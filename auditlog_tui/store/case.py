@@ -384,6 +384,11 @@ def _check_log(path: Path, named: Path) -> None:
     is the path in messages.
     """
     log = shown(Path(f"{path}-wal"))
+    if not os.path.lexists(path) and _has_log(path) and not os.path.lexists(path):
+        raise CaseError(
+            f"{log}, which holds what a case saved last, is there, and the case {shown(named)} is not: that was moved"
+            f" or renamed. Bring it back, or move {log} beside it, under its new name."
+        )
     if _lacks_log(path) and not os.path.lexists(f"{path}{LOCK_SUFFIX}") and _lacks_log(path):
         raise CaseError(
             f"{shown(named)} was not closed, and {log}, which holds what was saved last, is not beside it: the case"

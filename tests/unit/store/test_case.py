@@ -182,6 +182,19 @@ def test_one_that_was_moved_without_its_log_of_writes_is_refused(
         assert lines(moved) == ["saved"]
 
 
+def test_no_case_is_made_beside_the_log_of_writes_of_one_that_was_renamed(path: Path, tmp_path: Path) -> None:
+    killed(path)
+    renamed = tmp_path / "renamed.db"
+    path.rename(renamed)
+    with pytest.raises(
+        CaseError, match=r"incident\.db-wal, which holds what a case saved last, is there, and the case .* not"
+    ):
+        open_case(path, OWNER)
+    assert not path.exists()
+    Path(f"{path}-wal").rename(f"{renamed}-wal")
+    assert lines(renamed) == ["saved"]
+
+
 def test_without_its_log_of_writes_it_is_read_where_the_user_gives_that_up(path: Path) -> None:
     killed(path)
     for end in ("-wal", "-shm", ".lock"):

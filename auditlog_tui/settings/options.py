@@ -194,6 +194,8 @@ class Settings:
     saved: str = ""
     case: str = ""
     profile: str = ""
+    unused: tuple[Secret, ...] = ()
+    """What an offline log needs none of, and must not get: the key and the headers of the environment."""
     views: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -234,7 +236,9 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that must never be shown: the key, and what headers may hold."""
-        return (*((self.key.reveal(),) if self.key else ()), *filter(may_be_secret, self.headers.values()))
+        key = (self.key.reveal(),) if self.key else ()
+        unused = (each.reveal() for each in self.unused)
+        return (*key, *filter(may_be_secret, (*self.headers.values(), *unused)))
 
 
 def is_folder(path: str) -> bool:
@@ -289,9 +293,19 @@ def load(
         saved=saved,
         case=case,
         profile=profile,
+        unused=_unused(environ) if offline else (),
         views=dict((file["profiles"][profile] if profile else file).get("views", {})),
         sources=sources,
     )
+
+
+def _unused(environ: Mapping[str, str]) -> tuple[Secret, ...]:
+    """The secrets of the environment, for a log that needs none."""
+    try:
+        headers = list(read_headers(environ.get(HEADERS_VARIABLE, "")).values())
+    except SettingsError:
+        headers = [environ[HEADERS_VARIABLE]]
+    return tuple(Secret(text) for text in (environ.get(KEY_VARIABLE, "").strip(), *headers) if text)
 
 
 @contextmanager

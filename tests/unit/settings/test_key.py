@@ -25,6 +25,16 @@ def private(path: Path, text: str = KEY, mode: int = 0o600) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize("headers", ["X-Token: a-header-0123456789", "a-header-0123456789"])
+@pytest.mark.parametrize("log", [{"demo": True}, {"demo": False, "saved": "log.jsonl"}])
+def test_a_log_that_needs_no_key_keeps_out_those_of_the_environment(headers: str, log: dict[str, Any]) -> None:
+    settings = load({}, {KEY_VARIABLE: KEY, HEADERS_VARIABLE: headers}, {}, **log)
+    assert settings.key is None
+    assert not settings.headers
+    assert set(settings.secrets) == {KEY, "a-header-0123456789"}
+    assert KEY not in repr(settings)
+
+
 def test_without_a_key_it_says_what_to_do() -> None:
     with pytest.raises(NoKeyError) as caught:
         load({}, {}, {}, demo=False)

@@ -20,6 +20,9 @@ LONGEST_TEXT = 4_000
 SHORTEST = 8
 """Letters and digits of a secret from which on it is also looked for between other characters, and refused."""
 
+PIECE = 12
+"""Letters and digits of a secret that are looked for in a text that was still being typed. Its first may be words."""
+
 
 class Redactor:
     """Finds secrets in texts, however they are quoted there."""
@@ -67,11 +70,11 @@ class Redactor:
         """
         return (self._refused is not None and self._refused.search(text) is not None) or self._has_bare(text)
 
-    def has_begun(self, text: str) -> bool:
-        """Whether a secret is in a text that was still being typed, or the beginning of one at its end."""
+    def has_part(self, text: str) -> bool:
+        """Whether a secret, or a part of one, is in a text that was still being typed."""
         bare = _bare(text)
-        beginnings = (secret[:size] for secret in self._bare for size in range(SHORTEST, len(secret)))
-        return self.has(text) or bare.endswith(tuple(beginnings))
+        pieces = (secret[at : at + PIECE] for secret in self._bare for at in range(max(1, len(secret) - PIECE + 1)))
+        return self.has(text) or any(piece in bare for piece in pieces)
 
     def check(self, text: str) -> None:
         """Raise `SecretError` for a text with a secret in it: it would be kept, or sent as part of a request."""

@@ -29,7 +29,7 @@ def number_of(name: str) -> int:
 @pytest.mark.parametrize("name", SIGNALS)
 def test_each_signal_leaves_the_terminal_as_it_was(name: str, tmp_path: Path, served: dict[str, str]) -> None:
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
-        before = terminal.modes()
+        before = terminal.modes_before
         terminal.wait_for(ROW)
         terminal.signal(number_of(name))
         assert terminal.status() == 128 + number_of(name)
@@ -63,7 +63,7 @@ def test_a_terminal_that_is_not_read_is_put_back_all_the_same(
     name: str, tmp_path: Path, served: dict[str, str]
 ) -> None:
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
-        before = terminal.modes()
+        before = terminal.modes_before
         terminal.wait_for(ROW)
         terminal.fill(REDRAWS)
         terminal.signal(number_of(name))
@@ -106,7 +106,7 @@ def test_a_note_that_is_being_typed_is_kept(name: str, tmp_path: Path, served: d
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
         terminal.wait_for("1 mark and 1 note from")
         terminal.send(";")
-        terminal.wait_for("the way in #unfinished")
+        terminal.wait_for("#unfinished the way in")
 
 
 def test_a_note_that_is_being_typed_is_kept_when_the_terminal_goes_away(
@@ -192,7 +192,7 @@ socket.getaddrinfo = hang
 def test_it_quits_while_a_name_server_gives_no_answer(tmp_path: Path) -> None:
     env = environment(tmp_path, NIRVANA_LABS_API_KEY="any", NIRVANA_LABS_BASE_URL="https://log.example")
     with PtyTerminal(APP, env=env, cwd=tmp_path, patch=RESOLVING) as terminal:
-        before = terminal.modes()
+        before = terminal.modes_before
         while not (tmp_path / "asked").exists():
             terminal.wait_for("log.example")
             time.sleep(0.05)

@@ -328,11 +328,12 @@ class MarkController(Controller):
         typed, before = prompt.typed.strip(), self._marks.note_of(entry.key)
         if typed in ("", before):
             return ""
-        if self._marks.redactor.has_begun(typed):
+        if self._marks.redactor.has_part(typed):
             return "The note that was being typed is not kept: it may contain a key."
         if unkept := self._host.navigator.unkept:
             return f"The note that was being typed: {safe(typed)} ({unkept})"
-        text = f"{typed} {UNFINISHED}" if typed.startswith(before) else f"{before} {UNFINISHED}: {typed}"
+        text = typed if typed.startswith(before) else f"{before} {typed}"
+        text = text if UNFINISHED in text else f"{UNFINISHED} {text}"
         try:
             self._marks.note(entry, text)
             self._journal("noted", [entry.key], note=text)

@@ -69,7 +69,7 @@ class NavigationController(Controller):
         """As the program is being ended: keep a filter that is being typed in the history."""
         bar, navigator = self._filter_bar, self._host.navigator
         text = bar.input.value
-        if bar.input.has_focus and text != bar.applied and not navigator.redactor.has_begun(text):
+        if bar.input.has_focus and text != bar.applied and not navigator.redactor.has_part(text):
             navigator.history.add(text)
 
     def submit(self, text: str) -> None:

@@ -1,17 +1,15 @@
 """`python -m auditlog_tui`, and the console script."""
 
-import sys
-
-from auditlog_tui import runtime
-
-runtime.prepare()
-
 try:
+    from auditlog_tui import runtime
+
+    runtime.prepare()
+
     from auditlog_tui.cli import run
 except KeyboardInterrupt:
-    from auditlog_tui.errors import ExitStatus
+    import os
 
-    sys.exit(ExitStatus.INTERRUPTED)
+    os._exit(130)  # as `ExitStatus.INTERRUPTED`; modules that are half imported can't be relied on
 
 if __name__ == "__main__":
     run()

@@ -66,7 +66,7 @@ class Pace:
 
     def text(self, wait: Wait | None = None, *, short: bool = False) -> str:
         """For example `8 requests at once, 2,140 entries/s, 3 min left`; short, `8 at once, 2,140/s, 3 min left`."""
-        at_once = self._at_once()
+        at_once = max(1, self._at_once())  # a cursor that walks where slices can't is not counted
         parts = [f"{at_once} at once" if short else f"{at_once} request{'s' * (at_once != 1)} at once"]
         if self._slowed(wait):
             parts.append("slowed by the server")

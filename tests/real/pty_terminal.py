@@ -155,6 +155,8 @@ class PtyTerminal:
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._master, slave = os.openpty()
         self._set_size(width, height)
+        self.modes_before = self.modes()
+        """As they are before the program starts."""
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER if controlling else _UNCONTROLLED]
         self.process = forked.start(
             command, before=launcher, controlling=controlling, stdin=slave, stdout=slave, stderr=slave, env=dict(env),

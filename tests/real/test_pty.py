@@ -61,7 +61,7 @@ ENDS: dict[str, tuple[Callable[[PtyTerminal], None], int]] = {
 def test_every_end_leaves_the_terminal_as_it_was(end: str, tmp_path: Path, served: dict[str, str]) -> None:
     deed, status = ENDS[end]
     with PtyTerminal(STARTED, env=environment(tmp_path, **served)) as terminal:
-        before = terminal.modes()
+        before = terminal.modes_before
         terminal.wait_for(ROW)
         assert terminal.modes() != before
         deed(terminal)
@@ -76,7 +76,7 @@ def test_it_ends_while_an_answer_is_awaited(end: str, tmp_path: Path) -> None:
         serving(SqliteSource(), latency_ms=3_600_000) as server,
         PtyTerminal(APP, env=with_key(tmp_path, server)) as terminal,
     ):
-        before = terminal.modes()
+        before = terminal.modes_before
         terminal.wait_for("loading|asking|fetching|0 loaded|…")
         deed(terminal)
         assert terminal.status() == status
@@ -293,7 +293,7 @@ def test_the_mouse_is_left_to_the_terminal_where_that_is_asked(
 
 def test_ctrl_c_twice_quits(tmp_path: Path, served: dict[str, str]) -> None:
     with PtyTerminal(APP, env=environment(tmp_path, **served)) as terminal:
-        before = terminal.modes()
+        before = terminal.modes_before
         terminal.wait_for(ROW)
         terminal.send("\x03")
         terminal.wait_for("Ctrl.C again quits")

@@ -29,6 +29,17 @@ FORMS = (
 """The bundle first, then the formats."""
 
 
+def other_form(name: str, chosen: str) -> str:
+    """Another form than the one chosen, whose ending a file's name has; empty if there is none.
+
+    What is JSON Lines too may end in `.jsonl` alone.
+    """
+    suffixes = {form.name: form.suffix for form in FORMS}
+    suffix = suffixes.get(found := form_of(name), "")
+    ends = bool(suffix) and name.lower().endswith(suffix)
+    return found if ends and not suffixes[chosen].endswith(suffix) else ""
+
+
 def form_of(name: str) -> str:
     """The form that a file's name ends in: `jsonl` if it has no ending, empty if no form has that ending."""
     ends = [form for form in FORMS if name.lower().endswith(form.suffix)]

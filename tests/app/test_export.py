@@ -307,6 +307,8 @@ WRONG = {
     "a\ud800b": "can't be the name of a file",
     "~nobody-of-this-name/a": "can't be the name of a file",
     "/proc/a.zip": "can't be written",
+    "a.zip": "a.zip ends as bundle does, and csv is chosen",
+    "a.OCSF.jsonl": "ends as ocsf does, and csv is chosen",
 }
 """Paths to which nothing can be exported, and what is said of them."""
 

@@ -181,7 +181,7 @@ class Gatherer:
     def describe(self) -> str:
         """What is being fetched, for a progress line."""
         if self.walk is None:
-            return "counting"
+            return "counting" if self.log.idle.is_set() else "waiting for rows that are being loaded"
         feed = self.walk.feed
         of = f" of {feed.total:,}" if feed.total is not None else ""
         pace = f" · {self.walk.pace.text(short=True)}" if self.walk.pace is not None else ""

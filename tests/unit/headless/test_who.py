@@ -375,6 +375,14 @@ async def test_the_progress_counts_what_is_fetched() -> None:
     assert who.report.exact
 
 
+async def test_the_progress_says_that_it_waits_for_rows_that_the_user_waits_for() -> None:
+    log = Log(Held(INCIDENT), EntryStore())
+    who = Who(Subject("actor", "thief"), Gatherer(Counting(log)))
+    assert who.describe() == "counting"
+    with log.foreground():
+        assert who.describe() == "waiting for rows that are being loaded"
+
+
 # -- names and locations ---------------------------------------------------------------------------------------------
 
 

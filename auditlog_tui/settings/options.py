@@ -272,9 +272,8 @@ def load(
         base_url = check_base_url(chosen["base_url"])
     if not offline:
         if key is None and "authorization" not in {name.lower() for name in headers}:
-            raise NoKeyError(
-                f"Profile {profile} has no key_file and no key_command.\n\n{NO_KEY}" if profile else NO_KEY
-            )
+            of = f"Profile {profile} has no key_file and no key_command.\n\n" if profile else ""
+            raise NoKeyError(f"{of}{NO_KEY}")
         with _named(sources["base_url"]):
             check_encrypted(base_url)
     return Settings(

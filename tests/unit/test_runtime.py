@@ -32,6 +32,22 @@ def test_the_screen_runs_without_the_collector_and_at_more_frames() -> None:
     assert printed(code) == "False 240"
 
 
+INTERRUPTED = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]: raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+import auditlog_tui.__main__
+"""
+
+
+@pytest.mark.parametrize("module", ["auditlog_tui.runtime", "auditlog_tui.cli", "argparse"])
+def test_ctrl_c_while_it_is_imported_ends_it_without_a_traceback(module: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED, module], capture_output=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
 def test_a_frame_rate_of_the_users_own_is_kept() -> None:
     assert printed(f"{START} from textual import constants; print(constants.MAX_FPS)", TEXTUAL_FPS="30") == "30"
 

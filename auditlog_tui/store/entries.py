@@ -116,7 +116,7 @@ _INSERT = f"INSERT INTO entry ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * l
 _INSERT_JSON = "INSERT INTO json VALUES (?, ?)"
 _INSERT_PASSING = (
     "INSERT INTO entry (n, first, key, hash, created_us, status_code, digest, unreadable, versions)"
-    " VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, '', 0)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, '', 0)"
 )
 
 # Most rows are added in the order of their numbers. One statement for all of them takes a third of the time.
@@ -350,7 +350,7 @@ class EntryStore:
         self.connection.executemany(
             _INSERT_PASSING,
             [
-                (n, entry.key, self._hash(entry.key), entry.created_us, entry.fields.status_code, hash(entry.raw))
+                (n, n, entry.key, self._hash(entry.key), entry.created_us, entry.fields.status_code, hash(entry.raw))
                 for n, entry in entries.items()
             ],
         )

@@ -6,14 +6,16 @@ Properties are tried as often as a change can wait for; `BRIEF=1` in the environ
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import pkgutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache, wraps
 from importlib import import_module
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,7 +27,7 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
 from tests import opened
-from tests.effort import BRIEF, EXAMPLES
+from tests.effort import BRIEF, EXAMPLES, HANGS_S, THOROUGH
 
 # A busy machine must not fail a test. Each takes over what is loaded when its module is imported.
 settings.register_profile("unhurried", deadline=None)
@@ -64,6 +66,9 @@ reach little more.
 
 LONGEST_NAME = 60
 """Characters of one argument in the name of a test. The name goes into the environment and through the report."""
+
+LONGEST_S = 3 * HANGS_S
+"""Seconds after which a test counts as hung, on a machine that does much else."""
 
 BRIEF_ARGUMENTS = 1
 """So many of a test's arguments are tried in a brief run."""
@@ -118,6 +123,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: list[pytest.Item] = []
     for item in items:
         _limit(item)
+        if iscoroutinefunction(test := getattr(item, "obj", None)):
+            item.obj = _ended(test)  # type: ignore[attr-defined]  # of a function
         name = item.nodeid.partition("[")[0]
         arguments[name] += 1
         if BRIEF and arguments[name] > BRIEF_ARGUMENTS:
@@ -140,6 +147,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             _stopped.pop().start()
     else:
         _stop_tracing()
+
+
+def _ended(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """A test that fails where it waits for what never comes: nothing else would end the run."""
+
+    @wraps(test)
+    async def ended(*args: Any, **more: Any) -> None:
+        async with asyncio.timeout(None if THOROUGH else LONGEST_S):
+            await test(*args, **more)
+
+    return ended
 
 
 def _first_traced(example: Callable[..., Any]) -> Callable[..., Any]:

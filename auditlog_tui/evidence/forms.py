@@ -28,16 +28,18 @@ FORMS = (
 )
 """The bundle first, then the formats."""
 
+SUFFIXES = {form.name: form.suffix for form in FORMS}
+"""The end of a form's file names, by its name."""
+
 
 def other_form(name: str, chosen: str) -> str:
     """Another form than the one chosen, whose ending a file's name has; empty if there is none.
 
     What is JSON Lines too may end in `.jsonl` alone.
     """
-    suffixes = {form.name: form.suffix for form in FORMS}
-    suffix = suffixes.get(found := form_of(name), "")
+    suffix = SUFFIXES.get(found := form_of(name), "")
     ends = bool(suffix) and name.lower().endswith(suffix)
-    return found if ends and not suffixes[chosen].endswith(suffix) else ""
+    return found if ends and not SUFFIXES[chosen].endswith(suffix) else ""
 
 
 def form_of(name: str) -> str:

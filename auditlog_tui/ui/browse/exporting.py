@@ -209,7 +209,7 @@ class ExportController(Controller):
     async def _check(self, request: Request) -> str:
         """What an earlier run left at the path, in a sentence; empty if nothing. Raises `AuditLogError`."""
         from auditlog_tui.evidence.export import Export
-        from auditlog_tui.evidence.forms import FORMS, other_form
+        from auditlog_tui.evidence.forms import SUFFIXES, other_form
         from auditlog_tui.evidence.part import earlier
 
         self._host.navigator.redactor.check(request.path)
@@ -231,10 +231,9 @@ class ExportController(Controller):
         export = Export(self._job(request), self._host.navigator.log)
         await asyncio.to_thread(try_out, export)
         if not request.goes_on and (other := other_form(out.name, request.form)):
-            own = next(form.suffix for form in FORMS if form.name == request.form)
             raise ExportRefusedError(
                 f"{shown(out)} ends as {other} does, and {request.form} is chosen. Choose {other}, or let it end in"
-                f" {own}."
+                f" {SUFFIXES[request.form]}."
             )
         return ""
 
